@@ -1,0 +1,37 @@
+"""Amazon Kinesis Video Streams signaling channels in Jupyter: channels and tags as DataFrames, and a local sandbox.
+
+>>> import kvs_notebook as kvs
+>>> sandbox = kvs.use_sandbox(clock="lesson")
+>>> channel = kvs.create_channel("front-door", tags={"Site": "hq"})
+>>> kvs.list_channels(tags=True)[["channel_name", "channel_status", "message_ttl_seconds", "tag:Site"]]
+  channel_name channel_status  message_ttl_seconds tag:Site
+0   front-door         ACTIVE                   60       hq
+
+Every name loads on first use, so that importing the package costs nothing.
+"""
+
+import lazy_loader
+
+from kvs_notebook.version import __version__
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["errors"],
+    submod_attrs={
+        "channels": [
+            "create_channel",
+            "delete_channel",
+            "describe_channel",
+            "list_channels",
+            "update_channel",
+        ],
+        "connection": ["Connection", "connect", "current_connection"],
+        "endpoints": ["get_endpoints"],
+        "export": ["read_csv", "to_csv"],
+        "sandbox.assumptions": ["Assumptions"],
+        "sandbox.server": ["Sandbox", "use_sandbox"],
+        "tags": ["list_tags", "tag_channel", "tags_wide", "untag_channel"],
+        "waiting": ["wait_for_channel"],
+    },
+)
+__all__ += ["__version__"]
