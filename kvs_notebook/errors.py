@@ -1,0 +1,243 @@
+"""What can go wrong, as one tree.
+
+::
+
+    KVSError
+    ├── InvalidInput (ValueError)            a value outside the service's bounds: nothing was sent, or the service refused it
+    │   ├── WrongConnection                  a row or ARN of another account or region than the connection's
+    │   └── DamagedFile                      a file that a spreadsheet or an editor has changed beyond reading back
+    ├── ChannelNotFound (LookupError)        no such channel, or not yet, or no longer
+    ├── ChannelExists                        the name is taken, also while its last holder is DELETING
+    ├── ChannelBusy                          CREATING, UPDATING or DELETING: not available for this operation now
+    ├── VersionMismatch                      someone changed the channel since its version was read
+    ├── ChannelLimitExceeded                 the account has as many channels in this region as it may
+    ├── TagLimitExceeded                     the channel has as many tags as it may
+    ├── Throttled                            too many requests, after every paced retry
+    ├── AccessDenied (PermissionError)       the identity may not do this
+    ├── ReadOnly (PermissionError)           the connection may not change anything until it is allowed to
+    ├── NoCredentials                        none found, incomplete, or a profile that does not exist
+    ├── ExpiredCredentials                   found, but no longer (or never) valid
+    ├── NoRegion                             none given, none configured
+    ├── EndpointUnreachable (ConnectionError)  nobody answered
+    ├── ServiceFault                         the service failed, or gave a code that this tree does not know
+    ├── OutcomeUnknown                       a change was sent and nothing says whether it happened
+    ├── WaitTimeout (TimeoutError)           the awaited status did not come in time
+    ├── ExportFailed (OSError)               a file could not be written
+    ├── MissingExtra (ImportError)           an optional dependency is not installed
+    └── SandboxError (RuntimeError)          the local sandbox could not start, or has gone
+
+    ReconciledWarning (UserWarning)          a retry met its own success, and that success was returned
+
+Each subclass also is the nearest error of the standard library. botocore's error, where there is one, stays as ``__cause__``
+and its code as ``.code``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+
+class KVSError(Exception):
+    """Stand at the root of every error that this package raises.
+
+    Attributes
+    ----------
+    code
+        The service's error code (``"ResourceInUseException"``), None where the service did not answer.
+    operation
+        The API operation (``"CreateSignalingChannel"``), None where no operation was under way.
+    may_have_happened
+        True where an attempt was sent whose outcome nobody saw (a lost reply, a 5xx), so that the call may have taken
+        effect although it failed, or may have met its own success.
+    """
+
+    may_have_happened: bool = False
+
+    def __init__(self, message: str, *, code: str | None = None, operation: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.operation = operation
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class InvalidInput(KVSError, ValueError):
+    """A value is outside the service's bounds, or the service refused it."""
+
+
+class WrongConnection(InvalidInput):
+    """A row or an ARN belongs to another account or region than the connection."""
+
+
+class DamagedFile(InvalidInput):
+    """A file was changed on its way, so that it cannot be read back without guessing."""
+
+
+class ChannelNotFound(KVSError, LookupError):
+    """No channel of that name or ARN is there, or it is not there yet, or it is gone."""
+
+
+class ChannelExists(KVSError):
+    """The name is taken in this account and region, also while its last holder is DELETING."""
+
+
+class ChannelBusy(KVSError):
+    """The channel is CREATING, UPDATING or DELETING and not available for this operation."""
+
+
+class VersionMismatch(KVSError):
+    """The channel was changed since its version was read."""
+
+
+class ChannelLimitExceeded(KVSError):
+    """The account has as many channels in this region as its quota allows."""
+
+
+class TagLimitExceeded(KVSError):
+    """The channel would have more tags than the service allows."""
+
+
+class Throttled(KVSError):
+    """The service still refused for too many requests after every paced retry."""
+
+
+class AccessDenied(KVSError, PermissionError):
+    """The identity that the connection uses may not do this."""
+
+
+class ReadOnly(KVSError, PermissionError):
+    """The connection may not change anything until it is allowed to."""
+
+
+class NoCredentials(KVSError):
+    """No usable AWS credentials were found."""
+
+
+class ExpiredCredentials(KVSError):
+    """The credentials were found but the service does not (or no longer) accept them."""
+
+
+class NoRegion(KVSError):
+    """No region was given and none is configured."""
+
+
+class EndpointUnreachable(KVSError, ConnectionError):
+    """The endpoint did not answer."""
+
+
+class ServiceFault(KVSError):
+    """The service failed, or answered with a code that has no class here."""
+
+
+class OutcomeUnknown(KVSError):
+    """A change was sent, its reply was lost, and nothing says whether it happened."""
+
+
+class WaitTimeout(KVSError, TimeoutError):
+    """The awaited status did not come within the timeout."""
+
+
+class ExportFailed(KVSError, OSError):
+    """A file could not be written; what was there before is unchanged."""
+
+
+class MissingExtra(KVSError, ImportError):
+    """An optional dependency is not installed."""
+
+
+class SandboxError(KVSError, RuntimeError):
+    """The local sandbox could not start, or the one that was joined has gone."""
+
+
+class ReconciledWarning(UserWarning):
+    """A change was sent more than once and met its own success, which is what was returned."""
+
+
+BY_CODE: dict[str, type[KVSError]] = {
+    "InvalidArgumentException": InvalidInput,
+    "ResourceNotFoundException": ChannelNotFound,
+    "ResourceInUseException": ChannelBusy,
+    "VersionMismatchException": VersionMismatch,
+    "AccountChannelLimitExceededException": ChannelLimitExceeded,
+    "TagsPerResourceExceededLimitException": TagLimitExceeded,
+    "ClientLimitExceededException": Throttled,
+    "AccessDeniedException": AccessDenied,
+    "AccessDenied": AccessDenied,
+    "UnrecognizedClientException": ExpiredCredentials,
+    "InvalidClientTokenId": ExpiredCredentials,
+    "InvalidSignatureException": ExpiredCredentials,
+    "SignatureDoesNotMatch": ExpiredCredentials,
+    "ExpiredTokenException": ExpiredCredentials,
+    "ExpiredToken": ExpiredCredentials,
+    "RequestExpired": ExpiredCredentials,
+    "MissingAuthenticationTokenException": NoCredentials,
+}
+
+NEXT_STEP: dict[type[KVSError], str] = {
+    InvalidInput: "Correct the value and call again; nothing was changed.",
+    ChannelNotFound: "Check the name and the region with list_channels(); a channel that was just created or deleted "
+    "may need some seconds.",
+    ChannelExists: "Choose another name, use describe_channel() to look at the one that has it, or, if that one is "
+    'DELETING, wait_for_channel(name, "DELETED") first.',
+    ChannelBusy: "wait_for_channel() until it is ACTIVE, then call again.",
+    VersionMismatch: "Someone changed it since: describe_channel() again, look at what changed, and decide anew.",
+    ChannelLimitExceeded: "Delete channels that are no longer used, or ask AWS to raise the quota.",
+    TagLimitExceeded: "A channel may have 50 tags: untag_channel() what is not needed, then call again.",
+    Throttled: "Others use the same quota now: call again later, or lower the connection's share=.",
+    AccessDenied: "Ask for this action in the IAM policy of the identity shown, or connect with another profile.",
+    ExpiredCredentials: "Refresh them (for SSO: aws sso login), check this machine's clock, and connect() again.",
+    NoCredentials: "Configure a profile (aws configure sso) and kvs.connect(profile=...), or try kvs.use_sandbox().",
+    ServiceFault: "Call again in a moment; if it stays, check the AWS health page for this region.",
+}
+
+
+def from_client_error(error: ClientError, *, operation: str, subject: str | None = None) -> KVSError:
+    """Give the error of this tree for a service's refusal; the caller raises it ``from`` botocore's.
+
+    ``subject`` is what the call was about, in the user's words: a channel's name or ARN.
+    """
+    details: dict[str, Any] = error.response.get("Error", {})  # type: ignore[assignment]
+    code = str(details.get("Code", ""))
+    kind = BY_CODE.get(code, ServiceFault)
+    if code == "ResourceInUseException" and operation == "CreateSignalingChannel":
+        kind = ChannelExists
+    about = f" for {subject}" if subject else ""
+    said = str(details.get("Message") or "no message").rstrip(".")
+    return kind(
+        f"{operation} failed{about}: {code}: {said}. {NEXT_STEP[kind]}",
+        code=code or None,
+        operation=operation,
+    )
+
+
+def from_botocore_error(error: BotoCoreError | ValueError, *, operation: str, where: str) -> KVSError:
+    """Give the error of this tree for what botocore itself raised; ``where`` is the endpoint, in words."""
+    from botocore import exceptions as botocore
+
+    unreachable = (
+        f"Check that {where} can be reached from here: region, network, proxy. A sandbox that has stopped is started again "
+        "by kvs.use_sandbox()."
+    )
+    rows: tuple[tuple[tuple[type[Exception], ...], type[KVSError], str], ...] = (
+        ((botocore.NoCredentialsError, botocore.PartialCredentialsError), NoCredentials, NEXT_STEP[NoCredentials]),
+        (
+            (botocore.CredentialRetrievalError, botocore.SSOError, botocore.TokenRetrievalError),
+            ExpiredCredentials,
+            NEXT_STEP[ExpiredCredentials],
+        ),
+        (
+            (botocore.ParamValidationError, botocore.InvalidRegionError, ValueError),
+            InvalidInput,
+            "Correct the value and call again; nothing was sent.",
+        ),
+        ((botocore.HTTPClientError,), EndpointUnreachable, unreachable),
+    )
+    kind, next_step = next(
+        ((kind, step) for kinds, kind, step in rows if isinstance(error, kinds)),
+        (ServiceFault, NEXT_STEP[ServiceFault]),
+    )
+    return kind(f"{operation} failed: {str(error).strip().rstrip('.')}. {next_step}", operation=operation)

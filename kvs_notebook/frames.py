@@ -1,0 +1,189 @@
+"""API replies as pandas DataFrames: every column and dtype of the package in this one place.
+
+Frames are exact also when they are empty: the same columns in the same order with the same dtypes, on a RangeIndex, rows in
+the order of account, region and name. ``account_id`` and ``region`` are read from the ARN. No dtype is ``category`` (a value it
+does not know would become missing) and none is narrower than 64 bits (Int16 wraps in arithmetic).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+Schema = Mapping[str, str]
+
+TEXT = "str"
+WHOLE = "Int64"
+TIME = "datetime64[ms, UTC]"
+
+CHANNELS: Schema = {
+    "account_id": TEXT,
+    "region": TEXT,
+    "channel_name": TEXT,
+    "channel_arn": TEXT,
+    "channel_type": TEXT,
+    "channel_status": TEXT,
+    "creation_time": TIME,
+    "message_ttl_seconds": WHOLE,
+    "version": TEXT,
+}
+TAGS: Schema = {
+    "account_id": TEXT,
+    "region": TEXT,
+    "channel_name": TEXT,
+    "channel_arn": TEXT,
+    "key": TEXT,
+    "value": TEXT,
+}
+ENDPOINTS: Schema = {"channel_arn": TEXT, "role": TEXT, "protocol": TEXT, "endpoint": TEXT}
+
+ROW_ORDER = ["account_id", "region", "channel_name", "channel_arn"]
+
+TAG_PREFIX = "tag:"
+"""What a wide frame's tag columns begin with, so that no tag key can be taken for a column of ours (or run as a formula)."""
+
+
+def dtype_of(column: str) -> str | None:
+    """Give the dtype that a column of this name has in every frame of the package, None for a name that is not ours."""
+    if column.startswith(TAG_PREFIX):
+        return TEXT
+    for schema in (CHANNELS, TAGS, ENDPOINTS):
+        if column in schema:
+            return schema[column]
+    return None
+
+
+def empty(schema: Schema) -> pd.DataFrame:
+    """Give a frame of no rows with the schema's columns and dtypes."""
+    return _frame({column: [] for column in schema}, schema)
+
+
+def _frame(columns: Mapping[str, Sequence[Any]], schema: Schema) -> pd.DataFrame:
+    return pd.DataFrame({name: _column(columns[name], dtype) for name, dtype in schema.items()})
+
+
+def _column(values: Sequence[Any], dtype: str) -> Any:
+    if dtype == TIME:
+        return pd.DatetimeIndex(np.array(values, dtype="datetime64[ms]")).tz_localize("UTC")
+    return pd.array(values, dtype=dtype)  # type: ignore[call-overload]
+
+
+def concat(frames: Iterable[pd.DataFrame], schema: Schema) -> pd.DataFrame:
+    """Join frames of one schema below each other, in the package's row order; of no frames make the empty one.
+
+    Columns beyond the schema (``tag:`` columns) are kept, sorted, and missing where a frame did not have them.
+    """
+    given = list(frames)
+    if not given:
+        return empty(schema)
+    joined = given[0] if len(given) == 1 else pd.concat(given, ignore_index=True)
+    extra = sorted(set(joined.columns) - set(schema))
+    joined = joined[[*schema, *extra]].astype(dict.fromkeys(extra, TEXT))
+    return ordered(joined)
+
+
+def ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort a frame by account, region and name (and key, where it has one), on a fresh RangeIndex."""
+    by = [column for column in [*ROW_ORDER, "key"] if column in frame.columns]
+    return frame.sort_values(by, kind="stable", ignore_index=True)
+
+
+def milliseconds(time: datetime | float | None) -> int | None:
+    """Give epoch milliseconds for a CreationTime, which botocore hands over as a datetime and the wire as seconds."""
+    if time is None:
+        return None
+    if isinstance(time, datetime):
+        since = time.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+        return since.days * 86_400_000 + since.seconds * 1_000 + since.microseconds // 1_000
+    return round(time * 1_000)
+
+
+def channels_frame(infos: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Make the channels frame of ChannelInfo structures, in any order, each member of which may be absent."""
+    infos = sorted(infos, key=lambda info: (info.get("ChannelName") or "", info.get("ChannelARN") or ""))
+    arns = [info.get("ChannelARN") for info in infos]
+    places = [arn.split(":", 5) if arn else [None] * 6 for arn in arns]
+    frame = _frame(
+        {
+            "account_id": [place[4] for place in places],
+            "region": [place[3] for place in places],
+            "channel_name": [info.get("ChannelName") for info in infos],
+            "channel_arn": arns,
+            "channel_type": [info.get("ChannelType") for info in infos],
+            "channel_status": [info.get("ChannelStatus") for info in infos],
+            "creation_time": [milliseconds(info.get("CreationTime")) for info in infos],
+            "message_ttl_seconds": [
+                (info.get("SingleMasterConfiguration") or {}).get("MessageTtlSeconds") for info in infos
+            ],
+            "version": [info.get("Version") for info in infos],
+        },
+        CHANNELS,
+    )
+    one_place = len({(place[3], place[4]) for place in places}) <= 1
+    return frame if one_place else ordered(frame)
+
+
+def tags_frame(tags_by_arn: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """Make the long tags frame of each channel's tags; a channel without tags has no row."""
+    rows = [
+        (place[4], place[3], place[5].split("/")[1], arn, key, value)
+        for arn, tags in tags_by_arn.items()
+        for place in [arn.split(":", 5)]
+        for key, value in tags.items()
+    ]
+    rows.sort()
+    columns: list[Sequence[str]] = list(zip(*rows, strict=True)) or [()] * len(TAGS)
+    return _frame(dict(zip(TAGS, columns, strict=True)), TAGS)
+
+
+def endpoints_frame(
+    channel_arn: str, role: str, endpoints: Sequence[Mapping[str, str]], protocols: Sequence[str]
+) -> pd.DataFrame:
+    """Make the endpoints frame of one ResourceEndpointList, in the order in which the protocols were asked for."""
+    by_protocol = {item.get("Protocol", ""): item.get("ResourceEndpoint") for item in endpoints}
+    given = [protocol for protocol in protocols if protocol in by_protocol]
+    return _frame(
+        {
+            "channel_arn": [channel_arn] * len(given),
+            "role": [role] * len(given),
+            "protocol": given,
+            "endpoint": [by_protocol[protocol] for protocol in given],
+        },
+        ENDPOINTS,
+    )
+
+
+def wide_tags(tags: pd.DataFrame) -> pd.DataFrame:
+    """Turn a long tags frame into one row per channel and one ``tag:<key>`` column per key, sorted by key.
+
+    A tag that a channel does not have is missing (``NaN``); a tag without a value is the empty string.
+    """
+    places = [column for column in TAGS if column not in {"key", "value"}]
+    if tags.empty:
+        return empty({column: TAGS[column] for column in places})
+    keys = sorted(tags["key"].unique())
+    wide = tags.pivot(index=places, columns="key", values="value").reindex(columns=keys).reset_index()
+    wide.columns = pd.Index([*places, *(TAG_PREFIX + key for key in keys)])
+    return ordered(wide.astype({TAG_PREFIX + key: TEXT for key in keys}))
+
+
+def with_tags(channels: pd.DataFrame, tags: pd.DataFrame, keys: Sequence[str] | None = None) -> pd.DataFrame:
+    """Join tags onto a channels frame as ``tag:<key>`` columns: those of ``keys`` in that order, or all, sorted."""
+    if keys is not None:
+        tags = tags[tags["key"].isin(list(keys))]
+    wide = wide_tags(tags).drop(columns=["account_id", "region", "channel_name"])
+    joined = channels.merge(wide, how="left", on="channel_arn", sort=False)
+    for key in keys or []:
+        if TAG_PREFIX + key not in joined:
+            joined[TAG_PREFIX + key] = pd.array([None] * len(joined), dtype=TEXT)  # type: ignore[call-overload]
+    columns = [column for column in joined.columns if not column.startswith(TAG_PREFIX)]
+    tag_columns = (
+        [TAG_PREFIX + key for key in keys]
+        if keys is not None
+        else sorted(column for column in joined.columns if column.startswith(TAG_PREFIX))
+    )
+    return joined[[*columns, *tag_columns]]
