@@ -1,0 +1,68 @@
+"""The table that a terminal shows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from kvs_notebook import frames, table
+
+
+def channels(names: list[str], tags: list[dict[str, str]] | None = None, **more: Any) -> pd.DataFrame:
+    infos = [
+        {
+            "ChannelName": name,
+            "ChannelARN": f"arn:aws:kinesisvideo:ap-southeast-2:111122223333:channel/{name}/1767603600123",
+            "ChannelStatus": "ACTIVE",
+            "CreationTime": datetime(2026, 1, 5, 9, tzinfo=UTC),
+            "SingleMasterConfiguration": {"MessageTtlSeconds": 60},
+            **more,
+        }
+        for name in names
+    ]
+    frame = frames.channels_frame(infos)
+    if tags is None:
+        return frame
+    return frames.with_tags(
+        frame,
+        frames.tags_frame({info["ChannelARN"]: pairs for info, pairs in zip(infos, tags, strict=True)}),
+    )
+
+
+def test_a_line_for_each_channel_under_a_line_of_titles() -> None:
+    shown = table.laid_out(channels(["front-door", "gate"], [{"Site": "hq", "Owner": "ops"}, {"Site": ""}]), 100)
+    assert shown == (
+        "CHANNEL     REGION          STATUS  TTL   CREATED     TAGS\n"
+        "front-door  ap-southeast-2  ACTIVE  60 s  2026-01-05  Owner=ops Site=hq\n"
+        "gate        ap-southeast-2  ACTIVE  60 s  2026-01-05  Site=\n"
+    )
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    wide = channels(["a" * 256, "b" * 20], [{"Note": "x" * 256}, {"k" * 128: "v"}])
+    lines = table.laid_out(wide, width).splitlines()
+    assert max(map(len, lines)) == width
+    assert lines[1].startswith("aaaaaaaaaaa")
+    assert "…" in lines[1]
+    untagged = table.laid_out(channels(["a" * 256]), width).splitlines()
+    assert max(map(len, untagged)) == width
+    assert "TAGS" not in untagged[0]
+
+
+def test_what_a_terminal_would_obey_is_not_sent_to_it() -> None:
+    shown = table.laid_out(channels(["gate"], [{"Note": "\x1b[31mred\nline"}]), 100)
+    assert "\x1b" not in shown
+    assert len(shown.splitlines()) == 2
+
+
+def test_what_is_missing_is_shown_as_unknown() -> None:
+    bare = channels(["gate"], ChannelStatus=None, CreationTime=None, SingleMasterConfiguration=None)
+    assert table.laid_out(bare, 100).splitlines()[1].split() == ["gate", "ap-southeast-2", "?", "?", "?"]
+
+
+def test_no_channel_gives_no_table() -> None:
+    assert table.laid_out(frames.channels_frame([]), 100) == ""
