@@ -1,0 +1,413 @@
+"""Connection: one account in one region, its clients, its identity, its pacing; and the one that is current."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from kvs_notebook.errors import (
+    InvalidInput,
+    KVSError,
+    NoCredentials,
+    NoRegion,
+    ReadOnly,
+    ServiceFault,
+    WrongConnection,
+    from_botocore_error,
+    from_client_error,
+)
+from kvs_notebook.limits import ChannelArn
+from kvs_notebook.pacing import Pacing
+from kvs_notebook.version import __version__
+
+if TYPE_CHECKING:
+    import boto3
+
+SANDBOX_USER = "kvs-notebook-sandbox"
+"""The user name in the identity that a sandbox answers with: how a program started in its environment knows it."""
+
+MUTATING = frozenset(
+    {
+        "CreateSignalingChannel",
+        "UpdateSignalingChannel",
+        "DeleteSignalingChannel",
+        "TagResource",
+        "UntagResource",
+    }
+)
+
+
+class Connection:
+    """Talk to Kinesis Video Streams as one identity in one region.
+
+    Made by :func:`connect` for an account and by ``Sandbox.connection`` for a sandbox. Clients are made once, under a lock,
+    and may be shared by threads.
+
+    Attributes
+    ----------
+    region
+        The region's code, such as ``"us-east-1"``.
+    profile
+        The AWS profile's name, None for boto3's default chain.
+    endpoint_url
+        The endpoint where one was given, None for the service's own.
+    pacing
+        The buckets that keep every call of this connection under its share of the quotas.
+    """
+
+    def __init__(
+        self,
+        *,
+        session: boto3.Session,
+        region: str,
+        profile: str | None = None,
+        endpoint_url: str | None = None,
+        allow_changes: bool = False,
+        verify: str | bool | None = None,
+        proxies: Mapping[str, str] | None = None,
+        sandbox: bool = False,
+        service_time: Callable[[], datetime] | None = None,
+        share: float | Mapping[str, float] | None = None,
+    ) -> None:
+        if sandbox and not is_loopback(endpoint_url):
+            raise InvalidInput(f"A sandbox answers on loopback only, not on {endpoint_url}.")
+        self.region = region
+        self.profile = profile
+        self.endpoint_url = endpoint_url
+        self.pacing = Pacing(share)
+        self._session = session
+        self._allow_changes = allow_changes
+        self._verify = verify
+        self._proxies = proxies
+        self._sandbox = sandbox
+        self._service_time = service_time
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.RLock()
+        self._identity: Mapping[str, str] | None = None
+        self._attempts = threading.local()
+
+    def __repr__(self) -> str:
+        account = self._identity["Account"] if self._identity else "not asked yet"
+        parts = [f"account {account}", self.region]
+        if self.profile:
+            parts.append(f"profile {self.profile}")
+        if self.endpoint_url:
+            parts.append(self.endpoint_url)
+        if self._sandbox or (self._identity and self.is_sandbox):
+            parts.append("SANDBOX")
+        elif not self._allow_changes:
+            parts.append("read-only")
+        return f"<Connection: {', '.join(parts)}>"
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """Ask STS who this connection is, once: Account, Arn and UserId.
+
+        Raises
+        ------
+        NoCredentials, ExpiredCredentials, EndpointUnreachable
+            Where nobody can be asked, or the answer is no.
+        """
+        if self._identity is None:
+            self._identity = self.call("GetCallerIdentity", {}, client=self.client("sts"))
+        return self._identity
+
+    @property
+    def account_id(self) -> str:
+        """The account's twelve digits, from STS."""
+        return self.identity["Account"]
+
+    @property
+    def is_sandbox(self) -> bool:
+        """True where a local sandbox answers: on loopback, and with the sandbox's own identity."""
+        if self._sandbox:
+            return True
+        endpoint = self.client().meta.endpoint_url
+        return is_loopback(endpoint) and self.identity["Arn"].endswith(f"/{SANDBOX_USER}")
+
+    @property
+    def may_change(self) -> bool:
+        """True where create, update, delete and tag calls are sent: in a sandbox, or once allowed."""
+        return self._allow_changes or self.is_sandbox
+
+    def client(
+        self,
+        service_name: str = "kinesisvideo",
+        *,
+        purpose: str = "",
+        prepare: Callable[[Any], None] | None = None,
+    ) -> Any:
+        """Give the boto3 client of a service, made on first use and kept.
+
+        ``purpose`` names a client apart from the shared one, to which ``prepare`` is applied once, when it is made.
+        """
+        key = f"{service_name} {purpose}"
+        with self._lock:
+            if key not in self._clients:
+                client = self._make_client(service_name)
+                if prepare is not None:
+                    prepare(client)
+                self._clients[key] = client
+            return self._clients[key]
+
+    def _make_client(self, service_name: str) -> Any:
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
+
+        config = Config(
+            retries={
+                "mode": "standard",
+                "total_max_attempts": 3,
+            },  # pinned: boto3's default has changed before
+            user_agent_extra=f"kvs-notebook/{__version__}",
+            proxies=None if self._proxies is None else dict(self._proxies),
+            max_pool_connections=16,
+            connect_timeout=10,
+            read_timeout=30,
+        )
+        try:
+            client = self._session.client(
+                service_name,  # type: ignore[call-overload]
+                region_name=self.region,
+                endpoint_url=self._endpoint_of(service_name),
+                verify=self._verify,
+                config=config,
+            )
+        except (BotoCoreError, ValueError) as error:
+            raise from_botocore_error(error, operation=f"{service_name} client", where=self._where) from error
+        client.meta.events.register("response-received.*", self._see_attempt)
+        return client
+
+    @property
+    def _where(self) -> str:
+        return self.endpoint_url or f"Kinesis Video Streams in {self.region}"
+
+    def _endpoint_of(self, service_name: str) -> str | None:
+        """Send other services to a given endpoint only on loopback: there one port answers for all, elsewhere it would not."""
+        if service_name == "kinesisvideo" or is_loopback(self.endpoint_url):
+            return self.endpoint_url
+        return None
+
+    def _see_attempt(self, response_dict: Mapping[str, Any] | None, exception: Exception | None, **_: Any) -> None:
+        """Note each attempt that botocore makes by itself, and whether its outcome was seen."""
+        from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
+
+        if response_dict is not None:
+            unseen = response_dict["status_code"] >= 500  # noqa: PLR2004
+        else:
+            unseen = not isinstance(exception, (EndpointConnectionError, ConnectTimeoutError))
+        if unseen:
+            self._attempts.unseen = True
+
+    def call(
+        self,
+        operation: str,
+        params: Mapping[str, Any],
+        *,
+        channel: str | None = None,
+        client: Any = None,
+    ) -> dict[str, Any]:
+        """Make one API call under the pacing and give its reply; ``channel`` is what it is about, for quotas and messages.
+
+        Raises
+        ------
+        ReadOnly
+            Before anything is sent, for a change on a connection that may not make one.
+        KVSError
+            The class for the service's error code, botocore's error as its cause; ``may_have_happened`` is True where an
+            attempt's outcome was not seen.
+        """
+        if operation in MUTATING:
+            self.require_changes(operation)
+        if client is None:
+            client = self.client()
+        method = getattr(client, _method_name(client, operation))
+        self._attempts.unseen = False
+        try:
+            reply: dict[str, Any] = self.pacing.run(
+                operation, channel, lambda: self._send(method, operation, params, channel)
+            )
+        except KVSError as error:
+            error.may_have_happened = self._attempts.unseen
+            raise
+        return reply
+
+    def _send(
+        self,
+        method: Callable[..., dict[str, Any]],
+        operation: str,
+        params: Mapping[str, Any],
+        subject: str | None,
+    ) -> dict[str, Any]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return method(**params)
+        except ClientError as error:
+            raise from_client_error(error, operation=operation, subject=subject) from error
+        except BotoCoreError as error:
+            raise from_botocore_error(error, operation=operation, where=self._where) from error
+
+    def require_changes(self, operation: str) -> None:
+        """Raise ReadOnly, with the line that lifts it, where this connection may not make changes."""
+        if not self.may_change:
+            arguments = [f"{self.profile!r}"] if self.profile else []
+            arguments += [f"region={self.region!r}", "allow_changes=True"]
+            raise ReadOnly(
+                f"{operation} was not sent: this connection to account {self.account_id} in {self.region} is read-only. "
+                f"To allow changes: kvs.connect({', '.join(arguments)})",
+                operation=operation,
+            )
+
+    def check_arn(self, arn: str) -> ChannelArn:
+        """Take an ARN apart; raise WrongConnection where it is of another account or region than this connection."""
+        parsed = ChannelArn.parse(arn)
+        if (parsed.account_id, parsed.region) != (self.account_id, self.region):
+            raise WrongConnection(
+                f"Channel {parsed.channel_name} is in account {parsed.account_id}, {parsed.region}, but this connection is to "
+                f"account {self.account_id}, {self.region}: pass connection= for that account and region. Nothing was sent."
+            )
+        return parsed
+
+    def service_time(self, error: KVSError) -> datetime:
+        """Give the service's clock at the time of an error: from its reply, so that this machine's clock may be off."""
+        from email.utils import parsedate_to_datetime
+
+        if self._service_time is not None:
+            return self._service_time()
+        response = getattr(error.__cause__, "response", {})
+        date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        return parsedate_to_datetime(date) if date else datetime.now(UTC)
+
+
+def _method_name(client: Any, operation: str) -> str:
+    for method, name in client.meta.method_to_api_mapping.items():
+        if name == operation:
+            return str(method)
+    raise ServiceFault(f"This botocore does not know {operation}: pip install -U boto3.", operation=operation)
+
+
+def is_loopback(url: str | None) -> bool:
+    """Tell whether a URL's host is this machine's loopback."""
+    host = urlsplit(url or "").hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+_current: Connection | None = None
+
+
+def connect(
+    profile: str | None = None,
+    *,
+    region: str | None = None,
+    session: boto3.Session | None = None,
+    endpoint_url: str | None = None,
+    allow_changes: bool = False,
+    share: float | Mapping[str, float] | None = None,
+) -> Connection:
+    """Connect to an AWS account and make that connection the current one.
+
+    A real account is read-only until ``allow_changes=True``: create, update, delete and tag calls raise ReadOnly.
+
+    Parameters
+    ----------
+    profile
+        An AWS profile's name; None takes boto3's default chain. Keys are never given here.
+    region
+        A region's code; None takes the profile's.
+    session
+        A boto3.Session to use as it is, in place of ``profile``.
+    endpoint_url
+        Another endpoint of Kinesis Video Streams (VPC, FIPS, an emulator on loopback).
+    allow_changes
+        Let this connection create, update, delete and tag.
+    share
+        The part of the published quotas to use, above 0 and at most 1; a number, or a mapping of operation to number.
+        The default is 0.9, and 0.5 for Describe and GetSignalingChannelEndpoint, which live devices call too.
+
+    Raises
+    ------
+    NoCredentials, ExpiredCredentials
+        When there is no identity to be had, which is asked at once (one STS call, no Kinesis Video quota).
+    NoRegion
+        When none is given and none is configured.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> kvs.connect("fleet", region="eu-west-1")                                  # doctest: +SKIP
+    <Connection: account 123456789012, eu-west-1, profile fleet, read-only>
+    """
+    connection = _make(profile, region, session, endpoint_url, allow_changes=allow_changes, share=share)
+    _ = connection.identity
+    set_current(connection)
+    return connection
+
+
+def _make(
+    profile: str | None,
+    region: str | None,
+    session: boto3.Session | None,
+    endpoint_url: str | None,
+    *,
+    allow_changes: bool,
+    share: float | Mapping[str, float] | None,
+) -> Connection:
+    import boto3
+    import botocore.session
+    from botocore.exceptions import BotoCoreError, ProfileNotFound
+
+    if session is not None and profile is not None:
+        raise InvalidInput("Both profile and session were given: give one of them.")
+    try:
+        session = session or boto3.Session(profile_name=profile)
+        region = region or session.region_name
+    except ProfileNotFound as error:
+        known = ", ".join(botocore.session.Session().available_profiles) or "none"
+        raise NoCredentials(f"{error}. Profiles on this machine: {known}.") from error
+    except BotoCoreError as error:
+        raise NoCredentials(f"The AWS configuration cannot be read: {error}") from error
+    if region is None:
+        raise NoRegion(
+            'No region was given and none is configured: name one, as in kvs.connect(region="us-east-1"), '
+            "or set AWS_REGION."
+        )
+    return Connection(
+        session=session,
+        region=region,
+        profile=profile,
+        endpoint_url=endpoint_url,
+        allow_changes=allow_changes,
+        share=share,
+    )
+
+
+def set_current(connection: Connection | None) -> None:
+    """Make a connection the one that calls without ``connection=`` use; None forgets it."""
+    global _current  # noqa: PLW0603 - one process-wide reference, by design: a ContextVar would differ between cells and threads
+    _current = connection
+
+
+def current_connection(connection: Connection | None = None) -> Connection:
+    """Give the connection that was passed, else the current one, else a read-only one by boto3's default chain.
+
+    Raises
+    ------
+    NoRegion
+        When a connection has to be made and no region is configured.
+    """
+    if connection is not None:
+        return connection
+    if _current is None:
+        set_current(_make(None, None, None, None, allow_changes=False, share=None))
+    assert _current is not None  # noqa: S101 - set in the line above; another thread only ever replaces it
+    return _current

@@ -1,0 +1,158 @@
+"""Keep under the service's quotas: a bucket per operation (and channel), and bounded retries of throttled calls.
+
+botocore makes one attempt on ClientLimitExceededException in every retry mode, so throttling is this room's work. The account's
+quotas are shared with every device that connects: a connection takes a share of them, 0.9 by default and 0.5 for the two calls
+that each device makes when it connects.
+
+The buckets are our own because pyrate-limiter counts in whole milliseconds and refills in windows: 49 requests a second come
+out as 47.6 or 50, and a window's burst is refused by a service that allows a smaller one. The retries are tenacity's.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from kvs_notebook.errors import InvalidInput, Throttled
+from kvs_notebook.limits import QUOTAS
+
+DEFAULT_SHARE = 0.9
+SHARES_OF_CONNECTING_DEVICES: Mapping[str, float] = {
+    "DescribeSignalingChannel": 0.5,
+    "GetSignalingChannelEndpoint": 0.5,
+}
+
+MAX_ATTEMPTS = 8
+FIRST_WAIT_SECONDS = 0.2
+LONGEST_WAIT_SECONDS = 5.0
+FORGET_ABOVE = 10_000
+
+THREADS = 8
+"""Enough to fill one account and region: boto3 tops out near 500 calls a second in a process, the largest quota is 300."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Pacing:
+    """Space out the calls of one account and region.
+
+    Each bucket holds one request and refills at ``share`` of the published quota, so that calls leave evenly spaced. All
+    threads of a connection share its buckets.
+
+    Parameters
+    ----------
+    share
+        The part of each quota to use, above 0 and at most 1: one number for all operations, or a mapping of operation
+        to number (``{"ListTagsForResource": 0.98}``) over the defaults.
+    """
+
+    def __init__(
+        self,
+        share: float | Mapping[str, float] | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._shares = _shares(share)
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._next_free: dict[tuple[str, str | None], float] = {}
+        self.throttles = 0
+
+    def wait(self, operation: str, channel: str | None = None) -> float:
+        """Wait until the next call may leave, and give the seconds that it took; an operation without a quota never waits."""
+        quota = QUOTAS.get(operation)
+        if quota is None:
+            return 0.0
+        share = self._shares[operation]
+        waited = 0.0
+        if channel is not None and quota.channel is not None:
+            # Before the account's bucket: a turn there must not be held while one busy channel makes its caller wait.
+            waited += self._take((operation, channel), quota.channel * share)
+        return waited + self._take((operation, None), quota.account * share)
+
+    def _take(self, bucket: tuple[str, str | None], rate: float) -> float:
+        with self._lock:
+            now = self._clock()
+            start = max(now, self._next_free.get(bucket, now))
+            self._next_free[bucket] = start + 1 / rate
+            if len(self._next_free) > FORGET_ABOVE:
+                self._next_free = {taken: free for taken, free in self._next_free.items() if free > now}
+        if start > now:
+            self._sleep(start - now)
+        return start - now
+
+    def run(self, operation: str, channel: str | None, call: Callable[[], Result]) -> Result:
+        """Make a call when its turn comes, and again after each Throttled, at most 8 times; then let Throttled through.
+
+        The waits between are random up to a bound that doubles (full jitter), so that clients that were refused
+        together do not come back together.
+        """
+
+        import tenacity  # with it comes tornado, where that is installed: not before the first call
+
+        def attempt() -> Result:
+            self.wait(operation, channel)
+            return call()
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(Throttled),
+            stop=tenacity.stop_after_attempt(MAX_ATTEMPTS),
+            wait=tenacity.wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
+            sleep=self._sleep,
+            before_sleep=lambda _: self._count_throttle(),
+            reraise=True,
+        )
+        return retrying(attempt)
+
+    def _count_throttle(self) -> None:
+        with self._lock:
+            self.throttles += 1
+
+
+def _shares(share: float | Mapping[str, float] | None) -> dict[str, float]:
+    shares = dict.fromkeys(QUOTAS, DEFAULT_SHARE) | dict(SHARES_OF_CONNECTING_DEVICES)
+    if isinstance(share, Mapping):
+        unknown = sorted(set(share) - set(QUOTAS))
+        if unknown:
+            raise InvalidInput(f"share names {', '.join(unknown)}: the operations are {', '.join(QUOTAS)}.")
+        shares |= share
+    elif share is not None:
+        shares = dict.fromkeys(QUOTAS, share)
+    for operation, part in shares.items():
+        if not 0 < part <= 1:
+            raise InvalidInput(f"share {part!r} for {operation}: give a part of the quota, above 0 and at most 1.")
+    return shares
+
+
+def side_by_side(
+    work: Callable[[Item], Result], items: Sequence[Item], *, description: str, unit: str = "channel"
+) -> list[Result]:
+    """Do one piece of work for each item on 8 threads and give the results in the items' order.
+
+    A progress bar appears when it takes over a second. The first error ends it: what has not begun is dropped.
+    """
+    if len(items) <= 1:
+        return [work(item) for item in items]
+    from concurrent.futures import ThreadPoolExecutor
+
+    from tqdm.auto import tqdm
+
+    with (
+        ThreadPoolExecutor(THREADS, thread_name_prefix="kvs-notebook") as pool,
+        tqdm(total=len(items), desc=description, unit=unit, delay=1, leave=False) as bar,
+    ):
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            results = []
+            for future in futures:
+                results.append(future.result())
+                bar.update()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        return results
