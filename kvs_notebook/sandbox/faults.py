@@ -1,0 +1,100 @@
+"""Scheduled trouble: what goes wrong with the next requests, and which actions are denied."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from dataclasses import dataclass
+
+from kvs_notebook.errors import InvalidInput
+from kvs_notebook.limits import QUOTAS
+
+KINDS = ("throttle", "error", "denied", "expired", "delay", "reset", "lost_reply")
+"""ClientLimitExceededException; a 500; AccessDeniedException; an expired token; a late answer; a connection cut before the
+request takes effect; a connection cut after it has."""
+
+EVERY_OPERATION = "*"
+OPERATIONS = (*QUOTAS, "GetCallerIdentity")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Trouble that has struck one request; ``seconds`` is how late a delay makes the answer."""
+
+    kind: str
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class _Scheduled:
+    operation: str
+    fault: Fault
+    times_left: int | None
+
+
+class Faults:
+    """Keep what is to go wrong, in the order in which it was added."""
+
+    def __init__(self) -> None:
+        self._scheduled: list[_Scheduled] = []
+        self._denied: list[re.Pattern[str]] = []
+
+    def add(self, operation: str, kind: str, times: int | None = 1, seconds: float = 0.0) -> None:
+        """Let an operation (``"*"``: any) go wrong for the next ``times`` requests, or for all of them with None.
+
+        Raises
+        ------
+        InvalidInput
+            For an operation, a kind or a number that means nothing here.
+        """
+        if operation not in (*OPERATIONS, EVERY_OPERATION):
+            raise InvalidInput(f"Fault for {operation!r}: name one of {', '.join(OPERATIONS)}, or '*' for all.")
+        if kind not in KINDS:
+            raise InvalidInput(f"Fault {kind!r}: choose one of {', '.join(KINDS)}.")
+        if times is not None and times < 1:
+            raise InvalidInput(f"Fault for {times} requests: give 1 or more, or None for all.")
+        if seconds < 0 or (kind == "delay" and seconds == 0):
+            raise InvalidInput(f"Fault {kind!r} with {seconds} seconds: a delay takes a number above 0.")
+        self._scheduled.append(_Scheduled(operation, Fault(kind, seconds), times))
+
+    def take(self, operation: str) -> list[Fault]:
+        """Give what strikes this request, and count it: at most one delay and one other fault, the delay first."""
+        if not self._scheduled:
+            return []
+        struck = [self._next(operation, delay=True), self._next(operation, delay=False)]
+        return [fault for fault in struck if fault is not None]
+
+    def _next(self, operation: str, *, delay: bool) -> Fault | None:
+        for entry in self._scheduled:
+            if entry.operation in (operation, EVERY_OPERATION) and (entry.fault.kind == "delay") is delay:
+                if entry.times_left is not None:
+                    entry.times_left -= 1
+                    if entry.times_left == 0:
+                        self._scheduled.remove(entry)
+                return entry.fault
+        return None
+
+    def deny(self, pattern: str) -> None:
+        """Deny the actions that a pattern names, with ``*`` and ``?`` as in an IAM policy: ``"kinesisvideo:Delete*"``.
+
+        Raises
+        ------
+        InvalidInput
+            For a pattern that names none of the nine actions, which would deny nothing.
+        """
+        # IAM compares actions without regard to case, and knows no [sets].
+        compiled = re.compile(fnmatch.translate(pattern.replace("[", "[[]")), re.IGNORECASE)
+        if not any(compiled.match(f"kinesisvideo:{operation}") for operation in QUOTAS):
+            raise InvalidInput(f"Deny {pattern!r}: it names no action; try 'kinesisvideo:Delete*' or 'kinesisvideo:*'.")
+        self._denied.append(compiled)
+
+    def is_denied(self, operation: str) -> bool:
+        """Tell whether an operation is denied. GetCallerIdentity never is: AWS asks no permission for it."""
+        if not self._denied or operation not in QUOTAS:
+            return False
+        return any(compiled.match(f"kinesisvideo:{operation}") for compiled in self._denied)
+
+    def clear(self) -> None:
+        """Let all go well again: no fault, nothing denied."""
+        self._scheduled.clear()
+        self._denied.clear()

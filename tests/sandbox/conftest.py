@@ -1,0 +1,105 @@
+"""A sandbox's service without its wire: what the tests of its rooms work at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from kvs_notebook.sandbox.assumptions import Assumptions
+from kvs_notebook.sandbox.clock import DerivedIds, ManualClock
+from kvs_notebook.sandbox.operations import Caller, Service, perform
+from kvs_notebook.sandbox.store import Store
+
+
+class Desk:
+    """Make requests of one service as one caller, on a clock that stands still."""
+
+    def __init__(
+        self, *, store: Store | None = None, channel_quota: Callable[[str], int] | None = None, **assumptions: Any
+    ) -> None:
+        self.store = Store() if store is None else store
+        self.clock = ManualClock()
+        self.caller = Caller("111122223333", "us-east-1", "KVSB111122223333ABCD")
+        self.service = Service(
+            self.store, self.clock, DerivedIds(), Assumptions(**assumptions), lambda: "127.0.0.1:4433", channel_quota
+        )
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.store.close()
+
+    def __call__(self, operation: str, *, caller: Caller | None = None, **request: Any) -> dict[str, Any]:
+        return perform(self.service, caller or self.caller, operation, request)
+
+    def create(self, name: str = "front-door", **request: Any) -> str:
+        """Create a channel and let it become ACTIVE; give its ARN."""
+        arn: str = self("CreateSignalingChannel", ChannelName=name, **request)["ChannelARN"]
+        self.clock.advance(self.service.assumptions.creating_seconds)
+        return arn
+
+    def info(self, arn: str) -> dict[str, Any]:
+        info: dict[str, Any] = self("DescribeSignalingChannel", ChannelARN=arn)["ChannelInfo"]
+        return info
+
+    def update(self, arn: str, ttl: int, version: str | None = None) -> dict[str, Any]:
+        return self(
+            "UpdateSignalingChannel",
+            ChannelARN=arn,
+            CurrentVersion=version or self.info(arn)["Version"],
+            SingleMasterConfiguration={"MessageTtlSeconds": ttl},
+        )
+
+    def delete(self, arn: str, **request: Any) -> dict[str, Any]:
+        return self("DeleteSignalingChannel", ChannelARN=arn, **request)
+
+    def delete_for_good(self, arn: str) -> None:
+        self.delete(arn)
+        self.clock.advance(self.service.assumptions.deleting_seconds)
+
+    def tag(self, arn: str, **tags: str) -> dict[str, Any]:
+        return self("TagResource", ResourceARN=arn, Tags=pairs(tags))
+
+    def tags(self, arn: str) -> dict[str, str]:
+        tags: dict[str, str] = self("ListTagsForResource", ResourceARN=arn)["Tags"]
+        return tags
+
+    def endpoints(self, arn: str, role: str = "VIEWER", protocols: tuple[str, ...] = ("WSS", "HTTPS")) -> list[Any]:
+        configuration = {"Role": role, "Protocols": list(protocols)}
+        reply = self(
+            "GetSignalingChannelEndpoint", ChannelARN=arn, SingleMasterChannelEndpointConfiguration=configuration
+        )
+        found: list[Any] = reply["ResourceEndpointList"]
+        return found
+
+    def names(self, page_size: int | None = None, prefix: str | None = None) -> list[str]:
+        """List to the end; give the names in the order of the pages."""
+        condition = {"ComparisonOperator": "BEGINS_WITH", "ComparisonValue": prefix} if prefix else None
+        names: list[str] = []
+        token = None
+        while True:
+            reply = self("ListSignalingChannels", MaxResults=page_size, NextToken=token, ChannelNameCondition=condition)
+            names += [info["ChannelName"] for info in reply["ChannelInfoList"]]
+            token = reply["NextToken"]
+            if token is None:
+                return names
+
+
+def pairs(tags: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+@pytest.fixture(scope="session")
+def open_desk() -> type[Desk]:
+    """Give what opens a service, for tests that need their own assumptions or many of them."""
+    return Desk
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    """Give a service with the default assumptions."""
+    with Desk() as opened:
+        yield opened

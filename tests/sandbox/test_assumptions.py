@@ -1,0 +1,327 @@
+"""Each assumption changes something that a client can see: the default beside what the field was set to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import pytest
+
+from kvs_notebook.errors import InvalidInput
+from kvs_notebook.sandbox.assumptions import Assumptions
+from kvs_notebook.sandbox.model import ServiceError
+from kvs_notebook.sandbox.operations import Caller
+from kvs_notebook.sandbox.quotas import Quotas
+
+ELSEWHERE = Caller("111122223333", "eu-west-1", "KVSB111122223333ABCD")
+INVALID, NOT_FOUND, IN_USE, DENIED = (
+    "InvalidArgumentException",
+    "ResourceNotFoundException",
+    "ResourceInUseException",
+    "AccessDeniedException",
+)
+
+
+def code(act: Callable[[], Any]) -> str | None:
+    """The code of a refusal, None where there was none."""
+    try:
+        act()
+    except ServiceError as error:
+        return error.code
+    return None
+
+
+def status_after(seconds: float) -> Callable[[Any], str]:
+    def look(desk: Any) -> str:
+        desk("CreateSignalingChannel", ChannelName="a")
+        desk.clock.advance(seconds)
+        status: str = desk("DescribeSignalingChannel", ChannelName="a")["ChannelInfo"]["ChannelStatus"]
+        return status
+
+    return look
+
+
+def status_after_update(desk: Any) -> str:
+    arn = desk.create()
+    desk.update(arn, 90)
+    desk.clock.advance(1)
+    status: str = desk.info(arn)["ChannelStatus"]
+    return status
+
+
+def code_after_delete(desk: Any) -> str | None:
+    arn = desk.create()
+    desk.delete(arn)
+    desk.clock.advance(2)
+    return code(lambda: desk.info(arn))
+
+
+def stale_view(desk: Any) -> list[Any]:
+    """What describe and list show of a fresh channel, then of a fresh update, a second after each."""
+    arn = desk("CreateSignalingChannel", ChannelName="a")["ChannelARN"]
+    desk.clock.advance(1)
+    fresh = [code(lambda: desk.info(arn)), desk.names()]
+    desk.clock.advance(9)
+    version = desk.info(arn)["Version"]
+    desk.update(arn, 90, version)
+    desk.clock.advance(1)
+    seen = desk.info(arn)
+    return [
+        *fresh,
+        seen["ChannelStatus"],
+        seen["SingleMasterConfiguration"]["MessageTtlSeconds"],
+        seen["Version"] == version,
+    ]
+
+
+def three_names(desk: Any) -> list[str]:
+    for name in ("a", "b", "c", "d"):
+        desk.create(name)
+    names: list[str] = desk.names()
+    return names
+
+
+def first_page(size: int | None) -> Callable[[Any], int]:
+    def look(desk: Any) -> int:
+        three_names(desk)
+        return len(desk("ListSignalingChannels", MaxResults=size)["ChannelInfoList"])
+
+    return look
+
+
+def mixed_case(desk: Any) -> list[str]:
+    for name in ("Door", "door", "d_or"):
+        desk.create(name)
+    names: list[str] = desk.names(prefix="do")
+    return names
+
+
+def list_with_bad_token(desk: Any) -> str | int:
+    three_names(desk)
+    return code(lambda: desk("ListSignalingChannels", NextToken="bad")) or len(
+        desk("ListSignalingChannels", NextToken="bad")
+    )  # noqa: S106
+
+
+def text_of_taken_name(desk: Any) -> str:
+    desk.create("a")
+    with pytest.raises(ServiceError) as refused:
+        desk.create("a")
+    return refused.value.message
+
+
+def full_mesh(desk: Any) -> tuple[Any, ...]:
+    refused = code(lambda: desk.create("a", ChannelType="FULL_MESH"))
+    if refused:
+        return (refused,)
+    info = desk("DescribeSignalingChannel", ChannelName="a")["ChannelInfo"]
+    return info["ChannelType"], info["SingleMasterConfiguration"]
+
+
+def too_many_tags(desk: Any) -> str | None:
+    tags = [{"Key": str(number), "Value": ""} for number in range(51)]
+    return code(lambda: desk.create(Tags=tags))
+
+
+def name_and_arn(desk: Any) -> list[str | None]:
+    arn = desk.create("a")
+    desk.create("b")
+    return [code(lambda: desk("DescribeSignalingChannel", ChannelName=name, ChannelARN=arn)) for name in ("a", "b")]
+
+
+def old_arn(desk: Any) -> str | None:
+    arn = desk.create()
+    desk.delete_for_good(arn)
+    desk.create()
+    return code(lambda: desk.info(arn))
+
+
+def foreign_arn(desk: Any) -> str | None:
+    arn = desk("CreateSignalingChannel", caller=ELSEWHERE, ChannelName="a")["ChannelARN"]
+    return code(lambda: desk.info(arn))
+
+
+def same_ttl(desk: Any) -> bool:
+    arn = desk.create()
+    version = desk.info(arn)["Version"]
+    desk.update(arn, 60)
+    same: bool = desk.info(arn)["Version"] == version
+    return same
+
+
+def update_without_ttl(desk: Any) -> str | None:
+    arn = desk.create()
+    version = desk.info(arn)["Version"]
+    return code(lambda: desk("UpdateSignalingChannel", ChannelARN=arn, CurrentVersion=version))
+
+
+def busy_update(desk: Any) -> list[str | None]:
+    arn = desk.create()
+    desk.update(arn, 90)
+    updating = code(lambda: desk.update(arn, 30))
+    desk.clock.advance(1)
+    desk.delete(arn)
+    return [updating, code(lambda: desk.update(arn, 30))]
+
+
+def second_delete(desk: Any) -> str | None:
+    arn = desk.create()
+    desk.delete(arn)
+    return code(lambda: desk.delete(arn))
+
+
+def endpoint_without_role(desk: Any) -> str | list[Any]:
+    arn = desk.create()
+    return code(lambda: desk("GetSignalingChannelEndpoint", ChannelARN=arn)) or [
+        endpoint["ResourceEndpoint"]
+        for endpoint in desk("GetSignalingChannelEndpoint", ChannelARN=arn)["ResourceEndpointList"]
+    ]
+
+
+def endpoint_protocols(desk: Any) -> list[str]:
+    return [endpoint["Protocol"] for endpoint in desk.endpoints(desk.create(), "VIEWER", ())]
+
+
+def use_while(status: str) -> Callable[[Any], list[str | None]]:
+    def look(desk: Any) -> list[str | None]:
+        arn = desk("CreateSignalingChannel", ChannelName="a")["ChannelARN"]
+        if status == "DELETING":
+            desk.clock.advance(1)
+            desk.delete(arn)
+        return [
+            code(lambda: desk.tag(arn, a="b")),
+            code(lambda: desk("UntagResource", ResourceARN=arn, TagKeyList=["a"])),
+            code(lambda: desk.endpoints(arn)),
+            code(lambda: desk.tags(arn)),
+        ]
+
+    return look
+
+
+def tag_twice(desk: Any) -> str | dict[str, str] | None:
+    arn = desk.create()
+    tags = [{"Key": "a", "Value": "first"}, {"Key": "a", "Value": "last"}]
+    return code(lambda: desk("TagResource", ResourceARN=arn, Tags=tags)) or desk.tags(arn)
+
+
+def reserved_key(desk: Any) -> str | None:
+    arn = desk.create()
+    return code(lambda: desk.tag(arn, **{"aws:x": "y"}))
+
+
+def version_after_tagging(desk: Any) -> bool:
+    arn = desk.create()
+    version = desk.info(arn)["Version"]
+    desk.tag(arn, a="b")
+    tagged = desk.info(arn)["Version"]
+    desk("UntagResource", ResourceARN=arn, TagKeyList=["a"])
+    same: bool = version == tagged == desk.info(arn)["Version"]
+    return same
+
+
+def untagged(desk: Any) -> dict[str, Any]:
+    reply: dict[str, Any] = desk("ListTagsForResource", ResourceARN=desk.create())
+    return reply
+
+
+def burst(desk: Any) -> int:
+    quotas = Quotas(desk.service.assumptions, lambda: 0.0)
+    passed = 0
+    while code(lambda: quotas.spend(desk.caller, "ListSignalingChannels", None)) is None:
+        passed += 1
+    return passed
+
+
+ROWS: list[tuple[str, Any, Callable[[Any], Any], Any, Any]] = [
+    # field, another value, what a client sees, by default, with the other value
+    ("creating_seconds", 3, status_after(1), "ACTIVE", "CREATING"),
+    ("creating_seconds", 0, status_after(0), "CREATING", "ACTIVE"),
+    ("updating_seconds", 3, status_after_update, "ACTIVE", "UPDATING"),
+    ("deleting_seconds", 3, code_after_delete, NOT_FOUND, None),
+    ("stale_seconds", 3, stale_view, [None, ["a"], "ACTIVE", 90, False], [NOT_FOUND, [], "ACTIVE", 60, True]),
+    ("default_page_size", 3, first_page(None), 4, 3),
+    ("max_page_size", 2, first_page(3), 3, 2),
+    ("list_order", "shuffled", three_names, ["a", "b", "c", "d"], ["c", "b", "d", "a"]),
+    ("empty_first_page", True, first_page(3), 3, 0),
+    ("empty_first_page", True, three_names, ["a", "b", "c", "d"], ["a", "b", "c", "d"]),
+    ("prefix_case", "insensitive", mixed_case, ["door"], ["Door", "door"]),
+    ("malformed_token", "first_page", list_with_bad_token, INVALID, 2),
+    ("name_taken_text", "{name} is in use.", text_of_taken_name, "The channel a already exists.", "a is in use."),
+    ("full_mesh", "accept", full_mesh, (INVALID,), ("FULL_MESH", None)),
+    ("too_many_tags_on_create", "tags_exceeded", too_many_tags, INVALID, "TagsPerResourceExceededLimitException"),
+    (
+        "describe_without_channel",
+        "not_found",
+        lambda desk: code(lambda: desk("DescribeSignalingChannel")),
+        INVALID,
+        NOT_FOUND,
+    ),
+    ("name_and_arn", "arn_wins", name_and_arn, [None, INVALID], [None, None]),
+    ("name_and_arn", "refuse", name_and_arn, [None, INVALID], [INVALID, INVALID]),
+    ("old_arn", "finds_namesake", old_arn, NOT_FOUND, None),
+    ("foreign_arn", "not_found", foreign_arn, DENIED, NOT_FOUND),
+    ("same_ttl_update", "no_change", same_ttl, False, True),
+    ("update_without_ttl", "no_change", update_without_ttl, INVALID, None),
+    ("busy_update", "not_found", busy_update, [IN_USE, IN_USE], [NOT_FOUND, NOT_FOUND]),
+    ("second_delete", "not_found", second_delete, IN_USE, NOT_FOUND),
+    (
+        "endpoint_without_role",
+        "viewer",
+        endpoint_without_role,
+        INVALID,
+        ["https://127.0.0.1:4433", "wss://127.0.0.1:4433/v"],
+    ),
+    ("endpoint_protocols", ("WSS",), endpoint_protocols, ["HTTPS", "WSS"], ["WSS"]),
+    ("use_while_changing", "in_use", use_while("CREATING"), [None] * 4, [IN_USE] * 3 + [None]),
+    ("use_while_changing", "not_found", use_while("CREATING"), [None] * 4, [NOT_FOUND] * 3 + [None]),
+    ("use_while_deleting", "in_use", use_while("DELETING"), [NOT_FOUND] * 3 + [None], [IN_USE] * 3 + [None]),
+    ("use_while_deleting", "accept", use_while("DELETING"), [NOT_FOUND] * 3 + [None], [None] * 4),
+    ("duplicate_tag_keys", "last_wins", tag_twice, INVALID, {"a": "last"}),
+    ("reserved_tag_key", "access_denied", reserved_key, INVALID, DENIED),
+    ("tagging_changes_version", True, version_after_tagging, True, False),
+    ("empty_tags", "null", untagged, {"Tags": {}, "NextToken": None}, {"Tags": None, "NextToken": None}),
+    ("empty_tags", "absent", untagged, {"Tags": {}, "NextToken": None}, {"NextToken": None}),
+    ("quota_burst", 7, burst, 50, 7),
+]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "look", "by_default", "otherwise"), [pytest.param(*row, id=f"{row[0]}={row[1]}") for row in ROWS]
+)
+def test_an_assumption_changes_what_a_client_sees(open_desk, field, value, look, by_default, otherwise):
+    with open_desk() as desk:
+        assert look(desk) == by_default
+    with open_desk(**{field: value}) as desk:
+        assert look(desk) == otherwise
+
+
+def test_no_field_is_left_without_a_use():
+    assert {field.name for field in fields(Assumptions)} == {row[0] for row in ROWS}
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Assumptions)])
+def test_each_field_is_explained_with_the_section_that_leaves_it_open(field):
+    assert Assumptions.__doc__ is not None
+    assert field in Assumptions.__doc__
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("full_mesh", "maybe"),
+        ("empty_tags", None),
+        ("creating_seconds", -1),
+        ("default_page_size", 0),
+        ("max_page_size", -1),
+        ("quota_burst", 0.5),
+    ],
+)
+def test_an_assumption_that_cannot_be_is_refused(field, value):
+    with pytest.raises(InvalidInput):
+        Assumptions(**{field: value})
+
+
+def test_assumptions_do_not_change_under_a_running_service():
+    with pytest.raises(FrozenInstanceError):
+        Assumptions().full_mesh = "accept"  # type: ignore[misc]

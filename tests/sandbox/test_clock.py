@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kvs_notebook.limits import check_version
+from kvs_notebook.sandbox.clock import LESSON_START, DerivedIds, LessonClock, ManualClock, RandomIds, WallClock
+
+ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600000"
+
+
+def test_a_lesson_begins_at_a_fixed_time_and_takes_a_second_per_request():
+    clock = LessonClock()
+    assert clock.now() == LESSON_START == clock.now()
+    clock.tick()
+    clock.tick()
+    assert clock.now() == LESSON_START + timedelta(seconds=2)
+
+
+def test_a_manual_clock_moves_only_when_it_is_moved():
+    clock = ManualClock()
+    clock.tick()
+    assert clock.now() == LESSON_START
+    clock.advance(0.25)
+    assert clock.now() == LESSON_START + timedelta(milliseconds=250)
+
+
+def test_a_wall_clock_follows_this_machine_and_stays_ahead_by_what_it_was_advanced():
+    clock = WallClock()
+    before = datetime.now(UTC)
+    clock.tick()
+    clock.advance(3600)
+    assert timedelta(hours=1) <= clock.now() - before < timedelta(hours=1, minutes=1)
+    assert clock.now().tzinfo is UTC
+
+
+@pytest.mark.parametrize("clock", [WallClock(), LessonClock(), ManualClock()])
+def test_no_clock_goes_back(clock):
+    with pytest.raises(ValueError, match="cannot go back by 1 s"):
+        clock.advance(-1)
+
+
+@pytest.mark.parametrize("ids", [RandomIds(), DerivedIds()])
+def test_versions_are_what_the_service_gives_twenty_letters_and_digits(ids):
+    version = ids.version(ARN, None)
+    assert len(check_version(version)) == 20
+    assert version not in {ids.version(ARN, version), ids.version(ARN.replace("front", "back"), None)}
+
+
+def test_derived_versions_are_the_same_in_every_run_and_random_ones_never():
+    assert DerivedIds().version(ARN, None) == DerivedIds().version(ARN, None) == "Xg85XX4QHIiUVMGBXxts"
+    assert RandomIds().version(ARN, None) != RandomIds().version(ARN, None)
+
+
+def test_a_derived_version_never_comes_back_on_its_channel():
+    ids, version, seen = DerivedIds(), None, set()
+    for _ in range(1000):
+        version = ids.version(ARN, version)
+        seen.add(version)
+    assert len(seen) == 1000
