@@ -1,0 +1,193 @@
+"""Guards: the order of the rooms, what README promises, examples that run, notebooks that are clean."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+import kvs_notebook as kvs
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "kvs_notebook"
+
+ROOMS = [
+    "version",
+    "errors",
+    "limits",
+    "redaction",
+    "frames",
+    "export",
+    "table",
+    "pacing",
+    "connection",
+    "sandbox",
+    "sandbox.assumptions",
+    "sandbox.clock",
+    "sandbox.tokens",
+    "sandbox.model",
+    "sandbox.store",
+    "sandbox.quotas",
+    "sandbox.faults",
+    "sandbox.service",
+    "sandbox.operations",
+    "sandbox.signature",
+    "sandbox.app",
+    "sandbox.seed",
+    "sandbox.profile",
+    "sandbox.server",
+    "target",
+    "waiting",
+    "tags",
+    "reconciliation",
+    "channels",
+    "endpoints",
+    "scan",
+    "cli",
+]
+"""A room imports only rooms that stand before it."""
+
+MAY_IMPORT_SANDBOX = {"cli", "forms.connection"}
+OWNERS = {"matplotlib": {"fleet.charts"}, "ipywidgets": {"forms"}}
+NO_NOUNS = {"utils", "helpers", "common", "base", "core", "manager"}
+
+ACCOUNTS = {"000000000000", "111122223333"}
+WALKTHROUGHS = ["00-start-here", "01-channel-lifecycle", "02-tags", "03-endpoints"]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+# --- rooms
+
+
+def rooms() -> dict[str, Path]:
+    """Every module by its dotted name inside the package, the two entry points left out."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        if name not in {"", "__main__"}:
+            found[name] = path
+    return found
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file names, wherever in it: those under TYPE_CHECKING are knowledge of that room too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            names.update([node.module, *(f"{node.module}.{alias.name}" for alias in node.names)])
+    return names
+
+
+def rooms_imported(path: Path) -> set[str]:
+    known = set(rooms())
+    return {room for name in imports(path) if (room := name.removeprefix("kvs_notebook.")) in known and room != name}
+
+
+def test_every_room_has_its_place_in_the_order() -> None:
+    assert set(rooms()) - set(ROOMS) == set()
+
+
+@pytest.mark.parametrize("room", rooms())
+def test_a_room_imports_only_rooms_before_it(room: str) -> None:
+    earlier = set(ROOMS[: ROOMS.index(room)])
+    assert rooms_imported(rooms()[room]) - earlier == set()
+
+
+@pytest.mark.parametrize("room", rooms())
+def test_a_room_is_one_noun_of_at_most_400_lines(room: str) -> None:
+    assert len(rooms()[room].read_text(encoding="utf-8").splitlines()) <= 400
+    assert not NO_NOUNS & set(room.split("."))
+
+
+def test_the_sandbox_stands_apart() -> None:
+    for room, path in rooms().items():
+        if not room.startswith("sandbox") and room not in MAY_IMPORT_SANDBOX:
+            assert not [name for name in rooms_imported(path) if name.startswith("sandbox")], room
+        if room.startswith("sandbox.") and room != "sandbox.server":
+            assert "connection" not in rooms_imported(path), room
+
+
+@pytest.mark.parametrize("library", OWNERS)
+def test_a_heavy_library_is_imported_in_its_own_room_only(library: str) -> None:
+    for room, path in rooms().items():
+        if not any(room == owner or room.startswith(f"{owner}.") for owner in OWNERS[library]):
+            assert not [name for name in imports(path) if name.split(".")[0] == library], room
+
+
+# --- public names
+
+
+def test_readme_names_every_public_name() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in kvs.__all__ if not re.search(rf"\b{name}\b", readme)] == []
+
+
+def examples(name: str) -> list[doctest.DocTest]:
+    thing = kvs if name == "kvs_notebook" else getattr(kvs, name)
+    finder = doctest.DocTestFinder(recurse=name != "kvs_notebook", exclude_empty=True)
+    return [test for test in finder.find(thing, name, globs={}) if test.examples]
+
+
+FUNCTIONS = [name for name in kvs.__all__ if callable(getattr(kvs, name)) and not isinstance(getattr(kvs, name), type)]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_public_function_has_an_example(name: str) -> None:
+    assert examples(name)
+
+
+@pytest.mark.parametrize("name", ["kvs_notebook", *kvs.__all__])
+def test_the_examples_of_a_docstring_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    connection = importlib.import_module("kvs_notebook.connection")
+    monkeypatch.setattr(connection, "_current", None)
+    for example in examples(name):
+        report: list[str] = []
+        try:
+            doctest.DocTestRunner().run(example, out=report.append, clear_globs=False)
+        finally:
+            if "sandbox" in example.globs:
+                example.globs["sandbox"].stop()
+        assert not report, "".join(report)
+
+
+# --- notebooks
+
+
+def outputs(notebook: Any) -> str:
+    return json.dumps([cell.get("outputs", []) for cell in notebook.cells], ensure_ascii=False)
+
+
+def test_the_walkthroughs_are_there() -> None:
+    assert {path.stem for path in NOTEBOOKS} >= set(WALKTHROUGHS)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_valid_small_and_free_of_noise(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert path.stat().st_size < 100_000
+    assert "widgets" not in notebook.metadata
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1)), "run it top to bottom in a fresh kernel and save it"
+    for cell in notebook.cells:
+        assert not {"execution", "ExecuteTime"} & set(cell.metadata), "strip the timings"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_names_no_machine_and_no_account_but_the_examples(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert set(re.findall(r"(?<!\d)\d{12}(?!\d)", text)) <= ACCOUNTS
+    assert re.findall(r"(?:/home/|/Users/|/root/|/tmp/|[A-Z]:\\\\)\S*", text) == []
+    assert re.findall(r"(?:AKIA|ASIA)[A-Z0-9]{16}|X-Amz-Signature=", outputs(nbformat.read(path, as_version=4))) == []
