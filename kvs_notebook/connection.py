@@ -15,7 +15,6 @@ from kvs_notebook.errors import (
     NoCredentials,
     NoRegion,
     ReadOnly,
-    ServiceFault,
     WrongConnection,
     from_botocore_error,
     from_client_error,
@@ -31,13 +30,7 @@ SANDBOX_USER = "kvs-notebook-sandbox"
 """The user name in the identity that a sandbox answers with: how a program started in its environment knows it."""
 
 MUTATING = frozenset(
-    {
-        "CreateSignalingChannel",
-        "UpdateSignalingChannel",
-        "DeleteSignalingChannel",
-        "TagResource",
-        "UntagResource",
-    }
+    {"CreateSignalingChannel", "UpdateSignalingChannel", "DeleteSignalingChannel", "TagResource", "UntagResource"}
 )
 
 
@@ -62,7 +55,7 @@ class Connection:
     def __init__(
         self,
         *,
-        session: boto3.Session,
+        session: boto3.Session | Callable[[], boto3.Session],
         region: str,
         profile: str | None = None,
         endpoint_url: str | None = None,
@@ -159,10 +152,7 @@ class Connection:
         from botocore.exceptions import BotoCoreError
 
         config = Config(
-            retries={
-                "mode": "standard",
-                "total_max_attempts": 3,
-            },  # pinned: boto3's default has changed before
+            retries={"mode": "standard", "total_max_attempts": 3},  # pinned: boto3's default has changed before
             user_agent_extra=f"kvs-notebook/{__version__}",
             proxies=None if self._proxies is None else dict(self._proxies),
             max_pool_connections=16,
@@ -170,6 +160,8 @@ class Connection:
             read_timeout=30,
         )
         try:
+            if callable(self._session):
+                self._session = self._session()
             client = self._session.client(
                 service_name,  # type: ignore[call-overload]
                 region_name=self.region,
@@ -221,11 +213,13 @@ class Connection:
             The class for the service's error code, botocore's error as its cause; ``may_have_happened`` is True where an
             attempt's outcome was not seen.
         """
+        from botocore import xform_name
+
         if operation in MUTATING:
             self.require_changes(operation)
         if client is None:
             client = self.client()
-        method = getattr(client, _method_name(client, operation))
+        method = getattr(client, xform_name(operation))
         self._attempts.unseen = False
         try:
             reply: dict[str, Any] = self.pacing.run(
@@ -282,13 +276,6 @@ class Connection:
         response = getattr(error.__cause__, "response", {})
         date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
         return parsedate_to_datetime(date) if date else datetime.now(UTC)
-
-
-def _method_name(client: Any, operation: str) -> str:
-    for method, name in client.meta.method_to_api_mapping.items():
-        if name == operation:
-            return str(method)
-    raise ServiceFault(f"This botocore does not know {operation}: pip install -U boto3.", operation=operation)
 
 
 def is_loopback(url: str | None) -> bool:

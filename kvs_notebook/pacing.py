@@ -92,7 +92,6 @@ class Pacing:
         The waits between are random up to a bound that doubles (full jitter), so that clients that were refused
         together do not come back together.
         """
-
         import tenacity  # with it comes tornado, where that is installed: not before the first call
 
         def attempt() -> Result:

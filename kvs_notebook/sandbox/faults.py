@@ -94,7 +94,11 @@ class Faults:
             return False
         return any(compiled.match(f"kinesisvideo:{operation}") for compiled in self._denied)
 
+    def allow(self) -> None:
+        """Deny nothing any more."""
+        self._denied.clear()
+
     def clear(self) -> None:
         """Let all go well again: no fault, nothing denied."""
         self._scheduled.clear()
-        self._denied.clear()
+        self.allow()

@@ -1,0 +1,166 @@
+"""Owner: the running part of a sandbox, in the process that serves it."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from kvs_notebook.errors import SandboxError
+from kvs_notebook.sandbox.app import App, DataPlane
+from kvs_notebook.sandbox.assumptions import Assumptions
+from kvs_notebook.sandbox.clock import Clock, DerivedIds, LessonClock, RandomIds, WallClock
+from kvs_notebook.sandbox.control import Controls
+from kvs_notebook.sandbox.faults import Faults
+from kvs_notebook.sandbox.host import Host, listen
+from kvs_notebook.sandbox.journal import Journal
+from kvs_notebook.sandbox.profile import Profile
+from kvs_notebook.sandbox.quotas import Quotas
+from kvs_notebook.sandbox.residence import Residence
+from kvs_notebook.sandbox.service import Service
+from kvs_notebook.sandbox.signature import Keys
+from kvs_notebook.sandbox.store import Store
+
+DEFAULT_ACCOUNT = "111122223333"
+DEFAULT_REGION = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Say how a sandbox is started; None takes what its directory remembers, else the default."""
+
+    port: int = 0
+    account_id: str | None = None
+    region: str | None = None
+    clock: str | Clock | None = None
+    quotas: bool | None = None
+    assumptions: Assumptions | None = None
+
+    def stated(self) -> dict[str, Any]:
+        """Give what was not left open, as JSON takes it."""
+        stated: dict[str, Any] = {}
+        for setting in dataclasses.fields(self):
+            value = getattr(self, setting.name)
+            if value is None or (setting.name == "port" and value == 0):
+                continue
+            if isinstance(value, Assumptions):
+                value = dataclasses.asdict(value)
+            stated[setting.name] = value if isinstance(value, (str, int, dict)) else type(value).__name__
+        return stated
+
+
+class Owner:
+    """Serve a sandbox until stopped.
+
+    Parameters
+    ----------
+    settings
+        How.
+    residence
+        Where; it must have been taken.
+
+    Raises
+    ------
+    SandboxError
+        When the port is taken or the database cannot be read; the residence is left.
+    """
+
+    def __init__(self, settings: Settings, residence: Residence) -> None:
+        self._residence = residence
+        self._undo = [residence.leave]
+        try:
+            self._start(settings)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self, settings: Settings) -> None:
+        store = self._open_store()
+        self._undo.append(store.close)
+        self.keys = Keys(store.root_secret)
+        self.account_id = settings.account_id or store.get("account_id") or DEFAULT_ACCOUNT
+        self.region = settings.region or store.get("region") or DEFAULT_REGION
+        listener = self._listen(settings.port, remembered=int(store.get("port") or 0))
+        port = listener.getsockname()[1]
+        self.endpoint_url = f"http://127.0.0.1:{port}"
+        for name, value in (("account_id", self.account_id), ("region", self.region), ("port", str(port))):
+            store.put(name, value)
+        self.profile = profile_of(self._residence, self.endpoint_url, self.keys, self.account_id, self.region)
+        self.profile.write()
+        assumptions = settings.assumptions or Assumptions()
+        quotas = settings.quotas is not False
+        clock, ids = _clock_of(settings.clock)
+        service = Service(store, clock, ids, assumptions, self._open_data_plane)
+        self._host = Host()
+        self._undo.append(self._host.stop)
+        self._data_plane: str | None = None
+        complete = dataclasses.replace(
+            settings,
+            port=port,
+            account_id=self.account_id,
+            region=self.region,
+            clock=settings.clock or "real",
+            quotas=quotas,
+            assumptions=assumptions,
+        )
+        controls = Controls(service, Faults(), Journal(), complete.stated())
+        self._host.serve(App(service, self.keys, Quotas(assumptions, enabled=quotas), controls), listener)
+        if self._residence.durable:
+            notice = {"endpoint_url": self.endpoint_url, "root_secret": store.root_secret.hex()}
+            self._residence.announce(notice | {"settings": complete.stated()})
+
+    def _open_store(self) -> Store:
+        try:
+            return Store(self._residence.database)
+        except (sqlite3.Error, OSError) as error:
+            raise SandboxError(
+                f"The sandbox can't read its state in {self._residence.directory}: {error}. Move sandbox.sqlite away to begin "
+                "anew, or give another directory as state=."
+            ) from error
+
+    def _listen(self, port: int, *, remembered: int) -> socket.socket:
+        if port == 0 and remembered != 0:
+            try:
+                return listen(remembered)
+            except OSError:  # someone else has it by now: any other will do
+                return listen(0)
+        try:
+            return listen(port)
+        except (OSError, OverflowError) as error:
+            raise SandboxError(
+                f"The sandbox can't have port {port}: {error}. Stop what uses it, or leave port= out for one that is free."
+            ) from error
+
+    def _open_data_plane(self) -> str:
+        """Open the TLS port where it is not open yet; called on the host's thread."""
+        if self._data_plane is None:
+            listener = listen(0)
+            self._data_plane = f"127.0.0.1:{listener.getsockname()[1]}"
+            self._host.serve_soon(DataPlane(), listener, self.profile.server_context())
+        return self._data_plane
+
+    def stop(self) -> None:
+        """Stop serving and give everything back; a second call does nothing."""
+        while self._undo:
+            self._undo.pop()()
+
+
+def profile_of(residence: Residence, endpoint_url: str, keys: Keys, account_id: str, region: str) -> Profile:
+    """Give the profile that stands in a residence."""
+    access_key_id = keys.access_key_id(account_id)
+    return Profile(
+        residence.directory,
+        endpoint_url=endpoint_url,
+        region=region,
+        access_key_id=access_key_id,
+        secret_access_key=keys.secret(access_key_id),
+    )
+
+
+def _clock_of(clock: str | Clock | None) -> tuple[Clock, RandomIds | DerivedIds]:
+    """Give the clock that a setting names, and versions that nobody can foretell only where time can't be either."""
+    if clock is None or clock == "real":
+        return WallClock(), RandomIds()
+    return (LessonClock() if isinstance(clock, str) else clock), DerivedIds()
