@@ -116,9 +116,10 @@ def inventory(
         raise click.UsageError("--sandbox needs no --profile: give one of them.")
     with _units(sandbox=sandbox, profile=profile, regions=regions) as units:
         channels, where, gaps = _gather(units, prefix, tags=tags)
+        summary = _summary(channels, where, gaps, asked=len(units))
     beside_data = bool(to_standard_output)
     click.echo(table.laid_out(channels, _terminal_width()), nl=False, err=beside_data)
-    click.echo(_summary(channels, where, gaps, asked=len(units)), err=beside_data)
+    click.echo(summary, err=beside_data)
     for label, problem in gaps.items():
         _complain(f"{label}: {problem}")
     written = [_write(channels, form, path, beside_data) for form, path in files.items() if path]
@@ -246,8 +247,11 @@ def sandbox(*, state: str | None, port: int, fleet: bool, command: tuple[str, ..
 
 def _serve(environment: Mapping[str, str], endpoint_url: str) -> None:
     """Print the environment and wait: Ctrl-C and SIGTERM are how a server is told that its work is done."""
-    changed = {name: value for name, value in environment.items() if os.environ.get(name) != value}
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in changed.items()]
+    lines = [
+        f"export {name}={shlex.quote(value)}"
+        for name, value in environment.items()
+        if name.startswith("AWS_") or os.environ.get(name) != value
+    ]
     lines += [f"unset {name}" for name in os.environ if name not in environment]
     try:
         click.echo("\n".join(lines))

@@ -35,10 +35,9 @@ MUTATING = frozenset(
 
 
 class Connection:
-    """Talk to Kinesis Video Streams as one identity in one region.
+    """Talk to Kinesis Video Streams as one identity in one region; made by connect() and by Sandbox.connection().
 
-    Made by :func:`connect` for an account and by ``Sandbox.connection`` for a sandbox. Clients are made once, under a lock,
-    and may be shared by threads.
+    Clients are made once, under a lock, and may be shared by threads.
 
     Attributes
     ----------
@@ -391,6 +390,13 @@ def current_connection(connection: Connection | None = None) -> Connection:
     ------
     NoRegion
         When a connection has to be made and no region is configured.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox()
+    >>> kvs.current_connection().account_id
+    '111122223333'
     """
     if connection is not None:
         return connection

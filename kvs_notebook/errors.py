@@ -234,7 +234,7 @@ def from_botocore_error(error: BotoCoreError | ValueError, *, operation: str, wh
             InvalidInput,
             "Correct the value and call again; nothing was sent.",
         ),
-        ((botocore.HTTPClientError,), EndpointUnreachable, unreachable),
+        ((botocore.HTTPClientError, botocore.ConnectionError), EndpointUnreachable, unreachable),
     )
     kind, next_step = next(
         ((kind, step) for kinds, kind, step in rows if isinstance(error, kinds)),

@@ -78,8 +78,9 @@ def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
     >>> sandbox = kvs.use_sandbox(clock="lesson")
     >>> _ = kvs.create_channel("front-door", tags={"Site": "hq", "Note": "=1+1"})
     >>> kvs.to_csv(kvs.list_tags("front-door"), "tags.csv")
-    >>> print(open("tags.csv").readlines()[1].split("/")[-1].strip())
-    1767603600000,Note,'=1+1
+    >>> with open("tags.csv") as file:
+    ...     print(file.readlines()[1].split("/")[-1].strip())
+    1767603601000,Note,'=1+1
     """
     columns = [_text(frame[name]) for name in frame.columns]
     with _opened(path, "w") as stream:

@@ -198,10 +198,10 @@ def tags_wide(tags: pd.DataFrame) -> pd.DataFrame:
     >>> import kvs_notebook as kvs
     >>> sandbox = kvs.use_sandbox(clock="lesson")
     >>> _ = kvs.create_channel("front-door", tags={"Site": "hq"})
-    >>> _ = kvs.create_channel("gate", tags={"Site": "", "Owner": "ops"})
+    >>> _ = kvs.create_channel("gate", tags={"Site": "annex", "Owner": "ops"})
     >>> kvs.tags_wide(kvs.list_tags(kvs.list_channels()))[["channel_name", "tag:Owner", "tag:Site"]]
       channel_name tag:Owner tag:Site
     0   front-door       NaN       hq
-    1         gate       ops
+    1         gate       ops    annex
     """
     return wide_tags(tags)

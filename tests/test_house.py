@@ -22,7 +22,6 @@ ROOMS = [
     "version",
     "errors",
     "limits",
-    "redaction",
     "frames",
     "export",
     "table",
@@ -34,14 +33,19 @@ ROOMS = [
     "sandbox.tokens",
     "sandbox.model",
     "sandbox.store",
+    "sandbox.service",
     "sandbox.quotas",
     "sandbox.faults",
-    "sandbox.service",
     "sandbox.operations",
     "sandbox.signature",
-    "sandbox.app",
+    "sandbox.journal",
     "sandbox.seed",
+    "sandbox.control",
+    "sandbox.app",
     "sandbox.profile",
+    "sandbox.host",
+    "sandbox.residence",
+    "sandbox.owner",
     "sandbox.server",
     "target",
     "waiting",
@@ -49,7 +53,6 @@ ROOMS = [
     "reconciliation",
     "channels",
     "endpoints",
-    "scan",
     "cli",
 ]
 """A room imports only rooms that stand before it."""
@@ -130,7 +133,8 @@ def test_a_heavy_library_is_imported_in_its_own_room_only(library: str) -> None:
 
 def test_readme_names_every_public_name() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [name for name in kvs.__all__ if not re.search(rf"\b{name}\b", readme)] == []
+    public = [name for name in kvs.__all__ if not name.startswith("_")]
+    assert [name for name in public if not re.search(rf"\b{name}\b", readme)] == []
 
 
 def examples(name: str) -> list[doctest.DocTest]:

@@ -180,7 +180,11 @@ def endpoint_without_role(desk: Any) -> str | list[Any]:
 
 
 def endpoint_protocols(desk: Any) -> list[str]:
-    return [endpoint["Protocol"] for endpoint in desk.endpoints(desk.create(), "VIEWER", ())]
+    only_role = {"Role": "VIEWER"}
+    reply = desk(
+        "GetSignalingChannelEndpoint", ChannelARN=desk.create(), SingleMasterChannelEndpointConfiguration=only_role
+    )
+    return [endpoint["Protocol"] for endpoint in reply["ResourceEndpointList"]]
 
 
 def use_while(status: str) -> Callable[[Any], list[str | None]]:
