@@ -49,7 +49,8 @@ def main() -> NoReturn:
         error.show()
         code = error.exit_code
     except click.Abort:
-        code = BY_SIGNAL + signal.SIGINT
+        sys.stdout.flush()
+        os._exit(BY_SIGNAL + signal.SIGINT)  # all is tidied up; threads whose call is under way are not waited for
     except KVSError as error:
         _complain(str(error))
         code = FAILED

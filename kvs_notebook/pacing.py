@@ -141,17 +141,16 @@ def side_by_side(
 
     from tqdm.auto import tqdm
 
-    with (
-        ThreadPoolExecutor(THREADS, thread_name_prefix="kvs-notebook") as pool,
-        tqdm(total=len(items), desc=description, unit=unit, delay=1, leave=False) as bar,
-    ):
-        futures = [pool.submit(work, item) for item in items]
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="kvs-notebook")
+    futures = [pool.submit(work, item) for item in items]
+    with tqdm(total=len(items), desc=description, unit=unit, delay=1, leave=False) as bar:
         try:
             results = []
             for future in futures:
                 results.append(future.result())
                 bar.update()
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)  # whoever interrupts does not wait for calls that are under way
             raise
-        return results
+    pool.shutdown()
+    return results
