@@ -150,7 +150,8 @@ def side_by_side(
                 results.append(future.result())
                 bar.update()
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # whoever interrupts does not wait for calls that are under way
+            # Whoever interrupts does not wait for the calls that are under way.
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
     pool.shutdown()
     return results

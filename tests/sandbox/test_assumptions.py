@@ -101,7 +101,7 @@ def list_with_bad_token(desk: Any) -> str | int:
     three_names(desk)
     return code(lambda: desk("ListSignalingChannels", NextToken="bad")) or len(
         desk("ListSignalingChannels", NextToken="bad")
-    )  # noqa: S106
+    )
 
 
 def text_of_taken_name(desk: Any) -> str:
@@ -127,7 +127,10 @@ def too_many_tags(desk: Any) -> str | None:
 def name_and_arn(desk: Any) -> list[str | None]:
     arn = desk.create("a")
     desk.create("b")
-    return [code(lambda: desk("DescribeSignalingChannel", ChannelName=name, ChannelARN=arn)) for name in ("a", "b")]
+    return [
+        code(lambda name=name: desk("DescribeSignalingChannel", ChannelName=name, ChannelARN=arn))
+        for name in ("a", "b")
+    ]
 
 
 def old_arn(desk: Any) -> str | None:
