@@ -32,6 +32,8 @@ FORGET_ABOVE = 10_000
 THREADS = 8
 """Enough to fill one account and region: boto3 tops out near 500 calls a second in a process, the largest quota is 300."""
 
+PROGRESS_AFTER_SECONDS = 1.0
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -143,7 +145,7 @@ def side_by_side(
 
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="kvs-notebook")
     futures = [pool.submit(work, item) for item in items]
-    with tqdm(total=len(items), desc=description, unit=unit, delay=1, leave=False) as bar:
+    with tqdm(total=len(items), desc=description, unit=unit, delay=PROGRESS_AFTER_SECONDS, leave=False) as bar:
         try:
             results = []
             for future in futures:

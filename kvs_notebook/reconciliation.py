@@ -35,12 +35,12 @@ def settle_create(error: KVSError, name: str, params: Mapping[str, Any], seconds
     info = _look_again(error, Target(name), connection)
     if info is None:
         raise _unproven(error, Target(name))
-    arn: str = info["ChannelARN"]
+    arn = str(info["ChannelARN"])
     same = (
         (milliseconds(info.get("CreationTime")) or 0) >= began.timestamp() * 1_000
         and info.get("SingleMasterConfiguration") == params["SingleMasterConfiguration"]
         and info.get("ChannelType") == params["ChannelType"]
-        and tags_of_channel(arn, connection) == {tag["Key"]: tag["Value"] for tag in params["Tags"]}
+        and _tags_now(error, Target(name, arn), connection) == {tag["Key"]: tag["Value"] for tag in params["Tags"]}
     )
     if not same:
         raise ChannelExists(
@@ -80,6 +80,13 @@ def _look_again(error: KVSError, target: Target, connection: Connection) -> dict
         return describe(target, connection)
     except ChannelNotFound:
         return None
+    except KVSError as second:
+        raise _outcome_unknown(error, target) from second
+
+
+def _tags_now(error: KVSError, target: Target, connection: Connection) -> dict[str, str]:
+    try:
+        return tags_of_channel(str(target.channel_arn), connection)
     except KVSError as second:
         raise _outcome_unknown(error, target) from second
 
