@@ -12,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from kvs_notebook.connection import Connection, current_connection
+from kvs_notebook.connection import Connection
+from kvs_notebook.current import current_connection
 from kvs_notebook.errors import ChannelNotFound, KVSError, ServiceFault
 from kvs_notebook.frames import channels_frame, with_tags
 from kvs_notebook.limits import check_channel_name, check_message_ttl, check_tags

@@ -146,7 +146,7 @@ def _units(
             service.seed()
             yield {region: partial(service.connection, region=region) for region in dict.fromkeys(regions or REGIONS)}
     else:
-        from kvs_notebook.connection import connect
+        from kvs_notebook.current import connect
 
         chosen: list[str | None] = [*dict.fromkeys(regions)] or [None]
         yield {region or "the configured region": partial(connect, profile, region=region) for region in chosen}

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from kvs_notebook.connection import Connection, current_connection
+from kvs_notebook.connection import Connection
+from kvs_notebook.current import current_connection
 from kvs_notebook.frames import ENDPOINTS, concat, endpoints_frame
 from kvs_notebook.limits import check_protocols, check_role
 from kvs_notebook.pacing import side_by_side

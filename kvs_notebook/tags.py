@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from kvs_notebook.connection import Connection, current_connection
+from kvs_notebook.connection import Connection
+from kvs_notebook.current import current_connection
 from kvs_notebook.frames import tags_frame, wide_tags
 from kvs_notebook.limits import ChannelArn, check_tag_keys, check_tags
 from kvs_notebook.pacing import side_by_side

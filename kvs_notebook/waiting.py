@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from kvs_notebook.connection import Connection, current_connection
+from kvs_notebook.connection import Connection
+from kvs_notebook.current import current_connection
 from kvs_notebook.errors import ChannelNotFound, InvalidInput, WaitTimeout
 from kvs_notebook.frames import channels_frame
 from kvs_notebook.limits import shown

@@ -27,6 +27,7 @@ ROOMS = [
     "table",
     "pacing",
     "connection",
+    "current",
     "sandbox",
     "sandbox.assumptions",
     "sandbox.clock",
@@ -118,7 +119,7 @@ def test_the_sandbox_stands_apart() -> None:
         if not room.startswith("sandbox") and room not in MAY_IMPORT_SANDBOX:
             assert not [name for name in rooms_imported(path) if name.startswith("sandbox")], room
         if room.startswith("sandbox.") and room != "sandbox.server":
-            assert "connection" not in rooms_imported(path), room
+            assert not {"connection", "current"} & rooms_imported(path), room
 
 
 @pytest.mark.parametrize("library", OWNERS)
@@ -154,8 +155,8 @@ def test_a_public_function_has_an_example(name: str) -> None:
 @pytest.mark.parametrize("name", ["kvs_notebook", *kvs.__all__])
 def test_the_examples_of_a_docstring_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    connection = importlib.import_module("kvs_notebook.connection")
-    monkeypatch.setattr(connection, "_current", None)
+    current = importlib.import_module("kvs_notebook.current")
+    monkeypatch.setattr(current, "_current", None)
     for example in examples(name):
         report: list[str] = []
         try:

@@ -71,6 +71,7 @@ class Host:
             log_level="warning",
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=75,
         )
         config.load()

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from kvs_notebook.connection import Connection, set_current
+from kvs_notebook.connection import Connection
+from kvs_notebook.current import set_current
 from kvs_notebook.errors import InvalidInput, MissingExtra, SandboxError
 from kvs_notebook.limits import shown
 from kvs_notebook.sandbox.assumptions import Assumptions

@@ -54,12 +54,12 @@ class Keys:
 
     def access_key_id(self, account_id: str) -> str:
         """Give the access key id of an account, 20 characters, the account among them."""
-        digest = hmac.digest(self._root_secret, f"access key {account_id}".encode(), hashlib.sha256)
-        return f"{KEY_PREFIX}{account_id}{base64.b32encode(digest).decode()[:4]}"
+        digest = _derived(self._root_secret, f"access key {account_id}")
+        return f"{KEY_PREFIX}{account_id}{base64.b32encode(digest[:5]).decode()[:4]}"
 
     def secret(self, access_key_id: str) -> str:
         """Give the secret that goes with an access key id, 40 characters."""
-        digest = hmac.digest(self._root_secret, f"secret of {access_key_id}".encode(), hashlib.sha256)
+        digest = _derived(self._root_secret, f"secret of {access_key_id}")
         return base64.b64encode(digest + digest[:6]).decode()[:40]
 
     def account_of(self, access_key_id: str) -> str | None:
@@ -217,6 +217,11 @@ def _canonical(request: Request, claim: _Claim) -> str:
             hashlib.sha256(request.body).hexdigest(),  # and not the one that the caller states
         ]
     )
+
+
+@lru_cache(maxsize=1024)
+def _derived(root_secret: bytes, purpose: str) -> bytes:
+    return hmac.digest(root_secret, purpose.encode(), hashlib.sha256)
 
 
 @lru_cache(maxsize=1024)
