@@ -138,6 +138,27 @@ def test_readme_names_every_public_name() -> None:
     assert [name for name in public if not re.search(rf"\b{name}\b", readme)] == []
 
 
+def block_under(mark: str) -> str:
+    """The fenced block that stands in README under a mark."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(rf"<!-- {mark} -->\n```\w*\n(.*?)```", readme, re.DOTALL)
+    assert found, mark
+    return found[1]
+
+
+def test_readmes_example_prints_what_readme_says(capsys: pytest.CaptureFixture[str]) -> None:
+    example: dict[str, Any] = {}
+    exec(block_under("example"), example)  # noqa: S102 - our own
+    example["sandbox"].stop()
+    assert capsys.readouterr().out == block_under("output")
+    assert len(block_under("example").splitlines()) == 5
+
+
+@pytest.mark.parametrize("mark", ["run", "test"])
+def test_readmes_lines_are_single(mark: str) -> None:
+    assert block_under(mark).count("\n") == 1
+
+
 def examples(name: str) -> list[doctest.DocTest]:
     thing = kvs if name == "kvs_notebook" else getattr(kvs, name)
     finder = doctest.DocTestFinder(recurse=name != "kvs_notebook", exclude_empty=True)
