@@ -175,4 +175,4 @@ def test_its_own_process_is_the_environment_where_none_is_given(sandbox, monkeyp
     assert environment["SOME_SETTING"] == "kept"
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert boto3.client("sts").get_caller_identity()["Account"] == sandbox.account_id
+    assert boto3.Session().client("sts").get_caller_identity()["Account"] == sandbox.account_id

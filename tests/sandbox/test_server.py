@@ -289,7 +289,7 @@ def test_the_tls_port_opens_with_the_first_endpoint_and_refuses_until_signaling_
     channel = kvs.create_channel("front-door")
     endpoints = kvs.get_endpoints(channel, role="MASTER").set_index("protocol")["endpoint"]
     assert re.fullmatch(r"wss://127\.0\.0\.1:\d+/m", endpoints["WSS"])
-    client = boto3.client(
+    client = boto3.Session().client(
         "kinesis-video-signaling",
         endpoint_url=endpoints["HTTPS"],
         region_name="us-east-1",
