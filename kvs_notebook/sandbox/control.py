@@ -133,15 +133,18 @@ class Remote:
         try:
             connection.request(request.method, request.path, request.body, headers)
             response = connection.getresponse()
-            reply: dict[str, Any] = json.loads(response.read())
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            body = response.read()
+        except (OSError, http.client.HTTPException) as error:
             raise SandboxError(f"The sandbox on http://{self._host} has gone ({error}). {GONE}") from error
         finally:
             connection.close()
         if response.status == http.client.OK:
+            reply: dict[str, Any] = json.loads(body)
             return reply
+        if response.status >= http.client.INTERNAL_SERVER_ERROR:
+            raise SandboxError(f"The sandbox on http://{self._host} failed to {verb}: the log of its process says why.")
         if response.getheader("x-amzn-ErrorType", "").startswith("InvalidArgumentException"):
-            raise InvalidInput(str(reply["Message"]))
+            raise InvalidInput(str(json.loads(body)["Message"]))
         raise SandboxError(
             f"Another sandbox answers on http://{self._host} now: it does not know this one's keys. {GONE}"
         )
