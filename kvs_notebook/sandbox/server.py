@@ -104,7 +104,7 @@ class Sandbox:
         settings = Settings(
             port=port, account_id=account_id, region=region, clock=clock, quotas=quotas, assumptions=assumptions
         )
-        self._residence = Residence(None if state is None else Path(state))
+        self._residence = Residence(None if state is None else Path(state).expanduser().absolute())
         self._residence.prepare()
         self._own_or_join(settings)
 

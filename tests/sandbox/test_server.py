@@ -508,6 +508,15 @@ def test_its_files_are_its_owners_alone(tmp_path):
     assert not (state / "sandbox.json").exists()
 
 
+def test_a_directory_given_by_a_relative_path_is_found_from_everywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with kvs.Sandbox("state") as sandbox:
+        monkeypatch.chdir("/")
+        environment = sandbox.environment()
+    names = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"]
+    assert {Path(environment[name]).parent for name in names} == {tmp_path / "state"}
+
+
 def test_a_directory_that_is_none_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     for state in (tmp_path / "file", tmp_path / "file" / "below"):
