@@ -166,8 +166,9 @@ def wide_tags(tags: pd.DataFrame) -> pd.DataFrame:
     if tags.empty:
         return empty({column: TAGS[column] for column in places})
     keys = sorted(tags["key"].unique())
-    wide = tags.pivot(index=places, columns="key", values="value").reindex(columns=keys).reset_index()
-    wide.columns = pd.Index([*places, *(TAG_PREFIX + key for key in keys)])
+    wide = tags.pivot(index=places, columns="key", values="value")[keys]
+    wide.columns = pd.Index([TAG_PREFIX + key for key in keys])  # before the rest: a tag may be called "region"
+    wide = wide.reset_index()
     return ordered(wide.astype({TAG_PREFIX + key: TEXT for key in keys}))
 
 

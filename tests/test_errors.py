@@ -1,0 +1,98 @@
+"""The error tree: every code of the service has its class, every class is drawn and says what to do next."""
+
+from __future__ import annotations
+
+import pickle
+import re
+
+import pytest
+from botocore import exceptions as botocore
+from botocore.exceptions import ClientError
+
+from kvs_notebook import errors
+from kvs_notebook.limits import QUOTAS, service_model
+
+CLASSES = {
+    name: thing
+    for name, thing in vars(errors).items()
+    if isinstance(thing, type) and issubclass(thing, (errors.KVSError, Warning)) and thing.__module__ == errors.__name__
+}
+
+
+def client_error(code: str, message: str = "It said so.", operation: str = "DescribeSignalingChannel") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+def test_the_tree_in_the_docstring_is_the_tree():
+    drawn = dict(re.findall(r"^[ │├└─]*(\w+)(?: \((\w+)\))?", errors.__doc__, re.MULTILINE))
+    drawn = {name: base for name, base in drawn.items() if name in CLASSES}
+    assert drawn.keys() == CLASSES.keys()
+    for name, base in drawn.items():
+        standard = [parent.__name__ for parent in CLASSES[name].__bases__ if parent.__module__ == "builtins"]
+        inherited = {parent.__name__ for parent in CLASSES[name].__mro__}
+        assert not base or base in inherited, name
+        assert set(standard) <= {base, "Exception"}, name
+
+
+def test_every_error_that_the_model_lists_for_the_nine_operations_has_its_class():
+    codes = {shape.name for name in QUOTAS for shape in service_model().operation_model(name).error_shapes}
+    assert codes <= errors.BY_CODE.keys()
+    assert {errors.BY_CODE[code] for code in codes} >= {errors.Throttled, errors.VersionMismatch, errors.AccessDenied}
+
+
+@pytest.mark.parametrize("code", errors.BY_CODE)
+def test_a_refusal_becomes_an_error_that_says_what_why_and_what_next(code):
+    error = errors.from_client_error(client_error(code), operation="DescribeSignalingChannel", subject="front-door")
+    kind = errors.BY_CODE[code]
+    assert type(error) is kind
+    assert str(error) == f"DescribeSignalingChannel failed for front-door: {code}: It said so. {errors.NEXT_STEP[kind]}"
+    assert (error.code, error.operation) == (code, "DescribeSignalingChannel")
+
+
+def test_a_name_that_is_taken_differs_from_a_channel_that_is_busy():
+    create = errors.from_client_error(client_error("ResourceInUseException"), operation="CreateSignalingChannel")
+    update = errors.from_client_error(client_error("ResourceInUseException"), operation="UpdateSignalingChannel")
+    assert (type(create), type(update)) == (errors.ChannelExists, errors.ChannelBusy)
+
+
+@pytest.mark.parametrize("code", ["InternalFailure", "503", "SomethingNewException", ""])
+def test_a_code_that_the_tree_does_not_know_is_a_fault_of_the_service(code):
+    error = errors.from_client_error(client_error(code), operation="ListSignalingChannels")
+    assert type(error) is errors.ServiceFault
+    assert error.code == (code or None)
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (botocore.NoCredentialsError(), errors.NoCredentials),
+        (botocore.PartialCredentialsError(provider="env", cred_var="X"), errors.NoCredentials),
+        (botocore.TokenRetrievalError(provider="sso", error_msg="expired"), errors.ExpiredCredentials),
+        (botocore.UnauthorizedSSOTokenError(), errors.ExpiredCredentials),
+        (botocore.ParamValidationError(report="x"), errors.InvalidInput),
+        (botocore.InvalidRegionError(region_name="x y"), errors.InvalidInput),
+        (ValueError("Invalid endpoint: x"), errors.InvalidInput),
+        (botocore.EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), errors.EndpointUnreachable),
+        (botocore.ConnectTimeoutError(endpoint_url="x"), errors.EndpointUnreachable),
+        (botocore.ReadTimeoutError(endpoint_url="x"), errors.EndpointUnreachable),
+        (botocore.ConnectionClosedError(endpoint_url="x"), errors.EndpointUnreachable),
+        (botocore.SSLError(endpoint_url="x", error="y"), errors.EndpointUnreachable),
+        (botocore.ProxyConnectionError(proxy_url="x"), errors.EndpointUnreachable),
+        (botocore.DataNotFoundError(data_path="x"), errors.ServiceFault),
+    ],
+)  # fmt: skip
+def test_what_botocore_raises_by_itself_has_its_class(raised, kind):
+    error = errors.from_botocore_error(raised, operation="ListSignalingChannels", where="the sandbox")
+    assert type(error) is kind
+    assert str(error).startswith("ListSignalingChannels failed: ")
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_an_error_survives_the_way_between_processes(name):
+    error = CLASSES[name]("Why.")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert (type(again), str(again)) == (type(error), "Why.")
+
+
+def test_a_lookup_error_shows_its_message_without_quotes():
+    assert str(errors.ChannelNotFound("No such channel.")) == "No such channel."

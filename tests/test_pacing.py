@@ -1,0 +1,215 @@
+"""Pacing: calls leave evenly under a share of each quota, and a throttled one comes again, on a clock that tests move."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from kvs_notebook import errors, pacing
+from kvs_notebook.limits import QUOTAS
+from kvs_notebook.pacing import Pacing, side_by_side
+
+
+class Time:
+    """Stand still but for sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+def paced(time: Time, share=None) -> Pacing:
+    return Pacing(share, clock=time, sleep=time.sleep)
+
+
+def departures(time: Time, buckets: Pacing, operation: str, channels) -> list[float]:
+    began, left = time.now, []
+    for channel in channels:
+        buckets.wait(operation, channel)
+        left.append(time.now - began)
+    return left
+
+
+# --- buckets
+
+
+def test_calls_leave_evenly_at_a_share_of_the_quota(time):
+    left = departures(time, paced(time, 0.98), "ListTagsForResource", (f"c{number}" for number in range(100)))
+    assert left == pytest.approx([number / 49 for number in range(100)])
+
+
+def test_the_shares_leave_room_for_devices_that_connect(time):
+    assert departures(time, paced(time), "ListSignalingChannels", [None] * 3) == pytest.approx([0, 1 / 45, 2 / 45])
+    assert departures(time, paced(time), "GetSignalingChannelEndpoint", "ab") == pytest.approx([0, 1 / 150])
+    assert departures(time, paced(time), "DescribeSignalingChannel", "ab") == pytest.approx([0, 1 / 150])
+
+
+def test_one_channel_has_a_smaller_quota_of_its_own(time):
+    buckets = paced(time, 1.0)
+    assert departures(time, buckets, "UpdateSignalingChannel", "aab") == pytest.approx([0, 0.2, 0.22])
+
+
+def test_a_busy_channel_does_not_hold_up_the_others(time):
+    buckets = paced(time, 1.0)
+    turns: dict[str, float] = {}
+    for channel in "aaaa":
+        buckets.wait("TagResource", channel)
+    before = time.now
+    buckets.wait("TagResource", "b")
+    turns["b"] = time.now - before
+    assert turns["b"] <= 1 / 50 + 1e-9
+
+
+def test_operations_do_not_share_a_bucket(time):
+    buckets = paced(time)
+    for operation in QUOTAS:
+        assert buckets.wait(operation, "front-door") == 0
+
+
+def test_what_has_no_quota_never_waits(time):
+    assert [paced(time).wait("GetCallerIdentity") for _ in range(5)] == [0] * 5
+
+
+def test_an_idle_bucket_saves_nothing_up(time):
+    buckets = paced(time, 1.0)
+    buckets.wait("ListSignalingChannels")
+    time.now += 60
+    assert departures(time, buckets, "ListSignalingChannels", [None] * 3) == pytest.approx([0, 0.02, 0.04])
+
+
+def test_threads_share_the_buckets():
+    lock, now, slept = threading.Lock(), [0.0], []
+
+    def sleep(seconds: float) -> None:
+        with lock:
+            slept.append(seconds)
+
+    buckets = Pacing(1.0, clock=lambda: now[0], sleep=sleep)
+    threads = [threading.Thread(target=buckets.wait, args=("ListSignalingChannels",)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(slept) == pytest.approx([number / 50 for number in range(1, 20)])
+
+
+def test_buckets_that_are_free_are_forgotten(time):
+    buckets = paced(time)
+    for number in range(pacing.FORGET_ABOVE + 10):
+        buckets.wait("DescribeSignalingChannel", f"c{number}")
+        time.now += 1
+    assert len(buckets._next_free) <= pacing.FORGET_ABOVE
+
+
+@pytest.mark.parametrize("share", [0, -1, 1.01, {"ListTagsForResource": 0}])
+def test_a_share_outside_the_quota_is_refused(share):
+    with pytest.raises(errors.InvalidInput, match="above 0 and at most 1"):
+        Pacing(share)
+
+
+def test_a_share_for_an_operation_that_does_not_exist_is_refused():
+    with pytest.raises(errors.InvalidInput, match="share names ListTags: the operations are"):
+        Pacing({"ListTags": 0.5})
+
+
+def test_a_mapping_of_shares_leaves_the_other_operations_at_their_defaults(time):
+    buckets = paced(time, {"ListTagsForResource": 1.0})
+    assert departures(time, buckets, "ListTagsForResource", "ab") == pytest.approx([0, 0.02])
+    assert departures(time, buckets, "TagResource", "ab") == pytest.approx([0, 1 / 45])
+
+
+# --- retries
+
+
+def throttled_times(count: int):
+    left = [count]
+
+    def call() -> str:
+        if left[0]:
+            left[0] -= 1
+            raise errors.Throttled("Slow down.")
+        return "done"
+
+    return call
+
+
+def test_a_throttled_call_comes_again(time):
+    buckets = paced(time)
+    assert buckets.run("ListSignalingChannels", None, throttled_times(7)) == "done"
+    assert buckets.throttles == 7
+
+
+def test_a_call_is_given_up_after_eight_attempts(time):
+    buckets = paced(time)
+    with pytest.raises(errors.Throttled, match="Slow down"):
+        buckets.run("ListSignalingChannels", None, throttled_times(8))
+    assert buckets.throttles == 7
+
+
+def test_the_waits_between_are_random_up_to_a_bound_that_doubles(time, monkeypatch):
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    with pytest.raises(errors.Throttled):
+        paced(time).run("GetCallerIdentity", None, throttled_times(99))
+    assert time.slept == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0])
+
+
+@pytest.mark.parametrize(
+    "kind", [errors.ChannelLimitExceeded, errors.TagLimitExceeded, errors.AccessDenied, ValueError]
+)
+def test_nothing_but_throttling_comes_again(time, kind):
+    calls = []
+
+    def call() -> None:
+        calls.append(1)
+        raise kind("No.")
+
+    with pytest.raises(kind):
+        paced(time).run("CreateSignalingChannel", None, call)
+    assert len(calls) == 1
+
+
+# --- side by side
+
+
+def test_results_come_in_the_order_of_the_items_whatever_finished_first():
+    late = threading.Event()
+
+    def work(item: int) -> int:
+        if item == 0:
+            late.wait(10)
+        if item == 5:
+            late.set()
+        return item * 2
+
+    assert side_by_side(work, range(20), description="Doubling") == [item * 2 for item in range(20)]
+
+
+def test_one_item_needs_no_thread():
+    assert side_by_side(lambda _: threading.current_thread(), [1], description="x") == [threading.current_thread()]
+    assert side_by_side(lambda item: item, [], description="x") == []
+
+
+def test_the_first_error_ends_it_and_drops_what_has_not_begun():
+    begun = []
+
+    def work(item: int) -> None:
+        begun.append(item)
+        if item == 3:
+            raise errors.AccessDenied("No.")
+
+    with pytest.raises(errors.AccessDenied):
+        side_by_side(work, range(10_000), description="x")
+    assert len(begun) < 10_000
