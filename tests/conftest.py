@@ -19,6 +19,11 @@ settings.load_profile("kvs")
 UNSAFE = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "NO_PROXY", "no_proxy")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the contract be checked against a real account too."""
+    parser.addoption("--real-aws-profile", help="an AWS profile to run tests/contract against, beside the sandbox")
+
+
 @pytest.fixture(autouse=True)
 def no_aws_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Take away every way to a real account, and the current connection of the test before."""

@@ -1,0 +1,104 @@
+"""The AWS CLI on the sandbox, as its users run it: nothing in the command line knows of a sandbox."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kvs_notebook as kvs
+
+BESIDE_PYTHON = str(Path(sys.executable).parent)
+AWS = shutil.which("aws", path=BESIDE_PYTHON) or shutil.which("aws")
+KVS_NOTEBOOK = str(Path(BESIDE_PYTHON) / "kvs-notebook")
+
+pytestmark = pytest.mark.skipif(
+    AWS is None and not os.environ.get("CI"), reason="the AWS CLI is not installed: pip install awscli"
+)
+
+
+class Shell:
+    """Run ``aws kinesisvideo ...`` in a sandbox's environment."""
+
+    def __init__(self, sandbox: kvs.Sandbox) -> None:
+        self._environment = sandbox.environment()
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        assert AWS is not None, "pip install awscli"
+        command = [AWS, *arguments]
+        return subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False, timeout=60)
+
+    def __call__(self, *arguments: str) -> Any:
+        done = self.run("kinesisvideo", *arguments)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+@pytest.fixture
+def aws() -> Iterator[Shell]:
+    with kvs.Sandbox(clock="lesson") as sandbox:
+        yield Shell(sandbox)
+
+
+def test_the_nine_operations(aws):
+    arn = aws(
+        "create-signaling-channel", "--channel-name", "front-door",
+        "--single-master-configuration", "MessageTtlSeconds=30", "--tags", "Key=Site,Value=hq",
+    )["ChannelARN"]  # fmt: skip
+    info = aws("describe-signaling-channel", "--channel-name", "front-door")["ChannelInfo"]
+    assert (info["ChannelARN"], info["ChannelStatus"]) == (arn, "ACTIVE")
+    assert aws("list-signaling-channels")["ChannelInfoList"] == [info]
+    assert aws("tag-resource", "--resource-arn", arn, "--tags", "Key=Owner,Value=ops") is None
+    assert aws("list-tags-for-resource", "--resource-arn", arn)["Tags"] == {"Owner": "ops", "Site": "hq"}
+    assert aws("untag-resource", "--resource-arn", arn, "--tag-key-list", "Site") is None
+    assert aws("list-tags-for-resource", "--resource-arn", arn)["Tags"] == {"Owner": "ops"}
+    endpoints = aws(
+        "get-signaling-channel-endpoint", "--channel-arn", arn,
+        "--single-master-channel-endpoint-configuration", "Protocols=WSS,HTTPS,Role=MASTER",
+    )["ResourceEndpointList"]  # fmt: skip
+    assert {endpoint["Protocol"] for endpoint in endpoints} == {"WSS", "HTTPS"}
+    version = ("--current-version", info["Version"])
+    update = ("update-signaling-channel", "--channel-arn", arn, *version)
+    assert aws(*update, "--single-master-configuration", "MessageTtlSeconds=90") is None
+    info = aws("describe-signaling-channel", "--channel-arn", arn)["ChannelInfo"]
+    assert info["SingleMasterConfiguration"] == {"MessageTtlSeconds": 90}
+    assert aws("delete-signaling-channel", "--channel-arn", arn, "--current-version", info["Version"]) is None
+    assert aws("list-signaling-channels")["ChannelInfoList"][0]["ChannelStatus"] == "DELETING"
+
+
+def test_a_refusal_reads_as_that_of_the_service(aws):
+    done = aws.run("kinesisvideo", "describe-signaling-channel", "--channel-name", "nobody")
+    assert done.returncode in {254, 255}
+    assert (
+        "An error occurred (ResourceNotFoundException) when calling the DescribeSignalingChannel operation: "
+        "The requested channel is not found or not active."
+    ) in done.stderr
+
+
+def test_who_one_is_can_be_asked(aws):
+    done = aws.run("sts", "get-caller-identity")
+    assert json.loads(done.stdout)["Account"] == "111122223333"
+
+
+def test_every_page_of_a_list_is_followed(tmp_path):
+    with kvs.Sandbox(quotas=False, assumptions=kvs.Assumptions(max_page_size=7)) as sandbox:
+        sandbox.seed(30)
+        listed = Shell(sandbox)("list-signaling-channels")["ChannelInfoList"]
+    assert len(listed) == 30
+
+
+def test_the_command_runs_it_in_a_sandbox_of_its_own():
+    assert AWS is not None
+    done = subprocess.run(
+        [KVS_NOTEBOOK, "sandbox", "--fleet", "--", AWS, "kinesisvideo", "list-signaling-channels", "--query",
+         "length(ChannelInfoList)"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.strip() == "11"

@@ -1,0 +1,98 @@
+"""The published quotas over the wire, and what boto3 makes of a refusal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+import kvs_notebook as kvs
+
+BURST_OF_FIVE = kvs.Assumptions(quota_burst=5)
+
+
+def outcomes(call: Callable[..., Any], times: int, **request: Any) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for _ in range(times):
+        try:
+            call(**request)
+        except ClientError as error:
+            found[error.response["Error"]["Message"]] += 1
+        else:
+            found["passed"] += 1
+    return found
+
+
+def test_who_asks_too_fast_is_refused():
+    with kvs.Sandbox(assumptions=BURST_OF_FIVE) as sandbox:
+        client = sandbox.connection().client()
+        found = outcomes(client.list_tags_for_resource, 40, ResourceARN=_a_channel(client))
+        assert 5 <= found["passed"] < 40
+        assert found.keys() - {"passed"} <= {
+            "Limit exceeded on number of requests for ListTagsForResource API",
+            "Limit exceeded on number of requests for ListTagsForResource API for resource 'front-door'",
+        }
+
+
+def test_one_channel_has_a_quota_of_its_own():
+    with kvs.Sandbox() as sandbox:
+        client = sandbox.connection().client()
+        arn = _a_channel(client)
+        found = outcomes(client.update_signaling_channel, 12, ChannelARN=arn, CurrentVersion="x",
+                         SingleMasterConfiguration={"MessageTtlSeconds": 90})  # fmt: skip
+        assert (
+            found["Limit exceeded on number of requests for UpdateSignalingChannel API for resource 'front-door'"] >= 3
+        )
+        client.create_signaling_channel(ChannelName="other")
+
+
+def test_another_account_and_another_region_have_quotas_of_their_own():
+    with kvs.Sandbox(assumptions=kvs.Assumptions(quota_burst=1)) as sandbox:
+        for account_id in ("111122223333", "444455556666"):
+            for region in ("us-east-1", "eu-west-1"):
+                client = sandbox.connection(account_id, region=region).client()
+                assert client.list_signaling_channels()["ChannelInfoList"] == []
+
+
+def test_without_quotas_nobody_is_refused():
+    with kvs.Sandbox(quotas=False, assumptions=kvs.Assumptions(quota_burst=1)) as sandbox:
+        client = sandbox.connection().client()
+        assert outcomes(client.list_signaling_channels, 30) == {"passed": 30}
+
+
+@pytest.mark.parametrize("mode", [None, "legacy", "standard", "adaptive"])
+def test_boto3_makes_one_attempt_on_a_refusal_in_every_mode(sandbox, mode):
+    """When this fails, botocore has begun to retry the code: kvs_notebook.pacing retries it on top."""
+    credentials = sandbox.connection().client()._request_signer._credentials
+    client = boto3.Session().client(
+        "kinesisvideo",
+        region_name="us-east-1",
+        endpoint_url=sandbox.endpoint_url,
+        aws_access_key_id=credentials.access_key,
+        aws_secret_access_key=credentials.secret_key,
+        config=Config(retries={"mode": mode, "max_attempts": 5} if mode else None),
+    )
+    sandbox.faults.add("ListSignalingChannels", "throttle", times=None)
+    with pytest.raises(client.exceptions.ClientLimitExceededException) as refused:
+        client.list_signaling_channels()
+    assert refused.value.response["ResponseMetadata"]["RetryAttempts"] == 0
+    assert len(sandbox.requests) == 1
+
+
+def test_the_toolkit_stays_under_every_quota_by_itself():
+    with kvs.Sandbox(assumptions=BURST_OF_FIVE) as sandbox:
+        sandbox.seed(60)
+        connection = sandbox.connection()
+        kvs.list_tags(kvs.list_channels(connection=connection), connection=connection)
+        assert sandbox.requests["error_code"].isna().all()
+        assert connection.pacing.throttles == 0
+
+
+def _a_channel(client: Any) -> str:
+    arn: str = client.create_signaling_channel(ChannelName="front-door")["ChannelARN"]
+    return arn

@@ -1,0 +1,256 @@
+"""The sandbox's bytes on the wire, asked for by hand."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
+
+import pytest
+from botocore.auth import SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+
+import kvs_notebook as kvs
+from kvs_notebook.sandbox.model import OPERATIONS
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        return self.headers.get("x-amzn-ErrorType", "").split(":")[0]
+
+
+class Wire:
+    """Send bytes to a sandbox."""
+
+    def __init__(self, sandbox: kvs.Sandbox) -> None:
+        self.sandbox = sandbox
+        self.connection = sandbox.connection()
+        self.credentials = self.connection.client()._request_signer._credentials
+        self.host = urlsplit(sandbox.endpoint_url).netloc
+
+    def send(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
+        client = http.client.HTTPConnection(self.host, timeout=20)
+        try:
+            client.request(method, path, body, headers or {})
+            response = client.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            client.close()
+
+    def signed(
+        self,
+        path: str,
+        body: bytes = b"{}",
+        *,
+        service: str = "kinesisvideo",
+        region: str = "us-east-1",
+        **headers: str,
+    ) -> dict[str, str]:
+        request = AWSRequest("POST", f"{self.sandbox.endpoint_url}{path}", data=body, headers=headers)
+        SigV4Auth(self.credentials, service, region).add_auth(request)
+        return dict(request.headers.items())
+
+    def ask(self, path: str, request: object, **signing: str) -> Answer:
+        body = request if isinstance(request, bytes) else json.dumps(request).encode()
+        return self.send("POST", path, body, self.signed(path, body, **signing))
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    with kvs.Sandbox(clock="lesson") as sandbox:
+        yield Wire(sandbox)
+
+
+# --- answers
+
+
+def test_an_answer_is_json_with_a_request_id_and_says_nothing_of_its_server(wire):
+    answer = wire.ask("/listSignalingChannels", {})
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert len(answer.headers["x-amzn-RequestId"]) == 36
+    assert answer.headers["date"].endswith("GMT")
+    assert "server" not in answer.headers
+    assert json.loads(answer.body) == {"ChannelInfoList": [], "NextToken": None}
+
+
+def test_unset_members_are_explicit_nulls_and_times_are_epoch_seconds(wire):
+    kvs.create_channel("front-door", connection=wire.connection)
+    info = json.loads(wire.ask("/describeSignalingChannel", {"ChannelName": "front-door"}).body)["ChannelInfo"]
+    assert info["FullMeshConfiguration"] is None
+    assert info["CreationTime"] == 1767603601.0
+
+
+def test_operations_without_output_answer_with_an_empty_body(wire):
+    channel = kvs.create_channel("front-door", connection=wire.connection)
+    arn, version = channel["channel_arn"].item(), channel["version"].item()
+    ttl = {"SingleMasterConfiguration": {"MessageTtlSeconds": 90}}
+    for path, request in (
+        ("/TagResource", {"ResourceARN": arn, "Tags": [{"Key": "k", "Value": "v"}]}),
+        ("/UntagResource", {"ResourceARN": arn, "TagKeyList": ["k"]}),
+        ("/updateSignalingChannel", {"ChannelARN": arn, "CurrentVersion": version, **ttl}),
+    ):
+        answer = wire.ask(path, request)
+        assert (answer.status, answer.body) == (200, b"")
+    kvs.wait_for_channel("front-door", connection=wire.connection)
+    answer = wire.ask("/deleteSignalingChannel", {"ChannelARN": arn})
+    assert (answer.status, answer.body) == (200, b"")
+
+
+# --- refusals
+
+
+@pytest.mark.parametrize(
+    ("path", "request_", "status", "header"),
+    [
+        (
+            "/describeSignalingChannel", {"ChannelName": "nobody"}, 404,
+            "ResourceNotFoundException:https://kinesisvideo.amazonaws.com/doc/2017-09-30/",
+        ),
+        (
+            "/describeSignalingChannel", {}, 400,
+            "InvalidArgumentException:https://kinesisvideo.amazonaws.com/doc/2017-09-30/",
+        ),
+        (
+            "/ListTagsForResource",
+            {"ResourceARN": "arn:aws:kinesisvideo:us-east-1:999988887777:channel/front-door/1767603600000"}, 403,
+            "AccessDeniedException:http://internal.amazon.com/coral/com.amazon.coral.service/",
+        ),
+    ],
+)  # fmt: skip
+def test_a_refusal_has_its_code_in_the_header_and_its_message_in_the_body(wire, path, request_, status, header):
+    answer = wire.ask(path, request_)
+    assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (status, header)
+    assert json.loads(answer.body).keys() == {"Message"}
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"\xff", b'{"a":' * 100_000, b"nonsense"], ids=["cut", "bytes", "deep", "words"]
+)
+def test_a_body_that_is_no_json_is_a_serialization_error(wire, body):
+    answer = wire.ask("/listSignalingChannels", body)
+    assert (answer.status, answer.code) == (400, "SerializationException")
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"text"', b"null", b"7"])
+def test_json_that_is_no_object_is_an_invalid_argument(wire, body):
+    assert wire.ask("/listSignalingChannels", body).code == "InvalidArgumentException"
+
+
+def test_an_empty_body_is_an_empty_request(wire):
+    assert wire.ask("/listSignalingChannels", b"").status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/ListSignalingChannels"),
+        ("POST", "/tagResource"),
+        ("GET", "/listSignalingChannels"),
+        ("POST", "/v1/get-ice-server-config"),
+        ("POST", "/"),
+        ("GET", "/"),
+        ("GET", "/_sandbox/settings"),
+        ("DELETE", "/../listSignalingChannels"),
+    ],
+)
+def test_paths_tell_upper_from_lower_case_and_all_others_are_unknown(wire, method, path):
+    answer = wire.send(method, path, b"{}", wire.signed("/listSignalingChannels"))
+    assert (answer.status, answer.code) == (404, "UnknownOperationException")
+
+
+def test_the_paths_are_the_models():
+    assert len(OPERATIONS) == 9
+    assert {"/TagResource", "/UntagResource", "/ListTagsForResource", "/createSignalingChannel"} <= set(OPERATIONS)
+
+
+def test_a_body_without_end_is_refused(wire):
+    answer = wire.ask("/listSignalingChannels", b" " * 1_048_577)
+    assert (answer.status, answer.code) == (413, "RequestEntityTooLargeException")
+    assert wire.ask("/listSignalingChannels", b" " * 1_048_000 + b"{}").status == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "10.0.0.1", "[bad"])
+def test_a_host_that_is_not_loopback_is_refused_before_all_else(wire, host):
+    answer = wire.send("POST", "/listSignalingChannels", b"{}", {"Host": host})
+    assert (answer.status, answer.code) == (421, "AccessDeniedException")
+    assert wire.sandbox.requests.empty
+
+
+def test_bytes_that_are_no_http_do_no_harm(wire):
+    host, port = wire.host.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as raw:
+        raw.sendall(b"\x16\x03\x01nonsense\r\n\r\n")
+        assert b"400" in raw.recv(1000)
+    assert wire.ask("/listSignalingChannels", {}).status == 200
+
+
+# --- signatures
+
+
+def test_a_request_that_nobody_signed_is_told_so(wire):
+    answer = wire.send("POST", "/listSignalingChannels", b"{}")
+    assert (answer.status, answer.code) == (403, "MissingAuthenticationTokenException")
+    assert wire.sandbox.requests["error_code"].tolist() == ["MissingAuthenticationTokenException"]
+
+
+def test_a_body_that_was_changed_is_noticed(wire):
+    answer = wire.send("POST", "/listSignalingChannels", b'{"MaxResults":1}', wire.signed("/listSignalingChannels"))
+    assert (answer.status, answer.code) == (403, "InvalidSignatureException")
+
+
+def test_the_scope_names_the_region(wire):
+    kvs.create_channel("front-door", connection=wire.sandbox.connection(region="eu-west-1"))
+    assert json.loads(wire.ask("/listSignalingChannels", {}).body)["ChannelInfoList"] == []
+    listed = json.loads(wire.ask("/listSignalingChannels", {}, region="eu-west-1").body)["ChannelInfoList"]
+    assert [info["ChannelName"] for info in listed] == ["front-door"]
+
+
+@pytest.mark.parametrize(("path", "scope"), [("/listSignalingChannels", "sts"), ("/_sandbox/reset", "kinesisvideo")])
+def test_a_signature_for_another_service_is_refused(wire, path, scope):
+    answer = wire.ask(path, {}, service=scope)
+    assert (answer.status, answer.code) == (403, "InvalidSignatureException")
+    assert "correct service" in json.loads(answer.body)["Message"]
+
+
+def test_a_url_may_carry_the_signature(wire):
+    request = AWSRequest("POST", f"{wire.sandbox.endpoint_url}/listSignalingChannels")
+    SigV4QueryAuth(wire.credentials, "kinesisvideo", "us-east-1", expires=60).add_auth(request)
+    parts = urlsplit(request.url)
+    assert wire.send("POST", f"{parts.path}?{parts.query}").status == 200
+
+
+# --- identity
+
+
+def test_sts_answers_in_its_own_format(wire):
+    body = b"Action=GetCallerIdentity&Version=2011-06-15"
+    answer = wire.ask("/", body, service="sts")
+    assert answer.headers["content-type"] == "text/xml"
+    found = {element.tag.rpartition("}")[2]: element.text for element in ET.fromstring(answer.body).iter()}  # noqa: S314
+    assert found["Account"] == "111122223333"
+    refused = wire.send("POST", "/", body)
+    assert refused.status == 403
+    assert b"<Code>MissingAuthenticationTokenException</Code>" in refused.body
+
+
+# --- control
+
+
+def test_what_is_asked_of_the_sandbox_itself_is_signed_too(wire):
+    for path in ("/_sandbox/reset", "/_sandbox/settings"):
+        assert wire.send("POST", path, b"{}").code == "MissingAuthenticationTokenException"
+    answer = wire.ask("/_sandbox/explode", {}, service="kvs-notebook-sandbox")
+    assert (answer.status, answer.code) == (400, "InvalidArgumentException")
+    for body in (b"[]", b"{", b'{"seconds": "x"}', b'{"unheard": 1}'):
+        assert wire.ask("/_sandbox/advance", body, service="kvs-notebook-sandbox").code == "InvalidArgumentException"
+    assert wire.ask("/_sandbox/advance", {"seconds": 1}, service="kvs-notebook-sandbox").status == 200
