@@ -102,20 +102,32 @@ def milliseconds(time: datetime | float | None) -> int | None:
     return round(time * 1_000)
 
 
+def _times(times: Sequence[datetime | float | None]) -> Any:
+    """Give epoch milliseconds for CreationTimes, at once where all are as they come over the wire."""
+    try:
+        seconds = np.array(times, dtype="float64")
+    except TypeError:
+        return [milliseconds(time) for time in times]
+    whole = np.rint(seconds * 1_000).astype("datetime64[ms]")
+    whole[np.isnan(seconds)] = np.datetime64("NaT")
+    return whole
+
+
 def channels_frame(infos: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Make the channels frame of ChannelInfo structures, in any order, each member of which may be absent."""
-    infos = sorted(infos, key=lambda info: (info.get("ChannelName") or "", info.get("ChannelARN") or ""))
     arns = [info.get("ChannelARN") for info in infos]
-    places = [arn.split(":", 5) if arn else [None] * 6 for arn in arns]
+    prefixes = [arn.partition(":channel/")[0] if arn else None for arn in arns]
+    places = {prefix: (prefix or ":::::").split(":") for prefix in set(prefixes)}  # few, whereas ARNs are many
+    names: list[Any] = [info.get("ChannelName") for info in infos]
     frame = _frame(
         {
-            "account_id": [place[4] for place in places],
-            "region": [place[3] for place in places],
-            "channel_name": [info.get("ChannelName") for info in infos],
+            "account_id": [places[prefix][4] or None for prefix in prefixes],
+            "region": [places[prefix][3] or None for prefix in prefixes],
+            "channel_name": names,
             "channel_arn": arns,
             "channel_type": [info.get("ChannelType") for info in infos],
             "channel_status": [info.get("ChannelStatus") for info in infos],
-            "creation_time": [milliseconds(info.get("CreationTime")) for info in infos],
+            "creation_time": _times([info.get("CreationTime") for info in infos]),
             "message_ttl_seconds": [
                 (info.get("SingleMasterConfiguration") or {}).get("MessageTtlSeconds") for info in infos
             ],
@@ -123,8 +135,9 @@ def channels_frame(infos: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         },
         CHANNELS,
     )
-    one_place = len({(place[3], place[4]) for place in places}) <= 1
-    return frame if one_place else ordered(frame)
+    if len(places) <= 1 and None not in names and names == sorted(names):
+        return frame
+    return ordered(frame)
 
 
 def tags_frame(tags_by_arn: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
