@@ -45,6 +45,8 @@ ERROR_TYPE_SUFFIX: Mapping[str, str] = {
 DEFAULT_SUFFIX = ":https://kinesisvideo.amazonaws.com/doc/2017-09-30/"
 """Real replies carry one of these after the code [4, likely]; a client that takes the header as it is breaks on them."""
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
 STS = 'xmlns="https://sts.amazonaws.com/doc/2011-06-15/"'
 
 
@@ -289,7 +291,7 @@ def _strike(fault: Fault, exchange: Exchange, caller: Caller) -> None:
 
 
 def _dumped(answer: Mapping[str, Any]) -> bytes:
-    return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
+    return _COMPACT.encode(answer).encode()
 
 
 def _refusal(error: ServiceError, content_type: bytes) -> Reply:
