@@ -1,0 +1,143 @@
+"""A sandbox in a process of its own, so that what it spends is not counted as its client's.
+
+Run as a module it is that process: it reads one order (JSON) from its arguments, answers with one line (JSON), and serves until
+its standard input closes, which also happens when whoever ordered it dies.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from kvs_notebook.connection import Connection
+from kvs_notebook.sandbox.assumptions import Assumptions
+from kvs_notebook.sandbox.clock import WallClock
+from kvs_notebook.sandbox.control import Remote
+from kvs_notebook.sandbox.journal import requests_frame
+from kvs_notebook.sandbox.seed import bulk
+from kvs_notebook.sandbox.signature import Keys
+from kvs_notebook.sandbox.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ACCOUNT, OTHER_ACCOUNT = "111122223333", "000000000000"
+REGION = "us-east-1"
+PATIENCE_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What sandbox is wanted: so many channels in each of the accounts, each channel with the same tags."""
+
+    channels: int
+    accounts: tuple[str, ...] = (ACCOUNT,)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    quotas: bool = False
+    burst: float | None = None
+
+
+class Served:
+    """Be a client of a sandbox that runs elsewhere."""
+
+    def __init__(self, endpoint_url: str, keys: Keys) -> None:
+        self.endpoint_url = endpoint_url
+        self.keys = keys
+
+    @property
+    def port(self) -> int:
+        return int(self.endpoint_url.rpartition(":")[2])
+
+    def session(self, account_id: str = ACCOUNT) -> boto3.Session:
+        access_key_id = self.keys.access_key_id(account_id)
+        return boto3.Session(
+            aws_access_key_id=access_key_id,
+            aws_secret_access_key=self.keys.secret(access_key_id),
+            region_name=REGION,
+        )
+
+    def connection(self, account_id: str = ACCOUNT, *, share: Mapping[str, float] | None = None) -> Connection:
+        """Connect as the toolkit does."""
+        return Connection(
+            session=self.session(account_id),
+            region=REGION,
+            endpoint_url=self.endpoint_url,
+            proxies={},
+            sandbox=True,
+            share=share,
+        )
+
+    def plain_client(self, account_id: str = ACCOUNT) -> Any:
+        """Connect as boto3 does by itself."""
+        return self.session(account_id).client(
+            "kinesisvideo", endpoint_url=self.endpoint_url, config=Config(proxies={})
+        )
+
+    def requests(self) -> pd.DataFrame:
+        return requests_frame(Remote(self.endpoint_url, self.keys, ACCOUNT, REGION).requests())
+
+
+@contextmanager
+def served(order: Order) -> Iterator[Served]:
+    """Serve a sandbox in another process while the context lasts."""
+    command = [sys.executable, "-m", "tests.benchmarks.served", json.dumps(asdict(order))]
+    with ended(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError("The sandbox's process ended before it answered: its error stands above.")
+        answer = json.loads(line)
+        yield Served(answer["endpoint_url"], Keys(bytes.fromhex(answer["root_secret"])))
+
+
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """End a process with the context, by closing its standard input and, where that is not enough, by force."""
+    with process:
+        try:
+            yield process
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                process.wait(PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def serve(order: Mapping[str, Any]) -> None:
+    """Be the process: start, fill, say where, and wait for the end of standard input."""
+    from kvs_notebook.sandbox.server import Sandbox  # the client's side does without the extra that it needs
+
+    with ExitStack() as stack:
+        state = None
+        if order["tags"]:  # only a store takes tags in bulk: it is filled first, then served as a durable sandbox's
+            state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kvs-notebook-benchmark-")))
+            with closing(Store(state / "sandbox.sqlite")) as store:
+                for account_id in order["accounts"]:
+                    bulk(store, order["channels"], account_id, REGION, WallClock().now(), tags=order["tags"])
+        assumptions = Assumptions(quota_burst=order["burst"])
+        sandbox = stack.enter_context(
+            Sandbox(state, account_id=ACCOUNT, region=REGION, quotas=order["quotas"], assumptions=assumptions)
+        )
+        for account_id in order["accounts"]:
+            sandbox.seed(order["channels"], account_id=account_id)
+        root_secret = sandbox._keys._root_secret
+        answer = {"endpoint_url": sandbox.endpoint_url, "root_secret": root_secret.hex()}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    serve(json.loads(sys.argv[1]))

@@ -1,0 +1,108 @@
+"""The benchmarks' table: what it says, and how it ends; their numbers are measured by ``python -m tests.benchmarks``."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.__main__ import BENCHMARKS, main
+from tests.benchmarks.served import Order, served
+from tests.benchmarks.table import Benchmark, Finding
+
+PROMISED = [
+    "list",
+    "tags",
+    "sandbox-describe",
+    "sandbox-scale",
+    "sandbox-start",
+    "first-table",
+    "import",
+    "growth",
+]
+
+
+def row(name: str, *, holds: bool | None = True, needs: str | None = None) -> Benchmark:
+    return Benchmark(
+        name=name,
+        work=f"the work of {name}",
+        bar="<= 2x",
+        needs={needs: "pip install it"} if needs else {},
+        measure=lambda: Finding(ours="3 ms", beside="2 ms", ratio=1.5, holds=holds, note=f"a note on {name}"),
+    )
+
+
+def test_every_promised_row_is_listed(project_root: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", "--list"],
+        cwd=project_root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == PROMISED
+
+
+def test_a_table_in_which_every_bar_holds_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([], [row("fast"), row("reported", holds=None)]) == 0
+    table = capsys.readouterr().out
+    line = " ".join(table.splitlines()[1].split())
+    assert line == "fast the work of fast 3 ms 2 ms 1.50 <= 2x yes"
+    assert "fast: a note on fast" in table
+
+
+def test_a_bar_that_does_not_hold_is_said_and_fails_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([], [row("slow", holds=False), row("fast")]) == 1
+    assert capsys.readouterr().out.splitlines()[1].endswith("<= 2x  NO")
+
+
+def test_a_missing_tool_is_named_and_fails_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([], [row("fast", needs="no_such_package.server"), row("other")]) == 1
+    table = capsys.readouterr().out
+    assert table.splitlines()[1].endswith("<= 2x  MISSING")
+    assert "fast: missing: no_such_package.server (pip install it)" in table
+
+
+def test_only_the_rows_asked_for_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fast"], [row("slow", holds=False), row("fast")]) == 0
+    assert "slow" not in capsys.readouterr().out
+
+
+def test_a_row_that_is_not_there_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["fastest"], [row("fast")])
+    assert ended.value.code == 2
+    assert "no row fastest: there are fast" in capsys.readouterr().err
+
+
+def test_the_json_has_the_rows_of_the_table(tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    main(["--json", str(path)], [row("slow", holds=False), row("fast"), row("gone", needs="no_such_package")])
+    written = json.loads(path.read_text(encoding="utf-8"))
+    assert [(line["name"], line["holds"], line["ratio"]) for line in written["rows"]] == [
+        ("slow", False, 1.5),
+        ("fast", True, 1.5),
+        ("gone", None, None),
+    ]
+    assert written["rows"][2]["missing"] == ["no_such_package (pip install it)"]
+
+
+def test_a_served_sandbox_has_what_was_ordered_and_ends_with_its_context() -> None:
+    with served(Order(channels=3, tags={"Site": "hq"})) as sandbox:
+        client = sandbox.plain_client()
+        infos = client.list_signaling_channels()["ChannelInfoList"]
+        tags = client.list_tags_for_resource(ResourceARN=infos[2]["ChannelARN"])["Tags"]
+        assert (len(infos), tags) == (3, {"Site": "hq"})
+        assert list(sandbox.requests()["operation"]) == ["ListSignalingChannels", "ListTagsForResource"]
+        endpoint_url = sandbox.endpoint_url
+        client.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(endpoint_url.rpartition(":")[2])))
+
+
+def test_the_rows_have_names_of_their_own() -> None:
+    assert len({benchmark.name for benchmark in BENCHMARKS}) == len(BENCHMARKS)
