@@ -7,6 +7,8 @@ import doctest
 import importlib
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ ROOMS = [
     "sandbox",
     "sandbox.assumptions",
     "sandbox.clock",
+    "sandbox.settings",
     "sandbox.tokens",
     "sandbox.model",
     "sandbox.store",
@@ -43,9 +46,9 @@ ROOMS = [
     "sandbox.seed",
     "sandbox.control",
     "sandbox.app",
-    "sandbox.profile",
     "sandbox.host",
     "sandbox.residence",
+    "sandbox.profile",
     "sandbox.owner",
     "sandbox.server",
     "target",
@@ -157,6 +160,25 @@ def test_readmes_example_prints_what_readme_says(capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize("mark", ["run", "test"])
 def test_readmes_lines_are_single(mark: str) -> None:
     assert block_under(mark).count("\n") == 1
+
+
+CORE_ONLY = """
+import sys
+for extra in ("uvicorn", "httptools", "websockets", "trustme", "filelock", "ipywidgets", "matplotlib", "itables", "distributed"):
+    sys.modules[extra] = None  # as where it is not installed
+from kvs_notebook import *
+import kvs_notebook as kvs
+try:
+    kvs.use_sandbox()
+except kvs.errors.MissingExtra as error:
+    print(error)
+"""
+
+
+def test_the_core_does_without_the_extras_and_names_the_one_that_is_missing() -> None:
+    done = subprocess.run([sys.executable, "-c", CORE_ONLY], capture_output=True, text=True, check=True)
+    assert done.stdout.count("\n") == 1
+    assert done.stdout.endswith("pip install 'kvs-notebook[sandbox]'\n")
 
 
 def examples(name: str) -> list[doctest.DocTest]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import socket
 import sqlite3
-from dataclasses import dataclass
-from typing import Any
 
 from kvs_notebook.errors import SandboxError
 from kvs_notebook.sandbox.app import App, DataPlane
@@ -16,39 +14,16 @@ from kvs_notebook.sandbox.control import Controls
 from kvs_notebook.sandbox.faults import Faults
 from kvs_notebook.sandbox.host import Host, listen
 from kvs_notebook.sandbox.journal import Journal
-from kvs_notebook.sandbox.profile import Profile
+from kvs_notebook.sandbox.profile import profile_of
 from kvs_notebook.sandbox.quotas import Quotas
 from kvs_notebook.sandbox.residence import Residence
 from kvs_notebook.sandbox.service import Service
+from kvs_notebook.sandbox.settings import Settings
 from kvs_notebook.sandbox.signature import Keys
 from kvs_notebook.sandbox.store import Store
 
 DEFAULT_ACCOUNT = "111122223333"
 DEFAULT_REGION = "us-east-1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """Say how a sandbox is started; None takes what its directory remembers, else the default."""
-
-    port: int = 0
-    account_id: str | None = None
-    region: str | None = None
-    clock: str | Clock | None = None
-    quotas: bool | None = None
-    assumptions: Assumptions | None = None
-
-    def stated(self) -> dict[str, Any]:
-        """Give what was not left open, as JSON takes it."""
-        stated: dict[str, Any] = {}
-        for setting in dataclasses.fields(self):
-            value = getattr(self, setting.name)
-            if value is None or (setting.name == "port" and value == 0):
-                continue
-            if isinstance(value, Assumptions):
-                value = dataclasses.asdict(value)
-            stated[setting.name] = value if isinstance(value, (str, int, dict)) else type(value).__name__
-        return stated
 
 
 class Owner:
@@ -145,18 +120,6 @@ class Owner:
         """Stop serving and give everything back; a second call does nothing."""
         while self._undo:
             self._undo.pop()()
-
-
-def profile_of(residence: Residence, endpoint_url: str, keys: Keys, account_id: str, region: str) -> Profile:
-    """Give the profile that stands in a residence."""
-    access_key_id = keys.access_key_id(account_id)
-    return Profile(
-        residence.directory,
-        endpoint_url=endpoint_url,
-        region=region,
-        access_key_id=access_key_id,
-        secret_access_key=keys.secret(access_key_id),
-    )
 
 
 def _clock_of(clock: str | Clock | None) -> tuple[Clock, RandomIds | DerivedIds]:

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kvs_notebook.sandbox.residence import Residence
+from kvs_notebook.sandbox.signature import Keys
+
 if TYPE_CHECKING:
     import trustme
 
@@ -103,6 +106,18 @@ class Profile:
             "NO_PROXY": _with_loopback(base.get("NO_PROXY") or base.get("no_proxy")),
             "no_proxy": _with_loopback(base.get("no_proxy") or base.get("NO_PROXY")),
         }
+
+
+def profile_of(residence: Residence, endpoint_url: str, keys: Keys, account_id: str, region: str) -> Profile:
+    """Give the profile that stands in a residence."""
+    access_key_id = keys.access_key_id(account_id)
+    return Profile(
+        residence.directory,
+        endpoint_url=endpoint_url,
+        region=region,
+        access_key_id=access_key_id,
+        secret_access_key=keys.secret(access_key_id),
+    )
 
 
 def _leads_elsewhere(name: str) -> bool:

@@ -21,20 +21,17 @@ from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.clock import Clock
 from kvs_notebook.sandbox.control import Remote
 from kvs_notebook.sandbox.journal import requests_frame
+from kvs_notebook.sandbox.profile import profile_of
 from kvs_notebook.sandbox.residence import Residence
 from kvs_notebook.sandbox.service import EPOCH
+from kvs_notebook.sandbox.settings import Settings
 from kvs_notebook.sandbox.signature import Keys
-
-try:
-    from kvs_notebook.sandbox.owner import Owner, Settings, profile_of
-except ImportError as error:
-    raise MissingExtra(
-        f"The sandbox needs more than the core ({error}): pip install 'kvs-notebook[sandbox]'"
-    ) from error
 
 if TYPE_CHECKING:
     import boto3
     import pandas as pd
+
+    from kvs_notebook.sandbox.owner import Owner
 
 CLOCKS = ("real", "lesson")
 PATIENCE_SECONDS = 10.0
@@ -112,7 +109,7 @@ class Sandbox:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             if self._residence.take():
-                owner = Owner(settings, self._residence)
+                owner = _owner(settings, self._residence)
                 self._know(owner.endpoint_url, owner.keys, owner.account_id, owner.region)
                 self._end = weakref.finalize(self, owner.stop)
                 return
@@ -297,6 +294,18 @@ def use_sandbox(
     _in_use = weakref.ref(sandbox)
     set_current(sandbox.connection())
     return sandbox
+
+
+def _owner(settings: Settings, residence: Residence) -> Owner:
+    """Start to serve; what only that needs is imported here, so that the package does without it."""
+    try:
+        from kvs_notebook.sandbox.owner import Owner
+    except ImportError as error:
+        residence.leave()
+        raise MissingExtra(
+            f"A sandbox needs more than the core ({error}): pip install 'kvs-notebook[sandbox]'"
+        ) from error
+    return Owner(settings, residence)
 
 
 def _isolated_session(access_key_id: str, secret_access_key: str, region: str) -> boto3.Session:
