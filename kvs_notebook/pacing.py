@@ -62,7 +62,7 @@ class Pacing:
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._next_free: dict[tuple[str, str | None], float] = {}
+        self._next_free: dict[tuple[str, str | None, str], float] = {}
         self.throttles = 0
 
     def wait(self, operation: str, channel: str | None = None) -> float:
@@ -74,16 +74,21 @@ class Pacing:
         waited = 0.0
         if channel is not None and quota.channel is not None:
             # Before the account's bucket: a turn there must not be held while one busy channel makes its caller wait.
-            waited += self._take((operation, channel), quota.channel * share)
-        return waited + self._take((operation, None), quota.account * share)
+            waited += self._take((operation, channel), quota.channel, share)
+        return waited + self._take((operation, None), quota.account, share)
 
-    def _take(self, bucket: tuple[str, str | None], rate: float) -> float:
+    def _take(self, bucket: tuple[str, str | None], quota: float, share: float) -> float:
+        """Wait for a turn, and then at the door: threads that are held up past their turns would leave all at once."""
+        return self._space((*bucket, "turn"), 1 / (quota * share)) + self._space((*bucket, "door"), 1 / quota)
+
+    def _space(self, gate: tuple[str, str | None, str], gap: float) -> float:
+        """Wait until ``gap`` seconds after the caller before at this gate."""
         with self._lock:
             now = self._clock()
-            start = max(now, self._next_free.get(bucket, now))
-            self._next_free[bucket] = start + 1 / rate
+            start = max(now, self._next_free.get(gate, now))
+            self._next_free[gate] = start + gap
             if len(self._next_free) > FORGET_ABOVE:
-                self._next_free = {taken: free for taken, free in self._next_free.items() if free > now}
+                self._next_free = {passed: free for passed, free in self._next_free.items() if free > now}
         if start > now:
             self._sleep(start - now)
         return start - now
