@@ -14,7 +14,7 @@ import pandas as pd
 
 from kvs_notebook.connection import Connection
 from kvs_notebook.current import current_connection
-from kvs_notebook.errors import ChannelNotFound, KVSError, ServiceFault
+from kvs_notebook.errors import ChannelNotFound, InvalidInput, KVSError, ServiceFault
 from kvs_notebook.frames import channels_frame, with_tags
 from kvs_notebook.limits import check_channel_name, check_message_ttl, check_tags
 from kvs_notebook.pacing import side_by_side
@@ -66,6 +66,8 @@ def list_channels(
     0   front-door         ACTIVE       hq
     """
     connection = current_connection(connection)
+    if isinstance(tags, str):
+        raise InvalidInput(f"tags={tags!r}: give a list of keys, such as tags=[{tags!r}], or True for all.")
     params: dict[str, Any] = {"MaxResults": PAGE_SIZE}
     if prefix is not None:
         params["ChannelNameCondition"] = {
@@ -75,7 +77,7 @@ def list_channels(
     channels = channels_frame(_all_pages(connection, params))
     if tags is False:
         return channels
-    keys = None if tags is True else list(tags)
+    keys = None if tags is True else list(dict.fromkeys(tags))
     return with_tags(channels, tags_of(channels["channel_arn"], connection), keys)
 
 

@@ -98,7 +98,7 @@ def milliseconds(time: datetime | float | None) -> int | None:
         return None
     if isinstance(time, datetime):
         since = time.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-        return since.days * 86_400_000 + since.seconds * 1_000 + since.microseconds // 1_000
+        return since.days * 86_400_000 + since.seconds * 1_000 + round(since.microseconds / 1_000)
     return round(time * 1_000)
 
 

@@ -89,6 +89,18 @@ def test_a_list_with_chosen_tags_has_those_columns_in_that_order_though_nobody_h
     assert kvs.list_channels("nothing", tags=["Site"]).columns.tolist() == [*CHANNELS, "tag:Site"]
 
 
+def test_a_key_that_is_named_twice_is_one_column(connection):
+    kvs.create_channel("a", tags={"Site": "hq"})
+    assert kvs.list_channels(tags=["Site", "Site"]).columns.tolist() == [*CHANNELS, "tag:Site"]
+    assert kvs.list_channels(tags=[]).columns.tolist() == [*CHANNELS]
+
+
+def test_one_key_as_text_is_no_list_of_its_letters(sandbox, connection):
+    with pytest.raises(errors.InvalidInput, match=r"such as tags=\['Site'\]"):
+        kvs.list_channels(tags="Site")
+    assert sandbox.requests.empty
+
+
 def test_a_list_through_throttling_is_whole(sandbox, connection):
     sandbox.seed()
     sandbox.faults.add("ListTagsForResource", "throttle", times=5)

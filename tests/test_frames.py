@@ -145,6 +145,18 @@ def test_the_wires_numbers_and_botocores_datetimes_give_the_same_frame(rows):
     )
 
 
+def test_a_time_between_two_milliseconds_goes_to_the_nearest_either_way():
+    between = EPOCH + timedelta(seconds=1, microseconds=600)
+    assert frames.milliseconds(between) == frames.milliseconds(1.0006) == 1001
+
+
+def test_a_full_frame_survives_parquet():
+    frame = frames.with_tags(frames.channels_frame([info("a"), info("b")]), frames.tags_frame({arn("a"): {"k": ""}}))
+    stored = io.BytesIO()
+    frame.to_parquet(stored)
+    assert pd.read_parquet(stored).equals(frame)
+
+
 # --- tags
 
 
