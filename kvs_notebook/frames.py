@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 Schema = Mapping[str, str]
 
@@ -69,6 +70,8 @@ def _frame(columns: Mapping[str, Sequence[Any]], schema: Schema) -> pd.DataFrame
 def _column(values: Sequence[Any], dtype: str) -> Any:
     if dtype == TIME:
         return pd.DatetimeIndex(np.array(values, dtype="datetime64[ms]")).tz_localize("UTC")
+    if dtype == TEXT:
+        values = pa.array(values, pa.large_string())  # as pandas keeps it, at once
     return pd.array(values, dtype=dtype)  # type: ignore[call-overload]
 
 
