@@ -239,3 +239,19 @@ def test_a_notebook_names_no_machine_and_no_account_but_the_examples(path: Path)
     assert set(re.findall(r"(?<!\d)\d{12}(?!\d)", text)) <= ACCOUNTS
     assert re.findall(r"(?:/home/|/Users/|/root/|/tmp/|[A-Z]:\\\\)\S*", text) == []
     assert re.findall(r"(?:AKIA|ASIA)[A-Z0-9]{16}|X-Amz-Signature=", outputs(nbformat.read(path, as_version=4))) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_walkthrough_says_what_differs_on_a_real_account_and_cleans_up_what_it_made(path: Path) -> None:
+    cells = nbformat.read(path, as_version=4).cells
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    assert "On a real account" in prose
+    assert "## Where to go next" in prose
+    assert cells[-2].source.startswith("## Clean up")
+    assert "kvs.delete_channel(arn, wait=True)" in cells[-1].source
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_walkthroughs_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+\.ipynb)\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).is_file(), target
