@@ -37,10 +37,14 @@ class Service:
     def create(self, name: str | None = None, *, active: bool = True, **more: Any) -> str:
         """Create a channel, let it become ACTIVE, and give its ARN; it is deleted when the test ends."""
         arn: str = self.client.create_signaling_channel(ChannelName=name or self.name(), **more)["ChannelARN"]
-        self._made.append(arn)
+        self.made(arn)
         if active:
             self.until(arn, "ACTIVE")
         return arn
+
+    def made(self, arn: str) -> None:
+        """Remember to delete a channel when the test ends."""
+        self._made.append(arn)
 
     def info(self, arn: str) -> dict[str, Any]:
         info: dict[str, Any] = self.client.describe_signaling_channel(ChannelARN=arn)["ChannelInfo"]

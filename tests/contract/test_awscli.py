@@ -47,30 +47,50 @@ def aws() -> Iterator[Shell]:
         yield Shell(sandbox)
 
 
-def test_the_nine_operations(aws):
-    arn = aws(
-        "create-signaling-channel", "--channel-name", "front-door",
-        "--single-master-configuration", "MessageTtlSeconds=30", "--tags", "Key=Site,Value=hq",
-    )["ChannelARN"]  # fmt: skip
-    info = aws("describe-signaling-channel", "--channel-name", "front-door")["ChannelInfo"]
-    assert (info["ChannelARN"], info["ChannelStatus"]) == (arn, "ACTIVE")
-    assert aws("list-signaling-channels")["ChannelInfoList"] == [info]
-    assert aws("tag-resource", "--resource-arn", arn, "--tags", "Key=Owner,Value=ops") is None
-    assert aws("list-tags-for-resource", "--resource-arn", arn)["Tags"] == {"Owner": "ops", "Site": "hq"}
-    assert aws("untag-resource", "--resource-arn", arn, "--tag-key-list", "Site") is None
-    assert aws("list-tags-for-resource", "--resource-arn", arn)["Tags"] == {"Owner": "ops"}
-    endpoints = aws(
-        "get-signaling-channel-endpoint", "--channel-arn", arn,
-        "--single-master-channel-endpoint-configuration", "Protocols=WSS,HTTPS,Role=MASTER",
-    )["ResourceEndpointList"]  # fmt: skip
-    assert {endpoint["Protocol"] for endpoint in endpoints} == {"WSS", "HTTPS"}
-    version = ("--current-version", info["Version"])
-    update = ("update-signaling-channel", "--channel-arn", arn, *version)
-    assert aws(*update, "--single-master-configuration", "MessageTtlSeconds=90") is None
-    info = aws("describe-signaling-channel", "--channel-arn", arn)["ChannelInfo"]
-    assert info["SingleMasterConfiguration"] == {"MessageTtlSeconds": 90}
-    assert aws("delete-signaling-channel", "--channel-arn", arn, "--current-version", info["Version"]) is None
-    assert aws("list-signaling-channels")["ChannelInfoList"][0]["ChannelStatus"] == "DELETING"
+NINE = """
+set -eu
+kv() { "$AWS" kinesisvideo "$@"; }
+status() { kv describe-signaling-channel --channel-name front-door --query ChannelInfo.ChannelStatus --output text; }
+arn=$(kv create-signaling-channel --channel-name front-door --tags Key=Site,Value=hq \\
+  --single-master-configuration MessageTtlSeconds=30 --query ChannelARN --output text)
+until [ "$(status)" = ACTIVE ]; do :; done
+kv tag-resource --resource-arn "$arn" --tags Key=Owner,Value=ops
+kv untag-resource --resource-arn "$arn" --tag-key-list Site
+kv list-tags-for-resource --resource-arn "$arn"
+kv get-signaling-channel-endpoint --channel-arn "$arn" \\
+  --single-master-channel-endpoint-configuration Protocols=WSS,HTTPS,Role=MASTER
+version=$(kv describe-signaling-channel --channel-arn "$arn" --query ChannelInfo.Version --output text)
+kv update-signaling-channel --channel-arn "$arn" --current-version "$version" \\
+  --single-master-configuration MessageTtlSeconds=90
+until [ "$(status)" = ACTIVE ]; do :; done
+kv describe-signaling-channel --channel-name front-door
+kv delete-signaling-channel --channel-arn "$arn"
+kv list-signaling-channels
+"""
+
+
+def test_the_nine_operations_through_the_command():
+    assert AWS is not None
+    done = subprocess.run(
+        [KVS_NOTEBOOK, "sandbox", "--", "sh", "-c", NINE],
+        env={**os.environ, "AWS": AWS}, capture_output=True, text=True, check=False, timeout=110,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    tags, endpoints, described, listed = documents(done.stdout)
+    assert tags["Tags"] == {"Owner": "ops"}
+    assert {endpoint["Protocol"] for endpoint in endpoints["ResourceEndpointList"]} == {"WSS", "HTTPS"}
+    assert described["ChannelInfo"]["SingleMasterConfiguration"] == {"MessageTtlSeconds": 90}
+    assert [info["ChannelStatus"] for info in listed["ChannelInfoList"]] == ["DELETING"]
+
+
+def documents(text: str) -> list[Any]:
+    """Take JSON documents apart that stand one after the other."""
+    found, decoder = [], json.JSONDecoder()
+    while text := text.strip():
+        document, end = decoder.raw_decode(text)
+        found.append(document)
+        text = text[end:]
+    return found
 
 
 def test_a_refusal_reads_as_that_of_the_service(aws):
