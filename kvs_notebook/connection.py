@@ -57,7 +57,6 @@ class Connection:
         profile: str | None = None,
         endpoint_url: str | None = None,
         allow_changes: bool = False,
-        verify: str | bool | None = None,
         proxies: Mapping[str, str] | None = None,
         sandbox: bool = False,
         service_time: Callable[[], datetime] | None = None,
@@ -71,7 +70,6 @@ class Connection:
         self.pacing = Pacing(share)
         self._session = session
         self._allow_changes = allow_changes
-        self._verify = verify
         self._proxies = proxies
         self._sandbox = sandbox
         self._service_time = service_time
@@ -163,7 +161,6 @@ class Connection:
                 service_name,  # type: ignore[call-overload]
                 region_name=self.region,
                 endpoint_url=self._endpoint_of(service_name),
-                verify=self._verify,
                 config=config,
             )
         except (BotoCoreError, ValueError) as error:

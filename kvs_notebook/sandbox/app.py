@@ -98,6 +98,8 @@ class App:
             scope[ABORT]()
             await receive()  # until the server has seen that the connection is gone
             return
+        except asyncio.CancelledError:  # the host ends, and has cut the connection: there is nobody to answer
+            return
         await _send(reply, send)
 
     async def _answer(self, request: signature.Request) -> Reply:

@@ -94,15 +94,15 @@ class Host:
         for server, _ in self._servers:
             server.should_exit = True
         await asyncio.gather(*(task for _, task in self._servers))
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:  # requests that are being delayed
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
         states = [server.server_state for server, _ in self._servers]
         for connection in [connection for state in states for connection in state.connections]:
             connection.transport.abort()
         while any(state.connections for state in states):  # noqa: ASYNC110 - they are told by the loop
             await asyncio.sleep(0)  # until each has been told that its connection is gone
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:  # requests that are being delayed
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 def listen(port: int) -> socket.socket:

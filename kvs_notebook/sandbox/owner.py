@@ -63,7 +63,6 @@ class Owner:
         for name, value in (("account_id", self.account_id), ("region", self.region), ("port", str(port))):
             store.put(name, value)
         self.profile = profile_of(self._residence, self.endpoint_url, self.keys, self.account_id, self.region)
-        self.profile.write()
         assumptions = settings.assumptions or Assumptions()
         quotas = settings.quotas is not False
         clock, ids = _clock_of(settings.clock)
@@ -83,6 +82,7 @@ class Owner:
         controls = Controls(service, Faults(), Journal(), complete.stated())
         self._host.serve(App(service, self.keys, Quotas(assumptions, enabled=quotas), controls), listener)
         if self._residence.durable:
+            self.profile.write()
             notice = {"endpoint_url": self.endpoint_url, "root_secret": store.root_secret.hex()}
             self._residence.announce(notice | {"settings": complete.stated()})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,20 +28,20 @@ SYSTEM_BUNDLES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 class Profile:
-    """Keep the files of a sandbox's profile in one directory, readable by its owner alone.
+    """Keep the files of a sandbox's profile in its residence, readable by their owner alone.
 
     Parameters
     ----------
-    directory
-        Where they are; it must be there.
+    residence
+        Where they are.
     endpoint_url, region, access_key_id, secret_access_key
         What the profile says.
     """
 
     def __init__(
-        self, directory: Path, *, endpoint_url: str, region: str, access_key_id: str, secret_access_key: str
+        self, residence: Residence, *, endpoint_url: str, region: str, access_key_id: str, secret_access_key: str
     ) -> None:
-        self.directory = directory
+        self._residence = residence
         self._endpoint_url = endpoint_url
         self._region = region
         self._settings = {
@@ -50,51 +51,63 @@ class Profile:
             "aws_secret_access_key": secret_access_key,
         }
         self._ca: trustme.CA | None = None
+        self._ca_lock = threading.Lock()
 
     def write(self) -> None:
         """Write the config file, and a credentials file that is empty, so that the user's own is not read."""
         lines = [f"[profile {NAME}]", *(f"{name} = {value}" for name, value in self._settings.items())]
-        _write(self.directory / "config", "\n".join(lines) + "\n")
-        _write(self.directory / "credentials", "")
+        _write(self._file("config"), "\n".join(lines) + "\n")
+        _write(self._file("credentials"), "")
+
+    def _file(self, name: str) -> Path:
+        return self._residence.directory / name
 
     # --- trust
 
     @property
     def ca_path(self) -> Path:
-        """The certificate of the sandbox's own CA, made on first use and kept in the directory."""
-        self._loaded_ca()
-        return self.directory / "ca.pem"
+        """The certificate of the sandbox's own CA, made on first use."""
+        ca = self._made_ca()
+        with self._ca_lock:
+            if not self._file("ca.pem").exists():
+                self._keep(ca)
+        return self._file("ca.pem")
 
     def server_context(self) -> ssl.SSLContext:
         """Give the TLS settings of a server on loopback: HTTP/1.1, a certificate of the CA for 127.0.0.1 and localhost."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["http/1.1"])
-        self._loaded_ca().issue_cert(*HOSTS).configure_cert(context)
+        self._made_ca().issue_cert(*HOSTS).configure_cert(context)
         return context
 
-    def _loaded_ca(self) -> trustme.CA:
-        if self._ca is None:
-            import trustme
+    def _made_ca(self) -> trustme.CA:
+        """Give the CA: the one that a durable residence keeps, else a new one, in memory until its file is asked for."""
+        import trustme
 
-            certificate, key = self.directory / "ca.pem", self.directory / "ca-key.pem"
-            if certificate.exists() and key.exists():
-                self._ca = trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
-            else:
+        with self._ca_lock:
+            if self._ca is None and self._residence.durable and self._file("ca.pem").exists():
+                self._ca = trustme.CA.from_pem(self._file("ca.pem").read_bytes(), self._file("ca-key.pem").read_bytes())
+            elif self._ca is None:
                 self._ca = trustme.CA(organization_name="kvs-notebook sandbox")
-                _write(key, self._ca.private_key_pem.bytes().decode())
-                _write(certificate, self._ca.cert_pem.bytes().decode())
-        return self._ca
+                if self._residence.durable:
+                    self._keep(self._ca)
+            return self._ca
+
+    def _keep(self, ca: trustme.CA) -> None:
+        _write(self._file("ca-key.pem"), ca.private_key_pem.bytes().decode())
+        _write(self._file("ca.pem"), ca.cert_pem.bytes().decode())  # last: it says that both are there
 
     # --- for other programs
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """Give a copy of an environment in which AWS programs find this sandbox, and no way to a real account."""
         kept = {name: value for name, value in base.items() if not _leads_elsewhere(name)}
-        bundle = self.directory / "bundle.pem"
+        self.write()
+        bundle = self._file("bundle.pem")
         _write(bundle, _certificates_in_force(base) + self.ca_path.read_text())
         return kept | {
-            "AWS_CONFIG_FILE": str(self.directory / "config"),
-            "AWS_SHARED_CREDENTIALS_FILE": str(self.directory / "credentials"),
+            "AWS_CONFIG_FILE": str(self._file("config")),
+            "AWS_SHARED_CREDENTIALS_FILE": str(self._file("credentials")),
             "AWS_PROFILE": NAME,
             "AWS_REGION": self._region,
             "AWS_DEFAULT_REGION": self._region,
@@ -112,7 +125,7 @@ def profile_of(residence: Residence, endpoint_url: str, keys: Keys, account_id: 
     """Give the profile that stands in a residence."""
     access_key_id = keys.access_key_id(account_id)
     return Profile(
-        residence.directory,
+        residence,
         endpoint_url=endpoint_url,
         region=region,
         access_key_id=access_key_id,

@@ -26,13 +26,20 @@ class Residence:
     Parameters
     ----------
     directory
-        Where to stay; None for a new one that goes with the sandbox.
+        Where to stay; None for a temporary one that goes with the sandbox, and is made when something is to be put there.
     """
 
     def __init__(self, directory: Path | None) -> None:
         self.durable = directory is not None
-        self.directory = directory or Path(tempfile.mkdtemp(prefix="kvs-notebook-"))
+        self._directory = directory
         self._lock: BaseFileLock | None = None
+
+    @property
+    def directory(self) -> Path:
+        """The directory."""
+        if self._directory is None:  # most sandboxes need none, and so leave none behind when they are killed
+            self._directory = Path(tempfile.mkdtemp(prefix="kvs-notebook-"))
+        return self._directory
 
     @property
     def database(self) -> Path | None:
@@ -44,13 +51,15 @@ class Residence:
         return self.directory / "sandbox.json"
 
     def prepare(self) -> None:
-        """Make the directory where it is missing.
+        """Make a durable directory where it is missing.
 
         Raises
         ------
         SandboxError
             Where it cannot be made or used.
         """
+        if not self.durable:
+            return
         try:
             self.directory.mkdir(mode=OURS_ALONE, parents=True, exist_ok=True)
             if not os.access(self.directory, os.R_OK | os.W_OK | os.X_OK):
@@ -83,7 +92,8 @@ class Residence:
     def leave(self) -> None:
         """Stop being the owner."""
         if not self.durable:
-            shutil.rmtree(self.directory, ignore_errors=True)
+            if self._directory is not None:
+                shutil.rmtree(self._directory, ignore_errors=True)
         elif self._lock is not None:
             self._notice.unlink(missing_ok=True)
             self._lock.release()

@@ -21,7 +21,7 @@ from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.clock import Clock
 from kvs_notebook.sandbox.control import Remote
 from kvs_notebook.sandbox.journal import requests_frame
-from kvs_notebook.sandbox.profile import profile_of
+from kvs_notebook.sandbox.profile import Profile, profile_of
 from kvs_notebook.sandbox.residence import Residence
 from kvs_notebook.sandbox.service import EPOCH
 from kvs_notebook.sandbox.settings import Settings
@@ -110,7 +110,7 @@ class Sandbox:
         while True:
             if self._residence.take():
                 owner = _owner(settings, self._residence)
-                self._know(owner.endpoint_url, owner.keys, owner.account_id, owner.region)
+                self._know(owner.endpoint_url, owner.keys, owner.account_id, owner.region, owner.profile)
                 self._end = weakref.finalize(self, owner.stop)
                 return
             notice = self._residence.announced()
@@ -127,7 +127,9 @@ class Sandbox:
         """Join the owner that a notice names, if it answers."""
         theirs = notice["settings"]
         keys = Keys(bytes.fromhex(notice["root_secret"]))
-        self._know(notice["endpoint_url"], keys, theirs["account_id"], theirs["region"])
+        endpoint_url, account_id, region = notice["endpoint_url"], theirs["account_id"], theirs["region"]
+        profile = profile_of(self._residence, endpoint_url, keys, account_id, region)
+        self._know(endpoint_url, keys, account_id, region, profile)
         try:
             self._remote.ask("settings")
         except SandboxError:
@@ -140,13 +142,13 @@ class Sandbox:
                 )
         return True
 
-    def _know(self, endpoint_url: str, keys: Keys, account_id: str, region: str) -> None:
+    def _know(self, endpoint_url: str, keys: Keys, account_id: str, region: str, profile: Profile) -> None:
         self.endpoint_url = endpoint_url
         self.account_id = account_id
         self.region = region
         self._keys = keys
         self._remote = Remote(endpoint_url, keys, account_id, region)
-        self._profile = profile_of(self._residence, endpoint_url, keys, account_id, region)
+        self._profile = profile
         self.faults = RemoteFaults(self._remote)
 
     def __repr__(self) -> str:
@@ -180,7 +182,6 @@ class Sandbox:
             session=partial(_isolated_session, access_key_id, self._keys.secret(access_key_id), region),
             region=region,
             endpoint_url=self.endpoint_url,
-            verify=str(self._profile.directory / "ca.pem"),  # made before the first TLS endpoint is given
             proxies={},
             sandbox=True,
             service_time=self._now,

@@ -14,6 +14,7 @@ import trustme
 
 import kvs_notebook as kvs
 from kvs_notebook.sandbox.profile import Profile
+from kvs_notebook.sandbox.residence import Residence
 
 WHO = """
 import boto3
@@ -26,7 +27,7 @@ print(len(client.list_signaling_channels().get("ChannelInfoList", [])))
 @pytest.fixture
 def profile(tmp_path: Path) -> Profile:
     made = Profile(
-        tmp_path,
+        Residence(tmp_path),
         endpoint_url="http://127.0.0.1:4566",
         region="eu-west-1",
         access_key_id="KVSB111122223333ABCD",
@@ -136,7 +137,7 @@ def test_a_bundle_that_is_not_there_does_not_matter(profile):
 
 def test_the_ca_stays_the_same_in_its_directory(profile, tmp_path):
     certificate = profile.ca_path.read_bytes()
-    again = Profile(tmp_path, endpoint_url="", region="", access_key_id="", secret_access_key="")
+    again = Profile(Residence(tmp_path), endpoint_url="", region="", access_key_id="", secret_access_key="")
     assert again.ca_path.read_bytes() == certificate
     assert again.server_context()
 

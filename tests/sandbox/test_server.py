@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import re
 import signal
 import socket
@@ -12,6 +11,7 @@ import sqlite3
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -64,9 +64,14 @@ def names(sandbox: kvs.Sandbox) -> list[str]:
     return kvs.list_channels(connection=sandbox.connection())["channel_name"].tolist()
 
 
-def temporary_directories() -> set[str]:
-    parent = Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108
-    return {path.name for path in parent.glob("kvs-notebook-*")}
+@pytest.fixture
+def temporary(tmp_path, monkeypatch) -> Path:
+    """Give a folder for temporary files that nobody else uses."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
 
 
 # --- started
@@ -128,12 +133,13 @@ def test_a_setting_that_means_nothing_starts_nothing(settings, because):
     assert threading.active_count() == before
 
 
-def test_a_port_that_is_taken_is_named(sandbox):
+def test_a_port_that_is_taken_is_named(sandbox, temporary):
     port = int(sandbox.endpoint_url.rsplit(":", 1)[1])
-    before = threading.active_count(), temporary_directories()
+    before = threading.active_count()
     with pytest.raises(errors.SandboxError, match=f"can't have port {port}.*leave port= out"):
         kvs.Sandbox(port=port)
-    assert (threading.active_count(), temporary_directories()) == before
+    assert threading.active_count() == before
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_port_is_taken_as_given():
@@ -317,10 +323,12 @@ def test_uvicorn_still_calls_a_refused_websocket_an_error():
 # --- stopped
 
 
-def test_a_stopped_sandbox_leaves_no_thread_no_port_and_no_file():
-    before = threading.active_count(), temporary_directories()
+def test_a_stopped_sandbox_leaves_no_thread_no_port_and_no_file(temporary, caplog):
+    before = threading.active_count()
     sandbox = kvs.Sandbox()
     connection = sandbox.connection()
+    sandbox.environment()
+    assert len(list(temporary.iterdir())) == 1
     kvs.get_endpoints(kvs.create_channel("a", wait=False, connection=connection), connection=connection)
     sandbox.faults.add("ListSignalingChannels", "delay", seconds=60)
 
@@ -333,11 +341,26 @@ def test_a_stopped_sandbox_leaves_no_thread_no_port_and_no_file():
     sandbox.stop()
     sandbox.stop()
     late.join()
-    assert (threading.active_count(), temporary_directories()) == before
+    assert threading.active_count() == before
+    assert list(temporary.iterdir()) == []
+    assert not caplog.records
     with pytest.raises(errors.EndpointUnreachable, match=r"kvs\.use_sandbox\(\)"):
         kvs.create_channel("b", connection=connection)
     with pytest.raises(errors.SandboxError, match="has gone"):
         sandbox.seed()
+
+
+def test_a_sandbox_that_is_killed_leaves_no_file_either(serve, temporary):
+    process = serve()
+    process.kill()
+    process.wait(timeout=20)
+    assert list(temporary.iterdir()) == []
+
+
+def test_endpoints_and_environment_trust_one_ca(sandbox, connection):
+    kvs.get_endpoints(kvs.create_channel("front-door"))
+    served = sandbox._profile.ca_path.read_bytes()
+    assert Path(sandbox.environment()["NODE_EXTRA_CA_CERTS"]).read_bytes() == served
 
 
 def test_a_sandbox_that_nobody_holds_any_more_stops():
@@ -350,11 +373,12 @@ def test_a_sandbox_that_nobody_holds_any_more_stops():
         pass
 
 
-def test_a_sandbox_ends_with_its_process_and_takes_its_directory_along():
+def test_a_sandbox_ends_with_its_process_and_takes_its_directory_along(temporary):
     code = "import kvs_notebook as kvs; print(kvs.use_sandbox().environment()['AWS_CONFIG_FILE'])"
     done = subprocess.run([sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
-    assert not Path(done.stdout.strip()).parent.exists()
+    assert Path(done.stdout.strip()).parent.parent == temporary
+    assert list(temporary.iterdir()) == []
 
 
 # --- use_sandbox
