@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,13 +23,12 @@ class Settings:
     assumptions: Assumptions | None = None
 
     def stated(self) -> dict[str, Any]:
-        """Give what was not left open, as JSON takes it."""
-        stated: dict[str, Any] = {}
-        for setting in dataclasses.fields(self):
-            value = getattr(self, setting.name)
-            if value is None or (setting.name == "port" and value == 0):
-                continue
-            if isinstance(value, Assumptions):
-                value = dataclasses.asdict(value)
-            stated[setting.name] = value if isinstance(value, (str, int, dict)) else type(value).__name__
-        return stated
+        """Give what was not left open, as it comes back from JSON: a clock of one's own by the name of its class."""
+        values = {field.name: (getattr(self, field.name), field.default) for field in dataclasses.fields(self)}
+        stated = {name: value for name, (value, default) in values.items() if value != default}
+        if self.assumptions is not None:
+            stated["assumptions"] = dataclasses.asdict(self.assumptions)
+        if not isinstance(self.clock, str | None):
+            stated["clock"] = type(self.clock).__name__
+        back: dict[str, Any] = json.loads(json.dumps(stated))
+        return back

@@ -482,6 +482,18 @@ def test_a_second_process_joins_the_one_that_runs(serve, tmp_path):
     assert done.stdout.strip() == "444455556666"
 
 
+def test_joining_with_the_same_settings_is_joining(tmp_path):
+    settings = {
+        "account_id": "444455556666",
+        "region": "eu-west-1",
+        "clock": "lesson",
+        "quotas": False,
+        "assumptions": kvs.Assumptions(creating_seconds=9, endpoint_protocols=("WSS",)),
+    }
+    with kvs.Sandbox(tmp_path, **settings) as owner, kvs.Sandbox(tmp_path, **settings) as joined:
+        assert joined.endpoint_url == owner.endpoint_url
+
+
 def test_two_sandboxes_of_one_process_share_a_directory_too(tmp_path):
     with kvs.Sandbox(tmp_path) as owner, kvs.Sandbox(tmp_path) as joined:
         kvs.create_channel("front-door", wait=False, connection=joined.connection())
