@@ -14,7 +14,7 @@ import pandas as pd
 
 from kvs_notebook.connection import Connection
 from kvs_notebook.current import current_connection
-from kvs_notebook.errors import ChannelNotFound, InvalidInput, KVSError, ServiceFault
+from kvs_notebook.errors import ChannelNotFound, InvalidInput, KVSError, ServiceFault, accepted
 from kvs_notebook.frames import channels_frame, with_tags
 from kvs_notebook.limits import check_channel_name, check_message_ttl, check_tags
 from kvs_notebook.pacing import side_by_side
@@ -232,12 +232,13 @@ def create_channel(
     except KVSError as error:
         arn = settle_create(error, name, params, time.monotonic() - began, connection)
     target = Target(name, arn)
-    if wait:
-        return wait_until(target, is_active, timeout, connection, may_be_missing=True)
-    try:
-        return channels_frame([describe(target, connection)])
-    except ChannelNotFound:  # a channel this young may not be found yet
-        return channels_frame([{**params, "ChannelARN": arn, "ChannelStatus": "CREATING"}])
+    with accepted(f"{name} was created ({arn})"):
+        if wait:
+            return wait_until(target, is_active, timeout, connection, may_be_missing=True)
+        try:
+            return channels_frame([describe(target, connection)])
+        except ChannelNotFound:  # a channel this young may not be found yet
+            return channels_frame([{**params, "ChannelARN": arn, "ChannelStatus": "CREATING"}])
 
 
 def update_channel(
@@ -314,9 +315,12 @@ def update_channel(
         connection.call("UpdateSignalingChannel", params, channel=seen.label)
     except KVSError as error:
         settle_update(error, seen, wanted, connection)
-    if wait:
-        return wait_until(seen, lambda now: is_active(now) and now.get("Version") != seen.version, timeout, connection)
-    return channels_frame([describe(seen, connection)])
+    with accepted(f"{seen.label} was updated"):
+        if wait:
+            return wait_until(
+                seen, lambda now: is_active(now) and now.get("Version") != seen.version, timeout, connection
+            )
+        return channels_frame([describe(seen, connection)])
 
 
 def delete_channel(
@@ -382,5 +386,6 @@ def delete_channel(
     except KVSError as error:
         settle_delete(error, seen, connection)
     if wait:
-        wait_until_gone(seen, timeout, connection)
+        with accepted(f"{seen.label} was deleted"):
+            wait_until_gone(seen, timeout, connection)
     return channels_frame([{**info, "ChannelStatus": "DELETING"}])

@@ -105,6 +105,11 @@ class Connection:
         return self._identity
 
     @property
+    def known_identity(self) -> Mapping[str, str] | None:
+        """The identity where STS was asked before, None where it was not."""
+        return self._identity
+
+    @property
     def account_id(self) -> str:
         """The account's twelve digits, from STS."""
         return self.identity["Account"]
@@ -243,13 +248,18 @@ class Connection:
     def require_changes(self, operation: str) -> None:
         """Raise ReadOnly, with the line that lifts it, where this connection may not make changes."""
         if not self.may_change:
-            arguments = [f"{self.profile!r}"] if self.profile else []
-            arguments += [f"region={self.region!r}", "allow_changes=True"]
             raise ReadOnly(
                 f"{operation} was not sent: this connection to account {self.account_id} in {self.region} is read-only. "
-                f"To allow changes: kvs.connect({', '.join(arguments)})",
+                f"To allow changes: {self.line_that_allows_changes}",
                 operation=operation,
             )
+
+    @property
+    def line_that_allows_changes(self) -> str:
+        """The Python line that makes this connection anew, with changes allowed."""
+        arguments = [f"{self.profile!r}"] if self.profile else []
+        arguments += [f"region={self.region!r}", "allow_changes=True"]
+        return f"kvs.connect({', '.join(arguments)})"
 
     def check_arn(self, arn: str) -> ChannelArn:
         """Take an ARN apart; raise WrongConnection where it is of another account or region than this connection."""

@@ -34,6 +34,8 @@ and its code as ``.code``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -52,9 +54,12 @@ class KVSError(Exception):
     may_have_happened
         True where an attempt was sent whose outcome nobody saw (a lost reply, a 5xx), so that the call may have taken
         effect although it failed, or may have met its own success.
+    accepted
+        True where the service had accepted the change itself, and what failed came after it: looking at the outcome.
     """
 
     may_have_happened: bool = False
+    accepted: bool = False
 
     def __init__(self, message: str, *, code: str | None = None, operation: str | None = None) -> None:
         super().__init__(message)
@@ -193,6 +198,17 @@ NEXT_STEP: dict[type[KVSError], str] = {
     NoCredentials: "Configure a profile (aws configure sso) and kvs.connect(profile=...), or try kvs.use_sandbox().",
     ServiceFault: "Call again in a moment; if it stays, check the AWS health page for this region.",
 }
+
+
+@contextmanager
+def accepted(change: str) -> Iterator[None]:
+    """Let every error inside say that the change before it was accepted; ``change`` is a clause, as "gate was created"."""
+    try:
+        yield
+    except KVSError as error:
+        error.accepted = True
+        error.args = (f"{change}, but then: {error}", *error.args[1:])
+        raise
 
 
 def from_client_error(error: ClientError, *, operation: str, subject: str | None = None) -> KVSError:

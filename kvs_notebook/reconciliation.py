@@ -7,7 +7,9 @@ its own 404. Where the outcome of an attempt was not seen, the channel is descri
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
 
@@ -110,8 +112,22 @@ def _outcome_unknown(error: KVSError, target: Target) -> OutcomeUnknown:
 
 
 def _warn_reconciled(operation: str, name: str, proof: str) -> None:
-    warnings.warn(
-        f"{operation} for {name}: a reply was lost and the call was sent again; {proof}.",
-        ReconciledWarning,
-        stacklevel=4,
-    )
+    message = f"{operation} for {name}: a reply was lost and the call was sent again; {proof}."
+    listener = _listener.get()
+    if listener is not None:
+        listener(message)
+    else:
+        warnings.warn(message, ReconciledWarning, stacklevel=4)
+
+
+_listener: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def reconciled_to(listener: Callable[[str], None]) -> Iterator[None]:
+    """Tell a listener in place of a ReconciledWarning: the filters of warnings are the process's, not a thread's."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)

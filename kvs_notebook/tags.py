@@ -8,6 +8,7 @@ import pandas as pd
 
 from kvs_notebook.connection import Connection
 from kvs_notebook.current import current_connection
+from kvs_notebook.errors import accepted
 from kvs_notebook.frames import tags_frame, wide_tags
 from kvs_notebook.limits import ChannelArn, check_tag_keys, check_tags
 from kvs_notebook.pacing import side_by_side
@@ -130,7 +131,8 @@ def tag_channel(channel: Channel, tags: Mapping[str, str], *, connection: Connec
     arn = _arn_of(target, connection)
     pairs = [{"Key": key, "Value": value} for key, value in checked.items()]
     connection.call("TagResource", {"ResourceARN": arn, "Tags": pairs}, channel=target.label)
-    return tags_of([arn], connection)
+    with accepted(f"The tags of {target.label} were set"):
+        return tags_of([arn], connection)
 
 
 def untag_channel(channel: Channel, keys: Iterable[str], *, connection: Connection | None = None) -> pd.DataFrame:
@@ -176,7 +178,8 @@ def untag_channel(channel: Channel, keys: Iterable[str], *, connection: Connecti
     connection.require_changes("UntagResource")
     arn = _arn_of(target, connection)
     connection.call("UntagResource", {"ResourceARN": arn, "TagKeyList": checked}, channel=target.label)
-    return tags_of([arn], connection)
+    with accepted(f"The tags of {target.label} were taken off"):
+        return tags_of([arn], connection)
 
 
 def tags_wide(tags: pd.DataFrame) -> pd.DataFrame:

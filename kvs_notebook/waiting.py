@@ -102,8 +102,17 @@ def wait_until(
     return channels_frame([info] if info else [])
 
 
-def wait_until_gone(target: Target, timeout: float, connection: Connection) -> pd.DataFrame:
-    """Describe a channel once a second until the service no longer knows it; give its row as last seen."""
+def wait_until_gone(
+    target: Target,
+    timeout: float,
+    connection: Connection,
+    *,
+    enough: Callable[[Mapping[str, Any]], bool] = lambda _: False,
+) -> pd.DataFrame:
+    """Describe a channel once a second until the service no longer knows it; give its row as last seen.
+
+    ``enough`` is told each ChannelInfo and may end the waiting early.
+    """
     last: list[Mapping[str, Any]] = []
 
     def look() -> tuple[bool, Mapping[str, Any] | None]:
@@ -111,7 +120,7 @@ def wait_until_gone(target: Target, timeout: float, connection: Connection) -> p
             last[:] = [describe(target, connection)]
         except ChannelNotFound:
             return True, None
-        return False, last[0]
+        return enough(last[0]), last[0]
 
     _poll(look, target, timeout)
     return channels_frame(last)
@@ -129,8 +138,7 @@ def _poll(
         if time.monotonic() + SECONDS_BETWEEN_DESCRIBES > deadline:
             status = info.get("ChannelStatus") if info else "not found yet"
             raise WaitTimeout(
-                f"{target.label} was still {status} after {timeout:g} s. The request itself was accepted: "
-                "wait_for_channel() again with a longer timeout=.",
+                f"{target.label} was still {status} after {timeout:g} s: wait_for_channel() again with a longer timeout=.",
                 operation="DescribeSignalingChannel",
             )
         time.sleep(SECONDS_BETWEEN_DESCRIBES)

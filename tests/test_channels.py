@@ -183,6 +183,21 @@ def test_a_name_is_free_again_once_its_channel_is_gone(sandbox, connection):
 # --- update
 
 
+def test_what_fails_after_a_change_was_accepted_says_that_it_was(sandbox, connection):
+    sandbox.deny("kinesisvideo:Describe*")
+    with pytest.raises(errors.AccessDenied, match=r"^gate was created \(arn:.*\), but then: DescribeSig") as raised:
+        kvs.create_channel("gate")
+    assert raised.value.accepted
+    sandbox.allow()
+    sandbox.deny("kinesisvideo:ListTags*")
+    with pytest.raises(errors.AccessDenied, match="^The tags of gate were set, but then: ListTags") as raised:
+        kvs.tag_channel("gate", {"Site": "hq"})
+    assert raised.value.accepted
+    with pytest.raises(errors.AccessDenied, match="^ListTags") as raised:
+        kvs.list_tags("gate")
+    assert not raised.value.accepted
+
+
 def test_an_update_changes_the_ttl_and_the_version(sandbox, connection):
     channel = kvs.create_channel("front-door")
     updated = kvs.update_channel(channel, message_ttl_seconds=90)

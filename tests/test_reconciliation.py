@@ -6,6 +6,7 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
+from kvs_notebook.reconciliation import reconciled_to
 
 
 def sent(sandbox: kvs.Sandbox, operation: str) -> int:
@@ -163,3 +164,14 @@ def test_tags_are_set_and_taken_off_through_a_lost_reply(sandbox, connection, fa
     sandbox.faults.add("UntagResource", fault)
     assert kvs.untag_channel(channel, ["Site"]).empty
     assert not recwarn.list
+
+
+# --- who is told
+
+
+def test_a_listener_is_told_in_place_of_a_warning(sandbox, connection):
+    sandbox.faults.add("CreateSignalingChannel", "lost_reply")
+    told: list[str] = []
+    with reconciled_to(told.append):
+        kvs.create_channel("front-door")
+    assert [message.partition(":")[0] for message in told] == ["CreateSignalingChannel for front-door"]

@@ -153,8 +153,13 @@ class Sandbox:
 
     def __repr__(self) -> str:
         kept = str(self._residence.directory) if self._residence.durable else "in memory"
-        stopped = "" if self._end.alive else ", stopped"
+        stopped = "" if self.runs else ", stopped"
         return f"<Sandbox: {self.endpoint_url}, account {self.account_id}, {self.region}, {kept}{stopped}>"
+
+    @property
+    def runs(self) -> bool:
+        """True until it is stopped here."""
+        return self._end.alive
 
     def __enter__(self) -> Self:
         return self
@@ -286,7 +291,7 @@ def use_sandbox(
     11
     """
     global _in_use  # noqa: PLW0603 - the counterpart of the one current connection
-    before = _in_use() if _in_use is not None else None
+    before = sandbox_in_use()
     if before is not None:
         before.stop()
     sandbox = Sandbox(
@@ -295,6 +300,12 @@ def use_sandbox(
     _in_use = weakref.ref(sandbox)
     set_current(sandbox.connection())
     return sandbox
+
+
+def sandbox_in_use() -> Sandbox | None:
+    """Give the sandbox that use_sandbox() has started, None where there is none that runs."""
+    sandbox = _in_use() if _in_use is not None else None
+    return sandbox if sandbox is not None and sandbox.runs else None
 
 
 def _owner(settings: Settings, residence: Residence) -> Owner:
