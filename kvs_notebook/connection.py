@@ -174,6 +174,12 @@ class Connection:
         return client
 
     @property
+    def endpoint(self) -> str:
+        """The URL that calls go to: the one that was given, else the service's own for the region."""
+        url: str = self.endpoint_url or self.client().meta.endpoint_url
+        return url
+
+    @property
     def _where(self) -> str:
         return self.endpoint_url or f"Kinesis Video Streams in {self.region}"
 
@@ -276,10 +282,14 @@ class Connection:
         from email.utils import parsedate_to_datetime
 
         if self._service_time is not None:
-            return self._service_time()
+            return self.now()
         response = getattr(error.__cause__, "response", {})
         date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-        return parsedate_to_datetime(date) if date else datetime.now(UTC)
+        return parsedate_to_datetime(date) if date else self.now()
+
+    def now(self) -> datetime:
+        """Give the time in which channels live: a sandbox's own lifecycle time, else this machine's."""
+        return self._service_time() if self._service_time is not None else datetime.now(UTC)
 
 
 def is_loopback(url: str | None) -> bool:

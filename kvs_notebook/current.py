@@ -106,6 +106,11 @@ def set_current(connection: Connection | None) -> None:
     _current = connection
 
 
+def is_current(connection: Connection) -> bool:
+    """Tell whether a connection is the one that calls without ``connection=`` use."""
+    return connection is _current
+
+
 def current_connection(connection: Connection | None = None) -> Connection:
     """Give the connection that was passed, else the current one, else a read-only one by boto3's default chain.
 

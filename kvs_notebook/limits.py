@@ -75,7 +75,8 @@ def _pattern(shape_name: str) -> regex.Pattern[str]:
     return regex.compile(_shape(shape_name).metadata["pattern"])
 
 
-def _bounds(shape_name: str) -> tuple[int, int]:
+def bounds(shape_name: str) -> tuple[int, int]:
+    """Give the least and the most that the service's model allows: a length, or a number."""
     metadata: dict[str, Any] = _shape(shape_name).metadata
     return metadata.get("min", 0), metadata["max"]
 
@@ -89,7 +90,7 @@ def shown(value: object) -> str:
 def _check_text(value: object, shape_name: str, what: str, letters: str) -> str:
     if not isinstance(value, str):
         raise InvalidInput(f"{what} {shown(value)} is a {type(value).__name__}: give it as a string.")
-    low, high = _bounds(shape_name)
+    low, high = bounds(shape_name)
     if not low <= len(value) <= high:
         raise InvalidInput(f"{what} {shown(value)} has {len(value)} characters: the service allows {low} to {high}.")
     if not _pattern(shape_name).fullmatch(value):
@@ -104,6 +105,14 @@ def check_channel_name(name: object) -> str:
     return _check_text(name, "ChannelName", "Channel name", "Use letters, digits and . _ - only.")
 
 
+def check_channel(channel: object) -> str:
+    """Return a channel's name or ARN that the service accepts; raise InvalidInput where it would not."""
+    if isinstance(channel, str) and channel.startswith("arn:"):
+        ChannelArn.parse(channel)
+        return channel
+    return check_channel_name(channel)
+
+
 def check_version(version: object) -> str:
     """Return a version that the service accepts; raise InvalidInput where it would not."""
     return _check_text(version, "Version", "Version", "Take it from describe_channel() as it stands.")
@@ -111,7 +120,7 @@ def check_version(version: object) -> str:
 
 def check_message_ttl(seconds: object) -> int:
     """Return a message TTL in whole seconds, 5 to 120; raise InvalidInput where it is not one."""
-    low, high = _bounds("MessageTtlSeconds")
+    low, high = bounds("MessageTtlSeconds")
     number = _whole_number(seconds)
     if number is None:
         raise InvalidInput(f"message_ttl_seconds {shown(seconds)} is not a whole number: give {low} to {high} seconds.")
@@ -141,7 +150,7 @@ def check_tag_keys(keys: object) -> list[str]:
     if isinstance(keys, str) or not isinstance(keys, Iterable):
         raise InvalidInput(f'Tag keys {shown(keys)}: give a list of keys, such as ["Owner", "Site"].')
     checked = [_check_text(key, "TagKey", "Tag key", _TAG_LETTERS) for key in keys]
-    low, high = _bounds("TagKeyList")
+    low, high = bounds("TagKeyList")
     if not low <= len(checked) <= high:
         raise InvalidInput(f"{len(checked)} tag keys: the service takes {low} to {high} in one call.")
     return checked
@@ -185,13 +194,19 @@ def check_protocols(protocols: object) -> list[str]:
     return list(dict.fromkeys(_check_choice(protocol, "ChannelProtocol", "Protocol") for protocol in protocols))
 
 
+def choices(shape_name: str) -> list[str]:
+    """Give the values that the service's model lists for one of its enums."""
+    listed: list[str] = _shape(shape_name).metadata["enum"]
+    return listed
+
+
 def _check_choice(value: object, shape_name: str, what: str) -> str:
-    choices: list[str] = _shape(shape_name).metadata["enum"]
-    if isinstance(value, str) and value in choices:
+    known = choices(shape_name)
+    if isinstance(value, str) and value in known:
         return value
-    near = difflib.get_close_matches(str(value).upper(), choices, n=1)
+    near = difflib.get_close_matches(str(value).upper(), known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise InvalidInput(f"{what} {shown(value)}: the service knows {', '.join(choices)}.{hint}")
+    raise InvalidInput(f"{what} {shown(value)}: the service knows {', '.join(known)}.{hint}")
 
 
 class ChannelArn(NamedTuple):

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,27 @@ ROOMS = [
     "reconciliation",
     "channels",
     "endpoints",
+    "forms.markup",
+    "forms.keyboard",
+    "forms.fields",
+    "forms.submit",
+    "forms.form",
+    "forms.channel",
+    "forms.create",
+    "forms.update",
+    "forms.delete",
+    "forms.tags",
+    "forms.endpoints",
+    "forms.account",
+    "forms.table",
+    "forms.panel",
+    "forms",
     "cli",
 ]
 """A room imports only rooms that stand before it."""
 
-MAY_IMPORT_SANDBOX = {"cli", "forms.connection"}
-OWNERS = {"matplotlib": {"fleet.charts"}, "ipywidgets": {"forms"}}
+MAY_IMPORT_SANDBOX = {"cli", "forms.account"}
+OWNERS = {"matplotlib": {"fleet.charts"}, "ipywidgets": {"forms"}, "itables": {"forms"}, "anywidget": {"forms"}}
 NO_NOUNS = {"utils", "helpers", "common", "base", "core", "manager"}
 
 ACCOUNTS = {"000000000000", "111122223333"}
@@ -164,25 +180,27 @@ def test_readmes_lines_are_single(mark: str) -> None:
 
 CORE_ONLY = """
 import sys
-for extra in ("uvicorn", "httptools", "websockets", "trustme", "filelock", "ipywidgets", "matplotlib", "itables", "distributed"):
+for extra in ("uvicorn", "httptools", "websockets", "trustme", "filelock", "ipywidgets", "anywidget", "matplotlib", "itables", "distributed"):
     sys.modules[extra] = None  # as where it is not installed
 from kvs_notebook import *
 import kvs_notebook as kvs
-try:
-    kvs.use_sandbox()
-except kvs.errors.MissingExtra as error:
-    print(error)
+for needs_an_extra in (kvs.use_sandbox, kvs.forms.console):
+    try:
+        needs_an_extra()
+    except kvs.errors.MissingExtra as error:
+        print(error)
 """
 
 
 def test_the_core_does_without_the_extras_and_names_the_one_that_is_missing() -> None:
     done = subprocess.run([sys.executable, "-c", CORE_ONLY], capture_output=True, text=True, check=True)
-    assert done.stdout.count("\n") == 1
-    assert done.stdout.endswith("pip install 'kvs-notebook[sandbox]'\n")
+    needs_sandbox, needs_lab = done.stdout.splitlines()
+    assert needs_sandbox.endswith("pip install 'kvs-notebook[sandbox]'")
+    assert needs_lab.endswith("pip install 'kvs-notebook[lab]'")
 
 
 def examples(name: str) -> list[doctest.DocTest]:
-    thing = kvs if name == "kvs_notebook" else getattr(kvs, name)
+    thing = kvs if name == "kvs_notebook" else attrgetter(name)(kvs)
     finder = doctest.DocTestFinder(recurse=name != "kvs_notebook", exclude_empty=True)
     return [test for test in finder.find(thing, name, globs={}) if test.examples]
 
@@ -195,7 +213,15 @@ def test_a_public_function_has_an_example(name: str) -> None:
     assert examples(name)
 
 
-@pytest.mark.parametrize("name", ["kvs_notebook", *kvs.__all__])
+FORMS = [f"forms.{name}" for name in kvs.forms.__all__]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_form_has_an_example(name: str) -> None:
+    assert examples(name)
+
+
+@pytest.mark.parametrize("name", ["kvs_notebook", *kvs.__all__, *FORMS])
 def test_the_examples_of_a_docstring_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     current = importlib.import_module("kvs_notebook.current")

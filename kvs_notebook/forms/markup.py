@@ -1,0 +1,61 @@
+"""Markup: text as HTML that shows it and never runs it, and how the forms look in a light and in a dark theme."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+
+STYLE = """<style>
+.kvs-form { max-width: 60em; padding: 4px 0 8px; overflow-wrap: anywhere; }
+.kvs-console { max-width: 100%; }
+.kvs-form .widget-text, .kvs-form .widget-dropdown {
+  flex-direction: column; align-items: stretch; height: auto; width: auto; margin: 2px 2px 0; }
+.kvs-form .widget-text > .widget-label, .kvs-form .widget-dropdown > .widget-label {
+  width: auto; max-width: none; text-align: left; height: auto; line-height: 1.4; white-space: normal; }
+.kvs-form .widget-text input { width: 100%; box-sizing: border-box; flex: none; }
+.kvs-form .widget-dropdown select { width: 100%; flex: none; height: 28px; }
+.kvs-form .widget-checkbox { width: auto; }
+.kvs-form .widget-checkbox .widget-label-basic { width: auto; white-space: normal; }
+.kvs-form .widget-html, .kvs-form .widget-html-content { line-height: 1.5; height: auto; }
+.kvs-form .widget-button { width: auto; min-width: 7em; height: auto; min-height: 28px; white-space: normal; }
+.kvs-form :is(button, input, select):focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; }
+.kvs-form .kvs-row > .widget-vbox { flex: 1 1 12em; width: auto; }
+.kvs-form .kvs-row { flex-wrap: wrap; align-items: flex-end; width: auto; }
+.kvs-header { color: var(--jp-ui-font-color1, #212121); }
+.kvs-header span { margin-right: 1em; }
+.kvs-header .kvs-badge { background: #1b5e20; color: #fff; border-radius: 3px; padding: 1px 8px; font-weight: 600; }
+.kvs-header .kvs-real { border-left: 4px solid var(--jp-warn-color1, #f57c00); padding-left: 8px; }
+.kvs-error { color: var(--kvs-error); border-left: 4px solid currentColor; padding-left: 8px; }
+.kvs-form { --kvs-error: #b3261e; }
+[data-jp-theme-light="false"] .kvs-form { --kvs-error: #ff8a80; }
+.kvs-form code { background: var(--jp-layout-color2, #eee); color: var(--jp-ui-font-color1, #212121); padding: 1px 4px;
+  font-family: var(--jp-code-font-family, monospace); white-space: pre-wrap; }
+.kvs-form table { border-collapse: collapse; margin: 4px 0; }
+.kvs-form .kvs-table th, .kvs-form .kvs-table td { text-align: left; padding: 2px 12px 2px 0; vertical-align: top; }
+</style>"""
+"""Colours are JupyterLab's variables, each with what it is where there are none."""
+
+
+def escaped(value: object) -> str:
+    """Give any value as HTML text."""
+    return html.escape(str(value))
+
+
+def as_code(line: str) -> str:
+    """Give a line of Python."""
+    return f"<code>{escaped(line)}</code>"
+
+
+def as_error(message: object) -> str:
+    """Give what is wrong, in the colour of what is wrong."""
+    return f'<div class="kvs-error">{escaped(message)}</div>'
+
+
+def as_table(rows: Iterable[Sequence[object]], header: Sequence[object] = ()) -> str:
+    """Give rows of text as a table whose first column names them, under a header where there is one."""
+    head = "".join(f'<th scope="col">{escaped(cell)}</th>' for cell in header)
+    body = "".join(
+        f'<tr><th scope="row">{escaped(first)}</th>' + "".join(f"<td>{escaped(cell)}</td>" for cell in rest) + "</tr>"
+        for first, *rest in rows
+    )
+    return f'<table class="kvs-table">{f"<tr>{head}</tr>" if head else ""}{body}</table>'

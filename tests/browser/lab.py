@@ -1,0 +1,182 @@
+"""A real JupyterLab and a real Chromium, on loopback, in folders of their own; ended by id."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+
+OPENING_MS = 60_000
+"""A cold JupyterLab on a busy machine."""
+
+expect.set_options(timeout=20_000)
+
+
+class Lab:
+    """JupyterLab as a process, with a folder of notebooks."""
+
+    def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
+        self.work = home / "work"
+        folders = {name: home / name for name in ("config", "data", "runtime", "ipython", "settings", "app-settings")}
+        for folder in (self.work, *folders.values()):
+            folder.mkdir(parents=True)
+        (folders["app-settings"] / "overrides.json").write_text(json.dumps(QUIET), encoding="utf-8")
+        self.token = secrets.token_hex(16)
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", "--port=0", "--no-browser", "--allow-root"),
+                f"--IdentityProvider.token={self.token}",
+                f"--LabApp.app_settings_dir={folders['app-settings']}",
+            ],
+            cwd=self.work,
+            env={name: value for name, value in environment.items() if not name.startswith("JUPYTER")}
+            | {
+                "JUPYTER_CONFIG_DIR": str(folders["config"]),
+                "JUPYTER_DATA_DIR": str(folders["data"]),
+                "JUPYTER_RUNTIME_DIR": str(folders["runtime"]),
+                "JUPYTERLAB_SETTINGS_DIR": str(folders["settings"]),
+                "IPYTHONDIR": str(folders["ipython"]),
+                "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.log: list[str] = []
+        self.url = self._wait_for_url()
+        self._drain = threading.Thread(target=self._read_on, daemon=True)
+        self._drain.start()
+
+    def _wait_for_url(self) -> str:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.log.append(line)
+            at = line.find("http://127.0.0.1:")
+            if at >= 0 and "token=" in line:
+                return f"http://{urlsplit(line[at:].strip()).netloc}"
+        raise RuntimeError("JupyterLab ended before it served:\n" + "".join(self.log))
+
+    def _read_on(self) -> None:
+        assert self._process.stderr is not None
+        self.log.extend(self._process.stderr)
+
+    def stop(self) -> None:
+        """End every kernel and the server."""
+        self.end_sessions()
+        self._process.terminate()
+        self._process.wait(20)
+        self._drain.join(5)
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+
+    def _ask(self, path: str, method: str = "GET") -> bytes:
+        asked = Request(f"{self.url}/api/{path}", method=method, headers={"Authorization": f"token {self.token}"})  # noqa: S310
+        with urlopen(asked, timeout=20) as reply:  # noqa: S310 - on loopback
+            content: bytes = reply.read()
+        return content
+
+    def end_sessions(self) -> None:
+        """End the kernels: an old one keeps old code."""
+        for session in json.loads(self._ask("sessions")):
+            self._ask(f"sessions/{session['id']}", "DELETE")
+
+    def kernel_id(self) -> str:
+        """Give the id of the one kernel that runs."""
+        (session,) = json.loads(self._ask("sessions"))
+        found: str = session["kernel"]["id"]
+        return found
+
+    def restart_kernel(self) -> None:
+        """Restart the one kernel that runs, as its user would."""
+        self._ask(f"kernels/{self.kernel_id()}/restart", "POST")
+
+    def notebook(self, cells: Sequence[str], name: str = "form.ipynb") -> str:
+        """Write a notebook of code cells; give its name."""
+        book = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+        book.metadata["kernelspec"] = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+        nbformat.write(book, self.work / name)
+        return name
+
+    def address(self, notebook: str) -> str:
+        """Give the URL that opens a notebook in a workspace of its own."""
+        return f"{self.url}/lab/workspaces/{secrets.token_hex(4)}/tree/{notebook}?token={self.token}&reset"
+
+
+class Watched:
+    """A page, and what it must not do."""
+
+    def __init__(self, page: Page, lab: Lab) -> None:
+        self.page = page
+        self.lab = lab
+        self.strangers: list[str] = []
+        self.errors: list[str] = []
+        page.on("request", lambda request: self._see(request.url))
+        page.on("websocket", lambda socket: self._see(socket.url))
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.errors.append(f"{error.name}: {error.message}\n{error.stack}"))
+
+    def _see(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"data", "blob"} and parts.hostname != "127.0.0.1":
+            self.strangers.append(url)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(f"{message.text} ({message.location.get('url')})")
+
+    def run(self, *cells: str, theme: str = "JupyterLab Light") -> Page:
+        """Open a notebook of these cells and run them all."""
+        page = self.page
+        page.goto(self.lab.address(self.lab.notebook(cells)), timeout=OPENING_MS)
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=OPENING_MS)
+        if theme != "JupyterLab Light":
+            page.get_by_role("menuitem", name="Settings").click()
+            page.locator(".lm-Menu-item", has_text="Theme").first.hover()
+            page.locator('.lm-Menu-item[data-command="apputils:change-theme"]', has_text=theme).first.click()
+            page.wait_for_selector('body[data-jp-theme-light="false"]')
+        expect(page.locator("#jp-bottom-panel, #jp-main-statusbar").get_by_text("| Idle")).to_be_visible(
+            timeout=OPENING_MS
+        )
+        page.get_by_role("menuitem", name="Run").first.click()
+        page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
+        return page
+
+
+@contextmanager
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """Give Debian's Chromium, without a head."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+def environment_of(sandbox_environment: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment of a JupyterLab whose kernels talk to a sandbox."""
+    return dict(os.environ) | dict(sandbox_environment)
