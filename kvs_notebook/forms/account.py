@@ -132,9 +132,11 @@ def _profiles() -> tuple[list[str], str]:
 
 
 def _regions() -> list[str]:
-    import botocore.session
+    """Give the regions that botocore knows for the service, whatever this machine's configuration says."""
+    from botocore.loaders import Loader
+    from botocore.regions import EndpointResolver
 
-    return sorted(botocore.session.Session().get_available_regions("kinesisvideo"))
+    return sorted(EndpointResolver(Loader().load_data("endpoints")).get_available_endpoints("kinesisvideo"))
 
 
 def _region_of(choice: str) -> str | None:

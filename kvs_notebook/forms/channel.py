@@ -89,9 +89,9 @@ class ChannelForm(Form):
         """Tell whether the draft is another than when loading was asked for: then it is kept."""
         return self.draft() != self._draft
 
-    def is_same(self, row: pd.DataFrame) -> bool:
-        """Tell whether the channel is the one that was shown before: then what was edited is kept."""
-        return bool(row["channel_arn"].item() == self._shown_arn)
+    def is_another(self, row: pd.DataFrame) -> bool:
+        """Tell whether another channel was shown before: what was edited was meant for that one, and is not kept."""
+        return self._shown_arn not in {"", row["channel_arn"].item()}
 
     # --- what happens
 

@@ -103,11 +103,11 @@ class Console(widgets.VBox):
 
     def _list(self) -> pd.DataFrame:
         frame = list_channels(self._prefix, connection=self.connection)
-        changed = not frame.equals(self.table.frame)
+        news = not frame.equals(self.table.frame) or self.status.role == "alert" or not self.status.text
         self.table.show(frame)
-        if changed:
+        if news:
             moving = int(frame["channel_status"].isin(IN_TRANSITION).sum())
-            self.status.say(f"{len(frame):,} channels" + (f", {moving:,} in transition." if moving else "."))
+            self.status.say(_counted(len(frame), "channel") + (f", {moving:,} in transition." if moving else "."))
         return frame
 
     def _say_failure(self, error: Exception) -> None:
@@ -169,7 +169,7 @@ class Console(widgets.VBox):
 
         def run(_: Task) -> Outcome:
             to_csv(rows, path)
-            return Outcome(rows, f"Saved {len(rows):,} rows to {path}.")
+            return Outcome(rows, f"Saved {_counted(len(rows), 'row')} to {path}.")
 
         return Work(f"Saving to {path}", run)
 
@@ -246,6 +246,10 @@ class _Lister:
         if asked is not None:
             asked.set_result(frame)
         return frame
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _row(*children: widgets.Widget) -> widgets.HBox:

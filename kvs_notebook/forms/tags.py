@@ -91,7 +91,7 @@ class TagsForm(ChannelForm):
         """Show the channel and its tags as rows, with what was edited for it."""
         name, arn = row["channel_name"].item(), row["channel_arn"].item()
         self.seen.value = as_table([("channel_name", name), ("channel_arn", arn), ("tags", len(self._read))])
-        edits = Difference.between(self._base, self.tags.value) if self.is_same(row) else Difference({}, {})
+        edits = Difference({}, {}) if self.is_another(row) else Difference.between(self._base, self.tags.value)
         self._base = self._read
         if self.edited_since_click():
             self._show_difference()

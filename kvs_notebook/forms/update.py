@@ -36,7 +36,7 @@ class UpdateForm(ChannelForm):
     def show(self, row: pd.DataFrame) -> None:
         """Show the row, and propose its TTL where nobody has typed another for this channel."""
         super().show(row)
-        typed = self.is_same(row) and self.message_ttl_seconds.value != self._proposed
+        typed = self.message_ttl_seconds.value != self._proposed and not self.is_another(row)
         if not typed and not self.edited_since_click():
             self._proposed = str(row["message_ttl_seconds"].item())
             self.message_ttl_seconds.value = self._proposed

@@ -1,0 +1,81 @@
+"""The form that deletes: it shows what will go and asks for the name."""
+
+from __future__ import annotations
+
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook import errors
+
+
+@pytest.fixture
+def channel(connection):
+    return kvs.create_channel("front-door", tags={"Site": "hq"})
+
+
+def test_it_shows_what_will_go(sandbox, channel):
+    sandbox.advance(3 * 86_400)
+    form = kvs.forms.delete_channel("front-door")
+    form.future.result()
+    for shown in (
+        "front-door",
+        channel["channel_arn"].item(),
+        channel["version"].item(),
+        "3 days",
+        "Site=hq",
+        "ACTIVE",
+    ):
+        assert shown in form.seen.value
+    assert "cannot be brought back" in form.seen.value
+
+
+@pytest.mark.parametrize("typed", ["", "front", "Front-Door", "front-door "])
+def test_a_wrong_name_deletes_nothing(sandbox, channel, submit, typed):
+    form = kvs.forms.delete_channel("front-door")
+    form.future.result()
+    form.confirmation.value = "x"
+    form.confirmation.value = typed
+    assert isinstance(submit(form), errors.InvalidInput)
+    assert "Type front-door to delete it" in form.status.text
+    assert "Type front-door" in form.confirmation.problem
+    assert kvs.describe_channel("front-door").equals(channel)
+    assert not (sandbox.requests["operation"] == "DeleteSignalingChannel").any()
+
+
+def test_the_right_name_deletes_and_says_when_it_is_gone(channel, submit):
+    form = kvs.forms.delete_channel("front-door")
+    form.confirmation.value = "front-door"
+    row = submit(form)
+    assert row["channel_status"].item() == "DELETING"
+    assert form.status.text.endswith("it is gone.")
+    assert len(kvs.list_channels()) == 0
+    assert form.confirmation.value == ""
+    assert form.seen.value == ""
+
+
+def test_a_name_typed_before_the_channel_was_loaded_is_checked_all_the_same(channel):
+    form = kvs.forms.delete_channel("front-door")
+    form.confirmation.value = "gate"
+    form.submit.click()
+    assert isinstance(form.future.exception(), errors.InvalidInput)
+    assert len(kvs.list_channels()) == 1
+
+
+def test_a_channel_that_was_changed_since_is_not_deleted(channel, submit):
+    form = kvs.forms.delete_channel("front-door")
+    form.future.result()
+    theirs = kvs.update_channel("front-door", message_ttl_seconds=33)
+    form.confirmation.value = "front-door"
+    assert isinstance(submit(form), errors.VersionMismatch)
+    assert "is there now" in form.seen.value
+    assert kvs.describe_channel("front-door").equals(theirs)
+
+
+def test_a_namesake_made_since_is_not_deleted(channel, submit):
+    form = kvs.forms.delete_channel("front-door")
+    form.future.result()
+    kvs.delete_channel("front-door", wait=True)
+    kvs.create_channel("front-door")
+    form.confirmation.value = "front-door"
+    assert isinstance(submit(form), errors.ChannelNotFound)
+    assert len(kvs.list_channels()) == 1
