@@ -125,6 +125,17 @@ class TagRow(widgets.VBox):
         return problem
 
 
+def _focus_once_shown(text: widgets.Text) -> None:
+    """Give the focus to an input that the browser has yet to make."""
+
+    def shown(_: Mapping[str, Any]) -> None:
+        text.unobserve(shown, "_view_count")
+        text.focus()
+
+    text._view_count = 0  # noqa: SLF001 - from here on the browser counts the places that show it
+    text.observe(shown, "_view_count")
+
+
 class TagRows(widgets.VBox):
     """Hold tags as rows that can be added, changed and removed; a row of nothing counts for nothing."""
 
@@ -172,9 +183,9 @@ class TagRows(widgets.VBox):
 
     def _append(self, key: str, value: str, *, focus: bool = False) -> None:
         row = self._row(key, value)
-        self._set_rows([*self.rows, row])
         if focus:
-            row.key.focus()
+            _focus_once_shown(row.key)
+        self._set_rows([*self.rows, row])
 
     def _remove(self, row: TagRow) -> None:
         self._set_rows([each for each in self.rows if each is not row])

@@ -29,7 +29,10 @@ OPTIONS: dict[str, Any] = {
     # On the element and not in the browser's storage: two tables side by side, and nothing is left behind.
     "warn_on_undocumented_option": False,  # these are DataTables' own
     "stateSave": True,
-    "stateSaveCallback": JavascriptFunction("function (settings, data) { settings.nTable.kvsState = data; }"),
+    "stateSaveCallback": JavascriptFunction(
+        # Without the selection, which is ours to keep: restored by row number it would be another channel's.
+        "function (settings, data) { delete data.select; settings.nTable.kvsState = data; }"
+    ),
     "stateLoadCallback": JavascriptFunction("function (settings) { return settings.nTable.kvsState || null; }"),
 }
 

@@ -29,7 +29,10 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # every cell is in the page
+}
 
 OPENING_MS = 60_000
 """A cold JupyterLab on a busy machine."""
@@ -45,13 +48,15 @@ class Lab:
         folders = {name: home / name for name in ("config", "data", "runtime", "ipython", "settings", "app-settings")}
         for folder in (self.work, *folders.values()):
             folder.mkdir(parents=True)
-        (folders["app-settings"] / "overrides.json").write_text(json.dumps(QUIET), encoding="utf-8")
+        (folders["app-settings"] / "overrides.json").write_text(json.dumps(SETTINGS), encoding="utf-8")
         self.token = secrets.token_hex(16)
+        self._settings = folders["settings"]
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", "--port=0", "--no-browser", "--allow-root"),
                 f"--IdentityProvider.token={self.token}",
                 f"--LabApp.app_settings_dir={folders['app-settings']}",
+                "--LabApp.expose_app_in_browser=True",  # so that a page can go on to the next notebook
             ],
             cwd=self.work,
             env={name: value for name, value in environment.items() if not name.startswith("JUPYTER")}
@@ -115,8 +120,15 @@ class Lab:
         """Restart the one kernel that runs, as its user would."""
         self._ask(f"kernels/{self.kernel_id()}/restart", "POST")
 
-    def notebook(self, cells: Sequence[str], name: str = "form.ipynb") -> str:
+    def set_theme(self, theme: str) -> None:
+        """Set the theme of pages that are opened from now on, where a user's choice is kept."""
+        kept = self._settings / "@jupyterlab" / "apputils-extension" / "themes.jupyterlab-settings"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps({"theme": theme}), encoding="utf-8")
+
+    def notebook(self, cells: Sequence[str]) -> str:
         """Write a notebook of code cells; give its name."""
+        name = f"form-{secrets.token_hex(4)}.ipynb"
         book = new_notebook(cells=[new_code_cell(cell) for cell in cells])
         book.metadata["kernelspec"] = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
         nbformat.write(book, self.work / name)
@@ -127,14 +139,26 @@ class Lab:
         return f"{self.url}/lab/workspaces/{secrets.token_hex(4)}/tree/{notebook}?token={self.token}&reset"
 
 
+GO_ON = """async (path) => {
+  const { commands } = window.jupyterapp;
+  await commands.execute("docmanager:open", { path });
+}"""
+LEAVE = """async () => {
+  const { commands, shell } = window.jupyterapp;
+  for (const widget of shell.widgets("main")) if (widget.context) widget.context.model.dirty = false;
+  await commands.execute("application:close-all");
+}"""
+
+
 class Watched:
-    """A page, and what it must not do."""
+    """A page that goes from notebook to notebook, and what it must not do."""
 
     def __init__(self, page: Page, lab: Lab) -> None:
         self.page = page
         self.lab = lab
         self.strangers: list[str] = []
         self.errors: list[str] = []
+        self._theme = ""
         page.on("request", lambda request: self._see(request.url))
         page.on("websocket", lambda socket: self._see(socket.url))
         page.on("console", self._hear)
@@ -151,20 +175,31 @@ class Watched:
 
     def run(self, *cells: str, theme: str = "JupyterLab Light") -> Page:
         """Open a notebook of these cells and run them all."""
-        page = self.page
-        page.goto(self.lab.address(self.lab.notebook(cells)), timeout=OPENING_MS)
-        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=OPENING_MS)
-        if theme != "JupyterLab Light":
-            page.get_by_role("menuitem", name="Settings").click()
-            page.locator(".lm-Menu-item", has_text="Theme").first.hover()
-            page.locator('.lm-Menu-item[data-command="apputils:change-theme"]', has_text=theme).first.click()
-            page.wait_for_selector('body[data-jp-theme-light="false"]')
+        page, name = self.page, self.lab.notebook(cells)
+        if theme == self._theme:
+            page.evaluate(GO_ON, name)
+        else:
+            self.lab.set_theme(theme)
+            page.goto(self.lab.address(name), timeout=OPENING_MS)
+            self._theme = theme
+        expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(len(cells), timeout=OPENING_MS)
+        light = str(theme == "JupyterLab Light").lower()
+        page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
         expect(page.locator("#jp-bottom-panel, #jp-main-statusbar").get_by_text("| Idle")).to_be_visible(
             timeout=OPENING_MS
         )
         page.get_by_role("menuitem", name="Run").first.click()
         page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
         return page
+
+    def leave(self) -> tuple[list[str], list[str]]:
+        """Close the notebook and its kernel; give what was asked beyond loopback, and what was complained of."""
+        found = self.strangers[:], self.errors[:]  # before: ipywidgets complains when a kernel goes before its widgets
+        self.page.evaluate(LEAVE)
+        self.lab.end_sessions()
+        self.strangers.clear()
+        self.errors.clear()
+        return found
 
 
 @contextmanager

@@ -1,0 +1,148 @@
+"""The console as its users meet it: select, change, sort, filter, save, and leave it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+import kvs_notebook as kvs
+from tests.browser.test_forms import NAME, TTL, fill, press, status
+
+OPEN = "import kvs_notebook as kvs\nconsole = kvs.forms.console()\nconsole"
+
+
+def eventually(so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def row(page: Page, name: str):
+    return page.locator("table.dataTable tbody tr", has=page.locator("td", has_text=name))
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("table.dataTable tbody td:first-child").all_inner_texts()
+
+
+def button(page: Page, name: str):
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def test_the_console_over_create_update_tag_and_delete(notebook, sandbox, connection):
+    sandbox.seed()
+    page = notebook.run(OPEN)
+    expect(status(page, "11 channels.")).to_be_visible()
+    button(page, "Create").click()
+    fill(page, NAME, "a-new-one")
+    press(page, "Create channel")
+    expect(row(page, "a-new-one")).to_contain_text("CREATING")
+    expect(row(page, "a-new-one")).to_contain_text("ACTIVE")
+    row(page, "a-new-one").click()
+    button(page, "Update").click()
+    expect(page.get_by_label(TTL)).to_have_value("60")
+    fill(page, TTL, "90")
+    press(page, "Update channel")
+    expect(row(page, "a-new-one").locator("td").nth(2)).to_have_text("90")
+    expect(row(page, "a-new-one")).to_have_class("selected")
+    button(page, "Tags").click()
+    press(page, "Add a tag (up to 50)")
+    expect(page.get_by_label("Tag 1 key (1 to 128 characters)")).to_be_focused()
+    page.keyboard.type("Site")
+    press(page, "Apply tags")
+    expect(status(page, "Tags of a-new-one: set Site=, done.")).to_be_visible()
+    button(page, "Delete").click()
+    expect(page.get_by_role("row", name="tags Site=")).to_be_visible()
+    fill(page, "Type the channel's name to delete it", "a-new-one")
+    press(page, "Delete channel")
+    expect(row(page, "a-new-one")).to_contain_text("DELETING")
+    expect(row(page, "a-new-one")).to_have_count(0)
+    assert "a-new-one" not in set(kvs.list_channels(connection=connection)["channel_name"])
+
+
+def test_selecting_a_row_drives_the_form_that_is_open(notebook, sandbox):
+    sandbox.seed()
+    page = notebook.run(OPEN)
+    expect(row(page, "loading-dock-1")).to_be_visible()
+    button(page, "Update").click()
+    row(page, "loading-dock-1").click()
+    expect(page.get_by_label("Channel (name or ARN)")).to_have_value("loading-dock-1")
+    expect(page.get_by_label(TTL)).to_have_value("30")
+    row(page, "parking-north").click()
+    expect(page.get_by_label(TTL)).to_have_value("60")
+
+
+def test_the_order_the_page_and_the_selection_stay_when_the_table_is_listed_anew(notebook, sandbox, connection):
+    sandbox.seed()
+    page = notebook.run(OPEN)
+    expect(row(page, "parking-north")).to_be_visible()
+    page.get_by_role("columnheader", name="channel_name").locator(".dt-column-order").click()
+    page.get_by_role("columnheader", name="channel_name").locator(".dt-column-order").click()
+    expect(page.locator("table.dataTable tbody td").first).to_have_text("warehouse-robot-09")
+    row(page, "parking-north").click()
+    expect(row(page, "parking-north")).to_have_class("selected")
+    kvs.create_channel("zebra-crossing", connection=connection)
+    button(page, "Refresh").click()
+    expect(page.locator("table.dataTable tbody td").first).to_have_text("zebra-crossing")
+    expect(row(page, "parking-north")).to_have_class("selected")
+    row(page, "parking-south").click()
+    expect(row(page, "parking-south")).to_have_class("selected")
+    button(page, "Endpoints").click()
+    expect(page.get_by_label("Channel (name or ARN)")).to_have_value("parking-south")
+
+
+def test_what_is_filtered_is_what_is_shown_and_saved(notebook, sandbox):
+    sandbox.seed()
+    page = notebook.run(OPEN)
+    expect(row(page, "parking-north")).to_be_visible()
+    fill(page, "Filter (words in any column)", "parking")
+    expect(row(page, "front-door-hq")).to_have_count(0)
+    assert names(page) == ["parking-north", "parking-south"]
+    fill(page, "File to save the rows to", "parking.csv")
+    press(page, "Save CSV")
+    expect(status(page, "Saved 2 rows to parking.csv.")).to_be_visible()
+    saved = kvs.read_csv(notebook.lab.work / "parking.csv")
+    assert saved["channel_name"].tolist() == ["parking-north", "parking-south"]
+
+
+def test_ten_thousand_channels_stay_usable(notebook, sandbox, connection):
+    sandbox.seed(10_000)
+    page = notebook.run(OPEN)
+    expect(page.get_by_text("Showing 1 to 10 of 10,000 entries")).to_be_visible()
+    fill(page, "Filter (words in any column)", "0009998")
+    expect(page.get_by_text("Showing 1 to 1 of 1 entry")).to_be_visible()
+    row(page, "device-0009998").click()
+    button(page, "Update").click()
+    expect(page.get_by_label(TTL)).to_have_value("60")
+
+
+@pytest.mark.parametrize("leave", ["clear the output", "delete the cell"])
+def test_a_console_that_is_gone_from_the_page_lists_no_more(notebook, leave):
+    stuck = kvs.Assumptions(creating_seconds=3_600)
+    with kvs.Sandbox(assumptions=stuck) as sandbox:
+        kvs.create_channel("gate", wait=False, connection=sandbox.connection())
+        environment = {name: value for name, value in sandbox.environment({}).items() if name.startswith("AWS_")}
+        page = notebook.run(f"import os\nos.environ.update({json.dumps(environment)})", OPEN)
+
+        def lists() -> int:
+            return int((sandbox.requests["operation"] == "ListSignalingChannels").sum())
+
+        expect(row(page, "gate")).to_contain_text("CREATING")
+        eventually(lambda: lists() >= 3)
+        page.locator(".jp-Cell").nth(1).locator(".jp-InputPrompt").click()
+        if leave == "clear the output":
+            page.get_by_role("menuitem", name="Edit").click()
+            page.locator('.lm-Menu-item[data-command="editmenu:clear-current"]').click()
+        else:
+            page.keyboard.press("d")
+            page.keyboard.press("d")
+        expect(page.locator(".kvs-console")).to_have_count(0)
+        page.wait_for_timeout(1_500)  # one more may be under way
+        seen = lists()
+        page.wait_for_timeout(2_500)
+        assert lists() == seen
