@@ -82,7 +82,7 @@ OWNERS = {"matplotlib": {"fleet.charts"}, "ipywidgets": {"forms"}, "itables": {"
 NO_NOUNS = {"utils", "helpers", "common", "base", "core", "manager"}
 
 ACCOUNTS = {"000000000000", "111122223333"}
-WALKTHROUGHS = ["00-start-here", "01-channel-lifecycle", "02-tags", "03-endpoints"]
+WALKTHROUGHS = ["00-start-here", "01-channel-lifecycle", "02-tags", "03-endpoints", "05-forms"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.mark.timeout(600)
 def test_the_notebooks_show_what_was_saved() -> None:
-    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout", "60"]
+    command = [sys.executable, "-m", "pytest", "-n0", "--nbval", "--nbval-current-env", "--nbval-cell-timeout", "60"]
     command += [
         "--nbval-sanitize-with",
         "tests/sanitize.cfg",

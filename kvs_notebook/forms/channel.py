@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import ipywidgets as widgets
 import pandas as pd
@@ -44,7 +45,7 @@ class ChannelForm(Form):
         self.row: pd.DataFrame | None = None
         self._asked_for = ""
         self._shown_arn = ""
-        self._draft: object = None
+        self._draft: Any = None
         super().__init__(
             [self.channel, widgets.HBox([self.load]), self.seen, *fields],
             action=action,
@@ -81,13 +82,9 @@ class ChannelForm(Form):
         """Show a row that was loaded."""
         self.seen.value = as_table(facts(row))
 
-    def draft(self) -> object:
-        """Give what the user edits, to notice that it was edited while the channel was being loaded."""
+    def draft(self) -> Any:
+        """Give what the user edits: what is edited while the channel is being loaded is kept."""
         return None
-
-    def edited_since_click(self) -> bool:
-        """Tell whether the draft is another than when loading was asked for: then it is kept."""
-        return self.draft() != self._draft
 
     def is_another(self, row: pd.DataFrame) -> bool:
         """Tell whether another channel was shown before: what was edited was meant for that one, and is not kept."""
@@ -100,13 +97,14 @@ class ChannelForm(Form):
         if problem:
             raise InvalidInput(problem)
         text = self.channel.value
-        self._draft = self.draft()
+        draft = self.draft()
         line = self.line("describe_channel", text)
 
         def run(task: Task) -> Outcome:
             self.forget()
             row = channels_frame([describe(one_target(text, self.connection), self.connection)])
             self.read(row)
+            self._draft = draft
             self._take(text, row)
             return Outcome(row, f"Loaded {row['channel_name'].item()} in {task.took}.", line)
 

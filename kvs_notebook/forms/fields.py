@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ class Field(widgets.VBox):
         self, label: str, check: Callable[[str], object], value: object = "", *, placeholder: str = ""
     ) -> None:
         self._check = check
+        self._lock = threading.RLock()
         self.input = widgets.Text(value=str(value), description=label, placeholder=placeholder)
         self._note = widgets.HTML()
         self.input.observe(self._typed, "value")
@@ -39,7 +41,16 @@ class Field(widgets.VBox):
 
     @value.setter
     def value(self, value: object) -> None:
-        self.input.value = str(value)
+        with self._lock:
+            self.input.value = str(value)
+
+    def replace(self, before: str, value: str) -> bool:
+        """Set the value where it still is what it was before; tell whether it was."""
+        with self._lock:
+            unchanged = self.value == before
+            if unchanged:
+                self.value = value
+        return unchanged
 
     @property
     def problem(self) -> str:
@@ -141,6 +152,7 @@ class TagRows(widgets.VBox):
 
     def __init__(self, tags: Mapping[str, str] | None = None) -> None:
         self._listeners: list[Callable[[], None]] = []
+        self._lock = threading.RLock()
         self._rows = widgets.VBox()
         self._note = widgets.HTML()
         self.add = widgets.Button(description=f"Add a tag (up to {MAX_TAGS})")
@@ -155,7 +167,16 @@ class TagRows(widgets.VBox):
 
     @value.setter
     def value(self, tags: Mapping[str, str]) -> None:
-        self._set_rows([self._row(key, value) for key, value in tags.items()])
+        with self._lock:
+            self._set_rows([self._row(key, value) for key, value in tags.items()])
+
+    def replace(self, before: Mapping[str, str], tags: Mapping[str, str]) -> bool:
+        """Set the tags where they still are what they were before; tell whether they were."""
+        with self._lock:
+            unchanged = self.value == before
+            if unchanged:
+                self.value = tags
+        return unchanged
 
     @property
     def rows(self) -> tuple[TagRow, ...]:

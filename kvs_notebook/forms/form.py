@@ -124,6 +124,9 @@ class Form(widgets.VBox):
         self.add_class("kvs-form")
         self.allow(self._may_act())
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.connection.region}; run this cell in JupyterLab to see it>"
+
     def _open_client(self) -> None:
         """Make the client now: made on the worker, the first one would hold up the kernel for 0.1 s."""
         try:

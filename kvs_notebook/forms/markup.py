@@ -14,7 +14,7 @@ STYLE = """<style>
   width: auto; max-width: none; text-align: left; height: auto; line-height: 1.4; white-space: normal; }
 .kvs-form .widget-text input { width: 100%; box-sizing: border-box; flex: none; }
 .kvs-form .widget-dropdown select { width: 100%; flex: none; height: 28px; }
-.kvs-form .widget-checkbox { width: auto; }
+.kvs-form .widget-checkbox { width: auto; margin-right: 1em; }
 .kvs-form .widget-checkbox .widget-label-basic { width: auto; white-space: normal; }
 .kvs-form .widget-html, .kvs-form .widget-html-content { line-height: 1.5; height: auto; }
 .kvs-form .widget-button { width: auto; min-width: 7em; height: auto; min-height: 28px; white-space: normal; }
@@ -32,6 +32,7 @@ STYLE = """<style>
   font-family: var(--jp-code-font-family, monospace); white-space: pre-wrap; }
 .kvs-form table { border-collapse: collapse; margin: 4px 0; }
 .kvs-form .kvs-table th, .kvs-form .kvs-table td { text-align: left; padding: 2px 12px 2px 0; vertical-align: top; }
+.kvs-form .kvs-table th { white-space: nowrap; }
 </style>"""
 """Colours are JupyterLab's variables, each with what it is where there are none."""
 
@@ -53,7 +54,7 @@ def as_error(message: object) -> str:
 
 def as_table(rows: Iterable[Sequence[object]], header: Sequence[object] = ()) -> str:
     """Give rows of text as a table whose first column names them, under a header where there is one."""
-    head = "".join(f'<th scope="col">{escaped(cell)}</th>' for cell in header)
+    head = "".join(f'<th scope="col">{escaped(cell)}</th>' if cell else "<td></td>" for cell in header)
     body = "".join(
         f'<tr><th scope="row">{escaped(first)}</th>' + "".join(f"<td>{escaped(cell)}</td>" for cell in rest) + "</tr>"
         for first, *rest in rows

@@ -49,6 +49,8 @@ class Console(widgets.VBox):
         The form that is open, None before.
     future
         The future of the listing that was begun last; its result is the channels frame.
+    file, save, saved
+        The field that names a CSV file, the button that writes what is shown, and the future of the rows that were written.
     """
 
     _parts: tuple[Any, ...] = ()
@@ -66,7 +68,8 @@ class Console(widgets.VBox):
         self.file = widgets.Text(value="channels.csv", description="File to save the rows to")
         self.save = widgets.Button(description="Save CSV")
         self._saver = Worker([self.save])
-        self.save.on_click(lambda _: self._saver.start(self._saving))
+        self.save.on_click(lambda _: self._save())
+        self.saved: Future[pd.DataFrame] | None = None
         self.status = self._saver.status
         self.actions = {name: self._button(name) for name in _FORMS}
         self._stage = widgets.VBox()
@@ -89,6 +92,9 @@ class Console(widgets.VBox):
         self._view_count = 0  # from here on the browser counts the places that show it
         self.observe(self._views_changed, "_view_count")
         self.refresh()
+
+    def __repr__(self) -> str:
+        return f"<Console: {self.connection.region}; run this cell in JupyterLab to see it>"
 
     # --- the table
 
@@ -163,6 +169,9 @@ class Console(widgets.VBox):
         self.refresh()
 
     # --- export
+
+    def _save(self) -> None:
+        self.saved = self._saver.start(self._saving)
 
     def _saving(self) -> Work:
         path, rows = self.file.value.strip() or "channels.csv", self.table.shown

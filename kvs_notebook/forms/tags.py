@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import ipywidgets as widgets
 import pandas as pd
@@ -83,7 +84,7 @@ class TagsForm(ChannelForm):
         """Read the tags."""
         self._read = tags_of_channel(row["channel_arn"].item(), self.connection)
 
-    def draft(self) -> object:
+    def draft(self) -> Any:
         """Give the tags as they were edited."""
         return self.tags.value
 
@@ -91,12 +92,10 @@ class TagsForm(ChannelForm):
         """Show the channel and its tags as rows, with what was edited for it."""
         name, arn = row["channel_name"].item(), row["channel_arn"].item()
         self.seen.value = as_table([("channel_name", name), ("channel_arn", arn), ("tags", len(self._read))])
-        edits = Difference({}, {}) if self.is_another(row) else Difference.between(self._base, self.tags.value)
+        edits = Difference({}, {}) if self.is_another(row) else Difference.between(self._base, self._draft)
         self._base = self._read
-        if self.edited_since_click():
-            self._show_difference()
-        else:
-            self.tags.value = edits.on(self._base)
+        self.tags.replace(self._draft, edits.on(self._base))
+        self._show_difference()
 
     def _show_difference(self) -> None:
         mine = Difference.between(self._base, self.tags.value)
@@ -116,7 +115,7 @@ class TagsForm(ChannelForm):
             both = sorted(key for key in mine.keys & theirs.keys if now.get(key) != wanted.get(key))
             self._base = now
             if both:
-                self.tags.value = mine.on(now)
+                self.tags.replace(wanted, mine.on(now))
                 raise InvalidInput(
                     f"The tags of {name} were changed since they were loaded.{meanwhile} You wanted to: {mine}. "
                     f"Both concern {', '.join(both)}: look at the rows, which have theirs and yours, and apply again."
@@ -125,8 +124,7 @@ class TagsForm(ChannelForm):
             if to_do:
                 self._apply(name, arn, now, to_do)
             self._base = to_do.on(now)
-            if self.tags.value == wanted:
-                self.tags.value = self._base
+            self.tags.replace(wanted, self._base)
             self._show_difference()
             said = (
                 f"Tags of {name}: {to_do}, done." if to_do else f"The tags of {name} are so already: nothing was sent."

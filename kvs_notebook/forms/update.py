@@ -29,17 +29,18 @@ class UpdateForm(ChannelForm):
         """Give the fields that must be right."""
         return [self.channel, self.message_ttl_seconds]
 
-    def draft(self) -> object:
+    def draft(self) -> Any:
         """Give the TTL as it was typed."""
         return self.message_ttl_seconds.value
 
     def show(self, row: pd.DataFrame) -> None:
         """Show the row, and propose its TTL where nobody has typed another for this channel."""
         super().show(row)
-        typed = self.message_ttl_seconds.value != self._proposed and not self.is_another(row)
-        if not typed and not self.edited_since_click():
-            self._proposed = str(row["message_ttl_seconds"].item())
-            self.message_ttl_seconds.value = self._proposed
+        if self._draft != self._proposed and not self.is_another(row):
+            return
+        proposed = str(row["message_ttl_seconds"].item())
+        if self.message_ttl_seconds.replace(self._draft, proposed):
+            self._proposed = proposed
 
     def prepare(self) -> Work:
         """Read the fields; the work sends the version that was loaded and follows the channel until it is ACTIVE."""
@@ -63,7 +64,7 @@ class UpdateForm(ChannelForm):
                 return is_active(info) and info.get("Version") != version
 
             row = task.follow(row, updated, self.connection, change=f"{name} was updated")
-            self._proposed = self.message_ttl_seconds.value
+            self._proposed = self._draft = str(ttl)
             self._take(text, row)
             return Outcome(
                 row,

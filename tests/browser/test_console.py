@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
 import kvs_notebook as kvs
-from tests.browser.test_forms import NAME, TTL, fill, press, status
+from tests.browser.test_forms import NAME, TTL, eventually, fill, press, status
 
 OPEN = "import kvs_notebook as kvs\nconsole = kvs.forms.console()\nconsole"
-
-
-def eventually(so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def row(page: Page, name: str):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -40,6 +42,13 @@ def status(page: Page, text: str) -> Locator:
 
 def alert(page: Page, text: str) -> Locator:
     return page.get_by_role("alert").filter(has_text=text)
+
+
+def eventually(so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def cells(page: Page) -> int:
@@ -214,6 +223,7 @@ def test_a_kernel_that_is_restarted_in_the_middle_leaves_a_line_that_says_how_to
     press(page, "Create channel")
     expect(status(page, "Creating front-door...")).to_be_visible()
     notebook.lab.restart_kernel()
+    eventually(lambda: "CreateSignalingChannel" in set(sandbox.requests["operation"]))
     expect(
         status(page, "If this line stays: kvs.describe_channel('front-door') shows what became of it.")
     ).to_be_visible()

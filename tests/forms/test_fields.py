@@ -123,3 +123,15 @@ def test_html_in_a_tag_is_text_in_its_problem():
     rows = TagRows({"<img src=x onerror=alert(1)>": "v"})
     assert "<img" not in note(rows.rows[0])
     assert "&lt;img" in note(rows.rows[0])
+
+
+@pytest.mark.parametrize(
+    ("field", "before", "edited", "loaded"),
+    [(ttl_field, "60", "90", "33"), (TagRows, {"Site": "hq"}, {"Site": "annex"}, {"Site": "roof"})],
+)
+def test_what_was_edited_meanwhile_is_not_replaced(field, before, edited, loaded):
+    untouched, touched = field(before), field(before)
+    touched.value = edited
+    assert untouched.replace(before, loaded)
+    assert not touched.replace(before, loaded)
+    assert (untouched.value, touched.value) == (loaded, edited)
