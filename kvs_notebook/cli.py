@@ -320,6 +320,7 @@ def _copy_notebooks(folder: Path) -> None:
     source = _notebooks()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source / "pictures", folder / "pictures", dirs_exist_ok=True)
         for notebook in sorted(source.glob("*.ipynb")):
             copy = folder / notebook.name
             if not copy.exists():

@@ -157,6 +157,13 @@ def test_readme_names_every_public_name() -> None:
     assert [name for name in public if not re.search(rf"\b{name}\b", readme)] == []
 
 
+def test_readmes_links_into_the_project_lead_somewhere() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", readme)
+    assert len(targets) > 5
+    assert [target for target in targets if not (ROOT / target).is_file()] == []
+
+
 def block_under(mark: str) -> str:
     """The fenced block that stands in README under a mark."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -180,7 +187,9 @@ def test_readmes_lines_are_single(mark: str) -> None:
 
 CORE_ONLY = """
 import sys
-for extra in ("uvicorn", "httptools", "websockets", "trustme", "filelock", "ipywidgets", "anywidget", "matplotlib", "itables", "distributed"):
+SANDBOX = ("uvicorn", "httptools", "websockets", "trustme", "filelock")
+LAB = ("ipywidgets", "anywidget", "matplotlib", "itables")
+for extra in (*SANDBOX, *LAB, "distributed"):
     sys.modules[extra] = None  # as where it is not installed
 from kvs_notebook import *
 import kvs_notebook as kvs
@@ -279,5 +288,5 @@ def test_a_walkthrough_says_what_differs_on_a_real_account_and_cleans_up_what_it
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_walkthroughs_links_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+\.ipynb)\)", path.read_text(encoding="utf-8")):
+    for target in re.findall(r"\]\(([^)#:]+\.(?:ipynb|png))\)", path.read_text(encoding="utf-8")):
         assert (path.parent / target).is_file(), target

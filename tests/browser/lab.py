@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -143,6 +143,7 @@ GO_ON = """async (path) => {
   const { commands } = window.jupyterapp;
   await commands.execute("docmanager:open", { path });
 }"""
+SAVE = """async () => { await window.jupyterapp.commands.execute("docmanager:save"); }"""
 LEAVE = """async () => {
   const { commands, shell } = window.jupyterapp;
   for (const widget of shell.widgets("main")) if (widget.context) widget.context.model.dirty = false;
@@ -158,7 +159,7 @@ class Watched:
         self.lab = lab
         self.strangers: list[str] = []
         self.errors: list[str] = []
-        self._theme = ""
+        self._theme = self._name = ""
         page.on("request", lambda request: self._see(request.url))
         page.on("websocket", lambda socket: self._see(socket.url))
         page.on("console", self._hear)
@@ -176,6 +177,7 @@ class Watched:
     def run(self, *cells: str, theme: str = "JupyterLab Light") -> Page:
         """Open a notebook of these cells and run them all."""
         page, name = self.page, self.lab.notebook(cells)
+        self._name = name
         if theme == self._theme:
             page.evaluate(GO_ON, name)
         else:
@@ -191,6 +193,14 @@ class Watched:
         page.get_by_role("menuitem", name="Run").first.click()
         page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
         return page
+
+    def reopen(self, while_closed: Callable[[], None]) -> Page:
+        """Save and close the notebook, let something happen, and open it again; its kernel goes on."""
+        self.page.evaluate(SAVE)
+        self.page.evaluate(LEAVE)
+        while_closed()
+        self.page.evaluate(GO_ON, self._name)
+        return self.page
 
     def leave(self) -> tuple[list[str], list[str]]:
         """Close the notebook and its kernel; give what was asked beyond loopback, and what was complained of."""

@@ -229,6 +229,16 @@ def test_a_kernel_that_is_restarted_in_the_middle_leaves_a_line_that_says_how_to
     ).to_be_visible()
 
 
+def test_a_notebook_that_is_closed_in_the_middle_shows_the_outcome_when_it_is_opened_again(notebook, sandbox):
+    page = notebook.run("import kvs_notebook as kvs\nkvs.forms.create_channel()")
+    sandbox.faults.add("CreateSignalingChannel", "delay", seconds=2)
+    fill(page, NAME, "front-door")
+    press(page, "Create channel")
+    expect(status(page, "Creating front-door...")).to_be_visible()
+    page = notebook.reopen(lambda: eventually(lambda: "CreateSignalingChannel" in set(sandbox.requests["operation"])))
+    expect(status(page, "Created front-door in")).to_be_visible()
+
+
 # --- others
 
 
