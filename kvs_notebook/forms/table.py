@@ -25,6 +25,7 @@ OPTIONS: dict[str, Any] = {
     "select": "single",
     "maxBytes": 0,  # every row: what is not in the browser could neither be sorted nor selected
     "classes": "display compact nowrap",
+    "text_in_header_can_be_selected": False,  # a click on it sorts
     "layout": {"topStart": "pageLength", "topEnd": None, "bottomStart": "info", "bottomEnd": "paging"},
     # On the element and not in the browser's storage: two tables side by side, and nothing is left behind.
     "warn_on_undocumented_option": False,  # these are DataTables' own
