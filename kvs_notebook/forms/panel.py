@@ -131,8 +131,14 @@ class Console(widgets.VBox):
 
     def _button(self, name: str) -> widgets.Button:
         button = widgets.Button(description=name)
-        button.on_click(lambda _: self.open_form(name))
+        button.on_click(lambda _: self._try_to_open(name))
         return button
+
+    def _try_to_open(self, name: str) -> None:
+        try:
+            self.open_form(name)
+        except Exception as error:  # noqa: BLE001 - nobody sees what a handler raises: it is said here
+            self.status.alert(f"{type(error).__name__}: {error}")
 
     def open_form(self, name: str) -> Form:
         """Open a form by the name on its button, with the channel that is selected; a form that was open keeps its fields."""

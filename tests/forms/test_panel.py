@@ -127,6 +127,13 @@ def test_connecting_elsewhere_shows_what_is_there(sandbox, console):
         console.future.result(20)
 
 
+def test_a_form_that_cannot_be_opened_is_said(console, monkeypatch):
+    monkeypatch.setitem(panel._FORMS, "Create", lambda _: 1 / 0)
+    console.actions["Create"].click()
+    assert console.status.role == "alert"
+    assert console.status.text == "ZeroDivisionError: division by zero"
+
+
 def test_two_consoles_work_side_by_side(console):
     other = kvs.forms.console("front")
     other.future.result(20)
