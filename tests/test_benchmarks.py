@@ -23,15 +23,19 @@ PROMISED = [
     "first-table",
     "import",
     "growth",
+    "form-heartbeat",
+    "form-open",
+    "console",
 ]
 
 
-def row(name: str, *, holds: bool | None = True, needs: str | None = None) -> Benchmark:
+def row(name: str, *, holds: bool | None = True, needs: str | None = None, program: str | None = None) -> Benchmark:
     return Benchmark(
         name=name,
         work=f"the work of {name}",
         bar="<= 2x",
         needs={needs: "pip install it"} if needs else {},
+        programs={program: "apt-get install it"} if program else {},
         measure=lambda: Finding(ours="3 ms", beside="2 ms", ratio=1.5, holds=holds, note=f"a note on {name}"),
     )
 
@@ -67,6 +71,14 @@ def test_a_missing_tool_is_named_and_fails_the_run(capsys: pytest.CaptureFixture
     assert "fast: missing: no_such_package.server (pip install it)" in table
 
 
+def test_a_missing_program_is_named_and_fails_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([], [row("shown", program="no-such-browser"), row("other", program=sys.executable)]) == 1
+    table = capsys.readouterr().out
+    assert table.splitlines()[1].endswith("<= 2x  MISSING")
+    assert table.splitlines()[2].endswith("<= 2x  yes")
+    assert "shown: missing: no-such-browser (apt-get install it)" in table
+
+
 def test_only_the_rows_asked_for_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fast"], [row("slow", holds=False), row("fast")]) == 0
     assert "slow" not in capsys.readouterr().out
@@ -99,6 +111,7 @@ def test_a_served_sandbox_has_what_was_ordered_and_ends_with_its_context() -> No
         assert (len(infos), tags) == (3, {"Site": "hq"})
         assert list(sandbox.requests()["operation"]) == ["ListSignalingChannels", "ListTagsForResource"]
         endpoint_url = sandbox.endpoint_url
+        assert sandbox.environment["AWS_ENDPOINT_URL"] == endpoint_url
         client.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(endpoint_url.rpartition(":")[2])))

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from tests.benchmarks import describing, growth, listing, starting, tagging
+from tests.benchmarks import console, describing, forms, growth, listing, starting, tagging
 from tests.benchmarks.table import Benchmark, as_json, laid_out, measured
 
 BENCHMARKS = (
@@ -19,6 +19,9 @@ BENCHMARKS = (
     starting.FIRST_TABLE_BENCHMARK,
     starting.IMPORT_BENCHMARK,
     growth.BENCHMARK,
+    forms.HEARTBEAT_BENCHMARK,
+    forms.OPENING_BENCHMARK,
+    console.BENCHMARK,
 )
 
 

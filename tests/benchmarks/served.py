@@ -45,14 +45,16 @@ class Order:
     tags: Mapping[str, str] = field(default_factory=dict)
     quotas: bool = False
     burst: float | None = None
+    creating_seconds: float = Assumptions().creating_seconds
 
 
 class Served:
-    """Be a client of a sandbox that runs elsewhere."""
+    """Be a client of a sandbox that runs elsewhere; ``environment`` is for programs that are to find it too."""
 
-    def __init__(self, endpoint_url: str, keys: Keys) -> None:
+    def __init__(self, endpoint_url: str, keys: Keys, environment: Mapping[str, str]) -> None:
         self.endpoint_url = endpoint_url
         self.keys = keys
+        self.environment = environment
 
     @property
     def port(self) -> int:
@@ -97,7 +99,8 @@ def served(order: Order) -> Iterator[Served]:
         if not line:
             raise RuntimeError("The sandbox's process ended before it answered: its error stands above.")
         answer = json.loads(line)
-        yield Served(answer["endpoint_url"], Keys(bytes.fromhex(answer["root_secret"])))
+        keys = Keys(bytes.fromhex(answer["root_secret"]))
+        yield Served(answer["endpoint_url"], keys, answer["environment"])
 
 
 @contextmanager
@@ -126,14 +129,18 @@ def serve(order: Mapping[str, Any]) -> None:
             with closing(Store(state / "sandbox.sqlite")) as store:
                 for account_id in order["accounts"]:
                     bulk(store, order["channels"], account_id, REGION, WallClock().now(), tags=order["tags"])
-        assumptions = Assumptions(quota_burst=order["burst"])
+        assumptions = Assumptions(quota_burst=order["burst"], creating_seconds=order["creating_seconds"])
         sandbox = stack.enter_context(
             Sandbox(state, account_id=ACCOUNT, region=REGION, quotas=order["quotas"], assumptions=assumptions)
         )
         for account_id in order["accounts"]:
             sandbox.seed(order["channels"], account_id=account_id)
         root_secret = sandbox._keys._root_secret
-        answer = {"endpoint_url": sandbox.endpoint_url, "root_secret": root_secret.hex()}
+        answer = {
+            "endpoint_url": sandbox.endpoint_url,
+            "root_secret": root_secret.hex(),
+            "environment": sandbox.environment(),
+        }
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
         sys.stdin.read()

@@ -6,8 +6,8 @@ import os
 import statistics
 import subprocess
 import sys
-from typing import Any
 
+from tests.benchmarks.kernel import KERNEL, said_in_kernel
 from tests.benchmarks.table import Benchmark, Finding, milliseconds
 
 ROUNDS = 5
@@ -16,10 +16,7 @@ LONGEST_START_SECONDS = 0.5
 IMPORT_ROUNDS = 15
 LONGEST_IMPORT_SECONDS = 0.050
 
-PATIENCE_SECONDS = 60.0
-
 SANDBOX = {"uvicorn": "pip install 'kvs-notebook[sandbox]'"}
-KERNEL = {"ipykernel": "pip install 'kvs-notebook[lab]'", "jupyter_client": "pip install 'kvs-notebook[lab]'"}
 
 START = """
 import time
@@ -45,7 +42,7 @@ print(seconds)
 def measure_start() -> Finding:
     ours, bare = [], []
     for _ in range(ROUNDS):
-        ours.append(_said_in_kernel(START))
+        ours.append(float(said_in_kernel(START)))
         bare.append(_said_by(START))
     seconds = statistics.median(ours)
     return Finding(
@@ -56,22 +53,6 @@ def measure_start() -> Finding:
         note=f"a fresh kernel each time, imports included, until one request is answered; median of {ROUNDS}; ratio to the "
         "bar; a bare Python has to import what a kernel has already",
     )
-
-
-def _said_in_kernel(program: str) -> float:
-    from jupyter_client.manager import run_kernel
-
-    said: list[str] = []
-    with run_kernel(stderr=subprocess.DEVNULL) as started:
-        kernel: Any = started  # a blocking client, which its annotation does not say
-        reply = kernel.execute_interactive(
-            program,
-            timeout=PATIENCE_SECONDS,
-            output_hook=lambda message: said.append(message["content"].get("text", "")),
-        )
-    if reply["content"]["status"] != "ok":
-        raise RuntimeError(f"The kernel failed: {reply['content'].get('evalue')}")
-    return float("".join(said))
 
 
 def measure_first_table() -> Finding:

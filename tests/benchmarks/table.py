@@ -6,9 +6,10 @@ import importlib.util
 import json
 import os
 import platform
+import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 TITLES = ("NAME", "WORK", "OURS", "BESIDE IT", "RATIO", "BAR", "HOLDS")
@@ -36,6 +37,8 @@ class Benchmark:
     needs: Mapping[str, str]
     """By module, what installs it."""
     measure: Callable[[], Finding]
+    programs: Mapping[str, str] = field(default_factory=dict)
+    """By program that it needs beside them, what installs it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,7 @@ class Row:
 def measured(benchmark: Benchmark) -> Row:
     """Run one benchmark, if all that it needs is there."""
     missing = [f"{module} ({how})" for module, how in benchmark.needs.items() if not _is_there(module)]
+    missing += [f"{program} ({how})" for program, how in benchmark.programs.items() if shutil.which(program) is None]
     began = time.perf_counter()
     finding = _not_run(missing) if missing else benchmark.measure()
     return Row(

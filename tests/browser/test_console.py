@@ -68,6 +68,21 @@ def test_selecting_a_row_drives_the_form_that_is_open(notebook, sandbox):
     expect(page.get_by_label(TTL)).to_have_value("60")
 
 
+def test_a_row_that_is_clicked_again_is_selected_no_more(notebook, sandbox, connection):
+    sandbox.seed()
+    page = notebook.run(OPEN)
+    row(page, "parking-north").click()
+    expect(row(page, "parking-north")).to_have_class("selected")
+    kvs.create_channel("zebra-crossing", connection=connection)
+    button(page, "Refresh").click()
+    expect(status(page, "12 channels.")).to_be_visible()
+    expect(row(page, "parking-north")).to_have_class("selected")
+    row(page, "parking-north").click()
+    expect(row(page, "parking-north")).not_to_have_class("selected")
+    button(page, "Update").click()
+    expect(page.get_by_label("Channel (name or ARN)")).to_have_value("")
+
+
 def test_the_order_the_page_and_the_selection_stay_when_the_table_is_listed_anew(notebook, sandbox, connection):
     sandbox.seed()
     page = notebook.run(OPEN)

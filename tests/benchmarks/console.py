@@ -1,0 +1,136 @@
+"""Console: from the arrival of many channels in the kernel to their table in a real JupyterLab in a real Chromium."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.benchmarks.kernel import KERNEL
+from tests.benchmarks.served import Order, served
+from tests.benchmarks.table import Benchmark, Finding, milliseconds
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ViewportSize
+
+    from tests.browser.lab import Lab
+
+CHANNELS = 10_000
+ROUNDS = 3
+LONGEST_SECONDS = 2.0
+PATIENCE_MS = 60_000
+
+VIEWPORT: ViewportSize = {"width": 1280, "height": 1400}
+CHROMIUM = next(filter(shutil.which, ("chromium", "chromium-browser")), "chromium")
+
+ARRIVED = "arrived"
+"""The file beside the notebook in which the kernel keeps the time."""
+
+CONSOLE = """
+import pathlib, time
+import kvs_notebook as kvs
+from kvs_notebook.forms import panel
+
+def list_channels(*arguments, of=panel.list_channels, **options):
+    frame = of(*arguments, **options)
+    pathlib.Path("arrived").write_text(str(time.time()))
+    return frame
+
+panel.list_channels = list_channels
+kvs.forms.console()
+"""
+CONSOLE_SHOWN = f"""() => {{
+    const info = document.querySelector(".kvs-console .dt-info");
+    const row = document.querySelector(".kvs-console table.dataTable tbody tr:nth-child(10)");
+    const shown = info?.textContent.includes("Showing 1 to 10 of {CHANNELS:,} entries");
+    return shown && info.checkVisibility() && row?.checkVisibility() ? Date.now() : false;
+}}"""
+
+PLAIN = """
+import pathlib, time
+import kvs_notebook as kvs
+frame = kvs.list_channels()
+pathlib.Path("arrived").write_text(str(time.time()))
+display(frame)
+"""
+PLAIN_SHOWN = f"""() => {{
+    const output = document.querySelector(".jp-OutputArea-output:has(table.dataframe)");
+    return output?.textContent.includes("{CHANNELS} rows") && output.checkVisibility() ? Date.now() : false;
+}}"""
+
+
+def measure() -> Finding:
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser.lab import chromium
+
+    ours, beside = [], []
+    with (
+        served(Order(channels=CHANNELS)) as sandbox,
+        _running_lab(sandbox.environment) as lab,
+        sync_playwright() as playwright,
+        chromium(playwright) as browser,
+    ):
+        for _ in range(ROUNDS):
+            ours.append(_seconds_until_shown(CONSOLE, CONSOLE_SHOWN, browser, lab))
+            beside.append(_seconds_until_shown(PLAIN, PLAIN_SHOWN, browser, lab))
+    seconds = statistics.median(ours)
+    return Finding(
+        ours=milliseconds(seconds),
+        beside=f"{milliseconds(statistics.median(beside))} (display of the frame: its first and last 5 rows)",
+        ratio=seconds / LONGEST_SECONDS,
+        holds=seconds <= LONGEST_SECONDS,
+        note="from the arrival of the channels in the kernel to their table in the page, each by its own clock; every time a "
+        f"new page and a new kernel, whose widgets the browser has to load; median of {ROUNDS}; ratio to the bar; the console "
+        "brings every row, to be sorted, filtered and selected from",
+    )
+
+
+@contextmanager
+def _running_lab(environment: Mapping[str, str]) -> Iterator[Lab]:
+    from tests.browser.lab import Lab
+
+    with tempfile.TemporaryDirectory(prefix="kvs-notebook-benchmark-") as home:
+        lab = Lab(Path(home), environment)
+        try:
+            yield lab
+        finally:
+            lab.stop()
+
+
+def _seconds_until_shown(cell: str, shown: str, browser: Browser, lab: Lab) -> float:
+    """Run a cell in a page and a kernel of its own; ``shown`` is what the page asks in each frame, and gives the time."""
+    from tests.browser.lab import Watched
+
+    arrived = lab.work / ARRIVED
+    arrived.unlink(missing_ok=True)
+    page = browser.new_page(viewport=VIEWPORT)
+    try:
+        watched = Watched(page, lab)
+        watched.run(cell)
+        milliseconds_shown = page.wait_for_function(shown, polling="raf", timeout=PATIENCE_MS).json_value()
+    finally:
+        page.close()
+        lab.end_sessions()
+    return float(milliseconds_shown) / 1000 - float(arrived.read_text(encoding="utf-8"))
+
+
+BENCHMARK = Benchmark(
+    name="console",
+    work=f"{CHANNELS:,} channels in the console, in Chromium",
+    bar=f"<= {LONGEST_SECONDS:g} s",
+    needs=KERNEL
+    | {
+        "uvicorn": "pip install 'kvs-notebook[sandbox]'",
+        "jupyterlab": "pip install 'kvs-notebook[lab]'",
+        "itables": "pip install 'kvs-notebook[lab]'",
+        "playwright": "pip install 'kvs-notebook[test]'",
+        "nbformat": "pip install 'kvs-notebook[lab]'",
+    },
+    programs={CHROMIUM: "apt-get install chromium"},
+    measure=measure,
+)
