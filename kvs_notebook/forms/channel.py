@@ -64,7 +64,7 @@ class ChannelForm(Form):
 
     def choose(self, name: str) -> None:
         """Load another channel, unless a change is under way."""
-        if not self._worker.busy and name != self.channel.value:
+        if not self._worker.changing and name != self.channel.value:
             self.channel.value = name
             self._start(self._loading)
 

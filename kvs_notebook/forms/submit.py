@@ -160,13 +160,18 @@ class Worker:
         """True while a piece of work is under way that somebody waits for."""
         return self.task is not None and not self.task.future.done() and not self.task.stopped.is_set()
 
+    @property
+    def changing(self) -> bool:
+        """True while that piece of work changes something."""
+        return self.busy and self.task is not None and self.task.work.changes
+
     def start(self, prepare: Callable[[], Work]) -> Future[Any]:
         """Begin what ``prepare`` reads from the fields; give the future of its value.
 
         While a change is under way nothing else begins; behind a mere reading the work waits for its turn.
         """
         with self._lock:
-            if self.task is not None and self.busy and self.task.work.changes:
+            if self.task is not None and self.changing:
                 return self.task.future
             try:
                 work = prepare()

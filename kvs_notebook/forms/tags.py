@@ -93,8 +93,9 @@ class TagsForm(ChannelForm):
         name, arn = row["channel_name"].item(), row["channel_arn"].item()
         self.seen.value = as_table([("channel_name", name), ("channel_arn", arn), ("tags", len(self._read))])
         edits = Difference({}, {}) if self.is_another(row) else Difference.between(self._base, self._draft)
-        self._base = self._read
-        self.tags.replace(self._draft, edits.on(self._base))
+        before, self._base = self._base, self._read
+        if not self.tags.replace(self._draft, edits.on(self._base)):
+            self.tags.replace(before, self._base)  # other than at the click, but nobody has edited it
         self._show_difference()
 
     def _show_difference(self) -> None:

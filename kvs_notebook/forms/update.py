@@ -36,10 +36,9 @@ class UpdateForm(ChannelForm):
     def show(self, row: pd.DataFrame) -> None:
         """Show the row, and propose its TTL where nobody has typed another for this channel."""
         super().show(row)
-        if self._draft != self._proposed and not self.is_another(row):
-            return
-        proposed = str(row["message_ttl_seconds"].item())
-        if self.message_ttl_seconds.replace(self._draft, proposed):
+        proposed, field = str(row["message_ttl_seconds"].item()), self.message_ttl_seconds
+        typed_for_another = self.is_another(row) and field.replace(self._draft, proposed)
+        if typed_for_another or field.replace(self._proposed, proposed):
             self._proposed = proposed
 
     def prepare(self) -> Work:

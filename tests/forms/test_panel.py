@@ -12,6 +12,7 @@ import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.forms import panel
 from kvs_notebook.forms.panel import _Lister
+from kvs_notebook.tags import tags_of_channel
 
 
 def eventually(so: Callable[[], bool]) -> None:
@@ -57,6 +58,20 @@ def test_the_selected_channel_is_the_one_that_the_forms_act_on(console):
     tags = console.open_form("Tags")
     assert tags.future.result(20)["channel_name"].item() == "parking-south"
     assert tags.tags.value
+
+
+@pytest.mark.parametrize("name", ["Update", "Tags", "Delete"])
+def test_of_two_rows_selected_in_haste_the_forms_load_the_second(sandbox, console, name):
+    form = console.open_form(name)
+    sandbox.faults.add("DescribeSignalingChannel", "delay", seconds=0.3)
+    console.table.select("loading-dock-1")
+    console.table.select("warehouse-robot-07")
+    assert form.future.result(20)["channel_name"].item() == "warehouse-robot-07"
+    assert form.row["channel_name"].item() == "warehouse-robot-07"
+    if name == "Update":
+        assert form.message_ttl_seconds.value == "15"
+    if name == "Tags":
+        assert form.tags.value == tags_of_channel(form.row["channel_arn"].item(), console.connection)
 
 
 def test_create_update_and_delete_are_seen_in_the_table(console):
