@@ -46,6 +46,8 @@ ROOMS = [
     "sandbox.journal",
     "sandbox.seed",
     "sandbox.control",
+    "sandbox.wire",
+    "sandbox.gate",
     "sandbox.app",
     "sandbox.host",
     "sandbox.residence",

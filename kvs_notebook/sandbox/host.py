@@ -13,7 +13,7 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from kvs_notebook.sandbox.app import ABORT
+from kvs_notebook.sandbox.wire import TRANSPORT
 
 LOOPBACK = "127.0.0.1"
 REFUSED_WEBSOCKET = "ASGI callable returned without completing handshake."
@@ -21,11 +21,11 @@ PATIENCE_SECONDS = 10.0
 
 
 class _Protocol(HttpToolsProtocol):
-    """Let the application cut the connection, as a network that fails does."""
+    """Let the application reach the transport, so that it can cut the connection as a network that fails does."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        cast("dict[str, Any]", self.scope)[ABORT] = self.transport.abort
+        cast("dict[str, Any]", self.scope)[TRANSPORT] = self.transport
 
 
 def _is_news(record: logging.LogRecord) -> bool:

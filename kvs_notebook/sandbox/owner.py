@@ -12,6 +12,7 @@ from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.clock import Clock, DerivedIds, LessonClock, RandomIds, WallClock
 from kvs_notebook.sandbox.control import Controls
 from kvs_notebook.sandbox.faults import Faults
+from kvs_notebook.sandbox.gate import Gate
 from kvs_notebook.sandbox.host import Host, listen
 from kvs_notebook.sandbox.journal import Journal
 from kvs_notebook.sandbox.profile import profile_of
@@ -79,8 +80,9 @@ class Owner:
             quotas=quotas,
             assumptions=assumptions,
         )
-        controls = Controls(service, Faults(), Journal(), complete.stated())
-        self._host.serve(App(service, self.keys, Quotas(assumptions, enabled=quotas), controls), listener)
+        gate = Gate(self.keys, Quotas(assumptions, enabled=quotas), Faults(), Journal())
+        controls = Controls(service, gate.faults, gate.journal, complete.stated())
+        self._host.serve(App(service, gate, controls), listener)
         if self._residence.durable:
             self.profile.write()
             notice = {"endpoint_url": self.endpoint_url, "root_secret": store.root_secret.hex()}
