@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -61,6 +62,7 @@ class Connection:
         sandbox: bool = False,
         service_time: Callable[[], datetime] | None = None,
         share: float | Mapping[str, float] | None = None,
+        ca_bundle: Callable[[], str] | None = None,
     ) -> None:
         if sandbox and not is_loopback(endpoint_url):
             raise InvalidInput(f"A sandbox answers on loopback only, not on {endpoint_url}.")
@@ -73,6 +75,7 @@ class Connection:
         self._proxies = proxies
         self._sandbox = sandbox
         self._service_time = service_time
+        self._ca_bundle = ca_bundle
         self._clients: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._identity: Mapping[str, str] | None = None
@@ -133,21 +136,23 @@ class Connection:
         *,
         purpose: str = "",
         prepare: Callable[[Any], None] | None = None,
+        endpoint_url: str | None = None,
     ) -> Any:
         """Give the boto3 client of a service, made on first use and kept.
 
-        ``purpose`` names a client apart from the shared one, to which ``prepare`` is applied once, when it is made.
+        ``purpose`` names a client apart from the shared one, to which ``prepare`` is applied once, when it is made;
+        ``endpoint_url`` is an endpoint that the service itself has named.
         """
-        key = f"{service_name} {purpose}"
+        key = f"{service_name} {purpose} {endpoint_url}"
         with self._lock:
             if key not in self._clients:
-                client = self._make_client(service_name)
+                client = self._make_client(service_name, endpoint_url)
                 if prepare is not None:
                     prepare(client)
                 self._clients[key] = client
             return self._clients[key]
 
-    def _make_client(self, service_name: str) -> Any:
+    def _make_client(self, service_name: str, endpoint_url: str | None) -> Any:
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
 
@@ -160,18 +165,52 @@ class Connection:
             read_timeout=30,
         )
         try:
-            if callable(self._session):
-                self._session = self._session()
-            client = self._session.client(
+            client = self._opened_session().client(
                 service_name,  # type: ignore[call-overload]
                 region_name=self.region,
-                endpoint_url=self._endpoint_of(service_name),
+                endpoint_url=self._checked(endpoint_url) or self._endpoint_of(service_name),
+                verify=self._ca_bundle() if endpoint_url and self._ca_bundle else None,
                 config=config,
             )
         except (BotoCoreError, ValueError) as error:
             raise from_botocore_error(error, operation=f"{service_name} client", where=self._where) from error
         client.meta.events.register("response-received.*", self._see_attempt)
         return client
+
+    def _opened_session(self) -> boto3.Session:
+        with self._lock:
+            if callable(self._session):
+                self._session = self._session()
+            return self._session
+
+    def _checked(self, endpoint_url: str | None) -> str | None:
+        """Refuse to leave loopback for an endpoint that a sandbox is said to have named."""
+        if self._sandbox and endpoint_url is not None and not is_loopback(endpoint_url):
+            raise InvalidInput(f"A sandbox answers on loopback only, not on {endpoint_url}.")
+        return endpoint_url
+
+    def credentials(self) -> Any:
+        """Give botocore's credentials as they are now, to sign with.
+
+        Raises
+        ------
+        NoCredentials, ExpiredCredentials
+            Where there are none, or they cannot be refreshed.
+        """
+        from botocore.exceptions import BotoCoreError, NoCredentialsError
+
+        try:
+            credentials = self._opened_session().get_credentials()
+            if credentials is None:
+                raise NoCredentialsError
+            return credentials.get_frozen_credentials()
+        except BotoCoreError as error:
+            raise from_botocore_error(error, operation="Signing", where=self._where) from error
+
+    def tls_context(self, endpoint_url: str) -> ssl.SSLContext:
+        """Give the TLS settings for an endpoint that the service has named: this machine's trust, or a sandbox's own CA."""
+        self._checked(endpoint_url)
+        return ssl.create_default_context(cafile=self._ca_bundle() if self._ca_bundle else None)
 
     @property
     def endpoint(self) -> str:

@@ -1,17 +1,20 @@
-"""Endpoints: where a channel's peers and data-plane clients connect."""
+"""Endpoints: where a channel's peers and data-plane clients connect, and what they need there."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 
 from kvs_notebook.connection import Connection
 from kvs_notebook.current import current_connection
-from kvs_notebook.frames import ENDPOINTS, concat, endpoints_frame
-from kvs_notebook.limits import check_protocols, check_role
+from kvs_notebook.frames import ENDPOINTS, concat, endpoints_frame, ice_frame
+from kvs_notebook.limits import ChannelArn, check_client_id, check_expires, check_protocols, check_role, check_viewer_id
 from kvs_notebook.pacing import side_by_side
-from kvs_notebook.target import Channel, Target, describe, targets
+from kvs_notebook.redaction import Secret
+from kvs_notebook.target import Channel, Target, describe, one_target, targets
 
 
 def get_endpoints(
@@ -67,16 +70,162 @@ def get_endpoints(
     wanted = check_protocols(protocols)
 
     def of_one(target: Target) -> pd.DataFrame:
-        arn = target.channel_arn or describe(target, connection)["ChannelARN"]
-        reply = connection.call(
-            "GetSignalingChannelEndpoint",
-            {
-                "ChannelARN": arn,
-                "SingleMasterChannelEndpointConfiguration": {"Protocols": wanted, "Role": role},
-            },
-            channel=target.label,
-        )
-        return endpoints_frame(arn, role, reply.get("ResourceEndpointList") or [], wanted)
+        arn = arn_of(target, connection)
+        return endpoints_frame(arn, role, _endpoints(arn, role, wanted, connection), wanted)
 
     found = side_by_side(of_one, targets(channel, connection), description="Getting endpoints")
     return concat(found, ENDPOINTS)
+
+
+def get_ice_servers(
+    channel: Channel, *, client_id: str | None = None, connection: Connection | None = None
+) -> pd.DataFrame:
+    """Get the TURN servers that relay a channel's media where its peers cannot reach each other.
+
+    Parameters
+    ----------
+    channel
+        A name, an ARN, or a row.
+    client_id
+        The viewer that they are for, where it is to be told apart.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per URI: channel_arn, uri (str), username, password (Secret: ``.reveal()`` gives it), ttl_seconds (Int64,
+        5 minutes on a real account). The STUN server, ``stun:stun.kinesisvideo.REGION.amazonaws.com:443``, is not among
+        them: it needs no password and is the same for all.
+
+    Raises
+    ------
+    InvalidInput
+        For a client id that the service would refuse.
+    ChannelNotFound, ChannelBusy, Throttled
+        As the service refuses it.
+
+    Notes
+    -----
+    Spends one GetIceServerConfig call (5 a second for a channel, 100 for an account and region) and, for the endpoint, one
+    GetSignalingChannelEndpoint call; one DescribeSignalingChannel call where only a name is given. A sandbox relays no
+    media: its URIs name a port of loopback where nobody answers, and peers on one machine need nobody to.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> channel = kvs.create_channel("front-door")
+    >>> kvs.get_ice_servers(channel)[["uri", "password"]].head(2)
+                                   uri                      password
+    0   turn:127.0.0.1:9?transport=udp  <Secret: .reveal() gives it>
+    1  turns:127.0.0.1:9?transport=udp  <Secret: .reveal() gives it>
+    """
+    connection = current_connection(connection)
+    params: dict[str, Any] = {"Service": "TURN"}
+    if client_id is not None:
+        params["ClientId"] = check_viewer_id(client_id)
+    target = one_target(channel, connection)
+    arn = arn_of(target, connection)
+    client = connection.client("kinesis-video-signaling", endpoint_url=endpoint_of(arn, "VIEWER", "HTTPS", connection))
+    reply = connection.call("GetIceServerConfig", {"ChannelARN": arn, **params}, channel=target.label, client=client)
+    return ice_frame(arn, reply.get("IceServerList") or [])
+
+
+def sign_url(
+    channel: Channel,
+    *,
+    role: str = "VIEWER",
+    client_id: str | None = None,
+    expires: int = 299,
+    connection: Connection | None = None,
+) -> Secret:
+    """Sign a WSS URL with which a client connects to a channel for signaling, without credentials of its own.
+
+    Parameters
+    ----------
+    channel
+        A name, an ARN, or a row.
+    role
+        VIEWER or MASTER: what whoever has the URL may be.
+    client_id
+        A viewer's id, which it needs: 1 to 256 letters, digits and ``. _ -``. A MASTER has none.
+    expires
+        Seconds for which the URL can be used to connect, 299 as AWS's own clients sign; a connection outlasts it.
+
+    Returns
+    -------
+    Secret
+        The URL; ``.reveal()`` gives it. Whoever has it can connect until it expires, so it is not shown.
+
+    Raises
+    ------
+    InvalidInput
+        For a role, client id or time that the service would refuse.
+    ChannelNotFound, ChannelBusy
+        When the channel is not there, or not yet available.
+    NoCredentials, ExpiredCredentials
+        Where there is nothing to sign with.
+
+    Notes
+    -----
+    Signing itself costs nothing; the endpoint spends one GetSignalingChannelEndpoint call, and one
+    DescribeSignalingChannel call where only a name is given. The form of the URL is that of AWS's clients (query
+    parameters, host signed, a session token among what is signed).
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> channel = kvs.create_channel("front-door")
+    >>> url = kvs.sign_url(channel, client_id="lobby-tablet")
+    >>> url
+    <Secret: .reveal() gives it>
+    >>> url.reveal().partition("?")[0].startswith("wss://127.0.0.1:")
+    True
+    """
+    connection = current_connection(connection)
+    role = check_role(role)
+    client_id = check_client_id(client_id, role)
+    expires = check_expires(expires)
+    arn = arn_of(one_target(channel, connection), connection)
+    endpoint = endpoint_of(arn, role, "WSS", connection)
+    return signed(endpoint, arn, client_id, connection, expires=expires)
+
+
+# --- for the rooms that connect
+
+
+def arn_of(target: Target, connection: Connection) -> str:
+    """Give a channel's ARN, asking for it where only the name is known."""
+    arn: str = target.channel_arn or describe(target, connection)["ChannelARN"]
+    return arn
+
+
+def endpoint_of(arn: str, role: str, protocol: str, connection: Connection) -> str:
+    """Ask for one endpoint of a channel."""
+    found = {
+        item.get("Protocol"): item.get("ResourceEndpoint") for item in _endpoints(arn, role, [protocol], connection)
+    }
+    return str(found[protocol])
+
+
+def signed(endpoint: str, arn: str, client_id: str | None, connection: Connection, *, expires: int = 299) -> Secret:
+    """Sign the URL of a WSS endpoint."""
+    from botocore.auth import SigV4QueryAuth
+    from botocore.awsrequest import AWSRequest
+
+    parameters = {"X-Amz-ChannelARN": arn} | ({"X-Amz-ClientId": client_id} if client_id is not None else {})
+    request = AWSRequest("GET", f"{endpoint}?{urlencode(parameters)}")
+    SigV4QueryAuth(connection.credentials(), "kinesisvideo", connection.region, expires).add_auth(request)
+    return Secret(str(request.url))
+
+
+def _endpoints(arn: str, role: str, protocols: list[str], connection: Connection) -> list[dict[str, str]]:
+    reply = connection.call(
+        "GetSignalingChannelEndpoint",
+        {
+            "ChannelARN": arn,
+            "SingleMasterChannelEndpointConfiguration": {"Protocols": protocols, "Role": role},
+        },
+        channel=ChannelArn.parse(arn).channel_name,
+    )
+    return reply.get("ResourceEndpointList") or []

@@ -172,6 +172,9 @@ BY_CODE: dict[str, type[KVSError]] = {
     "ClientLimitExceededException": Throttled,
     "AccessDeniedException": AccessDenied,
     "AccessDenied": AccessDenied,
+    "NotAuthorizedException": AccessDenied,
+    "InvalidClientException": InvalidInput,
+    "SessionExpiredException": ExpiredCredentials,
     "UnrecognizedClientException": ExpiredCredentials,
     "InvalidClientTokenId": ExpiredCredentials,
     "InvalidSignatureException": ExpiredCredentials,
@@ -217,12 +220,18 @@ def from_client_error(error: ClientError, *, operation: str, subject: str | None
     ``subject`` is what the call was about, in the user's words: a channel's name or ARN.
     """
     details: dict[str, Any] = error.response.get("Error", {})  # type: ignore[assignment]
-    code = str(details.get("Code", ""))
+    return from_code(
+        str(details.get("Code", "")), str(details.get("Message") or ""), operation=operation, subject=subject
+    )
+
+
+def from_code(code: str, message: str, *, operation: str, subject: str | None = None) -> KVSError:
+    """Give the error of this tree for an error code of the service and what it said."""
     kind = BY_CODE.get(code, ServiceFault)
     if code == "ResourceInUseException" and operation == "CreateSignalingChannel":
         kind = ChannelExists
     about = f" for {subject}" if subject else ""
-    said = str(details.get("Message") or "no message").rstrip(".")
+    said = (message or "no message").rstrip(".")
     return kind(
         f"{operation} failed{about}: {code}: {said}. {NEXT_STEP[kind]}",
         code=code or None,

@@ -104,6 +104,9 @@ def to_parquet(frame: pd.DataFrame, path: File | IO[bytes]) -> None:
     import pyarrow as pa
     import pyarrow.parquet
 
+    frame = frame.copy(deep=False)
+    for name in filter(_is_secret, frame.columns):
+        frame[name] = _text(frame[name])
     table = pa.Table.from_pandas(frame, schema=_arrow_schema(frame), preserve_index=False)
     with _opened(path, "wb") as stream:
         pyarrow.parquet.write_table(table, stream)
@@ -166,8 +169,12 @@ def _text(column: pd.Series) -> list[str | None]:
     return [None if value is None else str(value) for value in _plain(column)]
 
 
+def _is_secret(name: str) -> bool:
+    return frames.dtype_of(name) == frames.SECRET
+
+
 def _typed(name: str, values: list[str | None]) -> Any:
-    dtype = frames.dtype_of(name) or frames.TEXT
+    dtype = frames.TEXT if _is_secret(name) else frames.dtype_of(name) or frames.TEXT
     if dtype == frames.TIME:
         moments = [value and value.removesuffix("Z") for value in values]
         return pd.DatetimeIndex(np.array(moments, dtype="datetime64[ms]")).tz_localize("UTC")
@@ -179,7 +186,12 @@ def _typed(name: str, values: list[str | None]) -> Any:
 def _arrow_schema(frame: pd.DataFrame) -> pa.Schema:
     import pyarrow as pa
 
-    types = {frames.TEXT: pa.string(), frames.WHOLE: pa.int64(), frames.TIME: pa.timestamp("ms", tz="UTC")}
+    types = {
+        frames.SECRET: pa.string(),
+        frames.TEXT: pa.string(),
+        frames.WHOLE: pa.int64(),
+        frames.TIME: pa.timestamp("ms", tz="UTC"),
+    }
     guessed = pa.Schema.from_pandas(frame, preserve_index=False)
     return pa.schema([(each.name, types.get(frames.dtype_of(each.name) or "", each.type)) for each in guessed])
 

@@ -15,11 +15,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from kvs_notebook.redaction import Secret
+
 Schema = Mapping[str, str]
 
 TEXT = "str"
 WHOLE = "Int64"
 TIME = "datetime64[ms, UTC]"
+SECRET = "object"  # noqa: S105 - a dtype
+"""Of Secret values: shown, saved and pickled without what they hold."""
 
 CHANNELS: Schema = {
     "account_id": TEXT,
@@ -41,6 +45,17 @@ TAGS: Schema = {
     "value": TEXT,
 }
 ENDPOINTS: Schema = {"channel_arn": TEXT, "role": TEXT, "protocol": TEXT, "endpoint": TEXT}
+ICE_SERVERS: Schema = {"channel_arn": TEXT, "uri": TEXT, "username": SECRET, "password": SECRET, "ttl_seconds": WHOLE}
+MESSAGES: Schema = {
+    "time": TIME,
+    "direction": TEXT,
+    "message_type": TEXT,
+    "sender_client_id": TEXT,
+    "recipient_client_id": TEXT,
+    "correlation_id": TEXT,
+    "message_payload": TEXT,
+    "error_code": TEXT,
+}
 
 ROW_ORDER = ["account_id", "region", "channel_name", "channel_arn"]
 
@@ -52,7 +67,7 @@ def dtype_of(column: str) -> str | None:
     """Give the dtype that a column of this name has in every frame of the package, None for a name that is not ours."""
     if column.startswith(TAG_PREFIX):
         return TEXT
-    for schema in (CHANNELS, TAGS, ENDPOINTS):
+    for schema in (CHANNELS, TAGS, ENDPOINTS, ICE_SERVERS, MESSAGES):
         if column in schema:
             return schema[column]
     return None
@@ -152,8 +167,7 @@ def tags_frame(tags_by_arn: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
         for key, value in tags.items()
     ]
     rows.sort()
-    columns: list[Sequence[str]] = list(zip(*rows, strict=True)) or [()] * len(TAGS)
-    return _frame(dict(zip(TAGS, columns, strict=True)), TAGS)
+    return rows_frame(rows, TAGS)
 
 
 def endpoints_frame(
@@ -171,6 +185,22 @@ def endpoints_frame(
         },
         ENDPOINTS,
     )
+
+
+def ice_frame(channel_arn: str, servers: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Make the ICE frame of one IceServerList: one row per URI, in the order of the reply."""
+    rows = [
+        (channel_arn, uri, Secret(server.get("Username", "")), Secret(server.get("Password", "")), server.get("Ttl"))
+        for server in servers
+        for uri in server.get("Uris") or []
+    ]
+    return rows_frame(rows, ICE_SERVERS)
+
+
+def rows_frame(rows: Sequence[Sequence[Any]], schema: Schema) -> pd.DataFrame:
+    """Make a frame of rows whose values stand in the order of the schema's columns."""
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(schema)
+    return _frame(dict(zip(schema, columns, strict=True)), schema)
 
 
 def wide_tags(tags: pd.DataFrame) -> pd.DataFrame:

@@ -25,6 +25,12 @@ MAX_TAGS = 50
 RESERVED_TAG_PREFIX = "aws:"
 """No tag key may begin so (CloudFormation schema of AWS::KinesisVideo::SignalingChannel)."""
 
+RESERVED_CLIENT_ID_PREFIX = "AWS_"
+"""No client id may begin so, in any case (developer guide of the service)."""
+
+LONGEST_EXPIRY = 604_800
+"""Seconds that a signed URL may be valid at most: SigV4's own bound; the service's is not known."""
+
 LONGEST_SHOWN = 90
 """Characters of a value that an error message shows whole."""
 
@@ -33,7 +39,7 @@ LONGEST_SHOWN = 90
 class Quota:
     """Requests a second that the service allows one operation in one account and region, and on one channel."""
 
-    account: float
+    account: float | None
     channel: float | None = None
 
 
@@ -49,6 +55,24 @@ QUOTAS: Mapping[str, Quota] = {
     "UpdateSignalingChannel": Quota(50, 5),
 }
 """The published rates (the service's quota page). How large a burst may be is not published."""
+
+SIGNALING_QUOTAS: Mapping[str, Quota] = {
+    "ConnectAsMaster": Quota(None, 3),
+    "ConnectAsViewer": Quota(None, 3),
+    "GetIceServerConfig": Quota(100, 5),
+}
+"""The published rates of what a channel's endpoints are asked (the same page)."""
+
+MESSAGE_RATES: Mapping[str, float] = {"SDP_OFFER": 5, "SDP_ANSWER": 5, "ICE_CANDIDATE": 20}
+"""Messages a second that one WebSocket connection may send, by type (the same page)."""
+
+MAX_VIEWERS = 10
+"""Viewers connected to one channel at a time (the same page; AWS raises it on request)."""
+
+
+def quota_of(operation: str) -> Quota | None:
+    """Give the published rates of an operation, None for one that has none."""
+    return QUOTAS.get(operation) or SIGNALING_QUOTAS.get(operation)
 
 
 def channel_quota(region: str) -> int:
@@ -66,8 +90,19 @@ def service_model() -> ServiceModel:
 
 
 @cache
+def signaling_model() -> ServiceModel:
+    """Load botocore's model of what a channel's HTTPS endpoint is asked."""
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
+
+    name = "kinesis-video-signaling"
+    return ServiceModel(Loader().load_service_model(name, "service-2"), name)
+
+
+@cache
 def _shape(name: str) -> Shape:
-    return service_model().shape_for(name)
+    models = (service_model, signaling_model)
+    return next(model().shape_for(name) for model in models if name in model().shape_names)
 
 
 @cache
@@ -180,6 +215,36 @@ def check_tags(tags: object, *, allow_none: bool = False) -> dict[str, str]:
 def check_role(role: object) -> str:
     """Return the role, MASTER or VIEWER; raise InvalidInput where it is neither."""
     return _check_choice(role, "ChannelRole", "Role")
+
+
+def check_client_id(client_id: object, role: str) -> str | None:
+    """Return the client id that a role connects with: a VIEWER has one, a MASTER has none."""
+    if role == "MASTER":
+        if client_id is not None:
+            raise InvalidInput(f"Client id {shown(client_id)}: a MASTER has none, leave client_id= out.")
+        return None
+    if client_id is None:
+        raise InvalidInput(
+            'A VIEWER needs a client id, as in client_id="lobby-tablet": choose one and keep it, since a new one for each '
+            f"connection takes up one of the channel's {MAX_VIEWERS} places for viewers, which may stay taken for hours."
+        )
+    return check_viewer_id(client_id)
+
+
+def check_viewer_id(client_id: object) -> str:
+    """Return a viewer's client id that the service accepts; raise InvalidInput where it would not."""
+    checked = _check_text(client_id, "ClientId", "Client id", "Use letters, digits and . _ - only.")
+    if checked.upper().startswith(RESERVED_CLIENT_ID_PREFIX):
+        raise InvalidInput(f"Client id {shown(checked)}: the prefix AWS_ is AWS's own, in any case; choose another id.")
+    return checked
+
+
+def check_expires(seconds: object) -> int:
+    """Return the seconds for which a signed URL can be used to connect, 1 to 604,800; raise InvalidInput otherwise."""
+    number = _whole_number(seconds)
+    if number is None or not 1 <= number <= LONGEST_EXPIRY:
+        raise InvalidInput(f"expires {shown(seconds)}: give whole seconds, 1 to {LONGEST_EXPIRY} (7 days).")
+    return number
 
 
 def check_channel_type(channel_type: object) -> str:

@@ -1,7 +1,7 @@
 """Keep under the service's quotas: a bucket per operation (and channel), and bounded retries of throttled calls.
 
 botocore makes one attempt on ClientLimitExceededException in every retry mode, so throttling is this room's work. The account's
-quotas are shared with every device that connects: a connection takes a share of them, 0.9 by default and 0.5 for the two calls
+quotas are shared with every device that connects: a connection takes a share of them, 0.9 by default and 0.5 for the calls
 that each device makes when it connects.
 
 The buckets are our own because pyrate-limiter counts in whole milliseconds and refills in windows: 49 requests a second come
@@ -16,12 +16,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from kvs_notebook.errors import InvalidInput, Throttled
-from kvs_notebook.limits import QUOTAS
+from kvs_notebook.limits import QUOTAS, SIGNALING_QUOTAS, quota_of
 
 DEFAULT_SHARE = 0.9
 SHARES_OF_CONNECTING_DEVICES: Mapping[str, float] = {
     "DescribeSignalingChannel": 0.5,
     "GetSignalingChannelEndpoint": 0.5,
+    "GetIceServerConfig": 0.5,
+    "ConnectAsMaster": 0.5,
+    "ConnectAsViewer": 0.5,
 }
 
 MAX_ATTEMPTS = 8
@@ -67,7 +70,7 @@ class Pacing:
 
     def wait(self, operation: str, channel: str | None = None) -> float:
         """Wait until the next call may leave, and give the seconds that it took; an operation without a quota never waits."""
-        quota = QUOTAS.get(operation)
+        quota = quota_of(operation)
         if quota is None:
             return 0.0
         share = self._shares[operation]
@@ -75,7 +78,9 @@ class Pacing:
         if channel is not None and quota.channel is not None:
             # Before the account's bucket: a turn there must not be held while one busy channel makes its caller wait.
             waited += self._take((operation, channel), quota.channel, share)
-        return waited + self._take((operation, None), quota.account, share)
+        if quota.account is not None:
+            waited += self._take((operation, None), quota.account, share)
+        return waited
 
     def _take(self, bucket: tuple[str, str | None], quota: float, share: float) -> float:
         """Wait for a turn, and then at the door: threads that are held up past their turns would leave all at once."""
@@ -121,14 +126,15 @@ class Pacing:
 
 
 def _shares(share: float | Mapping[str, float] | None) -> dict[str, float]:
-    shares = dict.fromkeys(QUOTAS, DEFAULT_SHARE) | dict(SHARES_OF_CONNECTING_DEVICES)
+    operations = [*QUOTAS, *SIGNALING_QUOTAS]
+    shares = dict.fromkeys(operations, DEFAULT_SHARE) | dict(SHARES_OF_CONNECTING_DEVICES)
     if isinstance(share, Mapping):
-        unknown = sorted(set(share) - set(QUOTAS))
+        unknown = sorted(set(share) - set(operations))
         if unknown:
-            raise InvalidInput(f"share names {', '.join(unknown)}: the operations are {', '.join(QUOTAS)}.")
+            raise InvalidInput(f"share names {', '.join(unknown)}: the operations are {', '.join(operations)}.")
         shares |= share
     elif share is not None:
-        shares = dict.fromkeys(QUOTAS, share)
+        shares = dict.fromkeys(operations, share)
     for operation, part in shares.items():
         if not 0 < part <= 1:
             raise InvalidInput(f"share {part!r} for {operation}: give a part of the quota, above 0 and at most 1.")

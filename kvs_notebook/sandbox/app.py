@@ -79,14 +79,6 @@ class App:
         return Reply(200, wire.dumped(answer))
 
 
-class DataPlane:
-    """Stand on the TLS port that GetSignalingChannelEndpoint names, and know no channel yet: refuse all."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - nothing is read
-        """Refuse one request or one WebSocket."""
-        await wire.answer(wire.refusal(not_found()), send, websocket=scope["type"] == "websocket")
-
-
 def _operation_of(request: Request) -> str:
     if request.method == "POST":
         if request.path in OPERATIONS:

@@ -68,6 +68,22 @@ class Assumptions:
         What ListTagsForResource answers for an untagged channel: an empty map, null, or no member at all [1.9].
     quota_burst
         Requests that an idle quota admits at once; None is what it admits in one second [3].
+    displaced_peer
+        What becomes of a connection whose MASTER or client id has connected again: it stays open and receives nothing
+        more, or is closed with 1001 [6.1].
+    lingering_viewer_seconds
+        How long a viewer whose connection broke without a close still takes up a place [6.1].
+    absent_viewer
+        A message of the MASTER to a client id that is not connected is kept for it, or refused as not found [6.4].
+    queued_candidates
+        Undelivered ICE candidates of one sender accumulate, or only the latest is kept as of offers and answers [6.4].
+    queued_messages
+        Undelivered messages that a channel keeps; more are refused [6.4].
+    malformed_frame
+        A frame that is no text or no JSON closes its connection (1003, 1007), or is ignored [6.2].
+    max_connection_seconds, idle_seconds, go_away_seconds
+        After how long a connection is told to go away, how long it may be silent, and how long it is left after GO_AWAY; the
+        quota page says 3,600, 600 and 60, closes after 7,200 were observed [6.5].
     """
 
     creating_seconds: float = 1.0
@@ -100,6 +116,15 @@ class Assumptions:
     tagging_changes_version: bool = False
     empty_tags: Literal["map", "null", "absent"] = "map"
     quota_burst: float | None = None
+    displaced_peer: Literal["stays_open", "closed"] = "stays_open"
+    lingering_viewer_seconds: float = 0.0
+    absent_viewer: Literal["keep", "not_found"] = "keep"
+    queued_candidates: Literal["accumulate", "latest"] = "accumulate"
+    queued_messages: int = 1000
+    malformed_frame: Literal["close", "ignore"] = "close"
+    max_connection_seconds: float = 3600.0
+    idle_seconds: float = 600.0
+    go_away_seconds: float = 60.0
 
     def __post_init__(self) -> None:
         """Refuse a value that no code would read as meant."""

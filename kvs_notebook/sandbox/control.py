@@ -14,6 +14,7 @@ from kvs_notebook.errors import InvalidInput, SandboxError
 from kvs_notebook.sandbox import seed
 from kvs_notebook.sandbox.faults import Faults
 from kvs_notebook.sandbox.journal import Entry, Journal
+from kvs_notebook.sandbox.relay import NOTICES, Relay
 from kvs_notebook.sandbox.service import Service
 from kvs_notebook.sandbox.signature import Keys, Request, Signer, sign
 
@@ -34,6 +35,7 @@ class Controls:
     service: Service
     faults: Faults
     journal: Journal
+    relay: Relay
     settings: Mapping[str, Any]
 
     def do(self, verb: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,6 +51,7 @@ class Controls:
             "seed": self._seed,
             "reset": self._reset,
             "advance": self._advance,
+            "tell": self._tell,
             "requests": self._requests,
             "add_fault": self._add_fault,
             "clear_faults": self._clear_faults,
@@ -71,13 +74,20 @@ class Controls:
     def _reset(self) -> dict[str, Any]:
         self.service.store.reset()
         self.service.store.note(self.service.now_ms)
+        self.relay.close_all()
         self.faults.clear()
         self.journal.clear()
         return {}
 
     def _advance(self, *, seconds: float) -> dict[str, Any]:
         self.service.advance(seconds)
+        self.relay.look()
         return {}
+
+    def _tell(self, *, channel_name: str, message_type: str) -> dict[str, Any]:
+        if message_type not in NOTICES:
+            raise InvalidInput(f"Notice {message_type!r}: the service sends {' and '.join(NOTICES)}.")
+        return {"peers": self.relay.tell(channel_name, message_type)}
 
     def _requests(self) -> dict[str, Any]:
         return {"requests": self.journal.entries()}

@@ -7,14 +7,15 @@ import re
 from dataclasses import dataclass
 
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.limits import QUOTAS
+from kvs_notebook.limits import QUOTAS, SIGNALING_QUOTAS
 
 KINDS = ("throttle", "error", "denied", "expired", "delay", "reset", "lost_reply")
 """ClientLimitExceededException; a 500; AccessDeniedException; an expired token; a late answer; a connection cut before the
 request takes effect; a connection cut after it has."""
 
 EVERY_OPERATION = "*"
-OPERATIONS = (*QUOTAS, "GetCallerIdentity")
+ACTIONS = (*QUOTAS, *SIGNALING_QUOTAS)
+OPERATIONS = (*ACTIONS, "GetCallerIdentity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +81,17 @@ class Faults:
         Raises
         ------
         InvalidInput
-            For a pattern that names none of the nine actions, which would deny nothing.
+            For a pattern that names no action, which would deny nothing.
         """
         # IAM compares actions without regard to case, and knows no [sets].
         compiled = re.compile(fnmatch.translate(pattern.replace("[", "[[]")), re.IGNORECASE)
-        if not any(compiled.match(f"kinesisvideo:{operation}") for operation in QUOTAS):
+        if not any(compiled.match(f"kinesisvideo:{operation}") for operation in ACTIONS):
             raise InvalidInput(f"Deny {pattern!r}: it names no action; try 'kinesisvideo:Delete*' or 'kinesisvideo:*'.")
         self._denied.append(compiled)
 
     def is_denied(self, operation: str) -> bool:
         """Tell whether an operation is denied. GetCallerIdentity never is: AWS asks no permission for it."""
-        if not self._denied or operation not in QUOTAS:
+        if not self._denied or operation not in ACTIONS:
             return False
         return any(compiled.match(f"kinesisvideo:{operation}") for compiled in self._denied)
 

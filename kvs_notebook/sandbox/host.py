@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http
 import logging
 import socket
 import ssl
@@ -12,12 +13,18 @@ from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
 from kvs_notebook.sandbox.wire import TRANSPORT
 
 LOOPBACK = "127.0.0.1"
 REFUSED_WEBSOCKET = "ASGI callable returned without completing handshake."
+INVALID_TEXT = "Invalid UTF-8 sequence received from client."
 PATIENCE_SECONDS = 10.0
+
+LONGEST_FRAME = 131_072
+"""Bytes; a longer frame closes its connection with 1009 [6.5: the limit of the front end that the observations suggest]."""
 
 
 class _Protocol(HttpToolsProtocol):
@@ -28,9 +35,28 @@ class _Protocol(HttpToolsProtocol):
         cast("dict[str, Any]", self.scope)[TRANSPORT] = self.transport
 
 
+class _WebSocket(WebSocketsSansIOProtocol):
+    """Tell the application of whatever comes in, pings included, and let it cut the connection."""
+
+    on_data: Callable[[], None] | None = None
+
+    def data_received(self, data: bytes) -> None:
+        if self.on_data is not None:
+            self.on_data()
+        super().data_received(data)
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:  # what follows from it has not begun yet
+            cast("dict[str, Any]", self.scope)[TRANSPORT] = self
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+
 def _is_news(record: logging.LogRecord) -> bool:
-    """Keep uvicorn from calling a refused WebSocket an error: a refusal is an answer like any other."""
-    return record.msg != REFUSED_WEBSOCKET
+    """Keep uvicorn from calling it an error that a WebSocket is refused, or that a client sends rubbish: both are answered."""
+    return record.msg not in {REFUSED_WEBSOCKET, INVALID_TEXT}
 
 
 class Host:
@@ -65,7 +91,10 @@ class Host:
         config = uvicorn.Config(
             app,
             http=_Protocol,
-            ws="websockets-sansio",
+            ws=_WebSocket,
+            ws_max_size=LONGEST_FRAME,
+            ws_ping_interval=None,  # the service sends none: an idle peer is an idle peer
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             log_level="warning",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import regex
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
 from kvs_notebook.limits import QUOTAS, service_model, shown
 
@@ -153,11 +153,12 @@ def _wrong_type(value: object, where: str, wanted: str) -> ServiceError:
     return invalid_argument(f"{where} {shown(value)} is not {wanted}.")
 
 
-def _input_of(operation: str) -> StructureShape:
-    shape = service_model().operation_model(operation).input_shape
+def input_validator(model: ServiceModel, operation: str) -> Validator:
+    """Compile what an operation's request must look like."""
+    shape = model.operation_model(operation).input_shape
     if shape is None:
-        raise TypeError(f"{operation}: each of the nine operations takes an input")
-    return shape
+        raise TypeError(f"{operation}: each operation here takes an input")
+    return _compile(shape)
 
 
-_VALIDATORS: Mapping[str, Validator] = {name: _compile(_input_of(name)) for name in QUOTAS}
+_VALIDATORS: Mapping[str, Validator] = {name: input_validator(service_model(), name) for name in QUOTAS}

@@ -7,7 +7,7 @@ import socket
 import sqlite3
 
 from kvs_notebook.errors import SandboxError
-from kvs_notebook.sandbox.app import App, DataPlane
+from kvs_notebook.sandbox.app import App
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.clock import Clock, DerivedIds, LessonClock, RandomIds, WallClock
 from kvs_notebook.sandbox.control import Controls
@@ -17,6 +17,7 @@ from kvs_notebook.sandbox.host import Host, listen
 from kvs_notebook.sandbox.journal import Journal
 from kvs_notebook.sandbox.profile import profile_of
 from kvs_notebook.sandbox.quotas import Quotas
+from kvs_notebook.sandbox.relay import Relay
 from kvs_notebook.sandbox.residence import Residence
 from kvs_notebook.sandbox.service import Service
 from kvs_notebook.sandbox.settings import Settings
@@ -68,6 +69,7 @@ class Owner:
         quotas = settings.quotas is not False
         clock, ids = _clock_of(settings.clock)
         service = Service(store, clock, ids, assumptions, self._open_data_plane)
+        self._store = store
         self._host = Host()
         self._undo.append(self._host.stop)
         self._data_plane: str | None = None
@@ -80,9 +82,10 @@ class Owner:
             quotas=quotas,
             assumptions=assumptions,
         )
-        gate = Gate(self.keys, Quotas(assumptions, enabled=quotas), Faults(), Journal())
-        controls = Controls(service, gate.faults, gate.journal, complete.stated())
-        self._host.serve(App(service, gate, controls), listener)
+        self._service, self._gate = service, Gate(self.keys, Quotas(assumptions, enabled=quotas), Faults(), Journal())
+        self._relay = Relay(service, self._gate.quotas)
+        controls = Controls(service, self._gate.faults, self._gate.journal, self._relay, complete.stated())
+        self._host.serve(App(service, self._gate, controls), listener)
         if self._residence.durable:
             self.profile.write()
             notice = {"endpoint_url": self.endpoint_url, "root_secret": store.root_secret.hex()}
@@ -113,9 +116,14 @@ class Owner:
     def _open_data_plane(self) -> str:
         """Open the TLS port where it is not open yet; called on the host's thread."""
         if self._data_plane is None:
-            listener = listen(0)
-            self._data_plane = f"127.0.0.1:{listener.getsockname()[1]}"
-            self._host.serve_soon(DataPlane(), listener, self.profile.server_context())
+            from kvs_notebook.sandbox.data_plane import DataPlane  # with it a model is read: not before it is needed
+
+            listener = self._listen(0, remembered=int(self._store.get("data_port") or 0))
+            port = listener.getsockname()[1]
+            self._store.put("data_port", str(port))
+            self._data_plane = f"127.0.0.1:{port}"
+            data_plane = DataPlane(self._service, self._gate, self._relay)
+            self._host.serve_soon(data_plane, listener, self.profile.server_context())
         return self._data_plane
 
     def stop(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable
 
-from kvs_notebook.limits import QUOTAS
+from kvs_notebook.limits import MESSAGE_RATES, quota_of
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.model import ServiceError
 from kvs_notebook.sandbox.service import Caller
@@ -39,7 +39,7 @@ class Quotas:
         caller
             Whose account and region.
         operation
-            One of the nine; any other is free.
+            One that has a published quota; any other is free.
         channel
             The channel's name where the operation names one.
 
@@ -48,12 +48,12 @@ class Quotas:
         ServiceError
             ClientLimitExceededException, in the words seen of the service for video streams.
         """
-        quota = QUOTAS.get(operation)
+        quota = quota_of(operation)
         if not self.enabled or quota is None:
             return
         now = self._clock()
         account = (caller.account_id, caller.region, operation)
-        account_full = self._after_one_more(account, quota.account, now)
+        account_full = now if quota.account is None else self._after_one_more(account, quota.account, now)
         if account_full is None:
             raise _exceeded(f"Limit exceeded on number of requests for {operation} API")
         if quota.channel is not None and channel is not None:
@@ -65,6 +65,22 @@ class Quotas:
         self._full_again[account] = account_full
         if len(self._full_again) > self._sweep_above:
             self._sweep(now)
+
+    def send(self, connection: Hashable, message_type: str) -> None:
+        """Take one message from what a WebSocket connection may send.
+
+        Raises
+        ------
+        ServiceError
+            ClientLimitExceededException.
+        """
+        if not self.enabled:
+            return
+        bucket = (connection, message_type)
+        full = self._after_one_more(bucket, MESSAGE_RATES[message_type], self._clock())
+        if full is None:
+            raise _exceeded(f"Limit exceeded on number of {message_type} messages for this connection")
+        self._full_again[bucket] = full
 
     def _after_one_more(self, bucket: Hashable, rate: float, now: float) -> float | None:
         """Give the moment when the bucket will be full after one more request; None where it has no request left."""

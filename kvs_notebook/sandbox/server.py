@@ -190,6 +190,7 @@ class Sandbox:
             proxies={},
             sandbox=True,
             service_time=self._now,
+            ca_bundle=lambda: str(self._profile.ca_path),
         )
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -216,12 +217,23 @@ class Sandbox:
         return added
 
     def reset(self) -> None:
-        """Forget every channel, tag, fault and request; the address, the keys and the time stay."""
+        """Forget every channel, tag, message, fault and request, and close every WebSocket.
+
+        The address, the keys and the time stay.
+        """
         self._remote.ask("reset")
 
     def advance(self, seconds: float) -> None:
         """Move lifecycle time forward, so that nobody has to wait; quotas and signatures keep to real time."""
         self._remote.ask("advance", seconds=seconds)
+
+    def tell(self, channel_name: str, message_type: str) -> int:
+        """Send a notice of the service's own to every peer of a channel; give how many there are.
+
+        ``"GO_AWAY"``: connect again, within a minute; ``"RECONNECT_ICE_SERVER"``: get the ICE servers anew.
+        """
+        told: int = self._remote.ask("tell", channel_name=channel_name, message_type=message_type)["peers"]
+        return told
 
     @property
     def requests(self) -> pd.DataFrame:

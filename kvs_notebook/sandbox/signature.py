@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from kvs_notebook.limits import LONGEST_EXPIRY
 from kvs_notebook.sandbox.model import ServiceError
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -19,9 +20,6 @@ TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 SIGNED_AT = re.compile("[0-9]{8}T[0-9]{6}Z")
 SKEW = timedelta(minutes=5)
 """How far the clock of a caller may be off [general AWS pattern]."""
-
-LONGEST_EXPIRY = 604_800
-"""Seconds that a signed URL may be valid at most: SigV4's own bound; the service's is not known [6.1]."""
 
 KEY_PREFIX = "KVSB"
 KEY_ID = re.compile(rf"{KEY_PREFIX}([0-9]{{12}})([A-Z2-7]{{4}})")
@@ -139,7 +137,7 @@ def _claim_of(request: Request) -> _Claim:
             )
         token = request.headers.get("x-amz-security-token")
         return _Claim(found[1], found[2], found[3], signed_at, request.query, SKEW, token)
-    parameters = dict(_pairs(request.query))
+    parameters = dict(pairs(request.query))
     if "X-Amz-Signature" not in parameters:
         raise ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token")
     missing = [
@@ -163,8 +161,8 @@ def _claim_of(request: Request) -> _Claim:
     )
 
 
-def _pairs(query: str) -> list[tuple[str, str]]:
-    """Take a query apart; ``unquote`` and not ``unquote_plus``, since a ``+`` stands for itself."""
+def pairs(query: str) -> list[tuple[str, str]]:
+    """Take a query apart into names and values; ``unquote`` and not ``unquote_plus``, since a ``+`` stands for itself."""
     parts = (part.partition("=") for part in query.split("&") if part)
     return [(unquote(name), unquote(value)) for name, _, value in parts]
 
@@ -214,7 +212,7 @@ def _canonical(request: Request, claim: _Claim) -> str:
     if "host" not in names or any(name not in request.headers for name in names):
         raise _incomplete("SignedHeaders must hold host, and only headers that were sent")
     headers = "".join(f"{name}:{' '.join(request.headers[name].split())}\n" for name in names)
-    encoded = sorted((quote(name, "-_.~"), quote(value, "-_.~")) for name, value in _pairs(claim.query))
+    encoded = sorted((quote(name, "-_.~"), quote(value, "-_.~")) for name, value in pairs(claim.query))
     return "\n".join(
         [
             request.method,

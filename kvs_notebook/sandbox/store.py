@@ -1,4 +1,4 @@
-"""Channels and tags in SQLite: in memory, or in a file that outlives the process."""
+"""Channels, tags and undelivered messages in SQLite: in memory, or in a file that outlives the process."""
 
 from __future__ import annotations
 
@@ -28,6 +28,13 @@ CREATE TABLE IF NOT EXISTS tags (
     channel_id INTEGER NOT NULL REFERENCES channels (id) ON DELETE CASCADE,
     key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (channel_id, key)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    channel_id INTEGER NOT NULL REFERENCES channels (id) ON DELETE CASCADE,
+    recipient TEXT NOT NULL, sender TEXT NOT NULL, message_type TEXT NOT NULL, payload TEXT NOT NULL,
+    expires_ms INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS messages_by_recipient ON messages (channel_id, recipient, id);
 """
 
 LATEST = "latest_ms"
@@ -112,6 +119,11 @@ class Store:
         """Close the database; what a file holds stays."""
         self._db.close()
 
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The database itself, for the room that keeps the messages."""
+        return self._db
+
     # --- settings
 
     def get(self, key: str) -> str | None:
@@ -143,7 +155,7 @@ class Store:
             self.put(LATEST, str(at_ms))
 
     def reset(self) -> None:
-        """Forget every channel and tag; settings stay."""
+        """Forget every channel, tag and message; settings stay."""
         with self._transaction():
             self._db.execute("DELETE FROM tags")
             self._db.execute("DELETE FROM channels")
