@@ -16,7 +16,7 @@ from kvs_notebook.version import __version__
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["errors", "forms"],
+    submodules=["errors", "forms", "message"],
     submod_attrs={
         "channels": [
             "create_channel",
@@ -32,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "redaction": ["Secret"],
         "sandbox.assumptions": ["Assumptions"],
         "sandbox.server": ["Sandbox", "use_sandbox"],
+        "signaling": ["open_signaling"],
         "tags": ["list_tags", "tag_channel", "tags_wide", "untag_channel"],
         "waiting": ["wait_for_channel"],
     },

@@ -34,7 +34,7 @@ and its code as ``.code``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -225,15 +225,22 @@ def from_client_error(error: ClientError, *, operation: str, subject: str | None
     )
 
 
-def from_code(code: str, message: str, *, operation: str, subject: str | None = None) -> KVSError:
-    """Give the error of this tree for an error code of the service and what it said."""
+def from_code(
+    code: str,
+    message: str,
+    *,
+    operation: str,
+    subject: str | None = None,
+    next_steps: Mapping[type[KVSError], str] = NEXT_STEP,
+) -> KVSError:
+    """Give the error of this tree for an error code of the service and what it said; ``next_steps`` beside those known."""
     kind = BY_CODE.get(code, ServiceFault)
     if code == "ResourceInUseException" and operation == "CreateSignalingChannel":
         kind = ChannelExists
     about = f" for {subject}" if subject else ""
     said = (message or "no message").rstrip(".")
     return kind(
-        f"{operation} failed{about}: {code}: {said}. {NEXT_STEP[kind]}",
+        f"{operation} failed{about}: {code}: {said}. {next_steps.get(kind) or NEXT_STEP[kind]}",
         code=code or None,
         operation=operation,
     )

@@ -1,0 +1,131 @@
+"""Line: a WebSocket to a channel's endpoint, looked up, signed and opened, again where that is worth it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import ssl
+from typing import TYPE_CHECKING
+
+from kvs_notebook.connection import Connection, is_loopback
+from kvs_notebook.endpoints import arn_of, endpoint_of, signed
+from kvs_notebook.errors import EndpointUnreachable, KVSError, Throttled, from_code
+from kvs_notebook.redaction import Secret
+from kvs_notebook.target import Target
+from kvs_notebook.version import __version__
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+    from websockets.exceptions import InvalidStatus
+
+PING_SECONDS = 30.0
+"""The service closes a connection after 10 minutes without traffic; a ping counts as traffic."""
+
+OPENING_SECONDS = 10.0
+ATTEMPTS = 8
+FIRST_WAIT_SECONDS = 0.2
+LONGEST_WAIT_SECONDS = 10.0
+
+BY_STATUS = {
+    400: "InvalidArgumentException",
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+}
+"""What a refusal means where it carries no code."""
+
+NEXT_STEPS: dict[type[KVSError], str] = {
+    Throttled: "A channel admits 3 connects a second and 10 viewers at a time: connect again later, or close one that is not "
+    "needed. A viewer whose line broke may keep its place for hours.",
+}
+
+_QUIET = logging.getLogger("kvs_notebook.line.websockets")
+_QUIET.setLevel(logging.WARNING)  # below that the library logs the URL, which is a secret
+
+
+class Line:
+    """Connect to a channel in one role.
+
+    Attributes
+    ----------
+    target
+        The channel.
+    connects
+        How often it has connected.
+    """
+
+    def __init__(self, target: Target, role: str, client_id: str | None, connection: Connection) -> None:
+        self.target = target
+        self.connects = 0
+        self._operation = "ConnectAsMaster" if role == "MASTER" else "ConnectAsViewer"
+        self._role = role
+        self._client_id = client_id
+        self._connection = connection
+        self._arn = target.channel_arn
+
+    async def open(self, worth_another: tuple[type[KVSError], ...]) -> ClientConnection:
+        """Connect, with up to 8 attempts where it fails as ``worth_another`` says, with waits that grow in between."""
+        import tenacity
+
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type(worth_another),
+            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            wait=tenacity.wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
+            reraise=True,
+        )
+        return await retrying(self._connect)
+
+    async def _connect(self) -> ClientConnection:
+        from websockets.asyncio.client import connect
+        from websockets.exceptions import InvalidStatus, WebSocketException
+
+        url, endpoint, context = await asyncio.to_thread(self._prepare)
+        try:
+            socket = await connect(
+                url.reveal(),
+                ssl=context,
+                proxy=None if is_loopback(endpoint) else True,
+                compression=None,
+                logger=_QUIET,
+                open_timeout=OPENING_SECONDS,
+                ping_interval=PING_SECONDS,
+                ping_timeout=PING_SECONDS,
+                user_agent_header=f"kvs-notebook/{__version__}",
+            )
+        except InvalidStatus as error:
+            problem = self._refusal(error)
+        except (OSError, TimeoutError, WebSocketException) as error:
+            problem = EndpointUnreachable(
+                f"{self._operation} failed for {self.target.label}: {endpoint} did not answer ({type(error).__name__}). Check "
+                "the network and the proxy; a sandbox that has stopped is started again by kvs.use_sandbox().",
+                operation=self._operation,
+            )
+        else:
+            self.connects += 1
+            return socket
+        raise problem  # out here its traceback holds no frame with the signed URL
+
+    def _prepare(self) -> tuple[Secret, str, ssl.SSLContext]:
+        """Do what takes AWS calls: the ARN once, the endpoint and the signature each time."""
+        connection = self._connection
+        if self._arn is None:
+            self._arn = arn_of(self.target, connection)
+        endpoint = endpoint_of(self._arn, self._role, "WSS", connection)
+        connection.pacing.wait(self._operation, self.target.label)
+        return signed(endpoint, self._arn, self._client_id, connection), endpoint, connection.tls_context(endpoint)
+
+    def _refusal(self, error: InvalidStatus) -> KVSError:
+        """Give the error of a connection that was refused before its upgrade."""
+        response = error.response
+        code = response.headers.get("x-amzn-errortype", "").partition(":")[0]
+        try:
+            said = str(json.loads(response.body or b"{}").get("Message") or "")
+        except (ValueError, AttributeError):
+            said = ""
+        return from_code(
+            code or BY_STATUS.get(response.status_code, f"HTTP {response.status_code}"),
+            said,
+            operation=self._operation,
+            subject=self.target.label,
+            next_steps=NEXT_STEPS,
+        )

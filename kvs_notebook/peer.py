@@ -1,0 +1,329 @@
+"""Peer: a MASTER or a viewer on a channel, which sends and receives offers, answers and candidates, and stays connected."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import pandas as pd
+
+from kvs_notebook.connection import Connection
+from kvs_notebook.errors import (
+    EndpointUnreachable,
+    InvalidInput,
+    KVSError,
+    ServiceFault,
+    Throttled,
+    from_code,
+)
+from kvs_notebook.frames import MESSAGES, milliseconds, rows_frame
+from kvs_notebook.limits import check_viewer_id
+from kvs_notebook.line import Line
+from kvs_notebook.message import Candidate, Message, candidate_payload, frame, payload_text, received, sdp_payload
+from kvs_notebook.target import Channel, one_target
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
+REMEMBERED = 10_000
+"""Messages in the frame of what was sent and received, and sends whose refusal is still recognised."""
+
+SENDS = {"SDP_OFFER": "SendSDPOffer", "SDP_ANSWER": "SendSDPAnswer", "ICE_CANDIDATE": "SendICECandidate"}
+"""What the quota page calls each type."""
+
+
+NEXT_STEPS: dict[type[KVSError], str] = {
+    InvalidInput: "Correct it and send again; the connection goes on.",
+    Throttled: "A connection may send 5 offers, 5 answers and 20 candidates a second: send again later.",
+}
+
+
+class _End:
+    """Stand in the inbox for the end of all messages."""
+
+
+class Peer:
+    """Be a MASTER or a viewer on a channel, from ``async with`` to its end; made by open_signaling().
+
+    Iterating gives each message as it comes: :class:`~kvs_notebook.message.Offer`, ``Answer``, ``Candidate``,
+    ``ReconnectIceServer``, or ``Unknown``. What the service refuses of what was sent is raised there too, or at the send
+    itself with ``refusal_timeout``; iterating may go on after it. Neither the API nor signaling tells whether the other side
+    is there: a message waits for it for the channel's TTL, and is dropped then.
+
+    The connection is kept alive by pings, made anew when the service says GO_AWAY or the line breaks (8 attempts, with
+    growing waits), and closed at the end.
+
+    Attributes
+    ----------
+    role, client_id
+        What it is.
+    """
+
+    def __init__(self, channel: Channel, role: str, client_id: str | None, connection: Connection) -> None:
+        self.role = role
+        self.client_id = client_id
+        self._line = Line(one_target(channel, connection), role, client_id, connection)
+        self._socket: ClientConnection | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._up = asyncio.Event()
+        self._failure: KVSError | None = None
+        self._inbox: asyncio.Queue[Message | KVSError | _End] = asyncio.Queue()
+        self._sent: OrderedDict[str, tuple[str, str, asyncio.Future[None]]] = OrderedDict()
+        self._log: deque[tuple[Any, ...]] = deque(maxlen=REMEMBERED)
+
+    @property
+    def connects(self) -> int:
+        """How often it has connected: once, and once more for each GO_AWAY and each line that broke."""
+        return self._line.connects
+
+    def __repr__(self) -> str:
+        state = "failed" if self._failure else "connected" if self._up.is_set() else "not connected"
+        who = f" {self.client_id}" if self.client_id else ""
+        return f"<Peer: {self.role}{who} on {self._line.target.label}, {state}>"
+
+    # --- coming and going
+
+    async def __aenter__(self) -> Self:
+        self._socket = await self._line.open((Throttled,))
+        self._up.set()
+        self._reader = asyncio.create_task(self._stay_connected())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._reader is not None  # noqa: S101 - set on the way in
+        self._reader.cancel()
+        await asyncio.wait([self._reader])
+        if self._socket is not None:
+            await self._socket.close()
+        self._inbox.put_nowait(_End())
+        if not self._reader.cancelled():
+            self._reader.result()
+
+    async def _stay_connected(self) -> None:
+        """Read what comes, and connect again whenever the connection ends."""
+        again = (Throttled, EndpointUnreachable, ServiceFault)
+        try:
+            while True:
+                socket = self._socket
+                assert socket is not None  # noqa: S101 - set on the way in
+                if await self._told_to_go(socket):
+                    self._socket = await self._line.open(again)  # while the old one still carries what is sent
+                    self._up.set()
+                    await socket.close()
+                    while await self._told_to_go(socket):  # what had come in before
+                        continue
+                else:
+                    self._up.clear()
+                    self._socket = await self._line.open(again)
+                    self._up.set()
+        except KVSError as error:
+            self._failure = error
+            self._up.set()  # whoever waits to send learns of it
+            self._inbox.put_nowait(error)
+            self._inbox.put_nowait(_End())
+
+    async def _told_to_go(self, socket: ClientConnection) -> bool:
+        """Read from a connection; True at GO_AWAY, False at its end."""
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            async for text in socket:
+                if self._take(str(text)) == "GO_AWAY":
+                    return True
+        except ConnectionClosed:
+            return False
+        return False
+
+    # --- sending
+
+    async def send_offer(
+        self, sdp: str | Mapping[str, str], *, recipient_client_id: str | None = None, refusal_timeout: float = 0.0
+    ) -> str:
+        """Send an SDP offer: a viewer to the MASTER, a MASTER to the viewer that it names.
+
+        Parameters
+        ----------
+        sdp
+            The SDP's text, or a description: ``{"type": "offer", "sdp": "..."}``.
+        recipient_client_id
+            The viewer, which a MASTER has to name; a viewer names nobody.
+        refusal_timeout
+            Seconds to wait for a refusal, which then is raised here. The service never confirms a success: with 0, a
+            refusal is raised where the messages are iterated over.
+
+        Returns
+        -------
+        str
+            The correlation id that it was sent with.
+
+        Raises
+        ------
+        InvalidInput
+            For what is no SDP, over 10,000 characters in base64, or not addressed as its role has to; nothing was sent.
+        KVSError
+            As the service refused it, within ``refusal_timeout``; or as the connection was lost for good.
+        """
+        return await self._send("SDP_OFFER", sdp_payload("SDP_OFFER", sdp), recipient_client_id, refusal_timeout)
+
+    async def send_answer(
+        self, sdp: str | Mapping[str, str], *, recipient_client_id: str | None = None, refusal_timeout: float = 0.0
+    ) -> str:
+        """Send an SDP answer; see :meth:`send_offer`."""
+        return await self._send("SDP_ANSWER", sdp_payload("SDP_ANSWER", sdp), recipient_client_id, refusal_timeout)
+
+    async def send_candidate(
+        self,
+        candidate: str | Mapping[str, Any] | Candidate,
+        *,
+        recipient_client_id: str | None = None,
+        refusal_timeout: float = 0.0,
+    ) -> str:
+        """Send an ICE candidate: its line, or a mapping with the members of RTCIceCandidateInit; see :meth:`send_offer`."""
+        return await self._send("ICE_CANDIDATE", candidate_payload(candidate), recipient_client_id, refusal_timeout)
+
+    async def ping(self) -> float:
+        """Give the seconds that a ping to the service and back takes."""
+        socket = await self._open_socket()
+        return await (await socket.ping())
+
+    async def _send(self, message_type: str, payload: str, recipient: str | None, refusal_timeout: float) -> str:
+        if self.role == "MASTER":
+            if recipient is None:
+                raise InvalidInput(
+                    "A MASTER says to whom: give recipient_client_id=, the sender_client_id of an offer."
+                )
+            check_viewer_id(recipient)
+        elif recipient is not None:
+            raise InvalidInput("A viewer writes to the MASTER alone: leave recipient_client_id= out.")
+        correlation_id = secrets.token_hex(8)
+        text = frame(message_type, payload, recipient, correlation_id)
+        refused = asyncio.get_running_loop().create_future()
+        self._sent[correlation_id] = (message_type, recipient or "the MASTER", refused)
+        if len(self._sent) > REMEMBERED:
+            self._sent.popitem(last=False)
+        await self._write(text)
+        self._note(
+            "sent",
+            message_type,
+            sender_client_id=self.client_id,
+            recipient_client_id=recipient,
+            correlation_id=correlation_id,
+            message_payload=payload,
+        )
+        if refusal_timeout > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(refused, refusal_timeout)
+        refused.cancel()
+        return correlation_id
+
+    async def _write(self, text: str) -> None:
+        """Write a frame, on the next connection where this one has ended."""
+        from websockets.exceptions import ConnectionClosed
+
+        while True:
+            socket = await self._open_socket()
+            try:
+                await socket.send(text)
+            except ConnectionClosed:
+                if self._socket is socket:
+                    self._up.clear()  # until the reader, which learns of it too, has connected again
+            else:
+                return
+
+    async def _open_socket(self) -> ClientConnection:
+        if self._reader is None or self._reader.done():
+            raise self._failure or InvalidInput("The peer is not connected: use it inside 'async with'.")
+        await self._up.wait()
+        if self._failure is not None:
+            raise self._failure
+        assert self._socket is not None  # noqa: S101 - it is up
+        return self._socket
+
+    # --- receiving
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Message:
+        item = await self._inbox.get()
+        if isinstance(item, _End):
+            self._inbox.put_nowait(item)  # for whoever iterates beside or after
+            raise StopAsyncIteration
+        if isinstance(item, KVSError):
+            raise item
+        return item
+
+    @property
+    def messages(self) -> pd.DataFrame:
+        """What was sent and received, oldest first, 10,000 at most.
+
+        Columns: time (datetime64[ms, UTC]), direction (sent, received), message_type, sender_client_id, recipient_client_id,
+        correlation_id, message_payload (the JSON text), error_code (str).
+        """
+        return rows_frame(list(self._log), MESSAGES)
+
+    def _take(self, text: str) -> str:
+        """Take a frame in; give its type."""
+        try:
+            members = json.loads(text)
+        except ValueError:
+            members = {}
+        members = members if isinstance(members, dict) else {}
+        message_type = str(members.get("messageType"))
+        if message_type == "STATUS_RESPONSE":
+            self._take_refusal(members.get("statusResponse") or {})
+            return message_type
+        payload = str(members.get("messagePayload") or "")
+        sender = members.get("senderClientId") or None
+        self._note(
+            "received",
+            message_type,
+            sender_client_id=sender,
+            recipient_client_id=self.client_id,
+            message_payload=_readable(payload),
+        )
+        if message_type != "GO_AWAY":
+            self._inbox.put_nowait(received(members))
+        return message_type
+
+    def _take_refusal(self, status: Mapping[str, Any]) -> None:
+        correlation_id, code = str(status.get("correlationId")), str(status.get("errorType") or "")
+        if str(status.get("statusCode")) == "200":
+            return
+        message_type, recipient, refused = self._sent.pop(correlation_id, ("message", "another peer", None))
+        said = str(status.get("description") or "")
+        self._note(
+            "received",
+            "STATUS_RESPONSE",
+            recipient_client_id=self.client_id,
+            correlation_id=correlation_id,
+            message_payload=said,
+            error_code=code,
+        )
+        operation = SENDS.get(message_type, message_type)
+        error = from_code(code, said, operation=operation, subject=recipient, next_steps=NEXT_STEPS)
+        if refused is not None and not refused.done():
+            refused.set_exception(error)
+        else:
+            self._inbox.put_nowait(error)
+
+    def _note(self, direction: str, message_type: str, **columns: str | None) -> None:
+        now_ms = milliseconds(datetime.now(UTC))
+        row = {"time": now_ms, "direction": direction, "message_type": message_type, **columns}
+        self._log.append(tuple(row.get(column) for column in MESSAGES))
+
+
+def _readable(payload: str) -> str:
+    try:
+        return payload_text(payload)
+    except ValueError:
+        return payload
