@@ -84,29 +84,44 @@ class Peer:
         return self._line.connects
 
     def __repr__(self) -> str:
-        state = "failed" if self._failure else "connected" if self._up.is_set() else "not connected"
+        connected = self._reader is not None and self._up.is_set()
+        state = "failed" if self._failure else "connected" if connected else "not connected"
         who = f" {self.client_id}" if self.client_id else ""
         return f"<Peer: {self.role}{who} on {self._line.target.label}, {state}>"
 
     # --- coming and going
 
     async def __aenter__(self) -> Self:
-        self._socket = await self._line.open((Throttled,))
-        self._up.set()
-        self._reader = asyncio.create_task(self._stay_connected())
-        return self
+        return await self.open()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        assert self._reader is not None  # noqa: S101 - set on the way in
-        self._reader.cancel()
-        await asyncio.wait([self._reader])
+        await self.close()
+
+    async def open(self) -> Self:
+        """Connect, as ``async with`` does; in a notebook, for a peer that stays over several cells, until :meth:`close`."""
+        if self._reader is not None:
+            raise InvalidInput("The peer is connected already: close() it first, or open another.")
+        self._socket = await self._line.open((Throttled,))
+        self._inbox, self._failure = asyncio.Queue(), None
+        self._up.set()
+        self._reader = asyncio.create_task(self._stay_connected())
+        return self
+
+    async def close(self) -> None:
+        """Close the connection and end the iteration; a second call does nothing."""
+        if self._reader is None:
+            return
+        reader, self._reader = self._reader, None
+        reader.cancel()
+        await asyncio.wait([reader])
+        self._up.set()  # whoever waits to send learns of it
         if self._socket is not None:
             await self._socket.close()
         self._inbox.put_nowait(_End())
-        if not self._reader.cancelled():
-            self._reader.result()
+        if not reader.cancelled():
+            reader.result()
 
     async def _stay_connected(self) -> None:
         """Read what comes, and connect again whenever the connection ends."""
@@ -240,12 +255,12 @@ class Peer:
                 return
 
     async def _open_socket(self) -> ClientConnection:
-        if self._reader is None or self._reader.done():
-            raise self._failure or InvalidInput("The peer is not connected: use it inside 'async with'.")
-        await self._up.wait()
+        if self._reader is not None:
+            await self._up.wait()
         if self._failure is not None:
             raise self._failure
-        assert self._socket is not None  # noqa: S101 - it is up
+        if self._reader is None or self._socket is None:
+            raise InvalidInput("The peer is not connected: use it inside 'async with', or open() it.")
         return self._socket
 
     # --- receiving

@@ -74,12 +74,7 @@ def open_signaling(
     >>> asyncio.run(call())
     Offer(sdp='v=0 ...', sender_client_id='tablet')
     """
-    try:
-        import websockets  # noqa: F401 - whether it is there
-    except ImportError as error:
-        raise MissingExtra(
-            f"Signaling needs more than the core ({error}): pip install 'kvs-notebook[signaling]'"
-        ) from error
+    _need_websockets()
     connection = current_connection(connection)
     role = check_role(role)
     client_id = check_client_id(client_id, role)
@@ -94,5 +89,15 @@ def open_signaling(
 
 async def probe(channel: Channel, connection: Connection) -> float:
     """Connect once as a viewer, with an id of its own, and leave; give the seconds that a ping took there and back."""
+    _need_websockets()
     async with Peer(channel, "VIEWER", PROBE_CLIENT_ID, connection) as peer:
         return await peer.ping()
+
+
+def _need_websockets() -> None:
+    try:
+        import websockets  # noqa: F401 - whether it is there
+    except ImportError as error:
+        raise MissingExtra(
+            f"Signaling needs more than the core ({error}): pip install 'kvs-notebook[signaling]'"
+        ) from error

@@ -93,7 +93,7 @@ OWNERS = {"matplotlib": {"fleet.charts"}, "ipywidgets": {"forms"}, "itables": {"
 NO_NOUNS = {"utils", "helpers", "common", "base", "core", "manager"}
 
 ACCOUNTS = {"000000000000", "111122223333"}
-WALKTHROUGHS = ["00-start-here", "01-channel-lifecycle", "02-tags", "03-endpoints", "05-forms"]
+WALKTHROUGHS = ["00-start-here", "01-channel-lifecycle", "02-tags", "03-endpoints", "04-signaling", "05-forms"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -189,6 +189,13 @@ def test_readmes_example_prints_what_readme_says(capsys: pytest.CaptureFixture[s
     example["sandbox"].stop()
     assert capsys.readouterr().out == block_under("output")
     assert len(block_under("example").splitlines()) == 5
+
+
+def test_readmes_signaling_prints_what_readme_says(capsys: pytest.CaptureFixture[str]) -> None:
+    example: dict[str, Any] = {}
+    exec(block_under("signaling"), example)  # noqa: S102 - our own
+    example["sandbox"].stop()
+    assert capsys.readouterr().out == block_under("signaling output")
 
 
 @pytest.mark.parametrize("mark", ["run", "test"])

@@ -1,6 +1,8 @@
-"""Endpoints: a form that looks up where a channel's peers connect."""
+"""Endpoints: a form that looks up where a channel's peers connect, and tries whether one can."""
 
 from __future__ import annotations
+
+import asyncio
 
 import ipywidgets as widgets
 
@@ -12,17 +14,21 @@ from kvs_notebook.forms.form import Form
 from kvs_notebook.forms.markup import as_table
 from kvs_notebook.forms.submit import Outcome, Task, Work
 from kvs_notebook.limits import choices
+from kvs_notebook.signaling import PROBE_CLIENT_ID, probe
 
 DEFAULT_PROTOCOLS = ("WSS", "HTTPS")
 
 
 class EndpointsForm(Form):
-    """Get a channel's endpoints for a role.
+    """Get a channel's endpoints for a role, or try whether a viewer can connect.
 
     Attributes
     ----------
     channel, role, protocols
         The fields; ``protocols`` has a Checkbox for each protocol by its name.
+    try_it
+        The button that connects once as a VIEWER and leaves. It never connects as MASTER, which would take the place of the
+        camera that is there. Its future's value is the seconds that a ping took.
     """
 
     changes = False
@@ -35,7 +41,17 @@ class EndpointsForm(Form):
             for name in choices("ChannelProtocol")
         }
         row = widgets.HBox(list(self.protocols.values()))
-        super().__init__([self.channel, self.role, row], action="Get endpoints", connection=connection)
+        self.try_it = widgets.Button(
+            description="Try it as a VIEWER",
+            tooltip=f"Connect once, with the client id {PROBE_CLIENT_ID}, and leave; nobody is disturbed",
+        )
+        super().__init__(
+            [self.channel, self.role, row, widgets.HBox([self.try_it])],
+            action="Get endpoints",
+            buttons=[self.try_it],
+            connection=connection,
+        )
+        self.try_it.on_click(lambda _: self._start(lambda: self._checked(self._prepare_trial)))
 
     def fields(self) -> list[Field | TagRows]:
         """Give the fields that must be right."""
@@ -60,3 +76,18 @@ class EndpointsForm(Form):
             return Outcome(found, f"Got {len(found)} endpoints of {text} for a {role} in {task.took}.", line, shown)
 
         return Work(f"Getting endpoints of {text}", run)
+
+    def _prepare_trial(self) -> Work:
+        """Read the channel; the work connects as a viewer and leaves."""
+        text = self.channel.value
+
+        def run(task: Task) -> Outcome:
+            seconds = asyncio.run(probe(text, self.connection))
+            return Outcome(
+                seconds,
+                f"Connected to {text} as the VIEWER {PROBE_CLIENT_ID} and left, in {task.took}: a ping to the service and back "
+                f"took {seconds * 1000:.1f} ms. Whether a MASTER is there, the service does not tell.",
+                f"async with {self.line('open_signaling', text, client_id=PROBE_CLIENT_ID)} as peer: print(await peer.ping())",
+            )
+
+        return Work(f"Trying {text}", run)

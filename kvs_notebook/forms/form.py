@@ -164,11 +164,11 @@ class Form(widgets.VBox):
     def _start(self, prepare: Callable[[], Work]) -> None:
         self.future = self._worker.start(lambda: self._noted(prepare()))
 
-    def _checked(self) -> Work:
+    def _checked(self, prepare: Callable[[], Work] | None = None) -> Work:
         problems = [problem for field in self.fields() if (problem := field.show_problem())]
         if problems:
             raise InvalidInput(" ".join(problems))
-        return self.prepare()
+        return self.prepare() if prepare is None else prepare()
 
     def _noted(self, work: Work) -> Work:
         """Keep the value of a success, and tell whoever listens once there is something new."""

@@ -131,6 +131,8 @@ def test_endpoints_are_looked_up_with_the_keyboard_only(notebook, connection):
     press(page, "Get endpoints")
     expect(page.get_by_role("row", name="WSS wss://127.0.0.1:")).to_be_visible()
     expect(page.get_by_role("row", name="HTTPS")).to_have_count(0)
+    press(page, "Try it as a VIEWER")
+    expect(status(page, "Connected to front-door as the VIEWER kvs-notebook-probe and left")).to_be_visible()
 
 
 def test_a_connection_is_made_with_the_keyboard_only(notebook):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 import kvs_notebook as kvs
 from kvs_notebook import errors
 
@@ -35,3 +39,61 @@ def test_a_protocol_that_the_channel_has_not_says_so(connection, submit):
     assert isinstance(submit(form), errors.InvalidInput)
     assert form.status.role == "alert"
     assert "GetSignalingChannelEndpoint failed for front-door" in form.status.text
+
+
+def trial(form: Any) -> Any:
+    form.try_it.click()
+    return form.future.exception(20) or form.future.result()
+
+
+def test_a_trial_connects_once_as_a_viewer_and_leaves(sandbox, connection):
+    kvs.create_channel("front-door")
+    form = kvs.forms.get_endpoints("front-door")
+    form.role.value = "MASTER"  # which a trial never is
+    seconds = trial(form)
+    assert 0 < seconds < 10
+    assert "as the VIEWER kvs-notebook-probe and left" in form.status.text
+    assert f"{seconds * 1000:.1f} ms" in form.status.text
+    assert "kvs.open_signaling(&#x27;front-door&#x27;, client_id=&#x27;kvs-notebook-probe&#x27;)" in form.status.value
+    connects = sandbox.requests[sandbox.requests["operation"].str.startswith("Connect")]
+    assert connects[["operation", "status"]].values.tolist() == [["ConnectAsViewer", 101]]
+    assert not form.submit.disabled
+
+
+def test_trials_take_up_one_place_however_many(sandbox, connection):
+    kvs.create_channel("front-door")
+    form = kvs.forms.get_endpoints("front-door")
+    for _ in range(12):
+        sandbox.advance(1)
+        assert isinstance(trial(form), float), form.status.text
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (
+            lambda sandbox: sandbox.deny("kinesisvideo:ConnectAsViewer"),
+            "is not authorized to perform: kinesisvideo:Con",
+        ),
+        (
+            lambda sandbox: sandbox.faults.add("ConnectAsViewer", "error", times=None),
+            "ConnectAsViewer failed for front-door",
+        ),
+        (lambda sandbox: sandbox.faults.add("ConnectAsViewer", "reset", times=None), "did not answer"),
+        (lambda _: kvs.delete_channel("front-door", wait=True), "ResourceNotFoundException"),
+    ],
+)
+def test_a_trial_says_in_words_why_it_was_refused(sandbox, connection, trouble, said):
+    kvs.create_channel("front-door")
+    form = kvs.forms.get_endpoints("front-door")
+    trouble(sandbox)
+    assert isinstance(trial(form), errors.KVSError)
+    assert form.status.role == "alert"
+    assert said in form.status.text
+    assert not form.try_it.disabled
+
+
+def test_a_trial_of_no_channel_names_the_field(connection):
+    form = kvs.forms.get_endpoints()
+    assert isinstance(trial(form), errors.InvalidInput)
+    assert form.status.text.startswith("Not sent.")
