@@ -46,9 +46,9 @@ class EndpointsForm(Form):
             tooltip=f"Connect once, with the client id {PROBE_CLIENT_ID}, and leave; nobody is disturbed",
         )
         super().__init__(
-            [self.channel, self.role, row, widgets.HBox([self.try_it])],
+            [self.channel, self.role, row],
             action="Get endpoints",
-            buttons=[self.try_it],
+            beside=[self.try_it],
             connection=connection,
         )
         self.try_it.on_click(lambda _: self._start(lambda: self._checked(self._prepare_trial)))

@@ -103,12 +103,13 @@ class Form(widgets.VBox):
         action: str,
         style: str = "primary",
         buttons: Sequence[widgets.Button] = (),
+        beside: Sequence[widgets.Button] = (),
         connection: Connection | None = None,
     ) -> None:
         self.connection = current_connection(connection)
         self.submit = widgets.Button(description=action, button_style=style)
         self.submit.on_click(lambda _: self._start(self._checked))
-        self._worker = Worker([self.submit, *buttons])
+        self._worker = Worker([self.submit, *beside, *buttons])
         self._threads = self._worker.close
         self.cancel = self._worker.cancel
         self.status: Status = self._worker.status
@@ -119,7 +120,7 @@ class Form(widgets.VBox):
         self._open_client()
         self.header = Header(self.connection)
         self._fields = widgets.VBox(list(fields))
-        actions = widgets.HBox([self.submit, self.cancel])
+        actions = widgets.HBox([self.submit, *beside, self.cancel])
         super().__init__([self.header, self._fields, actions, self.status, Keyboard()])
         self.add_class("kvs-form")
         self.allow(self._may_act())
