@@ -80,7 +80,8 @@ def test_the_nine_operations_through_the_command():
     assert tags["Tags"] == {"Owner": "ops"}
     assert {endpoint["Protocol"] for endpoint in endpoints["ResourceEndpointList"]} == {"WSS", "HTTPS"}
     assert described["ChannelInfo"]["SingleMasterConfiguration"] == {"MessageTtlSeconds": 90}
-    assert [info["ChannelStatus"] for info in listed["ChannelInfoList"]] == ["DELETING"]
+    left = [info["ChannelStatus"] for info in listed["ChannelInfoList"]]
+    assert left in (["DELETING"], [])  # the command may take longer to start than a channel to go
 
 
 def documents(text: str) -> list[Any]:
