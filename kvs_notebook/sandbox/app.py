@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from urllib.parse import parse_qs
 
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.sandbox import control, wire
+from kvs_notebook.sandbox import control, sts, wire
 from kvs_notebook.sandbox.gate import Gate, Passage
 from kvs_notebook.sandbox.model import OPERATIONS, ServiceError
-from kvs_notebook.sandbox.operations import caller_identity, not_found, perform
+from kvs_notebook.sandbox.operations import not_found, perform
 from kvs_notebook.sandbox.service import Service
 from kvs_notebook.sandbox.signature import Request
-from kvs_notebook.sandbox.wire import JSON, XML, Cut, Receive, Reply, Scope, Send
+from kvs_notebook.sandbox.wire import JSON_1_1, XML, Cut, Receive, Reply, Scope, Send
 
-IDENTITY = "GetCallerIdentity"
+TAGGING = "GetResources"
 OUTPUT_IS_EMPTY = frozenset({"UpdateSignalingChannel", "DeleteSignalingChannel", "TagResource", "UntagResource"})
 
 
@@ -53,18 +52,27 @@ class App:
                 reply = await self._performed(passage)
                 passage.status = reply.status
         except ServiceError as error:
-            return wire.refusal(error, XML if passage.operation == IDENTITY else JSON)
+            if passage.operation in sts.OPERATIONS:
+                return Reply(error.status, sts.refusal(error), XML, error.code)
+            return wire.refusal_1_1(error) if passage.operation == TAGGING else wire.refusal(error)
         return reply
 
     async def _performed(self, passage: Passage) -> Reply:
-        operation = passage.operation
-        caller = passage.caller = self._gate.caller(passage.request, "sts" if operation == IDENTITY else "kinesisvideo")
-        passage.payload = None if operation == IDENTITY else wire.parsed(passage.request.body)
-        lost = await self._gate.admit(caller, operation, passage.payload)
-        if operation == IDENTITY:
-            reply = Reply(200, wire.identity_xml(caller_identity(caller)), XML)
+        operation, body = passage.operation, passage.request.body
+        of_sts = operation in sts.OPERATIONS
+        signed_for = "sts" if of_sts else "tagging" if operation == TAGGING else "kinesisvideo"
+        caller = passage.caller = self._gate.caller(passage.request, signed_for)
+        payload = passage.payload = sts.parameters(body) if of_sts else wire.parsed(body)
+        lost = await self._gate.admit(caller, operation, payload)
+        if of_sts:
+            external_id = self._service.assumptions.role_external_id
+            reply = Reply(200, sts.perform(operation, payload, caller, self._gate.keys, external_id), XML)
+        elif operation == TAGGING:
+            from kvs_notebook.sandbox import tagging  # with it a model is read: not before it is needed
+
+            reply = Reply(200, wire.dumped(tagging.perform(self._service, caller, payload)), JSON_1_1)
         else:
-            answer = perform(self._service, caller, operation, passage.payload)
+            answer = perform(self._service, caller, operation, payload)
             reply = Reply(200, b"" if operation in OUTPUT_IS_EMPTY else wire.dumped(answer))
         if lost:
             raise Cut
@@ -83,6 +91,9 @@ def _operation_of(request: Request) -> str:
     if request.method == "POST":
         if request.path in OPERATIONS:
             return OPERATIONS[request.path]
-        if request.path == "/" and parse_qs(request.body.decode("latin-1")).get("Action") == [IDENTITY]:
-            return IDENTITY
+        if request.path == "/" and request.headers.get("x-amz-target", "").endswith(f".{TAGGING}"):
+            return TAGGING
+        action = sts.parameters(request.body).get("Action") if request.path == "/" else None
+        if action in sts.OPERATIONS:
+            return action
     raise ServiceError("UnknownOperationException", f"The sandbox has no {request.method} {request.path}.")

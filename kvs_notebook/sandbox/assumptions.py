@@ -68,6 +68,8 @@ class Assumptions:
         What ListTagsForResource answers for an untagged channel: an empty map, null, or no member at all [1.9].
     quota_burst
         Requests that an idle quota admits at once; None is what it admits in one second [3].
+    role_external_id
+        The ExternalId that every role of the sandbox asks for, as its trust policy would; None asks for none [a role's own].
     displaced_peer
         What becomes of a connection whose MASTER or client id has connected again: it stays open and receives nothing
         more, or is closed with 1001 [6.1].
@@ -116,6 +118,7 @@ class Assumptions:
     tagging_changes_version: bool = False
     empty_tags: Literal["map", "null", "absent"] = "map"
     quota_burst: float | None = None
+    role_external_id: str | None = None
     displaced_peer: Literal["stays_open", "closed"] = "stays_open"
     lingering_viewer_seconds: float = 0.0
     absent_viewer: Literal["keep", "not_found"] = "keep"

@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 
 from kvs_notebook.errors import InvalidInput, SandboxError
 from kvs_notebook.sandbox import seed
-from kvs_notebook.sandbox.faults import Faults
+from kvs_notebook.sandbox.faults import Faults, Place
 from kvs_notebook.sandbox.journal import Entry, Journal
+from kvs_notebook.sandbox.keys import Keys
 from kvs_notebook.sandbox.relay import NOTICES, Relay
 from kvs_notebook.sandbox.service import Service
-from kvs_notebook.sandbox.signature import Keys, Request, Signer, sign
+from kvs_notebook.sandbox.signature import Request, Signer, sign
 
 PATH = "/_sandbox/"
 SERVICE_NAME = "kvs-notebook-sandbox"
@@ -92,16 +93,18 @@ class Controls:
     def _requests(self) -> dict[str, Any]:
         return {"requests": self.journal.entries()}
 
-    def _add_fault(self, *, operation: str, kind: str, times: int | None, seconds: float) -> dict[str, Any]:
-        self.faults.add(operation, kind, times, seconds)
+    def _add_fault(
+        self, *, operation: str, kind: str, times: int | None, seconds: float, **place: str | None
+    ) -> dict[str, Any]:
+        self.faults.add(operation, kind, times, seconds, Place(**place))
         return {}
 
     def _clear_faults(self) -> dict[str, Any]:
         self.faults.clear()
         return {}
 
-    def _deny(self, *, pattern: str) -> dict[str, Any]:
-        self.faults.deny(pattern)
+    def _deny(self, *, pattern: str, **place: str | None) -> dict[str, Any]:
+        self.faults.deny(pattern, Place(**place))
         return {}
 
     def _allow(self) -> dict[str, Any]:

@@ -7,14 +7,13 @@ import re
 from dataclasses import dataclass
 
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.limits import QUOTAS, SIGNALING_QUOTAS
+from kvs_notebook.sandbox.service import ACTIONS, Caller
 
 KINDS = ("throttle", "error", "denied", "expired", "delay", "reset", "lost_reply")
 """ClientLimitExceededException; a 500; AccessDeniedException; an expired token; a late answer; a connection cut before the
 request takes effect; a connection cut after it has."""
 
 EVERY_OPERATION = "*"
-ACTIONS = (*QUOTAS, *SIGNALING_QUOTAS)
 OPERATIONS = (*ACTIONS, "GetCallerIdentity")
 
 
@@ -26,11 +25,27 @@ class Fault:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where trouble is: in one account, one region, or anywhere."""
+
+    account_id: str | None = None
+    region: str | None = None
+
+    def holds(self, caller: Caller) -> bool:
+        """Tell whether a caller is there."""
+        return self.account_id in (None, caller.account_id) and self.region in (None, caller.region)
+
+
+ANYWHERE = Place()
+
+
 @dataclass(slots=True)
 class _Scheduled:
     operation: str
     fault: Fault
     times_left: int | None
+    place: Place
 
 
 class Faults:
@@ -38,9 +53,11 @@ class Faults:
 
     def __init__(self) -> None:
         self._scheduled: list[_Scheduled] = []
-        self._denied: list[re.Pattern[str]] = []
+        self._denied: list[tuple[re.Pattern[str], Place]] = []
 
-    def add(self, operation: str, kind: str, times: int | None = 1, seconds: float = 0.0) -> None:
+    def add(
+        self, operation: str, kind: str, times: int | None = 1, seconds: float = 0.0, place: Place = ANYWHERE
+    ) -> None:
         """Let an operation (``"*"``: any) go wrong for the next ``times`` requests, or for all of them with None.
 
         Raises
@@ -56,18 +73,19 @@ class Faults:
             raise InvalidInput(f"Fault for {times} requests: give 1 or more, or None for all.")
         if seconds < 0 or (kind == "delay" and seconds == 0):
             raise InvalidInput(f"Fault {kind!r} with {seconds} seconds: a delay takes a number above 0.")
-        self._scheduled.append(_Scheduled(operation, Fault(kind, seconds), times))
+        self._scheduled.append(_Scheduled(operation, Fault(kind, seconds), times, place))
 
-    def take(self, operation: str) -> list[Fault]:
+    def take(self, operation: str, caller: Caller) -> list[Fault]:
         """Give what strikes this request, and count it: at most one delay and one other fault, the delay first."""
         if not self._scheduled:
             return []
-        struck = [self._next(operation, delay=True), self._next(operation, delay=False)]
+        struck = [self._next(operation, caller, delay=True), self._next(operation, caller, delay=False)]
         return [fault for fault in struck if fault is not None]
 
-    def _next(self, operation: str, *, delay: bool) -> Fault | None:
+    def _next(self, operation: str, caller: Caller, *, delay: bool) -> Fault | None:
         for entry in self._scheduled:
-            if entry.operation in (operation, EVERY_OPERATION) and (entry.fault.kind == "delay") is delay:
+            meant = entry.operation in (operation, EVERY_OPERATION) and entry.place.holds(caller)
+            if meant and (entry.fault.kind == "delay") is delay:
                 if entry.times_left is not None:
                     entry.times_left -= 1
                     if entry.times_left == 0:
@@ -75,7 +93,7 @@ class Faults:
                 return entry.fault
         return None
 
-    def deny(self, pattern: str) -> None:
+    def deny(self, pattern: str, place: Place = ANYWHERE) -> None:
         """Deny the actions that a pattern names, with ``*`` and ``?`` as in an IAM policy: ``"kinesisvideo:Delete*"``.
 
         Raises
@@ -85,15 +103,15 @@ class Faults:
         """
         # IAM compares actions without regard to case, and knows no [sets].
         compiled = re.compile(fnmatch.translate(pattern.replace("[", "[[]")), re.IGNORECASE)
-        if not any(compiled.match(f"kinesisvideo:{operation}") for operation in ACTIONS):
+        if not any(compiled.match(action) for action in ACTIONS.values()):
             raise InvalidInput(f"Deny {pattern!r}: it names no action; try 'kinesisvideo:Delete*' or 'kinesisvideo:*'.")
-        self._denied.append(compiled)
+        self._denied.append((compiled, place))
 
-    def is_denied(self, operation: str) -> bool:
+    def is_denied(self, operation: str, caller: Caller) -> bool:
         """Tell whether an operation is denied. GetCallerIdentity never is: AWS asks no permission for it."""
         if not self._denied or operation not in ACTIONS:
             return False
-        return any(compiled.match(f"kinesisvideo:{operation}") for compiled in self._denied)
+        return any(compiled.match(ACTIONS[operation]) for compiled, place in self._denied if place.holds(caller))
 
     def allow(self) -> None:
         """Deny nothing any more."""

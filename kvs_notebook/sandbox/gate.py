@@ -13,6 +13,7 @@ from typing import Any
 from kvs_notebook.sandbox import signature, wire
 from kvs_notebook.sandbox.faults import Fault, Faults
 from kvs_notebook.sandbox.journal import Entry, Journal
+from kvs_notebook.sandbox.keys import Keys
 from kvs_notebook.sandbox.model import ServiceError
 from kvs_notebook.sandbox.operations import access_denied, channel_of
 from kvs_notebook.sandbox.quotas import Quotas
@@ -35,7 +36,7 @@ class Passage:
 class Gate:
     """Let requests through, or refuse them, and write them down."""
 
-    keys: signature.Keys
+    keys: Keys
     quotas: Quotas
     faults: Faults
     journal: Journal
@@ -72,18 +73,18 @@ class Gate:
             raise ServiceError(
                 "InvalidSignatureException", f"Credential should be scoped to correct service: '{service_name}'."
             )
-        return Caller(signer.account_id, signer.region, signer.access_key_id)
+        return Caller(signer.account_id, signer.region, signer.access_key_id, signer.role_session)
 
     async def admit(self, caller: Caller, operation: str, payload: Any) -> bool:
         """Let an operation through, or raise what strikes it; True where its reply is to be lost."""
         lost = False
-        for fault in self.faults.take(operation):
+        for fault in self.faults.take(operation, caller):
             lost = fault.kind == "lost_reply"
             if fault.kind == "delay":
                 await asyncio.sleep(fault.seconds)
             elif not lost:
                 _strike(fault, operation, payload, caller)
-        if self.faults.is_denied(operation):
+        if self.faults.is_denied(operation, caller):
             raise access_denied(caller, operation, payload)
         self.quotas.spend(caller, operation, channel_of(operation, payload))
         if isinstance(payload, wire.Unreadable):

@@ -15,6 +15,7 @@ OPERATIONS: Mapping[str, str] = {service_model().operation_model(name).http["req
 
 STATUSES: Mapping[str, int] = {
     **{shape.name: shape.metadata["error"]["httpStatusCode"] for shape in service_model().error_shapes},
+    "AccessDenied": 403,
     "AccessDeniedException": 403,  # the model says 401; every reply that was published says 403
     "UnrecognizedClientException": 403,
     "InvalidSignatureException": 403,
@@ -75,7 +76,7 @@ def _compile(shape: Shape) -> Validator:
         return _list(shape)
     if isinstance(shape, MapShape):
         raise TypeError(f"{shape.name}: no request of the nine operations holds a map")
-    return {"string": _string, "integer": _integer}[shape.type_name](shape)
+    return {"string": _string, "integer": _integer, "boolean": _boolean}[shape.type_name](shape)
 
 
 def _structure(shape: StructureShape) -> Validator:
@@ -141,6 +142,14 @@ def _integer(shape: Shape) -> Validator:
             raise _wrong_type(value, where, "a whole number")
         if not low <= value <= high:
             raise invalid_argument(f"{where} {shown(value)} is out of bounds: {low:.0f} to {high:.0f} are allowed.")
+
+    return check
+
+
+def _boolean(_shape: Shape) -> Validator:
+    def check(value: Any, where: str) -> None:
+        if not isinstance(value, bool):
+            raise _wrong_type(value, where, "true or false")
 
     return check
 

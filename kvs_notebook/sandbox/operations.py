@@ -14,7 +14,7 @@ from kvs_notebook.sandbox.model import ServiceError, invalid_argument, validate
 from kvs_notebook.sandbox.service import Call, Caller, Service, access_denied, milliseconds, not_found, not_now
 from kvs_notebook.sandbox.store import Channel
 
-__all__ = ["Caller", "Service", "access_denied", "caller_identity", "channel_of", "not_found", "perform"]
+__all__ = ["Caller", "Service", "access_denied", "channel_of", "not_found", "perform"]
 
 DEFAULT_TTL = 60
 """Seconds, where a create names none [1.1, sure]."""
@@ -40,12 +40,6 @@ def perform(service: Service, caller: Caller, operation: str, request: Mapping[s
             raise _too_many_tags(len(tags))
     validate(operation, request)
     return _OPERATIONS[operation](call)
-
-
-def caller_identity(caller: Caller) -> Reply:
-    """Answer STS GetCallerIdentity."""
-    user_id = f"AIDA{caller.access_key_id[4:]}"
-    return {"UserId": user_id, "Account": caller.account_id, "Arn": caller.principal_arn}
 
 
 def channel_of(operation: str, request: object) -> str | None:

@@ -15,13 +15,13 @@ from kvs_notebook.sandbox.faults import Faults
 from kvs_notebook.sandbox.gate import Gate
 from kvs_notebook.sandbox.host import Host, listen
 from kvs_notebook.sandbox.journal import Journal
+from kvs_notebook.sandbox.keys import Keys
 from kvs_notebook.sandbox.profile import profile_of
 from kvs_notebook.sandbox.quotas import Quotas
 from kvs_notebook.sandbox.relay import Relay
 from kvs_notebook.sandbox.residence import Residence
 from kvs_notebook.sandbox.service import Service
 from kvs_notebook.sandbox.settings import Settings
-from kvs_notebook.sandbox.signature import Keys
 from kvs_notebook.sandbox.store import Store
 
 DEFAULT_ACCOUNT = "111122223333"

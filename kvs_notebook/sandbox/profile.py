@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kvs_notebook.sandbox.keys import Keys
 from kvs_notebook.sandbox.residence import Residence
-from kvs_notebook.sandbox.signature import Keys
 
 if TYPE_CHECKING:
     import trustme

@@ -21,11 +21,11 @@ from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.clock import Clock
 from kvs_notebook.sandbox.control import Remote
 from kvs_notebook.sandbox.journal import requests_frame
+from kvs_notebook.sandbox.keys import Keys
 from kvs_notebook.sandbox.profile import Profile, profile_of
 from kvs_notebook.sandbox.residence import Residence
 from kvs_notebook.sandbox.service import EPOCH
 from kvs_notebook.sandbox.settings import Settings
-from kvs_notebook.sandbox.signature import Keys
 
 if TYPE_CHECKING:
     import boto3
@@ -244,9 +244,9 @@ class Sandbox:
         """
         return requests_frame(self._remote.requests())
 
-    def deny(self, pattern: str) -> None:
-        """Deny actions, as an IAM policy would: ``"kinesisvideo:Delete*"``."""
-        self._remote.ask("deny", pattern=pattern)
+    def deny(self, pattern: str, *, account_id: str | None = None, region: str | None = None) -> None:
+        """Deny actions, as an IAM policy would: ``"kinesisvideo:Delete*"``; in one account or region, or everywhere."""
+        self._remote.ask("deny", pattern=pattern, account_id=account_id, region=region)
 
     def allow(self) -> None:
         """Deny nothing any more."""
@@ -262,13 +262,31 @@ class RemoteFaults:
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
 
-    def add(self, operation: str, kind: str, times: int | None = 1, *, seconds: float = 0.0) -> None:
+    def add(
+        self,
+        operation: str,
+        kind: str,
+        times: int | None = 1,
+        *,
+        seconds: float = 0.0,
+        account_id: str | None = None,
+        region: str | None = None,
+    ) -> None:
         """Let an operation (``"*"``: any) go wrong for its next ``times`` requests, or for all of them with None.
 
         ``kind`` is ``"throttle"``, ``"error"`` (a 500), ``"denied"``, ``"expired"`` (credentials), ``"delay"`` (by
-        ``seconds``), ``"reset"`` (the connection is cut, nothing has happened) or ``"lost_reply"`` (cut after it has).
+        ``seconds``), ``"reset"`` (the connection is cut, nothing has happened) or ``"lost_reply"`` (cut after it has). It strikes
+        in one account or region where these are named.
         """
-        self._remote.ask("add_fault", operation=operation, kind=kind, times=times, seconds=seconds)
+        self._remote.ask(
+            "add_fault",
+            operation=operation,
+            kind=kind,
+            times=times,
+            seconds=seconds,
+            account_id=account_id,
+            region=region,
+        )
 
     def clear(self) -> None:
         """Let all go well again: no fault, nothing denied."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from kvs_notebook.limits import channel_quota, shown
+from kvs_notebook.limits import QUOTAS, SIGNALING_QUOTAS, channel_quota, shown
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.clock import Clock, Ids
 from kvs_notebook.sandbox.model import ServiceError, invalid_argument
@@ -15,6 +15,13 @@ from kvs_notebook.sandbox.store import Channel, Store, partition_of
 
 USER = "kvs-notebook-sandbox"
 """The user whose name is in every identity of the sandbox."""
+
+ACTIONS: Mapping[str, str] = {
+    **{operation: f"kinesisvideo:{operation}" for operation in (*QUOTAS, *SIGNALING_QUOTAS)},
+    "AssumeRole": "sts:AssumeRole",
+    "GetResources": "tag:GetResources",
+}
+"""The IAM action that each operation asks for."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -27,11 +34,15 @@ class Caller:
     account_id: str
     region: str
     access_key_id: str
+    role_session: str | None = None
 
     @property
     def principal_arn(self) -> str:
-        """The ARN of the user that the access key belongs to."""
-        return f"arn:{partition_of(self.region)}:iam::{self.account_id}:user/{USER}"
+        """The ARN of the user that the access key belongs to, or of the role's session that it stands for."""
+        partition = partition_of(self.region)
+        if self.role_session is not None:
+            return f"arn:{partition}:sts::{self.account_id}:assumed-role/{self.role_session}"
+        return f"arn:{partition}:iam::{self.account_id}:user/{USER}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +169,11 @@ def access_denied(caller: Caller, operation: str, request: object) -> ServiceErr
     """Make the refusal of a caller, in IAM's words: the resource is named as the request named it."""
     resource = "*"
     if isinstance(request, dict):
-        named = (request.get(key) for key in ("ChannelARN", "ResourceARN", "ChannelName"))
+        named = (request.get(key) for key in ("ChannelARN", "ResourceARN", "ChannelName", "RoleArn"))
         resource = next((str(name) for name in named if name), resource)
     return ServiceError(
-        "AccessDeniedException",
-        f"User: {caller.principal_arn} is not authorized to perform: kinesisvideo:{operation} on resource: {resource}",
+        "AccessDenied" if operation == "AssumeRole" else "AccessDeniedException",
+        f"User: {caller.principal_arn} is not authorized to perform: {ACTIONS[operation]} on resource: {resource}",
     )
 
 

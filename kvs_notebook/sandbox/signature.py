@@ -1,8 +1,7 @@
-"""SigV4: who has signed a request, in a header or in its URL; and the keys that a sandbox gives out."""
+"""SigV4: who has signed a request, in a header or in its URL."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import re
@@ -13,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from kvs_notebook.limits import LONGEST_EXPIRY
+from kvs_notebook.sandbox.keys import Keys
 from kvs_notebook.sandbox.model import ServiceError
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -21,8 +21,6 @@ SIGNED_AT = re.compile("[0-9]{8}T[0-9]{6}Z")
 SKEW = timedelta(minutes=5)
 """How far the clock of a caller may be off [general AWS pattern]."""
 
-KEY_PREFIX = "KVSB"
-KEY_ID = re.compile(rf"{KEY_PREFIX}([0-9]{{12}})([A-Z2-7]{{4}})")
 AUTHORIZATION = re.compile(rf"{ALGORITHM} Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]+)")
 
 
@@ -43,30 +41,7 @@ class Signer(NamedTuple):
     region: str
     service_name: str
     access_key_id: str
-
-
-class Keys:
-    """Give each account its access key, derived from the sandbox's root secret: nothing is stored but that."""
-
-    def __init__(self, root_secret: bytes) -> None:
-        self._root_secret = root_secret
-
-    def access_key_id(self, account_id: str) -> str:
-        """Give the access key id of an account, 20 characters, the account among them."""
-        digest = _derived(self._root_secret, f"access key {account_id}")
-        return f"{KEY_PREFIX}{account_id}{base64.b32encode(digest[:5]).decode()[:4]}"
-
-    def secret(self, access_key_id: str) -> str:
-        """Give the secret that goes with an access key id, 40 characters."""
-        digest = _derived(self._root_secret, f"secret of {access_key_id}")
-        return base64.b64encode(digest + digest[:6]).decode()[:40]
-
-    def account_of(self, access_key_id: str) -> str | None:
-        """Give the account of an access key id, None where this sandbox did not give it out."""
-        found = KEY_ID.fullmatch(access_key_id)
-        if found is None or not hmac.compare_digest(self.access_key_id(found[1]), access_key_id):
-            return None
-        return found[1]
+    role_session: str | None = None
 
 
 class _Claim(NamedTuple):
@@ -97,18 +72,16 @@ def verify(request: Request, keys: Keys, now: datetime) -> Signer:
     if len(parts) != 5 or parts[4] != "aws4_request":  # noqa: PLR2004 - KEY/DATE/REGION/SERVICE/aws4_request
         raise _incomplete("Credential must be KEY/DATE/REGION/SERVICE/aws4_request")
     access_key_id, date, region, service_name, _ = parts
-    account_id = keys.account_of(access_key_id)
-    if account_id is None or claim.token is not None:  # a sandbox gives out no session tokens
-        raise ServiceError("UnrecognizedClientException", "The security token included in the request is invalid.")
+    holder = keys.holder(access_key_id, claim.token, now)
     _check_time(claim, date, now)
-    expected = _signature(request, claim, keys.secret(access_key_id), f"{date}/{region}/{service_name}/aws4_request")
+    expected = _signature(request, claim, holder.secret, f"{date}/{region}/{service_name}/aws4_request")
     if not hmac.compare_digest(expected, claim.signature):
         raise ServiceError(
             "InvalidSignatureException",
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
             "Key and signing method. Consult the service documentation for details.",
         )
-    return Signer(account_id, region, service_name, access_key_id)
+    return Signer(holder.account_id, region, service_name, access_key_id, holder.role_session)
 
 
 def sign(request: Request, keys: Keys, signer: Signer, now: datetime) -> dict[str, str]:
@@ -223,11 +196,6 @@ def _canonical(request: Request, claim: _Claim) -> str:
             hashlib.sha256(request.body).hexdigest(),  # and not the one that the caller states
         ]
     )
-
-
-@lru_cache(maxsize=1024)
-def _derived(root_secret: bytes, purpose: str) -> bytes:
-    return hmac.digest(root_secret, purpose.encode(), hashlib.sha256)
 
 
 @lru_cache(maxsize=1024)

@@ -28,6 +28,10 @@ CREATE TABLE IF NOT EXISTS tags (
     channel_id INTEGER NOT NULL REFERENCES channels (id) ON DELETE CASCADE,
     key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (channel_id, key)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ever_tagged (channel_id INTEGER PRIMARY KEY REFERENCES channels (id) ON DELETE CASCADE);
+CREATE TRIGGER IF NOT EXISTS note_tagged AFTER INSERT ON tags
+    BEGIN INSERT OR IGNORE INTO ever_tagged VALUES (new.channel_id); END;
+INSERT OR IGNORE INTO ever_tagged SELECT DISTINCT channel_id FROM tags;
 CREATE TABLE IF NOT EXISTS messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     channel_id INTEGER NOT NULL REFERENCES channels (id) ON DELETE CASCADE,
@@ -295,6 +299,15 @@ class Store:
     def tags(self, channel: Channel) -> dict[str, str]:
         """Give a channel's tags, sorted by key."""
         return dict(self._db.execute("SELECT key, value FROM tags WHERE channel_id = ? ORDER BY key", (channel.id,)))
+
+    def tagged_page(self, account_id: str, region: str, *, limit: int, after: str, gone_ms: int) -> list[Channel]:
+        """Give the next channels after a name that have or had a tag; those that were deleted by then are left out."""
+        query = (
+            f"SELECT {COLUMNS} FROM channels WHERE account_id = ? AND region = ? AND name > ? "  # noqa: S608 - constants
+            "AND (deleted_ms IS NULL OR deleted_ms > ?) AND id IN (SELECT channel_id FROM ever_tagged) "
+            "ORDER BY name LIMIT ?"
+        )
+        return [Channel._make(row) for row in self._db.execute(query, (account_id, region, after, gone_ms, limit))]
 
     def put_tags(self, channel: Channel, tags: Mapping[str, str]) -> None:
         """Set tags on a channel, all of them or none."""

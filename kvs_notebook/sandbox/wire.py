@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-from xml.sax.saxutils import escape
 
 from kvs_notebook.sandbox.model import ServiceError
 from kvs_notebook.sandbox.signature import Request
@@ -25,6 +24,7 @@ LONGEST_BODY = 1_048_576
 """Bytes; a request with 50 tags of the longest kind has a fifth of it."""
 
 JSON = b"application/json"
+JSON_1_1 = b"application/x-amz-json-1.1"
 XML = b"text/xml"
 
 ERROR_TYPE_SUFFIX: Mapping[str, str] = {
@@ -32,8 +32,6 @@ ERROR_TYPE_SUFFIX: Mapping[str, str] = {
 }
 DEFAULT_SUFFIX = ":https://kinesisvideo.amazonaws.com/doc/2017-09-30/"
 """Real replies carry one of these after the code [4, likely]; a client that takes the header as it is breaks on them."""
-
-STS = 'xmlns="https://sts.amazonaws.com/doc/2011-06-15/"'
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
@@ -123,23 +121,14 @@ def dumped(answer: Mapping[str, Any]) -> bytes:
     return _COMPACT.encode(answer).encode()
 
 
-def refusal(error: ServiceError, content_type: bytes = JSON) -> Reply:
-    """Give a refusal in the service's own format, or in that of STS."""
-    if content_type == XML:
-        body = (
-            f"<ErrorResponse {STS}><Error><Type>Sender</Type><Code>{escape(error.code)}</Code>"
-            f"<Message>{escape(error.message)}</Message></Error></ErrorResponse>"
-        ).encode()
-    else:
-        body = dumped({"Message": error.message})
-    return Reply(error.status, body, content_type, error.code)
+def refusal(error: ServiceError) -> Reply:
+    """Give a refusal in the service's own format."""
+    return Reply(error.status, dumped({"Message": error.message}), JSON, error.code)
 
 
-def identity_xml(identity: Mapping[str, str]) -> bytes:
-    """Give the answer of STS GetCallerIdentity."""
-    members = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in identity.items())
-    result = f"<GetCallerIdentityResult>{members}</GetCallerIdentityResult>"
-    return f"<GetCallerIdentityResponse {STS}>{result}</GetCallerIdentityResponse>".encode()
+def refusal_1_1(error: ServiceError) -> Reply:
+    """Give a refusal in the format of the services that speak JSON 1.1."""
+    return Reply(error.status, dumped({"__type": error.code, "message": error.message}), JSON_1_1, error.code)
 
 
 def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:

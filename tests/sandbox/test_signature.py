@@ -12,8 +12,9 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kvs_notebook.sandbox.keys import Keys
 from kvs_notebook.sandbox.model import ServiceError
-from kvs_notebook.sandbox.signature import Keys, Request, Signer, sign, verify
+from kvs_notebook.sandbox.signature import Request, Signer, sign, verify
 
 ACCOUNT = "111122223333"
 KEYS = Keys(b"a root secret")

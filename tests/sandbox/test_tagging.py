@@ -1,0 +1,85 @@
+"""GetResources, by boto3's client of the Resource Groups Tagging API."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+import kvs_notebook as kvs
+
+CHANNELS = ["kinesisvideo:channel"]
+
+
+@pytest.fixture
+def tagging(connection):
+    return connection.client("resourcegroupstaggingapi")
+
+
+def names(reply):
+    return [each["ResourceARN"].split("/")[1] for each in reply["ResourceTagMappingList"]]
+
+
+def test_tagged_channels_are_found_with_their_tags_and_never_tagged_ones_are_not(tagging):
+    kvs.create_channel("bare")
+    door = kvs.create_channel("door", tags={"Site": "hq", "Env": "prod"})
+    reply = tagging.get_resources(ResourceTypeFilters=CHANNELS)
+    assert reply["PaginationToken"] == ""
+    assert reply["ResourceTagMappingList"] == [
+        {
+            "ResourceARN": door["channel_arn"].item(),
+            "Tags": [{"Key": "Env", "Value": "prod"}, {"Key": "Site", "Value": "hq"}],
+        }
+    ]
+
+
+def test_a_channel_whose_tags_were_taken_off_stays_with_an_empty_list(tagging):
+    kvs.create_channel("door")
+    kvs.tag_channel("door", {"Site": "hq"})
+    kvs.untag_channel("door", ["Site"])
+    assert [each["Tags"] for each in tagging.get_resources(ResourceTypeFilters=CHANNELS)["ResourceTagMappingList"]] == [
+        []
+    ]
+
+
+def test_a_deleted_channel_is_gone_from_it(tagging):
+    kvs.create_channel("door", tags={"Site": "hq"})
+    kvs.delete_channel("door", wait=True)
+    assert names(tagging.get_resources(ResourceTypeFilters=CHANNELS)) == []
+
+
+def test_pages_of_at_most_100_give_each_channel_once(sandbox, connection, tagging):
+    sandbox.seed()
+    for number in range(150):
+        kvs.create_channel(f"camera-{number:03}", tags={"Site": "hq"}, wait=False)
+    pages = list(tagging.get_paginator("get_resources").paginate(ResourceTypeFilters=CHANNELS))
+    assert len(pages[0]["ResourceTagMappingList"]) == 100
+    found = [name for page in pages for name in names(page)]
+    tagged = set(kvs.list_tags(kvs.list_channels())["channel_name"])
+    assert len(found) == len(set(found))
+    assert set(found) == tagged
+
+
+def test_filters_leave_out_what_they_do_not_name(tagging):
+    kvs.create_channel("door", tags={"Site": "hq"})
+    kvs.create_channel("gate", tags={"Site": "annex"})
+    assert names(tagging.get_resources(ResourceTypeFilters=["ec2:instance"])) == []
+    assert names(tagging.get_resources(ResourceTypeFilters=["kinesisvideo"])) == ["door", "gate"]
+    assert names(tagging.get_resources(TagFilters=[{"Key": "Site", "Values": ["annex"]}])) == ["gate"]
+    assert names(tagging.get_resources(TagFilters=[{"Key": "Env"}])) == []
+
+
+@pytest.mark.parametrize("wrong", [{"ResourcesPerPage": 101}, {"PaginationToken": "made-up"}])
+def test_what_it_would_not_take_is_refused(tagging, wrong):
+    with pytest.raises(ClientError) as refused:
+        tagging.get_resources(**wrong)
+    assert refused.value.response["Error"]["Code"] == "InvalidParameterException"
+
+
+def test_it_can_be_denied_in_one_region_and_is_written_down(sandbox, tagging):
+    sandbox.deny("tag:GetResources", region="eu-west-1")
+    assert tagging.get_resources()["ResourceTagMappingList"] == []
+    elsewhere = sandbox.connection(region="eu-west-1").client("resourcegroupstaggingapi")
+    with pytest.raises(ClientError, match="not authorized to perform: tag:GetResources"):
+        elsewhere.get_resources()
+    assert sandbox.requests["operation"].tolist() == ["GetResources", "GetResources"]
+    assert sandbox.requests["status"].tolist() == [200, 403]
