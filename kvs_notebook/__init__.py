@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "current": ["connect", "current_connection"],
         "endpoints": ["get_endpoints", "get_ice_servers", "sign_url"],
         "export": ["read_csv", "to_csv"],
+        "fleet.inventory": ["Inventory", "inventory"],
         "redaction": ["Secret"],
         "sandbox.assumptions": ["Assumptions"],
         "sandbox.server": ["Sandbox", "use_sandbox"],

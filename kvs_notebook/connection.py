@@ -48,12 +48,16 @@ class Connection:
         The endpoint where one was given, None for the service's own.
     pacing
         The buckets that keep every call of this connection under its share of the quotas.
+    portable
+        True where another process makes the same connection by the profile's name, or by the environment.
+    calls, attempts
+        API calls that were made, and HTTP requests that they took.
     """
 
     def __init__(
         self,
         *,
-        session: boto3.Session | Callable[[], boto3.Session],
+        session: boto3.Session | Callable[[], boto3.Session] | SharedSession,
         region: str,
         profile: str | None = None,
         endpoint_url: str | None = None,
@@ -63,6 +67,7 @@ class Connection:
         service_time: Callable[[], datetime] | None = None,
         share: float | Mapping[str, float] | None = None,
         ca_bundle: Callable[[], str] | None = None,
+        portable: bool = False,
     ) -> None:
         if sandbox and not is_loopback(endpoint_url):
             raise InvalidInput(f"A sandbox answers on loopback only, not on {endpoint_url}.")
@@ -70,7 +75,9 @@ class Connection:
         self.profile = profile
         self.endpoint_url = endpoint_url
         self.pacing = Pacing(share)
-        self._session = session
+        self.calls = self.attempts = 0
+        self.portable = portable
+        self._session = session if isinstance(session, SharedSession) else SharedSession(session)
         self._allow_changes = allow_changes
         self._proxies = proxies
         self._sandbox = sandbox
@@ -80,6 +87,26 @@ class Connection:
         self._lock = threading.RLock()
         self._identity: Mapping[str, str] | None = None
         self._attempts = threading.local()
+        self._made_with = {
+            "session": self._session,
+            "region": region,
+            "profile": profile,
+            "endpoint_url": endpoint_url,
+            "allow_changes": allow_changes,
+            "proxies": proxies,
+            "sandbox": sandbox,
+            "service_time": service_time,
+            "share": share,
+            "ca_bundle": ca_bundle,
+            "portable": portable,
+        }
+
+    def again(self, **changes: Any) -> Connection:
+        """Make another connection like this one, with these arguments changed; clients, buckets and counts are its own."""
+        made = Connection(**{**self._made_with, **changes})
+        if "session" not in changes:
+            made._identity = self._identity
+        return made
 
     def __repr__(self) -> str:
         account = self._identity["Account"] if self._identity else "not asked yet"
@@ -165,8 +192,8 @@ class Connection:
             read_timeout=30,
         )
         try:
-            client = self._opened_session().client(
-                service_name,  # type: ignore[call-overload]
+            client = self._session.client(
+                service_name,
                 region_name=self.region,
                 endpoint_url=self._checked(endpoint_url) or self._endpoint_of(service_name),
                 verify=self._ca_bundle() if endpoint_url and self._ca_bundle else None,
@@ -176,12 +203,6 @@ class Connection:
             raise from_botocore_error(error, operation=f"{service_name} client", where=self._where) from error
         client.meta.events.register("response-received.*", self._see_attempt)
         return client
-
-    def _opened_session(self) -> boto3.Session:
-        with self._lock:
-            if callable(self._session):
-                self._session = self._session()
-            return self._session
 
     def _checked(self, endpoint_url: str | None) -> str | None:
         """Refuse to leave loopback for an endpoint that a sandbox is said to have named."""
@@ -200,7 +221,7 @@ class Connection:
         from botocore.exceptions import BotoCoreError, NoCredentialsError
 
         try:
-            credentials = self._opened_session().get_credentials()
+            credentials = self._session.opened().get_credentials()
             if credentials is None:
                 raise NoCredentialsError
             return credentials.get_frozen_credentials()
@@ -232,6 +253,8 @@ class Connection:
         """Note each attempt that botocore makes by itself, and whether its outcome was seen."""
         from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 
+        with self._lock:
+            self.attempts += 1
         if response_dict is not None:
             unseen = response_dict["status_code"] >= 500  # noqa: PLR2004
         else:
@@ -283,6 +306,8 @@ class Connection:
     ) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError
 
+        with self._lock:
+            self.calls += 1
         try:
             return method(**params)
         except ClientError as error:
@@ -329,6 +354,26 @@ class Connection:
     def now(self) -> datetime:
         """Give the time in which channels live: a sandbox's own lifecycle time, else this machine's."""
         return self._service_time() if self._service_time is not None else datetime.now(UTC)
+
+
+class SharedSession:
+    """Hold a boto3 session, opened at first use, for every connection made of it: it is not safe for threads, so it is locked."""
+
+    def __init__(self, session: boto3.Session | Callable[[], boto3.Session]) -> None:
+        self._session = session
+        self._lock = threading.RLock()
+
+    def opened(self) -> boto3.Session:
+        """Give the session."""
+        with self._lock:
+            if callable(self._session):
+                self._session = self._session()
+            return self._session
+
+    def client(self, service_name: str, **options: Any) -> Any:
+        """Make a client."""
+        with self._lock:
+            return self.opened().client(service_name, **options)  # type: ignore[call-overload]
 
 
 def is_loopback(url: str | None) -> bool:

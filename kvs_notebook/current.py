@@ -77,6 +77,7 @@ def _make(
 
     if session is not None and profile is not None:
         raise InvalidInput("Both profile and session were given: give one of them.")
+    portable = session is None
     try:
         session = session or boto3.Session(profile_name=profile)
         region = region or session.region_name
@@ -97,7 +98,18 @@ def _make(
         endpoint_url=endpoint_url,
         allow_changes=allow_changes,
         share=share,
+        portable=portable,
     )
+
+
+def for_profile(
+    profile: str | None,
+    *,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+) -> Connection:
+    """Make a read-only connection by a profile, or by boto3's default chain, that does not become the current one."""
+    return _make(profile, region, None, endpoint_url, allow_changes=False, share=None)
 
 
 def set_current(connection: Connection | None) -> None:

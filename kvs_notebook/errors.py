@@ -22,6 +22,7 @@
     ├── ServiceFault                         the service failed, or gave a code that this tree does not know
     ├── OutcomeUnknown                       a change was sent and nothing says whether it happened
     ├── WaitTimeout (TimeoutError)           the awaited status did not come in time
+    ├── InventoryIncomplete                  an inventory has gaps: its coverage names them
     ├── ExportFailed (OSError)               a file could not be written
     ├── MissingExtra (ImportError)           an optional dependency is not installed
     └── SandboxError (RuntimeError)          the local sandbox could not start, or has gone
@@ -146,6 +147,10 @@ class WaitTimeout(KVSError, TimeoutError):
     """The awaited status did not come within the timeout."""
 
 
+class InventoryIncomplete(KVSError):
+    """An inventory has gaps: some account in some region was not read, or not its tags."""
+
+
 class ExportFailed(KVSError, OSError):
     """A file could not be written; what was there before is unchanged."""
 
@@ -170,6 +175,9 @@ BY_CODE: dict[str, type[KVSError]] = {
     "AccountChannelLimitExceededException": ChannelLimitExceeded,
     "TagsPerResourceExceededLimitException": TagLimitExceeded,
     "ClientLimitExceededException": Throttled,
+    "ThrottledException": Throttled,
+    "ThrottlingException": Throttled,
+    "Throttling": Throttled,
     "AccessDeniedException": AccessDenied,
     "AccessDenied": AccessDenied,
     "NotAuthorizedException": AccessDenied,

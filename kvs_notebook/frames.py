@@ -57,6 +57,20 @@ MESSAGES: Schema = {
     "error_code": TEXT,
 }
 
+COVERAGE: Schema = {
+    "account_id": TEXT,
+    "region": TEXT,
+    "status": TEXT,
+    "error_code": TEXT,
+    "message": TEXT,
+    "tags_source": TEXT,
+    "channels": WHOLE,
+    "calls": WHOLE,
+    "throttles": WHOLE,
+    "retries": WHOLE,
+    "seconds": "float64",
+}
+
 ROW_ORDER = ["account_id", "region", "channel_name", "channel_arn"]
 
 TAG_PREFIX = "tag:"
@@ -67,7 +81,7 @@ def dtype_of(column: str) -> str | None:
     """Give the dtype that a column of this name has in every frame of the package, None for a name that is not ours."""
     if column.startswith(TAG_PREFIX):
         return TEXT
-    for schema in (CHANNELS, TAGS, ENDPOINTS, ICE_SERVERS, MESSAGES):
+    for schema in (CHANNELS, TAGS, ENDPOINTS, ICE_SERVERS, MESSAGES, COVERAGE):
         if column in schema:
             return schema[column]
     return None

@@ -142,11 +142,17 @@ def _shares(share: float | Mapping[str, float] | None) -> dict[str, float]:
 
 
 def side_by_side(
-    work: Callable[[Item], Result], items: Sequence[Item], *, description: str, unit: str = "channel"
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    description: str,
+    unit: str = "channel",
+    quiet: bool = False,
 ) -> list[Result]:
     """Do one piece of work for each item on 8 threads and give the results in the items' order.
 
-    A progress bar appears when it takes over a second. The first error ends it: what has not begun is dropped.
+    A progress bar appears when it takes over a second, unless it is to be ``quiet``. The first error ends it: what has not
+    begun is dropped.
     """
     if len(items) <= 1:
         return [work(item) for item in items]
@@ -156,7 +162,9 @@ def side_by_side(
 
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="kvs-notebook")
     futures = [pool.submit(work, item) for item in items]
-    with tqdm(total=len(items), desc=description, unit=unit, delay=PROGRESS_AFTER_SECONDS, leave=False) as bar:
+    with tqdm(
+        total=len(items), desc=description, unit=unit, delay=PROGRESS_AFTER_SECONDS, leave=False, disable=quiet
+    ) as bar:
         try:
             results = []
             for future in futures:

@@ -6,8 +6,9 @@ import asyncio
 import json
 
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.sandbox import control, sts, wire
+from kvs_notebook.sandbox import control, regions, sts, wire
 from kvs_notebook.sandbox.gate import Gate, Passage
+from kvs_notebook.sandbox.keys import unrecognized
 from kvs_notebook.sandbox.model import OPERATIONS, ServiceError
 from kvs_notebook.sandbox.operations import not_found, perform
 from kvs_notebook.sandbox.service import Service
@@ -15,6 +16,8 @@ from kvs_notebook.sandbox.signature import Request
 from kvs_notebook.sandbox.wire import JSON_1_1, XML, Cut, Receive, Reply, Scope, Send
 
 TAGGING = "GetResources"
+REGIONS = "ListRegions"
+SIGNED_FOR = {TAGGING: "tagging", REGIONS: "account"}
 OUTPUT_IS_EMPTY = frozenset({"UpdateSignalingChannel", "DeleteSignalingChannel", "TagResource", "UntagResource"})
 
 
@@ -60,13 +63,17 @@ class App:
     async def _performed(self, passage: Passage) -> Reply:
         operation, body = passage.operation, passage.request.body
         of_sts = operation in sts.OPERATIONS
-        signed_for = "sts" if of_sts else "tagging" if operation == TAGGING else "kinesisvideo"
+        signed_for = "sts" if of_sts else SIGNED_FOR.get(operation, "kinesisvideo")
         caller = passage.caller = self._gate.caller(passage.request, signed_for)
+        if caller.region in self._service.assumptions.disabled_regions:
+            raise unrecognized()
         payload = passage.payload = sts.parameters(body) if of_sts else wire.parsed(body)
         lost = await self._gate.admit(caller, operation, payload)
         if of_sts:
             external_id = self._service.assumptions.role_external_id
             reply = Reply(200, sts.perform(operation, payload, caller, self._gate.keys, external_id), XML)
+        elif operation == REGIONS:
+            reply = Reply(200, wire.dumped(regions.perform(self._service.assumptions.disabled_regions)))
         elif operation == TAGGING:
             from kvs_notebook.sandbox import tagging  # with it a model is read: not before it is needed
 
@@ -91,6 +98,8 @@ def _operation_of(request: Request) -> str:
     if request.method == "POST":
         if request.path in OPERATIONS:
             return OPERATIONS[request.path]
+        if request.path == regions.PATH:
+            return REGIONS
         if request.path == "/" and request.headers.get("x-amz-target", "").endswith(f".{TAGGING}"):
             return TAGGING
         action = sts.parameters(request.body).get("Action") if request.path == "/" else None

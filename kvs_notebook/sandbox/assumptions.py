@@ -68,6 +68,8 @@ class Assumptions:
         What ListTagsForResource answers for an untagged channel: an empty map, null, or no member at all [1.9].
     quota_burst
         Requests that an idle quota admits at once; None is what it admits in one second [3].
+    disabled_regions
+        Regions that no account of the sandbox has enabled: they refuse every key as unknown [an account's own].
     role_external_id
         The ExternalId that every role of the sandbox asks for, as its trust policy would; None asks for none [a role's own].
     displaced_peer
@@ -118,6 +120,7 @@ class Assumptions:
     tagging_changes_version: bool = False
     empty_tags: Literal["map", "null", "absent"] = "map"
     quota_burst: float | None = None
+    disabled_regions: tuple[str, ...] = ()
     role_external_id: str | None = None
     displaced_peer: Literal["stays_open", "closed"] = "stays_open"
     lingering_viewer_seconds: float = 0.0

@@ -76,14 +76,14 @@ class Keys:
         if token is None:
             account_id = self.account_of(access_key_id)
             if account_id is None:
-                raise _unrecognized()
+                raise unrecognized()
             return Holder(account_id, self.secret(access_key_id))
         claim = tokens.opened(token, self._root_secret, SESSION)
         if claim is None:
-            raise _unrecognized()
+            raise unrecognized()
         account_id, role_session, expires = json.loads(claim)
         if not hmac.compare_digest(self._session_key_id(account_id, token), access_key_id):
-            raise _unrecognized()
+            raise unrecognized()
         if now >= datetime.fromtimestamp(expires, UTC):
             raise ServiceError("ExpiredTokenException", "The security token included in the request is expired")
         return Holder(account_id, self._secret(f"secret of {token}"), role_session)
@@ -99,7 +99,8 @@ class Keys:
         return base64.b64encode(digest + digest[:6]).decode()[:40]
 
 
-def _unrecognized() -> ServiceError:
+def unrecognized() -> ServiceError:
+    """Make the refusal of a key that is not known, or not in this region."""
     return ServiceError("UnrecognizedClientException", "The security token included in the request is invalid.")
 
 

@@ -20,6 +20,7 @@ ACTIONS: Mapping[str, str] = {
     **{operation: f"kinesisvideo:{operation}" for operation in (*QUOTAS, *SIGNALING_QUOTAS)},
     "AssumeRole": "sts:AssumeRole",
     "GetResources": "tag:GetResources",
+    "ListRegions": "account:ListRegions",
 }
 """The IAM action that each operation asks for."""
 

@@ -1,0 +1,1 @@
+"""Fleet: many accounts, many regions, many days."""

@@ -1,0 +1,159 @@
+"""Accounts: which ones an inventory reads, by which way, and in which regions."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import pandas as pd
+
+from kvs_notebook.connection import Connection
+from kvs_notebook.errors import AccessDenied, InvalidInput, KVSError
+from kvs_notebook.limits import shown
+
+ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[\x21-\x7e]+")
+ACCOUNT_ID = re.compile("[0-9]{12}")
+COLUMNS = ("account_id", "role_arn", "profile", "account_name", "external_id")
+ENABLED = ("ENABLED", "ENABLED_BY_DEFAULT")
+EVERY_REGION = "all"
+
+AccountsFile: TypeAlias = "str | os.PathLike[str] | pd.DataFrame"
+"""A CSV file, or a frame, with the columns account_id, role_arn or profile, account_name, external_id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One way into one account: a profile, a role, or neither: the session's own. It holds no credentials.
+
+    Attributes
+    ----------
+    account_id
+        The account that it is expected to lead to, None where that is not known before.
+    account_name
+        What people call it.
+    """
+
+    profile: str | None = None
+    role_arn: str | None = None
+    external_id: str | None = None
+    account_id: str | None = None
+    account_name: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What to call it in a message."""
+        return self.account_name or self.role_arn or self.profile or self.account_id or "this account"
+
+
+def accounts_of(
+    profiles: Sequence[str] | None,
+    role_arns: Sequence[str] | None,
+    external_id: str | None,
+    accounts: AccountsFile | None,
+) -> list[Account]:
+    """Give the accounts that an inventory was asked for: the session's own where nothing was named.
+
+    Raises
+    ------
+    InvalidInput
+        For what is no profile's name, role's ARN or accounts file; nothing was sent.
+    """
+    for name, value in (("profiles", profiles), ("role_arns", role_arns)):
+        if isinstance(value, str):
+            raise InvalidInput(f"{name}={shown(value)}: give a list, such as [{value!r}].")
+    named = [Account(profile=profile) for profile in profiles or ()]
+    named += [_by_role(role_arn, external_id) for role_arn in role_arns or ()]
+    if accounts is not None:
+        named += _listed(accounts)
+    return list(dict.fromkeys(named)) or [Account()]
+
+
+def _by_role(role_arn: str, external_id: str | None, account_name: str | None = None) -> Account:
+    found = ROLE_ARN.fullmatch(role_arn)
+    if found is None:
+        raise InvalidInput(f"Role {shown(role_arn)}: give its ARN, as arn:aws:iam::111122223333:role/Reader.")
+    return Account(role_arn=role_arn, external_id=external_id, account_id=found[1], account_name=account_name)
+
+
+def _listed(accounts: AccountsFile) -> list[Account]:
+    """Read an accounts file, all of it text, so that account 000000000000 stays one."""
+    where = "The accounts frame" if isinstance(accounts, pd.DataFrame) else str(accounts)
+    if isinstance(accounts, pd.DataFrame):
+        table = accounts
+    else:
+        try:
+            table = pd.read_csv(Path(accounts), dtype="str", keep_default_na=False, encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+            raise InvalidInput(
+                f"Can't read the accounts in {where}: {error}. Give a CSV with {', '.join(COLUMNS)}."
+            ) from error
+    if "account_id" not in table or not {"role_arn", "profile"} & set(table):
+        raise InvalidInput(
+            f"{where} has the columns {', '.join(map(str, table))}: it needs account_id, and role_arn or profile."
+        )
+    rows = table[[column for column in COLUMNS if column in table]].astype("str").to_dict("records")
+    return [
+        _row({str(name): str(value) for name, value in row.items()}, number, where)
+        for number, row in enumerate(rows, 2)
+    ]
+
+
+def _row(row: Mapping[str, str], number: int, where: str) -> Account:
+    given = {
+        name: value.strip() for name, value in row.items() if value.strip() and value not in ("nan", "None", "<NA>")
+    }
+    account_id = given.get("account_id", "")
+    if not ACCOUNT_ID.fullmatch(account_id):
+        raise InvalidInput(
+            f"{where}, row {number}: account_id {shown(account_id)} has not 12 digits; a spreadsheet may have cut its zeros."
+        )
+    if ("role_arn" in given) == ("profile" in given):
+        raise InvalidInput(f"{where}, row {number}: give either role_arn or profile for account {account_id}.")
+    if "role_arn" in given:
+        account = _by_role(given["role_arn"], given.get("external_id"), given.get("account_name"))
+        if account.account_id != account_id:
+            raise InvalidInput(f"{where}, row {number}: {given['role_arn']} is not a role of account {account_id}.")
+        return account
+    return Account(profile=given["profile"], account_id=account_id, account_name=given.get("account_name"))
+
+
+# --- regions
+
+
+def regions_of(regions: Sequence[str] | str | None, connection: Connection) -> list[str]:
+    """Give the regions to read for one account: those that were named, its enabled ones for "all", else its connection's."""
+    if regions is None:
+        return [connection.region]
+    if regions != EVERY_REGION:
+        return list(dict.fromkeys(regions))
+    known = every_region()
+    try:
+        enabled = _enabled_regions(connection)
+    except (AccessDenied, KVSError):
+        return known  # the account may not say: those that are not enabled refuse, and coverage says so
+    return [region for region in known if region in enabled]
+
+
+def every_region() -> list[str]:
+    """Give the regions that botocore knows for the service, in the partition of public AWS."""
+    from botocore.loaders import Loader
+    from botocore.regions import EndpointResolver
+
+    return sorted(EndpointResolver(Loader().load_data("endpoints")).get_available_endpoints("kinesisvideo"))
+
+
+def _enabled_regions(connection: Connection) -> set[str]:
+    client = connection.client("account")
+    enabled: set[str] = set()
+    token: str | None = None
+    while True:
+        reply = connection.call("ListRegions", {"NextToken": token} if token else {}, client=client)
+        listed = reply.get("Regions") or []
+        enabled |= {region["RegionName"] for region in listed if region.get("RegionOptStatus") in ENABLED}
+        token = reply.get("NextToken")
+        if not token:
+            return enabled

@@ -1,0 +1,357 @@
+"""Inventory: the channels of many accounts in many regions, with an honest account of what was not read."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from kvs_notebook.connection import Connection
+from kvs_notebook.current import current_connection
+from kvs_notebook.errors import (
+    EndpointUnreachable,
+    ExpiredCredentials,
+    InvalidInput,
+    InventoryIncomplete,
+    KVSError,
+    WrongConnection,
+)
+from kvs_notebook.export import File, to_csv, to_parquet
+from kvs_notebook.fleet.accounts import Account, AccountsFile, accounts_of, regions_of
+from kvs_notebook.fleet.unit import NOT_ENABLED, Origin, Reading, Unit, read, unread
+from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS, concat, empty, rows_frame, with_tags
+from kvs_notebook.limits import check_channel_name, shown
+from kvs_notebook.pacing import PROGRESS_AFTER_SECONDS, side_by_side
+
+TAGS_BY = ("bulk", "each", "none")
+THREADS = 32
+"""Units that are read side by side on threads: they wait for the network most of the time."""
+
+WINDOW = 128
+"""Units that an executor has under way or done at most: its queue does not grow with the fleet."""
+
+UNIT_TIMEOUT = 300.0
+LOOK_SECONDS = 0.5
+
+
+class Inventory:
+    """What was read, and what was not.
+
+    Attributes
+    ----------
+    channels
+        The channels frame of all units.
+    tags
+        The long tags frame of all units.
+    coverage
+        One row per account and region: account_id, region, status (ok, denied, region_disabled, throttled, expired, error),
+        error_code, message, tags_source (bulk, each, none, failed), channels, calls, throttles, retries, seconds.
+    account_names
+        The name of each account, where it is known.
+    """
+
+    def __init__(
+        self,
+        channels: pd.DataFrame,
+        tags: pd.DataFrame,
+        coverage: pd.DataFrame,
+        account_names: Mapping[str, str] | None = None,
+    ) -> None:
+        self.channels = channels
+        self.tags = tags
+        self.coverage = coverage
+        self.account_names = dict(account_names or {})
+
+    def __repr__(self) -> str:
+        read_well = int((self.coverage["status"] == "ok").sum())
+        return f"<Inventory: {len(self.channels)} channels, {read_well} of {len(self.coverage)} units read>"
+
+    def table(self) -> pd.DataFrame:
+        """Give the wide frame: channels, account_name where one is known, and a ``tag:<key>`` column for each key."""
+        wide = with_tags(self.channels, self.tags)
+        if self.account_names:
+            names = wide["account_id"].map(self.account_names).astype("str")
+            wide.insert(1, "account_name", names)
+        return wide
+
+    def to_csv(self, path: File) -> None:
+        """Write the wide frame to ``NAME.csv``, as to_csv() does, and coverage beside it to ``NAME-coverage.csv``."""
+        to_csv(self.coverage, coverage_path(path))
+        to_csv(self.table(), path)
+
+    def to_parquet(self, path: File) -> None:
+        """Write the wide frame as Parquet, and coverage beside it to ``NAME-coverage.parquet``."""
+        to_parquet(self.coverage, coverage_path(path))
+        to_parquet(self.table(), path)
+
+    @property
+    def gaps(self) -> pd.DataFrame:
+        """The rows of coverage that name a gap: a unit that was not read, or its tags were not."""
+        unread_units = ~self.coverage["status"].isin(["ok", "region_disabled"])
+        return self.coverage[unread_units | (self.coverage["tags_source"] == "failed")].reset_index(drop=True)
+
+    def raise_for_failures(self) -> None:
+        """Raise InventoryIncomplete where there is a gap; a region that the account has not enabled is none."""
+        gaps = self.gaps
+        if gaps.empty:
+            return
+        named = [
+            f"{row['account_id']} {row['region']}: {row['status'] if row['status'] != 'ok' else 'tags'} ({row['message']})"
+            for row in gaps.head(5).to_dict("records")
+        ]
+        more = f" and {len(gaps) - 5} more" if len(gaps) > 5 else ""  # noqa: PLR2004 - as many as are named
+        raise InventoryIncomplete(f"{len(gaps)} of {len(self.coverage)} units have a gap: {'; '.join(named)}{more}")
+
+
+def coverage_path(path: File) -> Path:
+    """Give the file that coverage is written to, beside that of the table."""
+    table = Path(path)
+    return table.with_name(f"{table.stem}-coverage{table.suffix}")
+
+
+def inventory(
+    *,
+    profiles: Sequence[str] | None = None,
+    role_arns: Sequence[str] | None = None,
+    external_id: str | None = None,
+    accounts: AccountsFile | None = None,
+    regions: Sequence[str] | str | None = None,
+    prefix: str | None = None,
+    tags: str = "bulk",
+    executor: Executor | None = None,
+    unit_timeout: float = UNIT_TIMEOUT,
+    connection: Connection | None = None,
+) -> Inventory:
+    """Read the channels of many accounts in many regions, side by side, and say what was not read.
+
+    Parameters
+    ----------
+    profiles
+        AWS profiles, each a way into one account.
+    role_arns
+        Roles that the connection's identity may assume, each in one account; session name ``kvs-notebook``.
+    external_id
+        What those roles ask for, where they do.
+    accounts
+        A CSV file or a frame with account_id, role_arn or profile, account_name, external_id. Where none of these three is given,
+        it is the connection's own account.
+    regions
+        Region codes; ``"all"`` takes those that the account has enabled, where it may say so (account:ListRegions), else all that
+        botocore knows; None takes the connection's.
+    prefix
+        Only channels whose name begins with this.
+    tags
+        ``"bulk"`` reads them with the Resource Groups Tagging API, 100 channels a call, and channel by channel where that
+        fails; ``"each"`` channel by channel; ``"none"`` not at all.
+    executor
+        A concurrent.futures executor to read the units on, in place of threads: Dask's
+        ``Client.get_executor(pure=False)``, for one. What is sent there names profiles and roles, never credentials.
+    unit_timeout
+        Seconds after which a unit is no longer waited for; on an executor, which may keep it in a queue, there is no such end.
+    connection
+        Where roles are assumed from; None takes the current connection.
+
+    Returns
+    -------
+    Inventory
+        ``.channels``, ``.tags``, ``.coverage`` (frames), ``.table()``, ``.to_csv(path)``, ``.raise_for_failures()``.
+
+    Raises
+    ------
+    InvalidInput
+        For what cannot be meant; nothing was sent.
+
+    Notes
+    -----
+    One unit's failure never stops the others: look at ``.coverage``, or call ``.raise_for_failures()``. Expired credentials end
+    the run early with one warning; Ctrl-C ends it too and gives what was read so far. Spends, for each unit, one
+    ListSignalingChannels call per 1,000 channels, and for the tags one GetResources call per 100 tagged channels or one
+    ListTagsForResource call per channel; for each account one GetCallerIdentity call, and an AssumeRole call per hour.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> _ = sandbox.seed()
+    >>> fleet = kvs.inventory(regions=["us-east-1", "eu-west-1"])
+    >>> fleet.coverage[["region", "status", "tags_source", "channels"]]
+          region status tags_source  channels
+    0  eu-west-1     ok        bulk         9
+    1  us-east-1     ok        bulk        11
+    """
+    base = current_connection(connection)
+    if tags not in TAGS_BY:
+        raise InvalidInput(f"tags={shown(tags)}: choose one of {', '.join(map(repr, TAGS_BY))}.")
+    if isinstance(regions, str) and regions != "all":
+        raise InvalidInput(f"regions={shown(regions)}: give a list, such as [{regions!r}], or 'all'.")
+    if prefix is not None:
+        check_channel_name(prefix)
+    elsewhere = None if executor is None else _origin_elsewhere(base)
+    asked = accounts_of(profiles, role_arns, external_id, accounts)
+    local = Origin(base.profile, base.region, base.endpoint_url, base)
+    units, failed, names = _units(asked, local, regions, prefix, tags)
+    with _pool(executor) as pool:
+        run = _Run(units, elsewhere or local, pool, unit_timeout if executor is None else None)
+        readings = list(run.readings())
+    coverage = [*failed, *(reading.coverage for reading in readings)]
+    return Inventory(
+        concat([reading.channels for reading in readings], CHANNELS),
+        concat([reading.tags for reading in readings], TAGS),
+        rows_frame([tuple(row[column] for column in COVERAGE) for row in _in_order(coverage)], COVERAGE),
+        names,
+    )
+
+
+# --- which units
+
+
+def _units(
+    accounts: Sequence[Account], origin: Origin, regions: Sequence[str] | str | None, prefix: str | None, tags: str
+) -> tuple[list[Unit], list[dict[str, Any]], dict[str, str]]:
+    """Ask each account who it is; give the units, the rows of coverage of those that did not answer, and their names."""
+    found = side_by_side(
+        lambda account: _opened(account, origin, regions), accounts, description="Connecting", unit="account"
+    )
+    units: dict[tuple[str, str], Unit] = {}
+    failed, names = [], {}
+    for account, answer in zip(accounts, found, strict=True):
+        if isinstance(answer, KVSError):
+            row = unread(account.account_id, None, answer)
+            failed.append(row | ({"status": "expired"} if answer.code in NOT_ENABLED else {}))
+            continue
+        account_id, theirs = answer
+        if account.account_name:
+            names[account_id] = account.account_name
+        for region in theirs:  # of two ways into one account the first is taken
+            units.setdefault((account_id, region), Unit(account, account_id, region, prefix, tags))
+    return list(units.values()), failed, names
+
+
+def _opened(account: Account, origin: Origin, regions: Sequence[str] | str | None) -> tuple[str, list[str]] | KVSError:
+    try:
+        connection = origin.connect(account, origin.region)
+        account_id = connection.account_id
+        if account.account_id not in (None, account_id):
+            return WrongConnection(f"{account.label} leads to account {account_id}, not to {account.account_id}.")
+        return account_id, regions_of(regions, connection)
+    except KVSError as error:
+        return error
+
+
+def _origin_elsewhere(connection: Connection) -> Origin:
+    """Say how another process makes this connection again, which a profile's name says and keys of this process do not."""
+    if not connection.portable:
+        raise InvalidInput(
+            "This connection's keys stay in this process, so an executor can't read with it: connect by a profile, as in "
+            'kvs.connect("my-profile"), or by the environment. For a sandbox start the workers in sandbox.environment().'
+        )
+    return Origin(connection.profile, connection.region, connection.endpoint_url)
+
+
+# --- reading them
+
+
+@contextmanager
+def _pool(executor: Executor | None) -> Iterator[Executor]:
+    if executor is not None:
+        yield executor
+        return
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="kvs-inventory")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # what hangs is not waited for
+
+
+class _Run:
+    """Read units on a pool, a bounded number at a time."""
+
+    def __init__(self, units: Sequence[Unit], origin: Origin, pool: Executor, patience: float | None) -> None:
+        self._waiting = deque(units)
+        self._running: dict[Future[Reading], tuple[Unit, float]] = {}
+        self._origin = origin
+        self._pool = pool
+        self._patience = patience
+        self._window = WINDOW if patience is None else THREADS
+        self._expired: Reading | None = None
+
+    def readings(self) -> Iterator[Reading]:
+        """Give each unit's reading as it comes; after Ctrl-C, that of each one left says so."""
+        total = len(self._waiting)
+        with tqdm(total=total, desc="Inventory", unit="unit", delay=PROGRESS_AFTER_SECONDS, leave=False) as bar:
+            channels = throttles = 0
+            try:
+                while self._waiting or self._running:
+                    for reading in self._step():
+                        channels += reading.coverage["channels"]
+                        throttles += reading.coverage["throttles"]
+                        bar.set_postfix(channels=channels, throttles=throttles, refresh=False)
+                        bar.update()
+                        yield reading
+            except KeyboardInterrupt:
+                yield from self._given_up()
+
+    def _step(self) -> Iterator[Reading]:
+        while self._waiting and len(self._running) < self._window:
+            unit = self._waiting.popleft()
+            if self._expired is not None:
+                why = self._expired.coverage
+                yield _unread(unit, ExpiredCredentials(why["message"], code=why["error_code"]))
+            else:
+                self._running[self._pool.submit(read, unit, self._origin)] = (unit, time.monotonic())
+        done, _ = wait(self._running, LOOK_SECONDS, FIRST_COMPLETED)
+        for future in done:
+            unit, _ = self._running.pop(future)
+            yield self._taken(future, unit)
+        if self._patience is not None:
+            yield from self._overdue(self._patience)
+
+    def _taken(self, future: Future[Reading], unit: Unit) -> Reading:
+        try:
+            reading = future.result()
+        except Exception as error:  # noqa: BLE001 - whatever an executor says of a worker that was lost, or of a bug
+            return _unread(unit, KVSError(f"{type(error).__name__}: {error}", code=type(error).__name__))
+        if reading.coverage["status"] == "expired" and self._expired is None:
+            self._expired = reading
+            warnings.warn(
+                f"The inventory ends early: {reading.coverage['message']} Coverage names what was not read.",
+                stacklevel=2,
+            )
+        return reading
+
+    def _overdue(self, patience: float) -> Iterator[Reading]:
+        for future, (unit, began) in [*self._running.items()]:
+            if time.monotonic() - began > patience:
+                del self._running[future]
+                future.cancel()
+                yield _unread(
+                    unit,
+                    EndpointUnreachable(
+                        f"No answer for {patience:g} s: given up. Read it again by itself.", code="TimedOut"
+                    ),
+                )
+
+    def _given_up(self) -> Iterator[Reading]:
+        for future in self._running:
+            future.cancel()
+        left = [*(unit for unit, _ in self._running.values()), *self._waiting]
+        self._running.clear()
+        self._waiting.clear()
+        for unit in left:
+            yield _unread(unit, KVSError("Interrupted before it was read.", code="Interrupted"))
+
+
+def _unread(unit: Unit, problem: KVSError) -> Reading:
+    return Reading(empty(CHANNELS), empty(TAGS), unread(unit.account_id, unit.region, problem))
+
+
+def _in_order(coverage: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(coverage, key=lambda row: (row["account_id"] or "", row["region"] or ""))

@@ -1,0 +1,196 @@
+"""Unit: one account in one region, read for an inventory; whatever goes wrong in it stays in it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import pandas as pd
+
+from kvs_notebook.channels import list_channels
+from kvs_notebook.connection import Connection
+from kvs_notebook.current import for_profile
+from kvs_notebook.errors import AccessDenied, ChannelNotFound, ExpiredCredentials, KVSError, NoCredentials, Throttled
+from kvs_notebook.fleet.accounts import Account
+from kvs_notebook.frames import CHANNELS, TAGS, empty, tags_frame
+from kvs_notebook.pacing import side_by_side
+from kvs_notebook.role import assuming
+from kvs_notebook.tags import tags_of_channel
+
+RESOURCE_TYPE = "kinesisvideo:channel"
+PAGE = 100
+
+NOT_ENABLED = frozenset({"UnrecognizedClientException", "InvalidClientTokenId"})
+"""How a region refuses keys of an account that has not enabled it; the same keys work elsewhere."""
+
+
+class Origin:
+    """Say where connections begin; sent to another process it makes them anew there, since it takes no credentials along.
+
+    Parameters
+    ----------
+    profile, region, endpoint_url
+        How the connection is made that roles are assumed from.
+    connection
+        That connection itself, where the work stays in its process.
+    """
+
+    def __init__(
+        self, profile: str | None, region: str, endpoint_url: str | None, connection: Connection | None = None
+    ) -> None:
+        self.region = region
+        self._here = (profile, region, endpoint_url)
+        self._connection = connection
+        self._ways: dict[Account, Connection] = {}
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Origin, self._here)
+
+    def connect(self, account: Account, region: str) -> Connection:
+        """Make a connection into an account; nothing is sent yet. Those of one account share its session, which is dear."""
+        if self._connection is None:
+            return _way_in(*self._here, account).again(region=region)
+        with self._lock:
+            if account not in self._ways:
+                self._ways[account] = _entered(self._connection, account)
+        return self._ways[account].again(region=region)
+
+
+@lru_cache(maxsize=16)
+def _way_in(profile: str | None, region: str, endpoint_url: str | None, account: Account) -> Connection:
+    return _entered(for_profile(profile, region=region, endpoint_url=endpoint_url), account)
+
+
+def _entered(base: Connection, account: Account) -> Connection:
+    if account.profile is not None:
+        return for_profile(account.profile, region=base.region, endpoint_url=base.endpoint_url)
+    if account.role_arn is not None:
+        return assuming(base, account.role_arn, external_id=account.external_id, region=base.region)
+    return base
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One account in one region, and what is to be read there."""
+
+    account: Account
+    account_id: str
+    region: str
+    prefix: str | None
+    tags: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read of a unit: frames, and the row of coverage."""
+
+    channels: pd.DataFrame
+    tags: pd.DataFrame
+    coverage: dict[str, Any]
+
+
+def read(unit: Unit, origin: Origin) -> Reading:
+    """Read a unit; never raises an error of the service or of the way to it."""
+    began = time.monotonic()
+    channels, tags, source = empty(CHANNELS), empty(TAGS), "none"
+    connection: Connection | None = None
+    problem: KVSError | None = None
+    try:
+        connection = origin.connect(unit.account, unit.region)
+        channels = list_channels(unit.prefix, connection=connection)
+        tags, source, problem = _tags(unit, channels, connection)
+    except KVSError as error:
+        problem = error
+    coverage = unread(unit.account_id, unit.region, problem) | {
+        "status": "ok" if problem is None or source == "failed" else status_of(problem),
+        "tags_source": source,
+        "channels": len(channels),
+        "seconds": time.monotonic() - began,
+    }
+    if connection is not None:
+        coverage["calls"] = connection.calls
+        coverage["throttles"] = connection.pacing.throttles
+        coverage["retries"] = max(connection.attempts - connection.calls, 0)
+    return Reading(channels, tags, coverage)
+
+
+def unread(account_id: str | None, region: str | None, problem: KVSError | None) -> dict[str, Any]:
+    """Give the row of coverage of a unit that was not read."""
+    return {
+        "account_id": account_id,
+        "region": region,
+        "status": "error" if problem is None else status_of(problem),
+        "error_code": None if problem is None else problem.code or type(problem).__name__,
+        "message": None if problem is None else str(problem),
+        "tags_source": "none",
+        "channels": 0,
+        "calls": 0,
+        "throttles": 0,
+        "retries": 0,
+        "seconds": 0.0,
+    }
+
+
+def status_of(problem: KVSError) -> str:
+    """Give coverage's word for what went wrong in a unit whose account is known to let this identity in."""
+    if problem.code in NOT_ENABLED:
+        return "region_disabled"
+    kinds = (
+        (AccessDenied, "denied"),
+        (Throttled, "throttled"),
+        ((ExpiredCredentials, NoCredentials), "expired"),
+    )
+    return next((status for kind, status in kinds if isinstance(problem, kind)), "error")
+
+
+# --- tags
+
+
+def _tags(unit: Unit, channels: pd.DataFrame, connection: Connection) -> tuple[pd.DataFrame, str, KVSError | None]:
+    """Give the tags of the channels that were listed, how they were read, and what went wrong on the way."""
+    if unit.tags == "none":
+        return empty(TAGS), "none", None
+    problem: KVSError | None = None
+    if unit.tags == "bulk":
+        try:
+            return _bulk(channels, connection), "bulk", None
+        except KVSError as error:
+            problem = error
+    try:
+        return _each(channels, connection), "each", None
+    except KVSError as error:
+        return empty(TAGS), "failed", problem or error
+
+
+def _bulk(channels: pd.DataFrame, connection: Connection) -> pd.DataFrame:
+    """Read them with the Resource Groups Tagging API: one call for 100 channels, those that never had a tag left out."""
+    client = connection.client("resourcegroupstaggingapi")
+    found: dict[str, dict[str, str]] = {}
+    token = ""
+    while True:
+        params = {"ResourceTypeFilters": [RESOURCE_TYPE], "ResourcesPerPage": PAGE}
+        reply = connection.call("GetResources", params | ({"PaginationToken": token} if token else {}), client=client)
+        for each in reply.get("ResourceTagMappingList") or []:
+            found[each["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in each.get("Tags") or []}
+        token = reply.get("PaginationToken") or ""
+        if not token:
+            break
+    return tags_frame({arn: found[arn] for arn in channels["channel_arn"] if arn in found})
+
+
+def _each(channels: pd.DataFrame, connection: Connection) -> pd.DataFrame:
+    """Read them channel by channel; one that was deleted since the list has none."""
+
+    def tags_if_there(arn: str) -> dict[str, str]:
+        try:
+            return tags_of_channel(arn, connection)
+        except ChannelNotFound:
+            return {}
+
+    arns = channels["channel_arn"].tolist()
+    found = side_by_side(tags_if_there, arns, description="Reading tags", quiet=True)
+    return tags_frame(dict(zip(arns, found, strict=True)))

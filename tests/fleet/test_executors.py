@@ -1,0 +1,92 @@
+"""Inventories on Dask: the same rows from processes that were given no credentials, and nothing lost with one of them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook.fleet import inventory as room
+
+OTHER = "444455556666"
+ROLES = [f"arn:aws:iam::{account}:role/Reader" for account in ("111122223333", OTHER, "777788889999")]
+REGIONS = ["us-east-1", "eu-west-1", "ap-southeast-2"]
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture
+def sandbox():
+    with kvs.Sandbox(quotas=False) as started:
+        for account in ("111122223333", OTHER, "777788889999"):
+            started.seed(account_id=account)
+            for region in REGIONS:
+                started.seed(20, account_id=account, region=region)
+        yield started
+
+
+@pytest.fixture
+def client(sandbox, monkeypatch, tmp_path):
+    """A cluster of 2 processes that find the sandbox in their environment, as this process does."""
+    for name, value in sandbox.environment({}).items():
+        if name.startswith(("AWS_", "NO_PROXY", "no_proxy")):
+            monkeypatch.setenv(name, value)
+    options = {"dashboard_address": ":0", "silence_logs": logging.CRITICAL, "local_directory": str(tmp_path)}
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=2, processes=True, **options) as cluster,
+        distributed.Client(cluster) as made,
+    ):
+        yield made
+
+
+def without_times(coverage):
+    return coverage.drop(columns=["seconds", "calls", "retries"])
+
+
+def test_dask_gives_the_rows_that_threads_give(client):
+    connection = kvs.connect()
+    here = kvs.inventory(role_arns=ROLES, regions=REGIONS, connection=connection)
+    with client.get_executor(pure=False) as executor:
+        there = kvs.inventory(role_arns=ROLES, regions=REGIONS, connection=connection, executor=executor)
+    assert len(there.channels) == 3 * (26 + 60)
+    assert there.channels.equals(here.channels)
+    assert there.tags.equals(here.tags)
+    assert without_times(there.coverage).equals(without_times(here.coverage))
+
+
+def test_a_worker_that_is_killed_takes_nothing_along(sandbox, client, monkeypatch):
+    connection = kvs.connect()
+    sandbox.faults.add("ListSignalingChannels", "delay", times=None, seconds=0.2)
+    monkeypatch.setattr(room, "WINDOW", 4)
+    victim = next(iter(client.run(os.getpid).values()))
+    listed = threading.Event()
+
+    def kill_when_it_works():
+        while not (sandbox.requests["operation"] == "ListSignalingChannels").any():
+            listed.wait(0.02)
+        os.kill(victim, signal.SIGKILL)
+        listed.set()
+
+    killer = threading.Thread(target=kill_when_it_works)
+    killer.start()
+    with client.get_executor(pure=False) as executor:
+        found = kvs.inventory(role_arns=ROLES, regions=REGIONS, connection=connection, executor=executor)
+    killer.join(20)
+    assert listed.is_set()
+    found.raise_for_failures()
+    assert len(found.channels) == 3 * (26 + 60)
+
+
+def test_what_is_sent_to_an_executor_holds_no_secret(client, sandbox):
+    import pickle
+
+    connection = kvs.connect()
+    secret = sandbox._keys.secret(sandbox._keys.access_key_id("111122223333"))
+    (unit,), _, _ = room._units([room.Account()], room.Origin(None, "us-east-1", None, connection), None, None, "bulk")
+    sent = pickle.dumps((unit, room._origin_elsewhere(connection)))
+    assert secret.encode() not in sent
+    assert b"KVSB" not in sent

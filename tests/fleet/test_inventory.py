@@ -1,0 +1,296 @@
+"""Inventories: what was read, and what was not, whatever goes wrong in one place."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pandas as pd
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook.errors import InvalidInput, InventoryIncomplete
+from kvs_notebook.fleet import inventory as room
+from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS
+
+OTHER = "444455556666"
+ROLE = f"arn:aws:iam::{OTHER}:role/Reader"
+REGIONS = ["us-east-1", "eu-west-1", "ap-southeast-2"]
+
+
+@pytest.fixture
+def fleet(sandbox, connection):
+    """Two accounts: the example fleet, and 5 tagged channels in each of two regions."""
+    sandbox.seed()
+    for region in REGIONS[:2]:
+        there = sandbox.connection(OTHER, region=region)
+        for number in range(5):
+            kvs.create_channel(f"camera-{number}", tags={"Site": region}, wait=False, connection=there)
+    return sandbox
+
+
+def accounts(tmp_path):
+    path = tmp_path / "accounts.csv"
+    path.write_text(f"account_id,role_arn,account_name\n{OTHER},{ROLE},Lab\n")
+    return path
+
+
+def status(inventory):
+    return inventory.coverage.set_index(["account_id", "region"])["status"].to_dict()
+
+
+def dtypes(frame):
+    return {name: str(dtype) for name, dtype in frame.dtypes.items()}
+
+
+# --- what is read
+
+
+@pytest.mark.parametrize("tags", ["bulk", "each"])
+def test_channels_and_tags_of_all_units_equal_those_that_are_read_one_by_one(fleet, connection, tags):
+    found = kvs.inventory(regions=REGIONS, tags=tags)
+    one_by_one = [fleet.connection(region=region) for region in REGIONS]
+    channels = pd.concat([kvs.list_channels(connection=each) for each in one_by_one])
+    long_tags = pd.concat([kvs.list_tags(kvs.list_channels(connection=each), connection=each) for each in one_by_one])
+    assert found.channels.equals(channels.sort_values(["account_id", "region", "channel_name"], ignore_index=True))
+    by = ["account_id", "region", "channel_name", "channel_arn", "key"]
+    assert found.tags.equals(long_tags.sort_values(by, ignore_index=True))
+    assert found.coverage["status"].tolist() == ["ok"] * 3
+    assert found.coverage["tags_source"].tolist() == [tags] * 3
+    assert found.coverage["channels"].sum() == 26
+    found.raise_for_failures()
+
+
+def test_a_role_leads_into_its_account_and_its_name_is_in_the_table(fleet, connection, tmp_path):
+    found = kvs.inventory(accounts=accounts(tmp_path), regions=REGIONS[:2])
+    assert status(found) == {(OTHER, region): "ok" for region in REGIONS[:2]}
+    table = found.table()
+    assert table["account_name"].tolist() == ["Lab"] * 10
+    assert table["tag:Site"].tolist() == ["eu-west-1"] * 5 + ["us-east-1"] * 5
+    assert set(fleet.requests.query("operation == 'AssumeRole'")["status"]) == {200}
+
+
+def test_a_role_that_asks_for_an_external_id_gets_it():
+    with kvs.Sandbox(clock="lesson", assumptions=kvs.Assumptions(role_external_id="our-contract")) as sandbox:
+        here = sandbox.connection()
+        assert kvs.inventory(role_arns=[ROLE], external_id="our-contract", connection=here).gaps.empty
+        without = kvs.inventory(role_arns=[ROLE], connection=here)
+    assert without.coverage[["account_id", "status", "error_code"]].to_numpy().tolist() == [
+        [OTHER, "denied", "AccessDenied"]
+    ]
+
+
+def test_tags_in_bulk_take_a_call_for_each_100_channels(sandbox, connection):
+    for number in range(120):
+        kvs.create_channel(f"camera-{number:03}", tags={"Site": "hq"}, wait=False)
+    found = kvs.inventory()
+    assert len(found.tags) == 120
+    assert found.coverage["calls"].item() == 1 + 2
+
+
+def test_tags_can_be_left_out(fleet, connection):
+    found = kvs.inventory(tags="none")
+    assert dtypes(found.tags) == dict(TAGS)
+    assert found.coverage[["tags_source", "calls"]].to_numpy().tolist() == [["none", 1]]
+
+
+def test_only_channels_with_a_prefix_are_read_with_their_tags(fleet, connection):
+    found = kvs.inventory(prefix="front-", regions=REGIONS)
+    assert set(found.channels["channel_name"]) == set(kvs.list_channels("front-")["channel_name"])
+    assert set(found.tags["channel_name"]) <= set(found.channels["channel_name"])
+
+
+def test_an_inventory_of_nothing_is_exact(sandbox, connection):
+    found = kvs.inventory()
+    assert (dtypes(found.channels), dtypes(found.tags), dtypes(found.coverage)) == tuple(
+        dict(schema) for schema in (CHANNELS, TAGS, COVERAGE)
+    )
+    assert found.table().empty
+    assert repr(found) == "<Inventory: 0 channels, 1 of 1 units read>"
+
+
+def test_two_ways_into_one_account_count_it_once(fleet, connection):
+    found = kvs.inventory(role_arns=[ROLE, f"arn:aws:iam::{OTHER}:role/Writer"])
+    assert len(found.coverage) == 1
+    assert len(found.channels) == 5
+
+
+# --- what is not
+
+
+def only_gap(found, account_id, region, word):
+    assert {place: state for place, state in status(found).items() if state != "ok"} == {(account_id, region): word}
+    assert found.coverage.query("status == 'ok'")["message"].isna().all()
+
+
+def test_a_unit_that_is_denied_is_a_gap_and_the_rest_is_complete(fleet, connection):
+    fleet.deny("kinesisvideo:List*", region="eu-west-1")
+    found = kvs.inventory(regions=REGIONS)
+    only_gap(found, "111122223333", "eu-west-1", "denied")
+    assert set(found.channels["region"]) == {"us-east-1", "ap-southeast-2"}
+    with pytest.raises(InventoryIncomplete, match=r"1 of 3 units have a gap: 111122223333 eu-west-1: denied \(List"):
+        found.raise_for_failures()
+
+
+def test_a_region_that_is_not_enabled_is_no_error():
+    with kvs.Sandbox(clock="lesson", assumptions=kvs.Assumptions(disabled_regions=("eu-west-1",))) as sandbox:
+        found = kvs.inventory(regions=REGIONS, connection=sandbox.connection())
+    only_gap(found, "111122223333", "eu-west-1", "region_disabled")
+    found.raise_for_failures()
+
+
+def test_a_unit_that_is_throttled_for_good_is_a_gap(fleet, connection, monkeypatch):
+    monkeypatch.setattr("kvs_notebook.pacing.LONGEST_WAIT_SECONDS", 0.01)
+    fleet.faults.add("ListSignalingChannels", "throttle", times=None, region="eu-west-1")
+    found = kvs.inventory(regions=REGIONS)
+    only_gap(found, "111122223333", "eu-west-1", "throttled")
+    assert found.coverage.query("region == 'eu-west-1'")["throttles"].item() > 0
+
+
+def test_a_unit_that_is_throttled_for_a_while_is_read(fleet, connection):
+    fleet.faults.add("ListSignalingChannels", "throttle", times=3, region="eu-west-1")
+    found = kvs.inventory(regions=REGIONS)
+    found.raise_for_failures()
+    assert found.coverage.query("region == 'eu-west-1'")["throttles"].item() == 3
+
+
+def test_a_unit_that_hangs_is_given_up_and_the_rest_is_complete(fleet, connection):
+    fleet.faults.add("ListSignalingChannels", "delay", times=None, seconds=20, region="eu-west-1")
+    found = kvs.inventory(regions=REGIONS, unit_timeout=2)
+    only_gap(found, "111122223333", "eu-west-1", "error")
+    assert found.gaps["error_code"].item() == "TimedOut"
+
+
+def test_credentials_that_expire_end_the_run_early_with_one_message(fleet, connection, monkeypatch):
+    monkeypatch.setattr(room, "THREADS", 1)
+    fleet.faults.add("ListSignalingChannels", "expired", times=None, region="eu-west-1")
+    with pytest.warns(UserWarning, match="The inventory ends early") as warned:
+        found = kvs.inventory(regions=REGIONS)
+    assert len(warned) == 1
+    assert status(found) == {
+        ("111122223333", "us-east-1"): "ok",
+        ("111122223333", "eu-west-1"): "expired",
+        ("111122223333", "ap-southeast-2"): "expired",
+    }
+    assert len(fleet.requests.query("region == 'ap-southeast-2'")) == 0
+
+
+def test_where_tagging_is_denied_tags_are_read_channel_by_channel(fleet, connection):
+    fleet.deny("tag:GetResources", region="eu-west-1")
+    found = kvs.inventory(regions=REGIONS)
+    found.raise_for_failures()
+    assert found.coverage.set_index("region")["tags_source"].to_dict() == {
+        "ap-southeast-2": "bulk",
+        "eu-west-1": "each",
+        "us-east-1": "bulk",
+    }
+    assert found.tags.equals(kvs.inventory(regions=REGIONS, tags="each").tags)
+
+
+def test_where_no_tag_can_be_read_the_channels_are_there_and_the_gap_is_named(fleet, connection):
+    fleet.deny("tag:*", region="eu-west-1")
+    fleet.deny("kinesisvideo:ListTags*", region="eu-west-1")
+    found = kvs.inventory(regions=REGIONS)
+    assert len(found.channels) == 26
+    assert found.gaps[["region", "status", "tags_source"]].to_numpy().tolist() == [["eu-west-1", "ok", "failed"]]
+    with pytest.raises(InventoryIncomplete, match="eu-west-1: tags"):
+        found.raise_for_failures()
+
+
+def test_a_channel_that_goes_between_the_list_and_its_tags_does_no_harm(sandbox, connection, monkeypatch):
+    for name in ("a", "b", "c"):
+        kvs.create_channel(name, tags={"Site": "hq"})
+    listed = room.read.__globals__["list_channels"]
+
+    def then_one_goes(*args, **options):
+        channels = listed(*args, **options)
+        kvs.delete_channel("b", wait=True, connection=sandbox.connection())
+        return channels
+
+    monkeypatch.setitem(room.read.__globals__, "list_channels", then_one_goes)
+    found = kvs.inventory(tags="each")
+    found.raise_for_failures()
+    assert found.channels["channel_name"].tolist() == ["a", "b", "c"]
+    assert found.tags["channel_name"].tolist() == ["a", "c"]
+
+
+def test_an_account_that_lets_nobody_in_has_a_row_of_its_own(fleet, connection):
+    fleet.deny("sts:AssumeRole")
+    found = kvs.inventory(role_arns=[ROLE])
+    assert found.coverage[["account_id", "status"]].to_numpy().tolist() == [[OTHER, "denied"]]
+    assert found.coverage["region"].isna().all()
+
+
+def test_a_profile_that_leads_elsewhere_is_not_read_as_the_account_it_is_said_to_be(fleet, connection, tmp_path):
+    environment = fleet.environment({})
+    script = """
+import sys
+import kvs_notebook as kvs
+from kvs_notebook.fleet.accounts import Account
+path = sys.argv[1]
+open(path, "w").write("account_id,profile\\n999999999999,sandbox\\n")
+print(kvs.inventory(accounts=path).coverage["message"].item())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "accounts.csv")],
+        env={**environment, "PATH": ""},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "sandbox leads to account 111122223333, not to 999999999999."
+
+
+def test_ctrl_c_gives_what_was_read_so_far(fleet, connection, monkeypatch):
+    fleet.faults.add("ListSignalingChannels", "delay", times=None, seconds=20, region="eu-west-1")
+    waited = room.wait
+
+    def interrupted(futures, *args):
+        done = waited(futures, *args)
+        if len(futures) - len(done.done) == 1 and not done.done:  # all but the one that hangs are taken
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(room, "wait", interrupted)
+    found = kvs.inventory(regions=REGIONS)
+    only_gap(found, "111122223333", "eu-west-1", "error")
+    assert found.gaps["error_code"].item() == "Interrupted"
+
+
+# --- executors
+
+
+def test_an_executor_gets_no_credentials(fleet, connection):
+    with ThreadPoolExecutor(1) as pool, pytest.raises(InvalidInput, match="keys stay in this process"):
+        kvs.inventory(executor=pool)
+
+
+# --- files
+
+
+def test_the_table_and_its_coverage_stand_beside_each_other(fleet, connection, tmp_path):
+    found = kvs.inventory(regions=REGIONS)
+    found.to_csv(tmp_path / "fleet.csv")
+    assert kvs.read_csv(tmp_path / "fleet.csv").equals(found.table())
+    coverage = kvs.read_csv(tmp_path / "fleet-coverage.csv")
+    assert coverage.drop(columns="seconds").equals(found.coverage.drop(columns="seconds"))
+    found.to_parquet(tmp_path / "fleet.parquet")
+    assert pd.read_parquet(tmp_path / "fleet-coverage.parquet")["status"].tolist() == ["ok"] * 3
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"tags": "all"}, {"regions": "us-east-1"}, {"prefix": "a b"}, {"role_arns": ["Reader"]}]
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_sent(sandbox, connection, wrong):
+    with pytest.raises(InvalidInput):
+        kvs.inventory(**wrong)
+    assert sandbox.requests.empty
+
+
+def test_no_thread_is_left_waiting(fleet, connection):
+    kvs.inventory(regions=REGIONS)
+    deadline = time.monotonic() + 10
+    while any(thread.name.startswith("kvs-inventory") for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
