@@ -12,9 +12,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 from collections import Counter
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kvs_notebook.connection import Connection
+    from kvs_notebook.fleet.inventory import Inventory
 
 FAILED, PARTIAL, NOT_RUNNABLE, NOT_FOUND, BY_SIGNAL = 1, 3, 126, 127, 128
 FIRST_NOTEBOOK = "00-start-here.ipynb"
 STANDARD_OUTPUT = "-"
+INTERRUPTED = "Interrupted"
 
 
 def main() -> NoReturn:
@@ -50,6 +52,7 @@ def main() -> NoReturn:
         code = error.exit_code
     except click.Abort:
         sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(BY_SIGNAL + signal.SIGINT)  # all is tidied up; threads whose call is under way are not waited for
     except KVSError as error:
         _complain(str(error))
@@ -87,8 +90,14 @@ def kvs_notebook() -> None:
 @click.option("--sandbox", is_flag=True, help="Show the example fleet of a local sandbox; no AWS account is needed.")
 @click.option("--profile", metavar="NAME", help="AWS profile; boto3's default chain where none is given.")
 @click.option("--region", "regions", metavar="CODE", multiple=True, help="A region; may be given several times.")
+@click.option("--all-regions", is_flag=True, help="Every region that the account has enabled.")
+@click.option(
+    "--role-arn", "role_arns", metavar="ARN", multiple=True, help="A role to assume; may be given several times."
+)
+@click.option("--external-id", metavar="TEXT", help="What those roles ask for.")
+@click.option("--accounts", metavar="FILE", help="CSV: account_id, role_arn or profile, account_name, external_id.")
 @click.option("--prefix", metavar="TEXT", help="Only channels whose name begins with this.")
-@click.option("--tags/--no-tags", default=True, help="Read the tags too, one call per channel.  [default: --tags]")
+@click.option("--tags/--no-tags", default=True, help="Read the tags too.  [default: --tags]")
 @click.option("--csv", metavar="PATH", help="Write CSV there; - is standard output.")
 @click.option("--parquet", metavar="PATH", help="Write Parquet there; - is standard output.")
 @click.option("--json", metavar="PATH", help="Write JSON there; - is standard output.")
@@ -97,6 +106,10 @@ def inventory(
     sandbox: bool,
     profile: str | None,
     regions: tuple[str, ...],
+    all_regions: bool,
+    role_arns: tuple[str, ...],
+    external_id: str | None,
+    accounts: str | None,
     prefix: str | None,
     tags: bool,
     csv: str | None,
@@ -105,7 +118,8 @@ def inventory(
 ) -> int:
     """List signaling channels as a table and as files.
 
-    Reads the tags too, and changes nothing. A region that fails is named as a gap, and the others are written (exit code 3).
+    Reads the tags too, and changes nothing. What could not be read of an account in a region is named as a gap, and the rest is
+    written (exit code 3); NAME-coverage.csv beside NAME.csv says how each was read.
     """
     from kvs_notebook import table
 
@@ -115,18 +129,33 @@ def inventory(
         raise click.UsageError(f"Only one of --{' and --'.join(to_standard_output)} can go to standard output.")
     if sandbox and profile:
         raise click.UsageError("--sandbox needs no --profile: give one of them.")
-    with _units(sandbox=sandbox, profile=profile, regions=regions) as units:
-        channels, where, gaps = _gather(units, prefix, tags=tags)
-        summary = _summary(channels, where, gaps, asked=len(units))
+    if regions and all_regions:
+        raise click.UsageError("--all-regions names every --region: give one of them.")
+    with _base(sandbox=sandbox, profile=profile, regions=regions) as (connection, chosen):
+        found = _read(
+            connection,
+            regions="all" if all_regions else chosen,
+            role_arns=role_arns,
+            external_id=external_id,
+            accounts=accounts,
+            prefix=prefix,
+            tags="bulk" if tags else "none",
+        )
+        summary = _summary(found, connection)
+    channels = found.table()
     beside_data = bool(to_standard_output)
     click.echo(table.laid_out(channels, _terminal_width()), nl=False, err=beside_data)
     click.echo(summary, err=beside_data)
-    for label, problem in gaps.items():
-        _complain(f"{label}: {problem}")
-    written = [_write(channels, form, path, beside_data) for form, path in files.items() if path]
-    if not all(written):
+    for label, message in _gaps(found).items():
+        _complain(f"{label}: {message}")
+    written = {form: _write(channels, form, path, beside_data) for form, path in files.items() if path}
+    if csv and csv != STANDARD_OUTPUT and written["csv"]:
+        written["coverage"] = _write_coverage(found, csv, beside_data)
+    if INTERRUPTED in set(found.coverage["error_code"]):
+        raise click.Abort
+    if not all(written.values()):
         return FAILED
-    return PARTIAL if gaps else 0
+    return PARTIAL if _gaps(found) else 0
 
 
 def _terminal_width() -> int:
@@ -134,70 +163,72 @@ def _terminal_width() -> int:
 
 
 @contextmanager
-def _units(
+def _base(
     *, sandbox: bool, profile: str | None, regions: Sequence[str]
-) -> Iterator[Mapping[str, Callable[[], Connection]]]:
-    """Give for each region what connects to it; a connection that fails is that region's failure alone."""
+) -> Iterator[tuple[Connection, Sequence[str] | None]]:
+    """Give the connection to begin with, and the regions to read."""
     if sandbox:
         from kvs_notebook.sandbox.seed import REGIONS
         from kvs_notebook.sandbox.server import Sandbox
 
         with Sandbox() as service:
             service.seed()
-            yield {region: partial(service.connection, region=region) for region in dict.fromkeys(regions or REGIONS)}
+            yield service.connection(), regions or REGIONS
     else:
         from kvs_notebook.current import connect
 
-        chosen: list[str | None] = [*dict.fromkeys(regions)] or [None]
-        yield {region or "the configured region": partial(connect, profile, region=region) for region in chosen}
+        yield connect(profile, region=regions[0] if regions else None), regions or None
 
 
-def _gather(
-    units: Mapping[str, Callable[[], Connection]], prefix: str | None, *, tags: bool
-) -> tuple[pd.DataFrame, list[Connection], dict[str, KVSError]]:
-    """List every unit; give the rows, the connections that answered, and what is missing, with its reason.
+def _read(connection: Connection, **options: Any) -> Inventory:
+    """Read the inventory; where nothing at all could be read, that is a failure."""
+    from kvs_notebook.fleet.inventory import inventory as read_inventory
 
-    Raises
-    ------
-    KVSError
-        When no unit answered.
-    """
-    from kvs_notebook import frames
-    from kvs_notebook.channels import list_channels
-
-    found, where, gaps = [], [], {}
-    for label, connect in units.items():
-        try:
-            connection = connect()
-            try:
-                found.append(list_channels(prefix, tags=tags, connection=connection))
-            except KVSError as error:
-                if error.operation != "ListTagsForResource":
-                    raise
-                found.append(list_channels(prefix, connection=connection))
-                gaps[f"tags of {label}"] = error
-            where.append(connection)
-        except KVSError as error:
-            gaps[label] = error
-    if not found:
-        reasons = {str(error): error for error in gaps.values()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the gaps say it, each by its name
+        found = read_inventory(connection=connection, **options)
+    if set(found.coverage["error_code"]) == {INTERRUPTED}:
+        raise click.Abort
+    if len(found.coverage) and not found.coverage["status"].isin(["ok", "region_disabled"]).any():
+        reasons = dict.fromkeys(found.coverage["message"])
         if len(reasons) == 1:
-            raise next(iter(reasons.values()))
-        raise KVSError("No region answered. " + " ".join(f"{label}: {error}" for label, error in gaps.items()))
-    return frames.concat(found, frames.CHANNELS), where, gaps
+            raise KVSError(next(iter(reasons)))
+        gaps = " ".join(f"{label}: {message}" for label, message in _gaps(found).items())
+        raise KVSError(f"No region answered. {gaps}")
+    return found
 
 
-def _summary(channels: pd.DataFrame, where: Sequence[Connection], gaps: Mapping[str, KVSError], *, asked: int) -> str:
-    connection = where[0]
+def _gaps(found: Inventory) -> dict[str, str]:
+    """Name each gap, by its region where there is one account only; give its reason."""
+    one_account = len(set(found.coverage["account_id"])) == 1
+    gaps = {}
+    for row in found.gaps.astype("object").to_dict("records"):
+        known = [row["region"]] if one_account else [row["account_id"], row["region"]]
+        place = " ".join(str(part) for part in known if isinstance(part, str)) or "an account"
+        gaps[f"tags of {place}" if row["status"] == "ok" else place] = str(row["message"])
+    return gaps
+
+
+def _summary(found: Inventory, connection: Connection) -> str:
+    read = found.coverage[found.coverage["status"] == "ok"]
+    asked, answered = found.coverage["region"].nunique(), read["region"].nunique()
+    accounts = list(dict.fromkeys(read["account_id"]))
     kind = " (sandbox)" if connection.is_sandbox else f" (profile {connection.profile})" if connection.profile else ""
-    answered = f"{len(where)} of {asked}" if len(where) < asked else f"{asked}"
-    statuses = Counter(channels["channel_status"])
+    where = f"of account {accounts[0]}" if len(accounts) == 1 else f"of {len(accounts)} accounts"
+    statuses = Counter(found.channels["channel_status"])
     states = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
+    count, gaps = len(found.channels), _gaps(found)
     return (
-        f"{len(channels)} channel{'' if len(channels) == 1 else 's'} in {answered} region{'' if asked == 1 else 's'} "
-        f"of account {connection.account_id}{kind}{': ' if states else ''}{states}"
+        f"{count} channel{'' if count == 1 else 's'} in {f'{answered} of {asked}' if answered < asked else asked} "
+        f"region{'' if asked == 1 else 's'} {where}{kind}{': ' if states else ''}{states}"
         f"{'; missing: ' if gaps else ''}{', '.join(gaps)}"
     )
+
+
+def _write_coverage(found: Inventory, csv: str, beside_data: bool) -> bool:  # noqa: FBT001 - inner
+    from kvs_notebook.fleet.inventory import coverage_path
+
+    return _write(found.coverage, "csv", str(coverage_path(csv)), beside_data)
 
 
 def _write(channels: pd.DataFrame, form: str, path: str, beside_data: bool) -> bool:  # noqa: FBT001 - inner

@@ -176,12 +176,14 @@ def test_the_sandboxs_fleet_as_a_table_a_summary_and_files(run: Run, tmp_path: P
     done = run("inventory", "--sandbox", "--csv", "a.csv", "--parquet", "a.parquet", "--json", "a.json")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    rows = len(lines) - 5
+    rows = len(lines) - 6
     assert rows >= 24
     assert lines[0].split() == ["CHANNEL", "REGION", "STATUS", "TTL", "CREATED", "TAGS"]
     assert max(map(len, lines[: rows + 1])) <= 120
-    assert lines[-4].startswith(f"{rows} channels in 3 regions of account 111122223333 (sandbox): ")
-    assert lines[-3:] == [f"Wrote {rows} rows to a.{form}" for form in ("csv", "parquet", "json")]
+    assert lines[-5].startswith(f"{rows} channels in 3 regions of account 111122223333 (sandbox): ")
+    assert lines[-4:-1] == [f"Wrote {rows} rows to a.{form}" for form in ("csv", "parquet", "json")]
+    assert lines[-1] == "Wrote 3 rows to a-coverage.csv"
+    assert kvs.read_csv(tmp_path / "a-coverage.csv")["channels"].sum() == rows
 
     frame = kvs.read_csv(tmp_path / "a.csv")
     tags = [column for column in frame.columns if column.startswith("tag:")]
@@ -235,7 +237,9 @@ def test_region_prefix_and_no_tags_narrow_it(run: Run, tmp_path: Path) -> None:
 def test_an_inventory_of_nothing_is_a_success(run: Run, tmp_path: Path) -> None:
     done = run("inventory", "--sandbox", "--prefix", "no-such-channel", "--csv", "a.csv")
     assert done.returncode == 0
-    assert done.stdout == "0 channels in 3 regions of account 111122223333 (sandbox)\nWrote 0 rows to a.csv\n"
+    assert done.stdout == "0 channels in 3 regions of account 111122223333 (sandbox)\n" + "".join(
+        f"Wrote {rows} rows to {name}\n" for rows, name in ((0, "a.csv"), (3, "a-coverage.csv"))
+    )
     pd.testing.assert_frame_equal(kvs.read_csv(tmp_path / "a.csv"), frames.channels_frame([]))
 
 
@@ -247,10 +251,10 @@ def test_a_profile_is_read_as_the_sandbox_is(run: Run, profile: dict[str, str], 
 
 
 def test_a_region_that_fails_is_a_gap_with_a_name(run: Run, profile: dict[str, str], account: kvs.Sandbox) -> None:
-    account.faults.add("ListSignalingChannels", "denied", times=1)
+    account.deny("kinesisvideo:ListSignalingChannels", region="us-east-1")
     done = run("inventory", "--region", "us-east-1", "--region", "eu-west-1", "--csv", "a.csv", env=profile)
     assert done.returncode == 3
-    summary = done.stdout.splitlines()[-2]
+    summary = done.stdout.splitlines()[-3]
     assert "channels in 1 of 2 regions of account 111122223333" in summary
     assert summary.endswith("; missing: us-east-1")
     assert one_line(done.stderr).startswith("kvs-notebook: us-east-1: ListSignalingChannels failed")
@@ -261,11 +265,39 @@ def test_tags_that_fail_are_a_gap_and_the_channels_come(
     run: Run, profile: dict[str, str], account: kvs.Sandbox
 ) -> None:
     account.deny("kinesisvideo:ListTags*")
+    account.deny("tag:*")
     done = run("inventory", "--region", "us-east-1", "--region", "eu-west-1", env=profile)
     assert done.returncode == 3
-    assert done.stdout.splitlines()[-1].endswith("; missing: tags of us-east-1, tags of eu-west-1")
+    assert done.stdout.splitlines()[-1].endswith("; missing: tags of eu-west-1, tags of us-east-1")
     assert "in 2 regions" in done.stdout
     assert "TAGS" not in done.stdout
+
+
+def test_roles_of_an_accounts_file_are_read_and_named(
+    run: Run, profile: dict[str, str], account: kvs.Sandbox, tmp_path: Path
+) -> None:
+    account.seed(3, account_id="444455556666")
+    account.deny("kinesisvideo:List*", account_id="777788889999")
+    (tmp_path / "accounts.csv").write_text(
+        "account_id,role_arn,account_name\n"
+        "444455556666,arn:aws:iam::444455556666:role/Reader,Lab\n"
+        "777788889999,arn:aws:iam::777788889999:role/Reader,Closed\n"
+    )
+    done = run("inventory", "--accounts", "accounts.csv", "--region", "us-east-1", "--csv", "a.csv", env=profile)
+    assert done.returncode == 3
+    assert kvs.read_csv(tmp_path / "a.csv")["account_name"].tolist() == ["Lab"] * 3
+    coverage = kvs.read_csv(tmp_path / "a-coverage.csv").set_index("account_id")["status"].to_dict()
+    assert coverage == {"444455556666": "ok", "777788889999": "denied"}
+    assert one_line(done.stderr).startswith("kvs-notebook: 777788889999 us-east-1: ListSignalingChannels failed")
+    one_role = run("inventory", "--role-arn", "arn:aws:iam::444455556666:role/Reader", "--json", "-", env=profile)
+    assert [row["channel_name"] for row in json.loads(one_role.stdout)] == [f"device-000000{n}" for n in range(3)]
+
+
+def test_all_regions_are_every_region_that_is_enabled(run: Run, profile: dict[str, str], account: kvs.Sandbox) -> None:
+    done = run("inventory", "--all-regions", "--no-tags", "--csv", "a.csv", env=profile)
+    assert done.returncode == 0
+    assert " regions of account 111122223333" in done.stdout
+    assert run("inventory", "--all-regions", "--region", "us-east-1", env=profile).returncode == 2
 
 
 def test_nothing_at_all_exits_1_with_one_line(run: Run, profile: dict[str, str], account: kvs.Sandbox) -> None:
@@ -311,7 +343,7 @@ def test_a_reader_that_leaves_early_gets_no_traceback(tmp_path: Path, environmen
     assert "Exception" not in done.stderr
 
 
-@pytest.mark.parametrize("operation", ["ListSignalingChannels", "ListTagsForResource"])
+@pytest.mark.parametrize("operation", ["ListSignalingChannels", "GetResources"])
 def test_ctrl_c_ends_an_inventory_at_once(
     start: Start, profile: dict[str, str], account: kvs.Sandbox, operation: str
 ) -> None:

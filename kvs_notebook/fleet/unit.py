@@ -109,7 +109,7 @@ def read(unit: Unit, origin: Origin) -> Reading:
         "status": "ok" if problem is None or source == "failed" else status_of(problem),
         "tags_source": source,
         "channels": len(channels),
-        "seconds": time.monotonic() - began,
+        "seconds": round(time.monotonic() - began, 3),
     }
     if connection is not None:
         coverage["calls"] = connection.calls
