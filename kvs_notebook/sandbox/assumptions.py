@@ -82,7 +82,7 @@ class Assumptions:
     queued_candidates
         Undelivered ICE candidates of one sender accumulate, or only the latest is kept as of offers and answers [6.4].
     queued_messages
-        Undelivered messages that a channel keeps; more are refused [6.4].
+        Undelivered messages that a sender may have waiting for a recipient; more are refused [6.4].
     malformed_frame
         A frame that is no text or no JSON closes its connection (1003, 1007), or is ignored [6.2].
     max_connection_seconds, idle_seconds, go_away_seconds

@@ -27,7 +27,7 @@ class Mailbox:
     store
         In whose database: it outlives the process where that does, and a channel's messages go with the channel.
     capacity
-        Messages that a channel may have waiting.
+        Messages that one sender may have waiting for one recipient: nobody uses up the room of others.
     latest_only
         Types of which a sender has at most one waiting for a recipient: a newer one takes the place of an older one.
     """
@@ -38,14 +38,17 @@ class Mailbox:
         self._latest_only = latest_only
 
     def put(self, channel_id: int, parcel: Parcel, *, expires_ms: int, now_ms: int) -> bool:
-        """Keep a message; False where the channel has no room for it."""
+        """Keep a message; False where its sender has no room left for its recipient."""
         self._db.execute("DELETE FROM messages WHERE channel_id = ? AND expires_ms <= ?", (channel_id, now_ms))
         if parcel.message_type in self._latest_only:
             self._db.execute(
                 "DELETE FROM messages WHERE channel_id = ? AND sender = ? AND recipient = ? AND message_type = ?",
                 (channel_id, parcel.sender, parcel.recipient, parcel.message_type),
             )
-        waiting = self._db.execute("SELECT COUNT(*) FROM messages WHERE channel_id = ?", (channel_id,)).fetchone()[0]
+        (waiting,) = self._db.execute(
+            "SELECT COUNT(*) FROM messages WHERE channel_id = ? AND recipient = ? AND sender = ?",
+            (channel_id, parcel.recipient, parcel.sender),
+        ).fetchone()
         if waiting >= self._capacity:
             return False
         self._db.execute(

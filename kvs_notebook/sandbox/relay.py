@@ -158,7 +158,7 @@ class Relay:
         now_ms = self._service.now_ms
         assert channel.id is not None  # noqa: S101 - it comes from the store
         if not self._mailbox.put(channel.id, parcel, expires_ms=now_ms + channel.ttl * 1000, now_ms=now_ms):
-            raise ServiceError("ClientLimitExceededException", "The channel has too many undelivered messages.")
+            raise ServiceError("ClientLimitExceededException", "Too many messages wait for this recipient.")
 
     def _drain(self, peer: Peer) -> None:
         if not peer.draining:

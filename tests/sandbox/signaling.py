@@ -1,0 +1,99 @@
+"""A plain WebSocket peer: what any client sends and receives, without this package's own."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+
+import kvs_notebook as kvs
+
+SECONDS = 20
+OFFER, ANSWER, CANDIDATE = "SDP_OFFER", "SDP_ANSWER", "ICE_CANDIDATE"
+
+
+def payload(text: str = "hello") -> str:
+    return base64.b64encode(json.dumps({"type": "x", "sdp": text}).encode()).decode()
+
+
+def said(frame: dict[str, Any]) -> tuple[str, str]:
+    """Give the type and the text of a frame that was received."""
+    return frame["messageType"], json.loads(base64.b64decode(frame["messagePayload"]))["sdp"]
+
+
+class RawPeer:
+    """Send and receive JSON frames."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+
+    async def send(self, action: str, text: str = "hello", to: str | None = None, **members: Any) -> None:
+        frame = {"action": action, "messagePayload": payload(text), **members}
+        await self.socket.send(json.dumps(frame | ({"recipientClientId": to} if to is not None else {})))
+
+    async def receive(self) -> dict[str, Any]:
+        frame: dict[str, Any] = json.loads(await self.socket.recv())
+        return frame
+
+    async def heard(self, count: int) -> list[tuple[str, str]]:
+        return [said(await self.receive()) for _ in range(count)]
+
+    async def status(self) -> dict[str, str]:
+        frame = await self.receive()
+        assert frame["messageType"] == "STATUS_RESPONSE", frame
+        status: dict[str, str] = frame["statusResponse"]
+        return status
+
+    async def closed(self) -> int:
+        """Wait until the other side has closed; give its code."""
+        await self.socket.wait_closed()
+        return self.socket.close_code or 0
+
+
+class Door:
+    """One channel of a sandbox and who comes to it."""
+
+    def __init__(self, sandbox: kvs.Sandbox, name: str = "front-door") -> None:
+        self.sandbox = sandbox
+        self.connection = sandbox.connection()
+        if kvs.list_channels(name, connection=self.connection).empty:
+            kvs.create_channel(name, connection=self.connection, wait=False)
+        self.channel = kvs.describe_channel(name, connection=self.connection)
+        self.arn: str = self.channel["channel_arn"].item()
+        self.urls: dict[str | None, str] = {}
+        self.context: ssl.SSLContext = self.connection.tls_context("https://127.0.0.1")
+
+    def url(self, client_id: str | None = None) -> str:
+        """Sign a URL, once for each client id: a MASTER's for None."""
+        if client_id not in self.urls:
+            role = "MASTER" if client_id is None else "VIEWER"
+            signed = kvs.sign_url(self.channel, role=role, client_id=client_id, connection=self.connection)
+            self.urls[client_id] = signed.reveal()
+        return self.urls[client_id]
+
+    def open(self, url: str, **options: Any) -> Any:
+        return connect(url, ssl=self.context, proxy=None, compression=None, **{"ping_interval": None, **options})
+
+    @asynccontextmanager
+    async def peer(self, client_id: str | None = None, **options: Any) -> AsyncIterator[RawPeer]:
+        async with asyncio.timeout(SECONDS), self.open(self.url(client_id), **options) as socket:
+            yield RawPeer(socket)
+
+    def master(self) -> Any:
+        return self.peer()
+
+
+def run(work: Any) -> Any:
+    """Run a coroutine to its end, in bounded time."""
+
+    async def bounded() -> Any:
+        async with asyncio.timeout(3 * SECONDS):
+            return await work
+
+    return asyncio.run(bounded())
