@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from kvs_notebook.errors import (
+    EndpointUnreachable,
     InvalidInput,
     KVSError,
     ReadOnly,
@@ -196,7 +197,7 @@ class Connection:
                 service_name,
                 region_name=self.region,
                 endpoint_url=self._checked(endpoint_url) or self._endpoint_of(service_name),
-                verify=self._ca_bundle() if endpoint_url and self._ca_bundle else None,
+                verify=self._trusted() if endpoint_url else None,
                 config=config,
             )
         except (BotoCoreError, ValueError) as error:
@@ -228,10 +229,17 @@ class Connection:
         except BotoCoreError as error:
             raise from_botocore_error(error, operation="Signing", where=self._where) from error
 
+    def _trusted(self) -> str | None:
+        try:
+            return self._ca_bundle() if self._ca_bundle else None
+        except OSError as error:
+            said = f"The sandbox on {self.endpoint_url} has gone: kvs.use_sandbox() starts another."
+            raise EndpointUnreachable(said) from error
+
     def tls_context(self, endpoint_url: str) -> ssl.SSLContext:
         """Give the TLS settings for an endpoint that the service has named: this machine's trust, or a sandbox's own CA."""
         self._checked(endpoint_url)
-        return ssl.create_default_context(cafile=self._ca_bundle() if self._ca_bundle else None)
+        return ssl.create_default_context(cafile=self._trusted())
 
     @property
     def endpoint(self) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -15,6 +16,13 @@ from kvs_notebook.limits import ChannelArn, check_client_id, check_expires, chec
 from kvs_notebook.pacing import side_by_side
 from kvs_notebook.redaction import Secret
 from kvs_notebook.target import Channel, Target, describe, one_target, targets
+
+if TYPE_CHECKING:
+    from botocore.auth import SigV4QueryAuth
+    from botocore.awsrequest import AWSRequest
+
+SERVICE_NAME = "kinesisvideo"
+"""What a signature is for, of either endpoint."""
 
 
 def get_endpoints(
@@ -210,13 +218,32 @@ def endpoint_of(arn: str, role: str, protocol: str, connection: Connection) -> s
 
 def signed(endpoint: str, arn: str, client_id: str | None, connection: Connection, *, expires: int = 299) -> Secret:
     """Sign the URL of a WSS endpoint."""
-    from botocore.auth import SigV4QueryAuth
+    parameters = {"X-Amz-ChannelARN": arn} | ({"X-Amz-ClientId": client_id} if client_id is not None else {})
+    return query_signed(endpoint, parameters, connection, expires)
+
+
+def query_signed(url: str, parameters: Mapping[str, str], connection: Connection, expires: int) -> Secret:
+    """Sign a URL with these parameters in its query."""
     from botocore.awsrequest import AWSRequest
 
-    parameters = {"X-Amz-ChannelARN": arn} | ({"X-Amz-ClientId": client_id} if client_id is not None else {})
-    request = AWSRequest("GET", f"{endpoint}?{urlencode(parameters)}")
-    SigV4QueryAuth(connection.credentials(), "kinesisvideo", connection.region, expires).add_auth(request)
+    request = AWSRequest("GET", f"{url}?{urlencode(parameters)}")
+    _signer()(connection.credentials(), SERVICE_NAME, connection.region, expires).add_auth(request)
     return Secret(str(request.url))
+
+
+@cache
+def _signer() -> type[SigV4QueryAuth]:
+    """Give botocore's signer of URLs, kept from writing the signature into its log."""
+    from botocore.auth import SigV4QueryAuth
+
+    class SecretSignature(SigV4QueryAuth):
+        def signature(self, string_to_sign: str, request: AWSRequest) -> Secret:  # type: ignore[override]
+            return Secret(super().signature(string_to_sign, request))
+
+        def _inject_signature_to_request(self, request: AWSRequest, signature: Secret) -> None:
+            super()._inject_signature_to_request(request, signature.reveal())  # type: ignore[misc]
+
+    return SecretSignature
 
 
 def _endpoints(arn: str, role: str, protocols: list[str], connection: Connection) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kvs_notebook.connection import Connection, is_loopback
 from kvs_notebook.endpoints import arn_of, endpoint_of, signed
-from kvs_notebook.errors import EndpointUnreachable, KVSError, Throttled, from_code
+from kvs_notebook.errors import EndpointUnreachable, KVSError, MissingExtra, Throttled, from_code
 from kvs_notebook.redaction import Secret
 from kvs_notebook.target import Target
 from kvs_notebook.version import __version__
@@ -94,6 +94,10 @@ class Line:
             )
         except InvalidStatus as error:
             problem = self._refusal(error)
+        except ImportError as error:
+            problem = MissingExtra(
+                f"{self._operation} was not sent: {error}. pip install python-socks, or use another proxy."
+            )
         except (OSError, TimeoutError, WebSocketException) as error:
             problem = EndpointUnreachable(
                 f"{self._operation} failed for {self.target.label}: {endpoint} did not answer ({type(error).__name__}). Check "
@@ -129,3 +133,12 @@ class Line:
             subject=self.target.label,
             next_steps=NEXT_STEPS,
         )
+
+
+async def hang_up(socket: ClientConnection) -> None:
+    """Close a connection as both sides agree, or at once where the caller is cancelled meanwhile."""
+    try:
+        await socket.close()
+    except asyncio.CancelledError:
+        socket.transport.abort()
+        raise

@@ -103,7 +103,7 @@ def frame(message_type: str, payload: str, recipient_client_id: str | None, corr
 
 def received(members: Mapping[str, Any]) -> Message:
     """Give the value of a frame that a peer received; whatever cannot be read is Unknown, never an error."""
-    message_type, payload = str(members.get("messageType")), str(members.get("messagePayload") or "")
+    message_type, payload = str(members.get("messageType") or ""), str(members.get("messagePayload") or "")
     sender = members.get("senderClientId") or None
     if message_type == "RECONNECT_ICE_SERVER":
         return ReconnectIceServer()
@@ -113,8 +113,8 @@ def received(members: Mapping[str, Any]) -> Message:
             kind = Offer if message_type == "SDP_OFFER" else Answer
             return kind(_text(content["sdp"]), sender)
         if message_type == "ICE_CANDIDATE":
-            return Candidate(_text(content["candidate"]), content.get("sdpMid"), content.get("sdpMLineIndex"), sender)
-    except (ValueError, TypeError, KeyError):  # another peer's rubbish
+            return _candidate(content, sender)
+    except (ValueError, TypeError, KeyError, RecursionError):  # another peer's rubbish
         return Unknown(message_type, payload, sender)
     return Unknown(message_type, payload, sender)
 
@@ -126,6 +126,14 @@ def payload_text(payload: str) -> str:
         return content.decode()
     except UnicodeDecodeError:
         return content.decode("latin-1")
+
+
+def _candidate(content: Mapping[str, Any], sender: str | None) -> Candidate:
+    line = _text(content["candidate"])
+    mid, index = content.get("sdpMid"), content.get("sdpMLineIndex")
+    if index is not None and type(index) is not int:
+        raise TypeError(f"{type(index).__name__} where a number is expected")
+    return Candidate(line, None if mid is None else _text(mid), index, sender)
 
 
 def _text(value: object) -> str:

@@ -7,15 +7,16 @@ import contextlib
 import json
 import secrets
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pandas as pd
 
 from kvs_notebook.connection import Connection
 from kvs_notebook.errors import (
+    ChannelNotFound,
     EndpointUnreachable,
     InvalidInput,
     KVSError,
@@ -25,21 +26,27 @@ from kvs_notebook.errors import (
 )
 from kvs_notebook.frames import MESSAGES, milliseconds, rows_frame
 from kvs_notebook.limits import check_viewer_id
-from kvs_notebook.line import Line
+from kvs_notebook.line import Line, hang_up
 from kvs_notebook.message import Candidate, Message, candidate_payload, frame, payload_text, received, sdp_payload
 from kvs_notebook.target import Channel, one_target
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
+Result = TypeVar("Result")
+
 REMEMBERED = 10_000
 """Messages in the frame of what was sent and received, and sends whose refusal is still recognised."""
+
+AGAIN = (Throttled, EndpointUnreachable, ServiceFault)
+"""What a peer that was connected tries again after."""
 
 SENDS = {"SDP_OFFER": "SendSDPOffer", "SDP_ANSWER": "SendSDPAnswer", "ICE_CANDIDATE": "SendICECandidate"}
 """What the quota page calls each type."""
 
 
 NEXT_STEPS: dict[type[KVSError], str] = {
+    ChannelNotFound: "No viewer of that client id is connected, or the channel is gone.",
     InvalidInput: "Correct it and send again; the connection goes on.",
     Throttled: "A connection may send 5 offers, 5 answers and 20 candidates a second: send again later.",
 }
@@ -58,7 +65,8 @@ class Peer:
     is there: a message waits for it for the channel's TTL, and is dropped then.
 
     The connection is kept alive by pings, made anew when the service says GO_AWAY or the line breaks (8 attempts, with
-    growing waits), and closed at the end.
+    growing waits), and closed at the end. GO_AWAY loses nothing; what was on its way when a line broke may be lost, since the
+    service confirms no message.
 
     Attributes
     ----------
@@ -72,11 +80,15 @@ class Peer:
         self._line = Line(one_target(channel, connection), role, client_id, connection)
         self._socket: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._up = asyncio.Event()
-        self._failure: KVSError | None = None
-        self._inbox: asyncio.Queue[Message | KVSError | _End] = asyncio.Queue()
-        self._sent: OrderedDict[str, tuple[str, str, asyncio.Future[None]]] = OrderedDict()
+        self._sent: OrderedDict[str, tuple[str, str, asyncio.Future[None] | None]] = OrderedDict()
         self._log: deque[tuple[Any, ...]] = deque(maxlen=REMEMBERED)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Be as new, on whatever loop connects next."""
+        self._up = asyncio.Event()
+        self._failure: Exception | None = None
+        self._inbox: asyncio.Queue[Message | Exception | _End] = asyncio.Queue()
 
     @property
     def connects(self) -> int:
@@ -84,7 +96,7 @@ class Peer:
         return self._line.connects
 
     def __repr__(self) -> str:
-        connected = self._reader is not None and self._up.is_set()
+        connected = self._reader is not None and self._socket is not None and self._socket.state.name == "OPEN"
         state = "failed" if self._failure else "connected" if connected else "not connected"
         who = f" {self.client_id}" if self.client_id else ""
         return f"<Peer: {self.role}{who} on {self._line.target.label}, {state}>"
@@ -103,8 +115,8 @@ class Peer:
         """Connect, as ``async with`` does; in a notebook, for a peer that stays over several cells, until :meth:`close`."""
         if self._reader is not None:
             raise InvalidInput("The peer is connected already: close() it first, or open another.")
+        self._begin()
         self._socket = await self._line.open((Throttled,))
-        self._inbox, self._failure = asyncio.Queue(), None
         self._up.set()
         self._reader = asyncio.create_task(self._stay_connected())
         return self
@@ -115,36 +127,47 @@ class Peer:
             return
         reader, self._reader = self._reader, None
         reader.cancel()
-        await asyncio.wait([reader])
-        self._up.set()  # whoever waits to send learns of it
-        if self._socket is not None:
-            await self._socket.close()
-        self._inbox.put_nowait(_End())
-        if not reader.cancelled():
-            reader.result()
+        try:
+            await asyncio.wait([reader])
+        finally:
+            self._inbox.put_nowait(_End())
+            self._up.set()  # whoever waits to send learns of it
+            if self._socket is not None:
+                await hang_up(self._socket)
 
     async def _stay_connected(self) -> None:
         """Read what comes, and connect again whenever the connection ends."""
-        again = (Throttled, EndpointUnreachable, ServiceFault)
         try:
             while True:
                 socket = self._socket
                 assert socket is not None  # noqa: S101 - set on the way in
                 if await self._told_to_go(socket):
-                    self._socket = await self._line.open(again)  # while the old one still carries what is sent
-                    self._up.set()
-                    await socket.close()
-                    while await self._told_to_go(socket):  # what had come in before
-                        continue
+                    await self._move(socket)
                 else:
                     self._up.clear()
-                    self._socket = await self._line.open(again)
+                    self._socket = await self._line.open(AGAIN)
                     self._up.set()
-        except KVSError as error:
+        except Exception as error:  # noqa: BLE001 - whoever iterates or sends is told
             self._failure = error
-            self._up.set()  # whoever waits to send learns of it
+            self._up.set()
             self._inbox.put_nowait(error)
             self._inbox.put_nowait(_End())
+
+    async def _move(self, old: ClientConnection) -> None:
+        """Take a new connection, while the old one still brings and carries messages, then read that to its end."""
+        reading = asyncio.create_task(self._read_out(old))
+        try:
+            self._socket = await self._line.open(AGAIN)
+            self._up.clear()  # what is sent from here on follows what the old one carries
+            await hang_up(old)
+            self._up.set()
+            await reading
+        finally:
+            reading.cancel()
+
+    async def _read_out(self, socket: ClientConnection) -> None:
+        while await self._told_to_go(socket):
+            pass
 
     async def _told_to_go(self, socket: ClientConnection) -> bool:
         """Read from a connection; True at GO_AWAY, False at its end."""
@@ -207,8 +230,11 @@ class Peer:
 
     async def ping(self) -> float:
         """Give the seconds that a ping to the service and back takes."""
-        socket = await self._open_socket()
-        return await (await socket.ping())
+
+        async def there_and_back(socket: ClientConnection) -> float:
+            return await (await socket.ping())
+
+        return await self._carried(there_and_back)
 
     async def _send(self, message_type: str, payload: str, recipient: str | None, refusal_timeout: float) -> str:
         if self.role == "MASTER":
@@ -221,11 +247,11 @@ class Peer:
             raise InvalidInput("A viewer writes to the MASTER alone: leave recipient_client_id= out.")
         correlation_id = secrets.token_hex(8)
         text = frame(message_type, payload, recipient, correlation_id)
-        refused = asyncio.get_running_loop().create_future()
+        refused = asyncio.get_running_loop().create_future() if refusal_timeout > 0 else None
         self._sent[correlation_id] = (message_type, recipient or "the MASTER", refused)
         if len(self._sent) > REMEMBERED:
             self._sent.popitem(last=False)
-        await self._write(text)
+        await self._carried(lambda socket: socket.send(text))
         self._note(
             "sent",
             message_type,
@@ -234,34 +260,33 @@ class Peer:
             correlation_id=correlation_id,
             message_payload=payload,
         )
-        if refusal_timeout > 0:
+        if refused is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(refused, refusal_timeout)
-        refused.cancel()
         return correlation_id
 
-    async def _write(self, text: str) -> None:
-        """Write a frame, on the next connection where this one has ended."""
+    async def _carried(self, act: Callable[[ClientConnection], Awaitable[Result]]) -> Result:
+        """Do something with the connection, or with the next one where this one has ended."""
         from websockets.exceptions import ConnectionClosed
 
         while True:
             socket = await self._open_socket()
             try:
-                await socket.send(text)
+                return await act(socket)
             except ConnectionClosed:
                 if self._socket is socket:
                     self._up.clear()  # until the reader, which learns of it too, has connected again
-            else:
-                return
 
     async def _open_socket(self) -> ClientConnection:
-        if self._reader is not None:
-            await self._up.wait()
-        if self._failure is not None:
-            raise self._failure
-        if self._reader is None or self._socket is None:
-            raise InvalidInput("The peer is not connected: use it inside 'async with', or open() it.")
+        self._check_connected()
+        await self._up.wait()
+        self._check_connected()
+        assert self._socket is not None  # noqa: S101 - it is up
         return self._socket
+
+    def _check_connected(self) -> None:
+        if self._reader is None or self._reader.done():
+            raise self._failure or InvalidInput("The peer is not connected: use it inside 'async with', or open() it.")
 
     # --- receiving
 
@@ -269,11 +294,13 @@ class Peer:
         return self
 
     async def __anext__(self) -> Message:
+        if self._inbox.empty():
+            self._check_connected()
         item = await self._inbox.get()
         if isinstance(item, _End):
             self._inbox.put_nowait(item)  # for whoever iterates beside or after
             raise StopAsyncIteration
-        if isinstance(item, KVSError):
+        if isinstance(item, Exception):
             raise item
         return item
 
@@ -290,12 +317,13 @@ class Peer:
         """Take a frame in; give its type."""
         try:
             members = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             members = {}
         members = members if isinstance(members, dict) else {}
-        message_type = str(members.get("messageType"))
+        message_type = str(members.get("messageType") or "")
         if message_type == "STATUS_RESPONSE":
-            self._take_refusal(members.get("statusResponse") or {})
+            status = members.get("statusResponse")
+            self._take_refusal(status if isinstance(status, dict) else {})
             return message_type
         payload = str(members.get("messagePayload") or "")
         sender = members.get("senderClientId") or None

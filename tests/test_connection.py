@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import threading
@@ -16,6 +17,7 @@ import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.connection import MUTATING, Connection, is_loopback
 from kvs_notebook.limits import QUOTAS
+from kvs_notebook.message import Offer
 from kvs_notebook.version import __version__
 
 ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600000"
@@ -152,6 +154,33 @@ def test_loopback_is_told_by_the_host_alone(url, expected):
     assert is_loopback(url) is expected
 
 
+def test_an_endpoint_that_a_sandbox_is_said_to_have_named_is_refused_where_it_is_not_loopback(connection):
+    elsewhere = "https://r-1.kinesisvideo.us-east-1.amazonaws.com"
+    for use in (
+        lambda: connection.client("kinesis-video-signaling", endpoint_url=elsewhere),
+        lambda: connection.tls_context(elsewhere),
+    ):
+        with pytest.raises(errors.InvalidInput, match=f"on loopback only, not on {elsewhere}"):
+            use()
+
+
+def test_a_client_of_an_endpoint_is_made_once_for_each(sandbox, connection):
+    one, same, other = (
+        connection.client("kinesis-video-signaling", endpoint_url=f"https://127.0.0.1:{port}") for port in (1, 1, 2)
+    )
+    assert one is same
+    assert one is not other
+    assert [client.meta.endpoint_url for client in (one, other)] == ["https://127.0.0.1:1", "https://127.0.0.1:2"]
+
+
+def test_what_is_signed_with_are_the_credentials_as_they_are_now(monkeypatch):
+    session = boto3.Session("AKIAIOSFODNN7EXAMPLE", "secret", "token", region_name="us-east-1")
+    given = Connection(session=session, region="us-east-1").credentials()
+    assert (given.access_key, given.secret_key, given.token) == ("AKIAIOSFODNN7EXAMPLE", "secret", "token")
+    with pytest.raises(errors.NoCredentials, match="Signing failed"):
+        Connection(session=boto3.Session(), region="us-east-1").credentials()
+
+
 # --- whatever the user's environment says, a sandbox's connection reaches the sandbox and nothing else
 
 
@@ -234,6 +263,39 @@ def test_no_call_leaves_loopback_whatever_the_environment_says(sandbox, trap, tm
     assert trap.visits == 0
 
 
+HOSTILE_TO_TLS: dict[str, Hostile] = {
+    name: HOSTILE[name] for name in ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "HTTP_PROXY", "AWS_ACCESS_KEY_ID")
+} | {
+    "AWS_ENDPOINT_URL_KINESIS_VIDEO_SIGNALING": lambda trap, _: {"AWS_ENDPOINT_URL_KINESIS_VIDEO_SIGNALING": trap.url},
+    "SSL_CERT_FILE": lambda trap, folder: {
+        "SSL_CERT_FILE": str(folder / "none.pem"), "SSL_CERT_DIR": str(folder), "REQUESTS_CA_BUNDLE": str(folder / "none.pem")},
+    "proxies of other schemes": lambda trap, _: dict.fromkeys(
+        ("ALL_PROXY", "all_proxy", "SOCKS_PROXY", "socks_proxy", "WSS_PROXY", "wss_proxy"), trap.url),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("variable", HOSTILE_TO_TLS)
+def test_neither_do_ice_servers_nor_signaling(sandbox, trap, tmp_path, monkeypatch, variable):
+    for name, value in HOSTILE_TO_TLS[variable](trap, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    connection = sandbox.connection()
+    channel = kvs.create_channel("front-door", connection=connection)
+
+    async def call() -> object:
+        async with (
+            asyncio.timeout(20),
+            kvs.open_signaling(channel, role="MASTER", connection=connection) as camera,
+            kvs.open_signaling(channel, client_id="tablet", connection=connection) as tablet,
+        ):
+            await tablet.send_offer("v=0")
+            return await anext(camera)
+
+    assert len(kvs.get_ice_servers(channel, connection=connection)) == 6
+    assert asyncio.run(call()) == Offer("v=0", "tablet")
+    assert all(is_loopback(client.meta.endpoint_url) for client in connection._clients.values())
+    assert trap.visits == 0
+
+
 def test_a_message_of_the_tree_names_the_line_that_lifts_read_only(sandbox):
     environment = sandbox.environment({})
     session = boto3.Session(
@@ -250,3 +312,11 @@ def test_a_message_of_the_tree_names_the_line_that_lifts_read_only(sandbox):
         errors.ReadOnly, match=re.escape("kvs.connect('fleet', region='us-east-1', allow_changes=True)")
     ):
         connection.call("CreateSignalingChannel", {"ChannelName": "front-door"})
+
+
+def test_trust_in_a_sandbox_that_has_gone_is_an_error_of_ours():
+    with kvs.Sandbox() as sandbox:
+        connection = sandbox.connection()
+        connection.tls_context("https://127.0.0.1")
+    with pytest.raises(errors.EndpointUnreachable, match="has gone"):
+        connection.tls_context("https://127.0.0.1")

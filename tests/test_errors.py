@@ -10,7 +10,7 @@ from botocore import exceptions as botocore
 from botocore.exceptions import ClientError
 
 from kvs_notebook import errors
-from kvs_notebook.limits import QUOTAS, service_model
+from kvs_notebook.limits import QUOTAS, service_model, signaling_model
 
 CLASSES = {
     name: thing
@@ -38,6 +38,24 @@ def test_every_error_that_the_model_lists_for_the_nine_operations_has_its_class(
     codes = {shape.name for name in QUOTAS for shape in service_model().operation_model(name).error_shapes}
     assert codes <= errors.BY_CODE.keys()
     assert {errors.BY_CODE[code] for code in codes} >= {errors.Throttled, errors.VersionMismatch, errors.AccessDenied}
+
+
+def test_every_error_that_the_model_lists_for_ice_servers_has_its_class():
+    codes = {shape.name for shape in signaling_model().operation_model("GetIceServerConfig").error_shapes}
+    assert codes <= errors.BY_CODE.keys()
+    kinds = {code: errors.BY_CODE[code] for code in codes}
+    assert kinds["SessionExpiredException"] is errors.ExpiredCredentials
+    assert kinds["NotAuthorizedException"] is errors.AccessDenied
+    assert kinds["InvalidClientException"] is errors.InvalidInput
+
+
+def test_where_it_happens_may_know_a_better_next_step():
+    steps = {errors.Throttled: "Wait for a place."}
+    full = errors.from_code("ClientLimitExceededException", "Full.", operation="ConnectAsViewer", next_steps=steps)
+    assert str(full) == "ConnectAsViewer failed: ClientLimitExceededException: Full. Wait for a place."
+    denied = errors.from_code("AccessDeniedException", "", operation="ConnectAsViewer", subject="a", next_steps=steps)
+    assert str(denied).startswith("ConnectAsViewer failed for a: AccessDeniedException: no message. ")
+    assert errors.NEXT_STEP[errors.AccessDenied] in str(denied)
 
 
 @pytest.mark.parametrize("code", errors.BY_CODE)

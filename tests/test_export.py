@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from kvs_notebook import export, frames
 from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput, KVSError
+from kvs_notebook.redaction import Secret
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -281,6 +282,36 @@ def test_a_byte_order_mark_crlf_and_blank_lines_are_no_damage(tmp_path: Path) ->
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"Can't read .*none\.csv: No such file"):
         export.read_csv(tmp_path / "none.csv")
+
+
+# --- secrets and messages
+
+SERVERS = [{"Uris": ["turn:a", "turns:b"], "Username": "u", "Password": "=aB3/x+y=", "Ttl": 300}]
+
+
+@pytest.mark.parametrize("servers", [SERVERS, []])
+def test_no_file_holds_a_secret_and_each_reads_back(tmp_path: Path, servers: list[dict[str, Any]]) -> None:
+    frame = frames.ice_frame(ARN, servers)
+    expected = frame.assign(**{name: frame[name].astype("str") for name in ("username", "password")})
+    pd.testing.assert_frame_equal(back(frame), expected)
+    export.to_parquet(frame, tmp_path / "ice.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "ice.parquet"), expected)
+    stream = io.StringIO()
+    export.to_json(frame, stream)
+    assert [row["password"] for row in json.loads(stream.getvalue())] == expected["password"].tolist()
+    assert "aB3" not in csv_of(frame) + stream.getvalue()
+    assert frame["password"].map(type).tolist() == [Secret] * len(frame)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4_000_000_000_000), *[st.one_of(st.none(), tag_texts)] * (len(frames.MESSAGES) - 1)),
+        max_size=4,
+    )
+)
+def test_a_messages_frame_reads_back_as_it_was(rows: list[tuple[Any, ...]]) -> None:
+    frame = frames.rows_frame(rows, frames.MESSAGES)
+    pd.testing.assert_frame_equal(back(frame), frame)
 
 
 # --- Parquet and JSON

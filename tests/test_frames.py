@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvs_notebook import frames
-from kvs_notebook.frames import CHANNELS, ENDPOINTS, TAGS
+from kvs_notebook.frames import CHANNELS, ENDPOINTS, ICE_SERVERS, MESSAGES, TAGS
+from kvs_notebook.redaction import Secret
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -43,7 +44,7 @@ def dtypes(frame: pd.DataFrame) -> dict[str, str]:
 # --- every frame
 
 
-@pytest.mark.parametrize("schema", [CHANNELS, TAGS, ENDPOINTS])
+@pytest.mark.parametrize("schema", [CHANNELS, TAGS, ENDPOINTS, ICE_SERVERS, MESSAGES])
 def test_an_empty_frame_has_its_columns_and_dtypes(schema):
     assert dtypes(frames.empty(schema)) == dict(schema)
 
@@ -216,7 +217,46 @@ def test_endpoints_are_taken_by_protocol_and_not_by_place():
     assert frame[["protocol", "endpoint"]].to_numpy().tolist() == [["WSS", "wss://v"], ["HTTPS", "https://r"]]
 
 
+# --- ICE servers and messages
+
+
+def test_an_ice_server_is_a_row_for_each_uri_in_the_order_of_the_reply():
+    servers = [
+        {"Uris": ["turn:b", "turns:a"], "Username": "u1", "Password": "p1", "Ttl": 300},
+        {"Uris": ["turn:a"], "Username": "u2", "Password": "p2", "Ttl": 86_400},
+    ]
+    frame = frames.ice_frame(arn("a"), servers)
+    assert dtypes(frame) == dict(ICE_SERVERS)
+    assert frame["uri"].tolist() == ["turn:b", "turns:a", "turn:a"]
+    assert frame["ttl_seconds"].tolist() == [300, 300, 86_400]
+    assert frame["password"].tolist() == [Secret("p1"), Secret("p1"), Secret("p2")]
+    assert [username.reveal() for username in frame["username"]] == ["u1", "u1", "u2"]
+
+
+def test_every_member_of_an_ice_server_may_be_missing():
+    for nothing in ([], [{}], [{"Uris": None}], [{"Uris": []}]):
+        assert dtypes(frames.ice_frame(arn("a"), nothing)) == dict(ICE_SERVERS)
+        assert frames.ice_frame(arn("a"), nothing).empty
+    bare = frames.ice_frame(arn("a"), [{"Uris": ["stun:a"]}])
+    assert dtypes(bare) == dict(ICE_SERVERS)
+    assert bare["ttl_seconds"].isna().tolist() == [True]
+    assert bare["password"][0] == Secret("")
+
+
+def test_messages_are_rows_with_missing_values():
+    rows = [
+        (1767603600000, "sent", "SDP_OFFER", "tablet", None, "c1", "{}", None),
+        (1767603600001, "received", "GO_AWAY", None, "tablet", None, None, None),
+    ]
+    frame = frames.rows_frame(rows, MESSAGES)
+    assert dtypes(frame) == dict(MESSAGES)
+    assert frame["time"].diff().iloc[1] == timedelta(milliseconds=1)
+    assert frame["recipient_client_id"].isna().tolist() == [True, False]
+
+
 def test_the_dtype_of_a_column_is_known_by_its_name():
     assert frames.dtype_of("message_ttl_seconds") == "Int64"
     assert frames.dtype_of("tag:anything") == "str"
+    assert frames.dtype_of("password") == frames.dtype_of("username") == "object"
+    assert frames.dtype_of("error_code") == "str"
     assert frames.dtype_of("mine") is None

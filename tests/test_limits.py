@@ -12,20 +12,29 @@ from hypothesis import strategies as st
 
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.limits import (
+    LONGEST_EXPIRY,
     MAX_TAGS,
+    MESSAGE_RATES,
     QUOTAS,
+    SIGNALING_QUOTAS,
     ChannelArn,
+    bounds,
     channel_quota,
     check_channel_name,
     check_channel_type,
+    check_client_id,
+    check_expires,
     check_message_ttl,
     check_protocols,
     check_role,
     check_tag_keys,
     check_tags,
     check_version,
+    check_viewer_id,
+    quota_of,
     service_model,
     shown,
+    signaling_model,
 )
 
 ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600000"
@@ -44,6 +53,16 @@ def problem(check, value, **options) -> str:
 def test_the_nine_operations_have_quotas_and_are_in_the_model():
     assert len(QUOTAS) == 9
     assert set(QUOTAS) <= set(service_model().operation_names)
+
+
+def test_what_endpoints_are_asked_has_quotas_of_its_own():
+    assert set(SIGNALING_QUOTAS) & set(signaling_model().operation_names) == {"GetIceServerConfig"}
+    assert not set(SIGNALING_QUOTAS) & set(QUOTAS)
+    assert [(quota.account, quota.channel) for quota in SIGNALING_QUOTAS.values()] == [(None, 3), (None, 3), (100, 5)]
+    assert quota_of("ListTagsForResource") is QUOTAS["ListTagsForResource"]
+    assert quota_of("GetCallerIdentity") is None
+    assert set(MESSAGE_RATES) == {"SDP_OFFER", "SDP_ANSWER", "ICE_CANDIDATE"}
+    assert bounds("MessagePayload") == (1, 10_000)
 
 
 def test_two_regions_have_room_for_more_channels():
@@ -183,6 +202,43 @@ def test_protocols_lose_their_repetitions_and_keep_their_order():
 def test_a_version_is_letters_and_digits():
     assert check_version("Ws0fZvFGXzEpuZ2CE1s9") == "Ws0fZvFGXzEpuZ2CE1s9"
     assert "Take it from describe_channel()" in problem(check_version, "v-1")
+
+
+# --- those who connect
+
+
+@given(
+    st.text(max_size=300) | st.from_regex(r"[a-zA-Z0-9_.-]{1,256}", fullmatch=True) | st.just("aws") | st.just("AWS-x")
+)
+def test_a_viewers_id_is_taken_exactly_where_the_model_takes_it_and_awss_own_never(client_id):
+    rule = signaling_model().shape_for("ClientId").metadata
+    fits = rule["min"] <= len(client_id) <= rule["max"] and re.fullmatch(rule["pattern"], client_id)
+    if fits and not client_id.upper().startswith("AWS_"):
+        assert check_viewer_id(client_id) == check_client_id(client_id, "VIEWER") == client_id
+    else:
+        assert problem(check_viewer_id, client_id)
+
+
+def test_a_viewer_has_an_id_and_a_master_has_none():
+    assert check_client_id(None, "MASTER") is None
+    assert "a MASTER has none" in problem(lambda id_: check_client_id(id_, "MASTER"), "tablet")
+    assert "one of the channel's 10 places for viewers" in problem(lambda id_: check_client_id(id_, "VIEWER"), None)
+
+
+@pytest.mark.parametrize("client_id", ["AWS_x", "aws_x", "aWs_", "AWS_"])
+def test_a_prefix_of_awss_own_is_refused_in_any_case(client_id):
+    assert f"Client id {client_id!r}: the prefix AWS_ is AWS's own" in problem(check_viewer_id, client_id)
+
+
+@pytest.mark.parametrize("seconds", [1, 299, LONGEST_EXPIRY, 60.0, np.int64(60)])
+def test_a_url_may_be_valid_for_a_second_to_seven_days(seconds):
+    checked = check_expires(seconds)
+    assert (checked, type(checked)) == (seconds, int)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, LONGEST_EXPIRY + 1, 1.5, "60", None, True, float("nan"), float("inf")])
+def test_a_url_may_not_be_valid_for_less_or_longer(seconds):
+    assert "give whole seconds, 1 to 604800 (7 days)" in problem(check_expires, seconds)
 
 
 # --- ARNs

@@ -57,6 +57,18 @@ def test_the_shares_leave_room_for_devices_that_connect(time):
     assert departures(time, paced(time), "DescribeSignalingChannel", "ab") == pytest.approx([0, 1 / 150])
 
 
+@pytest.mark.parametrize(
+    ("operation", "gap"), [("ConnectAsViewer", 1 / 1.5), ("ConnectAsMaster", 1 / 1.5), ("GetIceServerConfig", 1 / 2.5)]
+)
+def test_connecting_leaves_half_of_a_channels_quota_to_its_devices(time, operation, gap):
+    assert departures(time, paced(time), operation, "aaa") == pytest.approx([0, gap, 2 * gap])
+    assert departures(time, paced(time, {operation: 1}), operation, "aa") == pytest.approx([0, gap / 2])
+
+
+def test_channels_do_not_wait_for_each_other_to_be_connected_to(time):
+    assert departures(time, paced(time), "ConnectAsViewer", "abc") == [0, 0, 0]
+
+
 def test_one_channel_has_a_smaller_quota_of_its_own(time):
     buckets = paced(time, 1.0)
     assert departures(time, buckets, "UpdateSignalingChannel", "aab") == pytest.approx([0, 0.2, 0.22])

@@ -120,10 +120,13 @@ class Host:
         self._thread.join(PATIENCE_SECONDS)
 
     async def _end(self) -> None:
+        states = [server.server_state for server, _ in self._servers]
+        # First: over TLS a transport that the server has closed gracefully could not be cut any more.
+        for connection in [connection for state in states for connection in state.connections]:
+            connection.transport.abort()
         for server, _ in self._servers:
             server.should_exit = True
         await asyncio.gather(*(task for _, task in self._servers))
-        states = [server.server_state for server, _ in self._servers]
         for connection in [connection for state in states for connection in state.connections]:
             connection.transport.abort()
         while any(state.connections for state in states):  # noqa: ASYNC110 - they are told by the loop

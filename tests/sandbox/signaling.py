@@ -56,6 +56,27 @@ class RawPeer:
         return self.socket.close_code or 0
 
 
+class Recorder:
+    """Carry text to nobody, and remember it; while it is not writable, the peer does not read."""
+
+    def __init__(self) -> None:
+        self.writable = asyncio.Event()
+        self.writable.set()
+        self.got: list[dict[str, Any]] = []
+        self.open = True
+        self.code = 0
+
+    async def send(self, text: str) -> bool:
+        await self.writable.wait()
+        if self.open:
+            self.got.append(json.loads(text))
+        return self.open
+
+    async def close(self, code: int, reason: str) -> None:
+        del reason
+        self.open, self.code = False, code
+
+
 class Door:
     """One channel of a sandbox and who comes to it."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
@@ -9,10 +11,15 @@ from typing import Any
 import pytest
 
 from kvs_notebook.errors import InvalidInput
+from kvs_notebook.sandbox import regions, sts
 from kvs_notebook.sandbox.assumptions import Assumptions
+from kvs_notebook.sandbox.keys import Keys
 from kvs_notebook.sandbox.model import ServiceError
 from kvs_notebook.sandbox.operations import Caller
 from kvs_notebook.sandbox.quotas import Quotas
+from kvs_notebook.sandbox.relay import Peer, Relay
+from kvs_notebook.sandbox.service import Call
+from tests.sandbox.signaling import CANDIDATE, Recorder, payload, said
 
 ELSEWHERE = Caller("111122223333", "eu-west-1", "KVSB111122223333ABCD")
 INVALID, NOT_FOUND, IN_USE, DENIED = (
@@ -240,6 +247,116 @@ def burst(desk: Any) -> int:
     return passed
 
 
+# --- the data plane
+
+
+def relayed(script: Callable[[Any, Callable[[str], Any], Relay], Any]) -> Callable[[Any], Any]:
+    """Play a script of peers with a relay: ``script(desk, join, relay)`` gives what they see."""
+
+    def look(desk: Any) -> Any:
+        arn = desk.create()
+
+        async def play() -> Any:
+            relay = Relay(desk.service, Quotas(desk.service.assumptions, enabled=False))
+
+            def join(client_id: str) -> tuple[Peer, Recorder]:
+                call = Call(desk.service, desk.caller, "ConnectAsViewer", {})
+                relay.check_room(arn, client_id)
+                recorder = Recorder()
+                peer = Peer(call, call.usable(arn), client_id, recorder)
+                relay.join(peer)
+                return peer, recorder
+
+            try:
+                seen = await script(desk, join, relay)
+            finally:
+                for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                    task.cancel()
+            return seen
+
+        return asyncio.run(play())
+
+    return look
+
+
+async def turn() -> None:
+    """Let every task do what it can do now."""
+    for _ in range(60):
+        await asyncio.sleep(0)
+
+
+def frame(text: str, kind: str = CANDIDATE) -> str:
+    return json.dumps({"action": kind, "messagePayload": payload(text), "recipientClientId": "b", "correlationId": "x"})
+
+
+async def first_of_two_masters(desk: Any, join: Any, relay: Relay) -> bool:
+    _, first = join("")
+    join("")
+    await turn()
+    return first.open
+
+
+async def eleventh_after_a_broken_one(desk: Any, join: Any, relay: Relay) -> str | None:
+    peers = [join(f"v{number}")[0] for number in range(10)]
+    relay.leave(peers[0], cleanly=False)
+    return code(lambda: join("one-more"))
+
+
+async def answer_to_nobody(desk: Any, join: Any, relay: Relay) -> str | None:
+    peer, master = join("")
+    await relay.receive(peer, frame("hello"))
+    return master.got[0]["statusResponse"]["errorType"] if master.got else None
+
+
+async def two_candidates_for_nobody(desk: Any, join: Any, relay: Relay) -> list[str]:
+    peer, _ = join("a")
+    for text in ("1", "2"):
+        await relay.receive(peer, frame(text))
+    _, master = join("")
+    await turn()
+    return [said(each)[1] for each in master.got]
+
+
+async def three_for_nobody(desk: Any, join: Any, relay: Relay) -> int:
+    peer, viewer = join("a")
+    for text in ("1", "2", "3"):
+        await relay.receive(peer, frame(text))
+    return len(viewer.got)
+
+
+async def after_rubbish(desk: Any, join: Any, relay: Relay) -> tuple[bool, int]:
+    peer, viewer = join("a")
+    await relay.receive(peer, "no JSON")
+    return viewer.open, viewer.code
+
+
+def after(*seconds: float) -> Callable[..., Any]:
+    """Wait in steps, with a word before each but the last; tell what the viewer got, and whether it is open still."""
+
+    async def script(desk: Any, join: Any, relay: Relay) -> tuple[list[str], bool]:
+        peer, viewer = join("a")
+        for number, step in enumerate(seconds):
+            if number:
+                peer.hear()
+            desk.clock.advance(step)
+            relay.look()
+            await turn()
+        return [each["messageType"] for each in viewer.got], viewer.open
+
+    return script
+
+
+def in_another_region(desk: Any) -> list[str]:
+    listed = regions.perform(desk.service.assumptions.disabled_regions)["Regions"]
+    return [each["RegionName"] for each in listed if each["RegionOptStatus"] == "DISABLED"]
+
+
+def assumed_role(desk: Any) -> str | None:
+    form = {"RoleArn": "arn:aws:iam::444455556666:role/Reader", "RoleSessionName": "kvs-notebook"}
+    external_id = desk.service.assumptions.role_external_id
+    return code(lambda: sts.perform("AssumeRole", form, desk.caller, Keys(b"secret"), external_id))
+
+
 ROWS: list[tuple[str, Any, Callable[[Any], Any], Any, Any]] = [
     # field, another value, what a client sees, by default, with the other value
     ("creating_seconds", 3, status_after(1), "ACTIVE", "CREATING"),
@@ -290,6 +407,17 @@ ROWS: list[tuple[str, Any, Callable[[Any], Any], Any, Any]] = [
     ("empty_tags", "null", untagged, {"Tags": {}, "NextToken": None}, {"Tags": None, "NextToken": None}),
     ("empty_tags", "absent", untagged, {"Tags": {}, "NextToken": None}, {"NextToken": None}),
     ("quota_burst", 7, burst, 50, 7),
+    ("disabled_regions", ("eu-west-1",), in_another_region, [], ["eu-west-1"]),
+    ("role_external_id", "our-contract", assumed_role, None, "AccessDenied"),
+    ("displaced_peer", "closed", relayed(first_of_two_masters), True, False),
+    ("lingering_viewer_seconds", 60, relayed(eleventh_after_a_broken_one), None, "ClientLimitExceededException"),
+    ("absent_viewer", "not_found", relayed(answer_to_nobody), None, NOT_FOUND),
+    ("queued_candidates", "latest", relayed(two_candidates_for_nobody), ["1", "2"], ["2"]),
+    ("queued_messages", 2, relayed(three_for_nobody), 0, 1),
+    ("malformed_frame", "ignore", relayed(after_rubbish), (False, 1007), (True, 0)),
+    ("idle_seconds", 60, relayed(after(61)), ([], True), ([], False)),
+    ("max_connection_seconds", 60, relayed(after(61)), ([], True), (["GO_AWAY"], True)),
+    ("go_away_seconds", 30, relayed(after(*[599] * 7, 31)), (["GO_AWAY"], True), (["GO_AWAY"], False)),
 ]
 
 

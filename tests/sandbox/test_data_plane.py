@@ -234,6 +234,20 @@ def test_a_url_is_good_for_the_host_that_it_was_signed_for(door):
     )
 
 
+def test_a_sandbox_stops_at_once_though_a_peer_of_the_same_loop_is_connected():
+    sandbox = kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=0))
+    door = Door(sandbox)
+
+    async def stop():
+        async with door.peer("tablet") as tablet:
+            began = time.monotonic()
+            sandbox.stop()  # blocks this loop, which so can't answer a close
+            assert time.monotonic() - began < 5
+            assert await tablet.closed() == 1006
+
+    run(stop())
+
+
 # --- ICE servers
 
 
