@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import json
 import re
 from base64 import b64decode
@@ -75,7 +74,7 @@ def request(members: Mapping[str, Any], *, to_viewer: bool) -> Request:
         raise invalid_argument(f"messagePayload has {len(payload)} characters: {low} to {high} are allowed.")
     try:
         b64decode(payload, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error, and what is no ASCII
         raise invalid_argument(f"messagePayload is not base64: {error}.") from error
     recipient = members.get("recipientClientId") if to_viewer else ""
     if to_viewer and not _is_id(recipient):

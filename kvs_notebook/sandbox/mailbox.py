@@ -20,7 +20,7 @@ class Parcel(NamedTuple):
 
 
 class Mailbox:
-    """Keep messages per channel and recipient, oldest first; each is taken once.
+    """Keep messages per channel and recipient, oldest first, until they are removed.
 
     Parameters
     ----------
@@ -58,8 +58,8 @@ class Mailbox:
         )
         return True
 
-    def take(self, channel_id: int, recipient: str, *, now_ms: int) -> Parcel | None:
-        """Take out the oldest message for a recipient whose time is not up; None where there is none."""
+    def first(self, channel_id: int, recipient: str, *, now_ms: int) -> tuple[int, Parcel] | None:
+        """Give the oldest message for a recipient whose time is not up, with its number; None where there is none."""
         row = self._db.execute(
             "SELECT id, sender, recipient, message_type, payload FROM messages "
             "WHERE channel_id = ? AND recipient = ? AND expires_ms > ? ORDER BY id LIMIT 1",
@@ -68,5 +68,8 @@ class Mailbox:
         if row is None:
             return None
         number, *parts = row
+        return number, Parcel._make(parts)
+
+    def remove(self, number: int) -> None:
+        """Forget a message, by its number: it was delivered."""
         self._db.execute("DELETE FROM messages WHERE id = ?", (number,))
-        return Parcel._make(parts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, Protocol
 
 from kvs_notebook.limits import MAX_VIEWERS
@@ -50,6 +51,7 @@ class Peer:
         self.socket = socket
         self.draining = False
         self.told_to_go_ms: int | None = None
+        self.budget = object()  # stands for it where messages are counted: no later one is taken for it
         self.opened_ms = self.heard_ms = call.service.now_ms
         self._call = call
 
@@ -138,7 +140,7 @@ class Relay:
                 await peer.socket.send(envelope.status_response(correlation_id, error))
 
     async def _pass_on(self, peer: Peer, request: envelope.Request) -> None:
-        self._quotas.send(id(peer), request.message_type)
+        self._quotas.send(peer.budget, request.message_type)
         channel = peer.channel()
         parcel = Parcel(peer.client_id, request.recipient_client_id, request.message_type, request.payload)
         recipient = self._receiving.get((peer.arn, parcel.recipient))
@@ -170,18 +172,19 @@ class Relay:
         try:
             while True:
                 await peer.socket.writable.wait()
-                # From here to the send nothing pauses: nobody else can take the place, or the message.
+                # From here to the removal nothing pauses: nobody else can take the place, or the message.
                 if self._receiving.get(peer.place) is not peer:
                     return
                 channel = peer.channel()
                 assert channel.id is not None  # noqa: S101 - it comes from the store
-                parcel = self._mailbox.take(channel.id, peer.client_id, now_ms=self._service.now_ms)
-                if parcel is None:
+                waiting = self._mailbox.first(channel.id, peer.client_id, now_ms=self._service.now_ms)
+                if waiting is None:
                     return
+                number, parcel = waiting
                 peer.hear()
                 if not await peer.socket.send(envelope.delivery(parcel)):
-                    self._keep(channel, parcel)
-                    return
+                    return  # it goes on waiting, in its order and for its time
+                self._mailbox.remove(number)
         except ServiceError:  # the channel is gone, and what waited in it
             return
         finally:
@@ -198,10 +201,9 @@ class Relay:
             self._look.clear()
             for peer in [*self._open]:
                 await self._look_at(peer)
-            try:
-                await asyncio.wait_for(self._look.wait(), LOOK_SECONDS)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):  # Python 3.11's wait_for() can swallow a cancellation
+                    await self._look.wait()
 
     async def _look_at(self, peer: Peer) -> None:
         assumed, now_ms = self._service.assumptions, self._service.now_ms

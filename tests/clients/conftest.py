@@ -1,0 +1,56 @@
+"""Clients that are not ours, started as a user starts them: ``kvs-notebook sandbox -- COMMAND``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+HERE = Path(__file__).parent
+LOCK_FILE = HERE / "package-lock.json"
+INSTALLED = HERE / "node_modules" / ".installed"
+
+
+def missing(what: str) -> None:
+    """Skip where a tool is missing; fail where CI is set."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """Give Node, with AWS's clients installed beside these tests in the versions that package-lock.json names."""
+    found, npm = shutil.which("node"), shutil.which("npm")
+    if found is None or npm is None:
+        missing("Node is not installed (Debian: apt-get install nodejs npm)")
+    assert found is not None
+    assert npm is not None
+    with FileLock(HERE / ".npm.lock"):
+        if not INSTALLED.exists() or INSTALLED.read_text() != LOCK_FILE.read_text():
+            done = subprocess.run([npm, "ci"], cwd=HERE, capture_output=True, text=True, check=False, timeout=300)
+            if done.returncode != 0:
+                missing(f"npm could not install AWS's clients:\n{done.stderr[-2000:]}")
+            INSTALLED.write_text(LOCK_FILE.read_text())
+    return found
+
+
+@pytest.fixture
+def in_sandbox() -> Callable[..., str]:
+    """Give what runs a command in a sandbox of its own, and what it prints."""
+    command = Path(sys.executable).with_name("kvs-notebook")
+
+    def run(*words: str) -> str:
+        done = subprocess.run(
+            [command, "sandbox", "--", *words], cwd=HERE, capture_output=True, text=True, check=False, timeout=100
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
