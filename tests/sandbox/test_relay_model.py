@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import kvs_notebook as kvs
-from kvs_notebook.sandbox.clock import ManualClock
 from kvs_notebook.sandbox.mailbox import MASTER
 from kvs_notebook.sandbox.quotas import Quotas
 from kvs_notebook.sandbox.relay import Peer, Relay
 from kvs_notebook.sandbox.service import Call
-from tests.sandbox.signaling import ANSWER, CANDIDATE, OFFER, Door, RawPeer, payload, run, said
+from tests.sandbox.signaling import ANSWER, CANDIDATE, OFFER, payload, said
 
 VIEWERS = ("a", "b", "c")
 PLACES = (MASTER, *VIEWERS)
@@ -243,5 +239,3 @@ def test_a_connection_does_not_pay_for_one_that_is_gone(open_desk):
 
 
 # --- the same over real WebSockets
-
-
