@@ -172,9 +172,10 @@ def access_denied(caller: Caller, operation: str, request: object) -> ServiceErr
     if isinstance(request, dict):
         named = (request.get(key) for key in ("ChannelARN", "ResourceARN", "ChannelName", "RoleArn"))
         resource = next((str(name) for name in named if name), resource)
+    action = ACTIONS.get(operation, f"sts:{operation}")
     return ServiceError(
-        "AccessDenied" if operation == "AssumeRole" else "AccessDeniedException",
-        f"User: {caller.principal_arn} is not authorized to perform: {ACTIONS[operation]} on resource: {resource}",
+        "AccessDenied" if action.startswith("sts:") else "AccessDeniedException",
+        f"User: {caller.principal_arn} is not authorized to perform: {action} on resource: {resource}",
     )
 
 

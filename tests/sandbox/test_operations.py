@@ -9,11 +9,10 @@ from botocore.parsers import create_parser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvs_notebook.connection import SANDBOX_USER
 from kvs_notebook.limits import QUOTAS, ChannelArn, service_model
 from kvs_notebook.sandbox.clock import LESSON_START, LessonClock
 from kvs_notebook.sandbox.model import ServiceError
-from kvs_notebook.sandbox.operations import Caller, access_denied, caller_identity, channel_of
+from kvs_notebook.sandbox.operations import Caller, access_denied, channel_of
 
 ELSEWHERE = Caller("111122223333", "eu-west-1", "KVSB111122223333ABCD")
 SOMEBODY = Caller("444455556666", "us-east-1", "KVSB444455556666ABCD")
@@ -503,15 +502,6 @@ def test_each_request_moves_a_lesson_by_a_second_whether_or_not_it_is_refused(de
 def test_requests_are_checked_against_the_model_first(desk):
     with refused("InvalidArgumentException", "120 are allowed"):
         desk.create(SingleMasterConfiguration={"MessageTtlSeconds": 121})
-
-
-def test_a_caller_is_an_iam_user_of_the_partition(desk):
-    assert caller_identity(desk.caller) == {
-        "UserId": "AIDA111122223333ABCD",
-        "Account": "111122223333",
-        "Arn": f"arn:aws:iam::111122223333:user/{SANDBOX_USER}",
-    }
-    assert Caller("111122223333", "cn-north-1", "K").principal_arn.startswith("arn:aws-cn:iam::")
 
 
 @pytest.mark.parametrize(

@@ -291,7 +291,7 @@ def test_what_means_nothing_is_refused_in_words(sandbox, ask):
 # --- the data plane
 
 
-def test_the_tls_port_opens_with_the_first_endpoint_and_refuses_until_signaling_is_built(sandbox, connection, caplog):
+def test_the_tls_port_opens_with_the_first_endpoint_and_refuses_whom_it_does_not_know(sandbox, connection, caplog):
     channel = kvs.create_channel("front-door")
     endpoints = kvs.get_endpoints(channel, role="MASTER").set_index("protocol")["endpoint"]
     assert re.fullmatch(r"wss://127\.0\.0\.1:\d+/m", endpoints["WSS"])
@@ -303,13 +303,13 @@ def test_the_tls_port_opens_with_the_first_endpoint_and_refuses_until_signaling_
         aws_secret_access_key="b",
         verify=sandbox.environment()["AWS_CA_BUNDLE"],
     )
-    with pytest.raises(client.exceptions.ResourceNotFoundException):
+    with pytest.raises(ClientError, match="UnrecognizedClientException"):
         client.get_ice_server_config(ChannelARN=channel["channel_arn"].item())
     trust = ssl.create_default_context(cafile=sandbox.environment()["NODE_EXTRA_CA_CERTS"])
     with pytest.raises(InvalidStatus) as refused:
         connect(endpoints["WSS"].replace("127.0.0.1", "localhost"), ssl=trust, proxy=None)
-    assert refused.value.response.status_code == 404
-    assert refused.value.response.headers["x-amzn-errortype"].startswith("ResourceNotFoundException:")
+    assert refused.value.response.status_code == 403
+    assert refused.value.response.headers["x-amzn-errortype"].startswith("MissingAuthenticationTokenException:")
     assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
 
 

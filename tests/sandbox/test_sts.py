@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import kvs_notebook as kvs
+from kvs_notebook.sandbox.service import Caller
 
 ROLE = "arn:aws:iam::444455556666:role/fleet/Reader"
 
@@ -77,3 +78,9 @@ def test_assuming_can_be_denied_and_is_written_down(sandbox, sts):
         sts.assume_role(RoleArn=ROLE, RoleSessionName="kvs-notebook")
     (request,) = sandbox.requests.to_dict("records")
     assert (request["operation"], request["status"], request["error_code"]) == ("AssumeRole", 403, "AccessDenied")
+
+
+def test_a_caller_is_an_iam_user_of_the_partition(connection):
+    assert connection.identity["Arn"] == "arn:aws:iam::111122223333:user/kvs-notebook-sandbox"
+    assert connection.identity["UserId"].startswith("AIDA111122223333")
+    assert Caller("111122223333", "cn-north-1", "K").principal_arn.startswith("arn:aws-cn:iam::")
