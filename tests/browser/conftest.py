@@ -1,4 +1,7 @@
-"""One JupyterLab, one Chromium and one page for all tests here; it may not reach out or complain."""
+"""One JupyterLab, one Chromium and one page for the tests of a file; it may not reach out or complain.
+
+No longer: while Playwright is open its event loop counts as running, and no test of another file could run one.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import kvs_notebook as kvs
 from tests.browser.lab import CHROMIUM, Lab, Watched, chromium
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Give Chromium; where there is none a test is skipped, and fails where CI is set."""
     if CHROMIUM is None:
@@ -24,13 +27,13 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def started() -> Iterator[kvs.Sandbox]:
     with kvs.Sandbox() as shared:
         yield shared
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(started: kvs.Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Give a JupyterLab whose kernels find the sandbox in their environment."""
     running = Lab(tmp_path_factory.mktemp("lab"), started.environment())
@@ -51,7 +54,7 @@ def connection(sandbox: kvs.Sandbox) -> kvs.Connection:
     return sandbox.connection()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page(browser: Browser, lab: Lab) -> Iterator[Watched]:
     """Give one page for all tests: JupyterLab takes seconds to load."""
     opened = browser.new_page(viewport={"width": 1280, "height": 1400})
