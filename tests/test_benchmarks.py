@@ -19,6 +19,8 @@ PROMISED = [
     "tags",
     "sandbox-describe",
     "sandbox-scale",
+    "relay",
+    "relay-scale",
     "sandbox-start",
     "first-table",
     "import",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from tests.benchmarks import console, describing, forms, growth, listing, starting, tagging
+from tests.benchmarks import console, describing, forms, growth, listing, relaying, starting, tagging
 from tests.benchmarks.table import Benchmark, as_json, laid_out, measured
 
 BENCHMARKS = (
@@ -15,6 +15,8 @@ BENCHMARKS = (
     tagging.BENCHMARK,
     describing.BESIDE_MOTO,
     describing.SCALE,
+    relaying.BESIDE_ECHO,
+    relaying.SCALE,
     starting.START_BENCHMARK,
     starting.FIRST_TABLE_BENCHMARK,
     starting.IMPORT_BENCHMARK,

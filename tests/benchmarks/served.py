@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import psutil
 from botocore.config import Config
 
 from kvs_notebook.connection import Connection
@@ -51,10 +52,11 @@ class Order:
 class Served:
     """Be a client of a sandbox that runs elsewhere; ``environment`` is for programs that are to find it too."""
 
-    def __init__(self, endpoint_url: str, keys: Keys, environment: Mapping[str, str]) -> None:
+    def __init__(self, endpoint_url: str, keys: Keys, environment: Mapping[str, str], pid: int) -> None:
         self.endpoint_url = endpoint_url
         self.keys = keys
         self.environment = environment
+        self.pid = pid
 
     @property
     def port(self) -> int:
@@ -77,6 +79,7 @@ class Served:
             proxies={},
             sandbox=True,
             share=share,
+            ca_bundle=lambda: self.environment["AWS_CA_BUNDLE"],
         )
 
     def plain_client(self, account_id: str = ACCOUNT) -> Any:
@@ -84,6 +87,10 @@ class Served:
         return self.session(account_id).client(
             "kinesisvideo", endpoint_url=self.endpoint_url, config=Config(proxies={})
         )
+
+    def resident_bytes(self) -> int:
+        """Give the memory that its process has."""
+        return psutil.Process(self.pid).memory_info().rss
 
     def requests(self) -> pd.DataFrame:
         return requests_frame(Remote(self.endpoint_url, self.keys, ACCOUNT, REGION).requests())
@@ -100,7 +107,7 @@ def served(order: Order) -> Iterator[Served]:
             raise RuntimeError("The sandbox's process ended before it answered: its error stands above.")
         answer = json.loads(line)
         keys = Keys(bytes.fromhex(answer["root_secret"]))
-        yield Served(answer["endpoint_url"], keys, answer["environment"])
+        yield Served(answer["endpoint_url"], keys, answer["environment"], process.pid)
 
 
 @contextmanager
