@@ -10,13 +10,15 @@ out as 47.6 or 50, and a window's burst is refused by a service that allows a sm
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from kvs_notebook.errors import InvalidInput, Throttled
-from kvs_notebook.limits import QUOTAS, SIGNALING_QUOTAS, quota_of
+from kvs_notebook.limits import MESSAGE_RATES, QUOTAS, SIGNALING_QUOTAS, quota_of
 
 DEFAULT_SHARE = 0.9
 SHARES_OF_CONNECTING_DEVICES: Mapping[str, float] = {
@@ -123,6 +125,30 @@ class Pacing:
     def _count_throttle(self) -> None:
         with self._lock:
             self.throttles += 1
+
+
+class MessagePacing:
+    """Keep one WebSocket connection under the rates of its messages.
+
+    As many as may be sent in a second leave at once, for a call begins with a handful of candidates; then the next one waits
+    until the first of them is a second, and a ninth of it more, ago. Each type of message has a queue of its own.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._left: dict[str, deque[float]] = {kind: deque(maxlen=int(rate)) for kind, rate in MESSAGE_RATES.items()}
+        self._turns = {kind: asyncio.Lock() for kind in MESSAGE_RATES}
+
+    async def wait(self, message_type: str) -> None:
+        """Wait until the next message of a type may leave; whoever asks first leaves first."""
+        left = self._left[message_type]
+        async with self._turns[message_type]:
+            if len(left) == left.maxlen:
+                await self._sleep(max(0.0, left[0] + 1 / DEFAULT_SHARE - self._clock()))
+            left.append(self._clock())
 
 
 def _shares(share: float | Mapping[str, float] | None) -> dict[str, float]:

@@ -28,6 +28,7 @@ from kvs_notebook.frames import MESSAGES, milliseconds, rows_frame
 from kvs_notebook.limits import check_viewer_id
 from kvs_notebook.line import Line, hang_up
 from kvs_notebook.message import Candidate, Message, candidate_payload, frame, payload_text, received, sdp_payload
+from kvs_notebook.pacing import MessagePacing
 from kvs_notebook.target import Channel, one_target
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ class Peer:
     itself with ``refusal_timeout``; iterating may go on after it. Neither the API nor signaling tells whether the other side
     is there: a message waits for it for the channel's TTL, and is dropped then.
 
-    The connection is kept alive by pings, made anew when the service says GO_AWAY or the line breaks (8 attempts, with
+    Sends are spaced out: 5 offers, 5 answers and 20 candidates leave at once, more of them at that rate a second. The
+    connection is kept alive by pings, made anew when the service says GO_AWAY or the line breaks (8 attempts, with
     growing waits), and closed at the end. GO_AWAY loses nothing; what was on its way when a line broke may be lost, since the
     service confirms no message.
 
@@ -87,6 +89,7 @@ class Peer:
     def _begin(self) -> None:
         """Be as new, on whatever loop connects next."""
         self._up = asyncio.Event()
+        self._pacing = MessagePacing()
         self._failure: Exception | None = None
         self._inbox: asyncio.Queue[Message | Exception | _End] = asyncio.Queue()
 
@@ -251,7 +254,12 @@ class Peer:
         self._sent[correlation_id] = (message_type, recipient or "the MASTER", refused)
         if len(self._sent) > REMEMBERED:
             self._sent.popitem(last=False)
-        await self._carried(lambda socket: socket.send(text))
+
+        async def in_turn(socket: ClientConnection) -> None:
+            await self._pacing.wait(message_type)
+            await socket.send(text)
+
+        await self._carried(in_turn)
         self._note(
             "sent",
             message_type,

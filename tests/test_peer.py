@@ -233,8 +233,9 @@ def test_what_the_service_would_refuse_is_refused_before_it_is_sent(channel, rol
 
 @pytest.fixture
 def strict() -> Iterator[pd.DataFrame]:
-    """A channel whose quotas are enforced, and whose MASTER is told that a viewer is not there."""
-    with kvs.Sandbox(clock="lesson", assumptions=kvs.Assumptions(absent_viewer="not_found")) as sandbox:
+    """A channel that admits fewer messages at once than are published, and whose MASTER is told that a viewer is not there."""
+    assumptions = kvs.Assumptions(absent_viewer="not_found", quota_burst=4)
+    with kvs.Sandbox(clock="lesson", assumptions=assumptions) as sandbox:
         set_current(sandbox.connection())
         yield kvs.create_channel("front-door")
 
@@ -243,20 +244,37 @@ def test_a_refusal_is_raised_in_the_iteration_which_goes_on(strict):
     async def scene() -> None:
         camera, tablet = camera_and_tablet(strict)
         async with camera, tablet:
-            sent = [await tablet.send_offer(f"v={number}") for number in range(6)]
+            sent = [await tablet.send_offer(f"v={number}") for number in range(5)]
             with pytest.raises(errors.Throttled, match="SendSDPOffer failed for the MASTER") as raised:
                 await anext(tablet)
             assert (raised.value.code, raised.value.operation) == ("ClientLimitExceededException", "SendSDPOffer")
             assert "5 offers, 5 answers and 20 candidates a second" in str(raised.value)
             await camera.send_answer("v=0", recipient_client_id="tablet")
             assert await anext(tablet) == Answer("v=0")
-            assert [await anext(camera) for _ in range(5)] == [Offer(f"v={number}", "tablet") for number in range(5)]
+            assert [await anext(camera) for _ in range(4)] == [Offer(f"v={number}", "tablet") for number in range(4)]
             refusal = tablet.messages.query("message_type == 'STATUS_RESPONSE'").iloc[0]
             assert refusal["correlation_id"] == sent[-1]
             assert refusal["error_code"] == "ClientLimitExceededException"
             assert refusal["direction"] == "received"
 
     play(scene)
+
+
+def test_messages_leave_no_faster_than_the_service_admits_them():
+    with kvs.Sandbox(clock="lesson") as sandbox:
+        set_current(sandbox.connection())
+        channel = kvs.create_channel("front-door")
+
+        async def scene() -> None:
+            camera, tablet = camera_and_tablet(channel)
+            async with camera, tablet:
+                async with asyncio.TaskGroup() as group:
+                    for number in range(7):
+                        group.create_task(tablet.send_offer(f"v={number}"))
+                assert [await anext(camera) for _ in range(7)] == [Offer(f"v={n}", "tablet") for n in range(7)]
+                assert set(tablet.messages["message_type"]) == {"SDP_OFFER"}
+
+        play(scene)
 
 
 def test_a_refusal_is_raised_at_the_send_where_that_waits_for_it(strict):

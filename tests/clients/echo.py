@@ -28,10 +28,7 @@ async def camera(channel: str, calls: int) -> list[RTCPeerConnection]:
 
             await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             await connection.setLocalDescription(await connection.createAnswer())
-            # A connection may send 5 answers a second: to wait for a refusal spaces them.
-            await peer.send_answer(
-                connection.localDescription.sdp, recipient_client_id=offer.sender_client_id, refusal_timeout=0.25
-            )
+            await peer.send_answer(connection.localDescription.sdp, recipient_client_id=offer.sender_client_id)
     return connections
 
 
