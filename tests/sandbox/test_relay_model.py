@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import kvs_notebook as kvs
+from kvs_notebook.pacing import Pacing
+from kvs_notebook.sandbox.clock import ManualClock
 from kvs_notebook.sandbox.mailbox import MASTER
 from kvs_notebook.sandbox.quotas import Quotas
 from kvs_notebook.sandbox.relay import Peer, Relay
 from kvs_notebook.sandbox.service import Call
-from tests.sandbox.signaling import ANSWER, CANDIDATE, OFFER, payload, said
+from tests.sandbox.signaling import ANSWER, CANDIDATE, OFFER, Door, RawPeer, payload, run, said
 
 VIEWERS = ("a", "b", "c")
 PLACES = (MASTER, *VIEWERS)
@@ -60,6 +64,7 @@ class Ledger:
     def __init__(self, latest_only: set[str]) -> None:
         self.now = 0
         self.ttl = 60
+        self.wrong: list[str] = []
         self._latest_only = latest_only
         self._sent: list[Sent] = []
         self._last: dict[tuple[str, str], int] = {}
@@ -74,14 +79,18 @@ class Ledger:
         return {"action": kind, "messagePayload": payload(str(len(self._sent) - 1)), "recipientClientId": viewer}
 
     def deliver(self, recipient: str, frame: dict[str, Any]) -> None:
-        """Note a delivery, at the moment when it happens."""
+        """Note a delivery, at the moment when it happens, and what is wrong with it."""
         kind, text = said(frame)
         number, sent = int(text), self._sent[int(text)]
-        assert (sent.recipient, sent.sender, sent.kind) == (recipient, frame.get("senderClientId", MASTER), kind)
-        assert not sent.delivered, "twice"
-        assert not sent.replaced, "a newer one had taken its place"
-        assert self.now < sent.until, "after its TTL"
-        assert number > self._last.get((sent.sender, recipient), -1), "after one that was sent later"
+        found = {
+            "not as it was sent": (sent.sender, sent.kind) != (frame.get("senderClientId", MASTER), kind),
+            "to somebody else": sent.recipient != recipient,
+            "twice": sent.delivered,
+            "though a newer one had taken its place": sent.replaced,
+            "after its TTL": self.now >= sent.until,
+            "after one that was sent later": number <= self._last.get((sent.sender, recipient), -1),
+        }
+        self.wrong += [f"{text} {what}" for what, is_so in found.items() if is_so]
         self._last[sent.sender, recipient] = number
         sent.delivered = True
 
@@ -133,6 +142,7 @@ class World:
         for each in PLACES:  # whoever comes within the TTL gets what has waited
             await self.connect(each)
         await self.settle()
+        assert not self.ledger.wrong
 
     def _pick(self, place: str, which: int) -> list[tuple[Peer, Recorder]]:
         """Give a connection, as a list of one; of none where nobody is there."""
@@ -239,3 +249,101 @@ def test_a_connection_does_not_pay_for_one_that_is_gone(open_desk):
 
 
 # --- the same over real WebSockets
+
+
+PATIENCE = 200
+"""Times that a peer asks for what has to come at once."""
+
+
+class Street:
+    """A channel of a running sandbox, and who is connected to it."""
+
+    def __init__(self, sandbox: kvs.Sandbox) -> None:
+        self.door = Door(sandbox)
+        self.door.connection.pacing = Pacing(sleep=lambda _: None)  # as fast as a sandbox without quotas admits it
+        self.ledger = Ledger({OFFER, ANSWER})
+        self._there: dict[str, list[RawPeer]] = {place: [] for place in PLACES}
+        self._newest: dict[str, RawPeer | None] = dict.fromkeys(PLACES)
+
+    async def play(self, script: list[Any]) -> None:
+        async with AsyncExitStack() as self._open:
+            for action, *details in script:
+                await getattr(self, action)(*details)
+                await self.settle()  # what is on its way at the next step is the other test's concern
+            for each in PLACES:
+                await self.connect(each)
+                await self.settle()
+        assert not self.ledger.wrong
+
+    async def connect(self, place: str) -> None:
+        peer = await self._open.enter_async_context(self.door.peer(place or None))
+        self._there[place].append(peer)
+        self._newest[place] = peer
+        await self._hear(place, peer)
+
+    async def drop(self, place: str, which: int, cleanly: bool) -> None:  # noqa: FBT001
+        if not self._there[place]:
+            return
+        peer = self._there[place].pop(which % len(self._there[place]))
+        if self._newest[place] is peer:
+            self._newest[place] = None
+        if cleanly:
+            await peer.socket.close()
+        else:
+            peer.socket.transport.abort()
+            await peer.socket.wait_closed()
+        there = sum(map(len, self._there.values()))
+        while self.door.sandbox.tell("front-door", "RECONNECT_ICE_SERVER") > there:  # until it has seen that
+            await self.settle()
+
+    async def send(self, place: str, which: int, viewer: str, kind: str) -> None:
+        if self._there[place]:
+            peer = self._there[place][which % len(self._there[place])]
+            await peer.socket.send(json.dumps(self.ledger.send(place, viewer, kind)))
+            await self._hear(place, peer)
+
+    async def wait(self, seconds: int) -> None:
+        self.ledger.now += seconds
+        self.door.sandbox.advance(seconds)
+
+    async def set_ttl(self, seconds: int) -> None:
+        self.ledger.ttl = seconds
+        await asyncio.to_thread(
+            kvs.update_channel, self.door.arn, message_ttl_seconds=seconds, wait=False, connection=self.door.connection
+        )
+
+    async def settle(self) -> None:
+        """Read until nothing waits for whom it could reach."""
+        for place, peer in self._newest.items():
+            tries = 0
+            while peer is not None and self.ledger.waiting(place) and not self.ledger.wrong:
+                await self._hear(place, peer)
+                tries += 1
+                assert tries < PATIENCE, place
+
+    async def _hear(self, place: str, peer: RawPeer) -> None:
+        """Note what came to a peer before the answer to a question that nobody else hears of."""
+        await peer.socket.send('{"action": "ASK", "correlationId": "asked"}')
+        while (frame := await peer.receive())["messageType"] != "STATUS_RESPONSE":
+            if frame["messageType"] != "RECONNECT_ICE_SERVER":
+                self.ledger.deliver(place, frame)
+
+
+@settings(max_examples=15)
+@given(
+    script=st.lists(
+        st.one_of(
+            connects,
+            sends,
+            sends,
+            waits,
+            st.tuples(st.just("drop"), place, which, st.booleans()),
+            st.tuples(st.just("set_ttl"), st.sampled_from([5, 10, 60, 120])),
+        ),
+        min_size=10,
+        max_size=30,
+    )
+)
+def test_it_does_so_over_websockets_too(script):
+    with kvs.Sandbox(clock=ManualClock(), quotas=False, assumptions=kvs.Assumptions(**ENDLESS)) as sandbox:
+        run(Street(sandbox).play(script))
