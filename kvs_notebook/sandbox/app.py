@@ -47,6 +47,8 @@ class App:
         await wire.answer(reply, send, websocket=websocket)
 
     async def _answer(self, request: Request) -> Reply:
+        if request.method == "OPTIONS":
+            return wire.preflight()
         if request.method == "POST" and request.path.startswith(control.PATH):
             return self._control(request)
         passage = Passage(request, _operation_of(request))

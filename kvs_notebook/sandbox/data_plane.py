@@ -63,6 +63,8 @@ class DataPlane:
     # --- HTTPS
 
     async def _answer(self, request: Request) -> Reply:
+        if request.method == "OPTIONS":
+            return wire.preflight()
         operation = PATHS.get(request.path) if request.method == "POST" else None
         if operation is None:
             raise ServiceError("UnknownOperationException", f"The endpoint has no {request.method} {request.path}.")

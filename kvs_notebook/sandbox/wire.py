@@ -33,6 +33,24 @@ ERROR_TYPE_SUFFIX: Mapping[str, str] = {
 DEFAULT_SUFFIX = ":https://kinesisvideo.amazonaws.com/doc/2017-09-30/"
 """Real replies carry one of these after the code [4, likely]; a client that takes the header as it is breaks on them."""
 
+FOR_BROWSERS = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"x-amzn-errortype,x-amzn-requestid,date"),
+)
+"""A page of any origin may read an answer: who has signed is who may ask, and no browser signs by itself."""
+
+ALLOWED_HEADERS = (
+    b"*,authorization,content-type,date,x-amz-date,x-amz-security-token,x-amz-target,x-amz-content-sha256,"
+    b"x-amz-user-agent,amz-sdk-invocation-id,amz-sdk-request"
+)
+"""What a page's AWS SDK may send; the service was seen to allow these (aws-sdk-js-v3 issue 1962)."""
+
+PREFLIGHT = (
+    (b"access-control-allow-headers", ALLOWED_HEADERS),
+    (b"access-control-allow-methods", b"GET,POST,OPTIONS,PUT,PATCH,DELETE"),
+    (b"access-control-max-age", b"172800"),
+)
+
 _COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
@@ -43,6 +61,7 @@ class Reply(NamedTuple):
     body: bytes
     content_type: bytes = JSON
     error_code: str | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class Cut(Exception):
@@ -131,11 +150,18 @@ def refusal_1_1(error: ServiceError) -> Reply:
     return Reply(error.status, dumped({"__type": error.code, "message": error.message}), JSON_1_1, error.code)
 
 
+def preflight() -> Reply:
+    """Give the answer to a browser that asks what a page may send."""
+    return Reply(200, b"", headers=PREFLIGHT)
+
+
 def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:
     headers = [
         (b"content-type", reply.content_type),
         (b"content-length", str(len(reply.body)).encode()),
         (b"x-amzn-requestid", str(uuid.uuid4()).encode()),
+        *FOR_BROWSERS,
+        *reply.headers,
     ]
     if reply.error_code is not None:
         suffix = ERROR_TYPE_SUFFIX.get(reply.error_code, DEFAULT_SUFFIX)

@@ -42,6 +42,28 @@ def node() -> str:
 
 
 @pytest.fixture
+def viewer_page(node: str, tmp_path: Path) -> Path:
+    """Give a folder with a page and its script, as AWS's client comes to a browser: through a bundler."""
+    options = ["--bundle", "--platform=browser", "--define:process.env={}", f"--outfile={tmp_path / 'browser.js'}"]
+    subprocess.run(
+        [node, "node_modules/esbuild/bin/esbuild", "browser.mjs", *options], cwd=HERE, check=True, timeout=60
+    )
+    page = '<!doctype html><title>viewer</title><link rel="icon" href="data:,"><script src="browser.js"></script>'
+    (tmp_path / "index.html").write_text(page)
+    return tmp_path
+
+
+@pytest.fixture
+def chromium() -> str:
+    """Give the browser's program."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        missing("Chromium is not installed (Debian: apt-get install chromium)")
+    assert found is not None
+    return found
+
+
+@pytest.fixture
 def in_sandbox() -> Callable[..., str]:
     """Give what runs a command in a sandbox of its own, and what it prints."""
     command = Path(sys.executable).with_name("kvs-notebook")

@@ -1,4 +1,4 @@
-"""AWS's JS SignalingClient, unchanged, in both roles."""
+"""AWS's JS SignalingClient, unchanged: in both roles under Node, as a viewer in a browser."""
 
 from __future__ import annotations
 
@@ -41,3 +41,8 @@ def test_both_roles_exchange_an_offer_an_answer_and_candidates(node, in_sandbox)
             {"candidate": "candidate of the camera"},
             {"closed": "VIEWER"},
         ]
+
+
+def test_a_page_in_chromium_gets_its_echo_over_a_peer_connection(viewer_page, chromium, in_sandbox):
+    seen = json.loads(in_sandbox(sys.executable, "browser.py", chromium, str(viewer_page)))
+    assert seen == {"refused": "ResourceNotFoundException", "iceServers": 2, "heard": "echo of page"}

@@ -1,0 +1,68 @@
+"""Wire: what a browser asks before it lets a page's AWS SDK talk to another origin."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+import kvs_notebook as kvs
+
+ORIGIN = {"Origin": "http://localhost:3001"}
+ASKED = {
+    **ORIGIN,
+    "Access-Control-Request-Method": "POST",
+    "Access-Control-Request-Headers": "amz-sdk-invocation-id,amz-sdk-request,authorization,content-type,x-amz-date",
+}
+
+
+@pytest.fixture
+def sandbox() -> Iterator[kvs.Sandbox]:
+    with kvs.Sandbox(clock="lesson") as sandbox:
+        yield sandbox
+
+
+def opened(url: str, *, context: ssl.SSLContext | None = None, **options: Any) -> Any:
+    return urlopen(Request(url, **options), context=context, timeout=20)  # noqa: S310 - the sandbox's own addresses
+
+
+def test_a_page_may_send_what_the_sdk_sends_to_both_ports(sandbox):
+    connection = sandbox.connection()
+    channel = kvs.create_channel("front-door", connection=connection)
+    endpoint = kvs.get_endpoints(channel, protocols=("HTTPS",), connection=connection)["endpoint"].item()
+    for url, context in (
+        (f"{sandbox.endpoint_url}/describeSignalingChannel", None),
+        (f"{endpoint}/v1/get-ice-server-config", connection.tls_context(endpoint)),
+    ):
+        with opened(url, context=context, headers=ASKED, method="OPTIONS") as answer:
+            assert answer.status == 200
+            assert answer.headers["access-control-allow-origin"] == "*"
+            allowed = answer.headers["access-control-allow-headers"].split(",")
+            assert set(ASKED["Access-Control-Request-Headers"].split(",")) <= set(allowed)
+            assert "POST" in answer.headers["access-control-allow-methods"].split(",")
+
+
+def test_a_question_before_a_request_is_no_request(sandbox):
+    opened(f"{sandbox.endpoint_url}/describeSignalingChannel", headers=ASKED, method="OPTIONS").close()
+    assert sandbox.requests.empty
+
+
+def test_a_page_may_read_a_refusal_and_its_code(sandbox):
+    with pytest.raises(HTTPError) as refused:
+        opened(f"{sandbox.endpoint_url}/describeSignalingChannel", headers=ORIGIN, data=b"{}", method="POST")
+    with refused.value as answer:
+        assert answer.code == 403
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "x-amzn-errortype" in answer.headers["access-control-expose-headers"].split(",")
+
+
+def test_a_page_whose_name_was_made_to_point_here_may_send_nothing(sandbox):
+    with pytest.raises(HTTPError) as refused:
+        opened(sandbox.endpoint_url, headers={**ASKED, "Host": "rebound.example"}, method="OPTIONS")
+    with refused.value as answer:
+        assert answer.code == 421
+        assert "access-control-allow-headers" not in answer.headers
