@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
 import ssl
+import time
 from typing import TYPE_CHECKING
 
 from kvs_notebook.connection import Connection, is_loopback
@@ -26,6 +28,9 @@ OPENING_SECONDS = 10.0
 ATTEMPTS = 8
 FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 10.0
+
+BRIEF_SECONDS = 10.0
+"""A connection that ends sooner ended for a reason that may still be there: another peer in its place, for one."""
 
 BY_STATUS = {
     400: "InvalidArgumentException",
@@ -62,6 +67,8 @@ class Line:
         self._client_id = client_id
         self._connection = connection
         self._arn = target.channel_arn
+        self._opened_at = 0.0
+        self._brief = 0
 
     async def open(self, worth_another: tuple[type[KVSError], ...]) -> ClientConnection:
         """Connect, with up to 8 attempts where it fails as ``worth_another`` says, with waits that grow in between."""
@@ -74,6 +81,21 @@ class Line:
             reraise=True,
         )
         return await retrying(self._connect)
+
+    async def reopen(self, worth_another: tuple[type[KVSError], ...]) -> ClientConnection:
+        """Connect after a connection has ended, later and later after brief ones; after 8 brief ones in a row no more."""
+        self._brief = self._brief + 1 if time.monotonic() - self._opened_at < BRIEF_SECONDS else 0
+        if self._brief >= ATTEMPTS:
+            raise EndpointUnreachable(
+                f"{self._operation} succeeded for {self.target.label}, but {ATTEMPTS} connections in a row ended within "
+                f"{BRIEF_SECONDS:g} s. Look whether another peer takes its place again and again, a second MASTER or a viewer "
+                "of the same client id; then open it again.",
+                operation=self._operation,
+            )
+        if self._brief > 1:  # the first is an accident
+            longest = min(FIRST_WAIT_SECONDS * 2**self._brief, LONGEST_WAIT_SECONDS)
+            await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - jitter, no secret
+        return await self.open(worth_another)
 
     async def _connect(self) -> ClientConnection:
         from websockets.asyncio.client import connect
@@ -106,6 +128,7 @@ class Line:
             )
         else:
             self.connects += 1
+            self._opened_at = time.monotonic()
             return socket
         raise problem  # out here its traceback holds no frame with the signed URL
 

@@ -66,9 +66,9 @@ class Peer:
     is there: a message waits for it for the channel's TTL, and is dropped then.
 
     Sends are spaced out: 5 offers, 5 answers and 20 candidates leave at once, more of them at that rate a second. The
-    connection is kept alive by pings, made anew when the service says GO_AWAY or the line breaks (8 attempts, with
-    growing waits), and closed at the end. GO_AWAY loses nothing; what was on its way when a line broke may be lost, since the
-    service confirms no message.
+    connection is kept alive by pings, made anew when the service says GO_AWAY or the line breaks (8 attempts, with growing
+    waits; no more after 8 connections in a row that lasted less than 10 s), and closed at the end. GO_AWAY loses nothing; what
+    was on its way when a line broke may be lost, since the service confirms no message.
 
     Attributes
     ----------
@@ -148,7 +148,7 @@ class Peer:
                     await self._move(socket)
                 else:
                     self._up.clear()
-                    self._socket = await self._line.open(AGAIN)
+                    self._socket = await self._line.reopen(AGAIN)
                     self._up.set()
         except Exception as error:  # noqa: BLE001 - whoever iterates or sends is told
             self._failure = error

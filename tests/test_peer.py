@@ -14,11 +14,12 @@ import pytest
 from websockets.sync.client import connect
 
 import kvs_notebook as kvs
-from kvs_notebook import errors, peer
+from kvs_notebook import errors, line, peer
 from kvs_notebook.connection import Connection
 from kvs_notebook.current import set_current
 from kvs_notebook.frames import MESSAGES
 from kvs_notebook.message import Answer, Candidate, Offer, ReconnectIceServer, Unknown
+from kvs_notebook.pacing import MessagePacing
 
 LINE = "candidate:1 1 UDP 2122252543 192.0.2.7 54321 typ host"
 BOUND_SECONDS = 30
@@ -48,6 +49,12 @@ def connection(sandbox, shared, monkeypatch) -> Connection:
 @pytest.fixture
 def channel(connection) -> pd.DataFrame:
     return kvs.create_channel("front-door")
+
+
+@pytest.fixture
+def unpaced(monkeypatch) -> None:
+    """Let messages leave as fast as they can, which a sandbox without quotas admits."""
+    monkeypatch.setattr(peer, "MessagePacing", lambda: MessagePacing(sleep=lambda _: asyncio.sleep(0)))
 
 
 def play(scene: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
@@ -324,7 +331,7 @@ def test_a_notice_to_reconnect_the_media_is_a_message(sandbox, channel):
     play(scene)
 
 
-def test_go_away_is_answered_by_a_new_connection_and_nothing_is_lost_or_reordered(sandbox, channel):
+def test_go_away_is_answered_by_a_new_connection_and_nothing_is_lost_or_reordered(sandbox, channel, unpaced):
     count = 400
 
     async def scene() -> None:
@@ -367,7 +374,7 @@ def sandbox_peers(sandbox: kvs.Sandbox) -> range:
     return range(sandbox.tell("front-door", "RECONNECT_ICE_SERVER"))
 
 
-def test_what_comes_between_go_away_and_the_new_connection_is_all_read(sandbox, channel):
+def test_what_comes_between_go_away_and_the_new_connection_is_all_read(sandbox, channel, unpaced):
     count = 500
 
     async def scene() -> None:
@@ -486,6 +493,43 @@ def test_one_that_waits_to_send_learns_that_the_peer_has_left(channel):
             await asyncio.sleep(0)
         with pytest.raises(errors.InvalidInput, match="The peer is not connected"):
             await sending
+
+    play(scene)
+
+
+def test_two_masters_that_displace_each_other_do_not_do_so_for_ever(monkeypatch):
+    monkeypatch.setattr(line, "FIRST_WAIT_SECONDS", 0.001)
+    with kvs.Sandbox(quotas=False, assumptions=kvs.Assumptions(displaced_peer="closed")) as sandbox:
+        connection = sandbox.connection()
+        monkeypatch.setattr(connection.pacing, "_sleep", lambda _: None)
+        channel = kvs.create_channel("front-door", connection=connection)
+
+        async def scene() -> None:
+            cameras = [kvs.open_signaling(channel, role="MASTER", connection=connection) for _ in range(2)]
+            async with cameras[0], cameras[1]:
+                ended = [asyncio.ensure_future(anext(camera)) for camera in cameras]
+                await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
+                loser = next(one for one in ended if one.done())
+                with pytest.raises(
+                    errors.EndpointUnreachable, match="8 connections in a row ended within 10 s.*second MASTER"
+                ):
+                    await loser
+                assert max(camera.connects for camera in cameras) <= line.ATTEMPTS + 1
+            await asyncio.wait(ended)
+            assert {type(one.exception()) for one in ended} == {errors.EndpointUnreachable, StopAsyncIteration}
+
+        play(scene)
+
+
+def test_a_line_that_breaks_now_and_then_is_opened_again_each_time(channel, monkeypatch):
+    monkeypatch.setattr(line, "BRIEF_SECONDS", 0.0)
+
+    async def scene() -> None:
+        async with kvs.open_signaling(channel, client_id="tablet") as tablet:
+            for number in range(line.ATTEMPTS + 2):
+                assert tablet.connects == number + 1
+                tablet._socket.transport.abort()
+                await until(lambda: tablet.connects == number + 2)  # noqa: B023 - waited for in its own round
 
     play(scene)
 
