@@ -46,6 +46,7 @@ _FORMS: Mapping[str, re.Pattern[str]] = {
     "account_id": re.compile(r"\d{12}"),
     "channel_arn": re.compile(r"arn:\S+"),
     "creation_time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
+    "date": re.compile(r"\d{4}-\d\d-\d\d"),
     "message_ttl_seconds": re.compile(r"-?\d+"),
     # No legal name or version has a +, with which every spreadsheet writes a large number.
     "channel_name": re.compile(r"(?!\d(\.\d+)?E\+\d+$).*", re.DOTALL),
@@ -161,6 +162,9 @@ def _plain(column: pd.Series) -> list[Any]:
         times = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="datetime64[ms]")
         texts = np.datetime_as_string(times, unit="ms").tolist()
         return [None if text == "NaT" else f"{text}Z" for text in texts]
+    if column.name == "date" and column.dtype == frames.DATE:
+        days = np.datetime_as_string(column.to_numpy(dtype="datetime64[ms]"), unit="D").tolist()
+        return [None if text == "NaT" else text for text in days]
     missing = column.isna().tolist()
     return [None if absent else value for value, absent in zip(column.tolist(), missing, strict=True)]
 
@@ -178,6 +182,8 @@ def _typed(name: str, values: list[str | None]) -> Any:
     if dtype == frames.TIME:
         moments = [value and value.removesuffix("Z") for value in values]
         return pd.DatetimeIndex(np.array(moments, dtype="datetime64[ms]")).tz_localize("UTC")
+    if dtype == frames.DATE:
+        return pd.DatetimeIndex(np.array(values, dtype="datetime64[ms]"))
     if dtype == frames.WHOLE:
         return pd.array([None if value is None else int(value) for value in values], dtype="Int64")
     return pd.array(values, dtype=dtype)  # type: ignore[call-overload]
@@ -191,6 +197,7 @@ def _arrow_schema(frame: pd.DataFrame) -> pa.Schema:
         frames.TEXT: pa.string(),
         frames.WHOLE: pa.int64(),
         frames.TIME: pa.timestamp("ms", tz="UTC"),
+        frames.DATE: pa.timestamp("ms"),
     }
     guessed = pa.Schema.from_pandas(frame, preserve_index=False)
     return pa.schema([(each.name, types.get(frames.dtype_of(each.name) or "", each.type)) for each in guessed])

@@ -22,6 +22,9 @@ Schema = Mapping[str, str]
 TEXT = "str"
 WHOLE = "Int64"
 TIME = "datetime64[ms, UTC]"
+DATE = "datetime64[ms]"
+"""Of days, at midnight, in no time zone."""
+
 SECRET = "object"  # noqa: S105 - a dtype
 """Of Secret values: shown, saved and pickled without what they hold."""
 
@@ -71,6 +74,18 @@ COVERAGE: Schema = {
     "seconds": "float64",
 }
 
+SNAPSHOTS: Schema = {"date": DATE, "account_name": TEXT, **CHANNELS}
+CHANGES: Schema = {
+    "account_id": TEXT,
+    "region": TEXT,
+    "channel_name": TEXT,
+    "channel_arn": TEXT,
+    "change": TEXT,
+    "column": TEXT,
+    "before": TEXT,
+    "after": TEXT,
+}
+
 ROW_ORDER = ["account_id", "region", "channel_name", "channel_arn"]
 
 TAG_PREFIX = "tag:"
@@ -81,7 +96,7 @@ def dtype_of(column: str) -> str | None:
     """Give the dtype that a column of this name has in every frame of the package, None for a name that is not ours."""
     if column.startswith(TAG_PREFIX):
         return TEXT
-    for schema in (CHANNELS, TAGS, ENDPOINTS, ICE_SERVERS, MESSAGES, COVERAGE):
+    for schema in (CHANNELS, TAGS, ENDPOINTS, ICE_SERVERS, MESSAGES, COVERAGE, SNAPSHOTS, CHANGES):
         if column in schema:
             return schema[column]
     return None
@@ -99,6 +114,8 @@ def _frame(columns: Mapping[str, Sequence[Any]], schema: Schema) -> pd.DataFrame
 def _column(values: Sequence[Any], dtype: str) -> Any:
     if dtype == TIME:
         return pd.DatetimeIndex(np.array(values, dtype="datetime64[ms]")).tz_localize("UTC")
+    if dtype == DATE:
+        return pd.DatetimeIndex(np.array(values, dtype="datetime64[ms]"))
     if dtype == TEXT:
         values = pa.array(values, pa.large_string())  # as pandas keeps it, at once
     return pd.array(values, dtype=dtype)  # type: ignore[call-overload]

@@ -56,6 +56,8 @@ class Inventory:
         error_code, message, tags_source (bulk, each, none, failed), channels, calls, throttles, retries, seconds.
     account_names
         The name of each account, where it is known.
+    prefix
+        What the names of its channels begin with, where only those were asked for.
     """
 
     def __init__(
@@ -64,11 +66,13 @@ class Inventory:
         tags: pd.DataFrame,
         coverage: pd.DataFrame,
         account_names: Mapping[str, str] | None = None,
+        prefix: str | None = None,
     ) -> None:
         self.channels = channels
         self.tags = tags
         self.coverage = coverage
         self.account_names = dict(account_names or {})
+        self.prefix = prefix
 
     def __repr__(self) -> str:
         read_well = int((self.coverage["status"] == "ok").sum())
@@ -207,6 +211,7 @@ def inventory(
         concat([reading.tags for reading in readings], TAGS),
         rows_frame([tuple(row[column] for column in COVERAGE) for row in _in_order(coverage)], COVERAGE),
         names,
+        prefix,
     )
 
 

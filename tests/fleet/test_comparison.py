@@ -1,0 +1,274 @@
+"""Comparisons: what changed, and never a channel called removed that nobody has looked for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import kvs_notebook as kvs
+from kvs_notebook.errors import InvalidInput
+from kvs_notebook.fleet.inventory import Inventory
+from kvs_notebook.fleet.unit import unread
+from kvs_notebook.frames import CHANGES, CHANNELS, COVERAGE, channels_frame, concat, rows_frame, tags_frame
+
+REGIONS = ["us-east-1", "eu-west-1"]
+ACCOUNT = "111122223333"
+MONDAY, TUESDAY = "2026-01-05", "2026-01-06"
+
+
+@pytest.fixture
+def fleet(sandbox, connection):
+    sandbox.seed()
+    return sandbox
+
+
+@pytest.fixture
+def history(fleet, tmp_path):
+    """The first day; the second is up to the test."""
+    kvs.save_snapshot(kvs.inventory(regions=REGIONS), tmp_path / "history", date=MONDAY)
+    return tmp_path / "history"
+
+
+def changes(history, **options: Any) -> list[tuple[Any, ...]]:
+    """Save the second day, compare, and give region, name, change, column, before, after, a missing value as None."""
+    kvs.save_snapshot(kvs.inventory(regions=REGIONS, **options), history, date=TUESDAY)
+    return rows(kvs.compare_snapshots(history))
+
+
+def rows(found: pd.DataFrame) -> list[tuple[Any, ...]]:
+    found = found.drop(columns=["account_id", "channel_arn"]).astype("object").where(found.notna(), None)
+    return [tuple(row) for row in found.itertuples(index=False)]
+
+
+# --- what changed
+
+
+def test_nothing_that_changed_is_an_exact_empty_frame(history):
+    assert changes(history) == []
+    found = kvs.compare_snapshots(history)
+    assert {name: str(dtype) for name, dtype in found.dtypes.items()} == dict(CHANGES)
+
+
+def test_channels_that_came_and_went_are_added_and_removed(history):
+    kvs.create_channel("roof")
+    kvs.delete_channel("parking-south", wait=True)
+    assert changes(history) == [
+        ("us-east-1", "parking-south", "removed", None, None, None),
+        ("us-east-1", "roof", "added", None, None, None),
+    ]
+
+
+def test_a_change_has_the_old_and_the_new_value_of_each_column_and_tag(history):
+    before, after = kvs.describe_channel("test-jchen"), kvs.update_channel("test-jchen", message_ttl_seconds=30)
+    kvs.tag_channel("test-jchen", {"Owner": "jchen", "Note": ""})
+    kvs.tag_channel("parking-north", {"Env": "staging"})
+    kvs.untag_channel("parking-north", ["Site"])
+    assert changes(history) == [
+        ("us-east-1", "parking-north", "changed", "tag:Env", "prod", "staging"),
+        ("us-east-1", "parking-north", "changed", "tag:Site", "Boston HQ", None),
+        ("us-east-1", "test-jchen", "changed", "message_ttl_seconds", "60", "30"),
+        ("us-east-1", "test-jchen", "changed", "tag:Note", None, ""),
+        ("us-east-1", "test-jchen", "changed", "tag:Owner", None, "jchen"),
+        ("us-east-1", "test-jchen", "changed", "version", before["version"].item(), after["version"].item()),
+    ]
+
+
+def test_a_name_that_came_back_with_another_arn_was_recreated(history):
+    old = kvs.describe_channel("front-door-hq")["channel_arn"].item()
+    kvs.delete_channel("front-door-hq", wait=True)
+    new = kvs.create_channel("front-door-hq")["channel_arn"].item()
+    assert changes(history) == [("us-east-1", "front-door-hq", "recreated", "channel_arn", old, new)]
+
+
+def test_the_changes_survive_a_csv(history, tmp_path):
+    kvs.create_channel("roof", tags={"Formula": "=1+1"})
+    kvs.tag_channel("test-jchen", {"Note": ""})
+    changes(history)
+    found = kvs.compare_snapshots(history)
+    kvs.to_csv(found, tmp_path / "changes.csv")
+    assert kvs.read_csv(tmp_path / "changes.csv").equals(found)
+
+
+# --- what nobody can know
+
+
+def test_a_unit_that_is_denied_is_unknown_and_its_channels_are_not_removed(history, fleet):
+    kvs.create_channel("roof")
+    fleet.deny("kinesisvideo:List*", region="eu-west-1")
+    assert changes(history) == [
+        ("eu-west-1", None, "unknown", "status", "ok", "denied"),
+        ("us-east-1", "roof", "added", None, None, None),
+    ]
+
+
+def test_what_comes_back_into_sight_is_not_added(history, fleet):
+    fleet.deny("kinesisvideo:List*", region="eu-west-1")
+    changes(history)
+    fleet.allow()
+    kvs.save_snapshot(kvs.inventory(regions=REGIONS), history, date="2026-01-07")
+    assert rows(kvs.compare_snapshots(history)) == [("eu-west-1", None, "unknown", "status", "denied", "ok")]
+    assert rows(kvs.compare_snapshots(history, before=MONDAY)) == []
+
+
+def test_a_unit_that_was_asked_for_on_one_day_only_is_unknown(history):
+    everywhere = kvs.inventory(regions=[*REGIONS, "ap-southeast-2"])
+    assert rows(kvs.compare_snapshots(history, after=everywhere)) == [
+        ("ap-southeast-2", None, "unknown", "status", None, "ok")
+    ]
+
+
+def test_a_damaged_file_is_unknown_and_never_removed(history):
+    changes(history)
+    path = history / f"date={TUESDAY}" / f"{ACCOUNT}_us-east-1.parquet"
+    content = path.read_bytes()
+    expected = [("us-east-1", None, "unknown", "status", "ok", "error")]
+    for damaged in (b"", content[:-20], content[:4] + bytes(400) + content[404:]):
+        path.write_bytes(damaged)
+        assert rows(kvs.compare_snapshots(history)) == expected
+    path.unlink()
+    assert rows(kvs.compare_snapshots(history)) == expected
+
+
+def test_tags_that_were_not_read_are_unknown_and_the_channels_are_compared(history, fleet):
+    kvs.create_channel("roof")
+    for action in ("tag:*", "kinesisvideo:ListTags*"):
+        fleet.deny(action, region="us-east-1")
+    assert changes(history) == [
+        ("us-east-1", "roof", "added", None, None, None),
+        ("us-east-1", None, "unknown", "tags", "bulk", "failed"),
+    ]
+
+
+def test_tags_read_in_another_way_are_the_same_tags(history):
+    assert changes(history, tags="each") == []
+
+
+def test_a_region_that_was_never_enabled_is_no_gap(tmp_path):
+    with kvs.Sandbox(clock="lesson", assumptions=kvs.Assumptions(disabled_regions=("eu-west-1",))) as sandbox:
+        for day in (MONDAY, TUESDAY):
+            kvs.save_snapshot(kvs.inventory(regions=REGIONS, connection=sandbox.connection()), tmp_path, date=day)
+    assert rows(kvs.compare_snapshots(tmp_path)) == []
+
+
+# --- which two
+
+
+def test_an_inventory_is_compared_with_the_newest_snapshot(history):
+    changes(history)
+    kvs.create_channel("roof")
+    assert [row[1:3] for row in rows(kvs.compare_snapshots(history, after=kvs.inventory(regions=REGIONS)))] == [
+        ("roof", "added")
+    ]
+
+
+def test_two_inventories_need_no_folder(fleet, tmp_path):
+    before = kvs.inventory()
+    kvs.create_channel("roof")
+    found = kvs.compare_snapshots(tmp_path / "none", before=before, after=kvs.inventory())
+    assert found["change"].tolist() == ["added"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({}, "There is no snapshot before 2026-01-05 to compare with"),
+        ({"before": "2026-01-04"}, "There is no snapshot of 2026-01-04: there are 2026-01-05"),
+        ({"after": "tomorrow"}, "give a day, such as '2026-01-05'"),
+    ],
+)
+def test_what_is_not_there_cannot_be_compared(history, asked, why):
+    with pytest.raises(InvalidInput, match=why):
+        kvs.compare_snapshots(history, **asked)
+
+
+def test_an_inventory_of_a_prefix_cannot_be_compared(history):
+    with pytest.raises(InvalidInput, match="the rest would look removed"):
+        kvs.compare_snapshots(history, after=kvs.inventory(prefix="front-"))
+
+
+# --- any two days
+
+
+texts = st.sampled_from(["", "a", "A", "=1", "é"])
+channel = st.fixed_dictionaries(
+    {
+        "made": st.sampled_from([1, 2]),
+        "ttl": st.sampled_from([5, 60, None]),
+        "tags": st.dictionaries(texts, texts, max_size=2),
+    }
+)
+unit = st.one_of(
+    st.sampled_from(["denied", "region_disabled", "error"]),
+    st.dictionaries(st.sampled_from("xyz"), channel, max_size=3),
+)
+days = st.dictionaries(st.sampled_from(REGIONS), unit)
+
+
+def inventory_of(day: dict[str, Any]) -> Inventory:
+    infos, tags, coverage = [], {}, []
+    for region, found in day.items():
+        read = not isinstance(found, str)
+        row = unread(ACCOUNT, region, None)
+        coverage.append(
+            row | {"status": "ok" if read else found, "tags_source": "bulk", "channels": len(found) if read else 0}
+        )
+        for name, channel in found.items() if read else ():
+            arn = f"arn:aws:kinesisvideo:{region}:{ACCOUNT}:channel/{name}/{channel['made']}"
+            infos.append(
+                {
+                    "ChannelARN": arn,
+                    "ChannelName": name,
+                    "SingleMasterConfiguration": {"MessageTtlSeconds": channel["ttl"]},
+                }
+            )
+            tags[arn] = channel["tags"]
+    return Inventory(
+        concat([channels_frame(infos)], CHANNELS),
+        tags_frame(tags),
+        rows_frame([tuple(row[column] for column in COVERAGE) for row in coverage], COVERAGE),
+    )
+
+
+def expected(before: dict[str, Any], after: dict[str, Any]) -> set[tuple[Any, ...]]:
+    """Say the same the long way."""
+    found: set[tuple[Any, ...]] = set()
+    for region in before.keys() | after.keys():
+        old, new = before.get(region), after.get(region)
+        if old == new == "region_disabled":
+            continue
+        if not (isinstance(old, dict) and isinstance(new, dict)):
+            status = ["ok" if isinstance(side, dict) else side for side in (old, new)]
+            found.add((region, None, "unknown", "status", *status))
+            continue
+        for name in old.keys() | new.keys():
+            was, now = old.get(name), new.get(name)
+            if was is None or now is None:
+                found.add((region, name, "added" if was is None else "removed", None, None, None))
+            elif was["made"] != now["made"]:
+                arns = [f"arn:aws:kinesisvideo:{region}:{ACCOUNT}:channel/{name}/{side['made']}" for side in (was, now)]
+                found.add((region, name, "recreated", "channel_arn", *arns))
+            else:
+                values = [{"message_ttl_seconds": side["ttl"] and str(side["ttl"])} for side in (was, now)]
+                for side, channel in zip(values, (was, now), strict=True):
+                    side.update({f"tag:{key}": value for key, value in channel["tags"].items()})
+                for column in values[0].keys() | values[1].keys():
+                    pair = [side.get(column) for side in values]
+                    if pair[0] != pair[1]:
+                        found.add((region, name, "changed", column, *pair))
+    return found
+
+
+@settings(max_examples=100)
+@given(before=days, after=days)
+def test_any_two_days_are_compared_as_one_would_by_hand(before, after, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("days")
+    kvs.save_snapshot(inventory_of(before), directory, date=MONDAY)
+    kvs.save_snapshot(inventory_of(after), directory, date=TUESDAY)
+    found = rows(kvs.compare_snapshots(directory))
+    assert len(found) == len(set(found)), json.dumps([before, after])
+    assert set(found) == expected(before, after)
