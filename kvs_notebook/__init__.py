@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "current": ["connect", "current_connection"],
         "endpoints": ["get_endpoints", "get_ice_servers", "sign_url"],
         "export": ["read_csv", "to_csv"],
+        "fleet": ["charts", "reports"],
         "fleet.comparison": ["compare_snapshots"],
         "fleet.history": ["read_coverage", "read_snapshots", "save_snapshot"],
         "fleet.inventory": ["Inventory", "inventory"],

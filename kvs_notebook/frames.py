@@ -86,6 +86,49 @@ CHANGES: Schema = {
     "after": TEXT,
 }
 
+COUNTS: Schema = {"account_id": TEXT, "region": TEXT, "channels": WHOLE}
+AGES: Schema = {
+    "account_id": TEXT,
+    "region": TEXT,
+    "channel_name": TEXT,
+    "channel_arn": TEXT,
+    "creation_time": TIME,
+    "age_days": WHOLE,
+}
+GROWTH: Schema = {"date": DATE, "account_id": TEXT, "region": TEXT, "channels": WHOLE, "diff": WHOLE}
+TAG_PROBLEMS: Schema = {
+    "account_id": TEXT,
+    "region": TEXT,
+    "channel_name": TEXT,
+    "channel_arn": TEXT,
+    "key": TEXT,
+    "problem": TEXT,
+    "found_key": TEXT,
+    "found_value": TEXT,
+    "allowed_value": TEXT,
+}
+TAG_COVERAGE: Schema = {
+    "key": TEXT,
+    "channels": WHOLE,
+    "met": WHOLE,
+    "near_miss": WHOLE,
+    "not_allowed": WHOLE,
+    "missing": WHOLE,
+    "unknown": WHOLE,
+    "share": "float64",
+}
+HEADROOM: Schema = {
+    "account_id": TEXT,
+    "region": TEXT,
+    "channels": WHOLE,
+    "quota": WHOLE,
+    "free": WHOLE,
+    "share": "float64",
+    "problem": TEXT,
+}
+SHARED_NAMES: Schema = {"channel_name": TEXT, "regions": WHOLE, "accounts": WHOLE, "places": TEXT}
+REPORTS = (COUNTS, AGES, GROWTH, TAG_PROBLEMS, TAG_COVERAGE, HEADROOM, SHARED_NAMES)
+
 ROW_ORDER = ["account_id", "region", "channel_name", "channel_arn"]
 
 TAG_PREFIX = "tag:"
@@ -96,7 +139,7 @@ def dtype_of(column: str) -> str | None:
     """Give the dtype that a column of this name has in every frame of the package, None for a name that is not ours."""
     if column.startswith(TAG_PREFIX):
         return TEXT
-    for schema in (CHANNELS, TAGS, ENDPOINTS, ICE_SERVERS, MESSAGES, COVERAGE, SNAPSHOTS, CHANGES):
+    for schema in (CHANNELS, TAGS, ENDPOINTS, ICE_SERVERS, MESSAGES, COVERAGE, SNAPSHOTS, CHANGES, *REPORTS):
         if column in schema:
             return schema[column]
     return None

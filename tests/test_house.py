@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+from inspect import isfunction
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,9 @@ ROOMS = [
     "fleet.snapshot",
     "fleet.history",
     "fleet.comparison",
+    "fleet.requirement",
+    "fleet.reports",
+    "fleet.charts",
     "forms.markup",
     "forms.keyboard",
     "forms.fields",
@@ -223,7 +227,10 @@ for extra in (*SANDBOX, *LAB, "distributed"):
     sys.modules[extra] = None  # as where it is not installed
 from kvs_notebook import *
 import kvs_notebook as kvs
-for needs_an_extra in (kvs.use_sandbox, kvs.forms.console):
+from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS, empty
+def chart():
+    kvs.charts.channel_ages(kvs.reports.channel_ages(kvs.Inventory(*map(empty, (CHANNELS, TAGS, COVERAGE)))))
+for needs_an_extra in (kvs.use_sandbox, kvs.forms.console, chart):
     try:
         needs_an_extra()
     except kvs.errors.MissingExtra as error:
@@ -233,7 +240,8 @@ for needs_an_extra in (kvs.use_sandbox, kvs.forms.console):
 
 def test_the_core_does_without_the_extras_and_names_the_one_that_is_missing() -> None:
     done = subprocess.run([sys.executable, "-c", CORE_ONLY], capture_output=True, text=True, check=True)
-    needs_sandbox, needs_lab = done.stdout.splitlines()
+    needs_sandbox, needs_lab, needs_lab_too = done.stdout.splitlines()
+    assert needs_lab_too.endswith("pip install 'kvs-notebook[lab]'")
     assert needs_sandbox.endswith("pip install 'kvs-notebook[sandbox]'")
     assert needs_lab.endswith("pip install 'kvs-notebook[lab]'")
 
@@ -253,14 +261,20 @@ def test_a_public_function_has_an_example(name: str) -> None:
 
 
 FORMS = [f"forms.{name}" for name in kvs.forms.__all__]
+REPORTS = [
+    f"{room}.{name}"
+    for room in ("reports", "charts")
+    for name, thing in vars(getattr(kvs, room)).items()
+    if isfunction(thing) and thing.__module__.endswith(room) and not name.startswith("_")
+]
 
 
-@pytest.mark.parametrize("name", FORMS)
-def test_a_form_has_an_example(name: str) -> None:
+@pytest.mark.parametrize("name", [*FORMS, *REPORTS])
+def test_a_form_or_a_report_has_an_example(name: str) -> None:
     assert examples(name)
 
 
-@pytest.mark.parametrize("name", ["kvs_notebook", *kvs.__all__, *FORMS])
+@pytest.mark.parametrize("name", ["kvs_notebook", *kvs.__all__, *FORMS, *REPORTS])
 def test_the_examples_of_a_docstring_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     current = importlib.import_module("kvs_notebook.current")
