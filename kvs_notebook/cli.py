@@ -10,10 +10,8 @@ import os
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import warnings
-from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -22,20 +20,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from kvs_notebook.errors import ExportFailed, KVSError, MissingExtra
+from kvs_notebook.terminal import BY_SIGNAL, complain, on_signals, run
 from kvs_notebook.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
-
-    import pandas as pd
 
     from kvs_notebook.connection import Connection
     from kvs_notebook.fleet.inventory import Inventory
 
-FAILED, PARTIAL, NOT_RUNNABLE, NOT_FOUND, BY_SIGNAL = 1, 3, 126, 127, 128
+FAILED, PARTIAL = 1, 3
 FIRST_NOTEBOOK = "00-start-here.ipynb"
-STANDARD_OUTPUT = "-"
 INTERRUPTED = "Interrupted"
 
 
@@ -44,7 +40,7 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that lacks a letter still gets its table
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background job inherits it switched off
-    _on_signals(_leave, "SIGTERM", "SIGHUP")
+    on_signals(_leave, "SIGTERM", "SIGHUP")
     try:
         code = kvs_notebook.main(prog_name="kvs-notebook", standalone_mode=False)
     except click.ClickException as error:
@@ -55,7 +51,7 @@ def main() -> NoReturn:
         sys.stderr.flush()
         os._exit(BY_SIGNAL + signal.SIGINT)  # all is tidied up; threads whose call is under way are not waited for
     except KVSError as error:
-        _complain(str(error))
+        complain(str(error))
         code = FAILED
     sys.exit(code)
 
@@ -63,18 +59,6 @@ def main() -> NoReturn:
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:
     """Unwind as Ctrl-C does, so that a sandbox is stopped and its directory removed."""
     raise SystemExit(BY_SIGNAL + number)
-
-
-def _on_signals(handler: Callable[[int, FrameType | None], None], *names: str) -> None:
-    """Handle these signals where the system has them, but not one that nohup or a shell has switched off."""
-    for name in names:
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, handler)
-
-
-def _complain(message: str) -> None:
-    click.echo(f"kvs-notebook: {' '.join(message.split())}", err=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -121,7 +105,7 @@ def inventory(
     Reads the tags too, and changes nothing. What could not be read of an account in a region is named as a gap, and the rest is
     written (exit code 3); NAME-coverage.csv beside NAME.csv says how each was read.
     """
-    from kvs_notebook import table
+    from kvs_notebook.printout import STANDARD_OUTPUT, Printout
 
     files = {"csv": csv, "parquet": parquet, "json": json}
     to_standard_output = [form for form, path in files.items() if path == STANDARD_OUTPUT]
@@ -141,25 +125,14 @@ def inventory(
             prefix=prefix,
             tags="bulk" if tags else "none",
         )
-        summary = _summary(found, connection)
-    channels = found.table()
-    beside_data = bool(to_standard_output)
-    click.echo(table.laid_out(channels, _terminal_width()), nl=False, err=beside_data)
-    click.echo(summary, err=beside_data)
-    for label, message in _gaps(found).items():
-        _complain(f"{label}: {message}")
-    written = {form: _write(channels, form, path, beside_data) for form, path in files.items() if path}
-    if csv and csv != STANDARD_OUTPUT and written["csv"]:
-        written["coverage"] = _write_coverage(found, csv, beside_data)
+    printout = Printout(found, connection, beside_data=bool(to_standard_output))
+    printout.show()
+    written = [printout.write(form, path) for form, path in files.items() if path]
     if INTERRUPTED in set(found.coverage["error_code"]):
         raise click.Abort
-    if not all(written.values()):
+    if not all(written):
         return FAILED
-    return PARTIAL if _gaps(found) else 0
-
-
-def _terminal_width() -> int:
-    return max(shutil.get_terminal_size((120, 24)).columns, 80)
+    return PARTIAL if printout.gaps else 0
 
 
 @contextmanager
@@ -183,6 +156,7 @@ def _base(
 def _read(connection: Connection, **options: Any) -> Inventory:
     """Read the inventory; where nothing at all could be read, that is a failure."""
     from kvs_notebook.fleet.inventory import inventory as read_inventory
+    from kvs_notebook.printout import gaps
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the gaps say it, each by its name
@@ -193,61 +167,9 @@ def _read(connection: Connection, **options: Any) -> Inventory:
         reasons = dict.fromkeys(found.coverage["message"])
         if len(reasons) == 1:
             raise KVSError(next(iter(reasons)))
-        gaps = " ".join(f"{label}: {message}" for label, message in _gaps(found).items())
-        raise KVSError(f"No region answered. {gaps}")
+        named = " ".join(f"{label}: {message}" for label, message in gaps(found).items())
+        raise KVSError(f"No region answered. {named}")
     return found
-
-
-def _gaps(found: Inventory) -> dict[str, str]:
-    """Name each gap, by its region where there is one account only; give its reason."""
-    one_account = len(set(found.coverage["account_id"])) == 1
-    gaps = {}
-    for row in found.gaps.astype("object").to_dict("records"):
-        known = [row["region"]] if one_account else [row["account_id"], row["region"]]
-        place = " ".join(str(part) for part in known if isinstance(part, str)) or "an account"
-        gaps[f"tags of {place}" if row["status"] == "ok" else place] = str(row["message"])
-    return gaps
-
-
-def _summary(found: Inventory, connection: Connection) -> str:
-    read = found.coverage[found.coverage["status"] == "ok"]
-    asked, answered = found.coverage["region"].nunique(), read["region"].nunique()
-    accounts = list(dict.fromkeys(read["account_id"]))
-    kind = " (sandbox)" if connection.is_sandbox else f" (profile {connection.profile})" if connection.profile else ""
-    where = f"of account {accounts[0]}" if len(accounts) == 1 else f"of {len(accounts)} accounts"
-    statuses = Counter(found.channels["channel_status"])
-    states = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
-    count, gaps = len(found.channels), _gaps(found)
-    return (
-        f"{count} channel{'' if count == 1 else 's'} in {f'{answered} of {asked}' if answered < asked else asked} "
-        f"region{'' if asked == 1 else 's'} {where}{kind}{': ' if states else ''}{states}"
-        f"{'; missing: ' if gaps else ''}{', '.join(gaps)}"
-    )
-
-
-def _write_coverage(found: Inventory, csv: str, beside_data: bool) -> bool:  # noqa: FBT001 - inner
-    from kvs_notebook.fleet.inventory import coverage_path
-
-    return _write(found.coverage, "csv", str(coverage_path(csv)), beside_data)
-
-
-def _write(channels: pd.DataFrame, form: str, path: str, beside_data: bool) -> bool:  # noqa: FBT001 - inner
-    """Write one file and say so, or say why not, so that the other files still come."""
-    from kvs_notebook import export
-
-    write: Callable[[pd.DataFrame, Any], None] = getattr(export, f"to_{form}")
-    if path == STANDARD_OUTPUT:
-        sys.stdout.reconfigure(encoding="utf-8", errors="strict")  # type: ignore[union-attr]
-        write(channels, sys.stdout.buffer if form == "parquet" else sys.stdout)
-        sys.stdout.flush()
-        return True
-    try:
-        write(channels, path)
-    except ExportFailed as error:
-        _complain(str(error))
-        return False
-    click.echo(f"Wrote {len(channels)} row{'' if len(channels) == 1 else 's'} to {path}", err=beside_data)
-    return True
 
 
 # --- sandbox
@@ -272,7 +194,7 @@ def sandbox(*, state: str | None, port: int, fleet: bool, command: tuple[str, ..
             service.seed()
         environment = service.environment(os.environ)
         if command:
-            return _run(command, environment)
+            return run(command, environment)
         _serve(environment, service.endpoint_url)
     return 0
 
@@ -291,36 +213,6 @@ def _serve(environment: Mapping[str, str], endpoint_url: str) -> None:
         Event().wait()
     except (KeyboardInterrupt, SystemExit):
         click.echo("# The sandbox has stopped.", err=True)
-
-
-def _run(command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None) -> int:
-    """Run a command to its end and give its exit code, 128 + N where signal N ended it, as a shell does."""
-    try:
-        process = subprocess.Popen(command, env=dict(environment), cwd=folder)  # noqa: S603 - it is the user's own
-    except OSError as error:
-        _complain(f"Can't run {command[0]}: {error.strerror}. Check its name and the PATH.")
-        return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_RUNNABLE
-
-    def pass_on(number: int, _frame: FrameType | None) -> None:
-        if number != signal.SIGINT or not _has_the_terminal():
-            process.send_signal(number)
-
-    try:
-        _on_signals(pass_on, "SIGINT", "SIGTERM", "SIGHUP")
-        code = process.wait()
-    except BaseException:  # a signal that came just before it could be passed on
-        process.terminate()
-        process.wait()
-        raise
-    return code if code >= 0 else BY_SIGNAL - code
-
-
-def _has_the_terminal() -> bool:
-    """Tell whether a Ctrl-C reaches the command by itself, as a terminal sends it to the whole foreground group."""
-    try:
-        return os.tcgetpgrp(0) == os.getpgrp()
-    except OSError:
-        return False
 
 
 # --- lab
@@ -344,7 +236,7 @@ def lab(*, folder: Path, no_browser: bool) -> int:
         arguments.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         arguments.append("--allow-root")  # the only user of most containers; the server stays on loopback
-    return _run([sys.executable, "-m", "jupyterlab", *arguments], os.environ, folder)
+    return run([sys.executable, "-m", "jupyterlab", *arguments], os.environ, folder)
 
 
 def _copy_notebooks(folder: Path) -> None:

@@ -100,6 +100,8 @@ ROOMS = [
     "forms.table",
     "forms.panel",
     "forms",
+    "terminal",
+    "printout",
     "cli",
 ]
 """A room imports only rooms that stand before it."""

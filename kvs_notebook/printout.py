@@ -1,0 +1,110 @@
+"""Printout: an inventory as a table, a summary and files, with its gaps named."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import click
+import pandas as pd
+
+from kvs_notebook import export, table, terminal
+from kvs_notebook.connection import Connection
+from kvs_notebook.errors import ExportFailed
+from kvs_notebook.fleet.inventory import Inventory, coverage_path
+
+STANDARD_OUTPUT = "-"
+
+
+class Printout:
+    """An inventory on its way to the terminal.
+
+    Parameters
+    ----------
+    inventory
+        What was read.
+    connection
+        What it was read with.
+    beside_data
+        Whether standard output is taken by a file's data: words go to standard error then.
+    """
+
+    def __init__(self, inventory: Inventory, connection: Connection, *, beside_data: bool = False) -> None:
+        self._inventory = inventory
+        self._connection = connection
+        self._beside_data = beside_data
+        self._channels = inventory.table()
+        self.gaps = gaps(inventory)
+
+    def show(self) -> None:
+        """Print the channels, a summary, and a line on standard error for each gap."""
+        self.say(table.laid_out(self._channels, terminal.width()), nl=False)
+        self.say(self._summary())
+        for label, message in self.gaps.items():
+            terminal.complain(f"{label}: {message}")
+
+    def say(self, text: str, *, nl: bool = True) -> None:
+        """Print text beside the data."""
+        click.echo(text, nl=nl, err=self._beside_data)
+
+    def write(self, form: str, path: str) -> bool:
+        """Write the channels to a file and, beside a CSV file, coverage; tell whether all could be written."""
+        if path == STANDARD_OUTPUT:
+            _write_to_standard_output(self._channels, form)
+            return True
+        written = self._write(self._channels, form, path)
+        if form == "csv" and written:
+            return self._write(self._inventory.coverage, form, str(coverage_path(path)))
+        return written
+
+    def _write(self, frame: pd.DataFrame, form: str, path: str) -> bool:
+        """Write one file and say so, or say why not, so that the other files still come."""
+        try:
+            _writer(form)(frame, path)
+        except ExportFailed as error:
+            terminal.complain(str(error))
+            return False
+        self.say(f"Wrote {len(frame)} row{'' if len(frame) == 1 else 's'} to {path}")
+        return True
+
+    def _summary(self) -> str:
+        coverage = self._inventory.coverage
+        read = coverage[coverage["status"] == "ok"]
+        asked, answered = coverage["region"].nunique(), read["region"].nunique()
+        accounts = list(dict.fromkeys(read["account_id"]))
+        connection = self._connection
+        profile = f" (profile {connection.profile})" if connection.profile else ""
+        kind = " (sandbox)" if connection.is_sandbox else profile
+        where = f"of account {accounts[0]}" if len(accounts) == 1 else f"of {len(accounts)} accounts"
+        statuses = Counter(self._channels["channel_status"])
+        states = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
+        count = len(self._channels)
+        return (
+            f"{count} channel{'' if count == 1 else 's'} in {f'{answered} of {asked}' if answered < asked else asked} "
+            f"region{'' if asked == 1 else 's'} {where}{kind}{': ' if states else ''}{states}"
+            f"{'; missing: ' if self.gaps else ''}{', '.join(self.gaps)}"
+        )
+
+
+def gaps(inventory: Inventory) -> dict[str, str]:
+    """Name each gap, by its region where there is one account only; give its reason."""
+    one_account = len(set(inventory.coverage["account_id"])) == 1
+    found = {}
+    for row in inventory.gaps.astype("object").to_dict("records"):
+        known = [row["region"]] if one_account else [row["account_id"], row["region"]]
+        place = " ".join(str(part) for part in known if isinstance(part, str)) or "an account"
+        found[f"tags of {place}" if row["status"] == "ok" else place] = str(row["message"])
+    return found
+
+
+def _writer(form: str) -> Callable[[pd.DataFrame, Any], None]:
+    write: Callable[[pd.DataFrame, Any], None] = getattr(export, f"to_{form}")
+    return write
+
+
+def _write_to_standard_output(frame: pd.DataFrame, form: str) -> None:
+    sys.stdout.reconfigure(encoding="utf-8", errors="strict")  # type: ignore[union-attr]
+    _writer(form)(frame, sys.stdout.buffer if form == "parquet" else sys.stdout)
+    sys.stdout.flush()
