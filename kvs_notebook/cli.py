@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from kvs_notebook.errors import ExportFailed, KVSError, MissingExtra
+from kvs_notebook.errors import ExportFailed, InvalidInput, KVSError, MissingExtra
 from kvs_notebook.terminal import BY_SIGNAL, complain, on_signals, run
 from kvs_notebook.version import __version__
 
@@ -85,6 +85,14 @@ def kvs_notebook() -> None:
 @click.option("--csv", metavar="PATH", help="Write CSV there; - is standard output.")
 @click.option("--parquet", metavar="PATH", help="Write Parquet there; - is standard output.")
 @click.option("--json", metavar="PATH", help="Write JSON there; - is standard output.")
+@click.option("--compare", metavar="DIR", help="Say what has changed since the newest snapshot there.")
+@click.option("--snapshot", metavar="DIR", help="Keep this as today's snapshot there, after comparing.")
+@click.option(
+    "--require",
+    metavar="KEY[=A,B]",
+    multiple=True,
+    help="Name who lacks this tag, or has another value; may be given several times.",
+)
 def inventory(
     *,
     sandbox: bool,
@@ -99,11 +107,15 @@ def inventory(
     csv: str | None,
     parquet: str | None,
     json: str | None,
+    compare: str | None,
+    snapshot: str | None,
+    require: tuple[str, ...],
 ) -> int:
     """List signaling channels as a table and as files.
 
     Reads the tags too, and changes nothing. What could not be read of an account in a region is named as a gap, and the rest is
-    written (exit code 3); NAME-coverage.csv beside NAME.csv says how each was read.
+    written (exit code 3); NAME-coverage.csv beside NAME.csv says how each was read. A required tag that a channel lacks is a
+    failure (exit code 1).
     """
     from kvs_notebook.printout import STANDARD_OUTPUT, Printout
 
@@ -111,10 +123,16 @@ def inventory(
     to_standard_output = [form for form, path in files.items() if path == STANDARD_OUTPUT]
     if len(to_standard_output) > 1:
         raise click.UsageError(f"Only one of --{' and --'.join(to_standard_output)} can go to standard output.")
-    if sandbox and profile:
-        raise click.UsageError("--sandbox needs no --profile: give one of them.")
-    if regions and all_regions:
-        raise click.UsageError("--all-regions names every --region: give one of them.")
+    for wrong, is_so in {
+        "--sandbox needs no --profile: give one of them.": sandbox and profile,
+        "--all-regions names every --region: give one of them.": regions and all_regions,
+        "--prefix would make the rest look deleted: leave it out of --compare and --snapshot.": prefix
+        and (compare or snapshot),
+        "--require needs the tags: leave --no-tags out.": require and not tags,
+    }.items():
+        if is_so:
+            raise click.UsageError(wrong)
+    required = _required(require)
     with _base(sandbox=sandbox, profile=profile, regions=regions) as (connection, chosen):
         found = _read(
             connection,
@@ -127,12 +145,37 @@ def inventory(
         )
     printout = Printout(found, connection, beside_data=bool(to_standard_output))
     printout.show()
-    written = [printout.write(form, path) for form, path in files.items() if path]
+    printout.show_quotas()
+    went_well = [printout.write(form, path) for form, path in files.items() if path]
     if INTERRUPTED in set(found.coverage["error_code"]):
         raise click.Abort
-    if not all(written):
+    if required:
+        went_well.append(printout.show_required(required))
+    if compare:
+        went_well.append(printout.show_changes(compare) or snapshot == compare)  # the first day of a history
+    if snapshot:
+        went_well.append(printout.save_snapshot(snapshot))
+    if not all(went_well):
         return FAILED
     return PARTIAL if printout.gaps else 0
+
+
+def _required(texts: Sequence[str]) -> dict[str, list[str] | None]:
+    """Take KEY or KEY=A,B apart; no value of a tag has a comma in it."""
+    from kvs_notebook.fleet.requirement import requirements
+
+    required: dict[str, list[str] | None] = {}
+    for text in texts:
+        key, equals, values = text.partition("=")
+        if key in required:
+            raise click.UsageError(f"--require {key} was given twice: name its values in one, as in {key}=A,B.")
+        required[key] = values.split(",") if equals else None
+    try:
+        if required:
+            requirements(required)
+    except InvalidInput as error:
+        raise click.UsageError(f"--require: {error}") from error
+    return required
 
 
 @contextmanager

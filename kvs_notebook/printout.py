@@ -12,8 +12,12 @@ import pandas as pd
 
 from kvs_notebook import export, table, terminal
 from kvs_notebook.connection import Connection
-from kvs_notebook.errors import ExportFailed
+from kvs_notebook.errors import ExportFailed, InvalidInput
+from kvs_notebook.fleet import reports
+from kvs_notebook.fleet.comparison import compare_snapshots
+from kvs_notebook.fleet.history import folders, save_snapshot
 from kvs_notebook.fleet.inventory import Inventory, coverage_path
+from kvs_notebook.fleet.requirement import UNKNOWN, Required
 
 STANDARD_OUTPUT = "-"
 
@@ -44,6 +48,56 @@ class Printout:
         self.say(self._summary())
         for label, message in self.gaps.items():
             terminal.complain(f"{label}: {message}")
+
+    def show_quotas(self) -> None:
+        """Print a line on standard error for each unit that is near its quota of channels."""
+        if self._inventory.prefix is not None:
+            return
+        units = reports.headroom(self._inventory)
+        for unit in units[units["problem"].isin([reports.NEAR, reports.FULL])].to_dict("records"):
+            terminal.complain(
+                f"{unit['account_id']} {unit['region']}: {unit['channels']:,} of {unit['quota']:,} channels "
+                f"({unit['share']:.0%} of the published quota). Delete some, or ask AWS for a higher one."
+            )
+
+    def show_changes(self, directory: str) -> bool:
+        """Print what has changed since the newest snapshot; tell whether there is one."""
+        try:
+            newest = list(folders(directory))[-1]
+        except InvalidInput:
+            terminal.complain(f"{directory} has no snapshot to compare with; --snapshot {directory} keeps one.")
+            return False
+        changes = compare_snapshots(directory, before=newest, after=self._inventory)
+        counts = Counter(changes["change"])
+        named = ", ".join(f"{count} {change}" for change, count in sorted(counts.items()))
+        self.say(f"\nSince {newest} in {directory}: {named or 'nothing has changed'}")
+        self.say(table.changes_laid_out(changes, terminal.width()), nl=False)
+        return True
+
+    def show_required(self, required: Required) -> bool:
+        """Print who misses a required tag; tell whether all channels whose tags are known have them."""
+        problems = reports.tag_problems(self._inventory, required)
+        self.say("")
+        for row in reports.tag_coverage(self._inventory, required).to_dict("records"):
+            unknown = f", {row['unknown']} unknown" if row["unknown"] else ""
+            self.say(f"{row['key']}: {row['met']} of {row['channels']} channels have it as required{unknown}")
+        self.say(table.problems_laid_out(problems, terminal.width()), nl=False)
+        missed = problems[problems["problem"] != UNKNOWN]["channel_arn"].nunique()
+        if missed:
+            terminal.complain(
+                f"{missed} of {len(self._channels)} channels lack a required tag; tag them and read again."
+            )
+        return not missed
+
+    def save_snapshot(self, directory: str) -> bool:
+        """Save the inventory as today's snapshot; tell whether it could be."""
+        try:
+            folder = save_snapshot(self._inventory, directory)
+        except ExportFailed as error:
+            terminal.complain(str(error))
+            return False
+        self.say(f"Wrote today's snapshot to {folder}")
+        return True
 
     def say(self, text: str, *, nl: bool = True) -> None:
         """Print text beside the data."""

@@ -66,3 +66,44 @@ def test_what_is_missing_is_shown_as_unknown() -> None:
 
 def test_no_channel_gives_no_table() -> None:
     assert table.laid_out(frames.channels_frame([]), 100) == ""
+
+
+def test_a_line_for_each_change_says_what_was_and_what_is() -> None:
+    place = ("111122223333", "us-east-1", "gate", "arn")
+    changes = frames.rows_frame(
+        [
+            (*place, "changed", "tag:Owner", None, "ops"),
+            ("111122223333", "eu-west-1", None, None, "unknown", "status", "ok", "denied"),
+            (*place[:2], "roof", "arn", "added", None, None, None),
+        ],
+        frames.CHANGES,
+    )
+    assert table.changes_laid_out(changes, 80) == (
+        "CHANNEL  REGION     CHANGE   WHAT\n"
+        "gate     us-east-1  changed  tag:Owner: - → ops\n"
+        "-        eu-west-1  unknown  status: ok → denied\n"
+        "roof     us-east-1  added\n"
+    )
+
+
+def test_a_line_for_each_problem_says_whose_it_is_and_what_there_is_instead() -> None:
+    problems = frames.rows_frame(
+        [
+            ("111122223333", "us-east-1", "gate", "arn", "Env", "near_value", "Env", "Prod", "prod"),
+            ("444455556666", "us-east-1", "gate", "arn", "Owner", "missing", None, None, None),
+        ],
+        frames.TAG_PROBLEMS,
+    )
+    assert table.problems_laid_out(problems, 80) == (
+        "CHANNEL  ACCOUNT       REGION     KEY    PROBLEM     FOUND\n"
+        "gate     111122223333  us-east-1  Env    near value  Env=Prod (probably prod)\n"
+        "gate     444455556666  us-east-1  Owner  missing\n"
+    )
+    narrow = table.problems_laid_out(problems, 70).splitlines()
+    assert max(map(len, narrow)) <= 70
+    assert narrow[1].endswith("…")
+
+
+def test_of_no_change_and_no_problem_there_is_no_line() -> None:
+    assert table.changes_laid_out(frames.empty(frames.CHANGES), 80) == ""
+    assert table.problems_laid_out(frames.empty(frames.TAG_PROBLEMS), 80) == ""

@@ -56,6 +56,7 @@ from kvs_notebook.limits import channel_quota, shown
 Fleet: TypeAlias = Inventory | pd.DataFrame
 
 UNIT = ["account_id", "region"]
+NEAR, FULL = "near_quota", "at_quota"
 NEAR_QUOTA = 0.8
 """The share of a quota from which on it is a problem: time enough to ask for a higher one."""
 
@@ -212,7 +213,7 @@ def headroom(fleet: Fleet, *, quotas: Mapping[tuple[str, str], int] | None = Non
 def _quota_problem(share: float) -> str | None:
     if np.isnan(share):
         return UNKNOWN
-    return None if share < NEAR_QUOTA else "near_quota" if share < 1 else "at_quota"
+    return None if share < NEAR_QUOTA else NEAR if share < 1 else FULL
 
 
 def tag_problems(fleet: Fleet, required: Required) -> pd.DataFrame:
