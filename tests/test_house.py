@@ -111,7 +111,15 @@ OWNERS = {"matplotlib": {"fleet.charts"}, "ipywidgets": {"forms"}, "itables": {"
 NO_NOUNS = {"utils", "helpers", "common", "base", "core", "manager"}
 
 ACCOUNTS = {"000000000000", "111122223333"}
-WALKTHROUGHS = ["00-start-here", "01-channel-lifecycle", "02-tags", "03-endpoints", "04-signaling", "05-forms"]
+WALKTHROUGHS = [
+    "00-start-here",
+    "01-channel-lifecycle",
+    "02-tags",
+    "03-endpoints",
+    "04-signaling",
+    "05-forms",
+    "06-inventory-report",
+]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
