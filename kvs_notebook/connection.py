@@ -21,6 +21,7 @@ from kvs_notebook.errors import (
 )
 from kvs_notebook.limits import ChannelArn
 from kvs_notebook.pacing import Pacing
+from kvs_notebook.session import SharedSession
 from kvs_notebook.version import __version__
 
 if TYPE_CHECKING:
@@ -362,26 +363,6 @@ class Connection:
     def now(self) -> datetime:
         """Give the time in which channels live: a sandbox's own lifecycle time, else this machine's."""
         return self._service_time() if self._service_time is not None else datetime.now(UTC)
-
-
-class SharedSession:
-    """Hold a boto3 session, opened at first use, for every connection made of it: it is not safe for threads, so it is locked."""
-
-    def __init__(self, session: boto3.Session | Callable[[], boto3.Session]) -> None:
-        self._session = session
-        self._lock = threading.RLock()
-
-    def opened(self) -> boto3.Session:
-        """Give the session."""
-        with self._lock:
-            if callable(self._session):
-                self._session = self._session()
-            return self._session
-
-    def client(self, service_name: str, **options: Any) -> Any:
-        """Make a client."""
-        with self._lock:
-            return self.opened().client(service_name, **options)  # type: ignore[call-overload]
 
 
 def is_loopback(url: str | None) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kvs_notebook.connection import Connection
 from kvs_notebook.errors import InvalidInput, NoCredentials, NoRegion
+from kvs_notebook.session import opened
 
 if TYPE_CHECKING:
     import boto3
@@ -71,7 +72,6 @@ def _make(
     allow_changes: bool,
     share: float | Mapping[str, float] | None,
 ) -> Connection:
-    import boto3
     import botocore.session
     from botocore.exceptions import BotoCoreError, ProfileNotFound
 
@@ -79,7 +79,7 @@ def _make(
         raise InvalidInput("Both profile and session were given: give one of them.")
     portable = session is None
     try:
-        session = session or boto3.Session(profile_name=profile)
+        session = session or opened(botocore.session.get_session(), profile_name=profile)
         region = region or session.region_name
     except ProfileNotFound as error:
         known = ", ".join(botocore.session.Session().available_profiles) or "none"

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from kvs_notebook.connection import Connection
+from kvs_notebook.session import opened, slim
 
 if TYPE_CHECKING:
     import boto3
@@ -25,8 +26,6 @@ def assuming(connection: Connection, role_arn: str, *, external_id: str | None =
 
 
 def _session(connection: Connection, role_arn: str, external_id: str | None, region: str) -> boto3.Session:
-    import boto3
-    import botocore.session
     from botocore.credentials import (
         AssumeRoleCredentialFetcher,
         CredentialProvider,
@@ -49,8 +48,8 @@ def _session(connection: Connection, role_arn: str, external_id: str | None, reg
         role_arn=role_arn,
         extra_args={"RoleSessionName": SESSION_NAME, **({"ExternalId": external_id} if external_id else {})},
     )
-    session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+    session = slim(session_vars={"profile": (None, None, None, None)})
     session.set_config_variable("config_file", os.devnull)
     session.set_config_variable("credentials_file", os.devnull)
     session.register_component("credential_provider", CredentialResolver([Role()]))
-    return boto3.Session(region_name=region, botocore_session=session)
+    return opened(session, region_name=region)

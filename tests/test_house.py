@@ -31,6 +31,7 @@ ROOMS = [
     "export",
     "table",
     "pacing",
+    "session",
     "connection",
     "current",
     "sandbox",
