@@ -68,20 +68,21 @@ def list_channels(
     connection = current_connection(connection)
     if isinstance(tags, str):
         raise InvalidInput(f"tags={tags!r}: give a list of keys, such as tags=[{tags!r}], or True for all.")
-    params: dict[str, Any] = {"MaxResults": PAGE_SIZE}
-    if prefix is not None:
-        params["ChannelNameCondition"] = {
-            "ComparisonOperator": "BEGINS_WITH",
-            "ComparisonValue": check_channel_name(prefix),
-        }
-    channels = channels_frame(_all_pages(connection, params))
+    channels = channels_frame(channel_infos(prefix, connection))
     if tags is False:
         return channels
     keys = None if tags is True else list(dict.fromkeys(tags))
     return with_tags(channels, tags_of(channels["channel_arn"], connection), keys)
 
 
-def _all_pages(connection: Connection, params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def channel_infos(prefix: str | None, connection: Connection) -> list[Mapping[str, Any]]:
+    """Give the ChannelInfo structures of all pages, as they come over the wire: CreationTime is a number."""
+    params: dict[str, Any] = {"MaxResults": PAGE_SIZE}
+    if prefix is not None:
+        params["ChannelNameCondition"] = {
+            "ComparisonOperator": "BEGINS_WITH",
+            "ComparisonValue": check_channel_name(prefix),
+        }
     client = connection.client(purpose="listing", prepare=_skip_response_parser)
     infos: dict[str, Mapping[str, Any]] = {}
     seen: set[str] = set()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -147,7 +148,12 @@ def dtype_of(column: str) -> str | None:
 
 def empty(schema: Schema) -> pd.DataFrame:
     """Give a frame of no rows with the schema's columns and dtypes."""
-    return _frame({column: [] for column in schema}, schema)
+    return _empty(tuple(schema.items())).copy()
+
+
+@cache
+def _empty(schema: tuple[tuple[str, str], ...]) -> pd.DataFrame:
+    return _frame({column: [] for column, _ in schema}, dict(schema))
 
 
 def _frame(columns: Mapping[str, Sequence[Any]], schema: Schema) -> pd.DataFrame:

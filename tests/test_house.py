@@ -79,6 +79,7 @@ ROOMS = [
     "fleet",
     "fleet.accounts",
     "fleet.unit",
+    "fleet.pile",
     "fleet.inventory",
     "fleet.snapshot",
     "fleet.history",

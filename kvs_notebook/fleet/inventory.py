@@ -26,8 +26,9 @@ from kvs_notebook.errors import (
 )
 from kvs_notebook.export import File, to_csv, to_parquet
 from kvs_notebook.fleet.accounts import Account, AccountsFile, accounts_of, regions_of
+from kvs_notebook.fleet.pile import Pile
 from kvs_notebook.fleet.unit import NOT_ENABLED, Origin, Reading, Unit, read, unread
-from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS, concat, empty, rows_frame, with_tags
+from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS, channels_frame, rows_frame, tags_frame, with_tags
 from kvs_notebook.limits import check_channel_name, shown
 from kvs_notebook.pacing import PROGRESS_AFTER_SECONDS, side_by_side
 
@@ -204,11 +205,14 @@ def inventory(
     units, failed, names = _units(asked, local, regions, prefix, tags)
     with _pool(executor) as pool:
         run = _Run(units, elsewhere or local, pool, unit_timeout if executor is None else None)
-        readings = list(run.readings())
-    coverage = [*failed, *(reading.coverage for reading in readings)]
+        channels, long_tags, coverage = Pile(channels_frame, CHANNELS), Pile(_long_tags, TAGS), failed
+        for reading in run.readings():
+            channels.put(reading.channels)
+            long_tags.put(reading.tags.items())
+            coverage.append(reading.coverage)
     return Inventory(
-        concat([reading.channels for reading in readings], CHANNELS),
-        concat([reading.tags for reading in readings], TAGS),
+        channels.whole(),
+        long_tags.whole(),
         rows_frame([tuple(row[column] for column in COVERAGE) for row in _in_order(coverage)], COVERAGE),
         names,
         prefix,
@@ -355,7 +359,11 @@ class _Run:
 
 
 def _unread(unit: Unit, problem: KVSError) -> Reading:
-    return Reading(empty(CHANNELS), empty(TAGS), unread(unit.account_id, unit.region, problem))
+    return Reading([], {}, unread(unit.account_id, unit.region, problem))
+
+
+def _long_tags(pairs: Sequence[tuple[str, Mapping[str, str]]]) -> pd.DataFrame:
+    return tags_frame(dict(pairs))
 
 
 def _in_order(coverage: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import pandas as pd
-
-from kvs_notebook.channels import list_channels
+from kvs_notebook.channels import channel_infos
 from kvs_notebook.connection import Connection
 from kvs_notebook.current import for_profile
 from kvs_notebook.errors import AccessDenied, ChannelNotFound, ExpiredCredentials, KVSError, NoCredentials, Throttled
 from kvs_notebook.fleet.accounts import Account
-from kvs_notebook.frames import CHANNELS, TAGS, empty, tags_frame
 from kvs_notebook.pacing import side_by_side
 from kvs_notebook.role import assuming
 from kvs_notebook.tags import tags_of_channel
@@ -86,23 +84,35 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read of a unit: frames, and the row of coverage."""
+    """What was read of a unit, as the service gave it, and the row of coverage.
 
-    channels: pd.DataFrame
-    tags: pd.DataFrame
+    Frames are made of many units at once: of one unit's few rows they would take longer than the calls.
+
+    Attributes
+    ----------
+    channels
+        ChannelInfo structures.
+    tags
+        The tags of each channel that has some, by its ARN.
+    """
+
+    channels: Sequence[Mapping[str, Any]]
+    tags: Mapping[str, Mapping[str, str]]
     coverage: dict[str, Any]
 
 
 def read(unit: Unit, origin: Origin) -> Reading:
     """Read a unit; never raises an error of the service or of the way to it."""
     began = time.monotonic()
-    channels, tags, source = empty(CHANNELS), empty(TAGS), "none"
+    channels: Sequence[Mapping[str, Any]] = []
+    tags: Mapping[str, Mapping[str, str]] = {}
+    source = "none"
     connection: Connection | None = None
     problem: KVSError | None = None
     try:
         connection = origin.connect(unit.account, unit.region)
-        channels = list_channels(unit.prefix, connection=connection)
-        tags, source, problem = _tags(unit, channels, connection)
+        channels = channel_infos(unit.prefix, connection)
+        tags, source, problem = _tags(unit, [info["ChannelARN"] for info in channels], connection)
     except KVSError as error:
         problem = error
     coverage = unread(unit.account_id, unit.region, problem) | {
@@ -150,23 +160,25 @@ def status_of(problem: KVSError) -> str:
 # --- tags
 
 
-def _tags(unit: Unit, channels: pd.DataFrame, connection: Connection) -> tuple[pd.DataFrame, str, KVSError | None]:
+def _tags(
+    unit: Unit, arns: Sequence[str], connection: Connection
+) -> tuple[Mapping[str, Mapping[str, str]], str, KVSError | None]:
     """Give the tags of the channels that were listed, how they were read, and what went wrong on the way."""
     if unit.tags == "none":
-        return empty(TAGS), "none", None
+        return {}, "none", None
     problem: KVSError | None = None
     if unit.tags == "bulk":
         try:
-            return _bulk(channels, connection), "bulk", None
+            return _bulk(arns, connection), "bulk", None
         except KVSError as error:
             problem = error
     try:
-        return _each(channels, connection), "each", None
+        return _each(arns, connection), "each", None
     except KVSError as error:
-        return empty(TAGS), "failed", problem or error
+        return {}, "failed", problem or error
 
 
-def _bulk(channels: pd.DataFrame, connection: Connection) -> pd.DataFrame:
+def _bulk(arns: Sequence[str], connection: Connection) -> dict[str, dict[str, str]]:
     """Read them with the Resource Groups Tagging API: one call for 100 channels, those that never had a tag left out."""
     client = connection.client("resourcegroupstaggingapi")
     found: dict[str, dict[str, str]] = {}
@@ -179,10 +191,10 @@ def _bulk(channels: pd.DataFrame, connection: Connection) -> pd.DataFrame:
         token = reply.get("PaginationToken") or ""
         if not token:
             break
-    return tags_frame({arn: found[arn] for arn in channels["channel_arn"] if arn in found})
+    return {arn: found[arn] for arn in arns if arn in found}
 
 
-def _each(channels: pd.DataFrame, connection: Connection) -> pd.DataFrame:
+def _each(arns: Sequence[str], connection: Connection) -> dict[str, dict[str, str]]:
     """Read them channel by channel; one that was deleted since the list has none."""
 
     def tags_if_there(arn: str) -> dict[str, str]:
@@ -191,6 +203,5 @@ def _each(channels: pd.DataFrame, connection: Connection) -> pd.DataFrame:
         except ChannelNotFound:
             return {}
 
-    arns = channels["channel_arn"].tolist()
     found = side_by_side(tags_if_there, arns, description="Reading tags", quiet=True)
-    return tags_frame(dict(zip(arns, found, strict=True)))
+    return dict(zip(arns, found, strict=True))

@@ -203,14 +203,14 @@ def test_where_no_tag_can_be_read_the_channels_are_there_and_the_gap_is_named(fl
 def test_a_channel_that_goes_between_the_list_and_its_tags_does_no_harm(sandbox, connection, monkeypatch):
     for name in ("a", "b", "c"):
         kvs.create_channel(name, tags={"Site": "hq"})
-    listed = room.read.__globals__["list_channels"]
+    listed = room.read.__globals__["channel_infos"]
 
     def then_one_goes(*args, **options):
         channels = listed(*args, **options)
         kvs.delete_channel("b", wait=True, connection=sandbox.connection())
         return channels
 
-    monkeypatch.setitem(room.read.__globals__, "list_channels", then_one_goes)
+    monkeypatch.setitem(room.read.__globals__, "channel_infos", then_one_goes)
     found = kvs.inventory(tags="each")
     found.raise_for_failures()
     assert found.channels["channel_name"].tolist() == ["a", "b", "c"]
