@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from tests.benchmarks import console, describing, forms, growth, listing, relaying, starting, tagging
+from tests.benchmarks import comparing, console, describing, fleet, forms, growth, listing, relaying, starting, tagging
 from tests.benchmarks.table import Benchmark, as_json, laid_out, measured
 
 BENCHMARKS = (
@@ -21,6 +21,11 @@ BENCHMARKS = (
     starting.FIRST_TABLE_BENCHMARK,
     starting.IMPORT_BENCHMARK,
     growth.BENCHMARK,
+    fleet.CALLS,
+    fleet.EACH,
+    fleet.BULK,
+    fleet.MEMORY,
+    comparing.BENCHMARK,
     forms.HEARTBEAT_BENCHMARK,
     forms.OPENING_BENCHMARK,
     console.BENCHMARK,

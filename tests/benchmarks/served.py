@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,13 +40,15 @@ PATIENCE_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What sandbox is wanted: so many channels in each of the accounts, each channel with the same tags."""
+    """What sandbox is wanted: so many channels in each region of each account, each channel with the same tags."""
 
     channels: int
     accounts: tuple[str, ...] = (ACCOUNT,)
+    regions: tuple[str, ...] = (REGION,)
     tags: Mapping[str, str] = field(default_factory=dict)
     quotas: bool = False
     burst: float | None = None
+    delay_seconds: float = 0.0
     creating_seconds: float = Assumptions().creating_seconds
 
 
@@ -134,14 +137,17 @@ def serve(order: Mapping[str, Any]) -> None:
         if order["tags"]:  # only a store takes tags in bulk: it is filled first, then served as a durable sandbox's
             state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kvs-notebook-benchmark-")))
             with closing(Store(state / "sandbox.sqlite")) as store:
-                for account_id in order["accounts"]:
-                    bulk(store, order["channels"], account_id, REGION, WallClock().now(), tags=order["tags"])
+                for account_id, region in product(order["accounts"], order["regions"]):
+                    bulk(store, order["channels"], account_id, region, WallClock().now(), tags=order["tags"])
         assumptions = Assumptions(quota_burst=order["burst"], creating_seconds=order["creating_seconds"])
         sandbox = stack.enter_context(
             Sandbox(state, account_id=ACCOUNT, region=REGION, quotas=order["quotas"], assumptions=assumptions)
         )
-        for account_id in order["accounts"]:
-            sandbox.seed(order["channels"], account_id=account_id)
+        if not order["tags"]:
+            for account_id, region in product(order["accounts"], order["regions"]):
+                sandbox.seed(order["channels"], account_id=account_id, region=region)
+        if order["delay_seconds"]:
+            sandbox.faults.add("*", "delay", None, seconds=order["delay_seconds"])
         root_secret = sandbox._keys._root_secret
         answer = {
             "endpoint_url": sandbox.endpoint_url,

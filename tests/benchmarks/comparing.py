@@ -1,0 +1,147 @@
+"""Comparing: two snapshots of a million channels, beside pandas' plain outer merge.
+
+Run as a module it does one of the steps, so that each has a process, and a peak of memory, of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import kvs_notebook as kvs
+from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS, rows_frame
+from tests.benchmarks.table import Benchmark, Finding
+
+UNITS, CHANNELS_EACH = 100, 10_000
+DAYS = ("2026-01-05", "2026-01-06")
+ADDED, REMOVED, CHANGED, TAGGED = 2_000, 1_000, 3_000, 1_500
+ROUNDS = 3
+LONGEST_RATIO, MOST_BYTES = 2.0, 1.5e9
+REGION = "us-east-1"
+
+
+def measure() -> Finding:
+    with tempfile.TemporaryDirectory(prefix="kvs-notebook-benchmark-") as folder:
+        _step("write", folder)
+        ours, beside, most = [], [], 0
+        for _ in range(ROUNDS):
+            compared = _step("compare", folder)
+            assert compared["changes"] == _expected(), compared
+            ours.append(compared["seconds"])
+            most = max(most, compared["peak_bytes"])
+            merged = _step("merge", folder)
+            assert merged["both"] == UNITS * CHANNELS_EACH - REMOVED
+            beside.append(merged["seconds"])
+    mine, theirs = statistics.median(ours), statistics.median(beside)
+    return Finding(
+        ours=f"{mine:.2f} s, {most / 1e9:.2f} GB",
+        beside=f"{theirs:.2f} s (pandas: read_parquet, merge)",
+        ratio=mine / theirs,
+        holds=mine / theirs <= LONGEST_RATIO and most <= MOST_BYTES,
+        note=f"each in a process of its own, reading the files included; median of {ROUNDS}; "
+        "the merge says only which channels are on both days",
+    )
+
+
+def _expected() -> dict[str, int]:
+    return {"added": ADDED, "changed": CHANGED + TAGGED, "removed": REMOVED}
+
+
+def _step(name: str, folder: str) -> Any:
+    command = [sys.executable, "-m", "tests.benchmarks.comparing", name, folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{name} failed: {done.stderr[-2_000:]}")
+    return json.loads(done.stdout)
+
+
+# --- the steps
+
+
+def write(folder: str) -> dict[str, Any]:
+    """Write both days: on the second some channels are gone, some new, some changed, some tagged anew."""
+    numbers = np.arange(UNITS * CHANNELS_EACH + ADDED)
+    stayed = numbers[: UNITS * CHANNELS_EACH]
+    kvs.save_snapshot(_inventory(stayed, ttl_of=60, env="prod"), folder, date=DAYS[0])
+    kvs.save_snapshot(_inventory(numbers[REMOVED:], ttl_of=90, env="dev"), folder, date=DAYS[1])
+    return {}
+
+
+def compare(folder: str) -> dict[str, Any]:
+    """Compare them as the toolkit does."""
+    began = time.perf_counter()
+    changes = kvs.compare_snapshots(folder)
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "peak_bytes": _peak_bytes(), "changes": changes["change"].value_counts().to_dict()}
+
+
+def merge(folder: str) -> dict[str, Any]:
+    """Merge them as pandas does."""
+    began = time.perf_counter()
+    before, after = (pd.read_parquet(Path(folder) / f"date={day}") for day in DAYS)
+    merged = before.merge(after, how="outer", on="channel_arn", indicator=True)
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "peak_bytes": _peak_bytes(), "both": int((merged["_merge"] == "both").sum())}
+
+
+def _peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _inventory(numbers: np.ndarray, *, ttl_of: int, env: str) -> kvs.Inventory:
+    """Make an inventory of numbered channels: from REMOVED on, CHANGED have the given TTL and TAGGED the given tag."""
+    accounts = _texts(f"{number % UNITS:012}" for number in numbers)
+    names = _texts(f"camera-{number:07}" for number in numbers)
+    created = 1_700_000_000_000 + numbers
+    arns = "arn:aws:kinesisvideo:" + REGION + ":" + accounts + ":channel/" + names + "/" + _texts(map(str, created))
+    changed = (numbers >= REMOVED) & (numbers < REMOVED + CHANGED)
+    tagged = (numbers >= REMOVED) & (numbers < REMOVED + TAGGED)
+    channels = pd.DataFrame(
+        {
+            "account_id": accounts,
+            "region": REGION,
+            "channel_name": names,
+            "channel_arn": arns,
+            "channel_type": "SINGLE_MASTER",
+            "channel_status": "ACTIVE",
+            "creation_time": pd.to_datetime(created, unit="ms", utc=True),
+            "message_ttl_seconds": np.where(changed, ttl_of, 60),
+            "version": "v" + names,
+        }
+    ).astype(dict(CHANNELS))
+    places = channels[["account_id", "region", "channel_name", "channel_arn"]]
+    tags = places.assign(key="Env", value=np.where(tagged, env, "prod")).astype(dict(TAGS))
+    counts = channels.groupby("account_id").size()
+    rows = [(account_id, REGION, "ok", None, None, "bulk", count, 1, 0, 0, 1.0) for account_id, count in counts.items()]
+    return kvs.Inventory(channels, tags, rows_frame(rows, COVERAGE))
+
+
+def _texts(values: Iterable[str]) -> pd.Series:
+    return pd.Series(list(values), dtype="str")
+
+
+STEPS: Mapping[str, Callable[[str], dict[str, Any]]] = {"write": write, "compare": compare, "merge": merge}
+
+BENCHMARK = Benchmark(
+    name="compare",
+    work=f"two snapshots of {UNITS * CHANNELS_EACH:,} channels compared",
+    bar=f"<= {LONGEST_RATIO:g}x a plain outer merge, <= {MOST_BYTES / 1e9:g} GB",
+    needs={},
+    measure=measure,
+)
+
+
+if __name__ == "__main__":
+    _, step, where = sys.argv
+    sys.stdout.write(json.dumps(STEPS[step](where)))
