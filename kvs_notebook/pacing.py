@@ -11,11 +11,13 @@ out as 47.6 or 50, and a window's burst is refused by a service that allows a sm
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import TypeAlias, TypeVar
 
 from kvs_notebook.errors import InvalidInput, Throttled
 from kvs_notebook.limits import MESSAGE_RATES, QUOTAS, SIGNALING_QUOTAS, quota_of
@@ -39,8 +41,19 @@ THREADS = 8
 
 PROGRESS_AFTER_SECONDS = 1.0
 
+Bucket: TypeAlias = "tuple[str, str | None]"
+"""An operation, and the channel that it is about where the quota is a channel's."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class _Door:
+    """Where one caller of a bucket passes at a time."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    shut_until: float = -math.inf
 
 
 class Pacing:
@@ -67,7 +80,8 @@ class Pacing:
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._next_free: dict[tuple[str, str | None, str], float] = {}
+        self._next_turn: dict[Bucket, float] = {}
+        self._doors: dict[Bucket, _Door] = {}
         self.throttles = 0
 
     def wait(self, operation: str, channel: str | None = None) -> float:
@@ -84,21 +98,40 @@ class Pacing:
             waited += self._take((operation, None), quota.account, share)
         return waited
 
-    def _take(self, bucket: tuple[str, str | None], quota: float, share: float) -> float:
+    def _take(self, bucket: Bucket, quota: float, share: float) -> float:
         """Wait for a turn, and then at the door: threads that are held up past their turns would leave all at once."""
-        return self._space((*bucket, "turn"), 1 / (quota * share)) + self._space((*bucket, "door"), 1 / quota)
+        return self._await_turn(bucket, 1 / (quota * share)) + self._pass_door(bucket, 1 / quota)
 
-    def _space(self, gate: tuple[str, str | None, str], gap: float) -> float:
-        """Wait until ``gap`` seconds after the caller before at this gate."""
+    def _await_turn(self, bucket: Bucket, gap: float) -> float:
+        """Wait until ``gap`` seconds after the turn before."""
         with self._lock:
             now = self._clock()
-            start = max(now, self._next_free.get(gate, now))
-            self._next_free[gate] = start + gap
-            if len(self._next_free) > FORGET_ABOVE:
-                self._next_free = {passed: free for passed, free in self._next_free.items() if free > now}
-        if start > now:
-            self._sleep(start - now)
-        return start - now
+            turn = max(now, self._next_turn.get(bucket, now))
+            self._next_turn[bucket] = turn + gap
+            if len(self._next_turn) > FORGET_ABOVE:
+                self._next_turn = {passed: free for passed, free in self._next_turn.items() if free > now}
+        return self._sleep_until(turn, now)
+
+    def _pass_door(self, bucket: Bucket, gap: float) -> float:
+        """Wait until ``gap`` seconds after the caller before really left; who wakes late holds up those behind."""
+        with self._lock:
+            if len(self._doors) >= FORGET_ABOVE:
+                now = self._clock()
+                self._doors = {
+                    passed: door for passed, door in self._doors.items() if door.shut_until > now or door.lock.locked()
+                }
+            door = self._doors.setdefault(bucket, _Door())
+        with door.lock:
+            now = self._clock()
+            leave = max(now, door.shut_until)
+            waited = self._sleep_until(leave, now)
+            door.shut_until = max(leave, self._clock()) + gap
+        return waited
+
+    def _sleep_until(self, moment: float, now: float) -> float:
+        if moment > now:
+            self._sleep(moment - now)
+        return moment - now
 
     def run(self, operation: str, channel: str | None, call: Callable[[], Result]) -> Result:
         """Make a call when its turn comes, and again after each Throttled, at most 8 times; then let Throttled through.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from itertools import pairwise
 
 import pytest
 
@@ -103,6 +104,16 @@ def test_an_idle_bucket_saves_nothing_up(time):
     assert departures(time, buckets, "ListSignalingChannels", [None] * 3) == pytest.approx([0, 0.02, 0.04])
 
 
+def test_who_wakes_late_still_leaves_a_gap_before_the_next(time):
+    def oversleep(seconds: float) -> None:
+        time.sleep(seconds + 0.2)
+
+    buckets = Pacing(0.9, clock=time, sleep=oversleep)
+    left = departures(time, buckets, "ListTagsForResource", (f"c{number}" for number in range(40)))
+    gaps = [later - earlier for earlier, later in pairwise(left)]
+    assert min(gaps) >= 1 / 50 - 1e-9
+
+
 def test_threads_share_the_buckets():
     lock, now, slept = threading.Lock(), [0.0], []
 
@@ -144,7 +155,7 @@ def test_buckets_that_are_free_are_forgotten(time):
     for number in range(pacing.FORGET_ABOVE + 10):
         buckets.wait("DescribeSignalingChannel", f"c{number}")
         time.now += 1
-    assert len(buckets._next_free) <= pacing.FORGET_ABOVE
+    assert max(len(buckets._next_turn), len(buckets._doors)) <= pacing.FORGET_ABOVE
 
 
 @pytest.mark.parametrize("share", [0, -1, 1.01, {"ListTagsForResource": 0}])
