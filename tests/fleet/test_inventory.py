@@ -217,6 +217,37 @@ def test_a_channel_that_goes_between_the_list_and_its_tags_does_no_harm(sandbox,
     assert found.tags["channel_name"].tolist() == ["a", "c"]
 
 
+def test_channels_that_come_and_go_between_two_pages_neither_hide_nor_double_another(tmp_path):
+    with kvs.Sandbox(quotas=False, assumptions=kvs.Assumptions(max_page_size=3, deleting_seconds=0)) as sandbox:
+        sandbox.seed(12)
+        connection, other = sandbox.connection(), sandbox.connection()
+        kvs.save_snapshot(kvs.inventory(connection=connection), tmp_path, date="2026-01-05")
+        to_do = [
+            lambda: kvs.delete_channel(
+                "device-0000001", wait=True, connection=other
+            ),  # listed already: the boundary shifts
+            lambda: kvs.delete_channel("device-0000008", wait=True, connection=other),  # not listed yet
+            lambda: kvs.create_channel("a-newcomer", connection=other),
+        ]
+
+        def between_pages(**_):
+            if to_do:
+                to_do.pop(0)()
+
+        events = connection._session.opened().events
+        events.register("after-call.kinesis-video.ListSignalingChannels", between_pages)
+        found = kvs.inventory(connection=connection)
+        assert not to_do
+        found.raise_for_failures()
+        rest = {f"device-{number:07}" for number in range(12)} - {"device-0000001", "device-0000008"}
+        names = found.channels["channel_name"]
+        assert names.is_unique
+        assert rest <= set(names) <= rest | {"device-0000001", "a-newcomer"}
+        assert found.coverage["channels"].tolist() == [len(names)]
+        changed = kvs.compare_snapshots(tmp_path, after=found)
+        assert changed.loc[changed["change"] == "removed", "channel_name"].tolist() == ["device-0000008"]
+
+
 def test_an_account_that_lets_nobody_in_has_a_row_of_its_own(fleet, connection):
     fleet.deny("sts:AssumeRole")
     found = kvs.inventory(role_arns=[ROLE])
