@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 import kvs_notebook as kvs
 
-SECONDS = 20
+SECONDS = 40
 OFFER, ANSWER, CANDIDATE = "SDP_OFFER", "SDP_ANSWER", "ICE_CANDIDATE"
 
 
