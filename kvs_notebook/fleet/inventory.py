@@ -203,7 +203,7 @@ def inventory(
     asked = accounts_of(profiles, role_arns, external_id, accounts)
     local = Origin(base.profile, base.region, base.endpoint_url, base)
     units, failed, names = _units(asked, local, regions, prefix, tags)
-    with _pool(executor) as pool:
+    with _pool(executor, len(units)) as pool:
         run = _Run(units, elsewhere or local, pool, unit_timeout if executor is None else None)
         channels, long_tags, coverage = Pile(channels_frame, CHANNELS), Pile(_long_tags, TAGS), failed
         for reading in run.readings():
@@ -269,11 +269,12 @@ def _origin_elsewhere(connection: Connection) -> Origin:
 
 
 @contextmanager
-def _pool(executor: Executor | None) -> Iterator[Executor]:
+def _pool(executor: Executor | None, units: int) -> Iterator[Executor]:
     if executor is not None:
         yield executor
         return
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="kvs-inventory")
+    # Room for every unit, of which no more than THREADS are under way: one that hangs keeps its thread from nobody.
+    pool = ThreadPoolExecutor(THREADS + units, thread_name_prefix="kvs-inventory")
     try:
         yield pool
     finally:

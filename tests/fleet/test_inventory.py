@@ -164,6 +164,17 @@ def test_a_unit_that_hangs_is_given_up_and_the_rest_is_complete(fleet, connectio
     assert found.gaps["error_code"].item() == "TimedOut"
 
 
+def test_units_that_hang_take_no_turn_from_those_that_do_not(fleet, connection, monkeypatch):
+    monkeypatch.setattr(room, "THREADS", 2)
+    slow = ["eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1"]
+    for region in slow:
+        fleet.faults.add("ListSignalingChannels", "delay", times=None, seconds=20, region=region)
+    found = kvs.inventory(regions=[*slow, "us-east-1", "us-west-2", "ap-southeast-2"], unit_timeout=1.5)
+    assert set(found.gaps["region"]) == set(slow)
+    assert set(found.gaps["error_code"]) == {"TimedOut"}
+    assert len(found.channels.query("region == 'us-east-1'")) == 11
+
+
 def test_credentials_that_expire_end_the_run_early_with_one_message(fleet, connection, monkeypatch):
     monkeypatch.setattr(room, "THREADS", 1)
     fleet.faults.add("ListSignalingChannels", "expired", times=None, region="eu-west-1")
