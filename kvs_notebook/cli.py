@@ -137,7 +137,7 @@ def inventory(
         found = _read(
             connection,
             regions="all" if all_regions else chosen,
-            role_arns=role_arns,
+            role_arns=role_arns or None,
             external_id=external_id,
             accounts=accounts,
             prefix=prefix,

@@ -65,6 +65,8 @@ def accounts_of(
     for name, value in (("profiles", profiles), ("role_arns", role_arns)):
         if isinstance(value, str):
             raise InvalidInput(f"{name}={shown(value)}: give a list, such as [{value!r}].")
+        if value is not None and not len(value):
+            raise InvalidInput(f"{name} names nobody: leave it out where the connection's own account is meant.")
     named = [Account(profile=profile) for profile in profiles or ()]
     named += [_by_role(role_arn, external_id) for role_arn in role_arns or ()]
     if accounts is not None:
@@ -95,6 +97,8 @@ def _listed(accounts: AccountsFile) -> list[Account]:
         raise InvalidInput(
             f"{where} has the columns {', '.join(map(str, table))}: it needs account_id, and role_arn or profile."
         )
+    if table.empty:
+        raise InvalidInput(f"{where} names no account: give a row for each.")
     rows = table[[column for column in COLUMNS if column in table]].astype("str").to_dict("records")
     return [
         _row({str(name): str(value) for name, value in row.items()}, number, where)

@@ -197,6 +197,8 @@ def inventory(
         raise InvalidInput(f"tags={shown(tags)}: choose one of {', '.join(map(repr, TAGS_BY))}.")
     if isinstance(regions, str) and regions != "all":
         raise InvalidInput(f"regions={shown(regions)}: give a list, such as [{regions!r}], or 'all'.")
+    if regions is not None and not len(regions):
+        raise InvalidInput("regions names none: leave it out where the connection's own is meant, or give 'all'.")
     if prefix is not None:
         check_channel_name(prefix)
     elsewhere = None if executor is None else _origin_elsewhere(base)

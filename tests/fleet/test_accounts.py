@@ -50,6 +50,7 @@ def test_an_accounts_file_keeps_zeros_names_and_external_ids(tmp_path, as_frame)
     ("text", "said"),
     [
         ("", "Can't read the accounts"),
+        ("account_id,role_arn\n", "names no account"),
         ("name\nx\n", "it needs account_id, and role_arn or profile"),
         ("account_id,profile\n44445555666,lab\n", "row 2: account_id '44445555666' has not 12 digits"),
         (f"account_id,role_arn,profile\n444455556666,{ROLE},lab\n", "row 2: give either role_arn or profile"),
@@ -73,6 +74,12 @@ def test_a_file_that_is_not_there_says_so(tmp_path):
 @pytest.mark.parametrize("options", [{"profiles": "fleet"}, {"role_arns": ROLE}])
 def test_one_name_where_a_list_is_meant_is_no_list_of_letters(options):
     with pytest.raises(InvalidInput, match="give a list"):
+        accounts_of(options.get("profiles"), options.get("role_arns"), None, None)
+
+
+@pytest.mark.parametrize("options", [{"profiles": []}, {"role_arns": ()}])
+def test_a_list_of_nobody_does_not_mean_the_sessions_own_account(options):
+    with pytest.raises(InvalidInput, match="names nobody"):
         accounts_of(options.get("profiles"), options.get("role_arns"), None, None)
 
 

@@ -322,7 +322,7 @@ def test_the_table_and_its_coverage_stand_beside_each_other(fleet, connection, t
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"tags": "all"}, {"regions": "us-east-1"}, {"prefix": "a b"}, {"role_arns": ["Reader"]}]
+    "wrong", [{"tags": "all"}, {"regions": "us-east-1"}, {"regions": []}, {"prefix": "a b"}, {"role_arns": ["Reader"]}]
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_sent(sandbox, connection, wrong):
     with pytest.raises(InvalidInput):
