@@ -210,7 +210,7 @@ def _read(connection: Connection, **options: Any) -> Inventory:
         reasons = dict.fromkeys(found.coverage["message"])
         if len(reasons) == 1:
             raise KVSError(next(iter(reasons)))
-        named = " ".join(f"{label}: {message}" for label, message in gaps(found).items())
+        named = " ".join(f"{label}: {message}" for label, message in gaps(found))
         raise KVSError(f"No region answered. {named}")
     return found
 

@@ -16,7 +16,7 @@ from kvs_notebook.errors import ExportFailed, InvalidInput
 from kvs_notebook.fleet import reports
 from kvs_notebook.fleet.comparison import compare_snapshots
 from kvs_notebook.fleet.history import folders, save_snapshot
-from kvs_notebook.fleet.inventory import Inventory, coverage_path
+from kvs_notebook.fleet.inventory import Inventory, coverage_path, place_of
 from kvs_notebook.fleet.requirement import UNKNOWN, Required
 
 STANDARD_OUTPUT = "-"
@@ -46,7 +46,7 @@ class Printout:
         """Print the channels, a summary, and a line on standard error for each gap."""
         self.say(table.laid_out(self._channels, terminal.width()), nl=False)
         self.say(self._summary())
-        for label, message in self.gaps.items():
+        for label, message in self.gaps:
             terminal.complain(f"{label}: {message}")
 
     def show_quotas(self) -> None:
@@ -138,18 +138,17 @@ class Printout:
         return (
             f"{count} channel{'' if count == 1 else 's'} in {f'{answered} of {asked}' if answered < asked else asked} "
             f"region{'' if asked == 1 else 's'} {where}{kind}{': ' if states else ''}{states}"
-            f"{'; missing: ' if self.gaps else ''}{', '.join(self.gaps)}"
+            f"{'; missing: ' if self.gaps else ''}{', '.join(label for label, _ in self.gaps)}"
         )
 
 
-def gaps(inventory: Inventory) -> dict[str, str]:
-    """Name each gap, by its region where there is one account only; give its reason."""
+def gaps(inventory: Inventory) -> list[tuple[str, str]]:
+    """Name each gap, by its region where there is one account only, with its reason."""
     one_account = len(set(inventory.coverage["account_id"])) == 1
-    found = {}
+    found = []
     for row in inventory.gaps.astype("object").to_dict("records"):
-        known = [row["region"]] if one_account else [row["account_id"], row["region"]]
-        place = " ".join(str(part) for part in known if isinstance(part, str)) or "an account"
-        found[f"tags of {place}" if row["status"] == "ok" else place] = str(row["message"])
+        place = row["region"] if one_account and isinstance(row["region"], str) else place_of(row)
+        found.append((f"tags of {place}" if row["status"] == "ok" else place, str(row["message"])))
     return found
 
 

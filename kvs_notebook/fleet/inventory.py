@@ -109,11 +109,17 @@ class Inventory:
         if gaps.empty:
             return
         named = [
-            f"{row['account_id']} {row['region']}: {row['status'] if row['status'] != 'ok' else 'tags'} ({row['message']})"
+            f"{place_of(row)}: {row['status'] if row['status'] != 'ok' else 'tags'} ({row['message']})"
             for row in gaps.head(5).to_dict("records")
         ]
         more = f" and {len(gaps) - 5} more" if len(gaps) > 5 else ""  # noqa: PLR2004 - as many as are named
         raise InventoryIncomplete(f"{len(gaps)} of {len(self.coverage)} units have a gap: {'; '.join(named)}{more}")
+
+
+def place_of(row: Mapping[Any, Any]) -> str:
+    """Name the unit of a row of coverage: of an account that let nobody in no region is known, of some not even the id."""
+    known = [row[column] for column in ("account_id", "region") if isinstance(row[column], str)]
+    return " ".join(known) or "an account"
 
 
 def coverage_path(path: File) -> Path:
@@ -236,6 +242,8 @@ def _units(
     for account, answer in zip(accounts, found, strict=True):
         if isinstance(answer, KVSError):
             row = unread(account.account_id, None, answer)
+            if account.label not in row["message"] and account != Account():
+                row["message"] = f"{account.label}: {row['message']}"
             failed.append(row | ({"status": "expired"} if answer.code in NOT_ENABLED else {}))
             continue
         account_id, theirs = answer

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
 import subprocess
 import sys
 import threading
@@ -15,6 +17,7 @@ import kvs_notebook as kvs
 from kvs_notebook.errors import InvalidInput, InventoryIncomplete
 from kvs_notebook.fleet import inventory as room
 from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS
+from kvs_notebook.printout import gaps
 
 OTHER = "444455556666"
 ROLE = f"arn:aws:iam::{OTHER}:role/Reader"
@@ -264,6 +267,23 @@ def test_an_account_that_lets_nobody_in_has_a_row_of_its_own(fleet, connection):
     found = kvs.inventory(role_arns=[ROLE])
     assert found.coverage[["account_id", "status"]].to_numpy().tolist() == [[OTHER, "denied"]]
     assert found.coverage["region"].isna().all()
+
+
+def test_accounts_that_let_nobody_in_are_each_named(fleet, connection, monkeypatch):
+    fleet.faults.add("GetCallerIdentity", "expired", times=None)
+    for name, value in fleet.environment({}).items():
+        monkeypatch.setenv(name, value)
+    config = pathlib.Path(os.environ["AWS_CONFIG_FILE"])
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config.with_name("two")))
+    text = config.read_text()
+    config.with_name("two").write_text(text.replace("[profile sandbox]", "[profile lab]") + "\n" + text)
+    found = kvs.inventory(profiles=["lab", "sandbox"], role_arns=[ROLE.replace(OTHER, "000000000000")])
+    with pytest.raises(InventoryIncomplete) as raised:
+        found.raise_for_failures()
+    assert "nan" not in str(raised.value)
+    named = gaps(found)
+    assert [label for label, _ in named] == ["an account", "an account", "000000000000"]
+    assert [message.partition(":")[0] for _, message in named[:2]] == ["lab", "sandbox"]
 
 
 def test_a_profile_that_leads_elsewhere_is_not_read_as_the_account_it_is_said_to_be(fleet, connection, tmp_path):
