@@ -80,6 +80,7 @@ ROOMS = [
     "fleet.accounts",
     "fleet.unit",
     "fleet.pile",
+    "fleet.interruption",
     "fleet.inventory",
     "fleet.snapshot",
     "fleet.history",

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pandas as pd
@@ -26,6 +27,7 @@ from kvs_notebook.errors import (
 )
 from kvs_notebook.export import File, to_csv, to_parquet
 from kvs_notebook.fleet.accounts import Account, AccountsFile, accounts_of, regions_of
+from kvs_notebook.fleet.interruption import held_back
 from kvs_notebook.fleet.pile import Pile
 from kvs_notebook.fleet.unit import NOT_ENABLED, Origin, Reading, Unit, read, unread
 from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS, channels_frame, rows_frame, tags_frame, with_tags
@@ -211,8 +213,8 @@ def inventory(
     asked = accounts_of(profiles, role_arns, external_id, accounts)
     local = Origin(base.profile, base.region, base.endpoint_url, base)
     units, failed, names = _units(asked, local, regions, prefix, tags)
-    with _pool(executor, len(units)) as pool:
-        run = _Run(units, elsewhere or local, pool, unit_timeout if executor is None else None)
+    with _pool(executor, len(units)) as pool, held_back() as interrupted:
+        run = _Run(units, elsewhere or local, pool, unit_timeout if executor is None else None, interrupted)
         channels, long_tags, coverage = Pile(channels_frame, CHANNELS), Pile(_long_tags, TAGS), failed
         for reading in run.readings():
             channels.put(reading.channels)
@@ -294,12 +296,15 @@ def _pool(executor: Executor | None, units: int) -> Iterator[Executor]:
 class _Run:
     """Read units on a pool, a bounded number at a time."""
 
-    def __init__(self, units: Sequence[Unit], origin: Origin, pool: Executor, patience: float | None) -> None:
+    def __init__(
+        self, units: Sequence[Unit], origin: Origin, pool: Executor, patience: float | None, interrupted: Event
+    ) -> None:
         self._waiting = deque(units)
         self._running: dict[Future[Reading], tuple[Unit, float]] = {}
         self._origin = origin
         self._pool = pool
         self._patience = patience
+        self._interrupted = interrupted
         self._window = WINDOW if patience is None else THREADS
         self._expired: Reading | None = None
 
@@ -309,15 +314,16 @@ class _Run:
         with tqdm(total=total, desc="Inventory", unit="unit", delay=PROGRESS_AFTER_SECONDS, leave=False) as bar:
             channels = throttles = 0
             try:
-                while self._waiting or self._running:
+                while (self._waiting or self._running) and not self._interrupted.is_set():
                     for reading in self._step():
                         channels += reading.coverage["channels"]
                         throttles += reading.coverage["throttles"]
                         bar.set_postfix(channels=channels, throttles=throttles, refresh=False)
                         bar.update()
                         yield reading
-            except KeyboardInterrupt:
-                yield from self._given_up()
+            except KeyboardInterrupt:  # where it could not be held back
+                self._interrupted.set()
+            yield from self._given_up()
 
     def _step(self) -> Iterator[Reading]:
         while self._waiting and len(self._running) < self._window:
@@ -360,12 +366,15 @@ class _Run:
                 )
 
     def _given_up(self) -> Iterator[Reading]:
-        for future in self._running:
-            future.cancel()
-        left = [*(unit for unit, _ in self._running.values()), *self._waiting]
+        running, waiting = [*self._running.items()], [*self._waiting]
         self._running.clear()
         self._waiting.clear()
-        for unit in left:
+        for future, (unit, _) in running:
+            if future.cancel() or not future.done():
+                waiting.append(unit)
+            else:
+                yield self._taken(future, unit)
+        for unit in waiting:
             yield _unread(unit, KVSError("Interrupted before it was read.", code="Interrupted"))
 
 

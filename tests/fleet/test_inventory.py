@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import threading
@@ -318,6 +319,39 @@ def test_ctrl_c_gives_what_was_read_so_far(fleet, connection, monkeypatch):
     found = kvs.inventory(regions=REGIONS)
     only_gap(found, "111122223333", "eu-west-1", "error")
     assert found.gaps["error_code"].item() == "Interrupted"
+
+
+def test_ctrl_c_tears_nothing_that_is_being_put_together(fleet, connection, monkeypatch):
+    put = room.Pile.put
+
+    def put_and_press(pile, items):
+        if not pressed:
+            pressed.append(os.kill(os.getpid(), signal.SIGINT))
+        put(pile, items)
+
+    pressed: list[None] = []
+    monkeypatch.setattr(room.Pile, "put", put_and_press)
+    monkeypatch.setattr(room, "THREADS", 1)
+    found = kvs.inventory(regions=REGIONS)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert found.coverage["region"].tolist() == sorted(REGIONS)
+    read = found.coverage.query("status == 'ok'")
+    assert 0 < len(read) < len(REGIONS)
+    assert read["channels"].sum() == len(found.channels) > 0
+    assert set(found.gaps["error_code"]) == {"Interrupted"}
+
+
+def test_what_had_answered_when_ctrl_c_came_is_kept(fleet, connection, monkeypatch):
+    waited = room.wait
+
+    def until_all_have_answered(futures, *_):
+        waited(futures)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(room, "wait", until_all_have_answered)
+    found = kvs.inventory(regions=REGIONS)
+    found.raise_for_failures()
+    assert len(found.channels) == 26
 
 
 # --- executors
