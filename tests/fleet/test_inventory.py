@@ -238,9 +238,7 @@ def test_channels_that_come_and_go_between_two_pages_neither_hide_nor_double_ano
         connection, other = sandbox.connection(), sandbox.connection()
         kvs.save_snapshot(kvs.inventory(connection=connection), tmp_path, date="2026-01-05")
         to_do = [
-            lambda: kvs.delete_channel(
-                "device-0000001", wait=True, connection=other
-            ),  # listed already: the boundary shifts
+            lambda: kvs.delete_channel("device-0000001", wait=True, connection=other),  # the boundary shifts
             lambda: kvs.delete_channel("device-0000008", wait=True, connection=other),  # not listed yet
             lambda: kvs.create_channel("a-newcomer", connection=other),
         ]

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from websockets.exceptions import InvalidStatus
 
@@ -127,6 +128,28 @@ def test_a_url_that_has_expired_is_refused_and_a_connection_outlasts_it(door):
             assert await refusal(door, url) == (403, "InvalidSignatureException")
             await socket.send('{"action":"SDP_OFFER","messagePayload":"e30="}')
             assert (await camera.receive())["senderClientId"] == "tablet"
+
+    run(visit())
+
+
+def test_a_session_token_counts_only_where_it_was_signed_too(door):
+    assumed = door.connection.client("sts").assume_role(
+        RoleArn="arn:aws:iam::111122223333:role/Camera", RoleSessionName="front-door"
+    )["Credentials"]
+
+    def url(token):
+        query = f"X-Amz-ChannelARN={quote(door.arn, safe='')}&X-Amz-ClientId=tablet"
+        request = AWSRequest("GET", f"{door.url('tablet').partition('?')[0]}?{query}")
+        keys = Credentials(assumed["AccessKeyId"], assumed["SecretAccessKey"], token)
+        SigV4QueryAuth(keys, "kinesisvideo", "us-east-1", 299).add_auth(request)
+        return request.url
+
+    async def visit():
+        async with door.open(url(assumed["SessionToken"])):
+            pass
+        added_afterwards = f"{url(None)}&X-Amz-Security-Token={quote(assumed['SessionToken'], safe='')}"
+        assert await refusal(door, added_afterwards) == (403, "InvalidSignatureException")
+        assert await refusal(door, url(None)) == (403, "UnrecognizedClientException")
 
     run(visit())
 
