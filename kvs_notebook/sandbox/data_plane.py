@@ -159,13 +159,14 @@ class _Line:
         self._closed = True
 
     async def _sent(self, message: dict[str, Any]) -> bool:
-        if self._closed:
+        """Give a message to the server, which drops it without a word where the connection is ending or this ends it."""
+        if self._closed or self._protocol.transport.is_closing():
             return False
         try:
             await self._send(message)
         except OSError:  # uvicorn's word for a client that has gone
             self._closed = True
-        return not self._closed
+        return not (self._closed or self._protocol.transport.is_closing())
 
 
 def _parameters(head: Request) -> Mapping[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import subprocess
 import sys
@@ -10,6 +12,8 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook.sandbox.clock import ManualClock
+from kvs_notebook.sandbox.mailbox import MASTER
+from kvs_notebook.sandbox.owner import Owner
 from tests.sandbox.signaling import ANSWER, CANDIDATE, OFFER, Door, payload, run
 
 
@@ -27,6 +31,12 @@ def sandbox():
 @pytest.fixture
 def door(sandbox):
     return Door(sandbox)
+
+
+def relay_and_loop(sandbox):
+    """Give the relay of a sandbox in this process, and the loop that it runs on."""
+    owner = next(each for each in gc.get_objects() if type(each) is Owner and each.endpoint_url == sandbox.endpoint_url)
+    return owner._relay, owner._host._loop
 
 
 # --- who gets what
@@ -214,6 +224,27 @@ sandbox = kvs.Sandbox(sys.argv[1], quotas=False, assumptions=kvs.Assumptions(cre
 print("up", flush=True)
 sys.stdin.read()
 """
+
+
+def test_a_message_that_meets_a_line_just_broken_waits(door, caplog):
+    async def talk():
+        relay, loop = relay_and_loop(door.sandbox)
+
+        async def break_and_send():
+            there = {peer.client_id: peer for peer in relay._open}
+            there["tablet"].socket._protocol.transport.abort()
+            for number in range(8):  # before anybody is told
+                frame = {"action": CANDIDATE, "messagePayload": payload(str(number)), "recipientClientId": "tablet"}
+                await relay.receive(there[MASTER], json.dumps(frame))
+
+        async with door.master(), door.peer("tablet") as tablet:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(break_and_send(), loop))
+            await tablet.closed()
+            async with door.peer("tablet") as again:
+                assert await again.heard(8) == [(CANDIDATE, str(number)) for number in range(8)]
+
+    run(talk())
+    assert not [record for record in caplog.records if record.name == "asyncio"]
 
 
 def test_what_waits_in_a_durable_sandbox_outlives_a_kill_until_its_ttl(tmp_path):
