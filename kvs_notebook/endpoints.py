@@ -11,6 +11,7 @@ import pandas as pd
 
 from kvs_notebook.connection import Connection
 from kvs_notebook.current import current_connection
+from kvs_notebook.errors import ServiceFault
 from kvs_notebook.frames import ENDPOINTS, concat, endpoints_frame, ice_frame
 from kvs_notebook.limits import ChannelArn, check_client_id, check_expires, check_protocols, check_role, check_viewer_id
 from kvs_notebook.pacing import side_by_side
@@ -213,7 +214,14 @@ def endpoint_of(arn: str, role: str, protocol: str, connection: Connection) -> s
     found = {
         item.get("Protocol"): item.get("ResourceEndpoint") for item in _endpoints(arn, role, [protocol], connection)
     }
-    return str(found[protocol])
+    endpoint = found.get(protocol)
+    if not endpoint:
+        raise ServiceFault(
+            f"GetSignalingChannelEndpoint named no {protocol} endpoint for {ChannelArn.parse(arn).channel_name}. Call again in a "
+            "moment; if it stays, report it to AWS with the region.",
+            operation="GetSignalingChannelEndpoint",
+        )
+    return endpoint
 
 
 def signed(endpoint: str, arn: str, client_id: str | None, connection: Connection, *, expires: int = 299) -> Secret:

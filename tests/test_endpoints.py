@@ -205,6 +205,14 @@ def test_a_url_for_a_channel_that_is_not_there_is_none(connection):
         kvs.sign_url("nobody", client_id="tablet")
 
 
+@pytest.mark.parametrize("named", [[], [{"Protocol": "WSS"}], [{"Protocol": "WSS", "ResourceEndpoint": None}]])
+def test_an_endpoint_that_the_service_leaves_out_is_its_fault(connection, monkeypatch, named):
+    channel = kvs.create_channel("front-door")
+    monkeypatch.setattr("kvs_notebook.endpoints._endpoints", lambda *_: named)
+    with pytest.raises(errors.ServiceFault, match="named no WSS endpoint for front-door"):
+        kvs.sign_url(channel, client_id="tablet")
+
+
 def test_nothing_is_signed_without_credentials(sandbox):
     session = boto3.Session(region_name="us-east-1")
     connection = Connection(session=session, region="us-east-1", endpoint_url=sandbox.endpoint_url)
