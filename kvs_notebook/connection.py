@@ -206,6 +206,13 @@ class Connection:
         client.meta.events.register("response-received.*", self._see_attempt)
         return client
 
+    def close_clients(self) -> None:
+        """Close the clients and what they keep open; they would outlive the connection, which they tell of each attempt."""
+        with self._lock:
+            clients, self._clients = [*self._clients.values()], {}
+        for client in clients:
+            client.close()
+
     def _checked(self, endpoint_url: str | None) -> str | None:
         """Refuse to leave loopback for an endpoint that a sandbox is said to have named."""
         if self._sandbox and endpoint_url is not None and not is_loopback(endpoint_url):

@@ -259,10 +259,13 @@ def _units(
 def _opened(account: Account, origin: Origin, regions: Sequence[str] | str | None) -> tuple[str, list[str]] | KVSError:
     try:
         connection = origin.connect(account, origin.region)
-        account_id = connection.account_id
-        if account.account_id not in (None, account_id):
-            return WrongConnection(f"{account.label} leads to account {account_id}, not to {account.account_id}.")
-        return account_id, regions_of(regions, connection)
+        try:
+            account_id = connection.account_id
+            if account.account_id not in (None, account_id):
+                return WrongConnection(f"{account.label} leads to account {account_id}, not to {account.account_id}.")
+            return account_id, regions_of(regions, connection)
+        finally:
+            connection.close_clients()
     except KVSError as error:
         return error
 

@@ -115,6 +115,9 @@ def read(unit: Unit, origin: Origin) -> Reading:
         tags, source, problem = _tags(unit, [info["ChannelARN"] for info in channels], connection)
     except KVSError as error:
         problem = error
+    finally:
+        if connection is not None:
+            connection.close_clients()
     coverage = unread(unit.account_id, unit.region, problem) | {
         "status": "ok" if problem is None or source == "failed" else status_of(problem),
         "tags_source": source,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import threading
+import weakref
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 import kvs_notebook as kvs
+from kvs_notebook.connection import Connection
 from kvs_notebook.fleet import inventory as room
 
 OTHER = "444455556666"
@@ -30,11 +35,16 @@ def sandbox():
 
 
 @pytest.fixture
-def client(sandbox, monkeypatch, tmp_path):
-    """A cluster of 2 processes that find the sandbox in their environment, as this process does."""
+def environment(sandbox, monkeypatch):
+    """The sandbox's, in this process and in those that it starts."""
     for name, value in sandbox.environment({}).items():
         if name.startswith(("AWS_", "NO_PROXY", "no_proxy")):
             monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def client(environment, tmp_path):
+    """A cluster of 2 processes that find the sandbox in their environment, as this process does."""
     options = {"dashboard_address": ":0", "silence_logs": logging.CRITICAL, "local_directory": str(tmp_path)}
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=2, processes=True, **options) as cluster,
@@ -79,6 +89,43 @@ def test_a_worker_that_is_killed_takes_nothing_along(sandbox, client, monkeypatc
     assert listed.is_set()
     found.raise_for_failures()
     assert len(found.channels) == 3 * (26 + 60)
+
+
+class Counting(ThreadPoolExecutor):
+    """Count the units that were sent there and not yet taken, and the clients that are alive, each time one comes."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.sent: list[weakref.ref[Future[Any]]] = []
+        self.most = self.most_clients = 0
+
+    def submit(self, *work: Any, **options: Any) -> Future[Any]:
+        future = super().submit(*work, **options)
+        self.sent.append(weakref.ref(future))
+        self.most = max(self.most, sum(each() is not None for each in self.sent))
+        self.most_clients = max(self.most_clients, len(clients()))
+        return future
+
+
+def clients() -> list[Connection]:
+    """Give the connections that have a client for listing."""
+    alive = [each for each in gc.get_objects() if type(each) is Connection]
+    return [each for each in alive if any("listing" in key for key in each._clients)]
+
+
+def test_few_units_are_under_way_at_a_time_and_their_clients_go_with_them(sandbox, environment, monkeypatch):
+    connection = kvs.connect()
+    monkeypatch.setattr(room, "WINDOW", 3)
+    gc.collect()
+    before = len(clients())
+    with Counting() as executor:
+        found = kvs.inventory(
+            role_arns=ROLES, regions=[*REGIONS, "us-west-2"], connection=connection, executor=executor
+        )
+    found.raise_for_failures()
+    assert len(executor.sent) == 12
+    assert executor.most <= 3
+    assert executor.most_clients - before <= 2  # that of the unit which is read, and one whose end is near
 
 
 def test_what_is_sent_to_an_executor_holds_no_secret(client, sandbox):
