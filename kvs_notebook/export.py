@@ -84,7 +84,7 @@ def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
     1767603601000,Note,'=1+1
     """
     columns = [_text(frame[name]) for name in frame.columns]
-    with _opened(path, "w") as stream:
+    with opened(path, "w") as stream:
         stream.write(_line([str(name) for name in frame.columns]))
         stream.writelines(map(_line, zip(*columns, strict=True)))
 
@@ -96,7 +96,7 @@ def to_json(frame: pd.DataFrame, path: File | IO[str]) -> None:
         json.dumps(dict(zip(frame.columns, row, strict=True)), ensure_ascii=False, default=str)
         for row in zip(*columns, strict=True)
     ]
-    with _opened(path, "w") as stream:
+    with opened(path, "w") as stream:
         stream.write("[\n" + ",\n".join(rows) + "\n]\n" if rows else "[]\n")
 
 
@@ -109,7 +109,7 @@ def to_parquet(frame: pd.DataFrame, path: File | IO[bytes]) -> None:
     for name in filter(_is_secret, frame.columns):
         frame[name] = _text(frame[name])
     table = pa.Table.from_pandas(frame, schema=_arrow_schema(frame), preserve_index=False)
-    with _opened(path, "wb") as stream:
+    with opened(path, "wb") as stream:
         pyarrow.parquet.write_table(table, stream)
 
 
@@ -297,13 +297,16 @@ def _rows_named(rows: Sequence[int], most: int = 5) -> str:
 
 
 @contextmanager
-def _opened(path: File | IO[Any], mode: str) -> Iterator[IO[Any]]:
+def opened(path: File | IO[Any], mode: str) -> Iterator[IO[Any]]:
+    """Open a file to write, which takes its place once it is whole; ExportFailed where that cannot be."""
     if not isinstance(path, str | os.PathLike):
         yield path
         return
     try:
         with _whole(Path(path).resolve(), mode) as stream:
             yield stream
+    except ExportFailed:  # another file's, which was to be whole before this one is
+        raise
     except OSError as error:
         raise ExportFailed(
             f"Can't write {path}: {error.strerror or error}. Choose a file in a folder that exists and that "

@@ -25,7 +25,7 @@ from kvs_notebook.errors import (
     KVSError,
     WrongConnection,
 )
-from kvs_notebook.export import File, to_csv, to_parquet
+from kvs_notebook.export import File, opened, to_csv, to_parquet
 from kvs_notebook.fleet.accounts import Account, AccountsFile, accounts_of, regions_of
 from kvs_notebook.fleet.interruption import held_back
 from kvs_notebook.fleet.pile import Pile
@@ -91,13 +91,17 @@ class Inventory:
 
     def to_csv(self, path: File) -> None:
         """Write the wide frame to ``NAME.csv``, as to_csv() does, and coverage beside it to ``NAME-coverage.csv``."""
-        to_csv(self.coverage, coverage_path(path))
-        to_csv(self.table(), path)
+        with opened(coverage_path(path), "w") as beside:  # both or none
+            to_csv(self.coverage, beside)
+            beside.flush()
+            to_csv(self.table(), path)
 
     def to_parquet(self, path: File) -> None:
         """Write the wide frame as Parquet, and coverage beside it to ``NAME-coverage.parquet``."""
-        to_parquet(self.coverage, coverage_path(path))
-        to_parquet(self.table(), path)
+        with opened(coverage_path(path), "wb") as beside:
+            to_parquet(self.coverage, beside)
+            beside.flush()
+            to_parquet(self.table(), path)
 
     @property
     def gaps(self) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pandas as pd
 import pytest
 
 import kvs_notebook as kvs
-from kvs_notebook.errors import InvalidInput, InventoryIncomplete
+from kvs_notebook.errors import ExportFailed, InvalidInput, InventoryIncomplete
 from kvs_notebook.fleet import inventory as room
 from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS
 from kvs_notebook.printout import gaps
@@ -371,6 +372,26 @@ def test_the_table_and_its_coverage_stand_beside_each_other(fleet, connection, t
     assert coverage.drop(columns="seconds").equals(found.coverage.drop(columns="seconds"))
     found.to_parquet(tmp_path / "fleet.parquet")
     assert pd.read_parquet(tmp_path / "fleet-coverage.parquet")["status"].tolist() == ["ok"] * 3
+
+
+@pytest.mark.parametrize("room_for", ["nothing", "coverage"])
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_full_disk_leaves_the_older_files_as_they_were(fleet, connection, tmp_path, form, room_for):
+    found = kvs.inventory(regions=REGIONS)
+    write = getattr(found, f"to_{form}")
+    write(tmp_path / f"fleet.{form}")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    limit = {"nothing": 64, "coverage": len(before[f"fleet-coverage.{form}"])}[room_for]
+    assert limit < len(before[f"fleet.{form}"])
+    found.coverage["seconds"] = 0.0  # so that the next coverage is another, and no longer
+    allowed = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, allowed[1]))  # as if the disk had room for so much more
+    try:
+        with pytest.raises(ExportFailed, match="what was there before is unchanged"):
+            write(tmp_path / f"fleet.{form}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, allowed)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize(
