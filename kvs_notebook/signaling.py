@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from kvs_notebook.connection import Connection
 from kvs_notebook.current import current_connection
-from kvs_notebook.errors import MissingExtra, ReadOnly
+from kvs_notebook.errors import EndpointUnreachable, MissingExtra, ReadOnly
 from kvs_notebook.limits import check_client_id, check_role
+from kvs_notebook.line import Line, hang_up
 from kvs_notebook.peer import Peer
-from kvs_notebook.target import Channel
+from kvs_notebook.target import Channel, one_target
 
 PROBE_CLIENT_ID = "kvs-notebook-probe"
 """Fixed: a new id for each probe would use up the places of a channel's viewers."""
@@ -90,8 +91,19 @@ def open_signaling(
 async def probe(channel: Channel, connection: Connection) -> float:
     """Connect once as a viewer, with an id of its own, and leave; give the seconds that a ping took there and back."""
     _need_websockets()
-    async with Peer(channel, "VIEWER", PROBE_CLIENT_ID, connection) as peer:
-        return await peer.ping()
+    from websockets.exceptions import ConnectionClosed
+
+    line = Line(one_target(channel, connection), "VIEWER", PROBE_CLIENT_ID, connection)
+    socket = await line.open(())  # once: a channel that is full is not knocked at again and again
+    try:
+        return await (await socket.ping())
+    except ConnectionClosed as error:
+        raise EndpointUnreachable(
+            f"ConnectAsViewer succeeded for {line.target.label}, but the connection ended before a ping came back. Try again.",
+            operation="ConnectAsViewer",
+        ) from error
+    finally:
+        await hang_up(socket)
 
 
 def _need_websockets() -> None:

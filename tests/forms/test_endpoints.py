@@ -93,6 +93,15 @@ def test_a_trial_says_in_words_why_it_was_refused(sandbox, connection, trouble, 
     assert not form.try_it.disabled
 
 
+def test_a_trial_knocks_once_at_a_channel_that_is_full(sandbox, connection):
+    kvs.create_channel("front-door")
+    form = kvs.forms.get_endpoints("front-door")
+    sandbox.faults.add("ConnectAsViewer", "throttle", times=None)
+    assert isinstance(trial(form), errors.Throttled)
+    assert "10 viewers at a time" in form.status.text
+    assert (sandbox.requests["operation"] == "ConnectAsViewer").sum() == 1
+
+
 def test_a_trial_of_no_channel_names_the_field(connection):
     form = kvs.forms.get_endpoints()
     assert isinstance(trial(form), errors.InvalidInput)
