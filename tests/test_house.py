@@ -79,6 +79,7 @@ ROOMS = [
     "fleet",
     "fleet.accounts",
     "fleet.unit",
+    "fleet.roster",
     "fleet.pile",
     "fleet.interruption",
     "fleet.inventory",

@@ -23,16 +23,16 @@ from kvs_notebook.errors import (
     InvalidInput,
     InventoryIncomplete,
     KVSError,
-    WrongConnection,
 )
 from kvs_notebook.export import File, opened, to_csv, to_parquet
-from kvs_notebook.fleet.accounts import Account, AccountsFile, accounts_of, regions_of
+from kvs_notebook.fleet.accounts import AccountsFile, accounts_of
 from kvs_notebook.fleet.interruption import held_back
 from kvs_notebook.fleet.pile import Pile
-from kvs_notebook.fleet.unit import NOT_ENABLED, Origin, Reading, Unit, read, unread
+from kvs_notebook.fleet.roster import units_of
+from kvs_notebook.fleet.unit import Origin, Reading, Unit, read, unread
 from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS, channels_frame, rows_frame, tags_frame, with_tags
 from kvs_notebook.limits import check_channel_name, shown
-from kvs_notebook.pacing import PROGRESS_AFTER_SECONDS, side_by_side
+from kvs_notebook.pacing import PROGRESS_AFTER_SECONDS
 
 TAGS_BY = ("bulk", "each", "none")
 THREADS = 32
@@ -213,10 +213,10 @@ def inventory(
         raise InvalidInput("regions names none: leave it out where the connection's own is meant, or give 'all'.")
     if prefix is not None:
         check_channel_name(prefix)
-    elsewhere = None if executor is None else _origin_elsewhere(base)
+    elsewhere = None if executor is None else Origin.elsewhere(base)
     asked = accounts_of(profiles, role_arns, external_id, accounts)
     local = Origin(base.profile, base.region, base.endpoint_url, base)
-    units, failed, names = _units(asked, local, regions, prefix, tags)
+    units, failed, names = units_of(asked, local, regions, prefix, tags)
     with _pool(executor, len(units)) as pool, held_back() as interrupted:
         run = _Run(units, elsewhere or local, pool, unit_timeout if executor is None else None, interrupted)
         channels, long_tags, coverage = Pile(channels_frame, CHANNELS), Pile(_long_tags, TAGS), failed
@@ -231,57 +231,6 @@ def inventory(
         names,
         prefix,
     )
-
-
-# --- which units
-
-
-def _units(
-    accounts: Sequence[Account], origin: Origin, regions: Sequence[str] | str | None, prefix: str | None, tags: str
-) -> tuple[list[Unit], list[dict[str, Any]], dict[str, str]]:
-    """Ask each account who it is; give the units, the rows of coverage of those that did not answer, and their names."""
-    found = side_by_side(
-        lambda account: _opened(account, origin, regions), accounts, description="Connecting", unit="account"
-    )
-    units: dict[tuple[str, str], Unit] = {}
-    failed, names = [], {}
-    for account, answer in zip(accounts, found, strict=True):
-        if isinstance(answer, KVSError):
-            row = unread(account.account_id, None, answer)
-            if account.label not in row["message"] and account != Account():
-                row["message"] = f"{account.label}: {row['message']}"
-            failed.append(row | ({"status": "expired"} if answer.code in NOT_ENABLED else {}))
-            continue
-        account_id, theirs = answer
-        if account.account_name:
-            names[account_id] = account.account_name
-        for region in theirs:  # of two ways into one account the first is taken
-            units.setdefault((account_id, region), Unit(account, account_id, region, prefix, tags))
-    return list(units.values()), failed, names
-
-
-def _opened(account: Account, origin: Origin, regions: Sequence[str] | str | None) -> tuple[str, list[str]] | KVSError:
-    try:
-        connection = origin.connect(account, origin.region)
-        try:
-            account_id = connection.account_id
-            if account.account_id not in (None, account_id):
-                return WrongConnection(f"{account.label} leads to account {account_id}, not to {account.account_id}.")
-            return account_id, regions_of(regions, connection)
-        finally:
-            connection.close_clients()
-    except KVSError as error:
-        return error
-
-
-def _origin_elsewhere(connection: Connection) -> Origin:
-    """Say how another process makes this connection again, which a profile's name says and keys of this process do not."""
-    if not connection.portable:
-        raise InvalidInput(
-            "This connection's keys stay in this process, so an executor can't read with it: connect by a profile, as in "
-            'kvs.connect("my-profile"), or by the environment. For a sandbox start the workers in sandbox.environment().'
-        )
-    return Origin(connection.profile, connection.region, connection.endpoint_url)
 
 
 # --- reading them

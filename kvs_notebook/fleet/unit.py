@@ -12,7 +12,15 @@ from typing import Any
 from kvs_notebook.channels import channel_infos
 from kvs_notebook.connection import Connection
 from kvs_notebook.current import for_profile
-from kvs_notebook.errors import AccessDenied, ChannelNotFound, ExpiredCredentials, KVSError, NoCredentials, Throttled
+from kvs_notebook.errors import (
+    AccessDenied,
+    ChannelNotFound,
+    ExpiredCredentials,
+    InvalidInput,
+    KVSError,
+    NoCredentials,
+    Throttled,
+)
 from kvs_notebook.fleet.accounts import Account
 from kvs_notebook.pacing import side_by_side
 from kvs_notebook.role import assuming
@@ -44,6 +52,23 @@ class Origin:
         self._connection = connection
         self._ways: dict[Account, Connection] = {}
         self._lock = threading.Lock()
+
+    @classmethod
+    def elsewhere(cls, connection: Connection) -> Origin:
+        """Say how another process makes a connection again, which a profile's name says and keys of this process do not.
+
+        Raises
+        ------
+        InvalidInput
+            Where it takes such keys.
+        """
+        if not connection.portable:
+            raise InvalidInput(
+                "This connection's keys stay in this process, so an executor can't read with it: connect by a profile, as "
+                'in kvs.connect("my-profile"), or by the environment. For a sandbox start the workers in '
+                "sandbox.environment()."
+            )
+        return cls(connection.profile, connection.region, connection.endpoint_url)
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Origin, self._here)

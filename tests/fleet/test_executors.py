@@ -16,6 +16,9 @@ import pytest
 import kvs_notebook as kvs
 from kvs_notebook.connection import Connection
 from kvs_notebook.fleet import inventory as room
+from kvs_notebook.fleet.accounts import Account
+from kvs_notebook.fleet.roster import units_of
+from kvs_notebook.fleet.unit import Origin
 
 OTHER = "444455556666"
 ROLES = [f"arn:aws:iam::{account}:role/Reader" for account in ("111122223333", OTHER, "777788889999")]
@@ -133,7 +136,7 @@ def test_what_is_sent_to_an_executor_holds_no_secret(client, sandbox):
 
     connection = kvs.connect()
     secret = sandbox._keys.secret(sandbox._keys.access_key_id("111122223333"))
-    (unit,), _, _ = room._units([room.Account()], room.Origin(None, "us-east-1", None, connection), None, None, "bulk")
-    sent = pickle.dumps((unit, room._origin_elsewhere(connection)))
+    (unit,), _, _ = units_of([Account()], Origin(None, "us-east-1", None, connection), None, None, "bulk")
+    sent = pickle.dumps((unit, Origin.elsewhere(connection)))
     assert secret.encode() not in sent
     assert b"KVSB" not in sent

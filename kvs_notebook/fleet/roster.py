@@ -1,0 +1,54 @@
+"""Roster: which units an inventory reads, and which accounts let nobody in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kvs_notebook.errors import KVSError, WrongConnection
+from kvs_notebook.fleet.accounts import Account, regions_of
+from kvs_notebook.fleet.unit import NOT_ENABLED, Origin, Unit, unread
+from kvs_notebook.pacing import side_by_side
+
+
+def units_of(
+    accounts: Sequence[Account], origin: Origin, regions: Sequence[str] | str | None, prefix: str | None, tags: str
+) -> tuple[list[Unit], list[dict[str, Any]], dict[str, str]]:
+    """Ask each account who it is; give the units, the rows of coverage of those that did not answer, and their names."""
+    found = side_by_side(
+        lambda account: _opened(account, origin, regions), accounts, description="Connecting", unit="account"
+    )
+    units: dict[tuple[str, str], Unit] = {}
+    failed, names = [], {}
+    for account, answer in zip(accounts, found, strict=True):
+        if isinstance(answer, KVSError):
+            failed.append(_row(account, answer))
+            continue
+        account_id, theirs = answer
+        if account.account_name:
+            names[account_id] = account.account_name
+        for region in theirs:  # of two ways into one account the first is taken
+            units.setdefault((account_id, region), Unit(account, account_id, region, prefix, tags))
+    return list(units.values()), failed, names
+
+
+def _opened(account: Account, origin: Origin, regions: Sequence[str] | str | None) -> tuple[str, list[str]] | KVSError:
+    try:
+        connection = origin.connect(account, origin.region)
+        try:
+            account_id = connection.account_id
+            if account.account_id not in (None, account_id):
+                return WrongConnection(f"{account.label} leads to account {account_id}, not to {account.account_id}.")
+            return account_id, regions_of(regions, connection)
+        finally:
+            connection.close_clients()
+    except KVSError as error:
+        return error
+
+
+def _row(account: Account, problem: KVSError) -> dict[str, Any]:
+    """Give the row of coverage of an account that let nobody in; keys that it does not know are none of another's."""
+    row = unread(account.account_id, None, problem)
+    if account.label not in row["message"] and account != Account():
+        row["message"] = f"{account.label}: {row['message']}"
+    return row | ({"status": "expired"} if problem.code in NOT_ENABLED else {})
