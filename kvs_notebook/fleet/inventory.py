@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
@@ -28,7 +27,7 @@ from kvs_notebook.export import File, opened, to_csv, to_parquet
 from kvs_notebook.fleet.accounts import AccountsFile, accounts_of
 from kvs_notebook.fleet.interruption import held_back
 from kvs_notebook.fleet.pile import Pile
-from kvs_notebook.fleet.roster import units_of
+from kvs_notebook.fleet.roster import units_of, warn_of_early_end
 from kvs_notebook.fleet.unit import Origin, Reading, Unit, read, unread
 from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS, channels_frame, rows_frame, tags_frame, with_tags
 from kvs_notebook.limits import check_channel_name, shown
@@ -303,10 +302,7 @@ class _Run:
             return _unread(unit, KVSError(f"{type(error).__name__}: {error}", code=type(error).__name__))
         if reading.coverage["status"] == "expired" and self._expired is None:
             self._expired = reading
-            warnings.warn(
-                f"The inventory ends early: {reading.coverage['message']} Coverage names what was not read.",
-                stacklevel=2,
-            )
+            warn_of_early_end(reading.coverage["message"])
         return reading
 
     def _overdue(self, patience: float) -> Iterator[Reading]:

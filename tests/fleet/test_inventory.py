@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 import kvs_notebook as kvs
+from kvs_notebook import pacing
 from kvs_notebook.errors import ExportFailed, InvalidInput, InventoryIncomplete
 from kvs_notebook.fleet import inventory as room
 from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS
@@ -192,6 +193,17 @@ def test_credentials_that_expire_end_the_run_early_with_one_message(fleet, conne
         ("111122223333", "ap-southeast-2"): "expired",
     }
     assert len(fleet.requests.query("region == 'ap-southeast-2'")) == 0
+
+
+def test_where_roles_cannot_be_assumed_any_more_the_rest_of_them_is_not_asked_for(fleet, connection):
+    fleet.faults.add("AssumeRole", "expired", times=None)
+    roles = [f"arn:aws:iam::{number:012}:role/Reader" for number in range(1, 61)]
+    with pytest.warns(UserWarning, match="The inventory ends early") as warned:
+        found = kvs.inventory(role_arns=roles)
+    assert len(warned) == 1
+    assert found.coverage["status"].tolist() == ["expired"] * 60
+    assert found.coverage["account_id"].tolist() == [f"{number:012}" for number in range(1, 61)]
+    assert len(fleet.requests.query("operation == 'AssumeRole'")) <= 2 * pacing.THREADS
 
 
 def test_where_tagging_is_denied_tags_are_read_channel_by_channel(fleet, connection):
