@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,23 @@ def test_a_peer_that_breaks_off_in_the_middle_disturbs_nobody(door):
                     assert await camera.heard(1) == [(OFFER, "last words")]
             await camera.send(CANDIDATE, "to nobody", to="gone")
             await still_talks(camera, tablet)
+
+    run(talk())
+
+
+def test_a_viewer_that_vanished_without_a_word_keeps_its_place_until_it_was_silent_for_too_long(sandbox, door):
+    async def talk():
+        async with door.open(door.url("vanished")) as vanished, AsyncExitStack() as others:
+            vanished.transport.pause_reading()  # it hears of nothing any more, and says nothing
+            for number in range(9):
+                await others.enter_async_context(door.peer(f"viewer-{number}"))
+            with pytest.raises(InvalidStatus):
+                await others.enter_async_context(door.peer("one-more"))
+            await others.aclose()
+            sandbox.advance(600)
+            for number in range(10):
+                await others.enter_async_context(door.peer(f"viewer-{number}"))
+            vanished.transport.abort()
 
     run(talk())
 
