@@ -143,14 +143,17 @@ class Pacing:
 
         def attempt() -> Result:
             self.wait(operation, channel)
-            return call()
+            try:
+                return call()
+            except Throttled:
+                self._count_throttle()
+                raise
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Throttled),
             stop=tenacity.stop_after_attempt(MAX_ATTEMPTS),
             wait=tenacity.wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
             sleep=self._sleep,
-            before_sleep=lambda _: self._count_throttle(),
             reraise=True,
         )
         return retrying(attempt)

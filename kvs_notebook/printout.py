@@ -64,8 +64,10 @@ class Printout:
         """Print what has changed since the newest snapshot; tell whether there is one."""
         try:
             newest = list(folders(directory))[-1]
-        except InvalidInput:
-            terminal.complain(f"{directory} has no snapshot to compare with; --snapshot {directory} keeps one.")
+        except InvalidInput as error:
+            unreadable = error.__cause__ is not None and not isinstance(error.__cause__, FileNotFoundError)
+            none = f"{directory} has no snapshot to compare with; --snapshot {directory} keeps one."
+            terminal.complain(str(error) if unreadable else none)
             return False
         changes = compare_snapshots(directory, before=newest, after=self._inventory)
         counts = Counter(changes["change"])

@@ -374,6 +374,13 @@ def test_comparing_with_a_folder_without_snapshots_is_a_failure(run: Run, profil
     assert "nowhere has no snapshot to compare with" in one_line(done.stderr)
 
 
+def test_comparing_with_what_is_no_folder_says_so(run: Run, profile: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "history").write_text("a file")
+    done = run("inventory", "--compare", "history", env=profile)
+    assert done.returncode == 1
+    assert one_line(done.stderr).startswith("kvs-notebook: Can't read history: Not a directory.")
+
+
 def test_a_snapshot_that_cannot_be_kept_is_a_failure(run: Run, profile: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "history").write_text("a file")
     done = run("inventory", "--snapshot", "history", env=profile)

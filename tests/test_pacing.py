@@ -200,7 +200,7 @@ def test_a_call_is_given_up_after_eight_attempts(time):
     buckets = paced(time)
     with pytest.raises(errors.Throttled, match="Slow down"):
         buckets.run("ListSignalingChannels", None, throttled_times(8))
-    assert buckets.throttles == 7
+    assert buckets.throttles == 8
 
 
 def test_the_waits_between_are_random_up_to_a_bound_that_doubles(time, monkeypatch):
