@@ -1,23 +1,17 @@
-"""Guards: the order of the rooms, what README promises, examples that run, notebooks that are clean."""
+"""Guards: the order of the rooms, a core that does without its extras, notebooks that are clean."""
 
 from __future__ import annotations
 
 import ast
-import doctest
-import importlib
 import json
 import re
 import subprocess
 import sys
-from inspect import isfunction
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-
-import kvs_notebook as kvs
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kvs_notebook"
@@ -189,48 +183,7 @@ def test_a_heavy_library_is_imported_in_its_own_room_only(library: str) -> None:
             assert not [name for name in imports(path) if name.split(".")[0] == library], room
 
 
-# --- public names
-
-
-def test_readme_names_every_public_name() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    public = [name for name in kvs.__all__ if not name.startswith("_")]
-    assert [name for name in public if not re.search(rf"\b{name}\b", readme)] == []
-
-
-def test_readmes_links_into_the_project_lead_somewhere() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", readme)
-    assert len(targets) > 5
-    assert [target for target in targets if not (ROOT / target).is_file()] == []
-
-
-def block_under(mark: str) -> str:
-    """The fenced block that stands in README under a mark."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.search(rf"<!-- {mark} -->\n```\w*\n(.*?)```", readme, re.DOTALL)
-    assert found, mark
-    return found[1]
-
-
-def test_readmes_example_prints_what_readme_says(capsys: pytest.CaptureFixture[str]) -> None:
-    example: dict[str, Any] = {}
-    exec(block_under("example"), example)  # noqa: S102 - our own
-    example["sandbox"].stop()
-    assert capsys.readouterr().out == block_under("output")
-    assert len(block_under("example").splitlines()) == 5
-
-
-def test_readmes_signaling_prints_what_readme_says(capsys: pytest.CaptureFixture[str]) -> None:
-    example: dict[str, Any] = {}
-    exec(block_under("signaling"), example)  # noqa: S102 - our own
-    example["sandbox"].stop()
-    assert capsys.readouterr().out == block_under("signaling output")
-
-
-@pytest.mark.parametrize("mark", ["run", "test"])
-def test_readmes_lines_are_single(mark: str) -> None:
-    assert block_under(mark).count("\n") == 1
+# --- extras
 
 
 CORE_ONLY = """
@@ -258,49 +211,6 @@ def test_the_core_does_without_the_extras_and_names_the_one_that_is_missing() ->
     assert needs_lab_too.endswith("pip install 'kvs-notebook[lab]'")
     assert needs_sandbox.endswith("pip install 'kvs-notebook[sandbox]'")
     assert needs_lab.endswith("pip install 'kvs-notebook[lab]'")
-
-
-def examples(name: str) -> list[doctest.DocTest]:
-    thing = kvs if name == "kvs_notebook" else attrgetter(name)(kvs)
-    finder = doctest.DocTestFinder(recurse=name != "kvs_notebook", exclude_empty=True)
-    return [test for test in finder.find(thing, name, globs={}) if test.examples]
-
-
-FUNCTIONS = [name for name in kvs.__all__ if callable(getattr(kvs, name)) and not isinstance(getattr(kvs, name), type)]
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_public_function_has_an_example(name: str) -> None:
-    assert examples(name)
-
-
-FORMS = [f"forms.{name}" for name in kvs.forms.__all__]
-REPORTS = [
-    f"{room}.{name}"
-    for room in ("reports", "charts")
-    for name, thing in vars(getattr(kvs, room)).items()
-    if isfunction(thing) and thing.__module__.endswith(room) and not name.startswith("_")
-]
-
-
-@pytest.mark.parametrize("name", [*FORMS, *REPORTS])
-def test_a_form_or_a_report_has_an_example(name: str) -> None:
-    assert examples(name)
-
-
-@pytest.mark.parametrize("name", ["kvs_notebook", *kvs.__all__, *FORMS, *REPORTS])
-def test_the_examples_of_a_docstring_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    current = importlib.import_module("kvs_notebook.current")
-    monkeypatch.setattr(current, "_current", None)
-    for example in examples(name):
-        report: list[str] = []
-        try:
-            doctest.DocTestRunner().run(example, out=report.append, clear_globs=False)
-        finally:
-            if "sandbox" in example.globs:
-                example.globs["sandbox"].stop()
-        assert not report, "".join(report)
 
 
 # --- notebooks
