@@ -42,6 +42,39 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
 
+__all__ = [
+    "AccessDenied",
+    "ChannelBusy",
+    "ChannelExists",
+    "ChannelLimitExceeded",
+    "ChannelNotFound",
+    "DamagedFile",
+    "EndpointUnreachable",
+    "ExpiredCredentials",
+    "ExportFailed",
+    "InvalidInput",
+    "InventoryIncomplete",
+    "KVSError",
+    "MissingExtra",
+    "NoCredentials",
+    "NoRegion",
+    "OutcomeUnknown",
+    "ReadOnly",
+    "ReconciledWarning",
+    "SandboxError",
+    "ServiceFault",
+    "TagLimitExceeded",
+    "Throttled",
+    "VersionMismatch",
+    "WaitTimeout",
+    "WrongConnection",
+]
+
+
+def __dir__() -> list[str]:
+    """Name what is public, and not what this room itself imports."""
+    return [*__all__]
+
 
 class KVSError(Exception):
     """Stand at the root of every error that this package raises.

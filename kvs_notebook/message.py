@@ -11,6 +11,13 @@ from typing import Any, TypeAlias
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.limits import bounds
 
+__all__ = ["Answer", "Candidate", "Message", "Offer", "ReconnectIceServer", "Unknown"]
+
+
+def __dir__() -> list[str]:
+    """Name what is public, and not what this room itself imports."""
+    return [*__all__]
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:

@@ -31,8 +31,8 @@ FORMS = [f"forms.{name}" for name in kvs.forms.__all__]
 REPORTS = [
     f"{room}.{name}"
     for room in ("reports", "charts")
-    for name, thing in vars(getattr(kvs, room)).items()
-    if isfunction(thing) and thing.__module__.endswith(room) and not name.startswith("_")
+    for name in getattr(kvs, room).__all__
+    if isfunction(getattr(getattr(kvs, room), name))
 ]
 
 

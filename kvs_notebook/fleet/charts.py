@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["Chart", "channel_ages", "channel_counts", "growth", "headroom", "tag_coverage"]
+
+
+def __dir__() -> list[str]:
+    """Name what is public, and not what this room itself imports."""
+    return [*__all__]
+
+
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 """Okabe and Ito's, which also those tell apart who do not see all colours."""
 

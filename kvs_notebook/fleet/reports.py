@@ -53,6 +53,14 @@ from kvs_notebook.frames import (
 )
 from kvs_notebook.limits import channel_quota, shown
 
+__all__ = ["channel_ages", "channel_counts", "growth", "headroom", "shared_names", "tag_coverage", "tag_problems"]
+
+
+def __dir__() -> list[str]:
+    """Name what is public, and not what this room itself imports."""
+    return [*__all__]
+
+
 Fleet: TypeAlias = Inventory | pd.DataFrame
 
 UNIT = ["account_id", "region"]

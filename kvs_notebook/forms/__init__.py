@@ -38,6 +38,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """Name what is public, and not what this room itself imports."""
+    return [*__all__]
+
+
 def create_channel(*, connection: Connection | None = None) -> CreateForm:
     """Open a form that creates a channel.
 
