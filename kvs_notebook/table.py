@@ -35,8 +35,8 @@ def laid_out(channels: pd.DataFrame, width: int) -> str:
 
 def changes_laid_out(changes: pd.DataFrame, width: int) -> str:
     """Give a line for each change between two snapshots."""
-    whats = zip(changes["column"], changes["before"], changes["after"], strict=True)
-    return _told(changes, width, {"CHANGE": changes["change"].tolist(), "WHAT": [_what(*each) for each in whats]})
+    values = zip(changes["column"], changes["before"], changes["after"], strict=True)
+    return _told(changes, width, {"CHANGE": changes["change"].tolist(), "WHAT": [_what(*each) for each in values]})
 
 
 def problems_laid_out(problems: pd.DataFrame, width: int) -> str:
