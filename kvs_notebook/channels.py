@@ -51,6 +51,13 @@ def list_channels(
         channel_arn, channel_type, channel_status, version (str), creation_time (datetime64[ms, UTC]),
         message_ttl_seconds (Int64).
 
+    Raises
+    ------
+    InvalidInput
+        For a prefix that no channel's name begins with, and for one key in place of a list of keys.
+    AccessDenied, Throttled, ExpiredCredentials, EndpointUnreachable
+        As the service refuses it, or does not answer; there is no such thing as half a list.
+
     Notes
     -----
     Spends one ListSignalingChannels call (50 a second for an account and region) for each 1,000 channels, and with ``tags``

@@ -54,6 +54,20 @@ class Connection:
         True where another process makes the same connection by the profile's name, or by the environment.
     calls, attempts
         API calls that were made, and HTTP requests that they took.
+
+    Notes
+    -----
+    The identity is asked of STS once, by the first call that needs the account: one GetCallerIdentity call, which no quota of
+    Kinesis Video Streams counts.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> europe = sandbox.connection(region="eu-west-1")
+    >>> _ = kvs.create_channel("front-door", connection=europe)
+    >>> europe.account_id, europe.region, europe.may_change, europe.calls
+    ('111122223333', 'eu-west-1', True, 3)
     """
 
     def __init__(

@@ -126,6 +126,11 @@ def is_current(connection: Connection) -> bool:
 def current_connection(connection: Connection | None = None) -> Connection:
     """Give the connection that was passed, else the current one, else a read-only one by boto3's default chain.
 
+    Parameters
+    ----------
+    connection
+        One to use as it is; None takes the current one.
+
     Raises
     ------
     NoRegion

@@ -97,6 +97,8 @@ def get_ice_servers(
         A name, an ARN, or a row.
     client_id
         The viewer that they are for, where it is to be told apart.
+    connection
+        Where the channel is; None takes the current connection.
 
     Returns
     -------
@@ -159,6 +161,8 @@ def sign_url(
         A viewer's id, which it needs: 1 to 256 letters, digits and ``. _ -``. A MASTER has none.
     expires
         Seconds for which the URL can be used to connect, 299 as AWS's own clients sign; a connection outlasts it.
+    connection
+        Where the channel is; None takes the current connection.
 
     Returns
     -------

@@ -29,6 +29,14 @@
 
     ReconciledWarning (UserWarning)          a retry met its own success, and that success was returned
 
+>>> import kvs_notebook as kvs
+>>> sandbox = kvs.use_sandbox(clock="lesson")
+>>> try:
+...     kvs.describe_channel("front-door")
+... except kvs.errors.ChannelNotFound as error:
+...     print(error.code, "of", error.operation)
+ResourceNotFoundException of DescribeSignalingChannel
+
 Each subclass also is the nearest error of the standard library. botocore's error, where there is one, stays as ``__cause__``
 and its code as ``.code``.
 """

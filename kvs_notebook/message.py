@@ -1,4 +1,17 @@
-"""Message: what peers send each other over signaling, as values, and as the frames that carry them."""
+"""Message: what peers send each other over signaling, as values, and as the frames that carry them.
+
+>>> import kvs_notebook as kvs
+>>> def told(message):
+...     match message:
+...         case kvs.message.Offer(sdp, sender):
+...             return f"{sender} offers {sdp}"
+...         case kvs.message.Candidate(candidate=""):
+...             return "no more candidates"
+...         case _:
+...             return f"nothing to say of {message}"
+>>> told(kvs.message.Offer("v=0 ...", "tablet"))
+'tablet offers v=0 ...'
+"""
 
 from __future__ import annotations
 
@@ -21,7 +34,21 @@ def __dir__() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An SDP offer; ``sender_client_id`` is the viewer's id where a MASTER receives it, None where a viewer does."""
+    """An SDP offer.
+
+    Attributes
+    ----------
+    sdp
+        The session description, as text.
+    sender_client_id
+        The viewer's id where a MASTER receives it, None where a viewer does.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> kvs.message.Offer("v=0 ...", sender_client_id="tablet")
+    Offer(sdp='v=0 ...', sender_client_id='tablet')
+    """
 
     sdp: str
     sender_client_id: str | None = None
@@ -29,7 +56,19 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An SDP answer."""
+    """An SDP answer.
+
+    Attributes
+    ----------
+    sdp, sender_client_id
+        As of an Offer.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> kvs.message.Answer("v=0 ...")
+    Answer(sdp='v=0 ...', sender_client_id=None)
+    """
 
     sdp: str
     sender_client_id: str | None = None
@@ -37,7 +76,23 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An ICE candidate, its members named as in the browser's RTCIceCandidateInit; an empty ``candidate`` ends the list."""
+    """An ICE candidate, its members those of the browser's RTCIceCandidateInit.
+
+    Attributes
+    ----------
+    candidate
+        Its line of SDP; an empty one ends the list.
+    sdp_mid, sdp_m_line_index
+        The media that it is for, by name and by number; None where its sender named none.
+    sender_client_id
+        As of an Offer.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> kvs.message.Candidate("candidate:1 1 udp 1 127.0.0.1 9 typ host", sdp_mid="0").sdp_mid
+    '0'
+    """
 
     candidate: str
     sdp_mid: str | None = None
@@ -47,12 +102,35 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class ReconnectIceServer:
-    """The service asks to get the ICE servers anew and to connect the media again."""
+    """The service asks to get the ICE servers anew and to connect the media again.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> kvs.message.ReconnectIceServer()
+    ReconnectIceServer()
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A message whose type or payload is none of the above; ``message_payload`` is base64, as it came."""
+    """A message whose type or payload is none of the others.
+
+    Attributes
+    ----------
+    message_type
+        As it came, ``"STATUS_RESPONSE"`` for one.
+    message_payload
+        As it came, in base64.
+    sender_client_id
+        As of an Offer.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> kvs.message.Unknown("HELLO", "aGVsbG8=").message_type
+    'HELLO'
+    """
 
     message_type: str
     message_payload: str

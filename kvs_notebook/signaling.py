@@ -34,6 +34,8 @@ def open_signaling(
         A viewer's id, which it needs and should keep: 1 to 256 letters, digits and ``. _ -``. A MASTER has none.
     take_over
         A MASTER on a real account needs it: the newest MASTER silently takes the place of the camera that is connected.
+    connection
+        Where the channel is; None takes the current connection.
 
     Returns
     -------
@@ -55,9 +57,9 @@ def open_signaling(
 
     Notes
     -----
-    A connection, each one anew, spends one GetSignalingChannelEndpoint call and one of the 3 connects a second that a
-    channel admits for its role; one DescribeSignalingChannel call where only a name is given. Messages: 5 offers, 5 answers
-    and 20 candidates a second for a connection.
+    A connection, each one anew, spends one GetSignalingChannelEndpoint call and one ConnectAsMaster or ConnectAsViewer, of
+    which a channel admits 3 a second each; one DescribeSignalingChannel call where only a name is given. Messages: 5 offers,
+    5 answers and 20 candidates a second for a connection.
 
     Examples
     --------

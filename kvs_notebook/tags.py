@@ -111,8 +111,8 @@ def tag_channel(channel: Channel, tags: Mapping[str, str], *, connection: Connec
 
     Notes
     -----
-    Spends one TagResource and one ListTagsForResource call (50 a second each, 5 a second for a channel). Tags have no version:
-    the last writer of a key wins.
+    Spends one TagResource and one ListTagsForResource call (50 a second each, 5 a second for a channel), and one
+    DescribeSignalingChannel call where only a name is given. Tags have no version: the last writer of a key wins.
 
     Examples
     --------
@@ -161,7 +161,8 @@ def untag_channel(channel: Channel, keys: Iterable[str], *, connection: Connecti
 
     Notes
     -----
-    Spends one UntagResource and one ListTagsForResource call (50 a second each, 5 a second for a channel).
+    Spends one UntagResource and one ListTagsForResource call (50 a second each, 5 a second for a channel), and one
+    DescribeSignalingChannel call where only a name is given.
 
     Examples
     --------

@@ -66,6 +66,15 @@ class Chart:
         matplotlib's Figure.
     title
         What it shows, in words.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> chart = kvs.charts.channel_counts(kvs.reports.channel_counts(kvs.inventory()))
+    >>> chart.title
+    '0 channels in 0 regions of 0 accounts'
+    >>> chart.save("channels.svg")
     """
 
     def __init__(self, figure: Figure, title: str) -> None:

@@ -60,6 +60,17 @@ class Inventory:
         The name of each account, where it is known.
     prefix
         What the names of its channels begin with, where only those were asked for.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> _ = sandbox.seed()
+    >>> fleet = kvs.inventory(regions=["us-east-1", "eu-west-1"])
+    >>> fleet
+    <Inventory: 20 channels, 2 of 2 units read>
+    >>> len(fleet.gaps)
+    0
     """
 
     def __init__(

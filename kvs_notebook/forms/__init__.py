@@ -1,11 +1,14 @@
 """Forms for JupyterLab: create, update, delete and tag channels, and look up endpoints, without writing code.
 
-Each call gives a form to display, which also may be driven from code::
+Each call gives a form to display, which also may be driven from code:
 
-    form = kvs.forms.create_channel()
-    form.name.value = "front-door"
-    form.submit.click()
-    form.future.result()
+>>> import kvs_notebook as kvs
+>>> sandbox = kvs.use_sandbox(clock="lesson")
+>>> form = kvs.forms.create_channel()
+>>> form.name.value = "front-door"
+>>> form.submit.click()
+>>> form.future.result()["channel_name"].item()
+'front-door'
 
 A form acts on the connection that it was opened with. What it did is shown with the line of Python that does the same.
 """
@@ -49,6 +52,11 @@ def create_channel(*, connection: Connection | None = None) -> CreateForm:
     Its fields are ``name``, ``message_ttl_seconds`` and ``tags``. Submitting spends what :func:`kvs_notebook.create_channel`
     spends; ``future.result()`` is its one-row channels frame.
 
+    Parameters
+    ----------
+    connection
+        Where to create it; None takes the current connection.
+
     Raises
     ------
     MissingExtra
@@ -72,7 +80,8 @@ def update_channel(channel: Channel | None = None, *, connection: Connection | N
     """Open a form that changes a channel's message TTL.
 
     Its fields are ``channel``, with the button ``load``, and ``message_ttl_seconds``. The version that was loaded is sent: where
-    someone has changed the channel since, nothing is overwritten, and what was seen, is there and was wanted is shown.
+    someone has changed the channel since, nothing is overwritten, and what was seen, is there and was wanted is shown. Loading
+    spends what :func:`kvs_notebook.describe_channel` spends, and submitting what :func:`kvs_notebook.update_channel` does.
 
     Parameters
     ----------
@@ -103,7 +112,9 @@ def update_channel(channel: Channel | None = None, *, connection: Connection | N
 def delete_channel(channel: Channel | None = None, *, connection: Connection | None = None) -> DeleteForm:
     """Open a form that deletes a channel, once its name is typed.
 
-    Its fields are ``channel``, with the button ``load``, and ``confirmation``. The version that was loaded is sent.
+    Its fields are ``channel``, with the button ``load``, and ``confirmation``. The version that was loaded is sent. Loading
+    spends what :func:`kvs_notebook.describe_channel` and :func:`kvs_notebook.list_tags` spend, and submitting what
+    :func:`kvs_notebook.delete_channel` does.
 
     Parameters
     ----------
@@ -135,7 +146,9 @@ def edit_tags(channel: Channel | None = None, *, connection: Connection | None =
     """Open a form that adds, changes and removes a channel's tags.
 
     Its fields are ``channel``, with the button ``load``, and ``tags``, whose value is a mapping. Tags have no version: they are
-    read again before anything is sent, only the difference is sent, and what someone else has changed is kept.
+    read again before anything is sent, only the difference is sent, and what someone else has changed is kept. Loading
+    spends what :func:`kvs_notebook.describe_channel` and :func:`kvs_notebook.list_tags` spend, and submitting what list_tags,
+    :func:`kvs_notebook.tag_channel` and :func:`kvs_notebook.untag_channel` do, where there is something to send.
 
     Parameters
     ----------
@@ -168,7 +181,8 @@ def edit_tags(channel: Channel | None = None, *, connection: Connection | None =
 def get_endpoints(channel: str | None = None, *, connection: Connection | None = None) -> EndpointsForm:
     """Open a form that looks up where a channel's peers connect.
 
-    Its fields are ``channel``, ``role`` and ``protocols``.
+    Its fields are ``channel``, ``role`` and ``protocols``. Submitting spends what :func:`kvs_notebook.get_endpoints` spends, and
+    the button that tries whether a viewer can connect what :func:`kvs_notebook.open_signaling` does.
 
     Parameters
     ----------
@@ -201,6 +215,11 @@ def connection(*, connection: Connection | None = None) -> AccountForm:
     Its fields are ``profile`` (those of this machine, and the sandbox), ``region`` and ``allow_changes``. Submitting asks STS who
     that is; ``future.result()`` is the Connection. No key is ever asked for.
 
+    Parameters
+    ----------
+    connection
+        The one that the form begins with; None takes the current connection.
+
     Raises
     ------
     MissingExtra
@@ -223,7 +242,7 @@ def console(prefix: str | None = None, *, connection: Connection | None = None) 
     """Open a live table of the channels, with all forms around it.
 
     The channel that is selected in the table is the one that the forms act on. The table is listed anew after each change, and
-    once a second while a channel is in transition (one ListSignalingChannels call for each 1,000 channels).
+    once a second while a channel is in transition; each time that spends one ListSignalingChannels call for each 1,000 channels.
 
     Parameters
     ----------

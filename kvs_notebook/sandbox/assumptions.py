@@ -88,6 +88,13 @@ class Assumptions:
     max_connection_seconds, idle_seconds, go_away_seconds
         After how long a connection is told to go away, how long it may be silent, and how long it is left after GO_AWAY; the
         quota page says 3,600, 600 and 60, closes after 7,200 were observed [6.5].
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="lesson", assumptions=kvs.Assumptions(creating_seconds=0))
+    >>> kvs.create_channel("front-door", wait=False)["channel_status"].item()
+    'ACTIVE'
     """
 
     creating_seconds: float = 1.0

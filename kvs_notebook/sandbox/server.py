@@ -311,6 +311,16 @@ def use_sandbox(
     A sandbox that an earlier call has started is stopped first, so that a cell may be run again; for several at a time make
     each by ``Sandbox(...)``.
 
+    Parameters
+    ----------
+    state, port, account_id, region, clock, quotas, assumptions
+        As for :class:`Sandbox`: without any of them, a fresh one in memory, in account 111122223333, us-east-1.
+
+    Raises
+    ------
+    InvalidInput, SandboxError, MissingExtra
+        As for :class:`Sandbox`.
+
     Examples
     --------
     >>> import kvs_notebook as kvs
