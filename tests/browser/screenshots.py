@@ -1,9 +1,10 @@
-"""Take the pictures of README and of the walkthrough of forms: ``python -m tests.browser.screenshots [FOLDER]``."""
+"""Take the pictures of README and of the walkthrough of forms: ``python -m tests.browser.screenshots [FOLDER [NAME ...]]``."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect, sync_playwright
@@ -40,6 +41,10 @@ console.table.select("parking-north")
 console.open_form("Update")
 console"""
 
+CHART = """fleet = kvs.inventory(regions=["us-east-1", "eu-west-1", "ap-southeast-2"])
+required = {"Owner": None, "Env": ["prod", "dev"], "Site": None}
+kvs.charts.tag_coverage(kvs.reports.tag_coverage(fleet, required))"""
+
 PICTURES = {
     "create": (CREATE, "Created front-door"),
     "refused": (REFUSED, "Not sent."),
@@ -52,9 +57,31 @@ PICTURES = {
 }
 
 
-def main(folder: Path) -> None:
-    """Open each form on a sandbox of its own and take its picture once it shows what it is to show."""
+def main(folder: Path, names: Sequence[str]) -> None:
+    """Take the pictures of these names; all of them where none is given."""
     folder.mkdir(parents=True, exist_ok=True)
+    names = names or ["chart", *PICTURES]
+    if "chart" in names:
+        draw(folder / "chart.png")
+    forms = {name: PICTURES[name] for name in names if name != "chart"}
+    if forms:
+        photograph(folder, forms)
+
+
+def draw(path: Path) -> None:
+    """Draw the chart of the example fleet, as a notebook shows it: the last line of its cell."""
+    *lines, shown = CHART.splitlines()
+    sandbox = kvs.use_sandbox(clock="lesson")
+    sandbox.seed()
+    cell = {"kvs": kvs}
+    exec("\n".join(lines), cell)  # noqa: S102 - our own
+    path.write_bytes(eval(shown, cell)._repr_png_())  # noqa: S307 - our own
+    sandbox.stop()
+    sys.stdout.write(f"{path}\n")
+
+
+def photograph(folder: Path, forms: Mapping[str, tuple[str, str]]) -> None:
+    """Open each form on a sandbox of its own and take its picture once it shows what it is to show."""
     with (
         tempfile.TemporaryDirectory() as home,
         kvs.Sandbox() as sandbox,
@@ -64,7 +91,7 @@ def main(folder: Path) -> None:
         lab = Lab(Path(home), sandbox.environment())
         try:
             watched = Watched(browser.new_page(viewport={"width": 1200, "height": 1600}), lab)
-            for name, (cell, shown) in PICTURES.items():
+            for name, (cell, shown) in forms.items():
                 sandbox.reset()
                 sandbox.seed()
                 page = watched.run("import kvs_notebook as kvs", cell)
@@ -83,4 +110,4 @@ def _take(page: Page, form: Locator, shown: str, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER, sys.argv[2:])
