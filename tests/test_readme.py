@@ -1,54 +1,266 @@
-"""README keeps its promises: it names what is public, its links lead somewhere, its lines do what it says."""
+"""README keeps its promises: its blocks are run, and what it names is there."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 import kvs_notebook as kvs
+from kvs_notebook.cli import kvs_notebook
+from kvs_notebook.current import set_current
+from tests.clients.conftest import HERE as CLIENTS
+from tests.clients.conftest import node  # noqa: F401 - a fixture
+from tests.documents import ROOT, Document, blocks_of, commands
 
-ROOT = Path(__file__).parents[1]
+README = Document("README.md")
+SECOND_ACCOUNT = "222233334444"
 
-
-def test_readme_names_every_public_name() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    public = [name for name in kvs.__all__ if not name.startswith("_")]
-    assert [name for name in public if not re.search(rf"\b{name}\b", readme)] == []
-
-
-def test_readmes_links_into_the_project_lead_somewhere() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", readme)
-    assert len(targets) > 5
-    assert [target for target in targets if not (ROOT / target).is_file()] == []
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def block_under(mark: str) -> str:
-    """The fenced block that stands in README under a mark."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.search(rf"<!-- {mark} -->\n```\w*\n(.*?)```", readme, re.DOTALL)
-    assert found, mark
-    return found[1]
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run one of README's lines in an empty folder, as its reader does who has activated the environment."""
+
+    def _run(line: str, base: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            shlex.split(line),
+            cwd=tmp_path,
+            env=with_our_programs(base or {**os.environ}),
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    return _run
 
 
-def test_readmes_example_prints_what_readme_says(capsys: pytest.CaptureFixture[str]) -> None:
-    example: dict[str, Any] = {}
-    exec(block_under("example"), example)  # noqa: S102 - our own
-    example["sandbox"].stop()
-    assert capsys.readouterr().out == block_under("output")
-    assert len(block_under("example").splitlines()) == 5
+def with_our_programs(environment: dict[str, str]) -> dict[str, str]:
+    return environment | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
 
 
-def test_readmes_signaling_prints_what_readme_says(capsys: pytest.CaptureFixture[str]) -> None:
-    example: dict[str, Any] = {}
-    exec(block_under("signaling"), example)  # noqa: S102 - our own
-    example["sandbox"].stop()
-    assert capsys.readouterr().out == block_under("signaling output")
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[kvs.Sandbox]:
+    """Give a sandbox with two accounts, and README's accounts.csv that names a role in one of them."""
+    role = f"arn:aws:iam::{SECOND_ACCOUNT}:role/inventory"
+    (tmp_path / "accounts.csv").write_text(f"account_id,role_arn,account_name\n{SECOND_ACCOUNT},{role},lab\n")
+    with kvs.Sandbox(clock="lesson") as sandbox:
+        sandbox.seed(account_id=SECOND_ACCOUNT)
+        set_current(sandbox.connection())
+        yield sandbox
 
 
+# --- blocks
+
+
+def test_every_block_is_run() -> None:
+    assert README.not_run() == []
+
+
+def test_a_block_without_a_test_is_found() -> None:
+    (first, second) = blocks_of("<!-- first -->\n```bash\ntrue\n```\n\ntext\n```text\nfalse\n```\n")
+    assert (first.mark, first.language, first.text) == ("first", "bash", "true\n")
+    document = Document("README.md")
+    document.blocks = [first, second]
+    assert document.not_run() == ["false\n", "first"]
+    document.runs("first", "gone")
+    assert document.not_run() == ["false\n", "gone"]
+
+
+@README.runs("run", "test")
 @pytest.mark.parametrize("mark", ["run", "test"])
-def test_readmes_lines_are_single(mark: str) -> None:
-    assert block_under(mark).count("\n") == 1
+def test_the_two_lines_are_single_and_run_by_ci(mark: str) -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    reader = re.search(r"^readme_line\(\) \{$.*?^\}$", script, re.DOTALL | re.MULTILINE)
+    assert reader
+    read = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f"{reader[0]}\nreadme_line {mark}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert read.stdout == README[mark]
+    assert read.stdout.count("\n") == 1
+    assert re.search(
+        r'for name in run test; do\n  line="\$\(readme_line "\$name"\)"\n(.*\n)+?.* -c "\$line"\ndone', script
+    )
+
+
+@README.runs("example", "output")
+def test_the_example_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    example: dict[str, Any] = {}
+    exec(README["example"], example)  # noqa: S102 - our own
+    example["sandbox"].stop()
+    assert capsys.readouterr().out == README["output"]
+    assert len(README["example"].splitlines()) == 5
+
+
+@README.runs("signaling", "signaling output")
+def test_signaling_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    example: dict[str, Any] = {}
+    exec(README["signaling"], example)  # noqa: S102 - our own
+    example["sandbox"].stop()
+    assert capsys.readouterr().out == README["signaling output"]
+
+
+@README.runs("fleet")
+def test_a_fleet_is_read_kept_and_compared(fleet: kvs.Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    kvs.save_snapshot(kvs.inventory(accounts="accounts.csv"), "history", date="2026-01-05")
+    kvs.create_channel("new-door", connection=fleet.connection(SECOND_ACCOUNT))
+    done: dict[str, Any] = {"kvs": kvs}
+    exec(README["fleet"], done)  # noqa: S102 - our own
+    assert len(done["fleet"].channels) == 27
+    assert (tmp_path / f"history/date=2026-01-05/{SECOND_ACCOUNT}_us-east-1.parquet").is_file()
+    changes = kvs.compare_snapshots("history")
+    assert changes[changes["region"] == "us-east-1"][["change", "channel_name"]].to_numpy().tolist() == [
+        ["added", "new-door"]
+    ]
+
+
+@README.runs("fleet command")
+def test_the_command_for_a_fleet_writes_compares_and_requires(fleet: kvs.Sandbox, run: Run, tmp_path: Path) -> None:
+    done = run(README["fleet command"], fleet.environment(os.environ))
+    assert done.returncode == 1, done.stderr  # for the tag that some lack
+    assert "Owner" in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} >= {"fleet.csv", "fleet-coverage.csv", "history"}
+
+
+SANDBOX_LINES = commands(README["sandbox"])
+
+
+@README.runs("sandbox")
+def test_the_sandbox_has_a_line_for_each_kind_of_program() -> None:
+    assert [line.partition(" -- ")[2].split(" ")[0] for line in SANDBOX_LINES] == ["", "", "aws", "node", "pytest"]
+
+
+@pytest.mark.parametrize("line", SANDBOX_LINES[:2])
+def test_a_sandbox_serves_and_prints_its_environment(line: str, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        shlex.split(line), cwd=tmp_path, env=with_our_programs({**os.environ}), stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    exported = {}
+    for printed in process.stdout:
+        name, _, value = printed.strip().removeprefix("export ").partition("=")
+        exported[name] = value
+        if name == "AWS_ENDPOINT_URL":
+            break
+    listed = subprocess.run(
+        [sys.executable, "-c", "import kvs_notebook as kvs; print(len(kvs.list_channels()))"],
+        env={**os.environ, **exported},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    process.terminate()
+    process.communicate(timeout=20)
+    assert listed.stdout == "11\n"
+    assert (tmp_path / "sandbox").exists() == ("--state" in line)
+
+
+def test_the_aws_cli_lists_its_channels(run: Run) -> None:
+    assert json.loads(run(SANDBOX_LINES[2]).stdout) == {"ChannelInfoList": []}
+
+
+CAMERA = """
+import { KinesisVideo } from "@aws-sdk/client-kinesis-video";
+import webrtc from "amazon-kinesis-video-streams-webrtc";
+const video = new KinesisVideo();
+const { ChannelARN } = await video.createSignalingChannel({ ChannelName: "front-door" });
+console.log(ChannelARN.split("/")[1], typeof WebSocket, typeof webrtc.SignalingClient);
+"""
+
+
+@pytest.mark.usefixtures("node")
+def test_node_runs_awss_clients(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "node_modules").symlink_to(CLIENTS / "node_modules")
+    (tmp_path / "camera.mjs").write_text(CAMERA)
+    done = run(SANDBOX_LINES[3])
+    assert done.stdout == "front-door function function\n", done.stderr
+
+
+@README.runs("pytest")
+def test_pytest_runs_the_test_that_is_shown(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_door.py").write_text(README["pytest"])
+    done = run(SANDBOX_LINES[4])
+    assert "1 passed" in done.stdout, done.stdout
+
+
+# --- names
+
+
+def column(heading: str) -> list[str]:
+    """The cells of a column of the table of what a reader wants."""
+    rows = [line.strip("|").split("|") for line in README.text.splitlines() if line.startswith("| ")]
+    at = next(row for row in rows if row[0].strip() == "I want to")
+    place = next(number for number, cell in enumerate(at) if cell.strip().startswith(heading))
+    return [row[place].strip() for row in rows if len(row) == len(at) and row is not at]
+
+
+def test_every_public_name_is_there() -> None:
+    public = [name for name in kvs.__all__ if not name.startswith("_")]
+    assert [name for name in public if not re.search(rf"\b{name}\b", README.text)] == []
+
+
+def test_every_name_of_kvs_exists() -> None:
+    names = set(re.findall(r"\bkvs\.(\w+(?:\.\w+)?)", README.text))
+    assert len(names) > 30
+    for name in names:
+        attrgetter(name)(kvs)
+
+
+def test_every_form_has_a_place_in_the_table() -> None:
+    named = re.findall(r"`(\w+)`", " ".join(column("form")))
+    assert set(named) == set(kvs.forms.__all__)
+
+
+def test_every_command_has_a_place_in_the_table_and_every_option_exists() -> None:
+    context = click.Context(kvs_notebook)
+    options = {
+        name: {option for parameter in kvs_notebook.get_command(context, name).params for option in parameter.opts}  # type: ignore[union-attr]
+        for name in kvs_notebook.list_commands(context)
+    }
+    cells = [cell for cell in column("command") if cell.startswith("`")]
+    first_words = {word for cell in cells for word in re.findall(r"`(\w+)", cell)}
+    assert set(options) - first_words == set()
+    for cell in cells:
+        command = re.findall(r"\w+", cell)[0] if not cell.startswith("`--") else "inventory"
+        assert set(re.findall(r"--[\w-]+", cell)) <= options.get(command, set()) or command not in options, cell
+
+
+def test_the_versions_are_those_that_the_package_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = "\n".join([*project["dependencies"], *project["optional-dependencies"]["lab"]])
+    floors = dict(re.findall(r"^(\w+)>=([\d.]+)$", asked, re.MULTILINE))
+    sentence = re.search(r"^Python .*$", README.text, re.MULTILINE)
+    assert sentence
+    assert re.findall(r"\w+ [\d.]*\d", sentence[0]) == [
+        f"Python {project['requires-python'].removeprefix('>=')}",
+        f"pandas {floors['pandas'].removesuffix('.0')}",
+        f"boto3 {floors['boto3']}",
+        f"JupyterLab {floors['jupyterlab']}",
+    ]
+
+
+def test_moto_has_none_of_the_nine_operations_as_the_comparison_says() -> None:
+    from moto.kinesisvideo.models import KinesisVideoBackend
+
+    assert [name for name in dir(KinesisVideoBackend) if "signaling" in name] == []
