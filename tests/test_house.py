@@ -252,9 +252,3 @@ def test_a_walkthrough_says_what_differs_on_a_real_account_and_cleans_up_what_it
     assert "## Where to go next" in prose
     assert cells[-2].source.startswith("## Clean up")
     assert "kvs.delete_channel(arn, wait=True)" in cells[-1].source
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_walkthroughs_links_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+\.(?:ipynb|png))\)", path.read_text(encoding="utf-8")):
-        assert (path.parent / target).is_file(), target
