@@ -118,7 +118,7 @@ class Connection:
         }
 
     def again(self, **changes: Any) -> Connection:
-        """Make another connection like this one, with these arguments changed; clients, buckets and counts are its own."""
+        """Make another connection like this one, with these ``changes``; clients, buckets and counts are its own."""
         made = Connection(**{**self._made_with, **changes})
         if "session" not in changes:
             made._identity = self._identity
@@ -181,7 +181,7 @@ class Connection:
         prepare: Callable[[Any], None] | None = None,
         endpoint_url: str | None = None,
     ) -> Any:
-        """Give the boto3 client of a service, made on first use and kept.
+        """Give the boto3 client of ``service_name``, made on first use and kept.
 
         ``purpose`` names a client apart from the shared one, to which ``prepare`` is applied once, when it is made;
         ``endpoint_url`` is an endpoint that the service itself has named.
@@ -259,7 +259,7 @@ class Connection:
             raise EndpointUnreachable(said) from error
 
     def tls_context(self, endpoint_url: str) -> ssl.SSLContext:
-        """Give the TLS settings for an endpoint that the service has named: this machine's trust, or a sandbox's own CA."""
+        """Give the TLS settings for ``endpoint_url``, which the service named: this machine's trust, or a sandbox's own CA."""
         self._checked(endpoint_url)
         return ssl.create_default_context(cafile=self._trusted())
 
@@ -300,7 +300,9 @@ class Connection:
         channel: str | None = None,
         client: Any = None,
     ) -> dict[str, Any]:
-        """Make one API call under the pacing and give its reply; ``channel`` is what it is about, for quotas and messages.
+        """Make one API call under the pacing, ``operation`` with ``params``, and give its reply.
+
+        ``channel`` is what it is about, for quotas and messages; ``client`` is whose call it is, None for the shared one.
 
         Raises
         ------
@@ -346,7 +348,7 @@ class Connection:
             raise from_botocore_error(error, operation=operation, where=self._where) from error
 
     def require_changes(self, operation: str) -> None:
-        """Raise ReadOnly, with the line that lifts it, where this connection may not make changes."""
+        """Raise ReadOnly for an ``operation``, with the line that lifts it, where this connection may change nothing."""
         if not self.may_change:
             raise ReadOnly(
                 f"{operation} was not sent: this connection to account {self.account_id} in {self.region} is read-only. "
@@ -362,7 +364,7 @@ class Connection:
         return f"kvs.connect({', '.join(arguments)})"
 
     def check_arn(self, arn: str) -> ChannelArn:
-        """Take an ARN apart; raise WrongConnection where it is of another account or region than this connection."""
+        """Take an ``arn`` apart; raise WrongConnection where it is of another account or region than this connection."""
         parsed = ChannelArn.parse(arn)
         if (parsed.account_id, parsed.region) != (self.account_id, self.region):
             raise WrongConnection(

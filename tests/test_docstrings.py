@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import kvs_notebook as kvs
-from kvs_notebook.sandbox.server import sandbox_in_use
+from kvs_notebook.sandbox.server import RemoteFaults, sandbox_in_use
 
 ROOMS = ("forms", "reports", "charts", "message", "errors")
 PUBLIC = [
@@ -73,6 +73,22 @@ def test_a_docstring_begins_with_one_sentence(name: str) -> None:
 @pytest.mark.parametrize("name", sorted({*FUNCTIONS, *CLASSES} - MADE_BY_FUNCTIONS))
 def test_every_parameter_is_described_and_no_other(name: str) -> None:
     assert named(section(name, "Parameters") or section(name, "Attributes")) == parameters(name)
+
+
+METHODS = [
+    f"{name}.{method}"
+    for name in [*CLASSES, "Sandbox.faults"]
+    for method, each in vars(RemoteFaults if name == "Sandbox.faults" else thing(name)).items()
+    if isfunction(each) and not method.startswith("_")
+]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_methods_parameters_are_named(name: str) -> None:
+    owner, _, method = name.rpartition(".")
+    described = getattr(RemoteFaults if owner == "Sandbox.faults" else thing(owner), method)
+    parameters = [each for each in inspect.signature(described).parameters if each != "self"]
+    assert [each for each in parameters if not re.search(rf"\b{each}\b", inspect.getdoc(described) or "")] == []
 
 
 @pytest.mark.parametrize("name", PUBLIC)

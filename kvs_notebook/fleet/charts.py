@@ -95,7 +95,7 @@ class Chart:
         return small.getvalue()
 
     def save(self, path: File) -> None:
-        """Write the picture to a file, in the format that its name ends with (.png, .svg, .pdf).
+        """Write the picture to ``path``, in the format that its name ends with (.png, .svg, .pdf).
 
         Raises
         ------

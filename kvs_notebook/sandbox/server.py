@@ -176,9 +176,10 @@ class Sandbox:
     # --- ways in
 
     def connection(self, account_id: str | None = None, *, region: str | None = None) -> Connection:
-        """Give a connection to this sandbox, whatever the environment says: its own unless another account or region is named.
+        """Give a connection to this sandbox, whatever the environment says.
 
-        Each account has its own key and its own channels, as has each region.
+        It is to the sandbox's own account and region unless ``account_id`` or ``region`` is given. Each account has a key and
+        channels of its own, and so has each region.
         """
         account_id = self.account_id if account_id is None else _check_account(account_id)
         region = self.region if region is None else _check_region(region)
@@ -207,7 +208,7 @@ class Sandbox:
         """Add channels to look at; give how many were added.
 
         Without ``count``, the example fleet of 26 channels with tags in us-east-1, eu-west-1 and ap-southeast-2. With it,
-        ``device-0000000`` and so on, without tags, in one region. Names that are taken are left as they are.
+        ``device-0000000`` and so on, without tags, in ``region`` of ``account_id``. Names that are taken are left as they are.
         """
         if count is not None and count < 0:
             raise InvalidInput(f"Seed {count} channels: give 0 or more, or none for the example fleet.")
@@ -224,13 +225,13 @@ class Sandbox:
         self._remote.ask("reset")
 
     def advance(self, seconds: float) -> None:
-        """Move lifecycle time forward, so that nobody has to wait; quotas and signatures keep to real time."""
+        """Move lifecycle time forward by ``seconds``, so that nobody has to wait; quotas and signatures keep to real time."""
         self._remote.ask("advance", seconds=seconds)
 
     def tell(self, channel_name: str, message_type: str) -> int:
-        """Send a notice of the service's own to every peer of a channel; give how many there are.
+        """Send a notice of the service's own to every peer of ``channel_name``; give how many there are.
 
-        ``"GO_AWAY"``: connect again, within a minute; ``"RECONNECT_ICE_SERVER"``: get the ICE servers anew.
+        ``message_type`` is ``"GO_AWAY"``: connect again, within a minute; ``"RECONNECT_ICE_SERVER"``: get the ICE servers anew.
         """
         told: int = self._remote.ask("tell", channel_name=channel_name, message_type=message_type)["peers"]
         return told
@@ -245,7 +246,7 @@ class Sandbox:
         return requests_frame(self._remote.requests())
 
     def deny(self, pattern: str, *, account_id: str | None = None, region: str | None = None) -> None:
-        """Deny actions, as an IAM policy would: ``"kinesisvideo:Delete*"``; in one account or region, or everywhere."""
+        """Deny the actions of ``pattern``, such as ``"kinesisvideo:Delete*"``; in ``account_id`` or ``region``, or everywhere."""
         self._remote.ask("deny", pattern=pattern, account_id=account_id, region=region)
 
     def allow(self) -> None:
@@ -276,7 +277,7 @@ class RemoteFaults:
 
         ``kind`` is ``"throttle"``, ``"error"`` (a 500), ``"denied"``, ``"expired"`` (credentials), ``"delay"`` (by
         ``seconds``), ``"reset"`` (the connection is cut, nothing has happened) or ``"lost_reply"`` (cut after it has). It strikes
-        in one account or region where these are named.
+        in ``account_id`` or ``region`` where these are named.
         """
         self._remote.ask(
             "add_fault",
