@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import wraps
-from inspect import isclass, isfunction
+from inspect import isclass, isfunction, ismodule
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import pytest
 import kvs_notebook as kvs
 from kvs_notebook.sandbox.server import RemoteFaults, sandbox_in_use
 
-ROOMS = ("forms", "reports", "charts", "message", "errors")
+ROOMS = [name for name in kvs.__all__ if ismodule(getattr(kvs, name))]
 PUBLIC = [
     *(name for name in kvs.__all__ if isfunction(getattr(kvs, name)) or isclass(getattr(kvs, name))),
     *(f"{room}.{name}" for room in ROOMS for name in getattr(kvs, room).__all__ if name != "Message"),

@@ -8,13 +8,14 @@ import pydoc
 import re
 import subprocess
 import sys
+from inspect import ismodule
 from operator import attrgetter
 
 import pytest
 
 import kvs_notebook as kvs
 
-ROOMS = ["kvs", "kvs.forms", "kvs.reports", "kvs.charts", "kvs.message", "kvs.errors"]
+ROOMS = ["kvs", *(f"kvs.{name}" for name in kvs.__all__ if ismodule(getattr(kvs, name)))]
 
 TAB = """
 import json, sys
