@@ -55,11 +55,6 @@ class Connection:
     calls, attempts
         API calls that were made, and HTTP requests that they took.
 
-    Notes
-    -----
-    The identity is asked of STS once, by the first call that needs the account: one GetCallerIdentity call, which no quota of
-    Kinesis Video Streams counts.
-
     Examples
     --------
     >>> import kvs_notebook as kvs

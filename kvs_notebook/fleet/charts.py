@@ -66,15 +66,6 @@ class Chart:
         matplotlib's Figure.
     title
         What it shows, in words.
-
-    Examples
-    --------
-    >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
-    >>> chart = kvs.charts.channel_counts(kvs.reports.channel_counts(kvs.inventory()))
-    >>> chart.title
-    '0 channels in 0 regions of 0 accounts'
-    >>> chart.save("channels.svg")
     """
 
     def __init__(self, figure: Figure, title: str) -> None:
@@ -95,7 +86,7 @@ class Chart:
         return small.getvalue()
 
     def save(self, path: File) -> None:
-        """Write the picture to ``path``, in the format that its name ends with (.png, .svg, .pdf).
+        """Write the picture to a file, in the format that its name ends with (.png, .svg, .pdf).
 
         Raises
         ------

@@ -60,17 +60,6 @@ class Inventory:
         The name of each account, where it is known.
     prefix
         What the names of its channels begin with, where only those were asked for.
-
-    Examples
-    --------
-    >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
-    >>> _ = sandbox.seed()
-    >>> fleet = kvs.inventory(regions=["us-east-1", "eu-west-1"])
-    >>> fleet
-    <Inventory: 20 channels, 2 of 2 units read>
-    >>> len(fleet.gaps)
-    0
     """
 
     def __init__(
@@ -100,14 +89,14 @@ class Inventory:
         return wide
 
     def to_csv(self, path: File) -> None:
-        """Write the wide frame to ``path``, as to_csv() does, and coverage beside it to ``NAME-coverage.csv``."""
+        """Write the wide frame to ``NAME.csv``, as to_csv() does, and coverage beside it to ``NAME-coverage.csv``."""
         with opened(coverage_path(path), "w") as beside:  # both or none
             to_csv(self.coverage, beside)
             beside.flush()
             to_csv(self.table(), path)
 
     def to_parquet(self, path: File) -> None:
-        """Write the wide frame as Parquet to ``path``, and coverage beside it to ``NAME-coverage.parquet``."""
+        """Write the wide frame as Parquet, and coverage beside it to ``NAME-coverage.parquet``."""
         with opened(coverage_path(path), "wb") as beside:
             to_parquet(self.coverage, beside)
             beside.flush()
