@@ -92,6 +92,7 @@ def test_the_map_is_that_of_the_house() -> None:
             package = names[-1] if names else package
         else:
             shown += [f"{package}.{name}" for name in names]
+    assert set(ROOMS) ^ set(shown) == set()
     assert shown == sorted(ROOMS, key=place)
 
 
