@@ -36,6 +36,8 @@ class Assumptions:
         Refuse or accept a create with ChannelType FULL_MESH [1.1].
     too_many_tags_on_create
         The error for 51 tags in one create [1.1].
+    tagged_create
+        Whether a create with tags needs the permission of TagResource beside its own, as CloudFormation's handler asks for [7].
     describe_without_channel
         The error for a describe that names nothing [1.2].
     name_and_arn
@@ -110,6 +112,7 @@ class Assumptions:
     name_taken_text: str = "The channel {name} already exists."
     full_mesh: Literal["refuse", "accept"] = "refuse"
     too_many_tags_on_create: Literal["invalid_argument", "tags_exceeded"] = "invalid_argument"
+    tagged_create: Literal["needs_tag_resource", "as_any_create"] = "needs_tag_resource"
     describe_without_channel: Literal["invalid_argument", "not_found"] = "invalid_argument"
     name_and_arn: Literal["must_agree", "arn_wins", "refuse"] = "must_agree"
     old_arn: Literal["not_found", "finds_namesake"] = "not_found"

@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kvs_notebook.sandbox import signature, wire
+from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.faults import Fault, Faults
 from kvs_notebook.sandbox.journal import Entry, Journal
 from kvs_notebook.sandbox.keys import Keys
 from kvs_notebook.sandbox.model import ServiceError
 from kvs_notebook.sandbox.operations import access_denied, channel_of
 from kvs_notebook.sandbox.quotas import Quotas
-from kvs_notebook.sandbox.service import Caller
+from kvs_notebook.sandbox.service import Caller, needs
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Gate:
     quotas: Quotas
     faults: Faults
     journal: Journal
+    assumptions: Assumptions
 
     @contextmanager
     def recorded(self, passage: Passage) -> Iterator[None]:
@@ -84,8 +86,9 @@ class Gate:
                 await asyncio.sleep(fault.seconds)
             elif not lost:
                 _strike(fault, operation, payload, caller)
-        if self.faults.is_denied(operation, caller):
-            raise access_denied(caller, operation, payload)
+        for needed in needs(operation, payload, self.assumptions):
+            if self.faults.is_denied(needed, caller):
+                raise access_denied(caller, needed, payload)
         self.quotas.spend(caller, operation, channel_of(operation, payload))
         if isinstance(payload, wire.Unreadable):
             raise ServiceError("SerializationException", payload.why)

@@ -82,7 +82,8 @@ class Owner:
             quotas=quotas,
             assumptions=assumptions,
         )
-        self._service, self._gate = service, Gate(self.keys, Quotas(assumptions, enabled=quotas), Faults(), Journal())
+        self._service = service
+        self._gate = Gate(self.keys, Quotas(assumptions, enabled=quotas), Faults(), Journal(), assumptions)
         self._relay = Relay(service, self._gate.quotas)
         controls = Controls(service, self._gate.faults, self._gate.journal, self._relay, complete.stated())
         self._host.serve(App(service, self._gate, controls), listener)

@@ -166,6 +166,14 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
+def needs(operation: str, request: object, assumptions: Assumptions) -> tuple[str, ...]:
+    """Give the operations whose actions a request must be allowed [7]."""
+    tagged = operation == "CreateSignalingChannel" and isinstance(request, dict) and bool(request.get("Tags"))
+    if tagged and assumptions.tagged_create == "needs_tag_resource":
+        return (operation, "TagResource")
+    return (operation,)
+
+
 def access_denied(caller: Caller, operation: str, request: object) -> ServiceError:
     """Make the refusal of a caller, in IAM's words: the resource is named as the request named it."""
     resource = "*"

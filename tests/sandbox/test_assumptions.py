@@ -18,7 +18,7 @@ from kvs_notebook.sandbox.model import ServiceError
 from kvs_notebook.sandbox.operations import Caller
 from kvs_notebook.sandbox.quotas import Quotas
 from kvs_notebook.sandbox.relay import Peer, Relay
-from kvs_notebook.sandbox.service import Call
+from kvs_notebook.sandbox.service import Call, needs
 from tests.sandbox.signaling import CANDIDATE, Recorder, payload, said
 
 ELSEWHERE = Caller("111122223333", "eu-west-1", "KVSB111122223333ABCD")
@@ -247,6 +247,12 @@ def burst(desk: Any) -> int:
     return passed
 
 
+def tagged_create(desk: Any) -> list[str]:
+    create, assumptions = "CreateSignalingChannel", desk.service.assumptions
+    assert needs(create, {"ChannelName": "a", "Tags": []}, assumptions) == (create,)
+    return list(needs(create, {"ChannelName": "a", "Tags": [{"Key": "Site", "Value": "hq"}]}, assumptions))
+
+
 # --- the data plane
 
 
@@ -373,6 +379,13 @@ ROWS: list[tuple[str, Any, Callable[[Any], Any], Any, Any]] = [
     ("malformed_token", "first_page", list_with_bad_token, INVALID, 2),
     ("name_taken_text", "{name} is in use.", text_of_taken_name, "The channel a already exists.", "a is in use."),
     ("full_mesh", "accept", full_mesh, (INVALID,), ("FULL_MESH", None)),
+    (
+        "tagged_create",
+        "as_any_create",
+        tagged_create,
+        ["CreateSignalingChannel", "TagResource"],
+        ["CreateSignalingChannel"],
+    ),
     ("too_many_tags_on_create", "tags_exceeded", too_many_tags, INVALID, "TagsPerResourceExceededLimitException"),
     (
         "describe_without_channel",
