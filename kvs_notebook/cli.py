@@ -1,4 +1,4 @@
-"""The ``kvs-notebook`` command: an inventory as a table and files, a sandbox for other programs, JupyterLab on the notebooks.
+"""The ``kvs-notebook`` command: an inventory as a table and files, an IAM policy, a sandbox, JupyterLab on the notebooks.
 
 Exit codes: 0; 1 failed, with one line on standard error; 2 usage; 3 partial: written, with the gaps named; 130 interrupted.
 What is heavy (pandas, boto3, the sandbox) is imported where it is needed, so that ``--help`` answers at once.
@@ -213,6 +213,45 @@ def _read(connection: Connection, **options: Any) -> Inventory:
         named = " ".join(f"{label}: {message}" for label, message in gaps(found))
         raise KVSError(f"No region answered. {named}")
     return found
+
+
+# --- policy
+
+
+@kvs_notebook.command()
+@click.option("--read-only", is_flag=True, help="Only what reads: no change of a channel or a tag, and no signaling.")
+@click.option("--account", metavar="ID", help="Only the channels of this account.")
+@click.option(
+    "--region", metavar="CODE", help="Only those in this region; needed in China and GovCloud, whose ARNs differ."
+)
+@click.option("--prefix", metavar="TEXT", help="Only those whose name begins with this.")
+@click.option(
+    "--role-arn",
+    "role_arns",
+    metavar="ARN",
+    multiple=True,
+    help="A role that inventory assumes; may be given several times.",
+)
+def policy(
+    *, read_only: bool, account: str | None, region: str | None, prefix: str | None, role_arns: tuple[str, ...]
+) -> None:
+    """Print the least IAM policy that the toolkit needs, as JSON.
+
+    It is for the identity that you connect with; a role that inventory assumes needs the --read-only one of its own account.
+    Nothing is sent. Listing channels, regions and tagged resources takes no resource in IAM: --account, --region and --prefix
+    narrow all the rest.
+    """
+    import json
+
+    from kvs_notebook.policy import least_policy
+
+    try:
+        document = least_policy(
+            read_only=read_only, account_id=account, region=region, prefix=prefix, role_arns=role_arns
+        )
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error
+    click.echo(json.dumps(document, indent=2))
 
 
 # --- sandbox

@@ -22,6 +22,7 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import cli, frames
+from kvs_notebook.policy import least_policy
 from kvs_notebook.version import __version__
 
 COMMAND = str(Path(sys.executable).with_name("kvs-notebook"))
@@ -135,7 +136,14 @@ def one_line(text: str) -> str:
 
 
 def test_help_is_there_without_pandas_and_boto3(environment: dict[str, str]) -> None:
-    for arguments in [["--help"], ["inventory", "--help"], ["sandbox", "--help"], ["lab", "--help"], ["--version"]]:
+    for arguments in [
+        ["--help"],
+        ["inventory", "--help"],
+        ["sandbox", "--help"],
+        ["policy", "--help"],
+        ["lab", "--help"],
+        ["--version"],
+    ]:
         done = subprocess.run(
             [sys.executable, "-X", "importtime", "-m", "kvs_notebook", *arguments],
             env=environment,
@@ -166,6 +174,11 @@ def test_version_is_the_packages(run: Run) -> None:
         ["inventory", "--sandbox", "--no-tags", "--require", "Owner"],
         ["inventory", "--sandbox", "--require", "Env", "--require", "Env=prod"],
         ["inventory", "--sandbox", "--require", "E*v"],
+        ["policy", "--account", "12345"],
+        ["policy", "--region", "eu-wst-1"],
+        ["policy", "--prefix", "a*"],
+        ["policy", "--role-arn", "Reader"],
+        ["policy", "everything"],
     ],
 )
 def test_a_wrong_use_exits_2_and_says_what_is_right(run: Run, arguments: list[str]) -> None:
@@ -456,6 +469,43 @@ def test_ctrl_c_ends_an_inventory_at_once(
     assert process.returncode == 130
     assert (output, "Traceback" in problem) == ("", False)
     assert time.monotonic() - before < 18
+
+
+# --- policy
+
+
+def test_a_policy_is_json_alone_and_the_same_each_time(run: Run) -> None:
+    arguments = ("policy", "--read-only", "--account", "111122223333", "--region", "us-gov-west-1", "--prefix", "lab-")
+    first, second = run(*arguments), run(*arguments)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout == second.stdout
+    document = json.loads(first.stdout)
+    assert document == least_policy(read_only=True, account_id="111122223333", region="us-gov-west-1", prefix="lab-")
+    assert (
+        document["Statement"][1]["Resource"] == "arn:aws-us-gov:kinesisvideo:us-gov-west-1:111122223333:channel/lab-*/*"
+    )
+
+
+def test_a_policy_needs_neither_credentials_nor_the_network(run: Run, environment: dict[str, str]) -> None:
+    nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://192.0.2.1:3128")
+    role = "arn:aws:iam::444455556666:role/Reader"
+    done = run("policy", "--role-arn", role, env={**environment, **nowhere})
+    assert json.loads(done.stdout) == least_policy(role_arns=[role])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--account", "12345"], "Error: Account '12345': an account id has 12 digits.\n"),
+        (
+            ["--region", "eu-wst-1"],
+            "Error: Region 'eu-wst-1': botocore knows none of that name. Did you mean 'eu-west-1'?\n",
+        ),
+        (["--prefix", "a*"], "Error: Channel name 'a*': '*' is not allowed. Use letters, digits and . _ - only.\n"),
+    ],
+)
+def test_a_policy_that_cannot_be_meant_is_refused_in_one_sentence(run: Run, arguments: list[str], said: str) -> None:
+    assert run("policy", *arguments).stderr.endswith(said)
 
 
 # --- sandbox

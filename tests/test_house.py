@@ -98,6 +98,7 @@ ROOMS = [
     "forms.table",
     "forms.panel",
     "forms",
+    "policy",
     "terminal",
     "printout",
     "cli",
