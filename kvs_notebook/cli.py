@@ -1,4 +1,4 @@
-"""The ``kvs-notebook`` command: an inventory as a table and files, an IAM policy, a sandbox, JupyterLab on the notebooks.
+"""The ``kvs-notebook`` command: an inventory, an IAM policy, a scan for secrets, a sandbox, JupyterLab.
 
 Exit codes: 0; 1 failed, with one line on standard error; 2 usage; 3 partial: written, with the gaps named; 130 interrupted.
 What is heavy (pandas, boto3, the sandbox) is imported where it is needed, so that ``--help`` answers at once.
@@ -252,6 +252,36 @@ def policy(
     except InvalidInput as error:
         raise click.UsageError(str(error)) from error
     click.echo(json.dumps(document, indent=2))
+
+
+# --- scan
+
+
+@kvs_notebook.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+def scan(*, paths: tuple[Path, ...]) -> int:
+    """Find secrets that were saved in notebooks.
+
+    PATH is a notebook, or a folder that holds some. Signed URLs, AWS keys, session tokens and TURN passwords are found in
+    sources, in outputs of every kind and in the state of widgets, and named by file and cell; none of them is printed.
+    A sandbox's own are no secrets. Exit code 1 where one is found, or a file cannot be read.
+    """
+    from kvs_notebook.scan import scan as look_through
+    from kvs_notebook.scan import summary
+
+    scanned = []
+    for file in look_through(paths):
+        scanned.append(file)
+        for finding in file.findings:
+            click.echo(finding)
+        if file.problem:
+            complain(file.problem)
+    went_well = not any(file.findings or file.problem for file in scanned)
+    if went_well:
+        click.echo(summary(scanned))
+    else:
+        complain(summary(scanned))
+    return 0 if went_well else FAILED
 
 
 # --- sandbox

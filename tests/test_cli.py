@@ -141,6 +141,7 @@ def test_help_is_there_without_pandas_and_boto3(environment: dict[str, str]) -> 
         ["inventory", "--help"],
         ["sandbox", "--help"],
         ["policy", "--help"],
+        ["scan", "--help"],
         ["lab", "--help"],
         ["--version"],
     ]:
@@ -179,6 +180,8 @@ def test_version_is_the_packages(run: Run) -> None:
         ["policy", "--prefix", "a*"],
         ["policy", "--role-arn", "Reader"],
         ["policy", "everything"],
+        ["scan"],
+        ["scan", "nowhere.ipynb"],
     ],
 )
 def test_a_wrong_use_exits_2_and_says_what_is_right(run: Run, arguments: list[str]) -> None:
@@ -506,6 +509,59 @@ def test_a_policy_needs_neither_credentials_nor_the_network(run: Run, environmen
 )
 def test_a_policy_that_cannot_be_meant_is_refused_in_one_sentence(run: Run, arguments: list[str], said: str) -> None:
     assert run("policy", *arguments).stderr.endswith(said)
+
+
+# --- scan
+
+SIGNED = f"wss://v-1a2b3c4d.kinesisvideo.us-east-1.amazonaws.com/?X-Amz-Signature={'0123456789abcdef' * 4}"
+
+
+def save_notebook(path: Path, text: str) -> None:
+    output = {"output_type": "stream", "name": "stdout", "text": [text]}
+    cell = {"cell_type": "code", "source": ["print(url)"], "metadata": {}, "execution_count": 1, "outputs": [output]}
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+
+
+def test_a_secret_in_a_notebook_exits_1_and_is_named_and_not_told(run: Run, tmp_path: Path) -> None:
+    save_notebook(tmp_path / "a.ipynb", SIGNED)
+    save_notebook(tmp_path / "b.ipynb", "nothing")
+    done = run("scan", ".")
+    assert done.returncode == 1
+    assert one_line(done.stdout) == (
+        "a.ipynb: cell 1, output 1 (stdout): signed URL: "
+        "wss://v-1a2b3c4d.kinesisvideo.us-east-1.amazonaws.com/?X-Amz-Signature=<...>\n"
+    )
+    assert one_line(done.stderr) == (
+        "kvs-notebook: 1 secret in 1 of 2 notebooks. Clear the outputs and the widget state, then save; where others have seen "
+        "the file, let signed URLs and TURN passwords expire.\n"
+    )
+
+
+def test_notebooks_without_a_secret_exit_0(run: Run, tmp_path: Path) -> None:
+    save_notebook(tmp_path / "one" / "a.ipynb", "nothing")
+    save_notebook(tmp_path / "b.ipynb", "nothing")
+    done = run("scan", "one", "b.ipynb")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "No secret in 2 notebooks.\n", "")
+    (tmp_path / "empty").mkdir()
+    done = run("scan", "empty")
+    assert (done.returncode, done.stdout) == (0, "No notebook is there: nothing was looked at.\n")
+
+
+def test_a_damaged_notebook_exits_1_with_its_line_and_the_rest_is_scanned(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.ipynb").write_text("{")
+    save_notebook(tmp_path / "b.ipynb", SIGNED)
+    done = run("scan", ".")
+    assert done.returncode == 1
+    assert done.stdout.startswith("b.ipynb: cell 1")
+    damaged, told = done.stderr.splitlines()
+    assert damaged.startswith("kvs-notebook: a.ipynb is damaged, or no notebook: ")
+    assert told.startswith(
+        "kvs-notebook: 1 secret in 1 of 1 notebook; 1 file could not be looked at. Clear the outputs"
+    )
+    done = run("scan", "a.ipynb")
+    assert done.returncode == 1
+    assert done.stderr.endswith("No secret in 0 notebooks; 1 file could not be looked at.\n")
 
 
 # --- sandbox
