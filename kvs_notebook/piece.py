@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+SOURCE = ("source", "input")
+"""What a cell's source is called, since nbformat 4 and before."""
+
 TYPED_PASSWORD = "password in a form"  # noqa: S105 - the kind of one
 """ipywidgets keeps what was typed into its Password in the state that is saved."""
 
@@ -53,12 +56,12 @@ def _of_cell(number: int, cell: Any) -> Iterator[Piece]:
     group = f"cell {number}"
     if not isinstance(cell, dict):
         cell = {"source": cell}
-    for key, value in cell.items():
+    for key, value in sorted(cell.items(), key=lambda member: member[0] not in SOURCE):
         if key == "outputs" and isinstance(value, list):
             for count, output in enumerate(value, 1):
                 yield from (Piece(group, f"{group}, output {count}{form}", text) for form, text in _of_output(output))
         else:
-            place = "source" if key in ("source", "input") else key
+            place = "source" if key in SOURCE else key
             yield from (Piece(group, f"{group}, {place}", text) for text in _texts(value, key))
 
 

@@ -30,6 +30,9 @@ VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 
 UNKNOWN = "What is in it is not known: mend it and scan it again."
 
+CLEAR = "jupyter nbconvert --clear-output --inplace"
+CLEAR_WIDGETS = f"{CLEAR} --ClearMetadataPreprocessor.enabled=True"
+
 REVOKE: Mapping[str, frozenset[str]] = {
     "deactivate the key in IAM": frozenset({KEY_ID, SECRET_KEY}),
     "revoke the role's sessions in IAM": frozenset({SESSION_TOKEN}),
@@ -110,12 +113,15 @@ def summary(scanned: Sequence[Scanned]) -> str:
 
 def _next_step(found: Sequence[Finding]) -> str:
     kinds = {finding.kind for finding in found}
-    saved = [finding for finding in found if ", output " in finding.place or "widget state" in finding.place]
-    first = ["clear the outputs and the widget state"] if saved else []
-    first += ["take them out of the source"] if len(saved) < len(found) else []
+    in_widgets = [finding for finding in found if "widget state" in finding.place]
+    saved = [finding for finding in found if ", output " in finding.place] + in_widgets
+    clearing = CLEAR_WIDGETS if in_widgets else CLEAR
+    first = [f"clear the outputs ({clearing} FILE)"] if saved else []
+    first += [f"take {'the rest' if saved else 'them'} out of the source"] if len(saved) < len(found) else []
+    said = " and ".join(first)
     *others, last = [step for step, of in REVOKE.items() if kinds & of]
     then = f"{', '.join(others)} and {last}" if others else last
-    return f"{' and '.join(first).capitalize()}, then save; where others have seen the file, {then}."
+    return f"{said[0].upper()}{said[1:]}; where others have seen the file, {then}."
 
 
 def _counted(number: int, noun: str) -> str:

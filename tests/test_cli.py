@@ -533,8 +533,8 @@ def test_a_secret_in_a_notebook_exits_1_and_is_named_and_not_told(run: Run, tmp_
         "wss://v-1a2b3c4d.kinesisvideo.us-east-1.amazonaws.com/?X-Amz-Signature=<...>\n"
     )
     assert one_line(done.stderr) == (
-        "kvs-notebook: 1 secret in 1 of 2 notebooks. Clear the outputs and the widget state, then save; where others have seen "
-        "the file, let signed URLs and TURN passwords expire.\n"
+        "kvs-notebook: 1 secret in 1 of 2 notebooks. Clear the outputs (jupyter nbconvert --clear-output --inplace FILE); "
+        "where others have seen the file, let signed URLs and TURN passwords expire.\n"
     )
 
 

@@ -457,12 +457,15 @@ def test_what_is_no_file_and_what_is_not_there_are_named(tmp_path: Path) -> None
     )
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:
-    (tmp_path / "closed").mkdir(mode=0)
-    (file,) = scan([tmp_path])
-    assert file.problem is not None
-    assert file.problem.startswith(f"Can't look into {tmp_path / 'closed'}: Permission denied.")
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "a.ipynb")
+    write(tmp_path / "b" / "a.ipynb")
+    walk = scan([tmp_path])
+    assert next(walk).problem is None
+    shutil.rmtree(tmp_path / "b")
+    (lost,) = walk
+    assert lost.problem is not None
+    assert lost.problem.startswith(f"Can't look into {tmp_path / 'b'}: No such file or directory. What is in it")
 
 
 def test_a_large_notebook_takes_seconds(tmp_path: Path) -> None:
@@ -487,16 +490,22 @@ def test_a_large_notebook_takes_seconds(tmp_path: Path) -> None:
 def test_the_summary_says_what_to_do_next(tmp_path: Path) -> None:
     in_source = write(tmp_path / "a.ipynb", notebook(code(f"boto3.Session('{AKIA}', '{SECRET}', '{TOKEN}')")))
     in_output = write(tmp_path / "b.ipynb", notebook(of_type("text/plain", URL)))
+    in_widget = write(tmp_path / "w.ipynb", notebook(**saved_widgets(box=model("PasswordModel", value="hunter2!"))))
     clean = write(tmp_path / "c.ipynb", notebook(code()))
     (tmp_path / "d.ipynb").touch()
     assert summary(list(scan([in_source, clean]))) == (
-        "3 secrets in 1 of 2 notebooks. Take them out of the source, then save; where others have seen the file, deactivate "
+        "3 secrets in 1 of 2 notebooks. Take them out of the source; where others have seen the file, deactivate "
         "the key in IAM and revoke the role's sessions in IAM."
     )
     assert summary(list(scan([in_output]))) == (
-        "1 secret in 1 of 1 notebook. Clear the outputs and the widget state, then save; where others have seen the file, "
-        "let signed URLs and TURN passwords expire."
+        "1 secret in 1 of 1 notebook. Clear the outputs (jupyter nbconvert --clear-output --inplace FILE); where others have "
+        "seen the file, let signed URLs and TURN passwords expire."
     )
+    assert (
+        "Clear the outputs (jupyter nbconvert --clear-output --inplace --ClearMetadataPreprocessor.enabled=True FILE); "
+        in (summary(list(scan([in_widget]))))
+    )
+    assert "FILE) and take the rest out of the source; where" in summary(list(scan([in_source, in_output])))
     assert summary(list(scan([clean]))) == "No secret in 1 notebook."
     assert (
         summary(list(scan([clean, tmp_path / "d.ipynb"]))) == "No secret in 1 notebook; 1 file could not be looked at."
@@ -508,6 +517,20 @@ def test_its_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.chdir(tmp_path)
     ran = doctest.testmod(scan_room)
     assert (ran.failed, ran.attempted) == (0, 7)
+
+
+def test_what_the_summary_says_leaves_nothing(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.ipynb",
+        notebook(code("form", VIEW, result(**{"text/plain": URL})), **saved_widgets(box=model("TextModel", value=URL))),
+    )
+    said = re.search(r"\(jupyter (.*) FILE\)", summary(list(scan([path]))))
+    assert said is not None
+    done = subprocess.run(
+        [sys.executable, "-m", "jupyter", *said[1].split(), str(path)], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert summary(list(scan([path]))) == "No secret in 1 notebook."
 
 
 # --- as a hook
