@@ -32,7 +32,7 @@ REGIONS = "account:ListRegions"
 FUNCTIONS: Mapping[str, frozenset[str]] = {
     "list_channels": frozenset({LIST, LIST_TAGS}),
     "describe_channel": frozenset({DESCRIBE}),
-    # TagResource for a create with tags is assumed [7]; tags are listed to settle a create whose reply was lost.
+    # TagResource, for a create with tags, is an assumption; tags are listed to settle a create whose reply was lost.
     "create_channel": frozenset({CREATE, TAG, DESCRIBE, LIST_TAGS}),
     "update_channel": frozenset({UPDATE, DESCRIBE}),
     "delete_channel": frozenset({DELETE, DESCRIBE}),

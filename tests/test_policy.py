@@ -311,6 +311,17 @@ def test_read_only_is_what_the_contract_says_and_no_write() -> None:
     }
 
 
+def test_under_the_read_only_policy_all_that_reads_works_and_nothing_that_changes(place: Place) -> None:
+    statements = least_policy(read_only=True, role_arns=[ROLE])["Statement"]
+    for action in set(ACTIONS) - {action for statement in statements for action in statement["Action"]}:
+        place.sandbox.deny(action)
+    refused = {name for name in CALLS if outcome(name, place) == "denied"}
+    assert refused == {
+        "create_channel", "update_channel", "delete_channel", "tag_channel", "untag_channel", "sign_url", "open_signaling"
+    }  # fmt: skip
+    assert {row[2] for way in inventoried(place)[1:] for row in way} == {"ok"}
+
+
 def test_the_whole_policy_allows_every_action_once_and_in_order() -> None:
     everywhere, channels = least_policy()["Statement"]
     assert (everywhere["Action"], everywhere["Resource"]) == (EVERYWHERE, "*")

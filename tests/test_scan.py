@@ -313,6 +313,21 @@ def test_a_picture_is_none_even_beside_a_key(tmp_path: Path) -> None:
     assert found_in(notebook(picture), tmp_path) == [("cell 1, output 1 (text/plain)", KEY_ID)]
 
 
+def test_what_the_toolkit_shows_of_a_fleet_is_none(
+    sandbox: kvs.Sandbox, connection: kvs.Connection, tmp_path: Path
+) -> None:
+    sandbox.seed()
+    sandbox.seed(500)
+    channels = kvs.list_channels()
+    assert len(channels) > 500
+    frames = [channels, kvs.list_tags(channels.tail(20)), kvs.get_endpoints(channels.head(5)), sandbox.requests]
+    shown = [result(**{"text/plain": frame.to_string(), "text/html": frame.to_html()}) for frame in frames]
+    records = result(**{"application/json": json.loads(channels.to_json(orient="records", date_format="iso"))})
+    assert found_in(notebook(code(f"boto3.Session('{AKIA}')", *shown, records)), tmp_path) == [
+        ("cell 1, source", KEY_ID)
+    ]
+
+
 def test_our_own_notebooks_hold_none() -> None:
     scanned = list(scan([ROOT / "notebooks"]))
     assert len(scanned) >= 7
