@@ -4,8 +4,8 @@ The table is our own: detect-secrets 1.5 knows neither signed URLs nor TURN pass
 names lines of JSON in place of cells, and asks AWS about each key that it finds.
 
 A sandbox's keys (they begin with KVSB or KVST) open nothing but that sandbox, on the loopback of the machine that it ran on:
-they, and what stands in one cell with them or with a loopback endpoint, are no leak. Nor are the keys of AWS's documentation,
-which end in EXAMPLE. What cannot be told apart counts as real: a TURN password that a cell shows alone, for one.
+they, what stands in one cell with them, and the passwords of TURN servers on loopback are no leak. Nor are the keys of AWS's
+documentation, which end in EXAMPLE. What cannot be told apart counts as real: a TURN password that a cell shows alone, for one.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
+from urllib.parse import unquote
 
 SIGNED_URL, KEY_ID, SECRET_KEY, SESSION_TOKEN = "signed URL", "access key id", "secret access key", "session token"
 TURN_USERNAME, TURN_PASSWORD = "TURN username", "TURN password"
 
 _KEY_ID = r"(?:AKIA|ASIA)[A-Z0-9]{16}"
-_REAL_KEY_ID = re.compile(rf"(?<![A-Za-z0-9+/]){_KEY_ID}(?<!EXAMPLE)(?![A-Za-z0-9+])")
+_BEGINS = "(?:(?<![A-Za-z0-9+/])|(?<=%3D))"
+_REAL_KEY_ID = re.compile(rf"{_BEGINS}{_KEY_ID}(?<!EXAMPLE)(?![A-Za-z0-9+])")
 _SANDBOX_KEY_ID = re.compile(r"KVS[BT][0-9]{12}[A-Z2-7]{4}")
-_ON_LOOPBACK = re.compile(r"(?:turns?:|wss://|https://)(?:127\.0\.0\.1|localhost)\b")
+_LOOPBACK = r"(?:127\.0\.0\.1|localhost)\b"
 _AT_AWS = re.compile(r"(?:turns?:|wss://|https://)[\w.-]+\.(?:amazonaws\.com|api\.aws)\b")
 
 _IS = r"""["'\\\])]{0,3}(?:\s?:\s?str)?\s{0,9}(?:=|%3[Dd]|:|,|>|\s)\s{0,9}[\[(]?["'\\]{0,3}"""
@@ -89,7 +91,7 @@ _RULES = (
         SESSION_TOKEN,  # as STS makes them
         re.compile(r"(?<![\w+/])(?P<secret>(?:IQoJb3JpZ2luX2|FwoGZXIvYXdz|FQoGZXIvYXdz|AQoDYXdz)[A-Za-z0-9+/=%]{60,})"),
     ),
-    _Rule(KEY_ID, re.compile(rf"(?<![A-Za-z0-9+/])(?P<secret>{_KEY_ID})(?![A-Za-z0-9+])")),
+    _Rule(KEY_ID, re.compile(rf"{_BEGINS}(?P<secret>{_KEY_ID})(?![A-Za-z0-9+])")),
     _Rule(
         SECRET_KEY,
         re.compile(
@@ -106,8 +108,9 @@ _RULES = (
         with_keys=True,
     ),
     _Rule(
-        TURN_USERNAME, re.compile(r"(?<![0-9])(?P<secret>[0-9]{10}:djE6YXJu[A-Za-z0-9+/]{8,}={0,2})")
-    ),  # TIME:v1:arn...
+        TURN_USERNAME,  # an expiry, and v1:ARN in base64
+        re.compile(r"(?<![0-9])(?P<secret>[0-9]{10}:djE6YXJu[A-Za-z0-9+/]{8,}={0,2})"),
+    ),
     _Rule(
         TURN_PASSWORD,
         re.compile(
@@ -141,7 +144,7 @@ class Lookout:
     """
 
     def __init__(self, cell: str, *, with_keys: bool) -> None:
-        self._harmless = _is_of_a_sandbox(cell)
+        self._harmless = _of_a_sandbox(cell)
         self._rules = [
             rule
             for rule in _RULES
@@ -157,31 +160,38 @@ class Lookout:
                 secret = found["secret"]
                 if rule.holds(secret) and not any(taken[start:end]):
                     taken[start:end] = b"x" * (end - start)
-                    if not _is_a_placeholder(secret) and not self._is_of_a_sandbox(found):
+                    if not _is_a_placeholder(secret) and not self._is_of_a_sandbox(rule, found):
                         yield Leak(rule.kind, _excerpt(rule.kind, found))
 
-    def _is_of_a_sandbox(self, found: re.Match[str]) -> bool:
-        origin, secret = _label(found), found["secret"]
+    def _is_of_a_sandbox(self, rule: _Rule, found: re.Match[str]) -> bool:
+        origin, secret = _label(found), unquote(found["secret"])
         if "://" not in origin:
-            return self._harmless or _SANDBOX_KEY_ID.match(secret) is not None
-        if _REAL_KEY_ID.search(secret):
+            return rule.kind in self._harmless or _SANDBOX_KEY_ID.match(secret) is not None
+        if names_a_key(secret) or _AT_AWS.search(secret):
             return False
-        return bool(_SANDBOX_KEY_ID.search(secret) or _ON_LOOPBACK.match(origin))
+        return bool(_SANDBOX_KEY_ID.search(secret) or re.search(f"://{_LOOPBACK}", origin))
 
 
 def _label(found: re.Match[str]) -> str:
     return found.groupdict().get("label") or ""
 
 
-def _is_of_a_sandbox(cell: str) -> bool:
-    """Tell whether what a cell shows is a sandbox's, and nothing in it is AWS's."""
-    at_aws = _REAL_KEY_ID.search(cell) or _AT_AWS.search(cell)
-    return not at_aws and bool(_SANDBOX_KEY_ID.search(cell) or _ON_LOOPBACK.search(cell))
+def _of_a_sandbox(cell: str) -> frozenset[str]:
+    """Give the kinds of secret that are a sandbox's where a cell shows them, since it shows what goes with them too."""
+    if names_a_key(cell) or _AT_AWS.search(cell):
+        return frozenset()
+    kinds: set[str] = set()
+    if _SANDBOX_KEY_ID.search(cell):
+        kinds |= {SECRET_KEY, SESSION_TOKEN, SIGNED_URL}
+    if re.search(f"turns?:{_LOOPBACK}", cell):
+        kinds |= {TURN_USERNAME, TURN_PASSWORD}
+    return frozenset(kinds)
 
 
 def _is_a_placeholder(secret: str) -> bool:
-    documented = re.search(rf"{_KEY_ID}(?<=EXAMPLE)|EXAMPLE(?:KEY|TOKEN)?=*$", secret)
-    return documented is not None or len(set(secret)) < FEWEST_LETTERS
+    if len(set(secret)) < FEWEST_LETTERS or re.search(f"{_KEY_ID}(?<=EXAMPLE)", secret):
+        return True
+    return "X-Amz-" not in secret and re.search("EXAMPLE(?:KEY|TOKEN)?=*$", secret) is not None
 
 
 def _excerpt(kind: str, found: re.Match[str]) -> str:

@@ -390,6 +390,18 @@ def test_a_sandbox_beside_a_key_of_aws_excuses_nothing(revealed: dict[str, str],
     assert {kind for _, kind in found_in(content, tmp_path)} == {KEY_ID, SECRET_KEY}
 
 
+def test_a_local_endpoint_excuses_no_key(tmp_path: Path) -> None:
+    local = f"boto3.client('s3', endpoint_url='https://localhost:4566', aws_secret_access_key='{SECRET}')"
+    assert found_in(notebook(code(local)), tmp_path) == [("cell 1, source", SECRET_KEY)]
+    proxied = f"https://127.0.0.1:8888/proxy?next={URL.replace('=', '%3D').replace('&', '%26')}"
+    assert found_in(notebook(code(proxied)), tmp_path) == [("cell 1, source", SIGNED_URL)]
+    hosted = re.sub("X-Amz-Credential=[^&]*&", "", proxied)
+    assert found_in(notebook(code(hosted)), tmp_path) == [("cell 1, source", SIGNED_URL)]
+    assert found_in(notebook(code(f"password = '{PASSWORD}' # https://127.0.0.1:8888")), tmp_path) == [
+        ("cell 1, source", TURN_PASSWORD)
+    ]
+
+
 def test_a_password_that_a_cell_shows_alone_counts_as_real(tmp_path: Path) -> None:
     content = notebook(code("ice['password'][0].reveal()", result(**{"text/plain": repr(PASSWORD)})))
     assert found_in(content, tmp_path) == [("cell 1, output 1 (text/plain)", TURN_PASSWORD)]
