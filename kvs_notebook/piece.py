@@ -15,6 +15,8 @@ SOURCE = ("source", "input")
 TYPED_PASSWORD = "password in a form"  # noqa: S105 - the kind of one
 """ipywidgets keeps what was typed into its Password in the state that is saved."""
 
+_NAME = re.compile("[a-z0-9_./+-]{1,60}")
+_MODEL = re.compile("[A-Za-z]{1,40}Model")
 _BINARY = re.compile(r"image/(?!svg)|audio/|video/|application/pdf|png$|jpeg$")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -61,7 +63,7 @@ def _of_cell(number: int, cell: Any) -> Iterator[Piece]:
             for count, output in enumerate(value, 1):
                 yield from (Piece(group, f"{group}, output {count}{form}", text) for form, text in _of_output(output))
         else:
-            place = "source" if key in SOURCE else key
+            place = "source" if key in SOURCE else _shown(key)
             yield from (Piece(group, f"{group}, {place}", text) for text in _texts(value, key))
 
 
@@ -74,7 +76,12 @@ def _of_output(output: Any) -> Iterator[tuple[str, str]]:
     members = [member for member in output.items() if member[1] is not data]
     for key, value in [*members, *(data.items() if isinstance(data, dict) else [("data", data)])]:
         form = str(output.get("name", key)) if output.get("output_type") == "stream" else key
-        yield from ((f" ({form})", text) for text in _texts(value, key))
+        yield from ((f" ({_shown(form)})", text) for text in _texts(value, key))
+
+
+def _shown(name: str) -> str:
+    """Give a media type or a member's name as a place may show it; what only could be one may be a secret itself."""
+    return name if _NAME.fullmatch(name) else "other"
 
 
 def _of_widgets(widgets: Any, shown_in: Mapping[str, int]) -> Iterator[Piece]:
@@ -88,7 +95,7 @@ def _of_widgets(widgets: Any, shown_in: Mapping[str, int]) -> Iterator[Piece]:
     for name, model in models.items():
         kind = str(model.get("model_name", "")) if isinstance(model, dict) else ""
         cell = f"cell {cells[name]}, " if name in cells else ""
-        place = f"{cell}widget state{f' ({kind})' * bool(kind)}"
+        place = f"{cell}widget state{f' ({kind})' * bool(_MODEL.fullmatch(kind))}"
         state = model.get("state") if isinstance(model, dict) else None
         if kind == "PasswordModel" and isinstance(state, dict) and state.get("value"):
             yield Piece(name, place, str(state["value"]), TYPED_PASSWORD)
@@ -116,11 +123,11 @@ def _texts(value: Any, key: str = "") -> Iterator[str]:
     if isinstance(value, str):
         if not (_BINARY.match(key) and _BASE64.fullmatch(value)):
             yield html.unescape(_COLOUR.sub("", f"{key}: {value}"))
-    elif isinstance(value, list):
+        return
+    yield key
+    if isinstance(value, list):
         for item in value:
-            yield from _texts(item, key)
+            yield from _texts(item, key if isinstance(item, (str, list)) else "")
     elif isinstance(value, dict):
         for name, item in value.items():
-            if not isinstance(item, (str, list)):
-                yield name
             yield from _texts(item, name)

@@ -52,7 +52,8 @@ class Finding(NamedTuple):
     times: int = 1
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.place}: {self.kind}: {self.excerpt}{f' ({self.times} times)' * (self.times > 1)}"
+        path = str(self.path) if str(self.path).isprintable() else ascii(str(self.path))
+        return f"{path}: {self.place}: {self.kind}: {self.excerpt}{f' ({self.times} times)' * (self.times > 1)}"
 
 
 class Scanned(NamedTuple):

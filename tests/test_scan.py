@@ -191,6 +191,24 @@ def test_secrets_of_one_kind_in_one_place_are_one_line_that_counts_them(tmp_path
     assert str(finding) == f"{path}: cell 1, source: access key id: AKIA...{AKIA[-4:]} (2 times)"
 
 
+def test_a_place_tells_no_secret_either(tmp_path: Path) -> None:
+    content = notebook(
+        code(**{AKIA: {}}) | {ASIA: TOKEN},
+        of_type(AKIA, {}),
+        code("", {"output_type": "stream", "name": f"{SECRET}\n", "text": AKIA}),
+        **saved_widgets(a=model(f"{AKIA}", value=URL)),
+    )
+    assert {place for place, _ in found_in(content, tmp_path)} == {
+        "cell 1, metadata", "cell 1, other", "cell 2, output 1 (other)", "cell 3, output 1 (other)", "widget state"
+    }  # fmt: skip
+
+
+def test_a_files_name_adds_no_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "a\n\x1b[2J.ipynb")
+    (finding,) = findings(path)
+    assert str(finding).isprintable()
+
+
 # --- whatever form it has
 
 STS = (
