@@ -23,6 +23,7 @@ ROOMS = [
     "redaction",
     "frames",
     "export",
+    "chart",
     "table",
     "pacing",
     "session",
@@ -109,7 +110,12 @@ ROOMS = [
 """A room imports only rooms that stand before it."""
 
 MAY_IMPORT_SANDBOX = {"cli", "forms.account"}
-OWNERS = {"matplotlib": {"fleet.charts"}, "ipywidgets": {"forms"}, "itables": {"forms"}, "anywidget": {"forms"}}
+OWNERS = {
+    "matplotlib": {"chart", "fleet.charts"},
+    "ipywidgets": {"forms"},
+    "itables": {"forms"},
+    "anywidget": {"forms"},
+}
 NO_NOUNS = {"utils", "helpers", "common", "base", "core", "manager"}
 
 ACCOUNTS = {"000000000000", "111122223333"}

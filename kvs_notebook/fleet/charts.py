@@ -1,4 +1,4 @@
-"""Charts: the frames of reports as pictures, each in a value that shows itself in a notebook and saves itself to a file.
+"""Charts: the frames of reports as pictures.
 
 >>> import kvs_notebook as kvs
 >>> sandbox = kvs.use_sandbox(clock="lesson")
@@ -11,17 +11,14 @@ They are matplotlib's (the extra ``lab``): ``chart.figure`` is its Figure, to be
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kvs_notebook.errors import ExportFailed, InvalidInput, MissingExtra
-from kvs_notebook.export import File
+from kvs_notebook.chart import COLORS, GREY, RED, WIDTH, Chart, figure_of
+from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet.reports import NEAR_QUOTA
 from kvs_notebook.fleet.requirement import UNKNOWN
 from kvs_notebook.frames import AGES, COUNTS, GROWTH, HEADROOM, TAG_COVERAGE, Schema
@@ -38,13 +35,8 @@ def __dir__() -> list[str]:
     return [*__all__]
 
 
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
-"""Okabe and Ito's, which also those tell apart who do not see all colours."""
-
-PALETTE = 64
-GREY, RED = "#BBBBBB", "#D55E00"
-WIDTH, LINE, FRAME = 7.0, 0.28, 1.1
-"""Inches: of a figure, of a bar, and of what stands around the bars."""
+LINE, FRAME = 0.28, 1.1
+"""Inches: of a bar, and of what stands around the bars."""
 
 MOST_BARS = 30
 AGES_UP_TO = {"a week": 7, "a month": 30, "3 months": 91, "a year": 365, "2 years": 730}
@@ -55,62 +47,6 @@ VERDICTS = {
     "missing": "#7F2A00",
     "unknown": GREY,
 }
-
-
-class Chart:
-    """A picture that shows itself in a notebook.
-
-    Attributes
-    ----------
-    figure
-        matplotlib's Figure.
-    title
-        What it shows, in words.
-    """
-
-    def __init__(self, figure: Figure, title: str) -> None:
-        self.figure = figure
-        self.title = title
-
-    def __repr__(self) -> str:
-        return f"<Chart: {self.title}>"
-
-    def _repr_png_(self) -> bytes:
-        """Give the picture in few colours: a third of the size, in a notebook that is kept and compared."""
-        from PIL import Image  # which matplotlib needs, too
-
-        drawn, small = BytesIO(), BytesIO()
-        self.figure.savefig(drawn, format="png", dpi=100)
-        with Image.open(drawn) as picture:
-            picture.convert("RGB").quantize(PALETTE).save(small, "png", optimize=True)
-        return small.getvalue()
-
-    def save(self, path: File) -> None:
-        """Write the picture to a file, in the format that its name ends with (.png, .svg, .pdf).
-
-        Raises
-        ------
-        InvalidInput
-            For an ending that matplotlib does not know.
-        ExportFailed
-            When it cannot be written; what was there before is unchanged.
-        """
-        target = Path(path)
-        known = self.figure.canvas.get_supported_filetypes()
-        form = target.suffix.removeprefix(".").lower()
-        if form not in known:
-            raise InvalidInput(f"Can't tell a picture's format from {target.name!r}: end it with .{', .'.join(known)}.")
-        part = target.with_name(f".{secrets.token_hex(8)}.part")
-        try:
-            self.figure.savefig(part, format=form, dpi=200)
-            part.replace(target)
-        except OSError as error:
-            raise ExportFailed(
-                f"Can't write {target}: {error.strerror or error}. Choose a file in a folder that exists and that you may "
-                "write to; what was there before is unchanged."
-            ) from error
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def channel_counts(counts: pd.DataFrame) -> Chart:
@@ -317,14 +253,8 @@ def headroom(units: pd.DataFrame) -> Chart:
 
 @contextmanager
 def _drawn(title: str, lines: int) -> Iterator[tuple[Figure, Axes]]:
-    """Give a figure as high as its lines need, beside pyplot: no figure stays open, and no style of the user's changes."""
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra(f"Charts need matplotlib ({error}): pip install 'kvs-notebook[lab]'") from error
-    with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9}):
-        figure = Figure(figsize=(WIDTH, FRAME + LINE * max(lines, 2)), layout="constrained")
+    """Give a figure as high as its lines need."""
+    with figure_of(WIDTH, FRAME + LINE * max(lines, 2)) as figure:
         axes = figure.add_subplot()
         axes.set_title(title, loc="left")
         yield figure, axes

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from io import BytesIO
 
 import pandas as pd
@@ -12,7 +10,7 @@ from PIL import Image
 
 import kvs_notebook as kvs
 from kvs_notebook import frames
-from kvs_notebook.errors import ExportFailed, InvalidInput
+from kvs_notebook.errors import InvalidInput
 
 ACCOUNT = "111122223333"
 REQUIRED = {"Owner": None, "Env": ["prod", "dev"]}
@@ -147,31 +145,6 @@ def test_growth_of_no_day_is_refused():
         kvs.charts.growth(frames.empty(frames.GROWTH))
 
 
-# --- files
-
-
-@pytest.mark.parametrize(
-    ("ending", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF"), ("PNG", b"\x89PNG")]
-)
-def test_a_chart_is_saved_in_the_format_of_its_name(fleet, tmp_path, ending, begins):
-    path = tmp_path / f"ages.{ending}"
-    chart_of("channel_ages", fleet).save(path)
-    assert path.read_bytes().startswith(begins)
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("name", ["ages", "ages.docx"])
-def test_a_name_that_says_no_format_is_refused(fleet, tmp_path, name):
-    with pytest.raises(InvalidInput, match=r"end it with \..*, \.png"):
-        chart_of("channel_ages", fleet).save(tmp_path / name)
-
-
-def test_a_picture_that_cannot_be_written_leaves_what_was_there(fleet, tmp_path):
-    with pytest.raises(ExportFailed, match="Choose a file in a folder that exists"):
-        chart_of("channel_ages", fleet).save(tmp_path / "nowhere" / "ages.png")
-    assert list(tmp_path.iterdir()) == []
-
-
 # --- the rest of the kernel
 
 
@@ -179,19 +152,3 @@ def test_what_was_not_made_by_a_report_is_refused(fleet):
     for name in [*DRAWN, "growth"]:
         with pytest.raises(InvalidInput, match=rf"kvs.reports.{name}\(\)"):
             getattr(kvs.charts, name)(fleet.tags)
-
-
-QUIET = """
-import kvs_notebook as kvs
-from kvs_notebook.frames import AGES, empty
-import matplotlib
-before = dict(matplotlib.rcParams)
-kvs.charts.channel_ages(empty(AGES))._repr_png_()
-from matplotlib import pyplot
-print(pyplot.get_fignums(), dict(matplotlib.rcParams) == before)
-"""
-
-
-def test_drawing_leaves_no_figure_open_and_no_setting_changed():
-    done = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["[]", "True"]
