@@ -16,7 +16,7 @@ from kvs_notebook.version import __version__
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["errors", "forms", "message"],
+    submodules=["diagrams", "errors", "forms", "message"],
     submod_attrs={
         "channels": [
             "create_channel",

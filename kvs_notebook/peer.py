@@ -98,11 +98,20 @@ class Peer:
         """How often it has connected: once, and once more for each GO_AWAY and each line that broke."""
         return self._line.connects
 
+    @property
+    def connected(self) -> bool:
+        """True while a connection is open."""
+        return self._reader is not None and self._socket is not None and self._socket.state.name == "OPEN"
+
+    @property
+    def channel_name(self) -> str:
+        """The name of the channel that it is on."""
+        return self._line.target.label
+
     def __repr__(self) -> str:
-        connected = self._reader is not None and self._socket is not None and self._socket.state.name == "OPEN"
-        state = "failed" if self._failure else "connected" if connected else "not connected"
+        state = "failed" if self._failure else "connected" if self.connected else "not connected"
         who = f" {self.client_id}" if self.client_id else ""
-        return f"<Peer: {self.role}{who} on {self._line.target.label}, {state}>"
+        return f"<Peer: {self.role}{who} on {self.channel_name}, {state}>"
 
     # --- coming and going
 

@@ -70,6 +70,7 @@ ROOMS = [
     "line",
     "peer",
     "signaling",
+    "diagrams",
     "role",
     "fleet",
     "fleet.accounts",
@@ -111,7 +112,7 @@ ROOMS = [
 
 MAY_IMPORT_SANDBOX = {"cli", "forms.account"}
 OWNERS = {
-    "matplotlib": {"chart", "fleet.charts"},
+    "matplotlib": {"chart", "diagrams", "fleet.charts"},
     "ipywidgets": {"forms"},
     "itables": {"forms"},
     "anywidget": {"forms"},
