@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from kvs_notebook.errors import (
+    IN_SANDBOX,
+    SANDBOX_GONE,
     EndpointUnreachable,
     InvalidInput,
     KVSError,
@@ -250,8 +252,7 @@ class Connection:
         try:
             return self._ca_bundle() if self._ca_bundle else None
         except OSError as error:
-            said = f"The sandbox on {self.endpoint_url} has gone: kvs.use_sandbox() starts another."
-            raise EndpointUnreachable(said) from error
+            raise EndpointUnreachable(f"{self.endpoint_url} did not answer. {SANDBOX_GONE}") from error
 
     def tls_context(self, endpoint_url: str) -> ssl.SSLContext:
         """Give the TLS settings for ``endpoint_url``, which the service named: this machine's trust, or a sandbox's own CA."""
@@ -338,9 +339,12 @@ class Connection:
         try:
             return method(**params)
         except ClientError as error:
-            raise from_client_error(error, operation=operation, subject=subject) from error
+            steps = IN_SANDBOX if self._sandbox else None
+            raise from_client_error(error, operation=operation, subject=subject, next_steps=steps) from error
         except BotoCoreError as error:
-            raise from_botocore_error(error, operation=operation, where=self._where) from error
+            raise from_botocore_error(
+                error, operation=operation, where=self._where, in_sandbox=self._sandbox
+            ) from error
 
     def require_changes(self, operation: str) -> None:
         """Raise ReadOnly for an ``operation``, with the line that lifts it, where this connection may change nothing."""

@@ -83,7 +83,10 @@ def _make(
         region = region or session.region_name
     except ProfileNotFound as error:
         known = ", ".join(botocore.session.Session().available_profiles) or "none"
-        raise NoCredentials(f"{error}. Profiles on this machine: {known}.") from error
+        raise NoCredentials(
+            f"{error}. Profiles on this machine: {known}. Name one of them, or make it (aws configure sso) and call again; "
+            "kvs.use_sandbox() needs none."
+        ) from error
     except BotoCoreError as error:
         raise NoCredentials(f"The AWS configuration cannot be read: {error}") from error
     if region is None:

@@ -251,6 +251,17 @@ NEXT_STEP: dict[type[KVSError], str] = {
     ServiceFault: "Call again in a moment; if it stays, check the AWS health page for this region.",
 }
 
+IN_SANDBOX: dict[type[KVSError], str] = {
+    ChannelNotFound: f"{NEXT_STEP[ChannelNotFound]} If the sandbox was started anew, run the cell that creates it again.",
+}
+"""What is added to know in a sandbox, which a notebook may have started again since."""
+
+SANDBOX_GONE = "The sandbox has gone: call kvs.use_sandbox() again (in a walkthrough: run its first code cell), and then what you wanted."
+NO_NETWORK = (
+    "Check the region, the network and the proxy, then run the same again; without a network, kvs.use_sandbox() gives a "
+    "sandbox to go on with."
+)
+
 
 @contextmanager
 def accepted(change: str) -> Iterator[None]:
@@ -263,14 +274,24 @@ def accepted(change: str) -> Iterator[None]:
         raise
 
 
-def from_client_error(error: ClientError, *, operation: str, subject: str | None = None) -> KVSError:
+def from_client_error(
+    error: ClientError,
+    *,
+    operation: str,
+    subject: str | None = None,
+    next_steps: Mapping[type[KVSError], str] | None = None,
+) -> KVSError:
     """Give the error of this tree for a service's refusal; the caller raises it ``from`` botocore's.
 
-    ``subject`` is what the call was about, in the user's words: a channel's name or ARN.
+    ``subject`` is what the call was about, in the user's words: a channel's name or ARN; ``next_steps`` beside those known.
     """
     details: dict[str, Any] = error.response.get("Error", {})  # type: ignore[assignment]
     return from_code(
-        str(details.get("Code", "")), str(details.get("Message") or ""), operation=operation, subject=subject
+        str(details.get("Code", "")),
+        str(details.get("Message") or ""),
+        operation=operation,
+        subject=subject,
+        next_steps=next_steps or NEXT_STEP,
     )
 
 
@@ -295,14 +316,13 @@ def from_code(
     )
 
 
-def from_botocore_error(error: BotoCoreError | ValueError, *, operation: str, where: str) -> KVSError:
+def from_botocore_error(
+    error: BotoCoreError | ValueError, *, operation: str, where: str, in_sandbox: bool = False
+) -> KVSError:
     """Give the error of this tree for what botocore itself raised; ``where`` is the endpoint, in words."""
     from botocore import exceptions as botocore
 
-    unreachable = (
-        f"Check that {where} can be reached from here: region, network, proxy. A sandbox that has stopped is started again "
-        "by kvs.use_sandbox()."
-    )
+    unreachable = SANDBOX_GONE if in_sandbox else f"{where} did not answer. {NO_NETWORK}"
     rows: tuple[tuple[tuple[type[Exception], ...], type[KVSError], str], ...] = (
         ((botocore.NoCredentialsError, botocore.PartialCredentialsError), NoCredentials, NEXT_STEP[NoCredentials]),
         (

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 from kvs_notebook.connection import Connection, is_loopback
 from kvs_notebook.endpoints import arn_of, endpoint_of, signed
-from kvs_notebook.errors import EndpointUnreachable, KVSError, MissingExtra, Throttled, from_code
+from kvs_notebook.errors import (
+    NO_NETWORK,
+    SANDBOX_GONE,
+    EndpointUnreachable,
+    KVSError,
+    MissingExtra,
+    Throttled,
+    from_code,
+)
 from kvs_notebook.redaction import Secret
 from kvs_notebook.target import Target
 from kvs_notebook.version import __version__
@@ -122,8 +130,8 @@ class Line:
             )
         except (OSError, TimeoutError, WebSocketException) as error:
             problem = EndpointUnreachable(
-                f"{self._operation} failed for {self.target.label}: {endpoint} did not answer ({type(error).__name__}). Check "
-                "the network and the proxy; a sandbox that has stopped is started again by kvs.use_sandbox().",
+                f"{self._operation} failed for {self.target.label}: {endpoint} did not answer ({type(error).__name__}). "
+                f"{SANDBOX_GONE if is_loopback(endpoint) else NO_NETWORK}",
                 operation=self._operation,
             )
         else:

@@ -29,6 +29,7 @@ ROOMS = [
     "session",
     "connection",
     "current",
+    "lesson",
     "sandbox",
     "sandbox.assumptions",
     "sandbox.clock",

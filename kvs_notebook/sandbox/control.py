@@ -26,7 +26,10 @@ SERVICE_NAME = "kvs-notebook-sandbox"
 PATIENCE_SECONDS = 120.0
 """As long as seeding a million channels may take."""
 
-GONE = "Call Sandbox() or use_sandbox() again with the same arguments: the same state= is taken over as it was left."
+GONE = (
+    "Call Sandbox() or use_sandbox() again with the same arguments (in a walkthrough: run its first code cell), then what you "
+    "wanted: the same state= is taken over as it was left."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from kvs_notebook.connection import Connection
 from kvs_notebook.current import set_current
 from kvs_notebook.errors import InvalidInput, MissingExtra, SandboxError
+from kvs_notebook.lesson import explain_names
 from kvs_notebook.limits import shown
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.clock import Clock
@@ -310,7 +311,7 @@ def use_sandbox(
     """Start a sandbox (see :class:`Sandbox`) and make its connection the current one.
 
     A sandbox that an earlier call has started is stopped first, so that a cell may be run again; for several at a time make
-    each by ``Sandbox(...)``.
+    each by ``Sandbox(...)``. With ``clock="lesson"``, in a notebook, a name that no cell has made yet says what to run.
 
     Parameters
     ----------
@@ -340,6 +341,8 @@ def use_sandbox(
     )
     _in_use = weakref.ref(sandbox)
     set_current(sandbox.connection())
+    if clock == "lesson":
+        explain_names()
     return sandbox
 
 
