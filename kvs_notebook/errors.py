@@ -256,7 +256,10 @@ IN_SANDBOX: dict[type[KVSError], str] = {
 }
 """What is added to know in a sandbox, which a notebook may have started again since."""
 
-SANDBOX_GONE = "The sandbox has gone: call kvs.use_sandbox() again (in a walkthrough: run its first code cell), and then what you wanted."
+SANDBOX_GONE = (
+    "The sandbox has gone: call kvs.use_sandbox() again (in a walkthrough: run its first code cell), then what you "
+    "wanted."
+)
 NO_NETWORK = (
     "Check the region, the network and the proxy, then run the same again; without a network, kvs.use_sandbox() gives a "
     "sandbox to go on with."
