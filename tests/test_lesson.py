@@ -116,5 +116,5 @@ def test_no_network_is_told_with_what_to_run_next(monkeypatch):
 
 def test_an_inventory_of_an_account_that_nobody_could_ask_for_its_id_says_so(monkeypatch):
     kvs.use_sandbox(clock="lesson").stop()
-    with pytest.raises(errors.InventoryIncomplete, match="a gap: unknown account"):
+    with pytest.raises(errors.InventoryIncomplete, match="a gap: an account"):
         kvs.inventory().raise_for_failures()
