@@ -356,7 +356,7 @@ def _copy_notebooks(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source / "pictures", folder / "pictures", dirs_exist_ok=True)
-        for notebook in sorted(source.glob("*.ipynb")):
+        for notebook in sorted([*source.glob("*.ipynb"), *source.glob("*.md")]):
             copy = folder / notebook.name
             if not copy.exists():
                 shutil.copyfile(notebook, copy)

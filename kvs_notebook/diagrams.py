@@ -24,6 +24,14 @@ from kvs_notebook.peer import Peer
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+__all__ = ["conversation", "lifecycle"]
+
+
+def __dir__() -> list[str]:
+    """Name what is public, and not what this room itself imports."""
+    return [*__all__]
+
+
 GONE = "gone"
 PLACES = {
     "CREATING": (1.6, 1.0),

@@ -747,6 +747,7 @@ def test_lab_opens_the_notebooks_and_keeps_a_learners_copy(
     names = {entry["name"] for entry in json.loads(ask("/api/contents"))["content"]}
     assert names >= {notebook.name for notebook in cli._notebooks().glob("*.ipynb")}
     assert cli.FIRST_NOTEBOOK in names
+    assert (folder / "TEACHING.md").is_file()
     assert (folder / "pictures" / "console.png").is_file()
     assert "jupyter-config-data" in ask(f"/lab/tree/{cli.FIRST_NOTEBOOK}")
     with pytest.raises(urllib.error.HTTPError, match="403"):
