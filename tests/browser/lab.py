@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -49,19 +50,26 @@ expect.set_options(timeout=30_000)
 class Lab:
     """JupyterLab as a process, with a folder of notebooks."""
 
-    def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
-        self.work = home / "work"
+    def __init__(
+        self,
+        home: Path,
+        environment: Mapping[str, str],
+        program: Sequence[str] = (sys.executable, "-m", "jupyterlab"),
+        work: Path | None = None,
+        settings: Mapping[str, object] | None = SETTINGS,  # without: those that are installed
+    ) -> None:
+        self.work = work or home / "work"
         folders = {name: home / name for name in ("config", "data", "runtime", "ipython", "settings", "app-settings")}
         for folder in (self.work, *folders.values()):
-            folder.mkdir(parents=True)
-        (folders["app-settings"] / "overrides.json").write_text(json.dumps(SETTINGS), encoding="utf-8")
+            folder.mkdir(parents=True, exist_ok=True)
+        (folders["app-settings"] / "overrides.json").write_text(json.dumps(settings), encoding="utf-8")
         self.token = secrets.token_hex(16)
         self._settings = folders["settings"]
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", "--port=0", "--no-browser", "--allow-root"),
+                *(*program, "--ip=127.0.0.1", "--port=0", "--no-browser", "--allow-root"),
                 f"--IdentityProvider.token={self.token}",
-                f"--LabApp.app_settings_dir={folders['app-settings']}",
+                *([] if settings is None else [f"--LabApp.app_settings_dir={folders['app-settings']}"]),
                 "--LabApp.expose_app_in_browser=True",  # so that a page can go on to the next notebook
             ],
             cwd=self.work,
@@ -78,8 +86,10 @@ class Lab:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.pid = self._process.pid
         self.log: list[str] = []
         self.url = self._wait_for_url()
+        self._wait_until_served()
         self._drain = threading.Thread(target=self._read_on, daemon=True)
         self._drain.start()
 
@@ -91,6 +101,19 @@ class Lab:
             if at >= 0 and "token=" in line:
                 return f"http://{urlsplit(line[at:].strip()).netloc}"
         raise RuntimeError("JupyterLab ended before it served:\n" + "".join(self.log))
+
+    def _wait_until_served(self) -> None:
+        """Wait until the port listens: JupyterLab names its URL before."""
+        give_up = time.monotonic() + OPENING_MS / 1000
+        while True:
+            try:
+                self._ask("status")
+            except URLError:
+                if time.monotonic() > give_up or self._process.poll() is not None:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
 
     def _read_on(self) -> None:
         assert self._process.stderr is not None
@@ -105,8 +128,8 @@ class Lab:
         assert self._process.stderr is not None
         self._process.stderr.close()
 
-    def _ask(self, path: str, method: str = "GET") -> bytes:
-        asked = Request(f"{self.url}/api/{path}", method=method, headers={"Authorization": f"token {self.token}"})  # noqa: S310
+    def _ask(self, path: str, method: str = "GET", app: str = "") -> bytes:
+        asked = Request(f"{self.url}{app}/api/{path}", method=method, headers={"Authorization": f"token {self.token}"})  # noqa: S310
         with urlopen(asked, timeout=20) as reply:  # noqa: S310 - on loopback
             content: bytes = reply.read()
         return content
@@ -131,6 +154,10 @@ class Lab:
     def restart_kernel(self) -> None:
         """Restart the one kernel that runs, as its user would."""
         self._ask(f"kernels/{self.kernel_id()}/restart", "POST")
+
+    def settings_of(self, plugin: str) -> bytes:
+        """Give a plugin's settings and their schema, in which the installation's overrides are the defaults (JSON)."""
+        return self._ask(f"settings/{plugin}", app="/lab")
 
     def set_theme(self, theme: str) -> None:
         """Set the theme of pages that are opened from now on, where a user's choice is kept."""
@@ -195,18 +222,18 @@ class Watched:
         """
         for _ in range(NOTEBOOKS_TRIED):
             self._open(cells, theme)
-            self.page.get_by_role("menuitem", name="Run").first.click()
-            self.page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
-            if self._is_heard():
+            if self.run_all():
                 return self.page
             strangers, _ = self.leave()
             assert strangers == []
         raise AssertionError(f"No kernel of {NOTEBOOKS_TRIED} ran the cells")
 
-    def _is_heard(self) -> bool:
-        """Wait until no cell is pending any more; False where one stays so although the kernel is idle."""
+    def run_all(self, pending: str = PENDING) -> bool:
+        """Run all cells and wait until none is pending any more; False where one stays so although the kernel is idle."""
+        self.page.get_by_role("menuitem", name="Run").first.click()
+        self.page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
         idle_since = None
-        while self.page.evaluate(PENDING):
+        while self.page.evaluate(pending):
             idle = self.lab.kernel_state() == "idle"
             idle_since = (idle_since or time.monotonic()) if idle else None
             if idle_since is not None and time.monotonic() - idle_since > IDLE_MS / 1000:
@@ -227,9 +254,12 @@ class Watched:
         expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(len(cells), timeout=OPENING_MS)
         light = str(theme == "JupyterLab Light").lower()
         page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
-        expect(page.locator("#jp-bottom-panel, #jp-main-statusbar").get_by_text("| Idle")).to_be_visible(
-            timeout=OPENING_MS
-        )
+        self.wait_for_kernel()
+
+    def wait_for_kernel(self) -> None:
+        """Wait until the notebook's kernel has started."""
+        status = self.page.locator("#jp-bottom-panel, #jp-main-statusbar").get_by_text("| Idle")
+        expect(status).to_be_visible(timeout=OPENING_MS)
 
     def reopen(self, while_closed: Callable[[], None]) -> Page:
         """Save and close the notebook, let something happen, and open it again; its kernel goes on."""
