@@ -1,0 +1,1 @@
+"""Binder without a container: ``python -m tests.binder``."""
