@@ -325,7 +325,7 @@ def from_botocore_error(
     """Give the error of this tree for what botocore itself raised; ``where`` is the endpoint, in words."""
     from botocore import exceptions as botocore
 
-    unreachable = SANDBOX_GONE if in_sandbox else f"{where} did not answer. {NO_NETWORK}"
+    unreachable = SANDBOX_GONE if in_sandbox else f"On the way to {where} nobody answered. {NO_NETWORK}"
     rows: tuple[tuple[tuple[type[Exception], ...], type[KVSError], str], ...] = (
         ((botocore.NoCredentialsError, botocore.PartialCredentialsError), NoCredentials, NEXT_STEP[NoCredentials]),
         (
