@@ -90,10 +90,9 @@ class Residence:
         return True
 
     def leave(self) -> None:
-        """Stop being the owner."""
+        """Stop being the owner; what is to be kept in a directory that does not last fails from then on."""
         if not self.durable:
-            if self._directory is not None:
-                shutil.rmtree(self._directory, ignore_errors=True)
+            shutil.rmtree(self.directory, ignore_errors=True)
         elif self._lock is not None:
             self._notice.unlink(missing_ok=True)
             self._lock.release()

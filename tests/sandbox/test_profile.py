@@ -6,6 +6,7 @@ import configparser
 import ssl
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import boto3
@@ -177,3 +178,14 @@ def test_its_own_process_is_the_environment_where_none_is_given(sandbox, monkeyp
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert boto3.Session().client("sts").get_caller_identity()["Account"] == sandbox.account_id
+
+
+def test_a_sandbox_that_has_stopped_leaves_nothing_behind_when_it_is_asked_for_its_trust(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with kvs.Sandbox() as sandbox:
+        connection = sandbox.connection()
+    with pytest.raises(kvs.errors.EndpointUnreachable, match="has gone"):
+        connection.tls_context("https://127.0.0.1")
+    assert list(tmp_path.iterdir()) == []
