@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
+from websockets.protocol import State
 
 from kvs_notebook.sandbox.wire import TRANSPORT
 
@@ -49,6 +50,13 @@ class _WebSocket(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if self.response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:  # what follows from it has not begun yet
             cast("dict[str, Any]", self.scope)[TRANSPORT] = self
+
+    def shutdown(self) -> None:
+        """End the connection, as uvicorn does; one that is ending already it would end once more, which is an error."""
+        if self.handshake_complete and self.conn.state is not State.OPEN:
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def abort(self) -> None:
         self.transport.abort()

@@ -33,9 +33,14 @@ def door(sandbox):
     return Door(sandbox)
 
 
+def owner_of(sandbox):
+    """Give what runs a sandbox in this process."""
+    return next(each for each in gc.get_objects() if type(each) is Owner and each.endpoint_url == sandbox.endpoint_url)
+
+
 def relay_and_loop(sandbox):
     """Give the relay of a sandbox in this process, and the loop that it runs on."""
-    owner = next(each for each in gc.get_objects() if type(each) is Owner and each.endpoint_url == sandbox.endpoint_url)
+    owner = owner_of(sandbox)
     return owner._relay, owner._host._loop
 
 
@@ -452,5 +457,23 @@ def test_frames_say_only_what_the_service_says(door):
             frame = await camera.receive()
             assert set(frame) == {"messageType", "statusResponse"}
             assert set(frame["statusResponse"]) == {"correlationId", "errorType", "statusCode", "description"}
+
+    run(talk())
+
+
+def test_a_sandbox_can_stop_at_the_moment_when_a_peer_leaves(door):
+    host = owner_of(door.sandbox)._host
+
+    async def server_ends() -> None:
+        states = [server.server_state for server, _ in host._servers]
+        for connection in {each for state in states for each in state.connections if hasattr(each, "conn")}:
+            connection.conn.send_close(1000)  # as the answer to a close frame that has just come
+            connection.shutdown()  # as uvicorn does with what is connected when it stops
+
+    async def talk():
+        async with door.open(door.url("leaving")) as leaving:
+            ending = asyncio.run_coroutine_threadsafe(server_ends(), host._loop)
+            await asyncio.wrap_future(ending)
+            await leaving.wait_closed()
 
     run(talk())
