@@ -6,7 +6,6 @@ Run as a module it does one of the steps, so that each has a process, and a peak
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import pandas as pd
 
 import kvs_notebook as kvs
 from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS, rows_frame
+from tests.benchmarks.memory import peak_bytes
 from tests.benchmarks.table import Benchmark, Finding
 
 UNITS, CHANNELS_EACH = 100, 10_000
@@ -83,7 +83,7 @@ def compare(folder: str) -> dict[str, Any]:
     began = time.perf_counter()
     changes = kvs.compare_snapshots(folder)
     seconds = time.perf_counter() - began
-    return {"seconds": seconds, "peak_bytes": _peak_bytes(), "changes": changes["change"].value_counts().to_dict()}
+    return {"seconds": seconds, "peak_bytes": peak_bytes(), "changes": changes["change"].value_counts().to_dict()}
 
 
 def merge(folder: str) -> dict[str, Any]:
@@ -92,11 +92,7 @@ def merge(folder: str) -> dict[str, Any]:
     before, after = (pd.read_parquet(Path(folder) / f"date={day}") for day in DAYS)
     merged = before.merge(after, how="outer", on="channel_arn", indicator=True)
     seconds = time.perf_counter() - began
-    return {"seconds": seconds, "peak_bytes": _peak_bytes(), "both": int((merged["_merge"] == "both").sum())}
-
-
-def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"seconds": seconds, "peak_bytes": peak_bytes(), "both": int((merged["_merge"] == "both").sum())}
 
 
 def _inventory(numbers: np.ndarray, *, ttl_of: int, env: str) -> kvs.Inventory:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from botocore.config import Config
 
 import kvs_notebook as kvs
 from kvs_notebook.fleet.accounts import every_region
+from tests.benchmarks.memory import peak_bytes
 from tests.benchmarks.served import REGION, Order, Served, served
 from tests.benchmarks.table import Benchmark, Finding
 
@@ -159,7 +159,7 @@ def read_units(units: int) -> int:
     found = kvs.inventory(role_arns=_roles(accounts), regions=every_region()[:UNIT_REGIONS])
     found.raise_for_failures()
     assert len(found.coverage) == len(found.channels) == units
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return peak_bytes()
 
 
 CALLS = Benchmark(
