@@ -14,7 +14,7 @@ from kvs_notebook.connection import Connection
 from kvs_notebook.current import current_connection, is_current
 from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.forms.fields import Field, TagRows
-from kvs_notebook.forms.keyboard import Keyboard
+from kvs_notebook.forms.keyboard import Keyboard, inputs
 from kvs_notebook.forms.markup import STYLE, as_code, as_error, escaped
 from kvs_notebook.forms.submit import Status, Work, Worker
 
@@ -121,7 +121,7 @@ class Form(widgets.VBox):
         self.header = Header(self.connection)
         self._fields = widgets.VBox(list(fields))
         actions = widgets.HBox([self.submit, *beside, self.cancel])
-        super().__init__([self.header, self._fields, actions, self.status, Keyboard()])
+        super().__init__([self.header, self._fields, actions, self.status, Keyboard(lambda: inputs(self._fields))])
         self.add_class("kvs-form")
         self.allow(self._may_act())
 
@@ -147,7 +147,7 @@ class Form(widgets.VBox):
         """Enable what changes something, or grey it out."""
         self._worker.off = set() if may_act else {self.submit}
         self.submit.disabled = not may_act
-        for each in _inputs(self._fields):
+        for each in inputs(self._fields):
             each.disabled = not may_act
 
     # --- for each form to say
@@ -217,10 +217,3 @@ class _Name:
 
     def __repr__(self) -> str:
         return self._name
-
-
-def _inputs(widget: widgets.Widget) -> list[widgets.Widget]:
-    """Give everything in a box that can be disabled, however deep."""
-    if isinstance(widget, widgets.Box):
-        return [found for child in widget.children for found in _inputs(child)]
-    return [widget] if widget.has_trait("disabled") else []

@@ -4,16 +4,20 @@ JupyterLab takes the keys of whatever has the focus in a notebook in command mod
 deletes one, in a list of choices the arrow keys leave it. It leaves alone only an element that itself has the attribute
 ``data-lm-suppress-shortcuts``, which no widget can set from Python; so this one sets it, in the browser, on what gets the focus.
 
-ipywidgets sends a click at once, but of what is typed only the first letter, until the kernel has dealt with that: on a slow
-kernel a click after ``90`` would act on ``9``. So a click waits here until the kernel has answered a question that went the same
-way; with the answers before that one the rest of what was typed has left.
+ipywidgets sends a click at once, but of what is typed only the first letter, until the kernel has dealt with that; and ipykernel
+hears one widget on this thread and the next on that (subshells), so that a click overtakes what left before it. On a slow kernel
+a click after ``90`` would act on ``9``. So a click waits here until the inputs in Python are what the browser shows.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import anywidget
+import ipywidgets as widgets
+
+_SHOWN = {"value", "index"}
+"""Where an input keeps what its user sees: a list of choices by its index."""
 
 
 class Keyboard(anywidget.AnyWidget):
@@ -35,10 +39,16 @@ class Keyboard(anywidget.AnyWidget):
           held.push(button);
           model.send("click");
         };
-        const letGo = () => {
-          const button = held.shift();
+        const isShown = async ([id, state]) => {
+          const input = await model.widget_manager.get_model(id);
+          return Object.entries(state).every(([name, value]) => input.get(name) === value);
+        };
+        const letGo = async (inputs) => {
+          if (!held.length) return;  // it was asked where the form is shown, too
+          const shown = await Promise.all(Object.entries(inputs).map(isShown)).catch(() => [false]);  // one is not here yet
+          if (shown.includes(false)) return setTimeout(() => model.send("click"), 50);
           letting = true;
-          button?.click();
+          held.shift()?.click();
           letting = false;
         };
         document.addEventListener("focusin", keep, true);
@@ -53,9 +63,17 @@ class Keyboard(anywidget.AnyWidget):
     };
     """
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: Callable[[], Iterable[widgets.Widget]]) -> None:
         super().__init__()
+        self._inputs = inputs
         self.on_msg(self._answer)
 
-    def _answer(self, _: Keyboard, content: Any, __: list[Any]) -> None:
-        self.send(content)
+    def _answer(self, *_: object) -> None:
+        self.send({each.model_id: each.get_state(_SHOWN.intersection(each.keys)) for each in self._inputs()})
+
+
+def inputs(widget: widgets.Widget) -> list[widgets.Widget]:
+    """Give everything in a box that can be disabled, however deep."""
+    if isinstance(widget, widgets.Box):
+        return [found for child in widget.children for found in inputs(child)]
+    return [widget] if widget.has_trait("disabled") else []

@@ -23,7 +23,7 @@ from kvs_notebook.forms.create import CreateForm
 from kvs_notebook.forms.delete import DeleteForm
 from kvs_notebook.forms.endpoints import EndpointsForm
 from kvs_notebook.forms.form import Form, Header
-from kvs_notebook.forms.keyboard import Keyboard
+from kvs_notebook.forms.keyboard import Keyboard, inputs
 from kvs_notebook.forms.submit import Outcome, Task, Work, Worker
 from kvs_notebook.forms.table import ChannelTable
 from kvs_notebook.forms.tags import TagsForm
@@ -83,7 +83,7 @@ class Console(widgets.VBox):
                 self.status,
                 _row(*self.actions.values()),
                 self._stage,
-                Keyboard(),
+                Keyboard(lambda: inputs(self.file)),
             ]
         )
         self.add_class("kvs-form")
