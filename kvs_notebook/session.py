@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,12 +38,18 @@ def slim(**options: Any) -> botocore.session.Session:
 
 
 def opened(botocore_session: botocore.session.Session, **options: Any) -> boto3.Session:
-    """Make a boto3 session of a botocore session; a fleet has many, and each would read 8 MB of models of its own."""
+    """Make a boto3 session of a botocore session; a fleet has many, and each would read 8 MB of models of its own.
+
+    Its clients share their methods, too: botocore makes each client a class with hundreds of functions, which only the garbage
+    collector takes away again.
+    """
     import boto3
 
     made = boto3.Session(botocore_session=botocore_session, **options)
     data_path = botocore_session.get_config_variable("data_path")
     botocore_session.register_component("data_loader", _models(data_path))
+    events = botocore_session.get_component("event_emitter")
+    events.register("creating-client-class", partial(_share_methods, data_path))
     return made
 
 
@@ -52,6 +58,20 @@ def _models(data_path: str | None) -> Loader:
     from botocore.loaders import create_loader
 
     return create_loader(data_path)
+
+
+_METHODS: dict[tuple[str | None, str], type] = {}
+"""The methods of a service's clients, by where its model was found and botocore's name of the event that a class is made."""
+
+
+def _share_methods(
+    data_path: str | None, *, event_name: str, class_attributes: dict[str, Any], base_classes: list[type], **_: Any
+) -> None:
+    place = (data_path, event_name)
+    if place not in _METHODS:
+        _METHODS[place] = type("Methods", (), {**class_attributes})
+    class_attributes.clear()
+    base_classes.insert(0, _METHODS[place])
 
 
 class SharedSession:

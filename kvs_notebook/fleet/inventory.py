@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -255,6 +255,7 @@ class _Run:
         self, units: Sequence[Unit], origin: Origin, pool: Executor, patience: float | None, interrupted: Event
     ) -> None:
         self._waiting = deque(units)
+        self._unread = Counter(unit.account for unit in units)
         self._running: dict[Future[Reading], tuple[Unit, float]] = {}
         self._origin = origin
         self._pool = pool
@@ -291,6 +292,9 @@ class _Run:
         done, _ = wait(self._running, LOOK_SECONDS, FIRST_COMPLETED)
         for future in done:
             unit, _ = self._running.pop(future)
+            self._unread[unit.account] -= 1
+            if not self._unread[unit.account]:
+                self._origin.forget(unit.account)
             yield self._taken(future, unit)
         if self._patience is not None:
             yield from self._overdue(self._patience)

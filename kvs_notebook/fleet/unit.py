@@ -80,7 +80,12 @@ class Origin:
         with self._lock:
             if account not in self._ways:
                 self._ways[account] = _entered(self._connection, account)
-        return self._ways[account].again(region=region)
+            return self._ways[account].again(region=region)
+
+    def forget(self, account: Account) -> None:
+        """Let go of an account's session, once its last unit was read."""
+        with self._lock:
+            self._ways.pop(account, None)
 
 
 @lru_cache(maxsize=16)

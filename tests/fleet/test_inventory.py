@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pathlib
 import resource
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
@@ -19,6 +21,7 @@ import kvs_notebook as kvs
 from kvs_notebook import pacing
 from kvs_notebook.errors import ExportFailed, InvalidInput, InventoryIncomplete
 from kvs_notebook.fleet import inventory as room
+from kvs_notebook.fleet import unit
 from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS
 from kvs_notebook.printout import gaps
 
@@ -68,6 +71,28 @@ def test_channels_and_tags_of_all_units_equal_those_that_are_read_one_by_one(fle
     assert found.coverage["tags_source"].tolist() == [tags] * 3
     assert found.coverage["channels"].sum() == 26
     found.raise_for_failures()
+
+
+def test_the_session_of_an_account_goes_with_its_last_unit(fleet, connection, tmp_path, monkeypatch):
+    origins, sessions = [], []
+
+    class Kept(unit.Origin):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            origins.append(self)  # so that it is not with this that they go
+
+    def seen(base, account):
+        made = entered(base, account)
+        sessions.append(weakref.ref(made))
+        return made
+
+    entered = unit._entered
+    monkeypatch.setattr(room, "Origin", Kept)
+    monkeypatch.setattr(unit, "_entered", seen)
+    kvs.inventory(accounts=accounts(tmp_path), regions=REGIONS).raise_for_failures()
+    gc.collect()
+    assert len(origins) == 1
+    assert [session() for session in sessions] == [None]
 
 
 def test_a_role_leads_into_its_account_and_its_name_is_in_the_table(fleet, connection, tmp_path):
