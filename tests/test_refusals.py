@@ -136,6 +136,7 @@ def test_the_services_refusal_keeps_its_code_and_its_cause_and_changes_nothing(c
         ("throttle", errors.Throttled),
         ("denied", errors.AccessDenied),
         ("expired", errors.ExpiredCredentials),
+        ("revoked", errors.ExpiredCredentials),
         ("error", errors.OutcomeUnknown),
         ("reset", errors.OutcomeUnknown),
     ],

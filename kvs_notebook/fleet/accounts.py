@@ -12,7 +12,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from kvs_notebook.connection import Connection
-from kvs_notebook.errors import AccessDenied, InvalidInput, KVSError
+from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.limits import shown
 
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[\x21-\x7e]+")
@@ -137,7 +137,7 @@ def regions_of(regions: Sequence[str] | str | None, connection: Connection) -> l
     known = every_region()
     try:
         enabled = _enabled_regions(connection)
-    except (AccessDenied, KVSError):
+    except KVSError:
         return known  # the account may not say: those that are not enabled refuse, and coverage says so
     return [region for region in known if region in enabled]
 

@@ -190,7 +190,8 @@ def inventory(
     One unit's failure never stops the others: look at ``.coverage``, or call ``.raise_for_failures()``. Expired credentials end
     the run early with one warning; Ctrl-C ends it too and gives what was read so far. Spends, for each unit, one
     ListSignalingChannels call per 1,000 channels, and for the tags one GetResources call per 100 tagged channels or one
-    ListTagsForResource call per channel; for each account one GetCallerIdentity call, and an AssumeRole call per hour.
+    ListTagsForResource call per channel; for each account one GetCallerIdentity call, one more for each region that refuses its
+    keys, and an AssumeRole call per hour.
 
     Examples
     --------

@@ -8,7 +8,7 @@ from typing import Any
 
 from kvs_notebook.errors import ExpiredCredentials, KVSError, WrongConnection
 from kvs_notebook.fleet.accounts import Account, regions_of
-from kvs_notebook.fleet.unit import NOT_ENABLED, Origin, Unit, unread
+from kvs_notebook.fleet.unit import Origin, Unit, unread
 from kvs_notebook.pacing import side_by_side
 
 
@@ -66,8 +66,8 @@ def _opened(account: Account, origin: Origin, regions: Sequence[str] | str | Non
 
 
 def _row(account: Account, problem: KVSError) -> dict[str, Any]:
-    """Give the row of coverage of an account that let nobody in; keys that it does not know are none of another's."""
+    """Give the row of coverage of an account that let nobody in."""
     row = unread(account.account_id, None, problem)
     if account.label not in row["message"] and account != Account():
         row["message"] = f"{account.label}: {row['message']}"
-    return row | ({"status": "expired"} if problem.code in NOT_ENABLED else {})
+    return row

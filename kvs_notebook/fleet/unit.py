@@ -82,6 +82,14 @@ class Origin:
                 self._ways[account] = _entered(self._connection, account)
             return self._ways[account].again(region=region)
 
+    def ask(self, account: Account) -> None:
+        """Ask an account, in the region where connections begin, who its keys belong to; raise what it answers if not that."""
+        connection = self.connect(account, self.region)
+        try:
+            connection.call("GetCallerIdentity", {}, client=connection.client("sts"))
+        finally:
+            connection.close_clients()
+
     def forget(self, account: Account) -> None:
         """Let go of an account's session, once its last unit was read."""
         with self._lock:
@@ -149,7 +157,7 @@ def read(unit: Unit, origin: Origin) -> Reading:
         if connection is not None:
             connection.close_clients()
     coverage = unread(unit.account_id, unit.region, problem) | {
-        "status": "ok" if problem is None or source == "failed" else status_of(problem),
+        "status": "ok" if problem is None or source == "failed" else _status(problem, unit.account, origin),
         "tags_source": source,
         "channels": len(channels),
         "seconds": round(time.monotonic() - began, 3),
@@ -179,15 +187,26 @@ def unread(account_id: str | None, region: str | None, problem: KVSError | None)
 
 
 def status_of(problem: KVSError) -> str:
-    """Give coverage's word for what went wrong in a unit whose account is known to let this identity in."""
-    if problem.code in NOT_ENABLED:
-        return "region_disabled"
+    """Give coverage's word for what went wrong."""
     kinds = (
         (AccessDenied, "denied"),
         (Throttled, "throttled"),
         ((ExpiredCredentials, NoCredentials), "expired"),
     )
     return next((status for kind, status in kinds if isinstance(problem, kind)), "error")
+
+
+def _status(problem: KVSError, account: Account, origin: Origin) -> str:
+    """Give coverage's word; keys that a region does not know are asked for elsewhere, since they may have been revoked."""
+    if problem.code not in NOT_ENABLED:
+        return status_of(problem)
+    try:
+        origin.ask(account)
+    except ExpiredCredentials:
+        return "expired"
+    except KVSError:
+        return "error"
+    return "region_disabled"
 
 
 # --- tags

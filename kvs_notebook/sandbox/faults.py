@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.sandbox.service import ACTIONS, Caller
 
-KINDS = ("throttle", "error", "denied", "expired", "delay", "reset", "lost_reply")
-"""ClientLimitExceededException; a 500; AccessDeniedException; an expired token; a late answer; a connection cut before the
-request takes effect; a connection cut after it has."""
+KINDS = ("throttle", "error", "denied", "expired", "revoked", "delay", "reset", "lost_reply")
+"""ClientLimitExceededException; a 500; AccessDeniedException; an expired token; keys that are not known any more; a late answer;
+a connection cut before the request takes effect; a connection cut after it has."""
 
 EVERY_OPERATION = "*"
 OPERATIONS = (*ACTIONS, "GetCallerIdentity")

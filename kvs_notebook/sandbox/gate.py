@@ -14,7 +14,7 @@ from kvs_notebook.sandbox import signature, wire
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.faults import Fault, Faults
 from kvs_notebook.sandbox.journal import Entry, Journal
-from kvs_notebook.sandbox.keys import Keys
+from kvs_notebook.sandbox.keys import Keys, unrecognized
 from kvs_notebook.sandbox.model import ServiceError
 from kvs_notebook.sandbox.operations import access_denied, channel_of
 from kvs_notebook.sandbox.quotas import Quotas
@@ -103,6 +103,8 @@ def _strike(fault: Fault, operation: str, payload: Any, caller: Caller) -> None:
         raise access_denied(caller, operation, payload)
     if fault.kind == "expired":
         raise ServiceError("ExpiredTokenException", "The security token included in the request is expired")
+    if fault.kind == "revoked":
+        raise unrecognized()
     if fault.kind == "error":
         raise ServiceError("InternalFailure", "The service failed, as this sandbox was told to.")
     raise wire.Cut

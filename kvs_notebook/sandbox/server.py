@@ -276,9 +276,9 @@ class RemoteFaults:
     ) -> None:
         """Let an operation (``"*"``: any) go wrong for its next ``times`` requests, or for all of them with None.
 
-        ``kind`` is ``"throttle"``, ``"error"`` (a 500), ``"denied"``, ``"expired"`` (credentials), ``"delay"`` (by
-        ``seconds``), ``"reset"`` (the connection is cut, nothing has happened) or ``"lost_reply"`` (cut after it has). It strikes
-        in ``account_id`` or ``region`` where these are named.
+        ``kind`` is ``"throttle"``, ``"error"`` (a 500), ``"denied"``, ``"expired"`` (credentials), ``"revoked"`` (keys that
+        are not known any more), ``"delay"`` (by ``seconds``), ``"reset"`` (the connection is cut, nothing has happened) or
+        ``"lost_reply"`` (cut after it has). It strikes in ``account_id`` or ``region`` where these are named.
         """
         self._remote.ask(
             "add_fault",

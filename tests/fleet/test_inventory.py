@@ -220,6 +220,35 @@ def test_credentials_that_expire_end_the_run_early_with_one_message(fleet, conne
     assert len(fleet.requests.query("region == 'ap-southeast-2'")) == 0
 
 
+def test_keys_that_are_revoked_in_the_middle_are_no_region_that_is_not_enabled(fleet, connection, monkeypatch):
+    monkeypatch.setattr(room, "THREADS", 1)
+    listed = unit.channel_infos
+
+    def revoked_after_the_first(*arguments):
+        infos = listed(*arguments)
+        fleet.faults.add("*", "revoked", times=None)
+        return infos
+
+    monkeypatch.setattr(unit, "channel_infos", revoked_after_the_first)
+    with pytest.warns(UserWarning, match="The inventory ends early"):
+        found = kvs.inventory(regions=REGIONS, tags="none")
+    assert status(found) == {
+        ("111122223333", "us-east-1"): "ok",
+        ("111122223333", "eu-west-1"): "expired",
+        ("111122223333", "ap-southeast-2"): "expired",
+    }
+    with pytest.raises(InventoryIncomplete, match="2 of 3 units have a gap"):
+        found.raise_for_failures()
+
+
+def test_where_sts_does_not_say_whether_the_keys_are_known_a_region_that_refuses_them_is_a_gap(fleet, connection):
+    assert connection.identity  # asked before STS falls silent
+    fleet.faults.add("ListSignalingChannels", "revoked", times=None, region="eu-west-1")
+    fleet.faults.add("GetCallerIdentity", "error", times=None)
+    found = kvs.inventory(regions=REGIONS, connection=connection)
+    only_gap(found, "111122223333", "eu-west-1", "error")
+
+
 def test_where_roles_cannot_be_assumed_any_more_the_rest_of_them_is_not_asked_for(fleet, connection):
     fleet.faults.add("AssumeRole", "expired", times=None)
     roles = [f"arn:aws:iam::{number:012}:role/Reader" for number in range(1, 61)]

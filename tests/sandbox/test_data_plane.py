@@ -233,6 +233,7 @@ def test_more_than_three_connects_a_second_are_refused(door, client_id):
         ("throttle", 400, "ClientLimitExceededException"),
         ("denied", 403, DENIED),
         ("expired", 403, "ExpiredTokenException"),
+        ("revoked", 403, "UnrecognizedClientException"),
         ("error", 500, "InternalFailure"),
     ],
 )
