@@ -348,7 +348,9 @@ def lab(*, folder: Path, no_browser: bool) -> int:
         arguments.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         arguments.append("--allow-root")  # the only user of most containers; the server stays on loopback
-    return run([sys.executable, "-m", "jupyterlab", *arguments], os.environ, folder)
+    # A cell that is run before the first one says so, in the kernels, too; whoever has a startup file keeps it.
+    environment = {"PYTHONSTARTUP": str(Path(__file__).with_name("startup.py")), **os.environ}
+    return run([sys.executable, "-m", "jupyterlab", *arguments], environment, folder)
 
 
 def _copy_notebooks(folder: Path) -> None:

@@ -158,11 +158,14 @@ def test_post_build_ends_where_pip_fails(tmp_path: Path) -> None:
 
 
 def test_start_becomes_what_it_is_told_to_run_without_the_metadata_service() -> None:
-    shown = "import os, sys; print(os.getpid(), os.environ['AWS_EC2_METADATA_DISABLED'], sys.argv[1:]); sys.exit(3)"
+    names = ("AWS_EC2_METADATA_DISABLED", "PYTHONSTARTUP")
+    shown = f"import os, sys; print(os.getpid(), *map(os.environ.get, {names}), sys.argv[1:], sep='\\n'); sys.exit(3)"
     command = [BINDER / "start", sys.executable, "-c", shown, "two words", "*"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ)) as started:
         said, _ = started.communicate(timeout=60)
-    assert said.split(maxsplit=2) == [str(started.pid), "true", "['two words', '*']\n"]
+    pid, disabled, startup, arguments = said.splitlines()
+    assert (pid, disabled, arguments) == (str(started.pid), "true", "['two words', '*']")
+    assert Path(startup).samefile(ROOT / "kvs_notebook" / "startup.py")
     assert started.returncode == 3
 
 

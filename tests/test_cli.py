@@ -18,10 +18,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 
 import kvs_notebook as kvs
-from kvs_notebook import cli, frames
+from kvs_notebook import cli, frames, startup
 from kvs_notebook.policy import least_policy
 from kvs_notebook.version import __version__
 
@@ -750,6 +751,8 @@ def test_lab_opens_the_notebooks_and_keeps_a_learners_copy(
     assert (folder / "TEACHING.md").is_file()
     assert (folder / "pictures" / "console.png").is_file()
     assert "jupyter-config-data" in ask(f"/lab/tree/{cli.FIRST_NOTEBOOK}")
+    (server,) = psutil.Process(process.pid).children()
+    assert server.environ()["PYTHONSTARTUP"] == startup.__file__
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/api/contents", timeout=10)
     process.send_signal(signal.SIGINT)

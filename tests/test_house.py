@@ -30,6 +30,7 @@ ROOMS = [
     "connection",
     "current",
     "lesson",
+    "startup",
     "sandbox",
     "sandbox.assumptions",
     "sandbox.clock",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import nbformat
@@ -10,16 +11,16 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 import kvs_notebook as kvs
-from kvs_notebook import errors
-from kvs_notebook.lesson import explain_names
+from kvs_notebook import errors, startup
+from kvs_notebook.lesson import NOT_YET, explain_names
 
 BEGIN = 'import kvs_notebook as kvs\nsandbox = kvs.use_sandbox(clock="lesson")'
 
 
-def errors_of(*cells: str) -> list[nbformat.NotebookNode]:
+def errors_of(*cells: str, **environment: str) -> list[nbformat.NotebookNode]:
     """Run cells in a kernel of their own; give the errors that they showed."""
     notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
-    NotebookClient(notebook, allow_errors=True, timeout=60).execute()
+    NotebookClient(notebook, allow_errors=True, timeout=60).execute(env={**os.environ, **environment})
     return [output for cell in notebook.cells for output in cell.outputs if output.output_type == "error"]
 
 
@@ -31,6 +32,13 @@ def test_a_cell_that_runs_before_those_it_needs_says_what_to_run_and_any_other_e
     assert len(missing.traceback) < 10
     assert "door.T" in "\n".join(missing.traceback)
     assert (wrong.ename, wrong.evalue) == ("KeyError", "'door'")
+
+
+def test_a_kernel_that_runs_the_startup_file_says_so_before_the_first_cell_and_has_no_name_of_it():
+    names = "[name for name in globals() if 'kvs' in name or 'lesson' in name or name == 'explain_names']"
+    missing, none = errors_of("kvs.list_channels()", f"raise LookupError({names})", PYTHONSTARTUP=startup.__file__)
+    assert missing.evalue == f"name 'kvs' is not defined. {NOT_YET}"
+    assert none.evalue == "[]"
 
 
 def test_what_the_user_has_set_up_for_errors_stays():
