@@ -11,6 +11,9 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).parents[1]
+HURRY = "import kvs_notebook.waiting as waiting\nwaiting.SECONDS_BETWEEN_DESCRIBES = 0.25"
+"""Only learners need to see a second pass; the quota allows a channel five describes in it."""
+
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -32,6 +35,6 @@ def sections_of(path: Path) -> list[list[str]]:
 
 def run(cells: Iterable[str]) -> list[str]:
     """Run cells in a fresh kernel, as far as they go; give what each printed."""
-    notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    notebook = new_notebook(cells=[new_code_cell(cell) for cell in (HURRY, *cells)])
     NotebookClient(notebook, timeout=60).execute()
-    return ["".join(output.get("text", "") for output in cell.outputs) for cell in notebook.cells]
+    return ["".join(output.get("text", "") for output in cell.outputs) for cell in notebook.cells[1:]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.lessons import NOTEBOOKS, ROOT, run, sections_of
 
 
 @pytest.mark.timeout(600)
-def test_the_notebooks_show_what_was_saved() -> None:
+def test_the_notebooks_show_what_was_saved(tmp_path: Path) -> None:
     nbval = [
         "--nbval",
         "--nbval-current-env",
@@ -33,7 +34,8 @@ def test_the_notebooks_show_what_was_saved() -> None:
         "no:cacheprovider",
         "notebooks",
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}  # where nbval leaves things: it kills its kernels
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-5_000:]
 
 

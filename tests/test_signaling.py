@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -269,9 +270,9 @@ print(tablet, len(camera.messages.query("message_type != 'GO_AWAY'")))
 ]
 
 
-def test_a_notebook_opens_peers_in_one_cell_and_uses_them_in_others():
+def test_a_notebook_opens_peers_in_one_cell_and_uses_them_in_others(tmp_path):
     said: list[str] = []
-    with run_kernel(stderr=subprocess.DEVNULL) as kernel:
+    with run_kernel(stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(tmp_path)}) as kernel:  # it is killed
         for cell in CELLS:
             reply = kernel.execute_interactive(
                 cell, timeout=BOUND_SECONDS, output_hook=lambda message: said.append(message["content"].get("text", ""))

@@ -387,6 +387,15 @@ def test_ctrl_c_gives_what_was_read_so_far(fleet, connection, monkeypatch):
     assert found.gaps["error_code"].item() == "Interrupted"
 
 
+@pytest.fixture
+def ctrl_c():
+    """Let Ctrl-C interrupt, as in a terminal: a shell starts what runs in the background without it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_tears_nothing_that_is_being_put_together(fleet, connection, monkeypatch):
     put = room.Pile.put
 
