@@ -180,7 +180,7 @@ def _arrow(
     axes.annotate("", end, start, arrowprops=style)
     x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
     if beside:
-        axes.text(x + 0.1, y, text, ha="left", va="center", color=INK, size=8)
+        axes.text(x - 0.1, y, text, ha="right", va="center", color=INK, size=8)  # to the right an arc has its words
     else:
         away = 0.07 + bend * 0.5
         axes.text(
