@@ -45,9 +45,10 @@ def run(image: Image, notebook: Path) -> Taken:
     """Run a notebook from top to bottom as .ci/run does, and watch its kernel from its start to the end."""
     command = [image.start, image.python, "-m", "pytest", "-n0", "-p", "no:cacheprovider", *NBVAL, notebook]
     began, peak = 0.0, 0.0
-    with tempfile.TemporaryFile("w+") as log:
+    with tempfile.TemporaryFile("w+") as log, tempfile.TemporaryDirectory() as left:
+        environment = image.environment() | {"TMPDIR": left}  # nbval kills its kernels
         with subprocess.Popen(
-            command, cwd=image.checkout, env=image.environment(), stdout=log, stderr=subprocess.STDOUT
+            command, cwd=image.checkout, env=environment, stdout=log, stderr=subprocess.STDOUT
         ) as running:
             while running.poll() is None:
                 peak = max(peak, sum(megabytes(kernel) for kernel in kernels(running.pid)))

@@ -24,6 +24,7 @@ OTHER = "444455556666"
 ROLES = [f"arn:aws:iam::{account}:role/Reader" for account in ("111122223333", OTHER, "777788889999")]
 REGIONS = ["us-east-1", "eu-west-1", "ap-southeast-2"]
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 
 
@@ -48,8 +49,9 @@ def environment(sandbox, monkeypatch):
 @pytest.fixture
 def client(environment, tmp_path):
     """A cluster of 2 processes that find the sandbox in their environment, as this process does."""
-    options = {"dashboard_address": ":0", "silence_logs": logging.CRITICAL, "local_directory": str(tmp_path)}
+    options = {"dashboard_address": ":0", "silence_logs": logging.CRITICAL}
     with (
+        dask.config.set({"temporary-directory": str(tmp_path)}),
         distributed.LocalCluster(n_workers=2, threads_per_worker=2, processes=True, **options) as cluster,
         distributed.Client(cluster) as made,
     ):
