@@ -40,7 +40,7 @@ def slim(**options: Any) -> botocore.session.Session:
 def opened(botocore_session: botocore.session.Session, **options: Any) -> boto3.Session:
     """Make a boto3 session of a botocore session; a fleet has many, and each would read 8 MB of models of its own.
 
-    Its clients share their methods, too: botocore makes each client a class with hundreds of functions, which only the garbage
+    Its clients share their methods, too: botocore makes each client a class with dozens of functions, which only the garbage
     collector takes away again.
     """
     import boto3
