@@ -256,7 +256,7 @@ class _Run:
         self, units: Sequence[Unit], origin: Origin, pool: Executor, patience: float | None, interrupted: Event
     ) -> None:
         self._waiting = deque(units)
-        self._unread = Counter(unit.account for unit in units)
+        self._left = Counter(unit.account for unit in units)
         self._running: dict[Future[Reading], tuple[Unit, float]] = {}
         self._origin = origin
         self._pool = pool
@@ -293,8 +293,8 @@ class _Run:
         done, _ = wait(self._running, LOOK_SECONDS, FIRST_COMPLETED)
         for future in done:
             unit, _ = self._running.pop(future)
-            self._unread[unit.account] -= 1
-            if not self._unread[unit.account]:
+            self._left[unit.account] -= 1
+            if not self._left[unit.account]:
                 self._origin.forget(unit.account)
             yield self._taken(future, unit)
         if self._patience is not None:

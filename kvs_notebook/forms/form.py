@@ -121,7 +121,7 @@ class Form(widgets.VBox):
         self.header = Header(self.connection)
         self._fields = widgets.VBox(list(fields))
         actions = widgets.HBox([self.submit, *beside, self.cancel])
-        super().__init__([self.header, self._fields, actions, self.status, Keyboard(lambda: inputs(self._fields))])
+        super().__init__([self.header, self._fields, actions, self.status, Keyboard(self)])
         self.add_class("kvs-form")
         self.allow(self._may_act())
 

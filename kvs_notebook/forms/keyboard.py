@@ -11,8 +11,6 @@ a click after ``90`` would act on ``9``. So a click waits here until the inputs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 import anywidget
 import ipywidgets as widgets
 
@@ -21,7 +19,13 @@ _SHOWN = {"value", "index"}
 
 
 class Keyboard(anywidget.AnyWidget):
-    """Keep JupyterLab's shortcuts out of the form that holds this, and its clicks behind its keys; it shows nothing."""
+    """Keep JupyterLab's shortcuts out of the form that holds this, and its clicks behind its keys; it shows nothing.
+
+    Parameters
+    ----------
+    form
+        That form; what is in it is asked for at each click.
+    """
 
     _esm = """
     const keep = (event) => {
@@ -63,13 +67,13 @@ class Keyboard(anywidget.AnyWidget):
     };
     """
 
-    def __init__(self, inputs: Callable[[], Iterable[widgets.Widget]]) -> None:
+    def __init__(self, form: widgets.Box) -> None:
         super().__init__()
-        self._inputs = inputs
+        self._form = form
         self.on_msg(self._answer)
 
     def _answer(self, *_: object) -> None:
-        self.send({each.model_id: each.get_state(_SHOWN.intersection(each.keys)) for each in self._inputs()})
+        self.send({each.model_id: each.get_state(_SHOWN.intersection(each.keys)) for each in inputs(self._form)})
 
 
 def inputs(widget: widgets.Widget) -> list[widgets.Widget]:

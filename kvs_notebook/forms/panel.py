@@ -23,7 +23,7 @@ from kvs_notebook.forms.create import CreateForm
 from kvs_notebook.forms.delete import DeleteForm
 from kvs_notebook.forms.endpoints import EndpointsForm
 from kvs_notebook.forms.form import Form, Header
-from kvs_notebook.forms.keyboard import Keyboard, inputs
+from kvs_notebook.forms.keyboard import Keyboard
 from kvs_notebook.forms.submit import Outcome, Task, Work, Worker
 from kvs_notebook.forms.table import ChannelTable
 from kvs_notebook.forms.tags import TagsForm
@@ -83,7 +83,7 @@ class Console(widgets.VBox):
                 self.status,
                 _row(*self.actions.values()),
                 self._stage,
-                Keyboard(lambda: inputs(self.file)),
+                Keyboard(self),
             ]
         )
         self.add_class("kvs-form")
@@ -180,9 +180,11 @@ class Console(widgets.VBox):
         self.saved = self._saver.start(self._saving)
 
     def _saving(self) -> Work:
-        path, rows = self.file.value.strip() or "channels.csv", self.table.shown
+        path, painted = self.file.value.strip() or "channels.csv", self.table.painted
 
         def run(_: Task) -> Outcome:
+            painted.result()  # what was typed into the filter a moment ago counts
+            rows = self.table.shown
             to_csv(rows, path)
             return Outcome(rows, f"Saved {_counted(len(rows), 'row')} to {path}.")
 

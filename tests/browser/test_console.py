@@ -117,6 +117,18 @@ def test_what_is_filtered_is_what_is_shown_and_saved(notebook, sandbox):
     assert saved["channel_name"].tolist() == ["parking-north", "parking-south"]
 
 
+def test_a_click_does_not_overtake_what_was_typed_into_the_filter(notebook, sandbox):
+    sandbox.seed()
+    slow = "text.comm.on_msg(lambda message: (time.sleep(1), text._handle_msg(message)))  # the kernel is slow to hear"
+    page = notebook.run(
+        f"import time\nimport kvs_notebook as kvs\nconsole = kvs.forms.console()\ntext = console.table.filter\n{slow}\nconsole"
+    )
+    expect(row(page, "parking-north")).to_be_visible()
+    fill(page, "Filter (words in any column)", "parking-n")
+    button(page, "Save CSV").click()
+    expect(status(page, "Saved 1 row to channels.csv.")).to_be_visible()
+
+
 def test_ten_thousand_channels_stay_usable(notebook, sandbox, connection):
     sandbox.seed(10_000)
     page = notebook.run(OPEN)

@@ -106,6 +106,15 @@ def test_what_is_shown_is_saved(console, tmp_path):
     assert kvs.read_csv(tmp_path / "parking.csv").equals(console.table.shown)
 
 
+def test_what_was_filtered_a_moment_ago_is_what_is_saved(console, tmp_path):
+    console.file.value = str(tmp_path / "parking.csv")
+    with console.table._lock:  # so that it is not painted yet
+        console.table.filter.value = "parking"
+        console.save.click()
+    assert len(console.saved.result(20)) == 2
+    assert len(kvs.read_csv(tmp_path / "parking.csv")) == 2
+
+
 def test_a_file_that_cannot_be_written_is_said(console, tmp_path):
     console.file.value = str(tmp_path / "nowhere" / "channels.csv")
     console.save.click()
