@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from kvs_notebook.chart import COLORS, GREY, RED, WIDTH, Chart, figure_of
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.limits import shown
-from kvs_notebook.peer import Peer
+from kvs_notebook.peer import Peer, noted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -279,28 +279,23 @@ def conversation(*peers: Peer) -> Chart:
 
 def _passages(peers: Sequence[Peer]) -> list[_Passage]:
     """Bring together what one peer has sent and another received; what is on one side only stays so."""
-    logs = [peer.messages.astype(object).to_dict("records") for peer in peers]
+    logs = [noted(peer) for peer in peers]
     unclaimed = [[row for row in log if row["direction"] == "received"] for log in logs]
-    refused = {
-        row["correlation_id"]: row["error_code"]
-        for rows in unclaimed
-        for row in rows
-        if row["error_code"] == row["error_code"]
-    }
-    events: list[tuple[Any, int, _Passage]] = []
+    refused = {row["correlation_id"]: row["error_code"] for rows in unclaimed for row in rows if row["error_code"]}
+    events: list[tuple[int, _Passage]] = []
     for position, log in enumerate(logs):
         for row in log:
             if row["direction"] == "sent":
                 receiver = _claimed(row, peers[position], peers, unclaimed)
                 note = refused.get(row["correlation_id"], "")
-                events.append((row["time"], position, _Passage(row["message_type"], position, receiver, note)))
+                events.append((row["order"], _Passage(row["message_type"], position, receiver, note)))
     for position, rows in enumerate(unclaimed):
         events += [
-            (row["time"], position, _Passage(row["message_type"], None, position))
+            (row["order"], _Passage(row["message_type"], None, position))
             for row in rows
             if row["message_type"] != "STATUS_RESPONSE"
         ]
-    return [passage for _, _, passage in sorted(events, key=lambda event: event[:2])]
+    return [passage for _, passage in sorted(events, key=lambda event: event[0])]
 
 
 def _claimed(row: Mapping[Any, Any], sender: Peer, peers: Sequence[Peer], unclaimed: list[list[Any]]) -> int | None:

@@ -9,6 +9,7 @@ import secrets
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -38,6 +39,9 @@ Result = TypeVar("Result")
 
 REMEMBERED = 10_000
 """Messages in the frame of what was sent and received, and sends whose refusal is still recognised."""
+
+ORDER = count()
+"""Numbers what the peers of this program note: within a millisecond, the times do not tell which came first."""
 
 AGAIN = (Throttled, EndpointUnreachable, ServiceFault)
 """What a peer that was connected tries again after."""
@@ -83,7 +87,7 @@ class Peer:
         self._socket: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
         self._sent: OrderedDict[str, tuple[str, str, asyncio.Future[None] | None]] = OrderedDict()
-        self._log: deque[tuple[Any, ...]] = deque(maxlen=REMEMBERED)
+        self._log: deque[tuple[int, tuple[Any, ...]]] = deque(maxlen=REMEMBERED)
         self._begin()
 
     def _begin(self) -> None:
@@ -328,7 +332,7 @@ class Peer:
         Columns: time (datetime64[ms, UTC]), direction (sent, received), message_type, sender_client_id, recipient_client_id,
         correlation_id, message_payload (the JSON text), error_code (str).
         """
-        return rows_frame(list(self._log), MESSAGES)
+        return rows_frame([row for _, row in self._log], MESSAGES)
 
     def _take(self, text: str) -> str:
         """Take a frame in; give its type."""
@@ -379,7 +383,12 @@ class Peer:
     def _note(self, direction: str, message_type: str, **columns: str | None) -> None:
         now_ms = milliseconds(datetime.now(UTC))
         row = {"time": now_ms, "direction": direction, "message_type": message_type, **columns}
-        self._log.append(tuple(row.get(column) for column in MESSAGES))
+        self._log.append((next(ORDER), tuple(row.get(column) for column in MESSAGES)))
+
+
+def noted(peer: Peer) -> list[dict[str, Any]]:
+    """Give the rows of a peer's ``messages``, each with its ``order`` among what all peers of this program noted."""
+    return [{"order": order, **dict(zip(MESSAGES, row, strict=True))} for order, row in peer._log]  # noqa: SLF001 - of this room
 
 
 def _readable(payload: str) -> str:

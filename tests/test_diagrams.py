@@ -117,25 +117,31 @@ def play(scene):
     return asyncio.run(bounded())
 
 
-def test_a_call_is_drawn_from_whom_to_whom(door):
-    async def scene():
-        async with (
-            kvs.open_signaling(door, role="MASTER") as camera,
-            kvs.open_signaling(door, client_id="tablet") as tablet,
-        ):
-            await tablet.send_offer("v=0")
-            await anext(camera)
-            await camera.send_answer("v=0", recipient_client_id="tablet")
-            await anext(tablet)
-            return kvs.diagrams.conversation(camera, tablet)
+async def offer_and_answer(door):
+    async with (
+        kvs.open_signaling(door, role="MASTER") as camera,
+        kvs.open_signaling(door, client_id="tablet") as tablet,
+    ):
+        await tablet.send_offer("v=0")
+        await anext(camera)
+        await camera.send_answer("v=0", recipient_client_id="tablet")
+        await anext(tablet)
+        return kvs.diagrams.conversation(camera, tablet)
 
-    chart = play(scene)
+
+def test_a_call_is_drawn_from_whom_to_whom(door):
+    chart = play(lambda: offer_and_answer(door))
     assert chart.title == "2 peers on front-door, 2 messages"
     assert arrows(chart) == [(2, 0), (0, 2)]
     assert texts(chart).count("connected") == 2
     assert {"MASTER", "VIEWER", "tablet", "front-door", "offer", "answer"} <= set(texts(chart))
     assert "not received" not in texts(chart)
     assert is_a_picture(chart)
+
+
+def test_what_went_within_one_millisecond_is_drawn_in_the_order_of_sending(door, monkeypatch):
+    monkeypatch.setattr("kvs_notebook.peer.milliseconds", lambda moment: 1_767_603_600_000)
+    assert arrows(play(lambda: offer_and_answer(door))) == [(2, 0), (0, 2)]
 
 
 def test_a_message_that_none_of_them_has_received_ends_at_the_channel(door):
