@@ -24,6 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--real-aws-profile", help="an AWS profile to run tests/contract against, beside the sandbox")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Give two workers a core, since half of the time a test waits, for a browser, a kernel or a quota; more than 8 are idle.
+
+    A file is one worker's, and the longest one takes an eighth of the time of all.
+    """
+    return min(2 * (os.cpu_count() or 1), 8)
+
+
 @pytest.fixture(autouse=True)
 def no_aws_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Take away every way to a real account, and the current connection of the test before."""
