@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64decode
+import string
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -17,6 +17,8 @@ LONGEST_DESCRIPTION = 1024
 
 ID = re.compile("[a-zA-Z0-9_.-]{1,256}")
 """The form of correlation ids, and of client ids [6.1, 6.2, sure]."""
+
+BASE64_ALPHABET = (string.ascii_letters + string.digits + "+/").encode()
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
@@ -72,10 +74,10 @@ def request(members: Mapping[str, Any], *, to_viewer: bool) -> Request:
     low, high = bounds("MessagePayload")
     if not low <= len(payload) <= high:
         raise invalid_argument(f"messagePayload has {len(payload)} characters: {low} to {high} are allowed.")
-    try:
-        b64decode(payload, validate=True)
-    except ValueError as error:  # binascii.Error, and what is no ASCII
-        raise invalid_argument(f"messagePayload is not base64: {error}.") from error
+    if not _is_base64(payload):
+        raise invalid_argument(
+            "messagePayload is not base64: letters, digits, + and /, in groups of four, the last one filled up with =."
+        )
     recipient = members.get("recipientClientId") if to_viewer else ""
     if to_viewer and not _is_id(recipient):
         raise invalid_argument("recipientClientId is required of a MASTER: the client id of a viewer.")
@@ -84,10 +86,9 @@ def request(members: Mapping[str, Any], *, to_viewer: bool) -> Request:
 
 def delivery(parcel: Parcel) -> str:
     """Give the frame that brings a message to its recipient; the MASTER is told who has sent it, a viewer is not."""
-    members = {"messagePayload": parcel.payload, "messageType": parcel.message_type}
-    if parcel.sender:
-        members["senderClientId"] = parcel.sender
-    return _COMPACT.encode(members)
+    # Neither base64 nor an id has anything to escape, and an encoder would take a fifth of the time of relaying.
+    sender = f',"senderClientId":"{parcel.sender}"' if parcel.sender else ""
+    return f'{{"messagePayload":"{parcel.payload}","messageType":"{parcel.message_type}"{sender}}}'
 
 
 def status_response(correlation_id: str, error: ServiceError) -> str:
@@ -104,6 +105,12 @@ def status_response(correlation_id: str, error: ServiceError) -> str:
 def notice(message_type: str) -> str:
     """Give a frame of the service's own: GO_AWAY, RECONNECT_ICE_SERVER."""
     return _COMPACT.encode({"messageType": message_type})
+
+
+def _is_base64(text: str) -> bool:
+    """Tell whether a text is base64, as ``b64decode(validate=True)`` does in four times the time."""
+    unpadded = text.removesuffix("=").removesuffix("=")
+    return len(text) % 4 == 0 and text.isascii() and not unpadded.encode().translate(None, BASE64_ALPHABET)
 
 
 def _is_id(value: object) -> bool:

@@ -140,6 +140,11 @@ class Store:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     @property
+    def written(self) -> int:
+        """How many rows were written so far: while it stays the same, so does what was read."""
+        return self._db.total_changes
+
+    @property
     def root_secret(self) -> bytes:
         """The secret of this sandbox, 32 random bytes made on first use, from which its other secrets are derived."""
         known = self.get("root_secret")

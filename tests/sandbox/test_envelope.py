@@ -112,6 +112,16 @@ def test_any_bytes_are_a_payload(content):
     assert envelope.request({**OFFER, "messagePayload": payload}, to_viewer=True).payload == payload
 
 
+@given(st.text("aZ09+/=-\n é", min_size=1, max_size=12))
+def test_base64_is_what_python_decodes_strictly(text):
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError:
+        assert "not base64" in refused({**OFFER, "messagePayload": text})
+    else:
+        assert envelope.request({**OFFER, "messagePayload": text}, to_viewer=True).payload == text
+
+
 @given(
     st.dictionaries(st.sampled_from([*OFFER, "correlationId", "MessagePayload"]), ANYTHING | st.text()), st.booleans()
 )

@@ -387,6 +387,18 @@ def test_a_channel_that_is_gone_is_not_found(door):
     run(talk())
 
 
+def test_a_channel_made_anew_under_the_same_name_is_another(door):
+    async def talk():
+        async with door.peer("tablet") as tablet:
+            kvs.delete_channel(door.channel, connection=door.connection)
+            door.sandbox.advance(60)
+            kvs.create_channel("front-door", connection=door.connection)
+            await tablet.send(OFFER, correlationId="x")
+            assert (await tablet.status())["errorType"] == "ResourceNotFoundException"
+
+    run(talk())
+
+
 # --- time
 
 
