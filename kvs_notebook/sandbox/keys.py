@@ -45,11 +45,11 @@ class Keys:
 
     def access_key_id(self, account_id: str) -> str:
         """Give the access key id of an account, 20 characters, the account among them."""
-        return f"{KEY_PREFIX}{account_id}{self._letters(f'access key {account_id}')}"
+        return f"{KEY_PREFIX}{account_id}{_letters(self._root_secret, f'access key {account_id}')}"
 
     def secret(self, access_key_id: str) -> str:
         """Give the secret that goes with an account's access key id, 40 characters."""
-        return self._secret(f"secret of {access_key_id}")
+        return _secret(self._root_secret, f"secret of {access_key_id}")
 
     def account_of(self, access_key_id: str) -> str | None:
         """Give the account of an access key id, None where this sandbox did not give it out."""
@@ -62,7 +62,9 @@ class Keys:
         """Give what stands for a role of an account, all of it in the token: the sandbox forgets it at once."""
         claim = json.dumps([account_id, role_session, int(expires.timestamp())])
         token = tokens.sealed(claim, self._root_secret, SESSION)
-        return Session(self._session_key_id(account_id, token), self._secret(f"secret of {token}"), token, expires)
+        return Session(
+            self._session_key_id(account_id, token), _secret(self._root_secret, f"secret of {token}"), token, expires
+        )
 
     def holder(self, access_key_id: str, token: str | None, now: datetime) -> Holder:
         """Give whose a key is.
@@ -86,17 +88,10 @@ class Keys:
             raise unrecognized()
         if now >= datetime.fromtimestamp(expires, UTC):
             raise ServiceError("ExpiredTokenException", "The security token included in the request is expired")
-        return Holder(account_id, self._secret(f"secret of {token}"), role_session)
+        return Holder(account_id, _secret(self._root_secret, f"secret of {token}"), role_session)
 
     def _session_key_id(self, account_id: str, token: str) -> str:
-        return f"{SESSION_PREFIX}{account_id}{self._letters(f'session key {token}')}"
-
-    def _letters(self, purpose: str) -> str:
-        return base64.b32encode(_derived(self._root_secret, purpose)[:5]).decode()[:4]
-
-    def _secret(self, purpose: str) -> str:
-        digest = _derived(self._root_secret, purpose)
-        return base64.b64encode(digest + digest[:6]).decode()[:40]
+        return f"{SESSION_PREFIX}{account_id}{_letters(self._root_secret, f'session key {token}')}"
 
 
 def unrecognized() -> ServiceError:
@@ -105,5 +100,15 @@ def unrecognized() -> ServiceError:
 
 
 @lru_cache(maxsize=1024)
+def _letters(root_secret: bytes, purpose: str) -> str:
+    return base64.b32encode(_derived(root_secret, purpose)[:5]).decode()[:4]
+
+
+@lru_cache(maxsize=1024)
+def _secret(root_secret: bytes, purpose: str) -> str:
+    digest = _derived(root_secret, purpose)
+    return base64.b64encode(digest + digest[:6]).decode()[:40]
+
+
 def _derived(root_secret: bytes, purpose: str) -> bytes:
     return hmac.digest(root_secret, purpose.encode(), hashlib.sha256)

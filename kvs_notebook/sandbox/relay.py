@@ -54,8 +54,6 @@ class Peer:
         self.budget = object()  # stands for it where messages are counted: no later one is taken for it
         self.opened_ms = self.heard_ms = call.service.now_ms
         self._call = call
-        self._channel = channel
-        self._written = call.store.written
 
     @property
     def place(self) -> tuple[str, str]:
@@ -68,12 +66,8 @@ class Peer:
 
     def channel(self) -> Channel:
         """Give its channel as it is now; 404 where it is gone."""
-        written = self._call.store.written
-        if written != self._written:  # each message asks, and hardly any finds it changed
-            self._channel = self._call.by_arn(self.arn)
-            self._written = written
-        self._call.present(self._channel)
-        return self._channel
+        channel, _ = self._call.existing(self.arn)
+        return channel
 
 
 class Relay:

@@ -141,14 +141,10 @@ class Call:
     def existing(self, arn: str) -> tuple[Channel, str]:
         """Give the channel that an ARN names and its status now; 404 where it is gone."""
         channel = self.by_arn(arn)
-        return channel, self.present(channel)
-
-    def present(self, channel: Channel) -> str:
-        """Give a channel's status now; 404 where it is gone."""
         status = self.status(channel, self.service.now_ms)
         if status is None:
             raise not_found()
-        return status
+        return channel, status
 
     def usable(self, arn: str) -> Channel:
         """Give the channel that an ARN names, if endpoints may be had and tags be set while it is as it is [1.6, 1.7]."""

@@ -86,6 +86,9 @@ COLUMNS = ", ".join(Channel._fields)
 INSERT = f"""INSERT OR IGNORE INTO channels ({COLUMNS}, scatter) VALUES ({", ".join("?" * len(Channel._fields))}, ?)"""  # noqa: S608
 FIND = f"SELECT {COLUMNS} FROM channels WHERE account_id = ? AND region = ? AND name = ?"  # noqa: S608
 
+FOUND_KEPT = 1_000
+"""Channels that are remembered from one look-up to the next."""
+
 
 class Store:
     """Keep channels keyed by account, region and name, their tags, and the sandbox's own settings.
@@ -118,6 +121,8 @@ class Store:
             raise
         self._fresh: dict[tuple[str, str, str], int] = {}  # creation times of names that were taken just now
         self._fresh_until = 0
+        self._found: dict[tuple[str, str, str], Channel | None] = {}  # while nothing is written: messages ask each time
+        self._found_at = 0  # rows written until then
 
     def close(self) -> None:
         """Close the database; what a file holds stays."""
@@ -138,11 +143,6 @@ class Store:
     def put(self, key: str, value: str) -> None:
         """Set a setting."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
-
-    @property
-    def written(self) -> int:
-        """How many rows were written so far: while it stays the same, so does what was read."""
-        return self._db.total_changes
 
     @property
     def root_secret(self) -> bytes:
@@ -175,8 +175,14 @@ class Store:
 
     def find(self, account_id: str, region: str, name: str) -> Channel | None:
         """Give the channel that has a name."""
-        row = self._db.execute(FIND, (account_id, region, name)).fetchone()
-        return None if row is None else Channel._make(row)
+        key = account_id, region, name
+        if self._found_at != self._db.total_changes or len(self._found) >= FOUND_KEPT:
+            self._found.clear()
+            self._found_at = self._db.total_changes
+        if key not in self._found:
+            row = self._db.execute(FIND, key).fetchone()
+            self._found[key] = None if row is None else Channel._make(row)
+        return self._found[key]
 
     def count(self, account_id: str, region: str) -> int:
         """Count the channels of one account in one region."""
