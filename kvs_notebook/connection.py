@@ -23,7 +23,7 @@ from kvs_notebook.errors import (
 )
 from kvs_notebook.limits import ChannelArn
 from kvs_notebook.pacing import Pacing
-from kvs_notebook.session import SharedSession
+from kvs_notebook.session import SharedSession, close
 from kvs_notebook.version import __version__
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ class Connection:
         with self._lock:
             clients, self._clients = [*self._clients.values()], {}
         for client in clients:
-            client.close()
+            close(client)
 
     def _checked(self, endpoint_url: str | None) -> str | None:
         """Refuse to leave loopback for an endpoint that a sandbox is said to have named."""

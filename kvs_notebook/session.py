@@ -74,6 +74,12 @@ def _share_methods(
     base_classes.insert(0, _METHODS[place])
 
 
+def close(client: Any) -> None:
+    """Close a client, and let go of its operations: botocore has them in cycles, which wait for the garbage collector."""
+    client.close()
+    vars(client.meta.service_model).get("_instance_cache", {}).clear()
+
+
 class SharedSession:
     """Hold a boto3 session, opened at first use, for every connection made of it: it is not safe for threads, so it is locked."""
 

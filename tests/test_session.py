@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import boto3
 import pytest
 
-from kvs_notebook.session import opened, slim
+from kvs_notebook.session import close, opened, slim
 
 SERVICES = ["kinesisvideo", "kinesis-video-signaling", "resourcegroupstaggingapi", "account", "sts"]
 
@@ -37,3 +40,16 @@ def test_services_keep_their_methods_apart():
     session = opened(slim())
     assert not hasattr(client(session, "sts"), "list_signaling_channels")
     assert not hasattr(client(session, "kinesisvideo"), "assume_role")
+
+
+def test_what_a_closed_client_knew_of_its_operations_does_not_wait_for_the_garbage_collector():
+    session = opened(slim())
+    first, second = client(session, "sts"), client(session, "sts")  # the methods that are shared keep the first one's
+    operation = weakref.ref(second.meta.service_model.operation_model("AssumeRole"))
+    gc.disable()
+    try:
+        close(second)
+        assert operation() is None
+    finally:
+        gc.enable()
+    close(first)
