@@ -155,7 +155,7 @@ def test_a_channel_is_active_when_create_returns(sandbox, connection):
 
 
 def test_create_without_waiting_returns_at_once_with_the_status_as_it_is():
-    with kvs.Sandbox() as sandbox:
+    with kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=600)) as sandbox:
         channel = kvs.create_channel("front-door", wait=False, connection=sandbox.connection())
         assert channel["channel_status"].item() == "CREATING"
         assert dict(channel.dtypes.astype(str)) == dict(CHANNELS)

@@ -180,7 +180,7 @@ def test_a_deleted_channel_takes_no_tags(connection, channel):
 
 
 def test_a_channel_that_is_busy_says_what_to_wait_for():
-    with kvs.Sandbox() as sandbox:
+    with kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=600)) as sandbox:
         connection = sandbox.connection()
         young = kvs.create_channel("front-door", wait=False, connection=connection)
         for act in (lambda: kvs.update_channel(young, message_ttl_seconds=90, connection=connection),
