@@ -90,13 +90,17 @@ class TagsForm(ChannelForm):
 
     def show(self, row: pd.DataFrame) -> None:
         """Show the channel and its tags as rows, with what was edited for it."""
-        name, arn = row["channel_name"].item(), row["channel_arn"].item()
-        self.seen.value = as_table([("channel_name", name), ("channel_arn", arn), ("tags", len(self._read))])
         edits = Difference({}, {}) if self.is_another(row) else Difference.between(self._base, self._draft)
-        before, self._base = self._base, self._read
+        before = self._base
+        self._see(row["channel_name"].item(), row["channel_arn"].item(), self._read)
         if not self.tags.replace(self._draft, edits.on(self._base)):
             self.tags.replace(before, self._base)  # other than at the click, but nobody has edited it
         self._show_difference()
+
+    def _see(self, name: str, arn: str, tags: dict[str, str]) -> None:
+        """Take note of the tags that are there, and show how many they are."""
+        self._base = tags
+        self.seen.value = as_table([("channel_name", name), ("channel_arn", arn), ("tags", len(tags))])
 
     def _show_difference(self) -> None:
         mine = Difference.between(self._base, self.tags.value)
@@ -114,7 +118,7 @@ class TagsForm(ChannelForm):
             theirs = Difference.between(self._base, now)
             meanwhile = f" Someone else has meanwhile: {theirs}." if theirs else ""
             both = sorted(key for key in mine.keys & theirs.keys if now.get(key) != wanted.get(key))
-            self._base = now
+            self._see(name, arn, now)
             if both:
                 self.tags.replace(wanted, mine.on(now))
                 raise InvalidInput(
@@ -124,7 +128,7 @@ class TagsForm(ChannelForm):
             to_do = Difference.between(now, mine.on(now))
             if to_do:
                 self._apply(name, arn, now, to_do)
-            self._base = to_do.on(now)
+            self._see(name, arn, to_do.on(now))
             self.tags.replace(wanted, self._base)
             self._show_difference()
             said = (
@@ -157,7 +161,7 @@ class TagsForm(ChannelForm):
     def _explain(self, error: KVSError, name: str, arn: str, failed: str, done: list[str]) -> None:
         """Say in the error which part was done, which was not, and what is there now."""
         try:
-            self._base = tags_of_channel(arn, self.connection)
+            self._see(name, arn, tags_of_channel(arn, self.connection))
         except KVSError:
             there = f"What is there now is not known: {self.line('list_tags', name)}"
         else:

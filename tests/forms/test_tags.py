@@ -60,6 +60,13 @@ def test_only_the_difference_is_sent(sandbox, form, submit):
     assert "kvs.tag_channel(&#x27;front-door&#x27;, {&#x27;Env&#x27;: &#x27;prod&#x27;" in form.status.value
 
 
+def test_how_many_tags_there_are_is_shown_as_it_is(form, submit):
+    assert '<tr><th scope="row">tags</th><td>2</td></tr>' in form.seen.value
+    form.tags.value = {"Site": "annex", "Owner": "ops", "Env": "prod"}
+    submit(form)
+    assert '<tr><th scope="row">tags</th><td>3</td></tr>' in form.seen.value
+
+
 def test_what_is_so_already_is_not_sent(sandbox, form, submit):
     submit(form)
     assert "so already: nothing was sent" in form.status.text
