@@ -19,6 +19,18 @@ settings.load_profile("kvs")
 UNSAFE = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "NO_PROXY", "no_proxy")
 
 
+LONG = (
+    "browser/",
+    "clients/",
+    "forms/test_faults",
+    "test_cli",
+    "test_exercises",
+    "test_notebooks",
+    "test_contributing",
+)
+"""Where a file's tests take a minute or more: they drive browsers, kernels and commands."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the contract be checked against a real account too."""
     parser.addoption("--real-aws-profile", help="an AWS profile to run tests/contract against, beside the sandbox")
@@ -30,6 +42,12 @@ def pytest_xdist_auto_num_workers() -> int:
     A file is one worker's, and the longest one takes an eighth of the time of all.
     """
     return min(2 * (os.cpu_count() or 1), 8)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files, in the random order that they are in: one begun last would keep a single worker busy."""
+    items.sort(key=lambda item: not item.nodeid.removeprefix("tests/").startswith(LONG))
 
 
 @pytest.fixture(autouse=True)
