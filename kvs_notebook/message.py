@@ -140,19 +140,25 @@ class Unknown:
 Message: TypeAlias = Offer | Answer | Candidate | ReconnectIceServer | Unknown
 """What iterating over a peer gives."""
 
+SDP: TypeAlias = str | Mapping[str, str] | Offer | Answer
+"""An SDP: its text, a mapping with its type, or one that was received."""
+
 SDP_TYPES = {"SDP_OFFER": "offer", "SDP_ANSWER": "answer"}
 
 
-def sdp_payload(message_type: str, sdp: str | Mapping[str, str]) -> str:
-    """Give the JSON text of an offer or answer: an SDP text, or a description with its type."""
+def sdp_payload(message_type: str, sdp: SDP | object) -> str:
+    """Give the JSON text of an offer or answer."""
     kind = SDP_TYPES[message_type]
-    stated = {"type": kind, "sdp": sdp} if isinstance(sdp, str) else dict(sdp)
-    if stated.get("type") != kind or not isinstance(stated.get("sdp"), str) or not stated["sdp"]:
+    if isinstance(sdp, Offer | Answer):
+        sdp = {"type": "offer" if isinstance(sdp, Offer) else "answer", "sdp": sdp.sdp}
+    stated: Mapping[str, Any] = {"type": kind, "sdp": sdp} if isinstance(sdp, str) else _mapping(sdp)
+    text = stated.get("sdp")
+    if stated.get("type") != kind or not isinstance(text, str) or not text:
         raise InvalidInput(f"This is no SDP {kind}: give its text, or {{'type': '{kind}', 'sdp': '...'}}.")
-    return json.dumps(stated)
+    return _json(stated)
 
 
-def candidate_payload(candidate: str | Mapping[str, Any] | Candidate) -> str:
+def candidate_payload(candidate: str | Mapping[str, Any] | Candidate | object) -> str:
     """Give the JSON text of an ICE candidate."""
     if isinstance(candidate, Candidate):
         stated: dict[str, Any] = {
@@ -163,12 +169,12 @@ def candidate_payload(candidate: str | Mapping[str, Any] | Candidate) -> str:
     elif isinstance(candidate, str):
         stated = {"candidate": candidate, "sdpMid": "0", "sdpMLineIndex": 0}
     else:
-        stated = dict(candidate)
+        stated = _mapping(candidate)
     if not isinstance(stated.get("candidate"), str):
         raise InvalidInput(
             "This is no ICE candidate: give its line, or {'candidate': '...', 'sdpMid': '0', 'sdpMLineIndex': 0}."
         )
-    return json.dumps(stated)
+    return _json(stated)
 
 
 def frame(message_type: str, payload: str, recipient_client_id: str | None, correlation_id: str) -> str:
@@ -211,6 +217,25 @@ def payload_text(payload: str) -> str:
         return content.decode()
     except UnicodeDecodeError:
         return content.decode("latin-1")
+
+
+def readable(payload: str) -> str:
+    """Give the text in a payload, or the payload as it came where it holds none."""
+    try:
+        return payload_text(payload)
+    except ValueError:
+        return payload
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return {**value} if isinstance(value, Mapping) else {}
+
+
+def _json(stated: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(stated)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"A message is sent as JSON, and this has no place in it: {error}.") from error
 
 
 def _candidate(content: Mapping[str, Any], sender: str | None) -> Candidate:

@@ -28,7 +28,7 @@ from kvs_notebook.errors import (
 from kvs_notebook.frames import MESSAGES, milliseconds, rows_frame
 from kvs_notebook.limits import check_viewer_id
 from kvs_notebook.line import Line, hang_up
-from kvs_notebook.message import Candidate, Message, candidate_payload, frame, payload_text, received, sdp_payload
+from kvs_notebook.message import SDP, Candidate, Message, candidate_payload, frame, readable, received, sdp_payload
 from kvs_notebook.pacing import MessagePacing
 from kvs_notebook.target import Channel, one_target
 
@@ -165,6 +165,9 @@ class Peer:
                     self._up.set()
         except Exception as error:  # noqa: BLE001 - whoever iterates or sends is told
             self._failure = error
+            for _, _, refused in self._sent.values():
+                if refused is not None and not refused.done():
+                    refused.set_exception(error)
             self._up.set()
             self._inbox.put_nowait(error)
             self._inbox.put_nowait(_End())
@@ -200,14 +203,14 @@ class Peer:
     # --- sending
 
     async def send_offer(
-        self, sdp: str | Mapping[str, str], *, recipient_client_id: str | None = None, refusal_timeout: float = 0.0
+        self, sdp: SDP, *, recipient_client_id: str | None = None, refusal_timeout: float = 0.0
     ) -> str:
         """Send an SDP offer: a viewer to the MASTER, a MASTER to the viewer that it names.
 
         Parameters
         ----------
         sdp
-            The SDP's text, or a description: ``{"type": "offer", "sdp": "..."}``.
+            The SDP's text, or a description: ``{"type": "offer", "sdp": "..."}``, or an Offer that was received.
         recipient_client_id
             The viewer, which a MASTER has to name; a viewer names nobody.
         refusal_timeout
@@ -229,7 +232,7 @@ class Peer:
         return await self._send("SDP_OFFER", sdp_payload("SDP_OFFER", sdp), recipient_client_id, refusal_timeout)
 
     async def send_answer(
-        self, sdp: str | Mapping[str, str], *, recipient_client_id: str | None = None, refusal_timeout: float = 0.0
+        self, sdp: SDP, *, recipient_client_id: str | None = None, refusal_timeout: float = 0.0
     ) -> str:
         """Send an SDP answer; see :meth:`send_offer`."""
         return await self._send("SDP_ANSWER", sdp_payload("SDP_ANSWER", sdp), recipient_client_id, refusal_timeout)
@@ -353,7 +356,7 @@ class Peer:
             message_type,
             sender_client_id=sender,
             recipient_client_id=self.client_id,
-            message_payload=_readable(payload),
+            message_payload=readable(payload),
         )
         if message_type != "GO_AWAY":
             self._inbox.put_nowait(received(members))
@@ -389,10 +392,3 @@ class Peer:
 def noted(peer: Peer) -> list[dict[str, Any]]:
     """Give the rows of a peer's ``messages``, each with its ``order`` among what all peers of this program noted."""
     return [{"order": order, **dict(zip(MESSAGES, row, strict=True))} for order, row in peer._log]  # noqa: SLF001 - of this room
-
-
-def _readable(payload: str) -> str:
-    try:
-        return payload_text(payload)
-    except ValueError:
-        return payload

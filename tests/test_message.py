@@ -47,7 +47,11 @@ def test_a_description_is_given_by_its_text_or_whole(message_type, kind):
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", {}, {"sdp": "v=0"}, {"type": "answer", "sdp": "v=0"}, {"type": "offer", "sdp": ""}, {"type": "offer", "sdp": 7}]
+    "wrong",
+    [
+        "", {}, {"sdp": "v=0"}, {"type": "answer", "sdp": "v=0"}, {"type": "offer", "sdp": ""}, {"type": "offer", "sdp": 7},
+        None, 5, ["v=0"], Answer("v=0"),
+    ],
 )  # fmt: skip
 def test_what_is_no_offer_is_refused_with_the_form_of_one(wrong):
     with pytest.raises(InvalidInput, match=re.escape("give its text, or {'type': 'offer', 'sdp': '...'}")):
@@ -68,7 +72,24 @@ def test_a_candidate_is_given_by_its_line_whole_or_as_it_was_received(given_, st
     assert json.loads(candidate_payload(given_)) == stated
 
 
-@pytest.mark.parametrize("wrong", [{}, {"sdpMid": "0"}, {"candidate": None}])
+def test_an_offer_or_answer_that_was_received_can_be_sent_on():
+    assert json.loads(sdp_payload("SDP_OFFER", Offer("v=0", "tablet"))) == {"type": "offer", "sdp": "v=0"}
+    assert json.loads(sdp_payload("SDP_ANSWER", Answer("v=0"))) == {"type": "answer", "sdp": "v=0"}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        lambda: sdp_payload("SDP_OFFER", {"type": "offer", "sdp": "v=0", "more": {1, 2}}),
+        lambda: candidate_payload({"candidate": LINE, "more": b"bytes"}),
+    ],
+)
+def test_what_has_no_place_in_json_is_refused(payload):
+    with pytest.raises(InvalidInput, match="sent as JSON, and this has no place in it: .* not JSON serializable"):
+        payload()
+
+
+@pytest.mark.parametrize("wrong", [{}, {"sdpMid": "0"}, {"candidate": None}, None, 5, [LINE]])
 def test_what_is_no_candidate_is_refused_with_the_form_of_one(wrong):
     with pytest.raises(InvalidInput, match="This is no ICE candidate: give its line"):
         candidate_payload(wrong)

@@ -497,6 +497,23 @@ def test_one_that_waits_to_send_learns_that_the_peer_has_left(channel):
     play(scene)
 
 
+def test_a_send_that_waits_for_a_refusal_learns_that_the_connection_is_lost_for_good(channel):
+    async def scene() -> None:
+        async with kvs.open_signaling(channel, client_id="tablet") as tablet:
+            sending = asyncio.create_task(tablet.send_offer("v=0", refusal_timeout=BOUND_SECONDS))
+            await until(lambda: len(tablet.messages) == 1)
+
+            async def lost(_: Any) -> Any:
+                raise errors.EndpointUnreachable("Nobody answers.")
+
+            tablet._line.reopen = lost  # type: ignore[method-assign]
+            tablet._socket.transport.abort()
+            with pytest.raises(errors.EndpointUnreachable, match="Nobody answers"):
+                await sending
+
+    play(scene)
+
+
 def test_two_masters_that_displace_each_other_do_not_do_so_for_ever(monkeypatch):
     monkeypatch.setattr(line, "FIRST_WAIT_SECONDS", 0.001)
     with kvs.Sandbox(quotas=False, assumptions=kvs.Assumptions(displaced_peer="closed")) as sandbox:
