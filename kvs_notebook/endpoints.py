@@ -12,7 +12,7 @@ import pandas as pd
 from kvs_notebook.connection import Connection
 from kvs_notebook.current import current_connection
 from kvs_notebook.errors import ServiceFault
-from kvs_notebook.frames import ENDPOINTS, concat, endpoints_frame, ice_frame
+from kvs_notebook.frames import ENDPOINTS, empty, endpoints_frame, ice_frame
 from kvs_notebook.limits import ChannelArn, check_client_id, check_expires, check_protocols, check_role, check_viewer_id
 from kvs_notebook.pacing import side_by_side
 from kvs_notebook.redaction import Secret
@@ -83,7 +83,7 @@ def get_endpoints(
         return endpoints_frame(arn, role, _endpoints(arn, role, wanted, connection), wanted)
 
     found = side_by_side(of_one, targets(channel, connection), description="Getting endpoints")
-    return concat(found, ENDPOINTS)
+    return pd.concat(found, ignore_index=True) if found else empty(ENDPOINTS)
 
 
 def get_ice_servers(

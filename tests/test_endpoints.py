@@ -66,6 +66,15 @@ def test_a_roles_endpoint_is_its_own(connection, role, path):
     assert endpoints["endpoint"].item().endswith(f"/{path}")
 
 
+def test_endpoints_of_a_frame_come_in_its_own_order(sandbox, connection):
+    sandbox.seed()
+    channels = kvs.list_channels().iloc[::-1].head(3)
+    endpoints = kvs.get_endpoints(channels, protocols=["HTTPS", "WSS"])
+    assert endpoints["channel_arn"].drop_duplicates().tolist() == channels["channel_arn"].tolist()
+    assert endpoints["protocol"].tolist() == ["HTTPS", "WSS"] * 3
+    assert endpoints.index.equals(pd.RangeIndex(6))
+
+
 def test_endpoints_of_a_whole_frame(sandbox, connection):
     sandbox.seed()
     channels = kvs.list_channels()
