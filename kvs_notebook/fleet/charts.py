@@ -150,9 +150,11 @@ def growth(days: pd.DataFrame) -> Chart:
     _check(days, GROWTH, "growth")
     if days.empty:
         raise InvalidInput("There is no day to draw: save_snapshot() keeps one.")
-    wide = days.pivot(index="date", columns=["account_id", "region"], values="channels")
+    shut = days["region"].isna()  # an account that let nobody in: which regions it has was not seen
+    wide = days[~shut].pivot(index="date", columns=["account_id", "region"], values="channels")
+    wide = wide.reindex(sorted(days["date"].unique()))
     totals = wide.ffill().sum(axis="columns").astype("int64")
-    whole = wide.notna().all(axis="columns")
+    whole = wide.notna().all(axis="columns") & ~wide.index.isin(days.loc[shut, "date"])
     first, last = totals.index[0], totals.index[-1]
     title = (
         f"{totals.iloc[0]:,} to {_counted(int(totals.iloc[-1]), 'channel')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}"

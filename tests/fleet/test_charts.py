@@ -131,6 +131,17 @@ def test_growth_neither_falls_nor_hides_a_day_on_which_a_unit_was_not_read():
     assert chart.title == "15 to 19 channels from 2026-01-01 to 2026-01-03"
 
 
+def test_the_days_on_which_an_account_let_nobody_in_are_hollow_and_no_other_is():
+    rows = [(f"2026-01-0{day}", ACCOUNT, "us-east-1", day, None) for day in (1, 2, 3)]
+    rows += [("2026-01-02", account, None, None, None) for account in ("444455556666", None, None)]
+    rows += [("2026-01-04", "444455556666", None, None, None)]
+    chart = kvs.charts.growth(frames.rows_frame(rows, frames.GROWTH))
+    line, whole, hollow = chart.figure.axes[0].lines
+    assert line.get_ydata().tolist() == [1, 2, 3, 3]
+    assert whole.get_ydata().tolist() == [1, 3]
+    assert hollow.get_ydata().tolist() == [2, 3]
+
+
 def test_growth_of_a_single_day_and_of_many_can_be_drawn():
     assert growth(5)._repr_png_()
     days = pd.date_range("2026-01-01", periods=400)
