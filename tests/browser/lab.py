@@ -20,6 +20,7 @@ from urllib.request import Request, urlopen
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect
+from playwright.sync_api import TimeoutError as NotInTime
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -262,12 +263,29 @@ class Watched:
         expect(status).to_be_visible(timeout=OPENING_MS)
 
     def reopen(self, while_closed: Callable[[], None]) -> Page:
-        """Save and close the notebook, let something happen, and open it again; its kernel goes on."""
+        """Save and close the notebook, let something happen, and open it again; its kernel goes on.
+
+        JupyterLab asks the kernel for its widgets only once, and shows "Loading widget..." for good where that is among the
+        messages an ipykernel 7 never hears (see run). Its user would open the notebook again, and so does this.
+        """
         self.page.evaluate(SAVE)
         self.page.evaluate(LEAVE)
         while_closed()
-        self.page.evaluate(GO_ON, self._name)
-        return self.page
+        for _ in range(NOTEBOOKS_TRIED):
+            self.page.evaluate(GO_ON, self._name)
+            if self._widgets_are_there():
+                return self.page
+            self.page.evaluate(LEAVE)
+        raise AssertionError(f"None of {NOTEBOOKS_TRIED} openings showed the notebook's widgets")
+
+    def _widgets_are_there(self) -> bool:
+        """Wait until the notebook is open and its widgets are in the page; False where they do not come."""
+        expect(self.page.locator(".jp-Notebook .jp-Cell").first).to_be_attached(timeout=OPENING_MS)
+        try:
+            self.page.locator(".jp-OutputArea-output .jupyter-widgets").first.wait_for(timeout=IDLE_MS)
+        except NotInTime:
+            return False
+        return True
 
     def leave(self) -> tuple[list[str], list[str]]:
         """Close the notebook and its kernel; give what was asked beyond loopback, and what was complained of."""
