@@ -20,6 +20,7 @@ ROOMS = [
     "version",
     "errors",
     "limits",
+    "partition",
     "redaction",
     "frames",
     "export",

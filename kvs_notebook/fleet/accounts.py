@@ -14,6 +14,7 @@ import pandas as pd
 from kvs_notebook.connection import Connection
 from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.limits import shown
+from kvs_notebook.partition import regions_beside
 
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[\x21-\x7e]+")
 ACCOUNT_ID = re.compile("[0-9]{12}")
@@ -134,20 +135,12 @@ def regions_of(regions: Sequence[str] | str | None, connection: Connection) -> l
         return [connection.region]
     if regions != EVERY_REGION:
         return list(dict.fromkeys(regions))
-    known = every_region()
+    known = regions_beside(connection.region)
     try:
         enabled = _enabled_regions(connection)
     except KVSError:
         return known  # the account may not say: those that are not enabled refuse, and coverage says so
-    return [region for region in known if region in enabled]
-
-
-def every_region() -> list[str]:
-    """Give the regions that botocore knows for the service, in the partition of public AWS."""
-    from botocore.loaders import Loader
-    from botocore.regions import EndpointResolver
-
-    return sorted(EndpointResolver(Loader().load_data("endpoints")).get_available_endpoints("kinesisvideo"))
+    return [region for region in known if region in enabled] or known  # read nothing, and coverage would be silent
 
 
 def _enabled_regions(connection: Connection) -> set[str]:

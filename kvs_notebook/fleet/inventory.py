@@ -161,7 +161,7 @@ def inventory(
         it is the connection's own account.
     regions
         Region codes; ``"all"`` takes those that the account has enabled, where it may say so (account:ListRegions), else all that
-        botocore knows; None takes the connection's.
+        botocore knows in the connection's partition (public AWS, GovCloud, China, ...); None takes the connection's region.
     prefix
         Only channels whose name begins with this.
     tags

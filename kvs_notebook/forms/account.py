@@ -9,6 +9,7 @@ from kvs_notebook.current import connect, current_connection, set_current
 from kvs_notebook.errors import KVSError, from_botocore_error
 from kvs_notebook.forms.form import Form
 from kvs_notebook.forms.submit import Outcome, Task, Work
+from kvs_notebook.partition import every_region
 
 SANDBOX = "sandbox, local: no AWS account"
 FIRST_REGION = "us-east-1"
@@ -32,7 +33,7 @@ class AccountForm(Form):
             options=[(SANDBOX, SANDBOX), (DEFAULT_CHAIN, DEFAULT_CHAIN), *((name, name) for name in profiles)],
             description="Profile",
         )
-        self.region = widgets.Dropdown(options=_regions(), value=FIRST_REGION, description="Region")
+        self.region = widgets.Dropdown(options=every_region(), value=FIRST_REGION, description="Region")
         self.allow_changes = widgets.Checkbox(
             description="Allow changes: create, update, tag and delete channels of this account", indent=False
         )
@@ -129,14 +130,6 @@ def _profiles() -> tuple[list[str], str]:
         return list(botocore.session.Session().available_profiles), ""
     except BotoCoreError as error:
         return [], str(from_botocore_error(error, operation="Reading the AWS configuration", where="this machine"))
-
-
-def _regions() -> list[str]:
-    """Give the regions that botocore knows for the service, whatever this machine's configuration says."""
-    from botocore.loaders import Loader
-    from botocore.regions import EndpointResolver
-
-    return sorted(EndpointResolver(Loader().load_data("endpoints")).get_available_endpoints("kinesisvideo"))
 
 
 def _region_of(choice: str) -> str | None:

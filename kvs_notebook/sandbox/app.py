@@ -75,7 +75,8 @@ class App:
             external_id = self._service.assumptions.role_external_id
             reply = Reply(200, sts.perform(operation, payload, caller, self._gate.keys, external_id), XML)
         elif operation == REGIONS:
-            reply = Reply(200, wire.dumped(regions.perform(self._service.assumptions.disabled_regions)))
+            disabled = self._service.assumptions.disabled_regions
+            reply = Reply(200, wire.dumped(regions.perform(caller.region, disabled)))
         elif operation == TAGGING:
             from kvs_notebook.sandbox import tagging  # with it a model is read: not before it is needed
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from kvs_notebook.partition import regions_beside
+
 PATH = "/listRegions"
 
 
-def perform(disabled: Sequence[str]) -> dict[str, Any]:
-    """Answer ListRegions on one page: all that botocore knows for the service, those that are disabled as such."""
-    from botocore.loaders import Loader
-    from botocore.regions import EndpointResolver
-
-    known = EndpointResolver(Loader().load_data("endpoints")).get_available_endpoints("kinesisvideo")
+def perform(region: str, disabled: Sequence[str]) -> dict[str, Any]:
+    """Answer ListRegions on one page: what botocore knows for the service beside the caller's region, and what is disabled."""
     return {
         "Regions": [
             {"RegionName": name, "RegionOptStatus": "DISABLED" if name in disabled else "ENABLED_BY_DEFAULT"}
-            for name in sorted({*known, *disabled})
+            for name in sorted({*regions_beside(region), *disabled})
         ]
     }

@@ -7,7 +7,8 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.fleet.accounts import Account, accounts_of, every_region, regions_of
+from kvs_notebook.fleet.accounts import Account, accounts_of, regions_of
+from kvs_notebook.partition import regions_beside
 
 ROLE = "arn:aws:iam::444455556666:role/Reader"
 
@@ -94,9 +95,31 @@ def test_regions_that_are_named_are_taken_once_and_none_is_the_connections_own(c
 def test_all_regions_are_those_that_the_account_has_enabled():
     with kvs.Sandbox(assumptions=kvs.Assumptions(disabled_regions=("eu-south-2", "il-central-1"))) as sandbox:
         found = regions_of("all", sandbox.connection())
-    assert set(every_region()) - set(found) == {"eu-south-2", "il-central-1"}
+    assert set(regions_beside("us-east-1")) - set(found) == {"eu-south-2", "il-central-1"}
 
 
 def test_where_the_account_may_not_say_all_regions_are_those_that_botocore_knows(sandbox, connection):
     sandbox.deny("account:ListRegions")
-    assert regions_of("all", connection) == every_region()
+    assert regions_of("all", connection) == regions_beside("us-east-1")
+
+
+@pytest.mark.parametrize("may_say", [True, False])
+@pytest.mark.parametrize(
+    ("own", "found"),
+    [
+        ("us-gov-west-1", ["us-gov-east-1", "us-gov-west-1"]),
+        ("cn-north-1", ["cn-north-1"]),
+        ("us-isob-east-1", ["us-isob-east-1"]),  # botocore knows none of that partition
+    ],
+)
+def test_all_regions_are_those_of_the_connections_partition(sandbox, own, found, may_say):
+    if not may_say:
+        sandbox.deny("account:ListRegions")
+    assert regions_of("all", sandbox.connection(region=own)) == found
+
+
+def test_an_account_that_enables_no_region_that_botocore_knows_is_not_taken_for_an_empty_one():
+    known = regions_beside("eu-central-2")  # public AWS, which is more than botocore knows for the service
+    assert "eu-central-2" not in known
+    with kvs.Sandbox(assumptions=kvs.Assumptions(disabled_regions=tuple(known))) as sandbox:
+        assert regions_of("all", sandbox.connection(region="eu-central-2")) == known

@@ -39,7 +39,7 @@ def choices(form) -> list[str]:
 def test_it_lists_the_sandbox_the_default_chain_and_the_profiles_and_regions_of_this_machine(profiles):
     form = kvs.forms.connection()
     assert choices(form) == [SANDBOX, DEFAULT_CHAIN, "fleet", "keyless", "<b>bold</b>"]
-    assert {"us-east-1", "eu-west-1", "ap-southeast-2"} <= set(form.region.options)
+    assert {"us-east-1", "eu-west-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1"} <= set(form.region.options)
 
 
 def test_it_opens_where_nothing_is_configured_and_says_what_to_do():

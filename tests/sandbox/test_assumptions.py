@@ -353,7 +353,7 @@ def after(*seconds: float) -> Callable[..., Any]:
 
 
 def in_another_region(desk: Any) -> list[str]:
-    listed = regions.perform(desk.service.assumptions.disabled_regions)["Regions"]
+    listed = regions.perform("us-east-1", desk.service.assumptions.disabled_regions)["Regions"]
     return [each["RegionName"] for each in listed if each["RegionOptStatus"] == "DISABLED"]
 
 
