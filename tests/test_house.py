@@ -78,6 +78,7 @@ ROOMS = [
     "fleet",
     "fleet.accounts",
     "fleet.unit",
+    "fleet.expiry",
     "fleet.roster",
     "fleet.pile",
     "fleet.interruption",

@@ -24,10 +24,11 @@ from kvs_notebook.errors import (
     KVSError,
 )
 from kvs_notebook.export import File, opened, to_csv, to_parquet
-from kvs_notebook.fleet.accounts import AccountsFile, accounts_of
+from kvs_notebook.fleet.accounts import Account, AccountsFile, accounts_of
+from kvs_notebook.fleet.expiry import Expiry, warn_of_end
 from kvs_notebook.fleet.interruption import held_back
 from kvs_notebook.fleet.pile import Pile
-from kvs_notebook.fleet.roster import units_of, warn_of_early_end
+from kvs_notebook.fleet.roster import units_of
 from kvs_notebook.fleet.unit import Origin, Reading, Unit, read, unread
 from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS, channels_frame, rows_frame, tags_frame, with_tags
 from kvs_notebook.limits import check_channel_name, shown
@@ -187,11 +188,12 @@ def inventory(
 
     Notes
     -----
-    One unit's failure never stops the others: look at ``.coverage``, or call ``.raise_for_failures()``. Expired credentials end
-    the run early with one warning; Ctrl-C ends it too and gives what was read so far. Spends, for each unit, one
+    One unit's failure never stops the others: look at ``.coverage``, or call ``.raise_for_failures()``. Nothing more is
+    asked with keys that have expired, and one warning says so: those of a profile, of a role, or those that the roles are assumed
+    with, which ends all roles. Ctrl-C ends the run and gives what was read so far. Spends, for each unit, one
     ListSignalingChannels call per 1,000 channels, and for the tags one GetResources call per 100 tagged channels or one
-    ListTagsForResource call per channel; for each account one GetCallerIdentity call, one more for each region that refuses its
-    keys, and an AssumeRole call per hour.
+    ListTagsForResource call per channel; for each account one GetCallerIdentity call, one more for each region or role that
+    refuses its keys, and an AssumeRole call per hour.
 
     Examples
     --------
@@ -216,9 +218,11 @@ def inventory(
     elsewhere = None if executor is None else Origin.elsewhere(base)
     asked = accounts_of(profiles, role_arns, external_id, accounts)
     local = Origin(base.profile, base.region, base.endpoint_url, base)
-    units, failed, names = units_of(asked, local, regions, prefix, tags)
+    expiry = Expiry(local)
+    units, failed, names = units_of(asked, expiry, regions, prefix, tags)
+    patience = unit_timeout if executor is None else None
     with _pool(executor, len(units)) as pool, held_back() as interrupted:
-        run = _Run(units, elsewhere or local, pool, unit_timeout if executor is None else None, interrupted)
+        run = _Run(units, elsewhere or local, expiry, pool, patience=patience, interrupted=interrupted)
         channels, long_tags, coverage = Pile(channels_frame, CHANNELS), Pile(_long_tags, TAGS), failed
         for reading in run.readings():
             channels.put(reading.channels)
@@ -253,17 +257,24 @@ class _Run:
     """Read units on a pool, a bounded number at a time."""
 
     def __init__(
-        self, units: Sequence[Unit], origin: Origin, pool: Executor, patience: float | None, interrupted: Event
+        self,
+        units: Sequence[Unit],
+        origin: Origin,
+        expiry: Expiry,
+        pool: Executor,
+        *,
+        patience: float | None,
+        interrupted: Event,
     ) -> None:
         self._waiting = deque(units)
         self._left = Counter(unit.account for unit in units)
         self._running: dict[Future[Reading], tuple[Unit, float]] = {}
         self._origin = origin
+        self._expiry = expiry
         self._pool = pool
         self._patience = patience
         self._interrupted = interrupted
         self._window = WINDOW if patience is None else THREADS
-        self._expired: Reading | None = None
 
     def readings(self) -> Iterator[Reading]:
         """Give each unit's reading as it comes; after Ctrl-C, that of each one left says so."""
@@ -285,17 +296,16 @@ class _Run:
     def _step(self) -> Iterator[Reading]:
         while self._waiting and len(self._running) < self._window:
             unit = self._waiting.popleft()
-            if self._expired is not None:
-                why = self._expired.coverage
-                yield _unread(unit, ExpiredCredentials(why["message"], code=why["error_code"]))
+            refused = self._expiry.of(unit.account)
+            if refused is not None:
+                self._read_one_of(unit.account)
+                yield _unread(unit, refused)
             else:
                 self._running[self._pool.submit(read, unit, self._origin)] = (unit, time.monotonic())
         done, _ = wait(self._running, LOOK_SECONDS, FIRST_COMPLETED)
         for future in done:
             unit, _ = self._running.pop(future)
-            self._left[unit.account] -= 1
-            if not self._left[unit.account]:
-                self._origin.forget(unit.account)
+            self._read_one_of(unit.account)
             yield self._taken(future, unit)
         if self._patience is not None:
             yield from self._overdue(self._patience)
@@ -305,10 +315,18 @@ class _Run:
             reading = future.result()
         except Exception as error:  # noqa: BLE001 - whatever an executor says of a worker that was lost, or of a bug
             return _unread(unit, KVSError(f"{type(error).__name__}: {error}", code=type(error).__name__))
-        if reading.coverage["status"] == "expired" and self._expired is None:
-            self._expired = reading
-            warn_of_early_end(reading.coverage["message"])
+        if reading.coverage["status"] == "expired":
+            why = reading.coverage["message"]
+            ended = self._expiry.note(unit.account, ExpiredCredentials(why, code=reading.coverage["error_code"]))
+            if ended is not None:
+                warn_of_end(ended, why)
         return reading
+
+    def _read_one_of(self, account: Account) -> None:
+        """Let go of an account's session with its last unit."""
+        self._left[account] -= 1
+        if not self._left[account]:
+            self._origin.forget(account)
 
     def _overdue(self, patience: float) -> Iterator[Reading]:
         for future, (unit, began) in [*self._running.items()]:

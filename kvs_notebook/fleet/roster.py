@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from kvs_notebook.errors import ExpiredCredentials, KVSError, WrongConnection
 from kvs_notebook.fleet.accounts import Account, regions_of
+from kvs_notebook.fleet.expiry import BASE, Expiry, warn_of_end
 from kvs_notebook.fleet.unit import Origin, Unit, unread
 from kvs_notebook.pacing import side_by_side
 
 
 def units_of(
-    accounts: Sequence[Account], origin: Origin, regions: Sequence[str] | str | None, prefix: str | None, tags: str
+    accounts: Sequence[Account],
+    expiry: Expiry,
+    regions: Sequence[str] | str | None,
+    prefix: str | None,
+    tags: str,
 ) -> tuple[list[Unit], list[dict[str, Any]], dict[str, str]]:
     """Ask each account who it is; give the units, the rows of coverage of those that did not answer, and their names.
 
     Where the credentials that roles are assumed with have expired, no further role is asked for.
     """
-    expired: list[ExpiredCredentials] = []
 
     def opened(account: Account) -> tuple[str, list[str]] | KVSError:
-        if expired and account.role_arn is not None:
-            return expired[0]
-        answer = _opened(account, origin, regions)
-        if isinstance(answer, ExpiredCredentials) and account.role_arn is not None:
-            expired.append(answer)
+        known = expiry.of(account)
+        if known is not None:
+            return known
+        answer = _opened(account, expiry.origin, regions)
+        if isinstance(answer, ExpiredCredentials):
+            expiry.note(account, answer)
         return answer
 
     found = side_by_side(opened, accounts, description="Connecting", unit="account")
-    if expired:
-        warn_of_early_end(str(expired[0]))
+    ended = expiry.of(BASE)
+    if ended is not None:
+        warn_of_end("The inventory ends early", str(ended))
     units: dict[tuple[str, str], Unit] = {}
     failed, names = [], {}
     for account, answer in zip(accounts, found, strict=True):
@@ -44,11 +49,6 @@ def units_of(
         for region in theirs:  # of two ways into one account the first is taken
             units.setdefault((account_id, region), Unit(account, account_id, region, prefix, tags))
     return list(units.values()), failed, names
-
-
-def warn_of_early_end(why: str) -> None:
-    """Say once that credentials have expired, so that nothing more is asked for."""
-    warnings.warn(f"The inventory ends early: {why} Coverage names what was not read.", stacklevel=3)
 
 
 def _opened(account: Account, origin: Origin, regions: Sequence[str] | str | None) -> tuple[str, list[str]] | KVSError:

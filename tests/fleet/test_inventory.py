@@ -249,8 +249,61 @@ def test_where_sts_does_not_say_whether_the_keys_are_known_a_region_that_refuses
     only_gap(found, "111122223333", "eu-west-1", "error")
 
 
+THIRD = "777788889999"
+TWO_ROLES = [ROLE, ROLE.replace(OTHER, THIRD)]
+
+
+@pytest.mark.parametrize("kind", ["expired", "revoked"])
+def test_a_role_whose_keys_are_refused_ends_only_its_own_account(fleet, connection, monkeypatch, kind):
+    monkeypatch.setattr(room, "THREADS", 1)
+    listed = unit.channel_infos
+
+    def refused_after_the_first(*arguments):
+        infos = listed(*arguments)
+        fleet.faults.add("*", kind, times=None, account_id=OTHER)
+        return infos
+
+    monkeypatch.setattr(unit, "channel_infos", refused_after_the_first)
+    with pytest.warns(UserWarning, match=f"No more is read of {ROLE}") as warned:
+        found = kvs.inventory(role_arns=TWO_ROLES, regions=REGIONS, tags="none")
+    assert len(warned) == 1
+    assert status(found) == {
+        (OTHER, "us-east-1"): "ok",
+        (OTHER, "eu-west-1"): "expired",
+        (OTHER, "ap-southeast-2"): "expired",
+        **{(THIRD, region): "ok" for region in REGIONS},
+    }
+
+
+def test_a_role_that_does_not_open_leaves_the_others_open(fleet, connection, monkeypatch):
+    monkeypatch.setattr(pacing, "THREADS", 1)
+    fleet.faults.add("GetCallerIdentity", "expired", times=None, account_id=OTHER)
+    found = kvs.inventory(role_arns=TWO_ROLES, tags="none")
+    assert dict(zip(found.coverage["account_id"], found.coverage["status"], strict=True)) == {
+        OTHER: "expired",
+        THIRD: "ok",
+    }
+
+
+def test_a_profile_whose_keys_have_expired_leaves_the_roles_to_be_read(fleet, connection, monkeypatch):
+    monkeypatch.setattr(room, "THREADS", 1)
+    for name, value in fleet.environment({}).items():
+        monkeypatch.setenv(name, value)
+    fleet.faults.add("ListSignalingChannels", "expired", times=None, account_id="111122223333")
+    with pytest.warns(UserWarning, match="No more is read of sandbox"):
+        found = kvs.inventory(profiles=["sandbox"], role_arns=[ROLE], regions=REGIONS[:2], tags="none")
+    assert status(found) == {
+        ("111122223333", "us-east-1"): "expired",
+        ("111122223333", "eu-west-1"): "expired",
+        (OTHER, "us-east-1"): "ok",
+        (OTHER, "eu-west-1"): "ok",
+    }
+    assert len(fleet.requests.query("operation == 'ListSignalingChannels' and account_id == '111122223333'")) == 1
+
+
 def test_where_roles_cannot_be_assumed_any_more_the_rest_of_them_is_not_asked_for(fleet, connection):
-    fleet.faults.add("AssumeRole", "expired", times=None)
+    for operation in ("AssumeRole", "GetCallerIdentity"):
+        fleet.faults.add(operation, "expired", times=None)
     roles = [f"arn:aws:iam::{number:012}:role/Reader" for number in range(1, 61)]
     with pytest.warns(UserWarning, match="The inventory ends early") as warned:
         found = kvs.inventory(role_arns=roles)
