@@ -20,15 +20,13 @@ import kvs_notebook as kvs
 from kvs_notebook import policy
 from kvs_notebook.connection import MUTATING, Connection
 from kvs_notebook.errors import AccessDenied, InvalidInput, OutcomeUnknown
+from kvs_notebook.partition import regions_beside
 from kvs_notebook.policy import ACTIONS, FUNCTIONS, TAG, least_policy
 from kvs_notebook.sandbox import service
-from kvs_notebook.sandbox.regions import perform as regions_of
 
 ROLE = "arn:aws:iam::444455556666:role/Reader"
 OPEN_REGIONS = {"us-east-1", "eu-west-1"}
-CLOSED_REGIONS = tuple(
-    region["RegionName"] for region in regions_of(())["Regions"] if region["RegionName"] not in OPEN_REGIONS
-)
+CLOSED_REGIONS = tuple(region for region in regions_beside("us-east-1") if region not in OPEN_REGIONS)
 STATUS = ["account_id", "region", "status", "tags_source"]
 WITHOUT_CALLS = {"use_sandbox"}
 """It starts a sandbox of its own."""

@@ -17,6 +17,7 @@ import kvs_notebook as kvs
 from kvs_notebook.connection import Connection
 from kvs_notebook.fleet import inventory as room
 from kvs_notebook.fleet.accounts import Account
+from kvs_notebook.fleet.expiry import Expiry
 from kvs_notebook.fleet.roster import units_of
 from kvs_notebook.fleet.unit import Origin
 
@@ -138,7 +139,7 @@ def test_what_is_sent_to_an_executor_holds_no_secret(client, sandbox):
 
     connection = kvs.connect()
     secret = sandbox._keys.secret(sandbox._keys.access_key_id("111122223333"))
-    (unit,), _, _ = units_of([Account()], Origin(None, "us-east-1", None, connection), None, None, "bulk")
+    (unit,), _, _ = units_of([Account()], Expiry(Origin(None, "us-east-1", None, connection)), None, None, "bulk")
     sent = pickle.dumps((unit, Origin.elsewhere(connection)))
     assert secret.encode() not in sent
     assert b"KVSB" not in sent
