@@ -167,7 +167,8 @@ def inventory(
         Only channels whose name begins with this.
     tags
         ``"bulk"`` reads them with the Resource Groups Tagging API, 100 channels a call, and channel by channel where that
-        fails; ``"each"`` channel by channel; ``"none"`` not at all.
+        fails, or finds nothing although one of five channels that are asked for their tags has some; ``"each"`` channel by
+        channel; ``"none"`` not at all.
     executor
         A concurrent.futures executor to read the units on, in place of threads: Dask's
         ``Client.get_executor(pure=False)``, for one. What is sent there names profiles and roles, never credentials.
@@ -192,8 +193,8 @@ def inventory(
     asked with keys that have expired, and one warning says so: those of a profile, of a role, or those that the roles are assumed
     with, which ends all roles. Ctrl-C ends the run and gives what was read so far. Spends, for each unit, one
     ListSignalingChannels call per 1,000 channels, and for the tags one GetResources call per 100 tagged channels or one
-    ListTagsForResource call per channel; for each account one GetCallerIdentity call, one more for each region or role that
-    refuses its keys, and an AssumeRole call per hour.
+    ListTagsForResource call per channel, which five are spent on where GetResources finds nothing; for each account one
+    GetCallerIdentity call, one more for each region or role that refuses its keys, and an AssumeRole call per hour.
 
     Examples
     --------

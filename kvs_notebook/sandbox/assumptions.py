@@ -70,6 +70,8 @@ class Assumptions:
         What ListTagsForResource answers for an untagged channel: an empty map, null, or no member at all [1.9].
     quota_burst
         Requests that an idle quota admits at once; None is what it admits in one second [3].
+    tagging_api
+        Whether the Resource Groups Tagging API finds channels, as it is likely to, or knows nothing of them [5].
     disabled_regions
         Regions that no account of the sandbox has enabled: they refuse every key as unknown [an account's own].
     role_external_id
@@ -130,6 +132,7 @@ class Assumptions:
     tagging_changes_version: bool = False
     empty_tags: Literal["map", "null", "absent"] = "map"
     quota_burst: float | None = None
+    tagging_api: Literal["finds_channels", "finds_none"] = "finds_channels"
     disabled_regions: tuple[str, ...] = ()
     role_external_id: str | None = None
     displaced_peer: Literal["stays_open", "closed"] = "stays_open"

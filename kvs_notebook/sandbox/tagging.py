@@ -41,7 +41,7 @@ def perform(service: Service, caller: Caller, request: Mapping[str, Any]) -> dic
         raise ServiceError("InvalidParameterException", f"ResourcesPerPage must be 1 to {LONGEST_PAGE}.")
     scope = f"resources {caller.account_id} {caller.region}"
     found: list[Channel] = []
-    if CHANNELS & set(wanted):
+    if CHANNELS & set(wanted) and service.assumptions.tagging_api == "finds_channels":
         gone_ms = service.now_ms - milliseconds(service.assumptions.deleting_seconds)
         found = service.store.tagged_page(
             caller.account_id, caller.region, limit=limit + 1, after=_after(service, request, scope), gone_ms=gone_ms

@@ -122,6 +122,33 @@ def test_tags_in_bulk_take_a_call_for_each_100_channels(sandbox, connection):
     assert found.coverage["calls"].item() == 1 + 2
 
 
+def test_where_the_tagging_api_does_not_know_of_channels_tags_are_read_channel_by_channel():
+    with kvs.Sandbox(assumptions=kvs.Assumptions(tagging_api="finds_none")) as sandbox:
+        connection = sandbox.connection()
+        for number in range(20):
+            tags = None if number % 4 else {"Site": "hq"}
+            kvs.create_channel(f"camera-{number:02}", tags=tags, wait=False, connection=connection)
+        found = kvs.inventory(connection=connection)
+    assert found.coverage[["status", "tags_source"]].to_numpy().tolist() == [["ok", "each"]]
+    assert found.tags["channel_name"].tolist() == [f"camera-{number:02}" for number in range(0, 20, 4)]
+
+
+def test_channels_without_a_tag_are_believed_to_have_none_after_a_few_calls(sandbox, connection):
+    for number in range(20):
+        kvs.create_channel(f"camera-{number:02}", wait=False)
+    found = kvs.inventory()
+    assert found.coverage[["tags_source", "calls"]].to_numpy().tolist() == [["bulk", 1 + 1 + unit.SAMPLE]]
+    assert len(found.tags) == 0
+
+
+def test_where_a_channel_may_not_be_asked_for_its_tags_the_tagging_api_is_believed(sandbox, connection):
+    kvs.create_channel("camera", wait=False)
+    sandbox.deny("kinesisvideo:ListTagsForResource")
+    found = kvs.inventory()
+    assert found.coverage[["status", "tags_source"]].to_numpy().tolist() == [["ok", "bulk"]]
+    assert found.coverage["error_code"].isna().all()
+
+
 def test_tags_can_be_left_out(fleet, connection):
     found = kvs.inventory(tags="none")
     assert dtypes(found.tags) == dict(TAGS)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.sandbox import regions, sts
+from kvs_notebook.sandbox import regions, sts, tagging
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.keys import Keys
 from kvs_notebook.sandbox.model import ServiceError
@@ -357,6 +357,12 @@ def in_another_region(desk: Any) -> list[str]:
     return [each["RegionName"] for each in listed if each["RegionOptStatus"] == "DISABLED"]
 
 
+def tagged_in_bulk(desk: Any) -> int:
+    desk("CreateSignalingChannel", ChannelName="a", Tags=[{"Key": "Site", "Value": "hq"}])
+    found = tagging.perform(desk.service, desk.caller, {"ResourceTypeFilters": ["kinesisvideo:channel"]})
+    return len(found["ResourceTagMappingList"])
+
+
 def assumed_role(desk: Any) -> str | None:
     form = {"RoleArn": "arn:aws:iam::444455556666:role/Reader", "RoleSessionName": "kvs-notebook"}
     external_id = desk.service.assumptions.role_external_id
@@ -417,6 +423,7 @@ ROWS: list[tuple[str, Any, Callable[[Any], Any], Any, Any]] = [
     ("duplicate_tag_keys", "last_wins", tag_twice, INVALID, {"a": "last"}),
     ("reserved_tag_key", "access_denied", reserved_key, INVALID, DENIED),
     ("tagging_changes_version", True, version_after_tagging, True, False),
+    ("tagging_api", "finds_none", tagged_in_bulk, 1, 0),
     ("empty_tags", "null", untagged, {"Tags": {}, "NextToken": None}, {"Tags": None, "NextToken": None}),
     ("empty_tags", "absent", untagged, {"Tags": {}, "NextToken": None}, {"NextToken": None}),
     ("quota_burst", 7, burst, 50, 7),
