@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
-from kvs_notebook.errors import InvalidInput, Throttled
+from kvs_notebook.errors import InvalidInput, KVSError, Throttled
 from kvs_notebook.limits import MESSAGE_RATES, QUOTAS, SIGNALING_QUOTAS, quota_of
 
 DEFAULT_SHARE = 0.9
@@ -67,6 +67,13 @@ class Pacing:
     share
         The part of each quota to use, above 0 and at most 1: one number for all operations, or a mapping of operation
         to number (``{"ListTagsForResource": 0.98}``) over the defaults.
+
+    Attributes
+    ----------
+    throttles
+        How many calls were refused as too many.
+    came_back
+        When a call last came back, whatever came of it, and before the first one when this was made, by the clock.
     """
 
     def __init__(
@@ -82,7 +89,13 @@ class Pacing:
         self._lock = threading.Lock()
         self._next_turn: dict[Bucket, float] = {}
         self._doors: dict[Bucket, _Door] = {}
+        self._shut: KVSError | None = None
         self.throttles = 0
+        self.came_back = clock()
+
+    def shut(self, why: KVSError) -> None:
+        """Let no further call leave: each raises ``why``, in other threads, too. What has left is not called back."""
+        self._shut = why
 
     def wait(self, operation: str, channel: str | None = None) -> float:
         """Wait until the next call may leave, and give the seconds that it took; an operation without a quota never waits."""
@@ -143,11 +156,15 @@ class Pacing:
 
         def attempt() -> Result:
             self.wait(operation, channel)
+            if self._shut is not None:
+                raise self._shut
             try:
                 return call()
             except Throttled:
                 self._count_throttle()
                 raise
+            finally:
+                self.came_back = self._clock()
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Throttled),

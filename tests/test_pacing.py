@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -223,6 +224,49 @@ def test_nothing_but_throttling_comes_again(time, kind):
     with pytest.raises(kind):
         paced(time).run("CreateSignalingChannel", None, call)
     assert len(calls) == 1
+
+
+# --- seen and shut from elsewhere
+
+
+@pytest.mark.parametrize("outcome", [None, errors.Throttled("Slow down."), errors.AccessDenied("No.")])
+def test_it_knows_when_a_call_last_came_back_whatever_came_of_it(time, outcome):
+    buckets = paced(time)
+    assert buckets.came_back == time.now
+
+    def call() -> None:
+        time.now += 7
+        if outcome is not None:
+            raise outcome
+
+    for _ in range(2):
+        with suppress(errors.KVSError):
+            buckets.run("GetCallerIdentity", None, call)
+        assert buckets.came_back == time.now
+
+
+def test_once_shut_no_call_leaves_not_even_one_that_was_waiting_for_its_turn(time):
+    calls = []
+    buckets = Pacing(clock=time, sleep=lambda _: buckets.shut(errors.KVSError("Given up.")))
+    buckets.run("ListSignalingChannels", None, lambda: calls.append(1))
+    for _ in range(2):
+        with pytest.raises(errors.KVSError, match="Given up"):
+            buckets.run("ListSignalingChannels", None, lambda: calls.append(2))
+    assert calls == [1]
+
+
+def test_once_shut_a_throttled_call_does_not_come_again(time):
+    calls = []
+
+    def call() -> None:
+        calls.append(1)
+        buckets.shut(errors.KVSError("Given up."))
+        raise errors.Throttled("Slow down.")
+
+    buckets = paced(time)
+    with pytest.raises(errors.KVSError, match="Given up"):
+        buckets.run("ListSignalingChannels", None, call)
+    assert calls == [1]
 
 
 # --- side by side

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
@@ -29,7 +28,7 @@ from kvs_notebook.fleet.expiry import Expiry, warn_of_end
 from kvs_notebook.fleet.interruption import held_back
 from kvs_notebook.fleet.pile import Pile
 from kvs_notebook.fleet.roster import units_of
-from kvs_notebook.fleet.unit import Origin, Reading, Unit, read, unread
+from kvs_notebook.fleet.unit import Origin, Reader, Reading, Unit, read, unread
 from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS, channels_frame, rows_frame, tags_frame, with_tags
 from kvs_notebook.limits import check_channel_name, shown
 from kvs_notebook.pacing import PROGRESS_AFTER_SECONDS
@@ -173,7 +172,9 @@ def inventory(
         A concurrent.futures executor to read the units on, in place of threads: Dask's
         ``Client.get_executor(pure=False)``, for one. What is sent there names profiles and roles, never credentials.
     unit_timeout
-        Seconds after which a unit is no longer waited for; on an executor, which may keep it in a queue, there is no such end.
+        Seconds without an answer after which a unit is given up; channels that were listed are kept, without tags. No further
+        call is made for it; the one that hangs ends by itself, after 30 s and three attempts. On an executor, which may keep a
+        unit in a queue, there is no such end.
     connection
         Where roles are assumed from; None takes the current connection.
 
@@ -208,6 +209,7 @@ def inventory(
     1  us-east-1     ok        bulk        11
     """
     base = current_connection(connection)
+    _check_unit_timeout(unit_timeout)
     if tags not in TAGS_BY:
         raise InvalidInput(f"tags={shown(tags)}: choose one of {', '.join(map(repr, TAGS_BY))}.")
     if isinstance(regions, str) and regions != "all":
@@ -236,6 +238,11 @@ def inventory(
         names,
         prefix,
     )
+
+
+def _check_unit_timeout(unit_timeout: object) -> None:
+    if not isinstance(unit_timeout, (int, float)) or not unit_timeout > 0:
+        raise InvalidInput(f"unit_timeout={shown(unit_timeout)}: give seconds above 0.")
 
 
 # --- reading them
@@ -269,7 +276,7 @@ class _Run:
     ) -> None:
         self._waiting = deque(units)
         self._left = Counter(unit.account for unit in units)
-        self._running: dict[Future[Reading], tuple[Unit, float]] = {}
+        self._running: dict[Future[Reading], Reader] = {}
         self._origin = origin
         self._expiry = expiry
         self._pool = pool
@@ -302,14 +309,20 @@ class _Run:
                 self._read_one_of(unit.account)
                 yield _unread(unit, refused)
             else:
-                self._running[self._pool.submit(read, unit, self._origin)] = (unit, time.monotonic())
+                self._begin(Reader(unit, self._origin))
         done, _ = wait(self._running, LOOK_SECONDS, FIRST_COMPLETED)
         for future in done:
-            unit, _ = self._running.pop(future)
+            unit = self._running.pop(future).unit
             self._read_one_of(unit.account)
             yield self._taken(future, unit)
         if self._patience is not None:
             yield from self._overdue(self._patience)
+
+    def _begin(self, reader: Reader) -> None:
+        """Read a unit here, where it can be stopped, or send it to the executor's workers, where it can't."""
+        here = self._patience is not None
+        future = self._pool.submit(reader.read) if here else self._pool.submit(read, reader.unit, self._origin)
+        self._running[future] = reader
 
     def _taken(self, future: Future[Reading], unit: Unit) -> Reading:
         try:
@@ -330,28 +343,28 @@ class _Run:
             self._origin.forget(account)
 
     def _overdue(self, patience: float) -> Iterator[Reading]:
-        for future, (unit, began) in [*self._running.items()]:
-            if time.monotonic() - began > patience:
+        for future, reader in [*self._running.items()]:
+            if reader.silent_for > patience and not future.done():
                 del self._running[future]
-                future.cancel()
-                yield _unread(
-                    unit,
+                self._read_one_of(reader.unit.account)
+                yield reader.stop(
                     EndpointUnreachable(
                         f"No answer for {patience:g} s: given up. Read it again by itself.", code="TimedOut"
-                    ),
+                    )
                 )
 
     def _given_up(self) -> Iterator[Reading]:
         running, waiting = [*self._running.items()], [*self._waiting]
         self._running.clear()
         self._waiting.clear()
-        for future, (unit, _) in running:
+        why = KVSError("Interrupted before it was read.", code="Interrupted")
+        for future, reader in running:
             if future.cancel() or not future.done():
-                waiting.append(unit)
+                yield reader.stop(why)
             else:
-                yield self._taken(future, unit)
+                yield self._taken(future, reader.unit)
         for unit in waiting:
-            yield _unread(unit, KVSError("Interrupted before it was read.", code="Interrupted"))
+            yield _unread(unit, why)
 
 
 def _unread(unit: Unit, problem: KVSError) -> Reading:

@@ -143,34 +143,89 @@ class Reading:
     coverage: dict[str, Any]
 
 
-def read(unit: Unit, origin: Origin) -> Reading:
-    """Read a unit; never raises an error of the service or of the way to it."""
-    began = time.monotonic()
-    channels: Sequence[Mapping[str, Any]] = []
-    tags: Mapping[str, Mapping[str, str]] = {}
-    source = "none"
-    connection: Connection | None = None
-    problem: KVSError | None = None
-    try:
-        connection = origin.connect(unit.account, unit.region)
-        channels = channel_infos(unit.prefix, connection)
-        tags, source, problem = _tags(unit, [info["ChannelARN"] for info in channels], connection)
-    except KVSError as error:
-        problem = error
-    finally:
+class Reader:
+    """Read a unit, while another thread may see how long it has had no answer, and stop it."""
+
+    def __init__(self, unit: Unit, origin: Origin) -> None:
+        self.unit = unit
+        self._origin = origin
+        self._began = time.monotonic()
+        self._connection: Connection | None = None
+        self._channels: Sequence[Mapping[str, Any]] | None = None
+        self._stopped: KVSError | None = None
+
+    @property
+    def silent_for(self) -> float:
+        """The seconds since a call last came back."""
+        connection = self._connection
+        return time.monotonic() - (self._began if connection is None else connection.pacing.came_back)
+
+    def read(self) -> Reading:
+        """Read it; never raises an error of the service or of the way to it."""
+        tags: Mapping[str, Mapping[str, str]] = {}
+        source = "none"
+        problem: KVSError | None = None
+        try:
+            self._connection = connection = self._origin.connect(self.unit.account, self.unit.region)
+            if self._stopped is not None:
+                raise self._stopped
+            self._channels = channel_infos(self.unit.prefix, connection)
+            tags, source, problem = _tags(self.unit, [info["ChannelARN"] for info in self._channels], connection)
+        except KVSError as error:
+            problem = error
+        finally:
+            if self._connection is not None:
+                self._connection.close_clients()
+        return self._reading(self._channels, tags, source, problem)
+
+    def stop(self, why: KVSError) -> Reading:
+        """Let it make no further call, and give what it has read so far: its channels where all are listed, without tags."""
+        self._stopped = why
+        if self._connection is not None:
+            self._connection.pacing.shut(why)
+        channels = self._channels
+        if channels is not None and self.unit.tags == "none":
+            return self._reading(channels, {}, "none", None)
+        return self._reading(channels, {}, "none" if channels is None else "failed", why)
+
+    def _reading(
+        self,
+        channels: Sequence[Mapping[str, Any]] | None,
+        tags: Mapping[str, Mapping[str, str]],
+        source: str,
+        problem: KVSError | None,
+    ) -> Reading:
+        coverage = unread(self.unit.account_id, self.unit.region, problem) | {
+            "tags_source": source,
+            "seconds": round(time.monotonic() - self._began, 3),
+        }
+        if channels is not None:
+            coverage |= {"status": "ok", "channels": len(channels)}
+        elif problem is not None and problem.code in NOT_ENABLED:
+            coverage["status"] = self._status_of_unknown_keys()
+        connection = self._connection
         if connection is not None:
-            connection.close_clients()
-    coverage = unread(unit.account_id, unit.region, problem) | {
-        "status": "ok" if problem is None or source == "failed" else _status(problem, unit.account, origin),
-        "tags_source": source,
-        "channels": len(channels),
-        "seconds": round(time.monotonic() - began, 3),
-    }
-    if connection is not None:
-        coverage["calls"] = connection.calls
-        coverage["throttles"] = connection.pacing.throttles
-        coverage["retries"] = max(connection.attempts - connection.calls, 0)
-    return Reading(channels, tags, coverage)
+            coverage |= {
+                "calls": connection.calls,
+                "throttles": connection.pacing.throttles,
+                "retries": max(connection.attempts - connection.calls, 0),
+            }
+        return Reading(channels or [], tags, coverage)
+
+    def _status_of_unknown_keys(self) -> str:
+        """Give coverage's word where a region does not know the keys: others are asked, since they may have been revoked."""
+        try:
+            self._origin.ask(self.unit.account)
+        except ExpiredCredentials:
+            return "expired"
+        except KVSError:
+            return "error"
+        return "region_disabled"
+
+
+def read(unit: Unit, origin: Origin) -> Reading:
+    """Read a unit, as another process is told to."""
+    return Reader(unit, origin).read()
 
 
 def unread(account_id: str | None, region: str | None, problem: KVSError | None) -> dict[str, Any]:
@@ -198,19 +253,6 @@ def status_of(problem: KVSError) -> str:
         ((ExpiredCredentials, NoCredentials), "expired"),
     )
     return next((status for kind, status in kinds if isinstance(problem, kind)), "error")
-
-
-def _status(problem: KVSError, account: Account, origin: Origin) -> str:
-    """Give coverage's word; keys that a region does not know are asked for elsewhere, since they may have been revoked."""
-    if problem.code not in NOT_ENABLED:
-        return status_of(problem)
-    try:
-        origin.ask(account)
-    except ExpiredCredentials:
-        return "expired"
-    except KVSError:
-        return "error"
-    return "region_disabled"
 
 
 # --- tags

@@ -55,6 +55,14 @@ def dtypes(frame):
     return {name: str(dtype) for name, dtype in frame.dtypes.items()}
 
 
+def ended_all(*names):
+    """Wait until the threads whose names begin so have ended."""
+    for thread in threading.enumerate():
+        if thread.name.startswith(names):
+            thread.join(30)
+            assert not thread.is_alive()
+
+
 # --- what is read
 
 
@@ -220,6 +228,53 @@ def test_a_unit_that_hangs_is_given_up_and_the_rest_is_complete(fleet, connectio
     found = kvs.inventory(regions=REGIONS, unit_timeout=2)
     only_gap(found, "111122223333", "eu-west-1", "error")
     assert found.gaps["error_code"].item() == "TimedOut"
+
+
+def test_a_unit_that_takes_long_and_answers_all_the_while_is_read(fleet, connection):
+    fleet.faults.add("ListTagsForResource", "delay", times=None, seconds=2)
+    began = time.monotonic()
+    found = kvs.inventory(tags="each", unit_timeout=3)  # 11 channels, 8 at a time
+    assert time.monotonic() - began > 3
+    found.raise_for_failures()
+    assert found.tags.equals(kvs.inventory(tags="bulk").tags)
+
+
+def test_a_unit_whose_tags_hang_keeps_its_channels(fleet, connection):
+    fleet.faults.add("GetResources", "delay", times=None, seconds=20, region="eu-west-1")
+    found = kvs.inventory(regions=REGIONS, unit_timeout=2)
+    row = found.coverage.query("region == 'eu-west-1'")
+    assert row[["status", "error_code", "tags_source", "channels"]].to_numpy().tolist() == [
+        ["ok", "TimedOut", "failed", 9]
+    ]
+    assert row["calls"].item() == 2
+    assert row["seconds"].item() > 2
+    assert len(found.channels.query("region == 'eu-west-1'")) == 9
+    assert found.gaps["region"].tolist() == ["eu-west-1"]
+
+
+def test_a_unit_that_was_given_up_spends_nothing_more(sandbox, connection):
+    for number in range(20):
+        kvs.create_channel(f"camera-{number:02}", wait=False)
+    sandbox.faults.add("ListTagsForResource", "delay", times=None, seconds=2)
+    found = kvs.inventory(tags="each", unit_timeout=1)
+    assert found.gaps["error_code"].tolist() == ["TimedOut"]
+    ended_all("kvs-inventory_", "kvs-notebook_")
+    assert sandbox.requests["operation"].tolist().count("ListTagsForResource") == pacing.THREADS
+
+
+def test_the_session_of_an_account_goes_with_a_unit_that_is_given_up(fleet, connection, monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(room.Origin, "forget", lambda _, account: forgotten.append(account))
+    fleet.faults.add("ListSignalingChannels", "delay", times=None, seconds=3)
+    kvs.inventory(unit_timeout=1)
+    assert forgotten == [room.Account()]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), None, "300"])
+def test_a_time_that_no_unit_can_answer_in_is_refused(sandbox, connection, seconds):
+    with pytest.raises(InvalidInput, match=r"unit_timeout=.*: give seconds above 0"):
+        kvs.inventory(unit_timeout=seconds)
+    assert len(sandbox.requests) == 0
 
 
 def test_units_that_hang_take_no_turn_from_those_that_do_not(fleet, connection, monkeypatch):
@@ -465,6 +520,26 @@ def test_ctrl_c_gives_what_was_read_so_far(fleet, connection, monkeypatch):
     found = kvs.inventory(regions=REGIONS)
     only_gap(found, "111122223333", "eu-west-1", "error")
     assert found.gaps["error_code"].item() == "Interrupted"
+
+
+def test_ctrl_c_while_tags_are_read_keeps_the_channels_and_spends_nothing_more(sandbox, connection, monkeypatch):
+    for number in range(20):
+        kvs.create_channel(f"camera-{number:02}", wait=False)
+    sandbox.faults.add("ListTagsForResource", "delay", times=None, seconds=2)
+    waited = room.wait
+
+    def interrupted(*args):
+        if any(thread.name.startswith("kvs-notebook_") for thread in threading.enumerate()):  # those that read tags
+            raise KeyboardInterrupt
+        return waited(*args)
+
+    monkeypatch.setattr(room, "wait", interrupted)
+    found = kvs.inventory(tags="each")
+    row = found.coverage[["status", "error_code", "tags_source", "channels"]]
+    assert row.to_numpy().tolist() == [["ok", "Interrupted", "failed", 20]]
+    assert len(found.channels) == 20
+    ended_all("kvs-inventory_", "kvs-notebook_")
+    assert sandbox.requests["operation"].tolist().count("ListTagsForResource") <= pacing.THREADS
 
 
 @pytest.fixture
