@@ -110,9 +110,10 @@ def for_profile(
     *,
     region: str | None = None,
     endpoint_url: str | None = None,
+    allow_changes: bool = False,
 ) -> Connection:
-    """Make a read-only connection by a profile, or by boto3's default chain, that does not become the current one."""
-    return _make(profile, region, None, endpoint_url, allow_changes=False, share=None)
+    """Make a connection by a profile, or by boto3's default chain, that does not become the current one; nothing is sent."""
+    return _make(profile, region, None, endpoint_url, allow_changes=allow_changes, share=None)
 
 
 def set_current(connection: Connection | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipywidgets as widgets
 
 from kvs_notebook.connection import Connection
-from kvs_notebook.current import connect, current_connection, set_current
+from kvs_notebook.current import current_connection, for_profile, set_current
 from kvs_notebook.errors import KVSError, from_botocore_error
 from kvs_notebook.forms.form import Form
 from kvs_notebook.forms.submit import Outcome, Task, Work
@@ -73,8 +73,9 @@ class AccountForm(Form):
         line = f"kvs.connect({', '.join([*words, *(f'{name}={value!r}' for name, value in options.items())])})"
 
         def run(task: Task) -> Outcome:
-            made = connect(profile, region=region, allow_changes=allowed)
-            self._use(made)
+            made = for_profile(profile, region=region, allow_changes=allowed)
+            _ = made.identity
+            task.show(lambda: self._use(made))
             who = f"account {made.account_id} as {made.identity['Arn']}"
             may = "changes are allowed" if allowed else "read-only"
             return Outcome(made, f"Connected to {who} in {region} ({may}) in {task.took}.", line)
@@ -93,12 +94,12 @@ class AccountForm(Form):
         else:
             said, line = "Connected to the sandbox that is in use", ""
         made = sandbox.connection(region=region)
-        set_current(made)
         _ = made.identity
-        self._use(made)
+        task.show(lambda: self._use(made))
         return Outcome(made, f"{said}, in {region}, in {task.took}.", line)
 
     def _use(self, connection: Connection) -> None:
+        set_current(connection)
         self.connection = connection
         self.header.show(connection)
         self.tell()

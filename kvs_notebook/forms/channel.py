@@ -75,11 +75,11 @@ class ChannelForm(Form):
 
     # --- for each form to say
 
-    def read(self, row: pd.DataFrame) -> None:
-        """Read what the form needs beside the row; called on the worker's thread before it is shown."""
+    def read(self, row: pd.DataFrame) -> Any:
+        """Read what the form needs beside the row, and give it; called on the worker's thread."""
 
-    def show(self, row: pd.DataFrame) -> None:
-        """Show a row that was loaded."""
+    def show(self, row: pd.DataFrame, beside: Any) -> None:  # noqa: ARG002 - there is none for every form
+        """Show a row that was loaded, and what was read beside it."""
         self.seen.value = as_table(facts(row))
 
     def draft(self) -> Any:
@@ -101,18 +101,17 @@ class ChannelForm(Form):
         line = self.line("describe_channel", text)
 
         def run(task: Task) -> Outcome:
-            self.forget()
+            task.show(self.forget)
             row = channels_frame([describe(one_target(text, self.connection), self.connection)])
-            self.read(row)
-            self._draft = draft
-            self._take(text, row)
+            beside = self.read(row)
+            task.show(lambda: self._take(text, row, beside, draft))
             return Outcome(row, f"Loaded {row['channel_name'].item()} in {task.took}.", line)
 
         return Work(f"Loading {text}", run)
 
-    def _take(self, text: str, row: pd.DataFrame) -> None:
-        self.row, self._asked_for = row, text
-        self.show(row)
+    def _take(self, text: str, row: pd.DataFrame, beside: Any, draft: Any) -> None:
+        self.row, self._asked_for, self._draft = row, text, draft
+        self.show(row, beside)
         self._shown_arn = row["channel_arn"].item()
 
     def loaded(self, text: str) -> pd.DataFrame:
@@ -121,7 +120,7 @@ class ChannelForm(Form):
             raise InvalidInput(f"Load {text} first, so that you see what you are about to change.")
         return self.row
 
-    def show_conflict(self, seen: pd.DataFrame, wanted: str, error: VersionMismatch) -> None:
+    def show_conflict(self, task: Task, seen: pd.DataFrame, wanted: str, error: VersionMismatch) -> None:
         """Show what was seen, what is there now and what was wanted; nothing is overwritten."""
         name = seen["channel_name"].item()
         try:
@@ -143,12 +142,17 @@ class ChannelForm(Form):
             ),
             ("you wanted", wanted, "", ""),
         ]
-        self.seen.value = (
+        compared = (
             as_error(f"{name} was changed by someone else since it was loaded.")
             + as_table(rows, header=("", "message_ttl_seconds", "version", "channel_status"))
             + "<div>Nothing was overwritten. Press Load to see it as it is now, then decide anew.</div>"
         )
-        self.row = None
+
+        def show() -> None:
+            self.seen.value = compared
+            self.row = None
+
+        task.show(show)
 
 
 def facts(row: pd.DataFrame) -> list[tuple[str, object]]:

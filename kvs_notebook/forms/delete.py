@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from kvs_notebook.channels import delete_channel
@@ -26,8 +28,6 @@ class DeleteForm(ChannelForm):
 
     def __init__(self, channel: Channel | None = None, *, connection: Connection | None = None) -> None:
         self.confirmation = Field("Type the channel's name to delete it", self._check_confirmation)
-        self._tags: dict[str, str] = {}
-        self._age = ""
         super().__init__(channel, [self.confirmation], action="Delete channel", style="danger", connection=connection)
 
     def fields(self) -> list[Field | TagRows]:
@@ -38,17 +38,18 @@ class DeleteForm(ChannelForm):
         if self.row is not None:
             _check_name(typed, self.row["channel_name"].item())
 
-    def read(self, row: pd.DataFrame) -> None:
-        """Read the tags, and the channel's age by the clock in which it lives."""
-        self._tags = tags_of_channel(row["channel_arn"].item(), self.connection)
-        self._age = _in_words((self.connection.now() - row["creation_time"].item()).total_seconds())
+    def read(self, row: pd.DataFrame) -> Any:
+        """Read the tags, and the channel's age by the clock in which it lives; give both in words."""
+        found = tags_of_channel(row["channel_arn"].item(), self.connection)
+        tags = ", ".join(f"{key}={value}" for key, value in sorted(found.items())) or "none"
+        age = _in_words((self.connection.now() - row["creation_time"].item()).total_seconds())
+        return [("age", age), ("tags", tags)]
 
-    def show(self, row: pd.DataFrame) -> None:
+    def show(self, row: pd.DataFrame, beside: Any) -> None:
         """Show what will go."""
-        tags = ", ".join(f"{key}={value}" for key, value in sorted(self._tags.items())) or "none"
         self.seen.value = (
             "<div>This will go, and cannot be brought back; a new channel of its name gets another ARN:</div>"
-            + as_table([*facts(row), ("age", self._age), ("tags", tags)])
+            + as_table([*facts(row), *beside])
         )
 
     def prepare(self) -> Work:
@@ -62,16 +63,19 @@ class DeleteForm(ChannelForm):
             try:
                 row = delete_channel(seen, connection=self.connection)
             except VersionMismatch as error:
-                self.show_conflict(seen, "deleted", error)
+                self.show_conflict(task, seen, "deleted", error)
                 raise
             self.tell()
             task.follow(row, lambda _: False, self.connection, change=f"{name} was deleted", until_gone=True)
-            self.forget()
-            self.confirmation.value = ""
+            task.show(self._deleted)
             ending = "it was still DELETING when the waiting stopped" if task.stopped.is_set() else "it is gone"
             return Outcome(row, f"Deleted {name} in {task.took}: {ending}.", self.line("delete_channel", text))
 
         return Work(f"Deleting {text}", run, changes=True, settle=self.line("describe_channel", text))
+
+    def _deleted(self) -> None:
+        self.forget()
+        self.confirmation.value = ""
 
 
 def _check_name(typed: str, name: str) -> None:

@@ -16,7 +16,7 @@ from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.forms.fields import Field, TagRows
 from kvs_notebook.forms.keyboard import Keyboard, inputs
 from kvs_notebook.forms.markup import STYLE, as_code, as_error, escaped
-from kvs_notebook.forms.submit import Status, Work, Worker
+from kvs_notebook.forms.submit import Outcome, Status, Task, Work, Worker
 
 
 class Header(widgets.HTML):
@@ -174,10 +174,10 @@ class Form(widgets.VBox):
     def _noted(self, work: Work) -> Work:
         """Keep the value of a success, and tell whoever listens once there is something new."""
 
-        def run(task: Any) -> Any:
+        def run(task: Task) -> Outcome:
             try:
                 outcome = work.run(task)
-                self.value = outcome.value
+                task.show(lambda: setattr(self, "value", outcome.value))
                 return outcome
             finally:
                 if work.changes:

@@ -100,12 +100,12 @@ class Work:
 class Task:
     """One piece of work under way."""
 
-    def __init__(self, work: Work, show: Callable[[Task, str], None]) -> None:
+    def __init__(self, work: Work, worker: Worker) -> None:
         self.work = work
         self.future: Future[Any] = Future()
         self.stopped = threading.Event()
         self.reconciled: list[str] = []
-        self._show = show
+        self._worker = worker
         self._began = time.monotonic()
 
     @property
@@ -113,9 +113,20 @@ class Task:
         """The seconds since the click, in words."""
         return f"{time.monotonic() - self._began:.1f} s"
 
+    def show(self, change: Callable[[], object]) -> None:
+        """Change what the form shows, unless it was given up: the form may be about something else by now.
+
+        A reading that other work waits behind is shown: that work may build on it.
+        """
+        with self._worker.lock:
+            if not self.stopped.is_set():
+                change()
+
     def say(self, text: str) -> None:
         """Say how far it is."""
-        self._show(self, f"{self.work.doing}... {text}")
+        with self._worker.lock:
+            if self._worker.awaits(self):
+                self._worker.status.say(f"{self.work.doing}... {text} {_if_it_ends(self.work)}")
 
     def follow(
         self,
@@ -152,8 +163,12 @@ class Worker:
         self.cancel.on_click(lambda _: self.stop_waiting())
         self.off: set[widgets.Button] = set()
         self.task: Task | None = None
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._pool = _new_pool()
+
+    def awaits(self, task: Task) -> bool:
+        """Tell whether it is this task that somebody waits for."""
+        return self.task is task and not task.stopped.is_set()
 
     @property
     def busy(self) -> bool:
@@ -170,7 +185,7 @@ class Worker:
 
         While a change is under way nothing else begins; behind a mere reading the work waits for its turn.
         """
-        with self._lock:
+        with self.lock:
             if self.task is not None and self.changing:
                 return self.task.future
             try:
@@ -178,7 +193,7 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - nobody sees what a handler raises: it is said here
                 self.status.alert(_refusal(error))
                 return _failed(error)
-            task = self.task = Task(work, self._progress)
+            task = self.task = Task(work, self)
             self._disable(busy=True)
             self.status.clear()
             self.status.say(_under_way(work))
@@ -203,8 +218,8 @@ class Worker:
 
     def _finish(self, task: Task, show: Callable[[], None], late: str) -> None:
         """Show the outcome; where nobody waits for it any more, only what is worth knowing still."""
-        with self._lock:
-            if self.task is task and not task.stopped.is_set():
+        with self.lock:
+            if self.awaits(task):
                 self._disable(busy=False)
                 show()
             elif late:
@@ -212,7 +227,7 @@ class Worker:
 
     def stop_waiting(self) -> None:
         """Wait no longer for what is under way; a request that was sent stays sent."""
-        with self._lock:
+        with self.lock:
             task = self.task
             if task is None or not self.busy:
                 return
@@ -227,11 +242,6 @@ class Worker:
         if self.task is not None:
             self.task.stopped.set()
         self._pool.shutdown(wait=False)
-
-    def _progress(self, task: Task, text: str) -> None:
-        with self._lock:
-            if self.task is task and not task.stopped.is_set():
-                self.status.say(f"{text} {_if_it_ends(task.work)}")
 
     def _disable(self, *, busy: bool) -> None:
         for button in self.buttons:

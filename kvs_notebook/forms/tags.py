@@ -21,7 +21,7 @@ from kvs_notebook.forms.fields import Field, TagRows
 from kvs_notebook.forms.markup import as_table, escaped
 from kvs_notebook.forms.submit import Outcome, Task, Work
 from kvs_notebook.frames import tags_frame
-from kvs_notebook.limits import MAX_TAGS
+from kvs_notebook.limits import MAX_TAGS, ChannelArn
 from kvs_notebook.tags import tag_channel, tags_of_channel, untag_channel
 from kvs_notebook.target import Channel
 
@@ -71,7 +71,6 @@ class TagsForm(ChannelForm):
     def __init__(self, channel: Channel | None = None, *, connection: Connection | None = None) -> None:
         self.tags = TagRows()
         self._base: dict[str, str] = {}
-        self._read: dict[str, str] = {}
         self._preview = widgets.HTML()
         self.tags.on_change(self._show_difference)
         super().__init__(channel, [self.tags, self._preview], action="Apply tags", connection=connection)
@@ -80,26 +79,27 @@ class TagsForm(ChannelForm):
         """Give the fields that must be right."""
         return [self.channel, self.tags]
 
-    def read(self, row: pd.DataFrame) -> None:
+    def read(self, row: pd.DataFrame) -> Any:
         """Read the tags."""
-        self._read = tags_of_channel(row["channel_arn"].item(), self.connection)
+        return tags_of_channel(row["channel_arn"].item(), self.connection)
 
     def draft(self) -> Any:
         """Give the tags as they were edited."""
         return self.tags.value
 
-    def show(self, row: pd.DataFrame) -> None:
+    def show(self, row: pd.DataFrame, beside: Any) -> None:
         """Show the channel and its tags as rows, with what was edited for it."""
         edits = Difference({}, {}) if self.is_another(row) else Difference.between(self._base, self._draft)
         before = self._base
-        self._see(row["channel_name"].item(), row["channel_arn"].item(), self._read)
+        self._see(row["channel_arn"].item(), beside)
         if not self.tags.replace(self._draft, edits.on(self._base)):
             self.tags.replace(before, self._base)  # other than at the click, but nobody has edited it
         self._show_difference()
 
-    def _see(self, name: str, arn: str, tags: dict[str, str]) -> None:
+    def _see(self, arn: str, tags: dict[str, str]) -> None:
         """Take note of the tags that are there, and show how many they are."""
         self._base = tags
+        name = ChannelArn.parse(arn).channel_name
         self.seen.value = as_table([("channel_name", name), ("channel_arn", arn), ("tags", len(tags))])
 
     def _show_difference(self) -> None:
@@ -110,35 +110,39 @@ class TagsForm(ChannelForm):
         """Read the rows; the work reads the tags again and sends what differs."""
         text, wanted = self.channel.value, self.tags.value
 
-        def run(_: Task) -> Outcome:
-            row = self.loaded(text)
-            mine = Difference.between(self._base, wanted)
+        def run(task: Task) -> Outcome:
+            row, base = self.loaded(text), self._base
+            mine = Difference.between(base, wanted)
             name, arn = row["channel_name"].item(), row["channel_arn"].item()
             now = tags_of_channel(arn, self.connection)
-            theirs = Difference.between(self._base, now)
+            theirs = Difference.between(base, now)
             meanwhile = f" Someone else has meanwhile: {theirs}." if theirs else ""
             both = sorted(key for key in mine.keys & theirs.keys if now.get(key) != wanted.get(key))
-            self._see(name, arn, now)
+            task.show(lambda: self._see(arn, now))
             if both:
-                self.tags.replace(wanted, mine.on(now))
+                task.show(lambda: self.tags.replace(wanted, mine.on(now)))
                 raise InvalidInput(
                     f"The tags of {name} were changed since they were loaded.{meanwhile} You wanted to: {mine}. "
                     f"Both concern {', '.join(both)}: look at the rows, which have theirs and yours, and apply again."
                 )
             to_do = Difference.between(now, mine.on(now))
             if to_do:
-                self._apply(name, arn, now, to_do)
-            self._see(name, arn, to_do.on(now))
-            self.tags.replace(wanted, self._base)
-            self._show_difference()
+                self._apply(task, arn, now, to_do)
+            there = to_do.on(now)
+            task.show(lambda: self._applied(arn, wanted, there))
             said = (
                 f"Tags of {name}: {to_do}, done." if to_do else f"The tags of {name} are so already: nothing was sent."
             )
-            return Outcome(tags_frame({arn: self._base}), said + meanwhile, self._line(text, to_do))
+            return Outcome(tags_frame({arn: there}), said + meanwhile, self._line(text, to_do))
 
         return Work(f"Applying tags of {text}", run, changes=True, settle=self.line("list_tags", text))
 
-    def _apply(self, name: str, arn: str, now: Tags, to_do: Difference) -> None:
+    def _applied(self, arn: str, wanted: Tags, there: dict[str, str]) -> None:
+        self._see(arn, there)
+        self.tags.replace(wanted, there)
+        self._show_difference()
+
+    def _apply(self, task: Task, arn: str, now: Tags, to_do: Difference) -> None:
         """Set first, so that nothing is lost when the second call fails; remove first where there is no room."""
         steps = [("set", to_do.put), ("remove", to_do.removed)]
         if len({**now, **to_do.put}) > MAX_TAGS:
@@ -154,18 +158,19 @@ class TagsForm(ChannelForm):
                 else:
                     untag_channel(arn, tags, connection=self.connection)
             except KVSError as error:
-                self._explain(error, name, arn, what, done)
+                self._explain(task, error, arn, what, done)
                 raise
             done.append(what)
 
-    def _explain(self, error: KVSError, name: str, arn: str, failed: str, done: list[str]) -> None:
+    def _explain(self, task: Task, error: KVSError, arn: str, failed: str, done: list[str]) -> None:
         """Say in the error which part was done, which was not, and what is there now."""
         try:
-            self._see(name, arn, tags_of_channel(arn, self.connection))
+            now = tags_of_channel(arn, self.connection)
         except KVSError:
-            there = f"What is there now is not known: {self.line('list_tags', name)}"
+            there = f"What is there now is not known: {self.line('list_tags', ChannelArn.parse(arn).channel_name)}"
         else:
-            pairs = ", ".join(f"{key}={value}" for key, value in sorted(self._base.items())) or "none"
+            task.show(lambda: self._see(arn, now))
+            pairs = ", ".join(f"{key}={value}" for key, value in sorted(now.items())) or "none"
             there = f"The tags are now: {pairs}."
         before = f"Done: {', '.join(done)}. " if done else ""
         error.accepted = True  # what is known is said here

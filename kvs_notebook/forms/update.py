@@ -33,9 +33,9 @@ class UpdateForm(ChannelForm):
         """Give the TTL as it was typed."""
         return self.message_ttl_seconds.value
 
-    def show(self, row: pd.DataFrame) -> None:
+    def show(self, row: pd.DataFrame, beside: Any) -> None:
         """Show the row, and propose its TTL where nobody has typed another for this channel."""
-        super().show(row)
+        super().show(row, beside)
         proposed, field = str(row["message_ttl_seconds"].item()), self.message_ttl_seconds
         typed_for_another = self.is_another(row) and field.replace(self._draft, proposed)
         if typed_for_another or field.replace(self._proposed, proposed):
@@ -52,10 +52,10 @@ class UpdateForm(ChannelForm):
             try:
                 row = update_channel(seen, message_ttl_seconds=ttl, wait=False, connection=self.connection)
             except VersionMismatch as error:
-                self.show_conflict(seen, f"{ttl} s", error)
+                self.show_conflict(task, seen, f"{ttl} s", error)
                 raise
             if row["version"].item() == version and is_active({"ChannelStatus": row["channel_status"].item()}):
-                self._take(text, row)
+                task.show(lambda: self._take(text, row, None, self._draft))
                 return Outcome(row, f"{name} has a message TTL of {ttl} s already: nothing was sent.", line)
             self.tell()
 
@@ -63,8 +63,7 @@ class UpdateForm(ChannelForm):
                 return is_active(info) and info.get("Version") != version
 
             row = task.follow(row, updated, self.connection, change=f"{name} was updated")
-            self._proposed = self._draft = str(ttl)
-            self._take(text, row)
+            task.show(lambda: self._updated(text, row, str(ttl)))
             return Outcome(
                 row,
                 f"Updated {name} in {task.took}: its message TTL is {row['message_ttl_seconds'].item()} s, "
@@ -73,3 +72,7 @@ class UpdateForm(ChannelForm):
             )
 
         return Work(f"Updating {text}", run, changes=True, settle=self.line("describe_channel", text))
+
+    def _updated(self, text: str, row: pd.DataFrame, ttl: str) -> None:
+        self._proposed = ttl
+        self._take(text, row, None, ttl)

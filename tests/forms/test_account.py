@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -10,6 +11,7 @@ from ipywidgets.widgets.widget import _instances as all_widgets
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
+from kvs_notebook.connection import Connection
 from kvs_notebook.current import set_current
 from kvs_notebook.forms.account import DEFAULT_CHAIN, SANDBOX
 
@@ -61,6 +63,31 @@ def test_a_choice_is_tested_and_becomes_the_current_connection(profiles, submit)
     assert "Connected to account 111122223333 as arn:aws:iam::111122223333:user/" in form.status.text
     assert "kvs.connect(&#x27;fleet&#x27;, region=&#x27;eu-west-1&#x27;)" in form.status.value
     assert "profile fleet" in form.header.value
+
+
+def test_a_connection_that_was_given_up_does_not_become_the_current_one_later(profiles, submit, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+    asked = Connection.identity.fget
+
+    def slow(connection):
+        if connection.region == "eu-west-1":
+            begun.set()
+            assert go_on.wait(20)
+        return asked(connection)
+
+    monkeypatch.setattr(Connection, "identity", property(slow))
+    form = kvs.forms.connection()
+    form.profile.value, form.region.value = "fleet", "eu-west-1"
+    form.submit.click()
+    late = form.future
+    assert begun.wait(20)
+    form.cancel.click()
+    form.region.value = "ap-southeast-2"
+    made = submit(form)
+    go_on.set()
+    assert late.result(20).region == "eu-west-1"
+    assert kvs.current_connection() is form.connection is form.value is made
+    assert "eu-west-1" not in form.header.value
 
 
 def test_changes_are_allowed_by_a_tick_only(profiles, submit):
