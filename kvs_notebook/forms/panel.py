@@ -15,7 +15,7 @@ import pandas as pd
 from kvs_notebook.channels import list_channels
 from kvs_notebook.connection import Connection
 from kvs_notebook.current import current_connection
-from kvs_notebook.errors import KVSError
+from kvs_notebook.errors import EndpointUnreachable, KVSError, ServiceFault, Throttled
 from kvs_notebook.export import to_csv
 from kvs_notebook.forms.account import AccountForm
 from kvs_notebook.forms.channel import ChannelForm
@@ -28,12 +28,16 @@ from kvs_notebook.forms.submit import Outcome, Task, Work, Worker
 from kvs_notebook.forms.table import ChannelTable
 from kvs_notebook.forms.tags import TagsForm
 from kvs_notebook.forms.update import UpdateForm
+from kvs_notebook.frames import CHANNELS, empty
 
 SECONDS_BETWEEN_LISTS = 1.0
 STUCK_AFTER_SECONDS = 300.0
 """A transition takes seconds: after five minutes without any change the console looks only when it is told to."""
 
 IN_TRANSITION = ("CREATING", "UPDATING", "DELETING")
+
+MAY_PASS = (Throttled, ServiceFault, EndpointUnreachable)
+"""What a listing may fail of and come through a second later: a transition is followed on."""
 
 
 class Console(widgets.VBox):
@@ -63,6 +67,7 @@ class Console(widgets.VBox):
         self.table = ChannelTable()
         self.form: Form | None = None
         self._forms: dict[str, Form] = {}
+        self._lock = threading.Lock()
         self.refresh_button = widgets.Button(description="Refresh")
         self.refresh_button.on_click(lambda _: self.refresh())
         self.file = widgets.Text(value="channels.csv", description="File to save the rows to")
@@ -108,17 +113,24 @@ class Console(widgets.VBox):
         return self._lister.ask()
 
     def _list(self) -> pd.DataFrame:
-        frame = list_channels(self._prefix, connection=self.connection)
+        connection = self.connection
+        frame = list_channels(self._prefix, connection=connection)
+        with self._lock:
+            if connection is self.connection:
+                self._show(frame)
+        return frame
+
+    def _show(self, frame: pd.DataFrame) -> None:
         news = not frame.equals(self.table.frame) or self.status.role == "alert" or not self.status.text
         self.table.show(frame)
         if news:
             moving = int(frame["channel_status"].isin(IN_TRANSITION).sum())
             self.status.say(_counted(len(frame), "channel") + (f", {moving:,} in transition." if moving else "."))
-        return frame
 
     def _say_failure(self, error: Exception) -> None:
         said = str(error) if isinstance(error, KVSError) else f"{type(error).__name__}: {error}."
-        self.status.alert(f"{said} The table shows what was there before. Press Refresh to list again.")
+        shown = " The table shows what was there before." if len(self.table.frame) else ""
+        self.status.alert(f"{said}{shown} Press Refresh to list again.")
 
     def _views_changed(self, change: Mapping[str, Any]) -> None:
         """Stop to list when the last place that showed the console is gone; go on when there is one again."""
@@ -166,12 +178,17 @@ class Console(widgets.VBox):
     def _connected(self) -> None:
         """Act on the connection that the connection form has made; the other forms are opened anew."""
         account = self._forms["Connection"]
+        on_stage = next((name for name, form in self._forms.items() if form is self.form), "Connection")
         for form in self._forms.values():
             if form is not account:
                 form.close()
         self._forms = {"Connection": account}
-        self.connection = account.connection
+        with self._lock:  # a listing that is under way shows nothing after this
+            self.connection = account.connection
+            self.table.show(empty(CHANNELS))
         self.header.show(self.connection)
+        if on_stage != "Connection":
+            self.open_form(on_stage)
         self.refresh()
 
     # --- export
@@ -246,20 +263,24 @@ class _Lister:
                     self._running = False
                     return
             self._last_list = time.monotonic()
-            frame = self._list_for(asked)
-            if before is None or frame is None or not frame.equals(before):
-                changed, before = time.monotonic(), frame
-            moving = frame is not None and bool(frame["channel_status"].isin(IN_TRANSITION).any())
+            try:
+                frame = self._list_for(asked)
+            except Exception as error:  # noqa: BLE001 - it is said in the console, and it is the future's
+                moving &= isinstance(error, MAY_PASS)
+            else:
+                if before is None or not frame.equals(before):
+                    changed, before = time.monotonic(), frame
+                moving = bool(frame["channel_status"].isin(IN_TRANSITION).any())
             moving &= time.monotonic() - changed < STUCK_AFTER_SECONDS
 
-    def _list_for(self, asked: Future[pd.DataFrame] | None) -> pd.DataFrame | None:
+    def _list_for(self, asked: Future[pd.DataFrame] | None) -> pd.DataFrame:
         try:
             frame = self._list_once()
-        except Exception as error:  # noqa: BLE001 - it is said in the console, and it is the future's
+        except Exception as error:
             self._fail(error)
             if asked is not None:
                 asked.set_exception(error)
-            return None
+            raise
         if asked is not None:
             asked.set_result(frame)
         return frame

@@ -11,6 +11,7 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
+from kvs_notebook.connection import Connection
 from kvs_notebook.forms import panel
 from kvs_notebook.forms.panel import _Lister
 from kvs_notebook.tags import tags_of_channel
@@ -152,6 +153,77 @@ def test_connecting_elsewhere_shows_what_is_there(sandbox, console):
         console.future.result(20)
 
 
+def test_connecting_where_nothing_may_be_listed_shows_no_channels_of_elsewhere(sandbox, console):
+    form = console.open_form("Connection")
+    with kvs.use_sandbox() as other:
+        other.seed()
+        other.deny("kinesisvideo:List*")
+        form.profile.value = panel.AccountForm(connection=console.connection).profile.options[0][1]
+        form.submit.click()
+        form.future.result(20)
+        assert isinstance(console.future.exception(20), errors.AccessDenied)
+        assert console.table.shown.empty
+        eventually(lambda: console.status.role == "alert")
+        assert "what was there before" not in console.status.text
+
+
+def test_a_listing_of_the_connection_before_is_not_shown_after_connecting(sandbox, console, monkeypatch):
+    begun, go_on, listed = threading.Event(), threading.Event(), panel.list_channels
+    there = console.connection
+
+    def slow(prefix, *, connection):
+        frame = listed(prefix, connection=connection)
+        if connection is there:
+            begun.set()
+            assert go_on.wait(20)
+        return frame
+
+    monkeypatch.setattr(panel, "list_channels", slow)
+    late = console.refresh()
+    assert begun.wait(20)
+    form = console.open_form("Connection")
+    with kvs.use_sandbox() as other:
+        other.deny("kinesisvideo:List*")
+        form.profile.value = panel.AccountForm(connection=console.connection).profile.options[0][1]
+        form.submit.click()
+        form.future.result(20)
+        go_on.set()
+        assert len(late.result(20)) == 11
+        assert isinstance(console.future.exception(20), errors.AccessDenied)
+        assert console.table.shown.empty
+
+
+@pytest.mark.parametrize("name", ["Create", "Update", "Endpoints"])
+def test_a_form_that_was_opened_while_it_connects_is_opened_anew_on_the_new_connection(console, monkeypatch, name):
+    begun, go_on, asked = threading.Event(), threading.Event(), Connection.identity.fget
+
+    def slow(connection):
+        if connection is not console.connection:
+            begun.set()
+            assert go_on.wait(20)
+        return asked(connection)
+
+    form = console.open_form("Connection")
+    with kvs.use_sandbox() as other:
+        other.seed()
+        monkeypatch.setattr(Connection, "identity", property(slow))
+        form.profile.value = panel.AccountForm(connection=console.connection).profile.options[0][1]
+        form.submit.click()
+        assert begun.wait(20)
+        before = console.open_form(name)
+        go_on.set()
+        made = form.future.result(20)
+        assert console.form is not before
+        assert console.form.connection is made
+        assert console._stage.children == (console.form,)
+        console.future.result(20)
+        console.table.select(console.table.shown["channel_name"].iloc[0])
+        if name != "Create":
+            assert console.form.channel.value == console.table.selected["channel_name"].item()
+        if console.form.future is not None:
+            console.form.future.result(20)
+
+
 def test_a_form_that_cannot_be_opened_is_said(console, monkeypatch):
     monkeypatch.setitem(panel._FORMS, "Create", lambda _: 1 / 0)
     console.actions["Create"].click()
@@ -195,6 +267,23 @@ def test_it_lists_on_while_a_channel_is_in_transition_and_at_most_once_a_second(
         times = sorted(begun)
         assert len(times) >= 2
         assert min(after - before for before, after in pairwise(times)) >= 0.95
+
+
+@pytest.mark.parametrize(("kind", "again"), [("throttle", True), ("error", True), ("reset", True), ("denied", False)])
+def test_a_listing_that_fails_in_the_middle_of_a_transition_is_tried_again_where_that_may_help(connection, kind, again):
+    slow = kvs.Assumptions(creating_seconds=3_600)
+    with kvs.Sandbox(assumptions=slow, quotas=False) as sandbox:
+        there = sandbox.connection()
+        there.pacing._sleep = lambda _: None
+        kvs.create_channel("gate", wait=False, connection=there)
+        console = kvs.forms.console(connection=there)
+        console.future.result(20)
+        sandbox.faults.add("ListSignalingChannels", kind, times=None)
+        eventually(lambda: console.status.role == "alert")
+        sandbox.faults.clear()
+        sandbox.advance(3_600)
+        eventually(lambda: not console._lister._running)
+        assert (console.status.text == "1 channel.") is again
 
 
 def test_it_stops_when_nothing_shows_it_any_more_and_goes_on_when_something_does(connection):
