@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from kvs_notebook import reply
 from kvs_notebook.errors import (
     IN_SANDBOX,
     SANDBOX_GONE,
@@ -214,6 +215,7 @@ class Connection:
             )
         except (BotoCoreError, ValueError) as error:
             raise from_botocore_error(error, operation=f"{service_name} client", where=self._where) from error
+        reply.watch(client)
         client.meta.events.register("response-received.*", self._see_attempt)
         return client
 
@@ -317,13 +319,13 @@ class Connection:
         method = getattr(client, xform_name(operation))
         self._attempts.unseen = False
         try:
-            reply: dict[str, Any] = self.pacing.run(
+            answer: dict[str, Any] = self.pacing.run(
                 operation, channel, lambda: self._send(method, operation, params, channel)
             )
         except KVSError as error:
-            error.may_have_happened = self._attempts.unseen
+            error.may_have_happened |= self._attempts.unseen
             raise
-        return reply
+        return answer
 
     def _send(
         self,

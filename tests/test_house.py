@@ -28,6 +28,7 @@ ROOMS = [
     "table",
     "pacing",
     "session",
+    "reply",
     "connection",
     "current",
     "lesson",
