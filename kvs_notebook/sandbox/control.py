@@ -70,6 +70,7 @@ class Controls:
         return {**self.settings, "now_ms": self.service.now_ms}
 
     def _seed(self, *, count: int | None, account_id: str, region: str) -> dict[str, Any]:
+        self.service.purge()
         store, now = self.service.store, self.service.clock.now()
         if count is None:
             return {"added": seed.seed_fleet(store, account_id, now)}

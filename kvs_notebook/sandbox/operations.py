@@ -52,9 +52,10 @@ def channel_of(operation: str, request: object) -> str | None:
     arn = request.get("ChannelARN") or request.get("ResourceARN")
     if isinstance(arn, str):
         parts = arn.split("/")
-        return parts[1] if len(parts) == 3 else None  # noqa: PLR2004 - channel/NAME/NUMBER
-    name = request.get("ChannelName")
-    return name if isinstance(name, str) else None
+        name = parts[1] if len(parts) == 3 else None  # noqa: PLR2004 - channel/NAME/NUMBER
+    else:
+        name = request.get("ChannelName")
+    return name.encode(errors="replace").decode() if isinstance(name, str) else None  # JSON admits half a character
 
 
 # --- the nine
@@ -69,7 +70,7 @@ def _create(call: Call) -> Reply:
         raise invalid_argument("ChannelType FULL_MESH is not supported.")
     tags = _tags_of(call)
     now_ms = call.service.now_ms
-    store.purge(call.seen_ms() - milliseconds(assumed.deleting_seconds))
+    call.service.purge()
     namesake = store.find(account_id, region, name)
     if namesake is not None:
         if call.status(namesake, now_ms) is not None:

@@ -83,6 +83,11 @@ class Service:
         self.clock.advance(seconds)
         self.store.note(self.now_ms)
 
+    def purge(self) -> None:
+        """Take out the channels that are gone, even from what describe and list show."""
+        assumed = self.assumptions
+        self.store.purge(self.now_ms - milliseconds(assumed.stale_seconds) - milliseconds(assumed.deleting_seconds))
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

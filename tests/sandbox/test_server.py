@@ -161,6 +161,23 @@ def test_the_fleet_and_a_bulk_of_channels_can_be_seeded(sandbox):
         sandbox.seed(-1)
 
 
+def test_seeding_brings_back_what_was_deleted(sandbox, connection):
+    sandbox.seed()
+    for name in ("front-door-hq", "test-jchen"):
+        kvs.delete_channel(name, connection=connection)
+    sandbox.advance(3_600)
+    assert sandbox.seed() == 2
+    assert len(kvs.list_channels(connection=connection)) == 11
+
+
+def test_a_name_that_is_no_text_is_refused_and_can_be_looked_up_among_the_requests(sandbox, connection):
+    client = connection.client()
+    with pytest.raises(client.exceptions.ClientError):
+        client.create_signaling_channel(ChannelName="gate-\ud800")
+    assert sandbox.requests["channel_name"].tolist() == ["gate-?"]
+    assert sandbox.requests["status"].tolist() == [400]
+
+
 def test_a_reset_forgets_all_but_the_way_in(sandbox, connection):
     kvs.create_channel("front-door")
     sandbox.deny("kinesisvideo:Delete*")
