@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from kvs_notebook.errors import InvalidInput
+from kvs_notebook.limits import shown
 from kvs_notebook.redaction import Secret
 
 Schema = Mapping[str, str]
@@ -292,10 +294,27 @@ def wide_tags(tags: pd.DataFrame) -> pd.DataFrame:
     if tags.empty:
         return empty({column: TAGS[column] for column in places})
     keys = sorted(tags["key"].unique())
-    wide = tags.pivot(index=places, columns="key", values="value")[keys]
+    try:
+        wide = tags.pivot(index=places, columns="key", values="value")[keys]
+    except ValueError:  # one is there twice
+        wide = _each_once(tags, [*places, "key"]).pivot(index=places, columns="key", values="value")[keys]
     wide.columns = pd.Index([TAG_PREFIX + key for key in keys])  # before the rest: a tag may be called "region"
     wide = wide.reset_index()
     return ordered(wide.astype({TAG_PREFIX + key: TEXT for key in keys}))
+
+
+def _each_once(tags: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Take a tag that is there twice once; where its values differ nobody knows which one holds."""
+    tags = tags.drop_duplicates([*by, "value"])
+    twice = tags[tags.duplicated(by, keep=False)]
+    if twice.empty:
+        return tags
+    first = twice.iloc[0]
+    values = [shown(value) for value in twice[(twice[by] == first[by]).all(axis="columns")]["value"]]
+    raise InvalidInput(
+        f"Tag {shown(first['key'])} of channel {first['channel_name']} has {len(values)} values, {' and '.join(values)}: keep "
+        "the rows of one moment, such as those of one date."
+    )
 
 
 def with_tags(channels: pd.DataFrame, tags: pd.DataFrame, keys: Sequence[str] | None = None) -> pd.DataFrame:

@@ -198,6 +198,11 @@ def tags_wide(tags: pd.DataFrame) -> pd.DataFrame:
         channel does not have is missing (NaN), which is not the empty string. Channels without any tag are not in ``tags``
         and so not in the result: ``list_channels(tags=True)`` has them.
 
+    Raises
+    ------
+    InvalidInput
+        Where a channel's tag has two values, as in rows of two moments.
+
     Examples
     --------
     >>> import kvs_notebook as kvs

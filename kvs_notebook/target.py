@@ -20,6 +20,10 @@ Channel: TypeAlias = "str | pd.Series[Any] | pd.DataFrame | Mapping[str, Any]"
 """What the channel argument of a public function may be."""
 
 
+NAMING = ("channel_arn", "account_id", "region", "version")
+"""The columns of a row that say which channel it is; whatever else a row has is its owner's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a channel argument names, after the checks that cost no call."""
@@ -64,9 +68,11 @@ def targets(channel: Channel, connection: Connection) -> list[Target]:
 
 
 def _row_target(row: Mapping[Any, Any], connection: Connection) -> Target:
-    given = {str(column): value for column, value in row.items() if isinstance(value, str) or not pd.isna(value)}
+    given = {column: row[column] for column in NAMING if not _is_missing(row.get(column))}
     if "channel_arn" not in given:
-        raise InvalidInput(f"The row has no channel_arn (it has {', '.join(given)}): take it from list_channels().")
+        raise InvalidInput(
+            f"The row has no channel_arn (it has {', '.join(map(str, row))}): take it from list_channels()."
+        )
     arn = given["channel_arn"]
     parsed = connection.check_arn(arn)
     for column, actual in (("account_id", parsed.account_id), ("region", parsed.region)):
@@ -78,12 +84,16 @@ def _row_target(row: Mapping[Any, Any], connection: Connection) -> Target:
     return Target(parsed.channel_name, arn, check_version(version) if version is not None else None)
 
 
+def _is_missing(value: Any) -> bool:
+    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
+
+
 def one_target(channel: Channel, connection: Connection) -> Target:
     """Give the one channel that an argument names; raise InvalidInput for a frame of none or many rows."""
     found = targets(channel, connection)
     if len(found) != 1:
         raise InvalidInput(
-            f"The frame has {len(found)} rows: a change takes one channel, so pass one row, such as frame.iloc[0]."
+            f"The frame has {len(found)} rows: this takes one channel, so pass one row, such as frame.iloc[0]."
         )
     return found[0]
 

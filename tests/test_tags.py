@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 import kvs_notebook as kvs
@@ -93,6 +94,20 @@ def test_a_wide_frame_tells_missing_from_empty(connection):
     assert wide.columns.tolist() == ["account_id", "region", "channel_name", "channel_arn", "tag:Owner", "tag:Site"]
     assert wide["tag:Owner"].isna().tolist() == [True, False]
     assert wide["tag:Site"].tolist() == ["hq", ""]
+
+
+def test_tags_that_are_there_twice_count_once_in_a_wide_frame(connection):
+    tags = kvs.list_tags(kvs.create_channel("a", tags={"Site": "hq", "Owner": "ops"}))
+    assert kvs.tags_wide(pd.concat([tags, tags])).equals(kvs.tags_wide(tags))
+
+
+def test_a_tag_with_two_values_has_no_place_in_a_wide_frame(connection):
+    before = kvs.list_tags(kvs.create_channel("a", tags={"Site": "hq", "Owner": "ops"}))
+    after = kvs.tag_channel("a", {"Site": "annex"})
+    with pytest.raises(
+        errors.InvalidInput, match=r"Tag 'Site' of channel a has 2 values, 'hq' and 'annex': keep the rows of one"
+    ):
+        kvs.tags_wide(pd.concat([before, after]))
 
 
 def test_a_wide_frame_of_no_tags_is_empty(connection):

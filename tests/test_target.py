@@ -35,7 +35,7 @@ def test_a_row_carries_its_version(connection, form):
 
 
 def test_a_row_of_a_wide_frame_is_a_row_too(connection):
-    row = pd.Series({**ROW, "tag:Site": None, "mine": 7, "message_ttl_seconds": pd.NA})
+    row = pd.Series({**ROW, "tag:Site": None, "mine": 7, "message_ttl_seconds": pd.NA, "servers": [1, 2]})
     assert targets(row, connection) == [Target("front-door", ARN, "V1")]
 
 
