@@ -87,7 +87,7 @@ class Printout:
         missed = problems[problems["problem"] != UNKNOWN]["channel_arn"].nunique()
         if missed:
             terminal.complain(
-                f"{missed} of {len(self._channels)} channels lack a required tag; tag them and read again."
+                f"{missed} of {len(self._channels)} channels lack a required tag or have another value; tag them and read again."
             )
         return not missed
 

@@ -332,7 +332,10 @@ def test_all_regions_are_every_region_that_is_enabled(run: Run, profile: dict[st
 def test_a_required_tag_that_is_lacking_is_named_and_exits_1(run: Run, profile: dict[str, str]) -> None:
     done = run("inventory", "--region", "us-east-1", "--require", "Owner", "--require", "Env=prod,demo", env=profile)
     assert done.returncode == 1
-    assert one_line(done.stderr) == "kvs-notebook: 2 of 11 channels lack a required tag; tag them and read again.\n"
+    assert (
+        one_line(done.stderr)
+        == "kvs-notebook: 2 of 11 channels lack a required tag or have another value; tag them and read again.\n"
+    )
     lines = done.stdout.split("\n\n")[1].splitlines()
     assert lines == [
         "Owner: 10 of 11 channels have it as required",
