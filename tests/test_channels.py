@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
-from kvs_notebook import channels as channels_room
 from kvs_notebook import errors
 from kvs_notebook.frames import CHANNELS, channels_frame
 
@@ -260,13 +259,3 @@ def test_a_row_of_a_channel_that_was_recreated_does_not_delete_its_namesake(sand
     with pytest.raises(errors.ChannelNotFound):
         kvs.delete_channel(first)
     assert kvs.describe_channel("front-door")["channel_status"].item() == "ACTIVE"
-
-
-def test_the_pages_of_a_list_are_asked_for_by_a_size_of_our_own(sandbox, connection):
-    seen = []
-    client = connection.client(purpose="listing", prepare=channels_room._skip_response_parser)
-    client.meta.events.register(
-        "provide-client-params.kinesis-video.ListSignalingChannels", lambda params, **_: seen.append(params)
-    )
-    kvs.list_channels()
-    assert seen == [{"MaxResults": 1000}]

@@ -66,6 +66,7 @@ ROOMS = [
     "sandbox.server",
     "target",
     "waiting",
+    "listing",
     "tags",
     "reconciliation",
     "channels",

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from kvs_notebook.channels import channel_infos
 from kvs_notebook.connection import Connection
 from kvs_notebook.current import for_profile
 from kvs_notebook.errors import (
@@ -22,6 +21,7 @@ from kvs_notebook.errors import (
     Throttled,
 )
 from kvs_notebook.fleet.accounts import Account
+from kvs_notebook.listing import channel_infos
 from kvs_notebook.pacing import side_by_side
 from kvs_notebook.role import assuming
 from kvs_notebook.tags import tags_of_channel

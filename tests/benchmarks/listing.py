@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from kvs_notebook.channels import PAGE_SIZE, list_channels
+from kvs_notebook.channels import list_channels
+from kvs_notebook.listing import PAGE_SIZE
 from tests.benchmarks.served import Order, served
 from tests.benchmarks.table import Benchmark, Finding, milliseconds
 
