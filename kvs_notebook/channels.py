@@ -13,9 +13,9 @@ import pandas as pd
 from kvs_notebook.connection import Connection
 from kvs_notebook.current import current_connection
 from kvs_notebook.errors import ChannelNotFound, InvalidInput, KVSError, accepted
-from kvs_notebook.frames import channels_frame, with_tags
+from kvs_notebook.frames import channels_frame, channels_frame_of_pages, with_tags
 from kvs_notebook.limits import check_channel_name, check_message_ttl, check_tags
-from kvs_notebook.listing import channel_infos
+from kvs_notebook.listing import channel_pages
 from kvs_notebook.pacing import side_by_side
 from kvs_notebook.reconciliation import settle_create, settle_delete, settle_update
 from kvs_notebook.tags import tags_of
@@ -71,7 +71,7 @@ def list_channels(
     connection = current_connection(connection)
     if isinstance(tags, str):
         raise InvalidInput(f"tags={tags!r}: give a list of keys, such as tags=[{tags!r}], or True for all.")
-    channels = channels_frame(channel_infos(prefix, connection))
+    channels = channels_frame_of_pages(channel_pages(prefix, connection))
     if tags is False:
         return channels
     keys = None if tags is True else list(dict.fromkeys(tags))

@@ -132,6 +132,8 @@ HEADROOM: Schema = {
 SHARED_NAMES: Schema = {"channel_name": TEXT, "regions": WHOLE, "accounts": WHOLE, "places": TEXT}
 REPORTS = (COUNTS, AGES, GROWTH, TAG_PROBLEMS, TAG_COVERAGE, HEADROOM, SHARED_NAMES)
 
+CHANNEL_MEMBERS = ("ChannelARN", "ChannelName", "ChannelType", "ChannelStatus", "CreationTime", "Version")
+
 ROW_ORDER = ["account_id", "region", "channel_name", "channel_arn"]
 
 TAG_PREFIX = "tag:"
@@ -215,23 +217,49 @@ def _times(times: Sequence[datetime | float | None]) -> Any:
 
 def channels_frame(infos: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Make the channels frame of ChannelInfo structures, in any order, each member of which may be absent."""
-    arns = [info.get("ChannelARN") for info in infos]
+    return _channels_frame(_members([infos]))
+
+
+def channels_frame_of_pages(pages: Iterable[Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
+    """Make the channels frame of pages of ChannelInfo structures; a channel on two of them has one row, as last seen.
+
+    No page is kept: 100,000 structures would make Python's garbage collector look at each again and again.
+    """
+    members = _members(pages)
+    arns = members["ChannelARN"]
+    if len(set(arns)) < len(arns):
+        last = sorted({arn: at for at, arn in enumerate(arns)}.values())
+        members = {member: [values[at] for at in last] for member, values in members.items()}
+    return _channels_frame(members)
+
+
+def _members(pages: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, list[Any]]:
+    """Take structures apart: a list for each member."""
+    members: dict[str, list[Any]] = {member: [] for member in (*CHANNEL_MEMBERS, "MessageTtlSeconds")}
+    for page in pages:
+        for member in CHANNEL_MEMBERS:
+            members[member] += [info.get(member) for info in page]
+        members["MessageTtlSeconds"] += [
+            (info.get("SingleMasterConfiguration") or {}).get("MessageTtlSeconds") for info in page
+        ]
+    return members
+
+
+def _channels_frame(members: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    arns, names = members["ChannelARN"], list(members["ChannelName"])
     prefixes = [arn.partition(":channel/")[0] if arn else None for arn in arns]
     places = {prefix: (prefix or ":::::").split(":") for prefix in set(prefixes)}  # few, whereas ARNs are many
-    names: list[Any] = [info.get("ChannelName") for info in infos]
     frame = _frame(
         {
             "account_id": [places[prefix][4] or None for prefix in prefixes],
             "region": [places[prefix][3] or None for prefix in prefixes],
             "channel_name": names,
             "channel_arn": arns,
-            "channel_type": [info.get("ChannelType") for info in infos],
-            "channel_status": [info.get("ChannelStatus") for info in infos],
-            "creation_time": _times([info.get("CreationTime") for info in infos]),
-            "message_ttl_seconds": [
-                (info.get("SingleMasterConfiguration") or {}).get("MessageTtlSeconds") for info in infos
-            ],
-            "version": [info.get("Version") for info in infos],
+            "channel_type": members["ChannelType"],
+            "channel_status": members["ChannelStatus"],
+            "creation_time": _times(members["CreationTime"]),
+            "message_ttl_seconds": members["MessageTtlSeconds"],
+            "version": members["Version"],
         },
         CHANNELS,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kvs_notebook.connection import Connection
@@ -14,8 +14,11 @@ PAGE_SIZE = 1_000
 """Channels asked for in one ListSignalingChannels call: the service's own default and cap are not known for sure."""
 
 
-def channel_infos(prefix: str | None, connection: Connection) -> list[Mapping[str, Any]]:
-    """Give the ChannelInfo structures of all pages, as they come over the wire: CreationTime is a number."""
+def channel_pages(prefix: str | None, connection: Connection) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """Give the ChannelInfo structures page by page, as they come over the wire: CreationTime is a number.
+
+    A channel that moves between two pages is on both.
+    """
     params: dict[str, Any] = {"MaxResults": PAGE_SIZE}
     if prefix is not None:
         params["ChannelNameCondition"] = {
@@ -23,18 +26,16 @@ def channel_infos(prefix: str | None, connection: Connection) -> list[Mapping[st
             "ComparisonValue": check_channel_name(prefix),
         }
     client = connection.client(purpose="listing", prepare=_skip_response_parser)
-    infos: dict[str, Mapping[str, Any]] = {}
     seen: set[str] = set()
     token: str | None = None
     while True:
         page = connection.call(
             "ListSignalingChannels", {**params, **({"NextToken": token} if token else {})}, client=client
         )
-        for info in page.get("ChannelInfoList") or []:
-            infos[info["ChannelARN"]] = info  # a channel that moved between pages counts once, as last seen
+        yield page.get("ChannelInfoList") or []
         token = page.get("NextToken")
         if not token:
-            return list(infos.values())
+            return
         if token in seen:
             raise ServiceFault(
                 "ListSignalingChannels gave the same NextToken twice: stopped, since the list would never end. "
@@ -42,6 +43,12 @@ def channel_infos(prefix: str | None, connection: Connection) -> list[Mapping[st
                 operation="ListSignalingChannels",
             )
         seen.add(token)
+
+
+def channel_infos(prefix: str | None, connection: Connection) -> list[Mapping[str, Any]]:
+    """Give the ChannelInfo structures of all pages; a channel that moved between two counts once, as last seen."""
+    infos = {info["ChannelARN"]: info for page in channel_pages(prefix, connection) for info in page}
+    return list(infos.values())
 
 
 def _skip_response_parser(client: Any) -> None:

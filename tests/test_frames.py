@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import weakref
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -126,6 +127,30 @@ def test_rows_are_in_the_order_of_account_region_and_name():
     assert frame.index.equals(pd.RangeIndex(6))
     joined = frames.concat([frames.channels_frame([row]) for row in infos], CHANNELS)
     assert joined.equals(frame)
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdef"), max_size=4), max_size=4))
+def test_pages_make_the_frame_of_their_channels_each_as_last_seen(names):
+    pages = [[info(name, Version=f"page {number}") for name in page] for number, page in enumerate(names)]
+    last = {each["ChannelARN"]: each for page in pages for each in page}
+    assert frames.channels_frame_of_pages(iter(pages)).equals(frames.channels_frame(list(last.values())))
+
+
+def test_no_page_is_kept_once_the_next_one_is_asked_for():
+    class Page(list):
+        pass
+
+    kept = []
+
+    def pages():
+        for name in "abc":
+            page = Page([info(name)])
+            kept.append(weakref.ref(page))
+            yield page
+            del page
+            assert [each() for each in kept[:-1]] == [None] * (len(kept) - 1)
+
+    assert len(frames.channels_frame_of_pages(pages())) == 3
 
 
 milliseconds = st.integers(0, 4_102_444_800_000)
