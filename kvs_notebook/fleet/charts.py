@@ -52,6 +52,8 @@ VERDICTS = {
 def channel_counts(counts: pd.DataFrame) -> Chart:
     """Draw the channels by region, each account in its colour.
 
+    The 30 fullest regions, the 6 greatest accounts by name; the picture says how many there are beside them.
+
     Parameters
     ----------
     counts
@@ -74,18 +76,20 @@ def channel_counts(counts: pd.DataFrame) -> Chart:
     _check(counts, COUNTS, "channel_counts")
     found = counts[counts["channels"].fillna(0) > 0]
     wide = found.pivot_table(index="region", columns="account_id", values="channels", aggfunc="sum", fill_value=0)
-    wide = _most(wide.loc[wide.sum(axis="columns").sort_values(kind="stable").index])
+    wide = wide[wide.sum().sort_values(ascending=False, kind="stable").index]  # of many accounts the greatest are named
+    where = f"{_counted(len(wide), 'region')} of {_counted(len(wide.columns), 'account')}"
+    wide, cut = _most(wide.loc[wide.sum(axis="columns").sort_values(kind="stable").index])
     parts = {account: wide[account].tolist() for account in wide.columns[: len(COLORS) - 1]}
     others = wide.columns[len(parts) :]
     if len(others):
         parts[f"{_counted(len(others), 'other account')}"] = wide[others].sum(axis="columns").tolist()
-    where = f"{_counted(wide.index.nunique(), 'region')} of {_counted(len(wide.columns), 'account')}"
     title = f"{_counted(int(found['channels'].sum()), 'channel')} in {where}"
     with _drawn(title, len(wide)) as (figure, axes):
         _stacked_bars(axes, list(wide.index), parts, COLORS)
         if len(parts) > 1:
             figure.legend(title="account", frameon=False, loc="outside right upper")
-        _say_what_is_missing(axes, int(counts["channels"].isna().sum()))
+        fewer = f"{_counted(cut, 'region')} with fewer channels" if cut else ""
+        _say_what_is_missing(axes, fewer, int(counts["channels"].isna().sum()))
     return Chart(figure, title)
 
 
@@ -218,7 +222,8 @@ def headroom(units: pd.DataFrame) -> Chart:
     Parameters
     ----------
     units
-        What reports.headroom() gave. The 30 fullest are drawn; those that were not read are named below.
+        What reports.headroom() gave. The 30 fullest are drawn; how many others there are, and how many were not read, is said
+        below.
 
     Returns
     -------
@@ -237,7 +242,7 @@ def headroom(units: pd.DataFrame) -> Chart:
     read = units[units["problem"].fillna("") != UNKNOWN]
     near = read["problem"].notna()
     title = f"{_counted(len(units), 'unit')}, {near.sum() or 'none'} near {'their' if near.sum() > 1 else 'its'} quota"
-    shown = _most(read.sort_values("share", kind="stable"))
+    shown, cut = _most(read.sort_values("share", kind="stable"))
     percent = shown["share"] * 100
     parts = {"below": percent.mask(near, 0).tolist(), "near": percent.where(near, 0).tolist()}
     ends = [f"{taken:,} of {quota:,}" for taken, quota in zip(shown["channels"], shown["quota"], strict=True)]
@@ -246,7 +251,8 @@ def headroom(units: pd.DataFrame) -> Chart:
         axes.axvline(NEAR_QUOTA * 100, color=RED, linestyle="--", linewidth=1)
         axes.set_xlim(0, max([100, *percent]) * 1.25)
         axes.set_xticks(range(0, 101, 20), [f"{each} %" for each in range(0, 101, 20)])
-        _say_what_is_missing(axes, len(units) - len(read))
+        smaller = f"{_counted(cut, 'unit')} with a smaller share" if cut else ""
+        _say_what_is_missing(axes, smaller, len(units) - len(read))
     return Chart(figure, title)
 
 
@@ -281,14 +287,15 @@ def _stacked_bars(
         axes.bar_label(bars, ends or [f"{total:,}" for total in so_far], padding=3)
 
 
-def _say_what_is_missing(axes: Axes, units: int) -> None:
-    if units:
-        axes.set_xlabel(f"{_counted(units, 'unit')} not read: not in this picture")
+def _say_what_is_missing(axes: Axes, cut: str, units: int) -> None:
+    missing = [each for each in (cut, f"{_counted(units, 'unit')} not read" if units else "") if each]
+    if missing:
+        axes.set_xlabel(f"{', '.join(missing)}: not in this picture")
 
 
-def _most(frame: pd.DataFrame) -> pd.DataFrame:
-    """Give the last rows, the greatest, as many as a picture has room for."""
-    return frame.iloc[-MOST_BARS:]
+def _most(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Give the last rows, the greatest, as many as a picture has room for, and how many others there are."""
+    return frame.iloc[-MOST_BARS:], max(len(frame) - MOST_BARS, 0)
 
 
 def _counted(number: int, noun: str) -> str:

@@ -79,9 +79,27 @@ def test_regions_are_drawn_with_their_accounts_the_fullest_at_the_top():
     assert chart.title == "11 channels in 2 regions of 2 accounts"
 
 
-def test_more_accounts_than_colours_are_drawn_together():
-    counts = frames.rows_frame([(f"{number:012}", "us-east-1", 1) for number in range(20)], frames.COUNTS)
-    assert bars(kvs.charts.channel_counts(counts))["14 other accounts"] == {"us-east-1": 14}
+def test_of_more_accounts_than_colours_the_greatest_are_named_and_the_others_drawn_together():
+    rows = [(f"{number:012}", "us-east-1", 1 + number) for number in range(20)]
+    drawn = bars(kvs.charts.channel_counts(frames.rows_frame(rows, frames.COUNTS)))
+    assert list(drawn)[:2] == ["000000000019", "000000000018"]
+    assert drawn["14 other accounts"] == {"us-east-1": sum(range(1, 15))}
+
+
+def test_regions_beyond_what_a_picture_has_room_for_are_counted_and_said_to_be_missing():
+    rows = [(ACCOUNT, f"region-{number:02}", number) for number in range(1, 41)]
+    chart = kvs.charts.channel_counts(frames.rows_frame([*rows, (ACCOUNT, "sa-east-1", None)], frames.COUNTS))
+    assert repr(chart) == "<Chart: 820 channels in 40 regions of 1 account>"
+    assert list(bars(chart)[ACCOUNT]) == [f"region-{number:02}" for number in range(11, 41)]
+    said = "10 regions with fewer channels, 1 unit not read: not in this picture"
+    assert chart.figure.axes[0].get_xlabel() == said
+
+
+def test_units_beyond_what_a_picture_has_room_for_are_said_to_be_missing():
+    rows = [(ACCOUNT, f"region-{number:02}", number, 100, 100 - number, number / 100, None) for number in range(1, 32)]
+    chart = kvs.charts.headroom(frames.rows_frame(rows, frames.HEADROOM))
+    assert chart.title == "31 units, none near its quota"
+    assert chart.figure.axes[0].get_xlabel() == "1 unit with a smaller share: not in this picture"
 
 
 def test_ages_fall_into_the_group_that_their_days_say():
