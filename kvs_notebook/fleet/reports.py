@@ -96,7 +96,7 @@ def channel_counts(fleet: Fleet) -> pd.DataFrame:
     """
     if isinstance(fleet, Inventory):
         return _as(_read_counts(fleet.coverage), COUNTS)
-    channels = _with_columns(fleet, UNIT, "list_channels() or inventory()")
+    channels = _channels(fleet)
     return _as(channels.groupby(UNIT).size().rename("channels").reset_index(), COUNTS)
 
 
@@ -349,7 +349,14 @@ def shared_names(fleet: Fleet) -> pd.DataFrame:
 def _channels(fleet: Fleet) -> pd.DataFrame:
     if isinstance(fleet, Inventory):
         return fleet.channels
-    return _with_columns(fleet, [*ROW_ORDER, "creation_time"], "list_channels() or inventory()")
+    channels = _with_columns(fleet, [*ROW_ORDER, "creation_time"], "list_channels() or inventory()")
+    twice = channels.loc[channels["channel_arn"].duplicated(), "channel_arn"].nunique()
+    if twice:
+        raise InvalidInput(
+            f"Channels with more than one row: {twice}, as in a frame of several days. Give the rows of one day, "
+            'such as frame[frame["date"] == "2026-01-05"].'
+        )
+    return channels
 
 
 def _with_columns(frame: pd.DataFrame, columns: Iterable[str], source: str) -> pd.DataFrame:

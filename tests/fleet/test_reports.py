@@ -276,6 +276,7 @@ def test_a_frame_of_another_kind_is_refused_with_the_function_that_gives_the_rig
     fleet = kvs.inventory()
     for wrong, said in [
         (lambda: kvs.reports.channel_counts(fleet.channels.drop(columns="region")), "without region"),
+        (lambda: kvs.reports.channel_counts(fleet.coverage), "without channel_name"),
         (lambda: kvs.reports.channel_ages({}), "give what list_channels() or inventory() gave"),
         (lambda: kvs.reports.growth(fleet.coverage), "give what read_coverage() gave"),
         (lambda: kvs.reports.headroom(fleet.channels), "give what inventory().coverage gave"),
@@ -286,6 +287,22 @@ def test_a_frame_of_another_kind_is_refused_with_the_function_that_gives_the_rig
         with pytest.raises(InvalidInput) as refused:
             wrong()
         assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("report", ["channel_counts", "channel_ages", "shared_names", "tag_problems", "tag_coverage"])
+def test_the_days_of_a_history_are_not_counted_together(house, tmp_path, report):
+    for day in ("2026-01-05", "2026-01-06"):
+        kvs.save_snapshot(kvs.inventory(), tmp_path, date=day)
+    history = kvs.read_snapshots(tmp_path)
+    more = [REQUIRED] if report.startswith("tag") else []
+    with pytest.raises(
+        InvalidInput, match=r"Channels with more than one row: \d+, as in a frame of several days. Give the rows"
+    ):
+        getattr(kvs.reports, report)(history, *more)
+    a_day = history[history["date"] == "2026-01-05"]
+    pd.testing.assert_frame_equal(
+        getattr(kvs.reports, report)(a_day, *more), getattr(kvs.reports, report)(kvs.inventory().table(), *more)
+    )
 
 
 def test_an_inventory_of_a_prefix_is_not_held_against_the_quota(house):
