@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -221,6 +222,27 @@ def test_a_unit_that_is_throttled_for_a_while_is_read(fleet, connection):
     found = kvs.inventory(regions=REGIONS)
     found.raise_for_failures()
     assert found.coverage.query("region == 'eu-west-1'")["throttles"].item() == 3
+
+
+def test_a_unit_that_is_throttled_for_30_seconds_is_a_gap_and_nothing_of_it_counts_as_removed(
+    fleet, connection, monkeypatch, tmp_path
+):
+    kvs.save_snapshot(kvs.inventory(regions=REGIONS), tmp_path)
+    waited = []
+
+    def sleep(seconds):
+        waited.append(seconds)
+        if sum(waited) >= 30:
+            fleet.faults.clear()
+
+    monkeypatch.setattr("kvs_notebook.connection.Pacing", partial(pacing.Pacing, sleep=sleep))
+    fleet.faults.add("ListSignalingChannels", "throttle", times=None, region="eu-west-1")
+    found = kvs.inventory(regions=REGIONS)
+    only_gap(found, "111122223333", "eu-west-1", "throttled")
+    assert found.coverage.query("region == 'eu-west-1'")["throttles"].item() == pacing.MAX_ATTEMPTS
+    assert len(found.channels) == 17
+    changes = kvs.compare_snapshots(tmp_path, after=found)
+    assert changes[["region", "change", "after"]].to_numpy().tolist() == [["eu-west-1", "unknown", "throttled"]]
 
 
 def test_a_unit_that_hangs_is_given_up_and_the_rest_is_complete(fleet, connection):
