@@ -22,7 +22,7 @@ from kvs_notebook.errors import (
     from_botocore_error,
     from_client_error,
 )
-from kvs_notebook.limits import ChannelArn
+from kvs_notebook.limits import MUTATING, ChannelArn
 from kvs_notebook.pacing import Pacing
 from kvs_notebook.session import SharedSession, close
 from kvs_notebook.version import __version__
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 
 SANDBOX_USER = "kvs-notebook-sandbox"
 """The user name in the identity that a sandbox answers with: how a program started in its environment knows it."""
-
-MUTATING = frozenset(
-    {"CreateSignalingChannel", "UpdateSignalingChannel", "DeleteSignalingChannel", "TagResource", "UntagResource"}
-)
 
 
 class Connection:
@@ -213,7 +209,12 @@ class Connection:
                 verify=self._trusted() if endpoint_url else None,
                 config=config,
             )
-        except (BotoCoreError, ValueError) as error:
+        except (
+            BotoCoreError,
+            ValueError,
+            OSError,
+            EOFError,
+        ) as error:  # a profile may run a program, or ask for a code
             raise from_botocore_error(error, operation=f"{service_name} client", where=self._where) from error
         reply.watch(client)
         client.meta.events.register("response-received.*", self._see_attempt)
@@ -247,7 +248,7 @@ class Connection:
             if credentials is None:
                 raise NoCredentialsError
             return credentials.get_frozen_credentials()
-        except BotoCoreError as error:
+        except (BotoCoreError, OSError, EOFError) as error:
             raise from_botocore_error(error, operation="Signing", where=self._where) from error
 
     def _trusted(self) -> str | None:
@@ -328,11 +329,7 @@ class Connection:
         return answer
 
     def _send(
-        self,
-        method: Callable[..., dict[str, Any]],
-        operation: str,
-        params: Mapping[str, Any],
-        subject: str | None,
+        self, method: Callable[..., dict[str, Any]], operation: str, params: Mapping[str, Any], subject: str | None
     ) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -340,10 +337,12 @@ class Connection:
             self.calls += 1
         try:
             return method(**params)
+        except KVSError:
+            raise
         except ClientError as error:
             steps = IN_SANDBOX if self._sandbox else None
             raise from_client_error(error, operation=operation, subject=subject, next_steps=steps) from error
-        except BotoCoreError as error:
+        except (BotoCoreError, OSError, EOFError) as error:
             raise from_botocore_error(
                 error, operation=operation, where=self._where, in_sandbox=self._sandbox
             ) from error

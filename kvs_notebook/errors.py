@@ -320,7 +320,7 @@ def from_code(
 
 
 def from_botocore_error(
-    error: BotoCoreError | ValueError, *, operation: str, where: str, in_sandbox: bool = False
+    error: BotoCoreError | ValueError | OSError | EOFError, *, operation: str, where: str, in_sandbox: bool = False
 ) -> KVSError:
     """Give the error of this tree for what botocore itself raised; ``where`` is the endpoint, in words."""
     from botocore import exceptions as botocore
@@ -339,9 +339,15 @@ def from_botocore_error(
             "Correct the value and call again; nothing was sent.",
         ),
         ((botocore.HTTPClientError, botocore.ConnectionError), EndpointUnreachable, unreachable),
+        (  # after those of the network, some of which are OSErrors, too
+            (OSError, EOFError, botocore.ConfigNotFound, botocore.InvalidConfigError, botocore.ConfigParseError),
+            NoCredentials,
+            "The AWS configuration names what cannot be used here: correct the profile, and call again.",
+        ),
     )
     kind, next_step = next(
         ((kind, step) for kinds, kind, step in rows if isinstance(error, kinds)),
         (ServiceFault, NEXT_STEP[ServiceFault]),
     )
-    return kind(f"{operation} failed: {str(error).strip().rstrip('.')}. {next_step}", operation=operation)
+    why = str(error).strip().rstrip(".") or type(error).__name__
+    return kind(f"{operation} failed: {why}. {next_step}", operation=operation)

@@ -56,6 +56,10 @@ QUOTAS: Mapping[str, Quota] = {
 }
 """The published rates (the service's quota page). How large a burst may be is not published."""
 
+MUTATING = frozenset(
+    {"CreateSignalingChannel", "UpdateSignalingChannel", "DeleteSignalingChannel", "TagResource", "UntagResource"}
+)
+
 SIGNALING_QUOTAS: Mapping[str, Quota] = {
     "ConnectAsMaster": Quota(None, 3),
     "ConnectAsViewer": Quota(None, 3),

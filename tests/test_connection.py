@@ -15,8 +15,8 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.connection import MUTATING, Connection, is_loopback
-from kvs_notebook.limits import QUOTAS
+from kvs_notebook.connection import Connection, is_loopback
+from kvs_notebook.limits import MUTATING, QUOTAS
 from kvs_notebook.message import Offer
 from kvs_notebook.version import __version__
 

@@ -18,8 +18,9 @@ import websockets
 
 import kvs_notebook as kvs
 from kvs_notebook import policy
-from kvs_notebook.connection import MUTATING, Connection
+from kvs_notebook.connection import Connection
 from kvs_notebook.errors import AccessDenied, InvalidInput, OutcomeUnknown
+from kvs_notebook.limits import MUTATING
 from kvs_notebook.partition import regions_beside
 from kvs_notebook.policy import ACTIONS, FUNCTIONS, TAG, least_policy
 from kvs_notebook.sandbox import service

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -51,8 +51,8 @@ class Account:
 
 
 def accounts_of(
-    profiles: Sequence[str] | None,
-    role_arns: Sequence[str] | None,
+    profiles: Iterable[str] | None,
+    role_arns: Iterable[str] | None,
     external_id: str | None,
     accounts: AccountsFile | None,
 ) -> list[Account]:
@@ -63,16 +63,33 @@ def accounts_of(
     InvalidInput
         For what is no profile's name, role's ARN or accounts file; nothing was sent.
     """
-    for name, value in (("profiles", profiles), ("role_arns", role_arns)):
-        if isinstance(value, str):
-            raise InvalidInput(f"{name}={shown(value)}: give a list, such as [{value!r}].")
-        if value is not None and not len(value):
-            raise InvalidInput(f"{name} names nobody: leave it out where the connection's own account is meant.")
-    named = [Account(profile=profile) for profile in profiles or ()]
-    named += [_by_role(role_arn, external_id) for role_arn in role_arns or ()]
+    left_out = "leave it out where the connection's own account is meant"
+    named = [Account(profile=profile) for profile in texts_of("profiles", profiles, left_out)]
+    named += [_by_role(role_arn, external_id) for role_arn in texts_of("role_arns", role_arns, left_out)]
     if accounts is not None:
         named += _listed(accounts)
     return list(dict.fromkeys(named)) or [Account()]
+
+
+def texts_of(name: str, given: Iterable[object] | None, left_out: str) -> list[str]:
+    """Give what an argument lists, also as a Series or an array; ``left_out`` says what to do instead of naming nothing.
+
+    Raises
+    ------
+    InvalidInput
+        For one text in place of a list, a list of nothing, and what is no text.
+    """
+    if given is None:
+        return []
+    if isinstance(given, str):
+        raise InvalidInput(f"{name}={shown(given)}: give a list, such as [{given!r}].")
+    texts = list(given)
+    if not texts:
+        raise InvalidInput(f"{name} names none: {left_out}.")
+    wrong = [text for text in texts if not isinstance(text, str) or not text]
+    if wrong:
+        raise InvalidInput(f"{name} has {shown(wrong[0])} in it: give each as text.")
+    return [str(text) for text in texts]
 
 
 def _by_role(role_arn: str, external_id: str | None, account_name: str | None = None) -> Account:
@@ -89,7 +106,9 @@ def _listed(accounts: AccountsFile) -> list[Account]:
         table = accounts
     else:
         try:
-            table = pd.read_csv(Path(accounts), dtype="str", keep_default_na=False, encoding="utf-8-sig")
+            table = pd.read_csv(
+                Path(accounts), dtype="str", keep_default_na=False, index_col=False, encoding="utf-8-sig"
+            )
         except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
             raise InvalidInput(
                 f"Can't read the accounts in {where}: {error}. Give a CSV with {', '.join(COLUMNS)}."
@@ -127,6 +146,18 @@ def _row(row: Mapping[str, str], number: int, where: str) -> Account:
 
 
 # --- regions
+
+
+def regions_asked(regions: Iterable[str] | str | None) -> Sequence[str] | str | None:
+    """Give the regions that were asked for, checked: a list, "all", or None for the connection's own."""
+    if regions is None or (isinstance(regions, str) and regions == EVERY_REGION):
+        return regions
+    if isinstance(regions, str):
+        raise InvalidInput(f"regions={shown(regions)}: give a list, such as [{regions!r}], or 'all'.")
+    named = texts_of("regions", regions, "leave it out where the connection's own is meant, or give 'all'")
+    if EVERY_REGION in named:
+        raise InvalidInput("regions names 'all' beside others: give regions='all' by itself.")
+    return named
 
 
 def regions_of(regions: Sequence[str] | str | None, connection: Connection) -> list[str]:

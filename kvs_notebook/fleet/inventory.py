@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +23,7 @@ from kvs_notebook.errors import (
     KVSError,
 )
 from kvs_notebook.export import File, opened, to_csv, to_parquet
-from kvs_notebook.fleet.accounts import Account, AccountsFile, accounts_of
+from kvs_notebook.fleet.accounts import Account, AccountsFile, accounts_of, regions_asked
 from kvs_notebook.fleet.expiry import Expiry, warn_of_end
 from kvs_notebook.fleet.interruption import held_back
 from kvs_notebook.fleet.pile import Pile
@@ -135,11 +135,11 @@ def coverage_path(path: File) -> Path:
 
 def inventory(
     *,
-    profiles: Sequence[str] | None = None,
-    role_arns: Sequence[str] | None = None,
+    profiles: Iterable[str] | None = None,
+    role_arns: Iterable[str] | None = None,
     external_id: str | None = None,
     accounts: AccountsFile | None = None,
-    regions: Sequence[str] | str | None = None,
+    regions: Iterable[str] | str | None = None,
     prefix: str | None = None,
     tags: str = "bulk",
     executor: Executor | None = None,
@@ -212,25 +212,23 @@ def inventory(
     _check_unit_timeout(unit_timeout)
     if tags not in TAGS_BY:
         raise InvalidInput(f"tags={shown(tags)}: choose one of {', '.join(map(repr, TAGS_BY))}.")
-    if isinstance(regions, str) and regions != "all":
-        raise InvalidInput(f"regions={shown(regions)}: give a list, such as [{regions!r}], or 'all'.")
-    if regions is not None and not len(regions):
-        raise InvalidInput("regions names none: leave it out where the connection's own is meant, or give 'all'.")
+    wanted = regions_asked(regions)
     if prefix is not None:
         check_channel_name(prefix)
     elsewhere = None if executor is None else Origin.elsewhere(base)
     asked = accounts_of(profiles, role_arns, external_id, accounts)
     local = Origin(base.profile, base.region, base.endpoint_url, base)
     expiry = Expiry(local)
-    units, failed, names = units_of(asked, expiry, regions, prefix, tags)
     patience = unit_timeout if executor is None else None
-    with _pool(executor, len(units)) as pool, held_back() as interrupted:
-        run = _Run(units, elsewhere or local, expiry, pool, patience=patience, interrupted=interrupted)
-        channels, long_tags, coverage = Pile(channels_frame, CHANNELS), Pile(_long_tags, TAGS), failed
-        for reading in run.readings():
-            channels.put(reading.channels)
-            long_tags.put(reading.tags.items())
-            coverage.append(reading.coverage)
+    with held_back() as interrupted:
+        units, coverage, names = units_of(asked, expiry, wanted, prefix, tags, interrupted=interrupted)
+        channels, long_tags = Pile(channels_frame, CHANNELS), Pile(_long_tags, TAGS)
+        with _pool(executor, len(units)) as pool:
+            run = _Run(units, elsewhere or local, expiry, pool, patience=patience, interrupted=interrupted)
+            for reading in run.readings():
+                channels.put(reading.channels)
+                long_tags.put(reading.tags.items())
+                coverage.append(reading.coverage)
     return Inventory(
         channels.whole(),
         long_tags.whole(),
@@ -309,7 +307,11 @@ class _Run:
                 self._read_one_of(unit.account)
                 yield _unread(unit, refused)
             else:
-                self._begin(Reader(unit, self._origin))
+                try:
+                    self._begin(Reader(unit, self._origin))
+                except Exception as error:  # noqa: BLE001 - as an executor does that has broken down
+                    self._read_one_of(unit.account)
+                    yield _unread(unit, _broken(error))
         done, _ = wait(self._running, LOOK_SECONDS, FIRST_COMPLETED)
         for future in done:
             unit = self._running.pop(future).unit
@@ -328,8 +330,8 @@ class _Run:
         try:
             reading = future.result()
         except Exception as error:  # noqa: BLE001 - whatever an executor says of a worker that was lost, or of a bug
-            return _unread(unit, KVSError(f"{type(error).__name__}: {error}", code=type(error).__name__))
-        if reading.coverage["status"] == "expired":
+            return _unread(unit, _broken(error))
+        if reading.refused:
             why = reading.coverage["message"]
             ended = self._expiry.note(unit.account, ExpiredCredentials(why, code=reading.coverage["error_code"]))
             if ended is not None:
@@ -365,6 +367,10 @@ class _Run:
                 yield self._taken(future, reader.unit)
         for unit in waiting:
             yield _unread(unit, why)
+
+
+def _broken(error: Exception) -> KVSError:
+    return KVSError(f"{type(error).__name__}: {error}", code=type(error).__name__)
 
 
 def _unread(unit: Unit, problem: KVSError) -> Reading:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Event
 from typing import Any
 
 from kvs_notebook.errors import ExpiredCredentials, KVSError, WrongConnection
@@ -18,6 +19,8 @@ def units_of(
     regions: Sequence[str] | str | None,
     prefix: str | None,
     tags: str,
+    *,
+    interrupted: Event,
 ) -> tuple[list[Unit], list[dict[str, Any]], dict[str, str]]:
     """Ask each account who it is; give the units, the rows of coverage of those that did not answer, and their names.
 
@@ -25,6 +28,8 @@ def units_of(
     """
 
     def opened(account: Account) -> tuple[str, list[str]] | KVSError:
+        if interrupted.is_set():
+            return KVSError("Interrupted before it was asked who it is.", code="Interrupted")
         known = expiry.of(account)
         if known is not None:
             return known
@@ -38,14 +43,15 @@ def units_of(
     if ended is not None:
         warn_of_end("The inventory ends early", str(ended))
     units: dict[tuple[str, str], Unit] = {}
-    failed, names = [], {}
+    failed: list[dict[str, Any]] = []
+    names: dict[str, str] = {}
     for account, answer in zip(accounts, found, strict=True):
         if isinstance(answer, KVSError):
             failed.append(_row(account, answer))
             continue
         account_id, theirs = answer
         if account.account_name:
-            names[account_id] = account.account_name
+            names.setdefault(account_id, account.account_name)
         for region in theirs:  # of two ways into one account the first is taken
             units.setdefault((account_id, region), Unit(account, account_id, region, prefix, tags))
     return list(units.values()), failed, names
@@ -63,11 +69,14 @@ def _opened(account: Account, origin: Origin, regions: Sequence[str] | str | Non
             connection.close_clients()
     except KVSError as error:
         return error
+    except Exception as error:  # noqa: BLE001 - whatever a profile makes botocore do: the others are read all the same
+        return KVSError(f"{type(error).__name__}: {error}", code=type(error).__name__)
 
 
 def _row(account: Account, problem: KVSError) -> dict[str, Any]:
     """Give the row of coverage of an account that let nobody in."""
     row = unread(account.account_id, None, problem)
-    if account.label not in row["message"] and account != Account():
+    named = account.role_arn is not None and account.label in row["message"]  # a profile's name may be any word
+    if not named and not row["message"].startswith(f"{account.label} ") and account != Account():
         row["message"] = f"{account.label}: {row['message']}"
     return row

@@ -33,6 +33,8 @@ SAMPLE = 5
 """Channels that are asked for their tags one by one, where the Tagging API names no channel: nobody has shown that it
 finds channels of this service."""
 
+EXPIRED = "expired"
+
 NOT_ENABLED = frozenset({"UnrecognizedClientException", "InvalidClientTokenId"})
 """How a region refuses keys of an account that has not enabled it; the same keys work elsewhere."""
 
@@ -136,11 +138,14 @@ class Reading:
         ChannelInfo structures.
     tags
         The tags of each channel that has some, by its ARN.
+    refused
+        Whether the keys were refused on the way, so that nothing more need be asked with them.
     """
 
     channels: Sequence[Mapping[str, Any]]
     tags: Mapping[str, Mapping[str, str]]
     coverage: dict[str, Any]
+    refused: bool = False
 
 
 class Reader:
@@ -210,14 +215,15 @@ class Reader:
                 "throttles": connection.pacing.throttles,
                 "retries": max(connection.attempts - connection.calls, 0),
             }
-        return Reading(channels or [], tags, coverage)
+        expired = problem is not None and problem.code not in NOT_ENABLED and status_of(problem) == EXPIRED
+        return Reading(channels or [], tags, coverage, refused=expired or coverage["status"] == EXPIRED)
 
     def _status_of_unknown_keys(self) -> str:
         """Give coverage's word where a region does not know the keys: others are asked, since they may have been revoked."""
         try:
             self._origin.ask(self.unit.account)
         except ExpiredCredentials:
-            return "expired"
+            return EXPIRED
         except KVSError:
             return "error"
         return "region_disabled"
@@ -250,7 +256,7 @@ def status_of(problem: KVSError) -> str:
     kinds = (
         (AccessDenied, "denied"),
         (Throttled, "throttled"),
-        ((ExpiredCredentials, NoCredentials), "expired"),
+        ((ExpiredCredentials, NoCredentials), EXPIRED),
     )
     return next((status for kind, status in kinds if isinstance(problem, kind)), "error")
 
@@ -270,6 +276,8 @@ def _tags(
             found = _bulk(connection)
             if found or not _is_tagged(_spread(arns, SAMPLE), connection):
                 return {arn: found[arn] for arn in arns if arn in found}, "bulk", None
+        except ExpiredCredentials as error:
+            return {}, "failed", error
         except KVSError as error:
             problem = error
     try:

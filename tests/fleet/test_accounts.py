@@ -80,7 +80,7 @@ def test_one_name_where_a_list_is_meant_is_no_list_of_letters(options):
 
 @pytest.mark.parametrize("options", [{"profiles": []}, {"role_arns": ()}])
 def test_a_list_of_nobody_does_not_mean_the_sessions_own_account(options):
-    with pytest.raises(InvalidInput, match="names nobody"):
+    with pytest.raises(InvalidInput, match="names none"):
         accounts_of(options.get("profiles"), options.get("role_arns"), None, None)
 
 

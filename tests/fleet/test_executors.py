@@ -139,7 +139,8 @@ def test_what_is_sent_to_an_executor_holds_no_secret(client, sandbox):
 
     connection = kvs.connect()
     secret = sandbox._keys.secret(sandbox._keys.access_key_id("111122223333"))
-    (unit,), _, _ = units_of([Account()], Expiry(Origin(None, "us-east-1", None, connection)), None, None, "bulk")
+    expiry = Expiry(Origin(None, "us-east-1", None, connection))
+    (unit,), _, _ = units_of([Account()], expiry, None, None, "bulk", interrupted=threading.Event())
     sent = pickle.dumps((unit, Origin.elsewhere(connection)))
     assert secret.encode() not in sent
     assert b"KVSB" not in sent

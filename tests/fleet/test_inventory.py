@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import pathlib
 import resource
@@ -11,10 +12,12 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 import weakref
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from functools import partial
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -22,7 +25,7 @@ import kvs_notebook as kvs
 from kvs_notebook import pacing
 from kvs_notebook.errors import ExportFailed, InvalidInput, InventoryIncomplete
 from kvs_notebook.fleet import inventory as room
-from kvs_notebook.fleet import unit
+from kvs_notebook.fleet import roster, unit
 from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS
 from kvs_notebook.printout import gaps
 
@@ -46,6 +49,15 @@ def accounts(tmp_path):
     path = tmp_path / "accounts.csv"
     path.write_text(f"account_id,role_arn,account_name\n{OTHER},{ROLE},Lab\n")
     return path
+
+
+def no_terminal(opened):
+    def open_all_but_it(path, *arguments, **options):
+        if path == "/dev/tty":
+            raise OSError("No such device")
+        return opened(path, *arguments, **options)
+
+    return open_all_but_it
 
 
 def status(inventory):
@@ -508,6 +520,121 @@ def test_accounts_that_let_nobody_in_are_each_named(fleet, connection, monkeypat
     named = gaps(found)
     assert [label for label, _ in named] == ["an account", "an account", "000000000000"]
     assert [message.partition(":")[0] for _, message in named[:2]] == ["lab", "sandbox"]
+
+
+@pytest.fixture
+def profiles(fleet, monkeypatch, tmp_path):
+    """Give a function that adds a profile of these lines beside the sandbox's own, which is connected to."""
+    for name, value in fleet.environment({}).items():
+        monkeypatch.setenv(name, value)
+    config = tmp_path / "config"
+    config.write_text(pathlib.Path(os.environ["AWS_CONFIG_FILE"]).read_text())
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    kvs.connect("sandbox", region="us-east-1")
+
+    def add(name, *lines):
+        with config.open("a") as file:
+            file.write("\n".join(["", f"[profile {name}]", "region = us-east-1", *lines, ""]))
+
+    return add
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["credential_process = /nowhere/to/be/found"],
+        ["web_identity_token_file = /nowhere", f"role_arn = {ROLE}"],
+        ["source_profile = nobody", f"role_arn = {ROLE}"],
+    ],
+    ids=["no program", "no token", "no source"],
+)
+def test_a_profile_that_cannot_be_used_is_a_gap_and_the_rest_is_read(profiles, lines):
+    profiles("lab", *lines)
+    found = kvs.inventory(profiles=["sandbox", "lab"])
+    assert len(found.channels) == 11
+    assert found.gaps["status"].tolist() == ["expired"]
+    assert found.gaps["message"].item().startswith("lab: ")
+    assert found.gaps["message"].item().endswith("correct the profile, and call again.")
+
+
+def test_a_profile_that_fails_in_a_way_of_its_own_is_a_gap_and_the_rest_is_read(profiles, monkeypatch):
+    profiles("lab", "source_profile = sandbox", f"role_arn = {ROLE}", "mfa_serial = arn:aws:iam::444455556666:mfa/me")
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # nobody is there to type the code
+    monkeypatch.setattr("os.open", no_terminal(os.open))
+    with warnings.catch_warnings(action="ignore"):  # getpass warns of the terminal that it lacks
+        found = kvs.inventory(profiles=["sandbox", "lab"])
+    assert len(found.channels) == 11
+    assert found.gaps["message"].item().startswith("lab: GetCallerIdentity failed: EOFError.")
+
+
+def test_a_gap_is_named_by_its_profile_whatever_words_the_message_has(profiles):
+    profiles("sso", "credential_process = /nowhere/to/be/sso")
+    assert kvs.inventory(profiles=["sandbox", "sso"]).gaps["message"].item().startswith("sso: ")
+
+
+def test_of_two_ways_into_one_account_the_name_is_that_of_the_way_that_was_read(fleet, connection):
+    frame = pd.DataFrame(
+        {
+            "account_id": [OTHER] * 2,
+            "role_arn": [ROLE, ROLE.replace("Reader", "Writer")],
+            "account_name": ["Lab", "Attic"],
+        }
+    )
+    assert kvs.inventory(accounts=frame).account_names == {OTHER: "Lab"}
+
+
+@pytest.mark.parametrize("kind", [pd.Series, pd.Index, np.array, tuple, iter], ids=str)
+def test_regions_and_roles_may_come_out_of_a_frame(fleet, connection, kind):
+    found = kvs.inventory(role_arns=kind([ROLE]), regions=kind(REGIONS[:2]))
+    assert status(found) == {(OTHER, region): "ok" for region in REGIONS[:2]}
+
+
+def test_keys_that_expire_while_tags_are_read_end_the_run_too(fleet, connection, monkeypatch):
+    monkeypatch.setattr(room, "THREADS", 1)
+    fleet.faults.add("GetResources", "expired", times=None)
+    with pytest.warns(UserWarning, match="The inventory ends early"):
+        found = kvs.inventory(regions=REGIONS)
+    assert found.coverage[["region", "status", "tags_source"]].to_numpy().tolist() == [
+        ["ap-southeast-2", "expired", "none"],
+        ["eu-west-1", "expired", "none"],
+        ["us-east-1", "ok", "failed"],
+    ]
+    assert len(found.channels) == 11
+    assert "ListTagsForResource" not in set(fleet.requests["operation"])
+
+
+def test_an_executor_that_has_broken_down_leaves_what_was_read(fleet, connection, monkeypatch):
+    class Broken(ThreadPoolExecutor):
+        left = 1
+
+        def submit(self, *arguments):
+            if not self.left:
+                raise BrokenExecutor("A child process terminated abruptly.")
+            self.left -= 1
+            return super().submit(*arguments)
+
+    here = room.Origin(None, "us-east-1", fleet.endpoint_url, connection)
+    monkeypatch.setattr(room.Origin, "elsewhere", lambda _: here)
+    with Broken(1) as pool:
+        found = kvs.inventory(regions=REGIONS, executor=pool)
+    assert sorted(found.coverage["error_code"].fillna("none")) == ["BrokenExecutor", "BrokenExecutor", "none"]
+    assert len(found.channels) > 0
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_while_accounts_are_asked_who_they_are_gives_coverage(fleet, connection, monkeypatch):
+    opened = roster._opened
+
+    def pressed(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        return opened(*arguments)
+
+    monkeypatch.setattr(pacing, "THREADS", 1)
+    monkeypatch.setattr(roster, "_opened", pressed)
+    found = kvs.inventory(role_arns=[ROLE.replace(OTHER, f"{number:012}") for number in range(20)])
+    assert set(found.coverage["error_code"]) == {"Interrupted"}
+    assert len(found.coverage) == 20
+    assert sum(found.coverage["region"].isna()) == 19
 
 
 def test_a_profile_that_leads_elsewhere_is_not_read_as_the_account_it_is_said_to_be(fleet, connection, tmp_path):
