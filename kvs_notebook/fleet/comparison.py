@@ -135,15 +135,16 @@ class _Side:
 
     def __init__(self, snapshot: Snapshot) -> None:
         coverage = snapshot.coverage
-        known = coverage[
-            coverage["account_id"].notna() & coverage["region"].notna()
-        ]  # an account that let nobody in has none
+        shut = coverage[coverage["account_id"].notna() & coverage["region"].isna()]
+        known = coverage[coverage["account_id"].notna() & coverage["region"].notna()]
         places = zip(known["account_id"], known["region"], strict=True)
         self.rows: dict[Place, Mapping[Any, Any]] = dict(zip(places, known.to_dict("records"), strict=True))
+        self._shut: dict[str, str] = dict(zip(shut["account_id"], shut["status"], strict=True))
         self._snapshot = snapshot
 
     def status(self, place: Place) -> str | None:
-        return str(self.rows[place]["status"]) if place in self.rows else None
+        """Give what coverage says of a unit: of an account that let nobody in, what it says of the account."""
+        return str(self.rows[place]["status"]) if place in self.rows else self._shut.get(place[0])
 
     def table(self, place: Place) -> pa.Table | None:
         """Give a unit's channels, None where they were not read or are damaged."""

@@ -67,7 +67,7 @@ def save_snapshot(inventory: Inventory, directory: File, *, date: Day | None = N
             f"This inventory has only channels that begin with {inventory.prefix!r}: the rest would look deleted in a "
             "comparison. Save one of whole units, without prefix=."
         )
-    day = day_of(date or datetime.now(UTC).date())
+    day = day_of(datetime.now(UTC).date() if date is None else date)
     folder = Path(directory) / f"date={day}"
     Snapshot.of(inventory).save(folder)
     return folder
@@ -160,7 +160,7 @@ def folders(directory: File) -> dict[str, Path]:
         names = sorted(each.name for each in path.iterdir())
     except OSError as error:
         raise InvalidInput(f"Can't read {path}: {error.strerror}. save_snapshot() makes it.") from error
-    found = {match[1]: path / name for name in names if (match := FOLDER.fullmatch(name))}
+    found = {match[1]: path / name for name in names if (match := FOLDER.fullmatch(name)) and _is_day(match[1])}
     if not found:
         raise InvalidInput(f"{path} has no snapshot: save_snapshot() writes one to date=YYYY-MM-DD in it.")
     return found
@@ -169,9 +169,16 @@ def folders(directory: File) -> dict[str, Path]:
 def day_of(day: Day) -> str:
     """Give a day as YYYY-MM-DD."""
     try:
-        return (day.date() if isinstance(day, datetime) else date.fromisoformat(str(day))).isoformat()
+        return date.fromisoformat(str(day.date() if isinstance(day, datetime) else day)).isoformat()
     except ValueError as error:
         raise InvalidInput(f"date={shown(day)}: give a day, such as '2026-01-05'.") from error
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(day_of(text))
+    except InvalidInput:
+        return False
 
 
 # --- reading

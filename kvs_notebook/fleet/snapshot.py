@@ -1,11 +1,13 @@
 """Snapshot: one day's inventory as files, a Parquet table for each unit that was read, and coverage beside them.
 
 A unit's file is ``<account_id>_<region>.parquet``; coverage is ``_coverage.csv``, which whoever reads the whole folder as one
-table passes over, since its name begins with ``_``. Files and folders are readable by their owner alone.
+table passes over, since its name begins with ``_``. It holds the SHA-256 of each unit's file, too: one flipped bit can be another
+channel to Parquet. Files and folders are readable by their owner alone.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import shutil
@@ -29,6 +31,7 @@ Place: TypeAlias = tuple[str, str]
 """An account and a region."""
 
 COVERAGE_FILE = "_coverage.csv"
+DIGEST = "digest"
 OURS_ALONE, FOLDER_OURS_ALONE = 0o600, 0o700
 TAGS = "tags"
 COLUMNS = {"account_id": TEXT, "region": TEXT, "account_name": TEXT, **CHANNELS, TAGS: TEXT}
@@ -57,8 +60,9 @@ class Snapshot:
 
     @classmethod
     def at(cls, folder: Path) -> Snapshot:
-        """Open one that was saved; a unit whose file is damaged is an ``error`` in its coverage."""
-        return cls(coverage_at(folder), lambda place: _table_at(_file_of(folder, place)))
+        """Open one that was saved; a unit whose file is damaged is an ``error`` in its coverage, or when it is read."""
+        digests = _digests_at(folder)
+        return cls(coverage_at(folder), lambda place: _table_at(_file_of(folder, place), digests.get(place, "")))
 
     def places(self) -> list[Place]:
         """Give the units that were read."""
@@ -72,11 +76,11 @@ class Snapshot:
     def save(self, folder: Path) -> None:
         """Write it to a folder, which takes the place of an older one once it is whole; ExportFailed where that cannot be."""
         with _replacing(folder) as part:
-            for place in self.places():
-                _write_table(self.table(place), _file_of(part, place))
-            coverage = _ours_alone(part / COVERAGE_FILE)
-            with coverage.open("w", encoding="utf-8", newline="") as stream:
-                to_csv(self.coverage, stream)
+            digests = {place: _write_table(self.table(place), _file_of(part, place)) for place in self.places()}
+            units = zip(self.coverage["account_id"], self.coverage["region"], strict=True)
+            coverage = self.coverage.assign(**{DIGEST: _text([digests.get(place) for place in units])})
+            with _ours_alone(part / COVERAGE_FILE).open("w", encoding="utf-8", newline="") as stream:
+                to_csv(coverage, stream)
 
 
 # --- tags
@@ -130,19 +134,32 @@ def _arrow(frame: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(frame, schema=_schema(), preserve_index=False)
 
 
-def _write_table(table: pa.Table, path: Path) -> None:
+def _write_table(table: pa.Table, path: Path) -> str:
+    """Write a unit's file, and give its digest."""
+    import pyarrow as pa
     import pyarrow.parquet
 
+    written = pa.BufferOutputStream()
+    pyarrow.parquet.write_table(table, written)
+    content = written.getvalue()
     with _ours_alone(path).open("wb") as stream:
-        pyarrow.parquet.write_table(table, stream)
+        stream.write(content)
+    return _digest(content)
 
 
-def _table_at(path: Path) -> pa.Table:
+def _digest(content: pa.Buffer) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _table_at(path: Path, digest: str) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet
 
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        content = pa.py_buffer(path.read_bytes())
+        if digest != _digest(content):
+            raise DamagedFile(f"{path} is not what was saved. The unit counts as not read on that day.")
+        with pyarrow.parquet.ParquetFile(content) as file:
             table = file.read()
     except (OSError, pa.ArrowException) as error:
         raise DamagedFile(f"{path} cannot be read: {error}. The unit counts as not read on that day.") from error
@@ -184,6 +201,16 @@ def _replacing(final: Path) -> Iterator[Path]:
 
 
 # --- coverage
+
+
+def _digests_at(folder: Path) -> dict[Place, str]:
+    """Give the digest that each unit's file was saved with."""
+    try:
+        saved = read_csv(folder / COVERAGE_FILE)
+        known = saved[saved[DIGEST].notna()]
+    except (KVSError, KeyError):
+        return {}  # coverage_at() says so, and no unit is asked for
+    return dict(zip(zip(known["account_id"], known["region"], strict=True), known[DIGEST], strict=True))
 
 
 def coverage_at(folder: Path) -> pd.DataFrame:

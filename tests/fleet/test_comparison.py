@@ -122,6 +122,16 @@ def test_a_unit_that_was_asked_for_on_one_day_only_is_unknown(history):
     ]
 
 
+def test_an_account_that_let_nobody_in_is_unknown_for_what_coverage_says_of_it(fleet, tmp_path):
+    roles = ["arn:aws:iam::444455556666:role/Reader"]
+    kvs.save_snapshot(kvs.inventory(role_arns=roles, regions=REGIONS), tmp_path, date=MONDAY)
+    fleet.deny("sts:AssumeRole")
+    shut = kvs.inventory(role_arns=roles, regions=REGIONS)
+    assert rows(kvs.compare_snapshots(tmp_path, after=shut)) == [
+        (region, None, "unknown", "status", "ok", "denied") for region in sorted(REGIONS)
+    ]
+
+
 def test_a_damaged_file_is_unknown_and_never_removed(history):
     changes(history)
     path = history / f"date={TUESDAY}" / f"{ACCOUNT}_us-east-1.parquet"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,7 +74,7 @@ def test_the_day_is_todays_where_none_is_given_and_any_that_is(fleet, tmp_path):
     assert kvs.save_snapshot(found, tmp_path, date=pd.Timestamp("2026-01-06 09:30")).name == "date=2026-01-06"
 
 
-@pytest.mark.parametrize("wrong", ["yesterday", "2026-02-31", "../x", 5])
+@pytest.mark.parametrize("wrong", ["yesterday", "2026-02-31", "../x", 5, "", 0, pd.NaT])
 def test_a_date_that_is_none_is_refused_and_nothing_is_written(fleet, tmp_path, wrong):
     with pytest.raises(InvalidInput, match="give a day, such as '2026-01-05'"):
         kvs.save_snapshot(kvs.inventory(), tmp_path / "history", date=wrong)
@@ -227,7 +228,7 @@ def test_a_page_that_was_overwritten_is_noticed_when_it_is_read(history):
     content = bytearray(path.read_bytes())
     content[4:400] = bytes(396)
     path.write_bytes(content)
-    with pytest.warns(UserWarning, match="us-east-1.parquet cannot be read"):
+    with pytest.warns(UserWarning, match="us-east-1.parquet is not what was saved"):
         assert len(kvs.read_snapshots(history)) == 41
 
 
@@ -241,6 +242,34 @@ def test_a_file_of_another_day_in_its_place_is_damage_where_it_has_not_as_many_c
         "Left out of date=2026-01-06",
         "Left out of date=2026-01-07",
     ]
+
+
+def test_a_single_bit_is_noticed_wherever_it_is(history):
+    path = us_east(history)
+    whole = path.read_bytes()
+    for at in range(0, len(whole), len(whole) // 60):
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << at % 8
+        path.write_bytes(damaged)
+        with pytest.warns(UserWarning, match="Left out of date=2026-01-06: .*us-east-1.parquet"):
+            assert len(kvs.read_snapshots(history)) == 41
+        changes = kvs.compare_snapshots(history)
+        assert changes[["region", "change", "after"]].to_numpy().tolist() == [["us-east-1", "unknown", "error"]]
+
+
+def test_another_units_file_in_its_place_is_noticed(sandbox, connection, tmp_path):
+    for region in REGIONS[:2]:
+        kvs.create_channel("camera", connection=sandbox.connection(region=region))
+    for day in ("2026-01-05", "2026-01-06"):
+        folder = kvs.save_snapshot(kvs.inventory(regions=REGIONS[:2]), tmp_path, date=day)
+    shutil.copy(folder / "111122223333_eu-west-1.parquet", folder / "111122223333_us-east-1.parquet")
+    changes = kvs.compare_snapshots(tmp_path)
+    assert changes[["region", "change", "after"]].to_numpy().tolist() == [["us-east-1", "unknown", "error"]]
+
+
+def test_a_folder_of_no_day_is_none_of_the_history(history):
+    (history / "date=2026-13-45").mkdir()
+    assert len(kvs.read_snapshots(history)) == 52
 
 
 def test_without_coverage_no_unit_of_the_day_counts_as_read(history):
