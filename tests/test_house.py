@@ -89,6 +89,7 @@ ROOMS = [
     "fleet.history",
     "fleet.comparison",
     "fleet.requirement",
+    "fleet.given",
     "fleet.reports",
     "fleet.charts",
     "forms.markup",

@@ -128,8 +128,8 @@ def channel_ages(ages: pd.DataFrame) -> Chart:
 def growth(days: pd.DataFrame) -> Chart:
     """Draw the number of channels over the snapshots.
 
-    A unit that was not read on a day counts as it did when it last was, and the point of that day is hollow: the line neither
-    falls nor hides the gap.
+    A unit that was not read on a day counts as it did when it last was, or when it first was, and the point of that day is
+    hollow: the line neither falls nor rises by it, nor hides the gap.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def growth(days: pd.DataFrame) -> Chart:
     shut = days["region"].isna()  # an account that let nobody in: which regions it has was not seen
     wide = days[~shut].pivot(index="date", columns=["account_id", "region"], values="channels")
     wide = wide.reindex(sorted(days["date"].unique()))
-    totals = wide.ffill().sum(axis="columns").astype("int64")
+    totals = wide.ffill().bfill().sum(axis="columns").astype("int64")
     whole = wide.notna().all(axis="columns") & ~wide.index.isin(days.loc[shut, "date"])
     first, last = totals.index[0], totals.index[-1]
     title = (
@@ -168,7 +168,7 @@ def growth(days: pd.DataFrame) -> Chart:
         axes.plot(totals.index[whole], totals[whole], "o", color=COLORS[0], label="all units read")
         if not whole.all():
             hollow = totals.index[~whole], totals[~whole]
-            axes.plot(*hollow, "o", color=COLORS[0], markerfacecolor="white", label="some as last read")
+            axes.plot(*hollow, "o", color=COLORS[0], markerfacecolor="white", label="some as read on another day")
             axes.legend(frameon=False)
         axes.set_ylim(0, max(int(totals.max()) * 1.1, 1))
         axes.set_xticks(totals.index if len(totals) <= 7 else totals.index[:: len(totals) // 6])  # noqa: PLR2004 - as fit

@@ -9,20 +9,21 @@
 0  Owner   19            0        1
 1    Env   16            3        1
 
-Each takes what inventory() gave, and then tells what was not read from what is not there; most take a frame too.
+Each takes what inventory() gave, and then tells what was not read from what is not there; most take a frame too, which cannot
+tell: a tag that was not read counts as missing there.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from kvs_notebook.errors import InvalidInput
+from kvs_notebook.fleet.given import Fleet, channels_of, counted, with_columns
 from kvs_notebook.fleet.inventory import Inventory
 from kvs_notebook.fleet.requirement import (
     EMPTY,
@@ -61,8 +62,6 @@ def __dir__() -> list[str]:
     return [*__all__]
 
 
-Fleet: TypeAlias = Inventory | pd.DataFrame
-
 UNIT = ["account_id", "region"]
 NEAR, FULL = "near_quota", "at_quota"
 NEAR_QUOTA = 0.8
@@ -95,8 +94,8 @@ def channel_counts(fleet: Fleet) -> pd.DataFrame:
     2  111122223333   us-east-1        11
     """
     if isinstance(fleet, Inventory):
-        return _as(_read_counts(fleet.coverage), COUNTS)
-    channels = _channels(fleet)
+        return _as(counted(fleet.coverage), COUNTS)
+    channels = channels_of(fleet)
     return _as(channels.groupby(UNIT).size().rename("channels").reset_index(), COUNTS)
 
 
@@ -127,7 +126,7 @@ def channel_ages(fleet: Fleet, *, now: datetime | None = None) -> pd.DataFrame:
     0   front-door-hq       731
     1  front-door-lab       730
     """
-    channels = _channels(fleet)
+    channels = channels_of(fleet)
     moment = pd.Timestamp.now("UTC") if now is None else pd.Timestamp(now)
     if moment.tzinfo is None:
         raise InvalidInput(f"now={now}: say in which time zone, as datetime.now(UTC) does.")
@@ -162,8 +161,8 @@ def growth(coverage: pd.DataFrame) -> pd.DataFrame:
     0 2026-01-05         0  <NA>
     1 2026-01-06         1     1
     """
-    given = _with_columns(coverage, ["date", *UNIT, "status", "channels"], "read_coverage()")
-    days = _read_counts(given.sort_values(["date", *UNIT], kind="stable"))
+    given = with_columns(coverage, ["date", *UNIT, "status", "channels"], "read_coverage()")
+    days = counted(given.sort_values(["date", *UNIT], kind="stable"))
     last_known = days.groupby(UNIT)["channels"].ffill()
     before = last_known.groupby([days[column] for column in UNIT]).shift()
     return _as(days.assign(diff=days["channels"] - before), GROWTH)
@@ -206,16 +205,23 @@ def headroom(fleet: Fleet, *, quotas: Mapping[tuple[str, str], int] | None = Non
             "Read one without prefix=."
         )
     coverage = fleet.coverage if isinstance(fleet, Inventory) else fleet
-    units = _read_counts(_with_columns(coverage, [*UNIT, "status", "channels"], "inventory().coverage"))
-    units = units[units["region"].notna() & (units["status"] != "region_disabled")]
-    raised = quotas or {}
-    published = {region: channel_quota(region) for region in units["region"]}
+    units = counted(with_columns(coverage, [*UNIT, "status", "channels"], "inventory().coverage"))
+    for place in quotas or {}:
+        if not isinstance(place, tuple):
+            raise InvalidInput(
+                f"quotas of {shown(place)}: give account and region, as in ('111122223333', 'us-east-1')."
+            )
     places = zip(units["account_id"], units["region"], strict=True)
-    units["quota"] = pd.array([raised.get(place, published[place[1]]) for place in places], dtype="Int64")
+    units["quota"] = pd.array([_quota_of(place, quotas or {}) for place in places], dtype="Int64")
     units["free"] = (units["quota"] - units["channels"]).clip(lower=0)
     units["share"] = (units["channels"] / units["quota"]).astype("Float64").to_numpy("float64", na_value=np.nan)
     units["problem"] = [_quota_problem(share) for share in units["share"]]
     return _as(units, HEADROOM)
+
+
+def _quota_of(place: tuple[str, object], raised: Mapping[tuple[str, str], int]) -> int | None:
+    region = place[1]  # none, of an account that let nobody in
+    return raised.get((place[0], region), channel_quota(region)) if isinstance(region, str) else None
 
 
 def _quota_problem(share: float) -> str | None:
@@ -336,46 +342,19 @@ def shared_names(fleet: Fleet) -> pd.DataFrame:
     0   front-door-hq        2
     1  loading-dock-1        2
     """
-    channels = ordered(_channels(fleet)[ROW_ORDER])
+    channels = ordered(channels_of(fleet)[ROW_ORDER])
     shared = channels[channels.duplicated("channel_name", keep=False)]
     by_name = shared.assign(places=shared["account_id"] + " " + shared["region"]).groupby("channel_name")
     found = by_name.agg(regions=("region", "nunique"), accounts=("account_id", "nunique"), places=("places", ", ".join))
     return _as(found.reset_index(), SHARED_NAMES)
 
 
-# --- what is given
-
-
-def _channels(fleet: Fleet) -> pd.DataFrame:
-    if isinstance(fleet, Inventory):
-        return fleet.channels
-    channels = _with_columns(fleet, [*ROW_ORDER, "creation_time"], "list_channels() or inventory()")
-    twice = channels.loc[channels["channel_arn"].duplicated(), "channel_arn"].nunique()
-    if twice:
-        raise InvalidInput(
-            f"Channels with more than one row: {twice}, as in a frame of several days. Give the rows of one day, "
-            'such as frame[frame["date"] == "2026-01-05"].'
-        )
-    return channels
-
-
-def _with_columns(frame: pd.DataFrame, columns: Iterable[str], source: str) -> pd.DataFrame:
-    """Give the frame if it has the columns; else say which function gives one that has."""
-    lacking = [column for column in columns if column not in getattr(frame, "columns", ())]
-    if lacking:
-        raise InvalidInput(f"{shown(type(frame).__name__)} without {', '.join(lacking)}: give what {source} gave.")
-    return frame
-
-
-def _read_counts(coverage: pd.DataFrame) -> pd.DataFrame:
-    """Give coverage with the channels of a unit that was not read missing: they were not counted."""
-    read = coverage["status"] == "ok"
-    return coverage.assign(channels=coverage["channels"].where(read))
+# --- tags
 
 
 def _judged(fleet: Fleet, required: Required) -> tuple[pd.DataFrame, dict[str, list[Verdict]]]:
     rules = requirements(required)
-    table = fleet.table() if isinstance(fleet, Inventory) else _channels(fleet)
+    table = fleet.table() if isinstance(fleet, Inventory) else channels_of(fleet)
     if not isinstance(fleet, Inventory) and len(table) and not any(tag_columns(table)):
         raise InvalidInput(
             "This frame has no tag: column, so its tags were not read, or there are none. Give what inventory() gave, "

@@ -149,6 +149,27 @@ def test_growth_neither_falls_nor_hides_a_day_on_which_a_unit_was_not_read():
     assert chart.title == "15 to 19 channels from 2026-01-01 to 2026-01-03"
 
 
+def test_growth_does_not_rise_by_a_unit_that_was_first_read_later():
+    chart = growth(None, 5, 6)
+    line, whole, hollow = chart.figure.axes[0].lines
+    assert line.get_ydata().tolist() == [15, 15, 16]
+    assert (whole.get_ydata().tolist(), hollow.get_ydata().tolist()) == ([15, 16], [15])
+    assert chart.title == "15 to 16 channels from 2026-01-01 to 2026-01-03"
+
+
+def test_a_region_that_is_not_enabled_is_no_gap_in_a_picture(tmp_path):
+    with kvs.Sandbox(clock="lesson", assumptions=kvs.Assumptions(disabled_regions=("eu-west-1",))) as sandbox:
+        sandbox.seed()
+        for day in ("2026-01-05", "2026-01-06"):
+            found = kvs.inventory(regions=["us-east-1", "eu-west-1"], connection=sandbox.connection())
+            kvs.save_snapshot(found, tmp_path, date=day)
+    days = kvs.charts.growth(kvs.reports.growth(kvs.read_coverage(tmp_path)))
+    _, whole = days.figure.axes[0].lines
+    assert whole.get_ydata().tolist() == [11, 11]
+    counts = kvs.charts.channel_counts(kvs.reports.channel_counts(found))
+    assert counts.figure.axes[0].get_xlabel() == ""
+
+
 def test_the_days_on_which_an_account_let_nobody_in_are_hollow_and_no_other_is():
     rows = [(f"2026-01-0{day}", ACCOUNT, "us-east-1", day, None) for day in (1, 2, 3)]
     rows += [("2026-01-02", account, None, None, None) for account in ("444455556666", None, None)]

@@ -289,6 +289,20 @@ def test_a_frame_of_another_kind_is_refused_with_the_function_that_gives_the_rig
         assert said in str(refused.value)
 
 
+def test_headroom_of_an_account_that_lets_nobody_in_is_unknown(house):
+    house.deny("sts:AssumeRole")
+    units = kvs.reports.headroom(kvs.inventory(role_arns=[f"arn:aws:iam::{OTHER}:role/Reader"]))
+    assert rows(units, "account_id", "region", "channels", "quota", "problem") == [(OTHER, None, None, None, "unknown")]
+    chart = kvs.charts.headroom(units)
+    assert chart.title == "1 unit, none near its quota"
+    assert chart.figure.axes[0].get_xlabel() == "1 unit not read: not in this picture"
+
+
+def test_a_quota_of_no_account_and_region_is_refused(house):
+    with pytest.raises(InvalidInput, match="quotas of 'us-east-1': give account and region"):
+        kvs.reports.headroom(kvs.inventory(), quotas={"us-east-1": 20})
+
+
 @pytest.mark.parametrize("report", ["channel_counts", "channel_ages", "shared_names", "tag_problems", "tag_coverage"])
 def test_the_days_of_a_history_are_not_counted_together(house, tmp_path, report):
     for day in ("2026-01-05", "2026-01-06"):
