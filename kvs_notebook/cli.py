@@ -152,7 +152,8 @@ def inventory(
     if required:
         went_well.append(printout.show_required(required))
     if compare:
-        went_well.append(printout.show_changes(compare) or snapshot == compare)  # the first day of a history
+        first_day = snapshot is not None and Path(snapshot).resolve() == Path(compare).resolve()
+        went_well.append(printout.show_changes(compare) or first_day)
     if snapshot:
         went_well.append(printout.save_snapshot(snapshot))
     if not all(went_well):

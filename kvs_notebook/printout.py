@@ -106,23 +106,25 @@ class Printout:
         click.echo(text, nl=nl, err=self._beside_data)
 
     def write(self, form: str, path: str) -> bool:
-        """Write the channels to a file and, beside a CSV file, coverage; tell whether all could be written."""
+        """Write the channels to a file and, beside a CSV file, coverage: both or none; tell whether all could be written.
+
+        Where it can't be written that is said, so that the other files still come.
+        """
         if path == STANDARD_OUTPUT:
             _write_to_standard_output(self._channels, form)
             return True
-        written = self._write(self._channels, form, path)
-        if form == "csv" and written:
-            return self._write(self._inventory.coverage, form, str(coverage_path(path)))
-        return written
-
-    def _write(self, frame: pd.DataFrame, form: str, path: str) -> bool:
-        """Write one file and say so, or say why not, so that the other files still come."""
+        frames = {path: self._channels}
         try:
-            _writer(form)(frame, path)
+            if form == "csv":
+                self._inventory.to_csv(path)
+                frames[str(coverage_path(path))] = self._inventory.coverage
+            else:
+                _writer(form)(self._channels, path)
         except ExportFailed as error:
             terminal.complain(str(error))
             return False
-        self.say(f"Wrote {len(frame)} row{'' if len(frame) == 1 else 's'} to {path}")
+        for written, frame in frames.items():
+            self.say(f"Wrote {len(frame)} row{'' if len(frame) == 1 else 's'} to {written}")
         return True
 
     def _summary(self) -> str:

@@ -364,6 +364,15 @@ def test_required_tags_that_could_not_be_read_are_a_gap_and_no_accusation(
     assert "Owner: 0 of 9 channels have it as required, 9 unknown\n" in done.stdout
 
 
+def test_no_table_is_written_whose_coverage_cannot_be(run: Run, profile: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "a-coverage.csv").mkdir()
+    done = run("inventory", "--csv", "a.csv", "--parquet", "a.parquet", env=profile)
+    assert done.returncode == 1
+    assert "a-coverage.csv" in one_line(done.stderr)
+    assert not (tmp_path / "a.csv").exists()
+    assert (tmp_path / "a.parquet").exists(), "the other files still come"
+
+
 def test_snapshots_are_kept_and_compared_with_day_by_day(
     run: Run, profile: dict[str, str], account: kvs.Sandbox, tmp_path: Path
 ) -> None:
@@ -392,6 +401,15 @@ def test_snapshots_are_kept_and_compared_with_day_by_day(
         ["test-jchen", "us-east-1", "removed"],
     ]
     assert {path.name for path in (tmp_path / "history").iterdir()} == {yesterday.name, day.name}
+
+
+@pytest.mark.parametrize("spelt", ["history/", "./history"])
+def test_the_first_day_of_a_history_is_none_the_less_that_where_its_folder_is_spelt_in_two_ways(
+    run: Run, profile: dict[str, str], spelt: str
+) -> None:
+    done = run("inventory", "--compare", "history", "--snapshot", spelt, env=profile)
+    assert done.returncode == 0
+    assert "history has no snapshot to compare with" in one_line(done.stderr)
 
 
 def test_comparing_with_a_folder_without_snapshots_is_a_failure(run: Run, profile: dict[str, str]) -> None:

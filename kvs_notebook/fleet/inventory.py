@@ -90,17 +90,17 @@ class Inventory:
 
     def to_csv(self, path: File) -> None:
         """Write the wide frame to ``NAME.csv``, as to_csv() does, and coverage beside it to ``NAME-coverage.csv``."""
-        with opened(coverage_path(path), "w") as beside:  # both or none
+        with opened(path, "w") as table, opened(coverage_path(path), "w") as beside:  # both or none
+            to_csv(self.table(), table)
             to_csv(self.coverage, beside)
-            beside.flush()
-            to_csv(self.table(), path)
+            table.flush()
 
     def to_parquet(self, path: File) -> None:
         """Write the wide frame as Parquet, and coverage beside it to ``NAME-coverage.parquet``."""
-        with opened(coverage_path(path), "wb") as beside:
+        with opened(path, "wb") as table, opened(coverage_path(path), "wb") as beside:
+            to_parquet(self.table(), table)
             to_parquet(self.coverage, beside)
-            beside.flush()
-            to_parquet(self.table(), path)
+            table.flush()
 
     @property
     def gaps(self) -> pd.DataFrame:
