@@ -173,8 +173,8 @@ def inventory(
         ``Client.get_executor(pure=False)``, for one. What is sent there names profiles and roles, never credentials.
     unit_timeout
         Seconds without an answer after which a unit is given up; channels that were listed are kept, without tags. No further
-        call is made for it; the one that hangs ends by itself, after 30 s and three attempts. On an executor, which may keep a
-        unit in a queue, there is no such end.
+        call is made for it; the one that hangs ends by itself, after 30 s and three attempts. Asking the accounts who they are,
+        before, is not counted. On an executor, which may keep a unit in a queue, there is no such end.
     connection
         Where roles are assumed from; None takes the current connection.
 
