@@ -626,7 +626,11 @@ def test_ctrl_c_while_accounts_are_asked_who_they_are_gives_coverage(fleet, conn
     opened = roster._opened
 
     def pressed(*arguments):
-        signal.raise_signal(signal.SIGINT)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        deadline = time.monotonic() + 20
+        while signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # it was taken note of
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         return opened(*arguments)
 
     monkeypatch.setattr(pacing, "THREADS", 1)
