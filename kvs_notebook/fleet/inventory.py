@@ -28,7 +28,7 @@ from kvs_notebook.fleet.expiry import Expiry, warn_of_end
 from kvs_notebook.fleet.interruption import held_back
 from kvs_notebook.fleet.pile import Pile
 from kvs_notebook.fleet.roster import units_of
-from kvs_notebook.fleet.unit import Origin, Reader, Reading, Unit, read, unread
+from kvs_notebook.fleet.unit import Origin, Reader, Reading, Unit, read, unforeseen, unread
 from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS, channels_frame, rows_frame, tags_frame, with_tags
 from kvs_notebook.limits import check_channel_name, shown
 from kvs_notebook.pacing import PROGRESS_AFTER_SECONDS
@@ -311,7 +311,7 @@ class _Run:
                     self._begin(Reader(unit, self._origin))
                 except Exception as error:  # noqa: BLE001 - as an executor does that has broken down
                     self._read_one_of(unit.account)
-                    yield _unread(unit, _broken(error))
+                    yield _unread(unit, unforeseen(error))
         done, _ = wait(self._running, LOOK_SECONDS, FIRST_COMPLETED)
         for future in done:
             unit = self._running.pop(future).unit
@@ -330,7 +330,7 @@ class _Run:
         try:
             reading = future.result()
         except Exception as error:  # noqa: BLE001 - whatever an executor says of a worker that was lost, or of a bug
-            return _unread(unit, _broken(error))
+            return _unread(unit, unforeseen(error))
         if reading.refused:
             why = reading.coverage["message"]
             ended = self._expiry.note(unit.account, ExpiredCredentials(why, code=reading.coverage["error_code"]))
@@ -367,10 +367,6 @@ class _Run:
                 yield self._taken(future, reader.unit)
         for unit in waiting:
             yield _unread(unit, why)
-
-
-def _broken(error: Exception) -> KVSError:
-    return KVSError(f"{type(error).__name__}: {error}", code=type(error).__name__)
 
 
 def _unread(unit: Unit, problem: KVSError) -> Reading:

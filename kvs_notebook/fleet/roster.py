@@ -9,7 +9,7 @@ from typing import Any
 from kvs_notebook.errors import ExpiredCredentials, KVSError, WrongConnection
 from kvs_notebook.fleet.accounts import Account, regions_of
 from kvs_notebook.fleet.expiry import BASE, Expiry, warn_of_end
-from kvs_notebook.fleet.unit import Origin, Unit, unread
+from kvs_notebook.fleet.unit import Origin, Unit, unforeseen, unread
 from kvs_notebook.pacing import side_by_side
 
 
@@ -70,7 +70,7 @@ def _opened(account: Account, origin: Origin, regions: Sequence[str] | str | Non
     except KVSError as error:
         return error
     except Exception as error:  # noqa: BLE001 - whatever a profile makes botocore do: the others are read all the same
-        return KVSError(f"{type(error).__name__}: {error}", code=type(error).__name__)
+        return unforeseen(error)
 
 
 def _row(account: Account, problem: KVSError) -> dict[str, Any]:

@@ -251,6 +251,11 @@ def unread(account_id: str | None, region: str | None, problem: KVSError | None)
     }
 
 
+def unforeseen(error: Exception) -> KVSError:
+    """Give the problem of a unit or an account for an error that is none of this tree: a bug, or a worker that was lost."""
+    return KVSError(f"{type(error).__name__}: {error}", code=type(error).__name__)
+
+
 def status_of(problem: KVSError) -> str:
     """Give coverage's word for what went wrong."""
     kinds = (
