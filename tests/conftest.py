@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import kvs_notebook as kvs
-from kvs_notebook.current import set_current
+from kvs_notebook.aws.default_connection import set_current
 
 # A busy machine is no finding: neither an example's time nor the time to draw one fails a test.
 settings.register_profile("kvs", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -23,7 +23,7 @@ LONG = (
     "browser/",
     "clients/",
     "forms/test_faults",
-    "test_cli",
+    "cli/",
     "test_exercises",
     "test_notebooks",
     "test_contributing",

@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).parents[1]
-HURRY = "import kvs_notebook.waiting as waiting\nwaiting.SECONDS_BETWEEN_DESCRIBES = 0.25"
+HURRY = "import kvs_notebook.channels.waiters as waiting\nwaiting.SECONDS_BETWEEN_DESCRIBES = 0.25"
 """Only learners need to see a second pass; the quota allows a channel five describes in it."""
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.documents import ROOT, Document, commands
-from tests.test_house import ROOMS
 
 CONTRIBUTING = Document("CONTRIBUTING.md")
 PROGRAMS = Path(sys.executable).parent
@@ -79,27 +78,6 @@ def test_the_contract_would_run_on_a_real_account() -> None:
     done = run(f"{BESIDE[3]} --collect-only -q -n0")
     assert done.returncode == 0, done.stderr
     assert re.search(r"\[real", done.stdout), done.stdout[-2000:]
-
-
-@CONTRIBUTING.runs("rooms")
-def test_the_map_is_that_of_the_house() -> None:
-    """A new room is written into the map beside its neighbours; a package stands before what is in it."""
-    shown, package = [], ""
-    for line in CONTRIBUTING["rooms"].splitlines():
-        names = line.partition("#")[0].split()
-        if not line.startswith(" "):
-            shown += names
-            package = names[-1] if names else package
-        else:
-            shown += [f"{package}.{name}" for name in names]
-    assert set(ROOMS) ^ set(shown) == set()
-    assert shown == sorted(ROOMS, key=place)
-
-
-def place(room: str) -> tuple[int, bool]:
-    """Where the first room of a room's package stands, and the package itself before it."""
-    package = room.split(".", maxsplit=1)[0]
-    return next(number for number, each in enumerate(ROOMS) if each.split(".")[0] == package), room != package
 
 
 def test_the_files_that_it_names_are_there() -> None:

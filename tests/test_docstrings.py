@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import kvs_notebook as kvs
-from kvs_notebook.sandbox.server import RemoteFaults, sandbox_in_use
+from kvs_notebook.sandbox.sandbox import RemoteFaults, sandbox_in_use
 
 ROOMS = [name for name in kvs.__all__ if ismodule(getattr(kvs, name))]
 PUBLIC = [
@@ -149,7 +149,7 @@ def sent_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterable[str]], Counte
 def nothing_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Begin without a connection, in an empty folder; end without the sandbox that an example has started."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(importlib.import_module("kvs_notebook.current"), "_current", None)
+    monkeypatch.setattr(importlib.import_module("kvs_notebook.aws.default_connection"), "_current", None)
     yield
     sandbox = sandbox_in_use()
     if sandbox is not None:

@@ -10,7 +10,7 @@ from botocore import exceptions as botocore
 from botocore.exceptions import ClientError
 
 from kvs_notebook import errors
-from kvs_notebook.limits import QUOTAS, service_model, signaling_model
+from kvs_notebook.aws.validation import QUOTAS, service_model, signaling_model
 
 CLASSES = {
     name: thing

@@ -18,8 +18,8 @@ import click
 import pytest
 
 import kvs_notebook as kvs
-from kvs_notebook.cli import kvs_notebook
-from kvs_notebook.current import set_current
+from kvs_notebook.aws.default_connection import set_current
+from kvs_notebook.cli.main import kvs_notebook
 from tests.clients.conftest import HERE as CLIENTS
 from tests.clients.conftest import node  # noqa: F401 - a fixture
 from tests.documents import ROOT, Document, blocks_of, commands

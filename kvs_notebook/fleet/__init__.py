@@ -1,5 +1,5 @@
-"""Fleet: many accounts, many regions, many days."""
+"""Many accounts, many regions, many days: inventories, snapshots and reports."""
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=["charts", "reports"])
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=["reports"])

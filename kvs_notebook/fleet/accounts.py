@@ -11,10 +11,10 @@ from typing import TypeAlias
 
 import pandas as pd
 
-from kvs_notebook.connection import Connection
+from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.regions import regions_beside
+from kvs_notebook.aws.validation import shown
 from kvs_notebook.errors import InvalidInput, KVSError
-from kvs_notebook.limits import shown
-from kvs_notebook.partition import regions_beside
 
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[\x21-\x7e]+")
 ACCOUNT_ID = re.compile("[0-9]{12}")

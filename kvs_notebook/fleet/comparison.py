@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
+from kvs_notebook.dataframes.files import File
+from kvs_notebook.dataframes.schemas import CHANGES, TAG_PREFIX, rows_frame
 from kvs_notebook.errors import DamagedFile, InvalidInput
-from kvs_notebook.export import File
-from kvs_notebook.fleet.history import Day, day_of, folders
 from kvs_notebook.fleet.inventory import Inventory
-from kvs_notebook.fleet.snapshot import TAGS, Place, Snapshot
-from kvs_notebook.frames import CHANGES, TAG_PREFIX, rows_frame
+from kvs_notebook.fleet.snapshot_files import TAGS, Place, Snapshot
+from kvs_notebook.fleet.snapshots import Day, day_of, folders
 
 if TYPE_CHECKING:
     import pyarrow as pa

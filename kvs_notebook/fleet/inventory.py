@@ -13,8 +13,12 @@ from typing import Any
 import pandas as pd
 from tqdm.auto import tqdm
 
-from kvs_notebook.connection import Connection
-from kvs_notebook.current import current_connection
+from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.default_connection import current_connection
+from kvs_notebook.aws.rate_limit import PROGRESS_AFTER_SECONDS
+from kvs_notebook.aws.validation import check_channel_name, shown
+from kvs_notebook.dataframes.files import File, opened, to_csv, to_parquet
+from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS, channels_frame, rows_frame, tags_frame, with_tags
 from kvs_notebook.errors import (
     EndpointUnreachable,
     ExpiredCredentials,
@@ -22,16 +26,12 @@ from kvs_notebook.errors import (
     InventoryIncomplete,
     KVSError,
 )
-from kvs_notebook.export import File, opened, to_csv, to_parquet
+from kvs_notebook.fleet.account_region import Origin, Reader, Reading, Unit, read, unforeseen, unread
 from kvs_notebook.fleet.accounts import Account, AccountsFile, accounts_of, regions_asked
-from kvs_notebook.fleet.expiry import Expiry, warn_of_end
-from kvs_notebook.fleet.interruption import held_back
-from kvs_notebook.fleet.pile import Pile
-from kvs_notebook.fleet.roster import units_of
-from kvs_notebook.fleet.unit import Origin, Reader, Reading, Unit, read, unforeseen, unread
-from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS, channels_frame, rows_frame, tags_frame, with_tags
-from kvs_notebook.limits import check_channel_name, shown
-from kvs_notebook.pacing import PROGRESS_AFTER_SECONDS
+from kvs_notebook.fleet.credential_failures import Expiry, warn_of_end
+from kvs_notebook.fleet.discovery import units_of
+from kvs_notebook.fleet.frame_buffer import Pile
+from kvs_notebook.fleet.interrupts import held_back
 
 TAGS_BY = ("bulk", "each", "none")
 THREADS = 32

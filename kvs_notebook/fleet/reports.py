@@ -22,37 +22,38 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from kvs_notebook.errors import InvalidInput
-from kvs_notebook.fleet.given import Fleet, channels_of, counted, with_columns
-from kvs_notebook.fleet.inventory import Inventory
-from kvs_notebook.fleet.requirement import (
-    EMPTY,
-    MISSING,
-    NEAR_KEY,
-    NEAR_VALUE,
-    NOT_ALLOWED,
-    UNKNOWN,
-    Required,
-    Verdict,
-    requirements,
-    tag_columns,
-)
-from kvs_notebook.frames import (
+from kvs_notebook.aws.validation import channel_quota, shown
+from kvs_notebook.dataframes.schemas import (
     AGES,
     COUNTS,
     GROWTH,
     HEADROOM,
+    NEAR_QUOTA,
     ROW_ORDER,
     SHARED_NAMES,
     TAG_COVERAGE,
     TAG_PROBLEMS,
+    UNKNOWN,
     Schema,
     concat,
     empty,
     ordered,
     rows_frame,
 )
-from kvs_notebook.limits import channel_quota, shown
+from kvs_notebook.errors import InvalidInput
+from kvs_notebook.fleet.inventory import Inventory
+from kvs_notebook.fleet.report_inputs import Fleet, channels_of, counted, with_columns
+from kvs_notebook.fleet.required_tags import (
+    EMPTY,
+    MISSING,
+    NEAR_KEY,
+    NEAR_VALUE,
+    NOT_ALLOWED,
+    Required,
+    Verdict,
+    requirements,
+    tag_columns,
+)
 
 __all__ = ["channel_ages", "channel_counts", "growth", "headroom", "shared_names", "tag_coverage", "tag_problems"]
 
@@ -64,8 +65,6 @@ def __dir__() -> list[str]:
 
 UNIT = ["account_id", "region"]
 NEAR, FULL = "near_quota", "at_quota"
-NEAR_QUOTA = 0.8
-"""The share of a quota from which on it is a problem: time enough to ask for a higher one."""
 
 
 def channel_counts(fleet: Fleet) -> pd.DataFrame:

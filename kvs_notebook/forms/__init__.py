@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any
 from kvs_notebook.errors import MissingExtra
 
 if TYPE_CHECKING:
-    from kvs_notebook.connection import Connection
-    from kvs_notebook.forms.account import AccountForm
-    from kvs_notebook.forms.create import CreateForm
-    from kvs_notebook.forms.delete import DeleteForm
-    from kvs_notebook.forms.endpoints import EndpointsForm
-    from kvs_notebook.forms.panel import Console
-    from kvs_notebook.forms.tags import TagsForm
-    from kvs_notebook.forms.update import UpdateForm
-    from kvs_notebook.target import Channel
+    from kvs_notebook.aws.connection import Connection
+    from kvs_notebook.channels.reference import Channel
+    from kvs_notebook.forms.connection_form import AccountForm
+    from kvs_notebook.forms.console_view import Console
+    from kvs_notebook.forms.create_form import CreateForm
+    from kvs_notebook.forms.delete_form import DeleteForm
+    from kvs_notebook.forms.endpoints_form import EndpointsForm
+    from kvs_notebook.forms.tags_form import TagsForm
+    from kvs_notebook.forms.update_form import UpdateForm
 
 __all__ = [
     "connection",
@@ -73,7 +73,7 @@ def create_channel(*, connection: Connection | None = None) -> CreateForm:
     >>> form.future.result()["channel_status"].item()
     'ACTIVE'
     """
-    return _form("create").CreateForm(connection=connection)  # type: ignore[no-any-return]
+    return _form("create_form").CreateForm(connection=connection)  # type: ignore[no-any-return]
 
 
 def update_channel(channel: Channel | None = None, *, connection: Connection | None = None) -> UpdateForm:
@@ -106,7 +106,7 @@ def update_channel(channel: Channel | None = None, *, connection: Connection | N
     >>> int(form.future.result()["message_ttl_seconds"].item())
     90
     """
-    return _form("update").UpdateForm(channel, connection=connection)  # type: ignore[no-any-return]
+    return _form("update_form").UpdateForm(channel, connection=connection)  # type: ignore[no-any-return]
 
 
 def delete_channel(channel: Channel | None = None, *, connection: Connection | None = None) -> DeleteForm:
@@ -139,7 +139,7 @@ def delete_channel(channel: Channel | None = None, *, connection: Connection | N
     >>> form.future.result()["channel_status"].item()
     'DELETING'
     """
-    return _form("delete").DeleteForm(channel, connection=connection)  # type: ignore[no-any-return]
+    return _form("delete_form").DeleteForm(channel, connection=connection)  # type: ignore[no-any-return]
 
 
 def edit_tags(channel: Channel | None = None, *, connection: Connection | None = None) -> TagsForm:
@@ -175,7 +175,7 @@ def edit_tags(channel: Channel | None = None, *, connection: Connection | None =
         key  value
     0  Site  annex
     """
-    return _form("tags").TagsForm(channel, connection=connection)  # type: ignore[no-any-return]
+    return _form("tags_form").TagsForm(channel, connection=connection)  # type: ignore[no-any-return]
 
 
 def get_endpoints(channel: str | None = None, *, connection: Connection | None = None) -> EndpointsForm:
@@ -206,7 +206,7 @@ def get_endpoints(channel: str | None = None, *, connection: Connection | None =
     >>> form.future.result()["protocol"].tolist()
     ['WSS', 'HTTPS']
     """
-    return _form("endpoints").EndpointsForm(channel, connection=connection)  # type: ignore[no-any-return]
+    return _form("endpoints_form").EndpointsForm(channel, connection=connection)  # type: ignore[no-any-return]
 
 
 def connection(*, connection: Connection | None = None) -> AccountForm:
@@ -235,7 +235,7 @@ def connection(*, connection: Connection | None = None) -> AccountForm:
     >>> form.future.result().region
     'eu-west-1'
     """
-    return _form("account").AccountForm(connection=connection)  # type: ignore[no-any-return]
+    return _form("connection_form").AccountForm(connection=connection)  # type: ignore[no-any-return]
 
 
 def console(prefix: str | None = None, *, connection: Connection | None = None) -> Console:
@@ -265,7 +265,7 @@ def console(prefix: str | None = None, *, connection: Connection | None = None) 
     >>> console.future.result()["channel_name"].tolist()
     ['front-door']
     """
-    return _form("panel").Console(prefix, connection=connection)  # type: ignore[no-any-return]
+    return _form("console_view").Console(prefix, connection=connection)  # type: ignore[no-any-return]
 
 
 def _form(room: str) -> Any:

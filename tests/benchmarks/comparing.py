@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 import kvs_notebook as kvs
-from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS, rows_frame
+from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS, rows_frame
 from tests.benchmarks.memory import peak_bytes
 from tests.benchmarks.table import Benchmark, Finding
 

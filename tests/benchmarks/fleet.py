@@ -17,7 +17,7 @@ from typing import Any
 from botocore.config import Config
 
 import kvs_notebook as kvs
-from kvs_notebook.partition import regions_beside
+from kvs_notebook.aws.regions import regions_beside
 from tests.benchmarks.memory import peak_bytes
 from tests.benchmarks.served import REGION, Order, Served, served
 from tests.benchmarks.table import Benchmark, Finding

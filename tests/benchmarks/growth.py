@@ -5,9 +5,9 @@ from __future__ import annotations
 import statistics
 import time
 
-from kvs_notebook.channels import list_channels
-from kvs_notebook.connection import Connection
-from kvs_notebook.pacing import Pacing
+from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.rate_limit import Pacing
+from kvs_notebook.channels.operations import list_channels
 from tests.benchmarks.served import Order, Served, served
 from tests.benchmarks.table import Benchmark, Finding
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from kvs_notebook.channels import list_channels
-from kvs_notebook.listing import PAGE_SIZE
+from kvs_notebook.channels.listing import PAGE_SIZE
+from kvs_notebook.channels.operations import list_channels
 from tests.benchmarks.served import Order, served
 from tests.benchmarks.table import Benchmark, Finding, milliseconds
 

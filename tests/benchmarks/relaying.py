@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import kvs_notebook as kvs
-from kvs_notebook.connection import Connection
+from kvs_notebook.aws.connection import Connection
 from tests.benchmarks.echo import Echo, echoing
 from tests.benchmarks.served import Order, Served, served
 from tests.benchmarks.table import Benchmark, Finding, milliseconds

@@ -21,14 +21,14 @@ import boto3
 import psutil
 from botocore.config import Config
 
-from kvs_notebook.connection import Connection
+from kvs_notebook.aws.connection import Connection
 from kvs_notebook.sandbox.assumptions import Assumptions
+from kvs_notebook.sandbox.backend.store import Store
 from kvs_notebook.sandbox.clock import WallClock
-from kvs_notebook.sandbox.control import Remote
-from kvs_notebook.sandbox.journal import requests_frame
-from kvs_notebook.sandbox.seed import bulk
-from kvs_notebook.sandbox.signature import Keys
-from kvs_notebook.sandbox.store import Store
+from kvs_notebook.sandbox.example_fleet import bulk
+from kvs_notebook.sandbox.http.admin_api import Remote
+from kvs_notebook.sandbox.http.request_log import requests_frame
+from kvs_notebook.sandbox.http.sigv4 import Keys
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,7 +130,7 @@ def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
 
 def serve(order: Mapping[str, Any]) -> None:
     """Be the process: start, fill, say where, and wait for the end of standard input."""
-    from kvs_notebook.sandbox.server import Sandbox  # the client's side does without the extra that it needs
+    from kvs_notebook.sandbox.sandbox import Sandbox  # the client's side does without the extra that it needs
 
     with ExitStack() as stack:
         state = None

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 from botocore.exceptions import ClientError
 
-from kvs_notebook.channels import list_channels
+from kvs_notebook.channels.operations import list_channels
+from kvs_notebook.channels.tags import list_tags
 from kvs_notebook.errors import KVSError
-from kvs_notebook.tags import list_tags
 from tests.benchmarks.served import ACCOUNT, OTHER_ACCOUNT, Order, served
 from tests.benchmarks.table import Benchmark, Finding
 

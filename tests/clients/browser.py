@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.async_api import async_playwright
 
 import kvs_notebook as kvs
-from kvs_notebook.peer import Peer
+from kvs_notebook.signaling.client import Peer
 
 aioice.ice.get_host_addresses = lambda **_: ["127.0.0.1"]  # it leaves loopback out
 CHANNEL, CLIENT_ID = "front-door", "page"
@@ -81,11 +81,11 @@ async def answer_calls(camera: Peer) -> None:
 
     try:
         async for message in camera:
-            if isinstance(message, kvs.message.Offer):
+            if isinstance(message, kvs.messages.Offer):
                 await connection.setRemoteDescription(RTCSessionDescription(message.sdp, "offer"))
                 await connection.setLocalDescription(await connection.createAnswer())
                 await camera.send_answer(connection.localDescription.sdp, recipient_client_id=message.sender_client_id)
-            elif isinstance(message, kvs.message.Candidate):
+            elif isinstance(message, kvs.messages.Candidate):
                 candidate = candidate_from_sdp(message.candidate.removeprefix("candidate:"))
                 candidate.sdpMid, candidate.sdpMLineIndex = message.sdp_mid, message.sdp_m_line_index
                 await connection.addIceCandidate(candidate)

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 import kvs_notebook as kvs
-from kvs_notebook.limits import QUOTAS, service_model
+from kvs_notebook.aws.validation import QUOTAS, service_model
 
 ARN_OF_NOBODY = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/nobody/1767603600000"
 TYPES = {"string": str, "integer": int, "timestamp": datetime}

@@ -15,8 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 import kvs_notebook as kvs
-from kvs_notebook.sandbox.quotas import Quotas
-from kvs_notebook.sandbox.service import Caller
+from kvs_notebook.sandbox.backend.context import Caller
+from kvs_notebook.sandbox.backend.rate_limits import Quotas
 
 BURST_OF_FIVE = kvs.Assumptions(quota_burst=5)
 
@@ -72,7 +72,7 @@ def test_without_quotas_nobody_is_refused():
 
 @pytest.mark.parametrize("mode", [None, "legacy", "standard", "adaptive"])
 def test_boto3_makes_one_attempt_on_a_refusal_in_every_mode(sandbox, mode):
-    """When this fails, botocore has begun to retry the code: kvs_notebook.pacing retries it on top."""
+    """When this fails, botocore has begun to retry the code: kvs_notebook.aws.rate_limit retries it on top."""
     credentials = sandbox.connection().client()._request_signer._credentials
     client = boto3.Session().client(
         "kinesisvideo",

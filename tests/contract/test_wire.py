@@ -15,7 +15,7 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 
 import kvs_notebook as kvs
-from kvs_notebook.sandbox.model import OPERATIONS
+from kvs_notebook.sandbox.backend.validation import OPERATIONS
 
 
 class Answer(NamedTuple):

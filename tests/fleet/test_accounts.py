@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 import kvs_notebook as kvs
+from kvs_notebook.aws.regions import regions_beside
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet.accounts import Account, accounts_of, regions_of
-from kvs_notebook.partition import regions_beside
 
 ROLE = "arn:aws:iam::444455556666:role/Reader"
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
+from kvs_notebook.dataframes.schemas import CHANGES, CHANNELS, COVERAGE, channels_frame, concat, rows_frame, tags_frame
 from kvs_notebook.errors import InvalidInput
+from kvs_notebook.fleet.account_region import unread
 from kvs_notebook.fleet.inventory import Inventory
-from kvs_notebook.fleet.unit import unread
-from kvs_notebook.frames import CHANGES, CHANNELS, COVERAGE, channels_frame, concat, rows_frame, tags_frame
 
 REGIONS = ["us-east-1", "eu-west-1"]
 ACCOUNT = "111122223333"

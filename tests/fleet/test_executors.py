@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 import kvs_notebook as kvs
-from kvs_notebook.connection import Connection
+from kvs_notebook.aws.connection import Connection
 from kvs_notebook.fleet import inventory as room
+from kvs_notebook.fleet.account_region import Origin
 from kvs_notebook.fleet.accounts import Account
-from kvs_notebook.fleet.expiry import Expiry
-from kvs_notebook.fleet.roster import units_of
-from kvs_notebook.fleet.unit import Origin
+from kvs_notebook.fleet.credential_failures import Expiry
+from kvs_notebook.fleet.discovery import units_of
 
 OTHER = "444455556666"
 ROLES = [f"arn:aws:iam::{account}:role/Reader" for account in ("111122223333", OTHER, "777788889999")]

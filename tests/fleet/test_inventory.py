@@ -22,12 +22,12 @@ import pandas as pd
 import pytest
 
 import kvs_notebook as kvs
-from kvs_notebook import pacing
+from kvs_notebook.aws import rate_limit
+from kvs_notebook.cli.inventory_output import gaps
+from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS
 from kvs_notebook.errors import ExportFailed, InvalidInput, InventoryIncomplete
+from kvs_notebook.fleet import account_region, discovery
 from kvs_notebook.fleet import inventory as room
-from kvs_notebook.fleet import roster, unit
-from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS
-from kvs_notebook.printout import gaps
 
 OTHER = "444455556666"
 ROLE = f"arn:aws:iam::{OTHER}:role/Reader"
@@ -97,7 +97,7 @@ def test_channels_and_tags_of_all_units_equal_those_that_are_read_one_by_one(fle
 def test_the_session_of_an_account_goes_with_its_last_unit(fleet, connection, tmp_path, monkeypatch):
     origins, sessions = [], []
 
-    class Kept(unit.Origin):
+    class Kept(account_region.Origin):
         def __init__(self, *arguments):
             super().__init__(*arguments)
             origins.append(self)  # so that it is not with this that they go
@@ -107,9 +107,9 @@ def test_the_session_of_an_account_goes_with_its_last_unit(fleet, connection, tm
         sessions.append(weakref.ref(made))
         return made
 
-    entered = unit._entered
+    entered = account_region._entered
     monkeypatch.setattr(room, "Origin", Kept)
-    monkeypatch.setattr(unit, "_entered", seen)
+    monkeypatch.setattr(account_region, "_entered", seen)
     kvs.inventory(accounts=accounts(tmp_path), regions=REGIONS).raise_for_failures()
     gc.collect()
     assert len(origins) == 1
@@ -158,7 +158,7 @@ def test_channels_without_a_tag_are_believed_to_have_none_after_a_few_calls(sand
     for number in range(20):
         kvs.create_channel(f"camera-{number:02}", wait=False)
     found = kvs.inventory()
-    assert found.coverage[["tags_source", "calls"]].to_numpy().tolist() == [["bulk", 1 + 1 + unit.SAMPLE]]
+    assert found.coverage[["tags_source", "calls"]].to_numpy().tolist() == [["bulk", 1 + 1 + account_region.SAMPLE]]
     assert len(found.tags) == 0
 
 
@@ -222,7 +222,7 @@ def test_a_region_that_is_not_enabled_is_no_error():
 
 
 def test_a_unit_that_is_throttled_for_good_is_a_gap(fleet, connection, monkeypatch):
-    monkeypatch.setattr("kvs_notebook.pacing.LONGEST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("kvs_notebook.aws.rate_limit.LONGEST_WAIT_SECONDS", 0.01)
     fleet.faults.add("ListSignalingChannels", "throttle", times=None, region="eu-west-1")
     found = kvs.inventory(regions=REGIONS)
     only_gap(found, "111122223333", "eu-west-1", "throttled")
@@ -247,11 +247,11 @@ def test_a_unit_that_is_throttled_for_30_seconds_is_a_gap_and_nothing_of_it_coun
         if sum(waited) >= 30:
             fleet.faults.clear()
 
-    monkeypatch.setattr("kvs_notebook.connection.Pacing", partial(pacing.Pacing, sleep=sleep))
+    monkeypatch.setattr("kvs_notebook.aws.connection.Pacing", partial(rate_limit.Pacing, sleep=sleep))
     fleet.faults.add("ListSignalingChannels", "throttle", times=None, region="eu-west-1")
     found = kvs.inventory(regions=REGIONS)
     only_gap(found, "111122223333", "eu-west-1", "throttled")
-    assert found.coverage.query("region == 'eu-west-1'")["throttles"].item() == pacing.MAX_ATTEMPTS
+    assert found.coverage.query("region == 'eu-west-1'")["throttles"].item() == rate_limit.MAX_ATTEMPTS
     assert len(found.channels) == 17
     changes = kvs.compare_snapshots(tmp_path, after=found)
     assert changes[["region", "change", "after"]].to_numpy().tolist() == [["eu-west-1", "unknown", "throttled"]]
@@ -293,7 +293,7 @@ def test_a_unit_that_was_given_up_spends_nothing_more(sandbox, connection):
     found = kvs.inventory(tags="each", unit_timeout=1)
     assert found.gaps["error_code"].tolist() == ["TimedOut"]
     ended_all("kvs-inventory_", "kvs-notebook_")
-    assert sandbox.requests["operation"].tolist().count("ListTagsForResource") == pacing.THREADS
+    assert sandbox.requests["operation"].tolist().count("ListTagsForResource") == rate_limit.THREADS
 
 
 def test_the_session_of_an_account_goes_with_a_unit_that_is_given_up(fleet, connection, monkeypatch):
@@ -338,14 +338,14 @@ def test_credentials_that_expire_end_the_run_early_with_one_message(fleet, conne
 
 def test_keys_that_are_revoked_in_the_middle_are_no_region_that_is_not_enabled(fleet, connection, monkeypatch):
     monkeypatch.setattr(room, "THREADS", 1)
-    listed = unit.channel_infos
+    listed = account_region.channel_infos
 
     def revoked_after_the_first(*arguments):
         infos = listed(*arguments)
         fleet.faults.add("*", "revoked", times=None)
         return infos
 
-    monkeypatch.setattr(unit, "channel_infos", revoked_after_the_first)
+    monkeypatch.setattr(account_region, "channel_infos", revoked_after_the_first)
     with pytest.warns(UserWarning, match="The inventory ends early"):
         found = kvs.inventory(regions=REGIONS, tags="none")
     assert status(found) == {
@@ -372,14 +372,14 @@ TWO_ROLES = [ROLE, ROLE.replace(OTHER, THIRD)]
 @pytest.mark.parametrize("kind", ["expired", "revoked"])
 def test_a_role_whose_keys_are_refused_ends_only_its_own_account(fleet, connection, monkeypatch, kind):
     monkeypatch.setattr(room, "THREADS", 1)
-    listed = unit.channel_infos
+    listed = account_region.channel_infos
 
     def refused_after_the_first(*arguments):
         infos = listed(*arguments)
         fleet.faults.add("*", kind, times=None, account_id=OTHER)
         return infos
 
-    monkeypatch.setattr(unit, "channel_infos", refused_after_the_first)
+    monkeypatch.setattr(account_region, "channel_infos", refused_after_the_first)
     with pytest.warns(UserWarning, match=f"No more is read of {ROLE}") as warned:
         found = kvs.inventory(role_arns=TWO_ROLES, regions=REGIONS, tags="none")
     assert len(warned) == 1
@@ -392,7 +392,7 @@ def test_a_role_whose_keys_are_refused_ends_only_its_own_account(fleet, connecti
 
 
 def test_a_role_that_does_not_open_leaves_the_others_open(fleet, connection, monkeypatch):
-    monkeypatch.setattr(pacing, "THREADS", 1)
+    monkeypatch.setattr(rate_limit, "THREADS", 1)
     fleet.faults.add("GetCallerIdentity", "expired", times=None, account_id=OTHER)
     found = kvs.inventory(role_arns=TWO_ROLES, tags="none")
     assert dict(zip(found.coverage["account_id"], found.coverage["status"], strict=True)) == {
@@ -426,7 +426,7 @@ def test_where_roles_cannot_be_assumed_any_more_the_rest_of_them_is_not_asked_fo
     assert len(warned) == 1
     assert found.coverage["status"].tolist() == ["expired"] * 60
     assert found.coverage["account_id"].tolist() == [f"{number:012}" for number in range(1, 61)]
-    assert len(fleet.requests.query("operation == 'AssumeRole'")) <= 2 * pacing.THREADS
+    assert len(fleet.requests.query("operation == 'AssumeRole'")) <= 2 * rate_limit.THREADS
 
 
 def test_where_tagging_is_denied_tags_are_read_channel_by_channel(fleet, connection):
@@ -623,7 +623,7 @@ def test_an_executor_that_has_broken_down_leaves_what_was_read(fleet, connection
 
 @pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_while_accounts_are_asked_who_they_are_gives_coverage(fleet, connection, monkeypatch):
-    opened = roster._opened
+    opened = discovery._opened
 
     def pressed(*arguments):
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
@@ -633,8 +633,8 @@ def test_ctrl_c_while_accounts_are_asked_who_they_are_gives_coverage(fleet, conn
             time.sleep(0.01)
         return opened(*arguments)
 
-    monkeypatch.setattr(pacing, "THREADS", 1)
-    monkeypatch.setattr(roster, "_opened", pressed)
+    monkeypatch.setattr(rate_limit, "THREADS", 1)
+    monkeypatch.setattr(discovery, "_opened", pressed)
     found = kvs.inventory(role_arns=[ROLE.replace(OTHER, f"{number:012}") for number in range(20)])
     assert set(found.coverage["error_code"]) == {"Interrupted"}
     assert len(found.coverage) == 20
@@ -692,7 +692,7 @@ def test_ctrl_c_while_tags_are_read_keeps_the_channels_and_spends_nothing_more(s
     assert row.to_numpy().tolist() == [["ok", "Interrupted", "failed", 20]]
     assert len(found.channels) == 20
     ended_all("kvs-inventory_", "kvs-notebook_")
-    assert sandbox.requests["operation"].tolist().count("ListTagsForResource") <= pacing.THREADS
+    assert sandbox.requests["operation"].tolist().count("ListTagsForResource") <= rate_limit.THREADS
 
 
 @pytest.fixture

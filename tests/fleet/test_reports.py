@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
-from kvs_notebook import frames
+from kvs_notebook.dataframes import schemas
 from kvs_notebook.errors import InvalidInput
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
@@ -18,12 +18,12 @@ ROLES = [f"arn:aws:iam::{account}:role/Reader" for account in (ACCOUNT, OTHER)]
 REGIONS = ["us-east-1", "eu-west-1"]
 REQUIRED = {"Owner": None, "Env": ["prod", "dev"]}
 SCHEMAS = {
-    "channel_counts": frames.COUNTS,
-    "channel_ages": frames.AGES,
-    "headroom": frames.HEADROOM,
-    "tag_problems": frames.TAG_PROBLEMS,
-    "tag_coverage": frames.TAG_COVERAGE,
-    "shared_names": frames.SHARED_NAMES,
+    "channel_counts": schemas.COUNTS,
+    "channel_ages": schemas.AGES,
+    "headroom": schemas.HEADROOM,
+    "tag_problems": schemas.TAG_PROBLEMS,
+    "tag_coverage": schemas.TAG_COVERAGE,
+    "shared_names": schemas.SHARED_NAMES,
 }
 
 
@@ -93,7 +93,7 @@ def test_growth_leaves_a_day_without_an_answer_out_and_counts_from_the_one_befor
     assert rows(here, "channels", "diff") == [(2, None), (None, None), (5, 3)]
     there = days[(days["account_id"] == OTHER) & (days["region"] == "us-east-1")]
     assert rows(there, "channels", "diff") == [(1, None), (1, 0), (1, 0)]
-    assert {name: str(dtype) for name, dtype in days.dtypes.items()} == dict(frames.GROWTH)
+    assert {name: str(dtype) for name, dtype in days.dtypes.items()} == dict(schemas.GROWTH)
 
 
 @pytest.mark.parametrize(
@@ -228,12 +228,12 @@ KEYS = WORDS.filter(bool)
 )
 def test_every_channel_is_judged_by_the_plain_rule(fleet, required):
     arns = [f"arn:aws:kinesisvideo:us-east-1:{ACCOUNT}:channel/c{number}/1" for number in range(len(fleet))]
-    channels = frames.channels_frame(
+    channels = schemas.channels_frame(
         [{"ChannelARN": arn, "ChannelName": f"c{number}"} for number, arn in enumerate(arns)]
     )
-    tags = frames.tags_frame(dict(zip(arns, fleet, strict=True)))
+    tags = schemas.tags_frame(dict(zip(arns, fleet, strict=True)))
     place = (ACCOUNT, "us-east-1", "ok", None, None, "bulk", len(fleet), 1, 0, 0, 0.0)
-    inventory = kvs.Inventory(channels, tags, frames.rows_frame([place], frames.COVERAGE))
+    inventory = kvs.Inventory(channels, tags, schemas.rows_frame([place], schemas.COVERAGE))
     problems = kvs.reports.tag_problems(inventory, required)
     found = {(row["channel_name"], row["key"]): row["problem"] for row in problems.to_dict("records")}
     expected = {

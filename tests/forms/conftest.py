@@ -11,7 +11,7 @@ import ipywidgets as widgets
 import pytest
 
 import kvs_notebook as kvs
-from kvs_notebook.current import set_current
+from kvs_notebook.aws.default_connection import set_current
 
 
 @pytest.fixture(autouse=True)

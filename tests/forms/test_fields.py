@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kvs_notebook import limits
+from kvs_notebook.aws import validation
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.forms.fields import TagRows, channel_field, name_field, ttl_field
 
@@ -20,7 +20,7 @@ def test_a_name_that_the_service_would_refuse_is_named_under_its_field(name):
     assert note(field) == ""
     field.value = name
     with pytest.raises(InvalidInput) as refused:
-        limits.check_channel_name(name)
+        validation.check_channel_name(name)
     assert field.problem == str(refused.value)
     assert note(field) != ""
     assert "<b>" not in note(field)

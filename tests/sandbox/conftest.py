@@ -8,9 +8,9 @@ from typing import Any, Self
 import pytest
 
 from kvs_notebook.sandbox.assumptions import Assumptions
+from kvs_notebook.sandbox.backend.operations import Caller, Service, perform
+from kvs_notebook.sandbox.backend.store import Store
 from kvs_notebook.sandbox.clock import DerivedIds, ManualClock
-from kvs_notebook.sandbox.operations import Caller, Service, perform
-from kvs_notebook.sandbox.store import Store
 
 
 class Desk:

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.sandbox import regions, sts, tagging
 from kvs_notebook.sandbox.assumptions import Assumptions
-from kvs_notebook.sandbox.keys import Keys
-from kvs_notebook.sandbox.model import ServiceError
-from kvs_notebook.sandbox.operations import Caller
-from kvs_notebook.sandbox.quotas import Quotas
-from kvs_notebook.sandbox.relay import Peer, Relay
-from kvs_notebook.sandbox.service import Call, needs
-from tests.sandbox.signaling import CANDIDATE, Recorder, payload, said
+from kvs_notebook.sandbox.backend import account, resource_tagging, sts
+from kvs_notebook.sandbox.backend.access_keys import Keys
+from kvs_notebook.sandbox.backend.context import Call, needs
+from kvs_notebook.sandbox.backend.operations import Caller
+from kvs_notebook.sandbox.backend.rate_limits import Quotas
+from kvs_notebook.sandbox.backend.validation import ServiceError
+from kvs_notebook.sandbox.signaling.relay import Peer, Relay
+from tests.sandbox.websocket_peer import CANDIDATE, Recorder, payload, said
 
 ELSEWHERE = Caller("111122223333", "eu-west-1", "KVSB111122223333ABCD")
 INVALID, NOT_FOUND, IN_USE, DENIED = (
@@ -353,13 +353,13 @@ def after(*seconds: float) -> Callable[..., Any]:
 
 
 def in_another_region(desk: Any) -> list[str]:
-    listed = regions.perform("us-east-1", desk.service.assumptions.disabled_regions)["Regions"]
+    listed = account.perform("us-east-1", desk.service.assumptions.disabled_regions)["Regions"]
     return [each["RegionName"] for each in listed if each["RegionOptStatus"] == "DISABLED"]
 
 
 def tagged_in_bulk(desk: Any) -> int:
     desk("CreateSignalingChannel", ChannelName="a", Tags=[{"Key": "Site", "Value": "hq"}])
-    found = tagging.perform(desk.service, desk.caller, {"ResourceTypeFilters": ["kinesisvideo:channel"]})
+    found = resource_tagging.perform(desk.service, desk.caller, {"ResourceTypeFilters": ["kinesisvideo:channel"]})
     return len(found["ResourceTagMappingList"])
 
 

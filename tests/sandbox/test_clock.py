@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kvs_notebook.limits import check_version
+from kvs_notebook.aws.validation import check_version
 from kvs_notebook.sandbox.clock import LESSON_START, DerivedIds, LessonClock, ManualClock, RandomIds, WallClock
 
 ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600000"

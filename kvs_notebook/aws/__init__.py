@@ -1,0 +1,1 @@
+"""One account in one region: connections, credentials, quotas, retries and errors."""

@@ -1,0 +1,155 @@
+"""Current: connect to an account, and the connection that a call uses which is told no other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.session import opened
+from kvs_notebook.errors import InvalidInput, NoCredentials, NoRegion
+
+if TYPE_CHECKING:
+    import boto3
+
+_current: Connection | None = None
+
+
+def connect(
+    profile: str | None = None,
+    *,
+    region: str | None = None,
+    session: boto3.Session | None = None,
+    endpoint_url: str | None = None,
+    allow_changes: bool = False,
+    share: float | Mapping[str, float] | None = None,
+) -> Connection:
+    """Connect to an AWS account and make that connection the current one.
+
+    A real account is read-only until ``allow_changes=True``: create, update, delete and tag calls raise ReadOnly.
+
+    Parameters
+    ----------
+    profile
+        An AWS profile's name; None takes boto3's default chain. Keys are never given here.
+    region
+        A region's code; None takes the profile's.
+    session
+        A boto3.Session to use as it is, in place of ``profile``.
+    endpoint_url
+        Another endpoint of Kinesis Video Streams (VPC, FIPS, an emulator on loopback).
+    allow_changes
+        Let this connection create, update, delete and tag.
+    share
+        The part of the published quotas to use, above 0 and at most 1; a number, or a mapping of operation to number.
+        The default is 0.9, and 0.5 for Describe and GetSignalingChannelEndpoint, which live devices call too.
+
+    Raises
+    ------
+    NoCredentials, ExpiredCredentials
+        When there is no identity to be had, which is asked at once (one STS call, no Kinesis Video quota).
+    NoRegion
+        When none is given and none is configured.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> kvs.connect("fleet", region="eu-west-1")                                  # doctest: +SKIP
+    <Connection: account 123456789012, eu-west-1, profile fleet, read-only>
+    """
+    connection = _make(profile, region, session, endpoint_url, allow_changes=allow_changes, share=share)
+    _ = connection.identity
+    set_current(connection)
+    return connection
+
+
+def _make(
+    profile: str | None,
+    region: str | None,
+    session: boto3.Session | None,
+    endpoint_url: str | None,
+    *,
+    allow_changes: bool,
+    share: float | Mapping[str, float] | None,
+) -> Connection:
+    import botocore.session
+    from botocore.exceptions import BotoCoreError, ProfileNotFound
+
+    if session is not None and profile is not None:
+        raise InvalidInput("Both profile and session were given: give one of them.")
+    portable = session is None
+    try:
+        session = session or opened(botocore.session.get_session(), profile_name=profile)
+        region = region or session.region_name
+    except ProfileNotFound as error:
+        known = ", ".join(botocore.session.Session().available_profiles) or "none"
+        raise NoCredentials(
+            f"{error}. Profiles on this machine: {known}. Name one of them, or make it (aws configure sso) and call again; "
+            "kvs.use_sandbox() needs none."
+        ) from error
+    except BotoCoreError as error:
+        raise NoCredentials(f"The AWS configuration cannot be read: {error}") from error
+    if region is None:
+        raise NoRegion(
+            'No region was given and none is configured: name one, as in kvs.connect(region="us-east-1"), '
+            "or set AWS_REGION."
+        )
+    return Connection(
+        session=session,
+        region=region,
+        profile=profile,
+        endpoint_url=endpoint_url,
+        allow_changes=allow_changes,
+        share=share,
+        portable=portable,
+    )
+
+
+def for_profile(
+    profile: str | None,
+    *,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    allow_changes: bool = False,
+) -> Connection:
+    """Make a connection by a profile, or by boto3's default chain, that does not become the current one; nothing is sent."""
+    return _make(profile, region, None, endpoint_url, allow_changes=allow_changes, share=None)
+
+
+def set_current(connection: Connection | None) -> None:
+    """Make a connection the one that calls without ``connection=`` use; None forgets it."""
+    global _current  # noqa: PLW0603 - one process-wide reference, by design: a ContextVar would differ between cells and threads
+    _current = connection
+
+
+def is_current(connection: Connection) -> bool:
+    """Tell whether a connection is the one that calls without ``connection=`` use."""
+    return connection is _current
+
+
+def current_connection(connection: Connection | None = None) -> Connection:
+    """Give the connection that was passed, else the current one, else a read-only one by boto3's default chain.
+
+    Parameters
+    ----------
+    connection
+        One to use as it is; None takes the current one.
+
+    Raises
+    ------
+    NoRegion
+        When a connection has to be made and no region is configured.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox()
+    >>> kvs.current_connection().account_id
+    '111122223333'
+    """
+    if connection is not None:
+        return connection
+    if _current is None:
+        set_current(_make(None, None, None, None, allow_changes=False, share=None))
+    assert _current is not None  # noqa: S101 - set in the line above; another thread only ever replaces it
+    return _current

@@ -1,0 +1,1 @@
+"""Signaling channels: list, describe, create, update, delete and tag them."""

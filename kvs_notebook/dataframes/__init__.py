@@ -1,0 +1,1 @@
+"""Replies of the service as DataFrames, and DataFrames as files."""

@@ -1,0 +1,43 @@
+"""Create: a form for a new channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kvs_notebook.aws.connection import Connection
+from kvs_notebook.channels.operations import create_channel
+from kvs_notebook.channels.waiters import is_active
+from kvs_notebook.forms.base_form import Form
+from kvs_notebook.forms.fields import Field, TagRows, name_field, seconds, ttl_field
+from kvs_notebook.forms.worker import Outcome, Task, Work
+
+DEFAULT_TTL_SECONDS = 60
+
+
+class CreateForm(Form):
+    """Create a channel: its name, its message TTL, its tags."""
+
+    def __init__(self, *, connection: Connection | None = None) -> None:
+        self.name = name_field()
+        self.message_ttl_seconds = ttl_field(DEFAULT_TTL_SECONDS)
+        self.tags = TagRows()
+        super().__init__(self.fields(), action="Create channel", connection=connection)
+
+    def fields(self) -> list[Field | TagRows]:
+        """Give the fields that must be right."""
+        return [self.name, self.message_ttl_seconds, self.tags]
+
+    def prepare(self) -> Work:
+        """Read the fields; the work creates the channel and follows it until it is ACTIVE."""
+        name, ttl, tags = self.name.value, int(seconds(self.message_ttl_seconds.value)), self.tags.value
+        options: dict[str, Any] = {"message_ttl_seconds": ttl} if ttl != DEFAULT_TTL_SECONDS else {}
+        options |= {"tags": tags} if tags else {}
+        line = self.line("create_channel", name, **options)
+
+        def run(task: Task) -> Outcome:
+            row = create_channel(name, message_ttl_seconds=ttl, tags=tags, wait=False, connection=self.connection)
+            self.tell()
+            row = task.follow(row, is_active, self.connection, change=f"{name} was created")
+            return Outcome(row, f"Created {name} in {task.took}: it is {row['channel_status'].item()}.", line)
+
+        return Work(f"Creating {name}", run, changes=True, settle=self.line("describe_channel", name))

@@ -1,0 +1,90 @@
+"""Delete: a form that shows what will go and asks for its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from kvs_notebook.aws.connection import Connection
+from kvs_notebook.channels.operations import delete_channel
+from kvs_notebook.channels.reference import Channel
+from kvs_notebook.channels.tags import tags_of_channel
+from kvs_notebook.errors import InvalidInput, VersionMismatch
+from kvs_notebook.forms.channel_form import ChannelForm, facts
+from kvs_notebook.forms.fields import Field, TagRows
+from kvs_notebook.forms.html import as_table
+from kvs_notebook.forms.worker import Outcome, Task, Work
+
+
+class DeleteForm(ChannelForm):
+    """Delete a channel, if it still is the one that was seen and its name was typed.
+
+    Attributes
+    ----------
+    confirmation
+        The field that takes the channel's name.
+    """
+
+    def __init__(self, channel: Channel | None = None, *, connection: Connection | None = None) -> None:
+        self.confirmation = Field("Type the channel's name to delete it", self._check_confirmation)
+        super().__init__(channel, [self.confirmation], action="Delete channel", style="danger", connection=connection)
+
+    def fields(self) -> list[Field | TagRows]:
+        """Give the fields that must be right."""
+        return [self.channel, self.confirmation]
+
+    def _check_confirmation(self, typed: str) -> None:
+        if self.row is not None:
+            _check_name(typed, self.row["channel_name"].item())
+
+    def read(self, row: pd.DataFrame) -> Any:
+        """Read the tags, and the channel's age by the clock in which it lives; give both in words."""
+        found = tags_of_channel(row["channel_arn"].item(), self.connection)
+        tags = ", ".join(f"{key}={value}" for key, value in sorted(found.items())) or "none"
+        age = _in_words((self.connection.now() - row["creation_time"].item()).total_seconds())
+        return [("age", age), ("tags", tags)]
+
+    def show(self, row: pd.DataFrame, beside: Any) -> None:
+        """Show what will go."""
+        self.seen.value = (
+            "<div>This will go, and cannot be brought back; a new channel of its name gets another ARN:</div>"
+            + as_table([*facts(row), *beside])
+        )
+
+    def prepare(self) -> Work:
+        """Read the fields; the work sends the version that was loaded and follows the channel until it is gone."""
+        text, typed = self.channel.value, self.confirmation.value
+
+        def run(task: Task) -> Outcome:
+            seen = self.loaded(text)
+            name = seen["channel_name"].item()
+            _check_name(typed, name)
+            try:
+                row = delete_channel(seen, connection=self.connection)
+            except VersionMismatch as error:
+                self.show_conflict(task, seen, "deleted", error)
+                raise
+            self.tell()
+            task.follow(row, lambda _: False, self.connection, change=f"{name} was deleted", until_gone=True)
+            task.show(self._deleted)
+            ending = "it was still DELETING when the waiting stopped" if task.stopped.is_set() else "it is gone"
+            return Outcome(row, f"Deleted {name} in {task.took}: {ending}.", self.line("delete_channel", text))
+
+        return Work(f"Deleting {text}", run, changes=True, settle=self.line("describe_channel", text))
+
+    def _deleted(self) -> None:
+        self.forget()
+        self.confirmation.value = ""
+
+
+def _check_name(typed: str, name: str) -> None:
+    if typed != name:
+        raise InvalidInput(f"Type {name} to delete it; what was typed is {typed!r}.")
+
+
+def _in_words(seconds: float) -> str:
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"

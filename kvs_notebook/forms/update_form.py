@@ -1,0 +1,78 @@
+"""Update: a form for a channel's message TTL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from kvs_notebook.aws.connection import Connection
+from kvs_notebook.channels.operations import update_channel
+from kvs_notebook.channels.reference import Channel
+from kvs_notebook.channels.waiters import is_active
+from kvs_notebook.errors import VersionMismatch
+from kvs_notebook.forms.channel_form import ChannelForm
+from kvs_notebook.forms.fields import Field, TagRows, seconds, ttl_field
+from kvs_notebook.forms.worker import Outcome, Task, Work
+
+
+class UpdateForm(ChannelForm):
+    """Change a channel's message TTL, if it still is as it was seen."""
+
+    def __init__(self, channel: Channel | None = None, *, connection: Connection | None = None) -> None:
+        self.message_ttl_seconds = ttl_field()
+        self._proposed = ""
+        super().__init__(channel, [self.message_ttl_seconds], action="Update channel", connection=connection)
+
+    def fields(self) -> list[Field | TagRows]:
+        """Give the fields that must be right."""
+        return [self.channel, self.message_ttl_seconds]
+
+    def draft(self) -> Any:
+        """Give the TTL as it was typed."""
+        return self.message_ttl_seconds.value
+
+    def show(self, row: pd.DataFrame, beside: Any) -> None:
+        """Show the row, and propose its TTL where nobody has typed another for this channel."""
+        super().show(row, beside)
+        proposed, field = str(row["message_ttl_seconds"].item()), self.message_ttl_seconds
+        typed_for_another = self.is_another(row) and field.replace(self._draft, proposed)
+        if typed_for_another or field.replace(self._proposed, proposed):
+            self._proposed = proposed
+
+    def prepare(self) -> Work:
+        """Read the fields; the work sends the version that was loaded and follows the channel until it is ACTIVE."""
+        text, ttl = self.channel.value, int(seconds(self.message_ttl_seconds.value))
+        line = self.line("update_channel", text, message_ttl_seconds=ttl)
+
+        def run(task: Task) -> Outcome:
+            seen = self.loaded(text)
+            name, version = seen["channel_name"].item(), seen["version"].item()
+            try:
+                row = update_channel(seen, message_ttl_seconds=ttl, wait=False, connection=self.connection)
+            except VersionMismatch as error:
+                self.show_conflict(task, seen, f"{ttl} s", error)
+                raise
+            if row["version"].item() == version and is_active({"ChannelStatus": row["channel_status"].item()}):
+                task.show(lambda: self._take(text, row, None, self._draft))
+                return Outcome(row, f"{name} has a message TTL of {ttl} s already: nothing was sent.", line)
+            self.tell()
+
+            def updated(info: Mapping[str, Any]) -> bool:
+                return is_active(info) and info.get("Version") != version
+
+            row = task.follow(row, updated, self.connection, change=f"{name} was updated")
+            task.show(lambda: self._updated(text, row, str(ttl)))
+            return Outcome(
+                row,
+                f"Updated {name} in {task.took}: its message TTL is {row['message_ttl_seconds'].item()} s, "
+                f"it is {row['channel_status'].item()}.",
+                line,
+            )
+
+        return Work(f"Updating {text}", run, changes=True, settle=self.line("describe_channel", text))
+
+    def _updated(self, text: str, row: pd.DataFrame, ttl: str) -> None:
+        self._proposed = ttl
+        self._take(text, row, None, ttl)

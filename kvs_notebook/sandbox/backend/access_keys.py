@@ -1,0 +1,114 @@
+"""Keys: those that a sandbox gives out, to accounts for good and to roles for a time; nothing is stored but one secret."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from kvs_notebook.sandbox.backend import page_tokens
+from kvs_notebook.sandbox.backend.validation import ServiceError
+
+KEY_PREFIX = "KVSB"
+SESSION_PREFIX = "KVST"
+KEY_ID = re.compile(rf"({KEY_PREFIX}|{SESSION_PREFIX})([0-9]{{12}})([A-Z2-7]{{4}})")
+SESSION = "session"
+
+
+class Holder(NamedTuple):
+    """Whose a key is; ``role_session`` is ``"ROLE/SESSION"`` for one that stands for a role."""
+
+    account_id: str
+    secret: str
+    role_session: str | None = None
+
+
+class Session(NamedTuple):
+    """What stands for a role until it expires."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expires: datetime
+
+
+class Keys:
+    """Give each account its access key, and each session of a role its own, derived from the sandbox's root secret."""
+
+    def __init__(self, root_secret: bytes) -> None:
+        self._root_secret = root_secret
+
+    def access_key_id(self, account_id: str) -> str:
+        """Give the access key id of an account, 20 characters, the account among them."""
+        return f"{KEY_PREFIX}{account_id}{_letters(self._root_secret, f'access key {account_id}')}"
+
+    def secret(self, access_key_id: str) -> str:
+        """Give the secret that goes with an account's access key id, 40 characters."""
+        return _secret(self._root_secret, f"secret of {access_key_id}")
+
+    def account_of(self, access_key_id: str) -> str | None:
+        """Give the account of an access key id, None where this sandbox did not give it out."""
+        found = KEY_ID.fullmatch(access_key_id)
+        if found is None or not hmac.compare_digest(self.access_key_id(found[2]), access_key_id):
+            return None
+        return found[2]
+
+    def assume(self, account_id: str, role_session: str, expires: datetime) -> Session:
+        """Give what stands for a role of an account, all of it in the token: the sandbox forgets it at once."""
+        claim = json.dumps([account_id, role_session, int(expires.timestamp())])
+        token = page_tokens.sealed(claim, self._root_secret, SESSION)
+        return Session(
+            self._session_key_id(account_id, token), _secret(self._root_secret, f"secret of {token}"), token, expires
+        )
+
+    def holder(self, access_key_id: str, token: str | None, now: datetime) -> Holder:
+        """Give whose a key is.
+
+        Raises
+        ------
+        ServiceError
+            UnrecognizedClientException for a key or token that this sandbox did not give out, or not together;
+            ExpiredTokenException.
+        """
+        if token is None:
+            account_id = self.account_of(access_key_id)
+            if account_id is None:
+                raise unrecognized()
+            return Holder(account_id, self.secret(access_key_id))
+        claim = page_tokens.opened(token, self._root_secret, SESSION)
+        if claim is None:
+            raise unrecognized()
+        account_id, role_session, expires = json.loads(claim)
+        if not hmac.compare_digest(self._session_key_id(account_id, token), access_key_id):
+            raise unrecognized()
+        if now >= datetime.fromtimestamp(expires, UTC):
+            raise ServiceError("ExpiredTokenException", "The security token included in the request is expired")
+        return Holder(account_id, _secret(self._root_secret, f"secret of {token}"), role_session)
+
+    def _session_key_id(self, account_id: str, token: str) -> str:
+        return f"{SESSION_PREFIX}{account_id}{_letters(self._root_secret, f'session key {token}')}"
+
+
+def unrecognized() -> ServiceError:
+    """Make the refusal of a key that is not known, or not in this region."""
+    return ServiceError("UnrecognizedClientException", "The security token included in the request is invalid.")
+
+
+@lru_cache(maxsize=1024)
+def _letters(root_secret: bytes, purpose: str) -> str:
+    return base64.b32encode(_derived(root_secret, purpose)[:5]).decode()[:4]
+
+
+@lru_cache(maxsize=1024)
+def _secret(root_secret: bytes, purpose: str) -> str:
+    digest = _derived(root_secret, purpose)
+    return base64.b64encode(digest + digest[:6]).decode()[:40]
+
+
+def _derived(root_secret: bytes, purpose: str) -> bytes:
+    return hmac.digest(root_secret, purpose.encode(), hashlib.sha256)

@@ -1,0 +1,79 @@
+"""STS: who a caller is, and keys that stand for a role of another account, in the query protocol's XML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
+
+from kvs_notebook.sandbox.backend.access_keys import Keys
+from kvs_notebook.sandbox.backend.context import Caller, access_denied
+from kvs_notebook.sandbox.backend.validation import ServiceError
+
+OPERATIONS = ("GetCallerIdentity", "AssumeRole")
+NAMESPACE = 'xmlns="https://sts.amazonaws.com/doc/2011-06-15/"'
+ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/(?:[\x21-\x7e]+/)?([\w+=,.@-]{1,64})")
+SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")
+SHORTEST, DEFAULT, LONGEST = 900, 3600, 43_200
+"""Seconds that a session lasts (STS's own bounds)."""
+
+
+def parameters(body: bytes) -> dict[str, str]:
+    """Take the form apart that a request is."""
+    return dict(parse_qsl(body.decode("latin-1")))
+
+
+def perform(operation: str, form: Mapping[str, str], caller: Caller, keys: Keys, external_id: str | None) -> bytes:
+    """Answer one of STS's operations; ``external_id`` is what the sandbox's roles ask for, None for nothing.
+
+    Raises
+    ------
+    ServiceError
+        AccessDenied, ValidationError.
+    """
+    if operation == "GetCallerIdentity":
+        user_id = f"AIDA{caller.access_key_id[4:]}"
+        members = _xml({"UserId": user_id, "Account": caller.account_id, "Arn": caller.principal_arn})
+    else:
+        members = _assumed(form, caller, keys, external_id)
+    result = f"<{operation}Result>{members}</{operation}Result>"
+    return f"<{operation}Response {NAMESPACE}>{result}</{operation}Response>".encode()
+
+
+def refusal(error: ServiceError) -> bytes:
+    """Give a refusal in the format of STS."""
+    details = _xml({"Type": "Sender", "Code": error.code, "Message": error.message})
+    return f"<ErrorResponse {NAMESPACE}><Error>{details}</Error></ErrorResponse>".encode()
+
+
+def _assumed(form: Mapping[str, str], caller: Caller, keys: Keys, external_id: str | None) -> str:
+    role = ROLE_ARN.fullmatch(form.get("RoleArn", ""))
+    name = form.get("RoleSessionName", "")
+    if role is None or not SESSION_NAME.fullmatch(name):
+        raise ServiceError(
+            "ValidationError", "RoleArn must be a role's ARN, RoleSessionName 2 to 64 letters.", status=400
+        )
+    stated = form.get("DurationSeconds", str(DEFAULT))
+    if not (stated.isascii() and stated.isdigit() and SHORTEST <= int(stated) <= LONGEST):
+        raise ServiceError("ValidationError", f"DurationSeconds must be {SHORTEST} to {LONGEST}.", status=400)
+    if external_id is not None and form.get("ExternalId") != external_id:
+        raise access_denied(caller, "AssumeRole", dict(form))
+    role_session = f"{role[2]}/{name}"
+    session = keys.assume(role[1], role_session, datetime.now(UTC) + timedelta(seconds=int(stated)))
+    arn = Caller(role[1], caller.region, session.access_key_id, role_session).principal_arn
+    credentials = _xml(
+        {
+            "AccessKeyId": session.access_key_id,
+            "SecretAccessKey": session.secret_access_key,
+            "SessionToken": session.session_token,
+            "Expiration": session.expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+    )
+    user = _xml({"AssumedRoleId": f"AROA{session.access_key_id[4:]}:{name}", "Arn": arn})
+    return f"<Credentials>{credentials}</Credentials><AssumedRoleUser>{user}</AssumedRoleUser>"
+
+
+def _xml(members: Mapping[str, str]) -> str:
+    return "".join(f"<{name}>{escape(value)}</{name}>" for name, value in members.items())

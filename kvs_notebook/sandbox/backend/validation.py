@@ -1,0 +1,173 @@
+"""What a request must look like: every bound of botocore's service model, compiled once, and the service's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import regex
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
+
+from kvs_notebook.aws.validation import QUOTAS, service_model, shown
+
+OPERATIONS: Mapping[str, str] = {service_model().operation_model(name).http["requestUri"]: name for name in QUOTAS}
+"""The operation that each path names. Case matters, and the service's own casing is not consistent."""
+
+STATUSES: Mapping[str, int] = {
+    **{shape.name: shape.metadata["error"]["httpStatusCode"] for shape in service_model().error_shapes},
+    "AccessDenied": 403,
+    "AccessDeniedException": 403,  # the model says 401; every reply that was published says 403
+    "UnrecognizedClientException": 403,
+    "InvalidSignatureException": 403,
+    "MissingAuthenticationTokenException": 403,
+    "ExpiredTokenException": 403,
+    "UnknownOperationException": 404,
+    "InternalFailure": 500,
+}
+"""HTTP status by error code. The service's own come from the model; the others follow AWS's general pattern."""
+
+
+class ServiceError(Exception):
+    """Refuse a request as the service does.
+
+    Attributes
+    ----------
+    code
+        The service's error code, such as ``"ResourceInUseException"``.
+    message
+        What it says.
+    status
+        The HTTP status of the reply.
+    """
+
+    def __init__(self, code: str, message: str, *, status: int | None = None) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = STATUSES.get(code, 400) if status is None else status
+
+
+def invalid_argument(message: str) -> ServiceError:
+    """Make the refusal of a value."""
+    return ServiceError("InvalidArgumentException", message)
+
+
+Validator = Callable[[Any, str], None]
+"""Take a value and the name of its member; raise ServiceError where the model does not allow it."""
+
+
+def validate(operation: str, request: object) -> None:
+    """Check a request against the model: required, type, min, max, pattern, enum, however deep.
+
+    A null member counts as absent and a member that the model does not know is ignored, as the service does.
+
+    Raises
+    ------
+    ServiceError
+        InvalidArgumentException, naming the member, its value and the bound.
+    """
+    _VALIDATORS[operation](request, "")
+
+
+def _compile(shape: Shape) -> Validator:
+    if isinstance(shape, StructureShape):
+        return _structure(shape)
+    if isinstance(shape, ListShape):
+        return _list(shape)
+    if isinstance(shape, MapShape):
+        raise TypeError(f"{shape.name}: no request of the nine operations holds a map")
+    return {"string": _string, "integer": _integer, "boolean": _boolean}[shape.type_name](shape)
+
+
+def _structure(shape: StructureShape) -> Validator:
+    members = [(name, _compile(member)) for name, member in shape.members.items()]
+    required = shape.metadata.get("required", [])
+
+    def check(value: Any, where: str) -> None:
+        if not isinstance(value, dict):
+            raise _wrong_type(value, where or "The request", "an object")
+        prefix = f"{where}." if where else ""
+        for name in required:
+            if value.get(name) is None:
+                raise invalid_argument(f"{prefix}{name} is required and was not given.")
+        for name, check_member in members:
+            member = value.get(name)
+            if member is not None:
+                check_member(member, f"{prefix}{name}")
+
+    return check
+
+
+def _list(shape: ListShape) -> Validator:
+    check_member = _compile(shape.member)
+    low, high = _bounds(shape)
+
+    def check(value: Any, where: str) -> None:
+        if not isinstance(value, list):
+            raise _wrong_type(value, where, "a list")
+        if not low <= len(value) <= high:
+            raise invalid_argument(f"{where} has {len(value)} members: {low:.0f} to {high:.0f} are allowed.")
+        for index, member in enumerate(value):
+            check_member(member, f"{where}[{index}]")
+
+    return check
+
+
+def _string(shape: Shape) -> Validator:
+    low, high = _bounds(shape)
+    pattern: str | None = shape.metadata.get("pattern")
+    matches = regex.compile(pattern).fullmatch if pattern is not None else None
+    choices: list[str] | None = shape.metadata.get("enum")
+
+    def check(value: Any, where: str) -> None:
+        if not isinstance(value, str):
+            raise _wrong_type(value, where, "a string")
+        if not low <= len(value) <= high:
+            raise invalid_argument(
+                f"{where} {shown(value)} has {len(value)} characters: {low:.0f} to {high:.0f} are allowed."
+            )
+        if choices is not None and value not in choices:
+            raise invalid_argument(f"{where} {shown(value)} is not one of {', '.join(choices)}.")
+        if matches is not None and not matches(value):
+            raise invalid_argument(f"{where} {shown(value)} does not match the pattern {pattern}")
+
+    return check
+
+
+def _integer(shape: Shape) -> Validator:
+    low, high = _bounds(shape)
+
+    def check(value: Any, where: str) -> None:
+        if type(value) is not int:  # a bool is an int to Python, not to the service
+            raise _wrong_type(value, where, "a whole number")
+        if not low <= value <= high:
+            raise invalid_argument(f"{where} {shown(value)} is out of bounds: {low:.0f} to {high:.0f} are allowed.")
+
+    return check
+
+
+def _boolean(_shape: Shape) -> Validator:
+    def check(value: Any, where: str) -> None:
+        if not isinstance(value, bool):
+            raise _wrong_type(value, where, "true or false")
+
+    return check
+
+
+def _bounds(shape: Shape) -> tuple[float, float]:
+    return shape.metadata.get("min", 0), shape.metadata.get("max", float("inf"))
+
+
+def _wrong_type(value: object, where: str, wanted: str) -> ServiceError:
+    return invalid_argument(f"{where} {shown(value)} is not {wanted}.")
+
+
+def input_validator(model: ServiceModel, operation: str) -> Validator:
+    """Compile what an operation's request must look like."""
+    shape = model.operation_model(operation).input_shape
+    if shape is None:
+        raise TypeError(f"{operation}: each operation here takes an input")
+    return _compile(shape)
+
+
+_VALIDATORS: Mapping[str, Validator] = {name: input_validator(service_model(), name) for name in QUOTAS}

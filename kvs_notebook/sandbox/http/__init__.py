@@ -1,0 +1,1 @@
+"""The sandbox's HTTP and WebSocket server."""

@@ -1,0 +1,206 @@
+"""SigV4: who has signed a request, in a header or in its URL."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from kvs_notebook.aws.validation import LONGEST_EXPIRY
+from kvs_notebook.sandbox.backend.access_keys import Keys
+from kvs_notebook.sandbox.backend.validation import ServiceError
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+TIME_FORMAT = "%Y%m%dT%H%M%SZ"
+SIGNED_AT = re.compile("[0-9]{8}T[0-9]{6}Z")
+SKEW = timedelta(minutes=5)
+"""How far the clock of a caller may be off [general AWS pattern]."""
+
+AUTHORIZATION = re.compile(rf"{ALGORITHM} Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]+)")
+
+
+class Request(NamedTuple):
+    """What of an HTTP request is signed; header names in lower case, path and query as they came over the wire."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+class Signer(NamedTuple):
+    """Who has signed a request, and for what."""
+
+    account_id: str
+    region: str
+    service_name: str
+    access_key_id: str
+    role_session: str | None = None
+
+
+class _Claim(NamedTuple):
+    """What a request says of its signature."""
+
+    credential: str
+    signed_headers: str
+    signature: str
+    signed_at: str
+    query: str  # what of the query is signed
+    valid_for: timedelta
+    token: str | None
+
+
+def verify(request: Request, keys: Keys, now: datetime) -> Signer:
+    """Give who has signed a request.
+
+    Any set of signed headers is taken that holds ``host``: clients differ [0]. In the query form the parameters are sorted, and
+    a ``+`` stands for itself.
+
+    Raises
+    ------
+    ServiceError
+        As AWS refuses it: nothing signed, a key that is not known, a signature that does not match, a time that is off.
+    """
+    claim = _claim_of(request)
+    parts = claim.credential.split("/")
+    if len(parts) != 5 or parts[4] != "aws4_request":  # noqa: PLR2004 - KEY/DATE/REGION/SERVICE/aws4_request
+        raise _incomplete("Credential must be KEY/DATE/REGION/SERVICE/aws4_request")
+    access_key_id, date, region, service_name, _ = parts
+    holder = keys.holder(access_key_id, claim.token, now)
+    _check_time(claim, date, now)
+    expected = _signature(request, claim, holder.secret, f"{date}/{region}/{service_name}/aws4_request")
+    if not hmac.compare_digest(expected, claim.signature):
+        raise ServiceError(
+            "InvalidSignatureException",
+            "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
+            "Key and signing method. Consult the service documentation for details.",
+        )
+    return Signer(holder.account_id, region, service_name, access_key_id, holder.role_session)
+
+
+def sign(request: Request, keys: Keys, signer: Signer, now: datetime) -> dict[str, str]:
+    """Give the headers that sign a request: its own, with ``x-amz-date`` and ``authorization``."""
+    signed_at = now.astimezone(UTC).strftime(TIME_FORMAT)
+    headers = {**request.headers, "x-amz-date": signed_at}
+    scope = f"{signed_at[:8]}/{signer.region}/{signer.service_name}/aws4_request"
+    names = ";".join(sorted(headers))
+    claim = _Claim(f"{signer.access_key_id}/{scope}", names, "", signed_at, request.query, SKEW, None)
+    signature = _signature(request._replace(headers=headers), claim, keys.secret(signer.access_key_id), scope)
+    authorization = f"{ALGORITHM} Credential={claim.credential}, SignedHeaders={names}, Signature={signature}"
+    return {**headers, "authorization": authorization}
+
+
+# --- what a request claims
+
+
+def _claim_of(request: Request) -> _Claim:
+    authorization = request.headers.get("authorization")
+    if authorization is not None:
+        found = AUTHORIZATION.fullmatch(authorization.strip())
+        signed_at = request.headers.get("x-amz-date")
+        if found is None or signed_at is None:
+            raise _incomplete(
+                f"Authorization must be {ALGORITHM} with Credential, SignedHeaders and Signature, beside an x-amz-date"
+            )
+        token = request.headers.get("x-amz-security-token")
+        return _Claim(found[1], found[2], found[3], signed_at, request.query, SKEW, token)
+    parameters = dict(pairs(request.query))
+    if "X-Amz-Signature" not in parameters:
+        raise ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token")
+    missing = [
+        name
+        for name in ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders")
+        if name not in parameters
+    ]
+    if missing or parameters["X-Amz-Algorithm"] != ALGORITHM:
+        raise _incomplete(f"A signed URL needs {', '.join(missing) or f'X-Amz-Algorithm={ALGORITHM}'}")
+    expires = parameters["X-Amz-Expires"]
+    if not (expires.isascii() and expires.isdigit() and 1 <= int(expires) <= LONGEST_EXPIRY):
+        raise _incomplete(f"X-Amz-Expires must be a number of seconds from 1 to {LONGEST_EXPIRY}")
+    return _Claim(
+        parameters["X-Amz-Credential"],
+        parameters["X-Amz-SignedHeaders"],
+        parameters["X-Amz-Signature"],
+        parameters["X-Amz-Date"],
+        "&".join(part for part in request.query.split("&") if not part.startswith("X-Amz-Signature=")),
+        timedelta(seconds=int(expires)),
+        parameters.get("X-Amz-Security-Token"),
+    )
+
+
+def pairs(query: str) -> list[tuple[str, str]]:
+    """Take a query apart into names and values; ``unquote`` and not ``unquote_plus``, since a ``+`` stands for itself."""
+    parts = (part.partition("=") for part in query.split("&") if part)
+    return [(unquote(name), unquote(value)) for name, _, value in parts]
+
+
+def _check_time(claim: _Claim, date: str, now: datetime) -> None:
+    signed_at = _moment(claim.signed_at)
+    if signed_at is None:
+        raise _incomplete(f"The date must have the form {now.strftime(TIME_FORMAT)}")
+    if claim.signed_at[:8] != date:
+        raise ServiceError("InvalidSignatureException", "The credential's date is not the day of the signature.")
+    if now > signed_at + claim.valid_for:
+        limit = (now - claim.valid_for).strftime(TIME_FORMAT)
+        raise ServiceError(
+            "InvalidSignatureException", f"Signature expired: {claim.signed_at} is now earlier than {limit}"
+        )
+    if now < signed_at - SKEW:
+        limit = (now + SKEW).strftime(TIME_FORMAT)
+        raise ServiceError(
+            "InvalidSignatureException", f"Signature not yet current: {claim.signed_at} is still later than {limit}"
+        )
+
+
+def _moment(text: str) -> datetime | None:
+    # fromisoformat takes a tenth of strptime's time, but more forms than this one.
+    try:
+        return datetime.fromisoformat(text) if SIGNED_AT.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+def _incomplete(message: str) -> ServiceError:
+    return ServiceError("IncompleteSignatureException", f"{message}.")
+
+
+# --- the signature itself
+
+
+def _signature(request: Request, claim: _Claim, secret: str, scope: str) -> str:
+    canonical = _canonical(request, claim)
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    key = _signing_key(secret, scope)
+    return hmac.new(key, f"{ALGORITHM}\n{claim.signed_at}\n{scope}\n{digest}".encode(), hashlib.sha256).hexdigest()
+
+
+def _canonical(request: Request, claim: _Claim) -> str:
+    names = claim.signed_headers.split(";")
+    if "host" not in names or any(name not in request.headers for name in names):
+        raise _incomplete("SignedHeaders must hold host, and only headers that were sent")
+    headers = "".join(f"{name}:{' '.join(request.headers[name].split())}\n" for name in names)
+    encoded = sorted((quote(name, "-_.~"), quote(value, "-_.~")) for name, value in pairs(claim.query))
+    return "\n".join(
+        [
+            request.method,
+            quote(request.path or "/", "/-_.~"),
+            "&".join(f"{name}={value}" for name, value in encoded),
+            headers,
+            claim.signed_headers,
+            hashlib.sha256(request.body).hexdigest(),  # and not the one that the caller states
+        ]
+    )
+
+
+@lru_cache(maxsize=1024)
+def _signing_key(secret: str, scope: str) -> bytes:
+    key = f"AWS4{secret}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), hashlib.sha256)
+    return key

@@ -1,0 +1,1 @@
+"""Live signaling of the sandbox: peers, queues and frames."""

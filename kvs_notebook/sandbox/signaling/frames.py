@@ -1,0 +1,117 @@
+"""Envelope: the text frames that peers and the service exchange over a WebSocket [6.2, 6.3]."""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from kvs_notebook.aws.validation import MESSAGE_RATES, bounds, shown
+from kvs_notebook.sandbox.backend.validation import ServiceError, invalid_argument
+from kvs_notebook.sandbox.signaling.message_queue import Parcel
+
+LONGEST_DESCRIPTION = 1024
+"""Characters of a STATUS_RESPONSE's description [6.3, sure]."""
+
+ID = re.compile("[a-zA-Z0-9_.-]{1,256}")
+"""The form of correlation ids, and of client ids [6.1, 6.2, sure]."""
+
+BASE64_ALPHABET = (string.ascii_letters + string.digits + "+/").encode()
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+
+
+class Malformed(Exception):
+    """A frame is no JSON object: nobody can be told what was wrong with which message."""
+
+
+class Request(NamedTuple):
+    """What a peer wants sent."""
+
+    message_type: str
+    recipient_client_id: str
+    payload: str
+
+
+def opened(text: str | None) -> tuple[Mapping[str, Any], str | None]:
+    """Take a frame apart: its members, and its correlation id where it has a valid one.
+
+    Raises
+    ------
+    Malformed
+        Where it is no text (None), or no JSON object.
+    """
+    if text is None:
+        raise Malformed("binary")
+    try:
+        members = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(str(error)) from error
+    if not isinstance(members, dict):
+        raise Malformed("a frame is a JSON object")
+    # The JS client begins names in lower case, the C client in upper case.
+    members = {name[:1].lower() + name[1:]: value for name, value in members.items()}
+    correlation_id = members.get("correlationId")
+    return members, correlation_id if _is_id(correlation_id) else None
+
+
+def request(members: Mapping[str, Any], *, to_viewer: bool) -> Request:
+    """Check what a peer wants sent; members that nobody knows are ignored.
+
+    Raises
+    ------
+    ServiceError
+        InvalidArgumentException.
+    """
+    message_type = members.get("action")
+    if not isinstance(message_type, str) or message_type not in MESSAGE_RATES:
+        raise invalid_argument(f"action {shown(message_type)} is not one of {', '.join(MESSAGE_RATES)}.")
+    payload = members.get("messagePayload")
+    if not isinstance(payload, str):
+        raise invalid_argument("messagePayload is required: base64 of a JSON text.")
+    low, high = bounds("MessagePayload")
+    if not low <= len(payload) <= high:
+        raise invalid_argument(f"messagePayload has {len(payload)} characters: {low} to {high} are allowed.")
+    if not _is_base64(payload):
+        raise invalid_argument(
+            "messagePayload is not base64: letters, digits, + and /, in groups of four, the last one filled up with =."
+        )
+    recipient = members.get("recipientClientId") if to_viewer else ""
+    if to_viewer and not _is_id(recipient):
+        raise invalid_argument("recipientClientId is required of a MASTER: the client id of a viewer.")
+    return Request(message_type, str(recipient), payload)
+
+
+def delivery(parcel: Parcel) -> str:
+    """Give the frame that brings a message to its recipient; the MASTER is told who has sent it, a viewer is not."""
+    # Neither base64 nor an id has anything to escape, and an encoder would take a fifth of the time of relaying.
+    sender = f',"senderClientId":"{parcel.sender}"' if parcel.sender else ""
+    return f'{{"messagePayload":"{parcel.payload}","messageType":"{parcel.message_type}"{sender}}}'
+
+
+def status_response(correlation_id: str, error: ServiceError) -> str:
+    """Give the frame that says what became of a message that was refused."""
+    status = {
+        "correlationId": correlation_id,
+        "errorType": error.code,
+        "statusCode": str(error.status),
+        "description": error.message[:LONGEST_DESCRIPTION],
+    }
+    return _COMPACT.encode({"messageType": "STATUS_RESPONSE", "statusResponse": status})
+
+
+def notice(message_type: str) -> str:
+    """Give a frame of the service's own: GO_AWAY, RECONNECT_ICE_SERVER."""
+    return _COMPACT.encode({"messageType": message_type})
+
+
+def _is_base64(text: str) -> bool:
+    """Tell whether a text is base64, as ``b64decode(validate=True)`` does in four times the time."""
+    unpadded = text.removesuffix("=").removesuffix("=")
+    return len(text) % 4 == 0 and text.isascii() and not unpadded.encode().translate(None, BASE64_ALPHABET)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and ID.fullmatch(value) is not None

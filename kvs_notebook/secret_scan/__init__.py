@@ -1,0 +1,1 @@
+"""Secrets in saved notebooks: signed URLs, keys, tokens and passwords."""

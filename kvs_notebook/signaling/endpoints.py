@@ -1,0 +1,277 @@
+"""Endpoints: where a channel's peers and data-plane clients connect, and what they need there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pandas as pd
+
+from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.default_connection import current_connection
+from kvs_notebook.aws.rate_limit import side_by_side
+from kvs_notebook.aws.validation import (
+    ChannelArn,
+    check_client_id,
+    check_expires,
+    check_protocols,
+    check_role,
+    check_viewer_id,
+)
+from kvs_notebook.channels.reference import Channel, Target, describe, one_target, targets
+from kvs_notebook.dataframes.schemas import ENDPOINTS, empty, endpoints_frame, ice_frame
+from kvs_notebook.errors import ServiceFault
+from kvs_notebook.secret import Secret
+
+if TYPE_CHECKING:
+    from botocore.auth import SigV4QueryAuth
+    from botocore.awsrequest import AWSRequest
+
+SERVICE_NAME = "kinesisvideo"
+"""What a signature is for, of either endpoint."""
+
+
+def get_endpoints(
+    channel: Channel,
+    *,
+    role: str = "VIEWER",
+    protocols: Sequence[str] = ("WSS", "HTTPS"),
+    connection: Connection | None = None,
+) -> pd.DataFrame:
+    """Get the endpoints of a channel, or of every channel of a frame, for one role.
+
+    Parameters
+    ----------
+    channel
+        A name, an ARN, a row, or a channels frame of any length.
+    role
+        VIEWER or MASTER: what the WSS endpoint lets its client be.
+    protocols
+        WSS (signaling), HTTPS (ICE servers), WEBRTC (media ingestion, only on a channel that stores media).
+    connection
+        Where the channel is; None takes the current connection.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per channel and protocol, in the order asked for: channel_arn, role, protocol, endpoint (str).
+
+    Raises
+    ------
+    InvalidInput
+        For a role or protocol that the service does not know, and for WEBRTC on a channel that stores no media.
+    ChannelNotFound, ChannelBusy
+        When the channel is not there, or not yet available.
+
+    Notes
+    -----
+    Spends one GetSignalingChannelEndpoint call for each channel (300 a second for an account and region, shared with every
+    device that connects), and one DescribeSignalingChannel call where only a name is given. Endpoints may be kept until
+    a connection to them fails.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> channel = kvs.create_channel("front-door")
+    >>> kvs.get_endpoints(channel, role="MASTER")[["role", "protocol"]]
+         role protocol
+    0  MASTER      WSS
+    1  MASTER    HTTPS
+    """
+    connection = current_connection(connection)
+    role = check_role(role)
+    wanted = check_protocols(protocols)
+
+    def of_one(target: Target) -> pd.DataFrame:
+        arn = arn_of(target, connection)
+        return endpoints_frame(arn, role, _endpoints(arn, role, wanted, connection), wanted)
+
+    found = side_by_side(of_one, targets(channel, connection), description="Getting endpoints")
+    return pd.concat(found, ignore_index=True) if found else empty(ENDPOINTS)
+
+
+def get_ice_servers(
+    channel: Channel, *, client_id: str | None = None, connection: Connection | None = None
+) -> pd.DataFrame:
+    """Get the TURN servers that relay a channel's media where its peers cannot reach each other.
+
+    Parameters
+    ----------
+    channel
+        A name, an ARN, or a row.
+    client_id
+        The viewer that they are for, where it is to be told apart.
+    connection
+        Where the channel is; None takes the current connection.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per URI: channel_arn, uri (str), username, password (Secret: ``.reveal()`` gives it), ttl_seconds (Int64,
+        5 minutes on a real account). The STUN server, ``stun:stun.kinesisvideo.REGION.amazonaws.com:443``, is not among
+        them: it needs no password and is the same for all.
+
+    Raises
+    ------
+    InvalidInput
+        For a client id that the service would refuse.
+    ChannelNotFound, ChannelBusy, Throttled
+        As the service refuses it.
+
+    Notes
+    -----
+    Spends one GetIceServerConfig call (5 a second for a channel, 100 for an account and region) and, for the endpoint, one
+    GetSignalingChannelEndpoint call; one DescribeSignalingChannel call where only a name is given. A sandbox relays no
+    media: its URIs name a port of loopback where nobody answers, and peers on one machine need nobody to.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> channel = kvs.create_channel("front-door")
+    >>> kvs.get_ice_servers(channel)[["uri", "password"]].head(2)
+                                   uri                      password
+    0   turn:127.0.0.1:9?transport=udp  <Secret: .reveal() gives it>
+    1  turns:127.0.0.1:9?transport=udp  <Secret: .reveal() gives it>
+    """
+    connection = current_connection(connection)
+    params: dict[str, Any] = {"Service": "TURN"}
+    if client_id is not None:
+        params["ClientId"] = check_viewer_id(client_id)
+    target = one_target(channel, connection)
+    arn = arn_of(target, connection)
+    client = connection.client("kinesis-video-signaling", endpoint_url=endpoint_of(arn, "VIEWER", "HTTPS", connection))
+    reply = connection.call("GetIceServerConfig", {"ChannelARN": arn, **params}, channel=target.label, client=client)
+    return ice_frame(arn, reply.get("IceServerList") or [])
+
+
+def sign_url(
+    channel: Channel,
+    *,
+    role: str = "VIEWER",
+    client_id: str | None = None,
+    expires: int = 299,
+    connection: Connection | None = None,
+) -> Secret:
+    """Sign a WSS URL with which a client connects to a channel for signaling, without credentials of its own.
+
+    Parameters
+    ----------
+    channel
+        A name, an ARN, or a row.
+    role
+        VIEWER or MASTER: what whoever has the URL may be.
+    client_id
+        A viewer's id, which it needs: 1 to 256 letters, digits and ``. _ -``. A MASTER has none.
+    expires
+        Seconds for which the URL can be used to connect, 299 as AWS's own clients sign; a connection outlasts it.
+    connection
+        Where the channel is; None takes the current connection.
+
+    Returns
+    -------
+    Secret
+        The URL; ``.reveal()`` gives it. Whoever has it can connect until it expires, so it is not shown.
+
+    Raises
+    ------
+    InvalidInput
+        For a role, client id or time that the service would refuse.
+    ChannelNotFound, ChannelBusy
+        When the channel is not there, or not yet available.
+    NoCredentials, ExpiredCredentials
+        Where there is nothing to sign with.
+
+    Notes
+    -----
+    Signing itself costs nothing; the endpoint spends one GetSignalingChannelEndpoint call, and one
+    DescribeSignalingChannel call where only a name is given. The form of the URL is that of AWS's clients (query
+    parameters, host signed, a session token among what is signed).
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> channel = kvs.create_channel("front-door")
+    >>> url = kvs.sign_url(channel, client_id="lobby-tablet")
+    >>> url
+    <Secret: .reveal() gives it>
+    >>> url.reveal().partition("?")[0].startswith("wss://127.0.0.1:")
+    True
+    """
+    connection = current_connection(connection)
+    role = check_role(role)
+    client_id = check_client_id(client_id, role)
+    expires = check_expires(expires)
+    arn = arn_of(one_target(channel, connection), connection)
+    endpoint = endpoint_of(arn, role, "WSS", connection)
+    return signed(endpoint, arn, client_id, connection, expires=expires)
+
+
+# --- for the rooms that connect
+
+
+def arn_of(target: Target, connection: Connection) -> str:
+    """Give a channel's ARN, asking for it where only the name is known."""
+    arn: str = target.channel_arn or describe(target, connection)["ChannelARN"]
+    return arn
+
+
+def endpoint_of(arn: str, role: str, protocol: str, connection: Connection) -> str:
+    """Ask for one endpoint of a channel."""
+    found = {
+        item.get("Protocol"): item.get("ResourceEndpoint") for item in _endpoints(arn, role, [protocol], connection)
+    }
+    endpoint = found.get(protocol)
+    if not endpoint:
+        raise ServiceFault(
+            f"GetSignalingChannelEndpoint named no {protocol} endpoint for {ChannelArn.parse(arn).channel_name}. Call again in a "
+            "moment; if it stays, report it to AWS with the region.",
+            operation="GetSignalingChannelEndpoint",
+        )
+    return endpoint
+
+
+def signed(endpoint: str, arn: str, client_id: str | None, connection: Connection, *, expires: int = 299) -> Secret:
+    """Sign the URL of a WSS endpoint."""
+    parameters = {"X-Amz-ChannelARN": arn} | ({"X-Amz-ClientId": client_id} if client_id is not None else {})
+    return query_signed(endpoint, parameters, connection, expires)
+
+
+def query_signed(url: str, parameters: Mapping[str, str], connection: Connection, expires: int) -> Secret:
+    """Sign a URL with these parameters in its query."""
+    from botocore.awsrequest import AWSRequest
+
+    request = AWSRequest("GET", f"{url}?{urlencode(parameters)}")
+    _signer()(connection.credentials(), SERVICE_NAME, connection.region, expires).add_auth(request)
+    return Secret(str(request.url))
+
+
+@cache
+def _signer() -> type[SigV4QueryAuth]:
+    """Give botocore's signer of URLs, kept from writing the signature into its log."""
+    from botocore.auth import SigV4QueryAuth
+
+    class SecretSignature(SigV4QueryAuth):
+        def signature(self, string_to_sign: str, request: AWSRequest) -> Secret:  # type: ignore[override]
+            return Secret(super().signature(string_to_sign, request))
+
+        def _inject_signature_to_request(self, request: AWSRequest, signature: Secret) -> None:
+            super()._inject_signature_to_request(request, signature.reveal())  # type: ignore[misc]
+
+    return SecretSignature
+
+
+def _endpoints(arn: str, role: str, protocols: list[str], connection: Connection) -> list[dict[str, str]]:
+    reply = connection.call(
+        "GetSignalingChannelEndpoint",
+        {
+            "ChannelARN": arn,
+            "SingleMasterChannelEndpointConfiguration": {"Protocols": protocols, "Role": role},
+        },
+        channel=ChannelArn.parse(arn).channel_name,
+    )
+    return reply.get("ResourceEndpointList") or []

@@ -1,0 +1,322 @@
+"""Connections: their identity, what they may do, and that a sandbox's never leaves loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import boto3
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook import errors
+from kvs_notebook.aws.connection import Connection, is_loopback
+from kvs_notebook.aws.validation import MUTATING, QUOTAS
+from kvs_notebook.signaling.messages import Offer
+from kvs_notebook.version import __version__
+
+ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600000"
+
+
+# --- identity
+
+
+def test_a_connection_knows_who_it_is(connection):
+    assert connection.account_id == "111122223333"
+    assert connection.identity["Arn"].startswith("arn:aws:iam::111122223333:user/")
+    assert connection.region == "us-east-1"
+
+
+def test_the_identity_is_asked_once(sandbox, connection):
+    for _ in range(3):
+        assert connection.account_id
+    assert sandbox.requests["operation"].tolist() == ["GetCallerIdentity"]
+
+
+def test_its_repr_says_where_it_is_and_asks_nothing(sandbox, connection):
+    assert repr(connection) == f"<Connection: account not asked yet, us-east-1, {sandbox.endpoint_url}, SANDBOX>"
+    assert sandbox.requests.empty
+    _ = connection.account_id
+    assert repr(connection) == f"<Connection: account 111122223333, us-east-1, {sandbox.endpoint_url}, SANDBOX>"
+
+
+def test_a_repr_of_a_real_account_says_read_only_until_it_is_not():
+    session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b")
+    careful = Connection(session=session, region="eu-west-1", profile="fleet")
+    assert repr(careful) == "<Connection: account not asked yet, eu-west-1, profile fleet, read-only>"
+    free = Connection(session=session, region="eu-west-1", profile="fleet", allow_changes=True)
+    assert repr(free) == "<Connection: account not asked yet, eu-west-1, profile fleet>"
+
+
+def test_a_secret_is_in_no_repr(connection):
+    credentials = connection.client()._request_signer._credentials
+    assert credentials.secret_key not in repr(connection) + repr(vars(connection))
+
+
+# --- clients
+
+
+def test_a_client_is_made_once_and_shared_by_threads(connection):
+    with ThreadPoolExecutor(8) as pool:
+        clients = {id(client) for client in pool.map(lambda _: connection.client(), range(32))}
+    assert len(clients) == 1
+    assert connection.client("sts") is not connection.client()
+    assert connection.client(purpose="listing") is not connection.client()
+
+
+def test_the_retry_mode_is_pinned_and_the_toolkit_named(connection):
+    config = connection.client().meta.config
+    assert (config.retries["mode"], config.retries["total_max_attempts"]) == ("standard", 3)
+    assert f"kvs-notebook/{__version__}" in config.user_agent
+
+
+def test_what_changes_something_is_told_from_what_reads():
+    assert set(QUOTAS) > MUTATING
+    assert not [name for name in set(QUOTAS) - MUTATING if not name.startswith(("Describe", "List", "Get"))]
+
+
+# --- calls
+
+
+def test_a_throttled_call_is_made_again_until_it_passes(sandbox, connection, monkeypatch):
+    monkeypatch.setattr(connection.pacing, "_sleep", lambda _: None)
+    sandbox.faults.add("ListSignalingChannels", "throttle", times=7)
+    assert connection.call("ListSignalingChannels", {})["ChannelInfoList"] == []
+    assert len(sandbox.requests) == 8
+
+
+def test_a_call_that_stays_throttled_fails_in_the_end(sandbox, connection, monkeypatch):
+    monkeypatch.setattr(connection.pacing, "_sleep", lambda _: None)
+    sandbox.faults.add("ListSignalingChannels", "throttle", times=None)
+    with pytest.raises(errors.Throttled, match="lower the connection's share=") as raised:
+        connection.call("ListSignalingChannels", {})
+    assert len(sandbox.requests) == 8
+    assert raised.value.code == "ClientLimitExceededException"
+    assert not raised.value.may_have_happened
+
+
+@pytest.mark.parametrize(("fault", "unseen"), [("error", True), ("reset", True), ("denied", False), ("expired", False)])
+def test_an_error_tells_whether_an_outcome_was_unseen(sandbox, connection, fault, unseen):
+    sandbox.faults.add("ListSignalingChannels", fault, times=None)
+    with pytest.raises(errors.KVSError) as raised:
+        connection.call("ListSignalingChannels", {})
+    assert raised.value.may_have_happened is unseen
+
+
+def test_a_call_that_never_arrived_has_not_happened():
+    with kvs.Sandbox() as sandbox:
+        connection = sandbox.connection()
+        connection.client()
+    with pytest.raises(errors.EndpointUnreachable) as raised:
+        connection.call("ListSignalingChannels", {})
+    assert not raised.value.may_have_happened
+    assert sandbox.endpoint_url in str(raised.value)
+
+
+def test_what_botocore_refuses_by_itself_is_invalid_input(sandbox, connection):
+    with pytest.raises(errors.InvalidInput, match="nothing was sent"):
+        connection.call("DescribeSignalingChannel", {"ChannelName": 7})
+    assert sandbox.requests.empty
+
+
+def test_an_arn_of_another_account_or_region_is_refused(connection):
+    assert connection.check_arn(ARN).channel_name == "front-door"
+    for other in (ARN.replace("1111", "9999"), ARN.replace("us-east-1", "eu-west-1")):
+        with pytest.raises(errors.WrongConnection, match="pass connection= for that account and region"):
+            connection.check_arn(other)
+
+
+def test_a_sandbox_connection_refuses_a_host_that_is_not_loopback():
+    with pytest.raises(errors.InvalidInput, match="on loopback only"):
+        Connection(session=boto3.Session(), region="us-east-1", endpoint_url="http://192.0.2.1", sandbox=True)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://127.0.0.1:80", True),
+        ("https://127.8.8.8/m", True),
+        ("http://localhost", True),
+        ("http://[::1]:1", True),
+        ("http://127.0.0.1.example.com", False),
+        ("https://kinesisvideo.us-east-1.amazonaws.com", False),
+        ("http://10.0.0.1", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_loopback_is_told_by_the_host_alone(url, expected):
+    assert is_loopback(url) is expected
+
+
+def test_an_endpoint_that_a_sandbox_is_said_to_have_named_is_refused_where_it_is_not_loopback(connection):
+    elsewhere = "https://r-1.kinesisvideo.us-east-1.amazonaws.com"
+    for use in (
+        lambda: connection.client("kinesis-video-signaling", endpoint_url=elsewhere),
+        lambda: connection.tls_context(elsewhere),
+    ):
+        with pytest.raises(errors.InvalidInput, match=f"on loopback only, not on {elsewhere}"):
+            use()
+
+
+def test_a_client_of_an_endpoint_is_made_once_for_each(sandbox, connection):
+    one, same, other = (
+        connection.client("kinesis-video-signaling", endpoint_url=f"https://127.0.0.1:{port}") for port in (1, 1, 2)
+    )
+    assert one is same
+    assert one is not other
+    assert [client.meta.endpoint_url for client in (one, other)] == ["https://127.0.0.1:1", "https://127.0.0.1:2"]
+
+
+def test_what_is_signed_with_are_the_credentials_as_they_are_now(monkeypatch):
+    session = boto3.Session("AKIAIOSFODNN7EXAMPLE", "secret", "token", region_name="us-east-1")
+    given = Connection(session=session, region="us-east-1").credentials()
+    assert (given.access_key, given.secret_key, given.token) == ("AKIAIOSFODNN7EXAMPLE", "secret", "token")
+    with pytest.raises(errors.NoCredentials, match="Signing failed"):
+        Connection(session=boto3.Session(), region="us-east-1").credentials()
+
+
+# --- whatever the user's environment says, a sandbox's connection reaches the sandbox and nothing else
+
+
+class Trap:
+    """Count who connects to a loopback port where nobody should."""
+
+    def __init__(self) -> None:
+        self.visits = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                visitor, _ = self._listener.accept()
+            except OSError:
+                return
+            self.visits += 1
+            visitor.close()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+
+@pytest.fixture
+def trap() -> Iterator[Trap]:
+    opened = Trap()
+    yield opened
+    opened.close()
+
+
+Hostile = Callable[[Trap, Path], dict[str, str]]
+
+HOSTILE: dict[str, Hostile] = {
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": lambda trap, _: {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+    "AWS_ENDPOINT_URL": lambda trap, _: {"AWS_ENDPOINT_URL": trap.url},
+    "AWS_ENDPOINT_URL_KINESIS_VIDEO": lambda trap, _: {"AWS_ENDPOINT_URL_KINESIS_VIDEO": trap.url},
+    "AWS_ENDPOINT_URL_STS": lambda trap, _: {"AWS_ENDPOINT_URL_STS": trap.url},
+    "AWS_DEFAULT_REGION": lambda trap, _: {"AWS_DEFAULT_REGION": "us-west-2", "AWS_REGION": "us-west-2"},
+    "AWS_PROFILE of nobody": lambda trap, _: {"AWS_PROFILE": "nobody"},
+    "AWS_ACCESS_KEY_ID": lambda trap, _: {
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t"},
+    "AWS_CA_BUNDLE": lambda trap, _: {"AWS_CA_BUNDLE": "/no/such/bundle.pem"},
+    "AWS_USE_FIPS_ENDPOINT": lambda trap, _: {"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"},
+    "HTTP_PROXY": lambda trap, _: dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"), trap.url),
+    "a sandbox profile of the user's own": lambda trap, folder: _own_profile(folder, trap.url),
+    "a config file that is broken": lambda trap, folder: _broken_config(folder),
+}  # fmt: skip
+
+
+def _own_profile(folder: Path, url: str) -> dict[str, str]:
+    for name, section in (("config", "profile sandbox"), ("credentials", "sandbox")):
+        (folder / name).write_text(
+            f"[{section}]\nregion = us-west-2\nendpoint_url = {url}\naws_access_key_id = AKIA\naws_secret_access_key = s\n"
+            f"[default]\nregion = us-west-2\nendpoint_url = {url}\nca_bundle = /no/such/bundle.pem\n"
+        )
+    files = {"AWS_CONFIG_FILE": str(folder / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials")}
+    return {**files, "AWS_PROFILE": "sandbox"}
+
+
+def _broken_config(folder: Path) -> dict[str, str]:
+    (folder / "config").write_text("no section\n")
+    return {"AWS_CONFIG_FILE": str(folder / "config")}
+
+
+@pytest.mark.parametrize("variable", HOSTILE)
+def test_no_call_leaves_loopback_whatever_the_environment_says(sandbox, trap, tmp_path, monkeypatch, variable):
+    for name, value in HOSTILE[variable](trap, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    connection = sandbox.connection(region="eu-west-1")
+    channel = kvs.create_channel("front-door", tags={"Site": "hq"}, connection=connection)
+    assert kvs.list_channels(tags=True, connection=connection)["tag:Site"].tolist() == ["hq"]
+    assert channel["region"].item() == "eu-west-1"
+    assert connection.account_id == "111122223333"
+    assert {client.meta.endpoint_url for client in connection._clients.values()} == {sandbox.endpoint_url}
+    assert trap.visits == 0
+
+
+HOSTILE_TO_TLS: dict[str, Hostile] = {
+    name: HOSTILE[name] for name in ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "HTTP_PROXY", "AWS_ACCESS_KEY_ID")
+} | {
+    "AWS_ENDPOINT_URL_KINESIS_VIDEO_SIGNALING": lambda trap, _: {"AWS_ENDPOINT_URL_KINESIS_VIDEO_SIGNALING": trap.url},
+    "SSL_CERT_FILE": lambda trap, folder: {
+        "SSL_CERT_FILE": str(folder / "none.pem"), "SSL_CERT_DIR": str(folder), "REQUESTS_CA_BUNDLE": str(folder / "none.pem")},
+    "proxies of other schemes": lambda trap, _: dict.fromkeys(
+        ("ALL_PROXY", "all_proxy", "SOCKS_PROXY", "socks_proxy", "WSS_PROXY", "wss_proxy"), trap.url),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("variable", HOSTILE_TO_TLS)
+def test_neither_do_ice_servers_nor_signaling(sandbox, trap, tmp_path, monkeypatch, variable):
+    for name, value in HOSTILE_TO_TLS[variable](trap, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    connection = sandbox.connection()
+    channel = kvs.create_channel("front-door", connection=connection)
+
+    async def call() -> object:
+        async with (
+            asyncio.timeout(20),
+            kvs.open_signaling(channel, role="MASTER", connection=connection) as camera,
+            kvs.open_signaling(channel, client_id="tablet", connection=connection) as tablet,
+        ):
+            await tablet.send_offer("v=0")
+            return await anext(camera)
+
+    assert len(kvs.get_ice_servers(channel, connection=connection)) == 6
+    assert asyncio.run(call()) == Offer("v=0", "tablet")
+    assert all(is_loopback(client.meta.endpoint_url) for client in connection._clients.values())
+    assert trap.visits == 0
+
+
+def test_a_message_of_the_tree_names_the_line_that_lifts_read_only(sandbox):
+    environment = sandbox.environment({})
+    session = boto3.Session(
+        aws_access_key_id=sandbox.connection().client()._request_signer._credentials.access_key,
+        aws_secret_access_key=sandbox.connection().client()._request_signer._credentials.secret_key,
+    )
+    connection = Connection(
+        session=session, region="us-east-1", profile="fleet", endpoint_url=environment["AWS_ENDPOINT_URL"]
+    )
+    assert connection.is_sandbox  # known by its identity, though nobody said so
+    assert connection.may_change
+    connection._identity = {"Arn": "arn:aws:iam::111122223333:user/alice", "Account": "111122223333"}
+    with pytest.raises(
+        errors.ReadOnly, match=re.escape("kvs.connect('fleet', region='us-east-1', allow_changes=True)")
+    ):
+        connection.call("CreateSignalingChannel", {"ChannelName": "front-door"})
+
+
+def test_trust_in_a_sandbox_that_has_gone_is_an_error_of_ours():
+    with kvs.Sandbox() as sandbox:
+        connection = sandbox.connection()
+        connection.tls_context("https://127.0.0.1")
+    with pytest.raises(errors.EndpointUnreachable, match="has gone"):
+        connection.tls_context("https://127.0.0.1")

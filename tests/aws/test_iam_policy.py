@@ -1,0 +1,390 @@
+"""Policy: the table of functions and actions, held against what a sandbox saw and refused; and the document made of it."""
+
+from __future__ import annotations
+
+import asyncio
+import doctest
+import fnmatch
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websockets
+
+import kvs_notebook as kvs
+from kvs_notebook.aws import iam_policy
+from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.iam_policy import ACTIONS, FUNCTIONS, TAG, least_policy
+from kvs_notebook.aws.regions import regions_beside
+from kvs_notebook.aws.validation import MUTATING
+from kvs_notebook.errors import AccessDenied, InvalidInput, OutcomeUnknown
+from kvs_notebook.sandbox.backend import context
+
+ROLE = "arn:aws:iam::444455556666:role/Reader"
+OPEN_REGIONS = {"us-east-1", "eu-west-1"}
+CLOSED_REGIONS = tuple(region for region in regions_beside("us-east-1") if region not in OPEN_REGIONS)
+STATUS = ["account_id", "region", "status", "tags_source"]
+WITHOUT_CALLS = {"use_sandbox"}
+"""It starts a sandbox of its own."""
+
+
+@dataclass
+class Place:
+    """Where functions are called: a sandbox, a connection whose calls do not wait for their turn, and what is there."""
+
+    sandbox: kvs.Sandbox
+    connection: Connection
+    folder: Path
+    fleet: kvs.Inventory
+    channel: str = "front-door"
+    doomed: str = "old-gate"
+    made: str = "new-gate"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    assumptions = kvs.Assumptions(
+        creating_seconds=0, updating_seconds=0, deleting_seconds=0, disabled_regions=CLOSED_REGIONS
+    )
+    with kvs.Sandbox(quotas=False, assumptions=assumptions) as sandbox:
+        connection = sandbox.connection()
+        monkeypatch.setattr(connection.pacing, "_sleep", lambda _: None)
+        for name in ("front-door", "old-gate"):
+            kvs.create_channel(name, tags={"Site": "hq"}, connection=connection)
+        for name, value in sandbox.environment({}).items():
+            monkeypatch.setenv(name, value)  # for connect()
+        fleet = kvs.inventory(connection=connection)
+        kvs.save_snapshot(fleet, tmp_path / "before", date="2026-01-05")
+        yield Place(sandbox, connection, tmp_path, fleet)
+
+
+# --- each public function, with all of its options that ask for more
+
+
+def create(place: Place) -> Any:
+    plain = kvs.create_channel("plain", connection=place.connection)
+    place.sandbox.faults.add("CreateSignalingChannel", "lost_reply")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = kvs.create_channel(place.made, tags={"Site": "hq"}, connection=place.connection)
+    return [*plain["channel_status"], *found["channel_status"], *(warning.category.__name__ for warning in told)]
+
+
+def listed(place: Place) -> Any:
+    return "tag:Site" in kvs.list_channels(tags=True, connection=place.connection)
+
+
+def connected_by_url(place: Place) -> Any:
+    async def connect(url: str) -> None:
+        async with websockets.connect(url, ssl=place.connection.tls_context(url), proxy=None):
+            pass
+
+    for role, client_id in (("MASTER", None), ("VIEWER", "tablet")):
+        url = kvs.sign_url(place.channel, role=role, client_id=client_id, connection=place.connection)
+        asyncio.run(connect(url.reveal()))
+    return "connected"
+
+
+def signaled(place: Place) -> Any:
+    async def meet() -> str:
+        here = place.connection
+        async with (
+            kvs.open_signaling(place.channel, role="MASTER", connection=here) as camera,
+            kvs.open_signaling(place.channel, client_id="tablet", connection=here) as tablet,
+        ):
+            await tablet.send_offer("v=0")
+            return str(await anext(camera))
+
+    return asyncio.run(meet())
+
+
+def inventoried(place: Place) -> Any:
+    ways: tuple[dict[str, Any], ...] = ({"regions": "all"}, {"role_arns": [ROLE]}, {"tags": "each"})
+    found = [kvs.inventory(connection=place.connection, **way) for way in ways]
+    return [inventory.coverage[STATUS].to_numpy().tolist() for inventory in found]
+
+
+def kept(place: Place) -> Any:
+    kvs.save_snapshot(place.fleet, place.folder / "history", date="2026-01-06")
+    return True
+
+
+def written(place: Place) -> Any:
+    kvs.to_csv(place.fleet.channels, place.folder / "a.csv")
+    return len(kvs.read_csv(place.folder / "a.csv"))
+
+
+CALLS: dict[str, Callable[[Place], Any]] = {
+    "list_channels": listed,
+    "describe_channel": lambda at: list(kvs.describe_channel(at.channel, connection=at.connection)["channel_name"]),
+    "create_channel": create,
+    "update_channel": lambda at: list(
+        kvs.update_channel(at.channel, message_ttl_seconds=90, connection=at.connection)["message_ttl_seconds"]
+    ),
+    "delete_channel": lambda at: list(
+        kvs.delete_channel(at.doomed, wait=True, connection=at.connection)["channel_status"]
+    ),
+    "wait_for_channel": lambda at: list(kvs.wait_for_channel(at.channel, connection=at.connection)["channel_status"]),
+    "list_tags": lambda at: "Site" in set(kvs.list_tags(at.channel, connection=at.connection)["key"]),
+    "tag_channel": lambda at: (
+        "Owner" in set(kvs.tag_channel(at.channel, {"Owner": "ops"}, connection=at.connection)["key"])
+    ),
+    "untag_channel": lambda at: (
+        "Owner" in set(kvs.untag_channel(at.channel, ["Owner"], connection=at.connection)["key"])
+    ),
+    "get_endpoints": lambda at: len(kvs.get_endpoints(at.channel, connection=at.connection)),
+    "get_ice_servers": lambda at: len(kvs.get_ice_servers(at.channel, connection=at.connection)),
+    "sign_url": connected_by_url,
+    "open_signaling": signaled,
+    "inventory": inventoried,
+    "connect": lambda _: kvs.connect("sandbox").account_id,
+    "current_connection": lambda at: kvs.current_connection(at.connection).account_id,
+    "tags_wide": lambda at: list(kvs.tags_wide(at.fleet.tags)["tag:Site"]),
+    "save_snapshot": kept,
+    "read_snapshots": lambda at: len(kvs.read_snapshots(at.folder / "before")),
+    "read_coverage": lambda at: len(kvs.read_coverage(at.folder / "before")),
+    "compare_snapshots": lambda at: len(kvs.compare_snapshots(at.folder / "before", after=at.fleet)),
+    "to_csv": written,
+    "read_csv": written,
+}
+
+
+def asked(place: Place, before: int) -> frozenset[str]:
+    """The actions of the requests that the sandbox wrote down since."""
+    operations = set(place.sandbox.requests["operation"].iloc[before:])
+    return frozenset(context.ACTIONS[operation] for operation in operations - {"GetCallerIdentity"})
+
+
+def outcome(name: str, place: Place) -> Any:
+    """What a call came to; one that was refused for want of a permission came to nothing."""
+    try:
+        return CALLS[name](place)
+    except AccessDenied:
+        return "denied"
+    except OutcomeUnknown as error:
+        if not isinstance(error.__cause__, AccessDenied):
+            raise
+        return "denied"
+    except websockets.InvalidStatus as error:  # the WebSocket client's own, for a signed URL that is refused
+        if error.response.status_code != HTTPStatus.FORBIDDEN:
+            raise
+        return "denied"
+
+
+# --- the table
+
+
+def test_every_public_function_is_called_here() -> None:
+    functions = {name for name in kvs.__all__ if callable(getattr(kvs, name)) and name[0].islower()}
+    assert set(CALLS) == functions - WITHOUT_CALLS
+    assert set(FUNCTIONS) <= functions
+
+
+def test_the_table_names_what_each_function_was_seen_to_ask_for(place: Place) -> None:
+    seen = {}
+    for name, call in CALLS.items():
+        before = len(place.sandbox.requests)
+        call(place)
+        seen[name] = asked(place, before)
+    seen["create_channel"] |= {TAG}  # assumed: a sandbox sees CreateSignalingChannel alone, and denies by both
+    assert {name: actions for name, actions in seen.items() if actions} == FUNCTIONS
+
+
+@pytest.fixture(scope="module")
+def undenied(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What each call comes to where nothing is denied, filled by the first test that needs it."""
+    return {}
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS))
+def test_taking_one_action_away_breaks_the_functions_that_name_it_and_no_others(
+    place: Place, undenied: dict[str, Any], action: str
+) -> None:
+    if not undenied:
+        undenied.update({name: outcome(name, place) for name in CALLS})
+        assert "denied" not in undenied.values()
+        for name in (place.made, "plain"):
+            kvs.delete_channel(name, wait=True, connection=place.connection)
+        kvs.create_channel(place.doomed, connection=place.connection)
+        kvs.update_channel(place.channel, message_ttl_seconds=60, connection=place.connection)
+    place.sandbox.deny(action)
+    broken = {name for name in CALLS if outcome(name, place) != undenied[name]}
+    assert broken == {name for name, actions in FUNCTIONS.items() if action in actions}
+
+
+def test_the_actions_are_those_that_the_sandbox_knows_and_each_is_needed() -> None:
+    assert set(ACTIONS) == set(context.ACTIONS.values())
+    assert set(ACTIONS) == frozenset().union(*FUNCTIONS.values())
+
+
+def test_no_action_that_reads_is_one_that_a_read_only_connection_refuses() -> None:
+    changes = {f"kinesisvideo:{operation}" for operation in MUTATING}
+    assert [action for action in changes if ACTIONS[action].reads] == []
+
+
+def deleted(place: Place) -> None:
+    form = kvs.forms.delete_channel(place.doomed, connection=place.connection)
+    form.future.result(20)
+    form.confirmation.value = place.doomed
+    sent(form)
+
+
+def tagged(place: Place) -> None:
+    form = kvs.forms.edit_tags(place.channel, connection=place.connection)
+    form.future.result(20)
+    form.tags.value = {"Owner": "ops"}
+    sent(form)
+
+
+def updated(place: Place) -> None:
+    form = kvs.forms.update_channel(place.channel, connection=place.connection)
+    form.future.result(20)
+    form.message_ttl_seconds.value = 90
+    sent(form)
+
+
+def created(place: Place) -> None:
+    form = kvs.forms.create_channel(connection=place.connection)
+    form.name.value, form.tags.value = place.made, {"Site": "hq"}
+    sent(form)
+
+
+def tried(place: Place) -> None:
+    form = kvs.forms.get_endpoints(place.channel, connection=place.connection)
+    sent(form)
+    form.try_it.click()
+    form.future.result(20)
+
+
+def sent(form: Any) -> None:
+    form.submit.click()
+    form.future.result(20)
+
+
+FORMS: dict[str, tuple[Callable[[Place], object], set[str]]] = {
+    "console": (lambda at: kvs.forms.console(connection=at.connection).future.result(20), {"list_channels"}),
+    "create": (created, {"create_channel"}),
+    "update": (updated, {"update_channel"}),
+    "delete": (deleted, {"delete_channel", "list_tags"}),
+    "tags": (tagged, {"tag_channel", "untag_channel"}),
+    "endpoints": (tried, {"get_endpoints", "open_signaling"}),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_needs_what_the_functions_that_it_calls_need(place: Place, form: str) -> None:
+    use, functions = FORMS[form]
+    before = len(place.sandbox.requests)
+    use(place)
+    seen = asked(place, before)
+    assert seen
+    assert seen <= frozenset().union(*(FUNCTIONS[name] for name in functions))
+
+
+# --- the document
+
+EVERYWHERE = ["account:ListRegions", "kinesisvideo:ListSignalingChannels", "tag:GetResources"]
+
+
+def test_read_only_is_what_the_contract_says_and_no_write() -> None:
+    assert least_policy(read_only=True, account_id="111122223333", region="eu-west-1", prefix="lab-") == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": EVERYWHERE, "Resource": "*"},
+            {
+                "Effect": "Allow",
+                "Action": [
+                    "kinesisvideo:DescribeSignalingChannel",
+                    "kinesisvideo:GetIceServerConfig",
+                    "kinesisvideo:GetSignalingChannelEndpoint",
+                    "kinesisvideo:ListTagsForResource",
+                ],
+                "Resource": "arn:aws:kinesisvideo:eu-west-1:111122223333:channel/lab-*/*",
+            },
+        ],
+    }
+
+
+def test_under_the_read_only_policy_all_that_reads_works_and_nothing_that_changes(place: Place) -> None:
+    statements = least_policy(read_only=True, role_arns=[ROLE])["Statement"]
+    for action in set(ACTIONS) - {action for statement in statements for action in statement["Action"]}:
+        place.sandbox.deny(action)
+    refused = {name for name in CALLS if outcome(name, place) == "denied"}
+    assert refused == {
+        "create_channel", "update_channel", "delete_channel", "tag_channel", "untag_channel", "sign_url", "open_signaling"
+    }  # fmt: skip
+    assert {row[2] for way in inventoried(place)[1:] for row in way} == {"ok"}
+
+
+def test_the_whole_policy_allows_every_action_once_and_in_order() -> None:
+    everywhere, channels = least_policy()["Statement"]
+    assert (everywhere["Action"], everywhere["Resource"]) == (EVERYWHERE, "*")
+    assert channels["Resource"] == "arn:aws:kinesisvideo:*:*:channel/*/*"
+    assert channels["Action"] == sorted(a for a, of in ACTIONS.items() if of.resource == iam_policy.CHANNEL)
+
+
+def test_only_roles_that_are_named_may_be_assumed() -> None:
+    assert "sts:AssumeRole" not in json.dumps(least_policy())
+    other = ROLE.replace("Reader", "team/Other")
+    for read_only in (True, False):
+        one, two = (
+            least_policy(read_only=read_only, role_arns=roles)["Statement"][-1]
+            for roles in ([ROLE, ROLE], [other, ROLE])
+        )
+        assert one == {"Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": ROLE}
+        assert two["Resource"] == [ROLE, other]
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        (None, "aws"),
+        ("eu-west-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("eusc-de-east-1", "aws-eusc"),
+    ],
+)
+def test_the_region_says_the_partition(region: str | None, partition: str) -> None:
+    resource = least_policy(region=region)["Statement"][1]["Resource"]
+    assert resource == f"arn:{partition}:kinesisvideo:{region or '*'}:*:channel/*/*"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "because"),
+    [
+        ({"account_id": "12345"}, "Account '12345': an account id has 12 digits."),
+        ({"account_id": "11112222333³"}, "an account id has 12 digits"),
+        ({"account_id": ""}, "Account '': an account id has 12 digits."),
+        ({"region": "eu-wst-1"}, "Region 'eu-wst-1': botocore knows none of that name. Did you mean 'eu-west-1'?"),
+        ({"region": "*"}, "Region '*': botocore knows none of that name. Give a region's code"),
+        ({"prefix": "a*"}, "Channel name 'a*': '*' is not allowed."),
+        ({"prefix": "a/b"}, "'/' is not allowed"),
+        ({"prefix": ""}, "0 characters"),
+        ({"role_arns": ["arn:aws:iam::444455556666:role/*"]}, "give its ARN"),
+        ({"role_arns": ["Reader"]}, "Role 'Reader': give its ARN, as arn:aws:iam::111122223333:role/Reader."),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_sentence(wrong: dict[str, Any], because: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        least_policy(**wrong)
+    assert because in str(refused.value)
+
+
+def test_a_channel_that_the_sandbox_makes_is_among_the_policys_own() -> None:
+    with kvs.Sandbox(region="cn-north-1") as sandbox:
+        arn = kvs.create_channel("lab-1", connection=sandbox.connection())["channel_arn"].iloc[0]
+    for options in ({}, {"prefix": "lab"}, {"prefix": "lab-1"}, {"account_id": "111122223333"}):
+        resource = least_policy(region="cn-north-1", **options)["Statement"][1]["Resource"]  # type: ignore[arg-type]
+        assert fnmatch.fnmatchcase(arn, resource), options
+    assert not fnmatch.fnmatchcase(arn, least_policy(region="cn-north-1", prefix="lob")["Statement"][1]["Resource"])
+
+
+def test_its_example_runs() -> None:
+    ran = doctest.testmod(iam_policy)
+    assert (ran.failed, ran.attempted) == (0, 4)

@@ -1,0 +1,355 @@
+"""Pacing: calls leave evenly under a share of each quota, and a throttled one comes again, on a clock that tests move."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+from itertools import pairwise
+
+import pytest
+
+from kvs_notebook import errors
+from kvs_notebook.aws import rate_limit
+from kvs_notebook.aws.rate_limit import MessagePacing, Pacing, side_by_side
+from kvs_notebook.aws.validation import QUOTAS
+
+
+class Time:
+    """Stand still but for sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+def paced(time: Time, share=None) -> Pacing:
+    return Pacing(share, clock=time, sleep=time.sleep)
+
+
+def departures(time: Time, buckets: Pacing, operation: str, channels) -> list[float]:
+    began, left = time.now, []
+    for channel in channels:
+        buckets.wait(operation, channel)
+        left.append(time.now - began)
+    return left
+
+
+# --- buckets
+
+
+def test_calls_leave_evenly_at_a_share_of_the_quota(time):
+    left = departures(time, paced(time, 0.98), "ListTagsForResource", (f"c{number}" for number in range(100)))
+    assert left == pytest.approx([number / 49 for number in range(100)])
+
+
+def test_the_shares_leave_room_for_devices_that_connect(time):
+    assert departures(time, paced(time), "ListSignalingChannels", [None] * 3) == pytest.approx([0, 1 / 45, 2 / 45])
+    assert departures(time, paced(time), "GetSignalingChannelEndpoint", "ab") == pytest.approx([0, 1 / 150])
+    assert departures(time, paced(time), "DescribeSignalingChannel", "ab") == pytest.approx([0, 1 / 150])
+
+
+@pytest.mark.parametrize(
+    ("operation", "gap"), [("ConnectAsViewer", 1 / 1.5), ("ConnectAsMaster", 1 / 1.5), ("GetIceServerConfig", 1 / 2.5)]
+)
+def test_connecting_leaves_half_of_a_channels_quota_to_its_devices(time, operation, gap):
+    assert departures(time, paced(time), operation, "aaa") == pytest.approx([0, gap, 2 * gap])
+    assert departures(time, paced(time, {operation: 1}), operation, "aa") == pytest.approx([0, gap / 2])
+
+
+def test_channels_do_not_wait_for_each_other_to_be_connected_to(time):
+    assert departures(time, paced(time), "ConnectAsViewer", "abc") == [0, 0, 0]
+
+
+def test_one_channel_has_a_smaller_quota_of_its_own(time):
+    buckets = paced(time, 1.0)
+    assert departures(time, buckets, "UpdateSignalingChannel", "aab") == pytest.approx([0, 0.2, 0.22])
+
+
+def test_a_busy_channel_does_not_hold_up_the_others(time):
+    buckets = paced(time, 1.0)
+    turns: dict[str, float] = {}
+    for channel in "aaaa":
+        buckets.wait("TagResource", channel)
+    before = time.now
+    buckets.wait("TagResource", "b")
+    turns["b"] = time.now - before
+    assert turns["b"] <= 1 / 50 + 1e-9
+
+
+def test_operations_do_not_share_a_bucket(time):
+    buckets = paced(time)
+    for operation in QUOTAS:
+        assert buckets.wait(operation, "front-door") == 0
+
+
+def test_what_has_no_quota_never_waits(time):
+    assert [paced(time).wait("GetCallerIdentity") for _ in range(5)] == [0] * 5
+
+
+def test_an_idle_bucket_saves_nothing_up(time):
+    buckets = paced(time, 1.0)
+    buckets.wait("ListSignalingChannels")
+    time.now += 60
+    assert departures(time, buckets, "ListSignalingChannels", [None] * 3) == pytest.approx([0, 0.02, 0.04])
+
+
+def test_who_wakes_late_still_leaves_a_gap_before_the_next(time):
+    def oversleep(seconds: float) -> None:
+        time.sleep(seconds + 0.2)
+
+    buckets = Pacing(0.9, clock=time, sleep=oversleep)
+    left = departures(time, buckets, "ListTagsForResource", (f"c{number}" for number in range(40)))
+    gaps = [later - earlier for earlier, later in pairwise(left)]
+    assert min(gaps) >= 1 / 50 - 1e-9
+
+
+def test_threads_share_the_buckets():
+    lock, now, slept = threading.Lock(), [0.0], []
+
+    def sleep(seconds: float) -> None:
+        with lock:
+            slept.append(seconds)
+
+    buckets = Pacing(1.0, clock=lambda: now[0], sleep=sleep)
+    threads = [threading.Thread(target=buckets.wait, args=("ListSignalingChannels",)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(set(slept)) == pytest.approx([number / 50 for number in range(1, 20)])
+
+
+def test_threads_held_up_past_their_turns_leave_no_faster_than_the_quota():
+    now, slept = [0.0], []
+    held_up = threading.Barrier(7, action=lambda: now.__setitem__(0, 1.0), timeout=10)
+
+    def sleep(seconds: float) -> None:
+        if now[0] == 0.0:
+            held_up.wait()
+        else:
+            slept.append(seconds)
+
+    buckets = Pacing(0.9, clock=lambda: now[0], sleep=sleep)
+    buckets.wait("ListSignalingChannels")
+    threads = [threading.Thread(target=buckets.wait, args=("ListSignalingChannels",)) for _ in range(7)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(slept) == pytest.approx([number / 50 for number in range(1, 7)])
+
+
+def test_buckets_that_are_free_are_forgotten(time):
+    buckets = paced(time)
+    for number in range(rate_limit.FORGET_ABOVE + 10):
+        buckets.wait("DescribeSignalingChannel", f"c{number}")
+        time.now += 1
+    assert max(len(buckets._next_turn), len(buckets._doors)) <= rate_limit.FORGET_ABOVE
+
+
+@pytest.mark.parametrize("share", [0, -1, 1.01, {"ListTagsForResource": 0}])
+def test_a_share_outside_the_quota_is_refused(share):
+    with pytest.raises(errors.InvalidInput, match="above 0 and at most 1"):
+        Pacing(share)
+
+
+def test_a_share_for_an_operation_that_does_not_exist_is_refused():
+    with pytest.raises(errors.InvalidInput, match="share names ListTags: the operations are"):
+        Pacing({"ListTags": 0.5})
+
+
+def test_a_mapping_of_shares_leaves_the_other_operations_at_their_defaults(time):
+    buckets = paced(time, {"ListTagsForResource": 1.0})
+    assert departures(time, buckets, "ListTagsForResource", "ab") == pytest.approx([0, 0.02])
+    assert departures(time, buckets, "TagResource", "ab") == pytest.approx([0, 1 / 45])
+
+
+# --- retries
+
+
+def throttled_times(count: int):
+    left = [count]
+
+    def call() -> str:
+        if left[0]:
+            left[0] -= 1
+            raise errors.Throttled("Slow down.")
+        return "done"
+
+    return call
+
+
+def test_a_throttled_call_comes_again(time):
+    buckets = paced(time)
+    assert buckets.run("ListSignalingChannels", None, throttled_times(7)) == "done"
+    assert buckets.throttles == 7
+
+
+def test_a_call_is_given_up_after_eight_attempts(time):
+    buckets = paced(time)
+    with pytest.raises(errors.Throttled, match="Slow down"):
+        buckets.run("ListSignalingChannels", None, throttled_times(8))
+    assert buckets.throttles == 8
+
+
+def test_the_waits_between_are_random_up_to_a_bound_that_doubles(time, monkeypatch):
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    with pytest.raises(errors.Throttled):
+        paced(time).run("GetCallerIdentity", None, throttled_times(99))
+    assert time.slept == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0])
+
+
+@pytest.mark.parametrize(
+    "kind", [errors.ChannelLimitExceeded, errors.TagLimitExceeded, errors.AccessDenied, ValueError]
+)
+def test_nothing_but_throttling_comes_again(time, kind):
+    calls = []
+
+    def call() -> None:
+        calls.append(1)
+        raise kind("No.")
+
+    with pytest.raises(kind):
+        paced(time).run("CreateSignalingChannel", None, call)
+    assert len(calls) == 1
+
+
+# --- seen and shut from elsewhere
+
+
+@pytest.mark.parametrize("outcome", [None, errors.Throttled("Slow down."), errors.AccessDenied("No.")])
+def test_it_knows_when_a_call_last_came_back_whatever_came_of_it(time, outcome):
+    buckets = paced(time)
+    assert buckets.came_back == time.now
+
+    def call() -> None:
+        time.now += 7
+        if outcome is not None:
+            raise outcome
+
+    for _ in range(2):
+        with suppress(errors.KVSError):
+            buckets.run("GetCallerIdentity", None, call)
+        assert buckets.came_back == time.now
+
+
+def test_once_shut_no_call_leaves_not_even_one_that_was_waiting_for_its_turn(time):
+    calls = []
+    buckets = Pacing(clock=time, sleep=lambda _: buckets.shut(errors.KVSError("Given up.")))
+    buckets.run("ListSignalingChannels", None, lambda: calls.append(1))
+    for _ in range(2):
+        with pytest.raises(errors.KVSError, match="Given up"):
+            buckets.run("ListSignalingChannels", None, lambda: calls.append(2))
+    assert calls == [1]
+
+
+def test_once_shut_a_throttled_call_does_not_come_again(time):
+    calls = []
+
+    def call() -> None:
+        calls.append(1)
+        buckets.shut(errors.KVSError("Given up."))
+        raise errors.Throttled("Slow down.")
+
+    buckets = paced(time)
+    with pytest.raises(errors.KVSError, match="Given up"):
+        buckets.run("ListSignalingChannels", None, call)
+    assert calls == [1]
+
+
+# --- side by side
+
+
+def test_results_come_in_the_order_of_the_items_whatever_finished_first():
+    late = threading.Event()
+
+    def work(item: int) -> int:
+        if item == 0:
+            late.wait(10)
+        if item == 5:
+            late.set()
+        return item * 2
+
+    assert side_by_side(work, range(20), description="Doubling") == [item * 2 for item in range(20)]
+
+
+def test_one_item_needs_no_thread():
+    assert side_by_side(lambda _: threading.current_thread(), [1], description="x") == [threading.current_thread()]
+    assert side_by_side(lambda item: item, [], description="x") == []
+
+
+def test_the_first_error_ends_it_and_drops_what_has_not_begun():
+    begun, go_on = [], threading.Event()
+
+    def work(item: int) -> None:
+        begun.append(item)
+        if item == 0:
+            raise errors.AccessDenied("No.")
+        go_on.wait(10)
+
+    with pytest.raises(errors.AccessDenied):
+        side_by_side(work, range(1000), description="x")
+    go_on.set()
+    assert len(begun) <= rate_limit.THREADS + 1
+
+
+# --- messages
+
+
+def test_as_many_messages_leave_at_once_as_a_second_may_have_and_then_as_many_again(time):
+    left: list[tuple[str, float]] = []
+
+    async def send(pacing: MessagePacing, message_type: str) -> None:
+        await pacing.wait(message_type)
+        left.append((message_type, time.now - 1000))
+
+    async def sleep(seconds: float) -> None:
+        time.sleep(seconds)
+
+    async def scene() -> None:
+        pacing = MessagePacing(time, sleep)
+        for _ in range(12):
+            await send(pacing, "SDP_OFFER")
+        for _ in range(20):
+            await send(pacing, "ICE_CANDIDATE")
+
+    asyncio.run(scene())
+    assert [when for kind, when in left if kind == "SDP_OFFER"] == pytest.approx([0] * 5 + [10 / 9] * 5 + [20 / 9] * 2)
+    assert [when for kind, when in left if kind == "ICE_CANDIDATE"] == pytest.approx([20 / 9] * 20)
+
+
+def test_who_waits_for_an_offers_turn_keeps_no_candidate_waiting():
+    async def scene() -> list[str]:
+        gate, left = asyncio.Event(), []
+
+        async def sleep(_: float) -> None:
+            await gate.wait()
+
+        async def send(message_type: str, number: int) -> None:
+            await pacing.wait(message_type)
+            left.append(f"{message_type} {number}")
+
+        pacing = MessagePacing(lambda: 0.0, sleep)
+        async with asyncio.TaskGroup() as group:
+            for number in range(7):
+                group.create_task(send("SDP_OFFER", number))
+            candidate = group.create_task(send("ICE_CANDIDATE", 0))
+            await candidate
+            gate.set()
+        return left
+
+    offers = [f"SDP_OFFER {number}" for number in range(7)]
+    assert asyncio.run(scene()) == [*offers[:5], "ICE_CANDIDATE 0", *offers[5:]]

@@ -1,0 +1,34 @@
+"""Partition: regions that belong together stay together, and none is forgotten."""
+
+from __future__ import annotations
+
+import pytest
+
+from kvs_notebook.aws.regions import every_region, regions_beside
+
+
+@pytest.mark.parametrize(
+    ("region", "others"),
+    [
+        ("us-gov-west-1", {"us-gov-east-1"}),
+        ("us-east-1", {"eu-west-1", "ap-northeast-1"}),
+        ("eu-central-2", {"eu-west-1"}),  # public, without the service
+        ("nowhere", {"eu-west-1"}),  # botocore's clients take it for public, too
+    ],
+)
+def test_beside_a_region_are_those_of_its_partition(region, others):
+    beside = regions_beside(region)
+    assert others <= set(beside)
+    assert len({name.startswith("us-gov-") for name in beside}) == 1
+    assert not [name for name in beside if name.startswith("cn-")]
+
+
+def test_a_region_of_a_partition_without_the_service_stands_alone():
+    assert regions_beside("us-isob-east-1") == ["us-isob-east-1"]
+
+
+def test_every_region_is_of_some_partition_and_named_once():
+    found = every_region()
+    assert {"us-east-1", "us-gov-west-1", "cn-north-1"} < set(found)
+    assert found == sorted(set(found))
+    assert {name for region in found for name in regions_beside(region)} == set(found)

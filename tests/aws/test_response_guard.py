@@ -1,0 +1,131 @@
+"""Replies of something else on the way: none is taken for an answer of the service."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+import warnings
+
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook import errors
+from kvs_notebook.aws.default_connection import for_profile
+from kvs_notebook.fleet.account_region import _bulk
+
+PAGE = b"<!doctype html>\n<html><body>Welcome to the hotel, please sign in</body></html>"
+ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/gate/1767603601000"
+SECRET = b'{"IceServerList":[{"Password":"c2VjcmV0","Tt'
+
+
+class Portal(http.server.BaseHTTPRequestHandler):
+    """Answer everything alike, as a sign-in page does."""
+
+    status = 200
+    body = PAGE
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.send_response(self.status)
+        self.send_header("content-type", "text/html")
+        self.send_header("content-length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def portal(monkeypatch):
+    class Mine(Portal):
+        pass
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mine)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Mine, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join(10)
+
+
+@pytest.fixture
+def connection(portal):
+    made = for_profile(None, region="us-east-1", endpoint_url=portal[1], allow_changes=True)
+    made.pacing._sleep = lambda _: None
+    yield made
+    made.close_clients()
+
+
+READS = {
+    "identity": lambda connection: connection.identity,
+    "list": lambda connection: kvs.list_channels(connection=connection),
+    "describe": lambda connection: kvs.describe_channel("gate", connection=connection),
+    "tags": lambda connection: connection.call("ListTagsForResource", {"ResourceARN": ARN}),
+    "endpoints": lambda connection: connection.call("GetSignalingChannelEndpoint", {"ChannelARN": ARN}),
+    "bulk tags": _bulk,
+}
+BODIES = {
+    "a page": PAGE,
+    "an empty page": b"<html></html>",
+    "nothing": b"",
+    "half an answer": b'{"ChannelInfoList": [',
+    "a list": b"[]",
+    "null": b"null",
+}
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("body", BODIES)
+def test_nothing_is_read_from_what_is_no_answer(portal, connection, read, body):
+    portal[0].body = BODIES[body]
+    with pytest.raises(
+        errors.EndpointUnreachable, match="is not the service.*Check the region, the network and the proxy"
+    ):
+        READS[read](connection)
+
+
+def test_the_page_is_shown_so_that_its_reader_knows_who_it_was(connection):
+    with pytest.raises(errors.EndpointUnreachable, match="Welcome to the hotel, please sign in") as raised:
+        kvs.list_channels(connection=connection)
+    assert raised.value.operation == "ListSignalingChannels"
+
+
+def test_half_an_answer_is_not_shown_since_it_may_have_a_password(portal, connection):
+    portal[0].body = SECRET
+    with pytest.raises(errors.EndpointUnreachable, match=f"It sent {len(SECRET)} bytes that are no answer") as raised:
+        kvs.list_channels(connection=connection)
+    assert "c2VjcmV0" not in str(raised.value)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_no_channel_is_said_to_be_created(portal, connection, body):
+    portal[0].body = BODIES[body]
+    with pytest.raises(errors.OutcomeUnknown, match=r"was sent for gate, but its outcome was not seen"):
+        kvs.create_channel("gate", wait=False, connection=connection)
+
+
+def test_an_account_behind_it_is_a_gap_and_not_empty(connection):
+    with warnings.catch_warnings(action="error"):
+        found = kvs.inventory(connection=connection)
+    assert found.coverage["status"].tolist() == ["error"]
+    with pytest.raises(errors.InventoryIncomplete, match="is not the service"):
+        found.raise_for_failures()
+
+
+@pytest.mark.parametrize("status", [403, 407, 502])
+@pytest.mark.parametrize("read", READS)
+def test_a_page_with_the_status_of_an_error_is_an_error_of_this_tree(portal, connection, read, status):
+    portal[0].status = status
+    with pytest.raises(errors.KVSError):
+        READS[read](connection)
+
+
+def test_an_operation_that_tells_nothing_may_answer_with_nothing(portal, connection):
+    portal[0].body = b""
+    assert "ResponseMetadata" in connection.call(
+        "TagResource", {"ResourceARN": ARN, "Tags": [{"Key": "Site", "Value": "hq"}]}
+    )

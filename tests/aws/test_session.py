@@ -1,0 +1,55 @@
+"""Sessions: what a fleet of them shares."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import boto3
+import pytest
+
+from kvs_notebook.aws.session import close, opened, slim
+
+SERVICES = ["kinesisvideo", "kinesis-video-signaling", "resourcegroupstaggingapi", "account", "sts"]
+
+
+def client(session, service):
+    return session.client(
+        service, region_name="us-east-1", aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key="wJalrXUt"
+    )
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_clients_of_all_sessions_share_the_methods_of_a_service(service):
+    first, second = (client(opened(slim()), service) for _ in range(2))
+    for operation in first.meta.method_to_api_mapping:
+        assert getattr(type(first), operation) is getattr(type(second), operation)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_client_can_do_all_that_boto3_s_own_can(service):
+    ours, boto3s = client(opened(slim()), service), client(boto3.Session(), service)
+    assert dir(ours) == dir(boto3s)
+    assert type(ours).__name__ == type(boto3s).__name__
+    assert ours.meta.method_to_api_mapping == boto3s.meta.method_to_api_mapping
+    for operation in ours.meta.method_to_api_mapping:
+        assert str(getattr(ours, operation).__doc__) == str(getattr(boto3s, operation).__doc__)
+
+
+def test_services_keep_their_methods_apart():
+    session = opened(slim())
+    assert not hasattr(client(session, "sts"), "list_signaling_channels")
+    assert not hasattr(client(session, "kinesisvideo"), "assume_role")
+
+
+def test_what_a_closed_client_knew_of_its_operations_does_not_wait_for_the_garbage_collector():
+    session = opened(slim())
+    first, second = client(session, "sts"), client(session, "sts")  # the methods that are shared keep the first one's
+    operation = weakref.ref(second.meta.service_model.operation_model("AssumeRole"))
+    gc.disable()
+    try:
+        close(second)
+        assert operation() is None
+    finally:
+        gc.enable()
+    close(first)

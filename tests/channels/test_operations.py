@@ -1,0 +1,261 @@
+"""Channels over their whole life, through the public functions, on a real sandbox."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import kvs_notebook as kvs
+from kvs_notebook import errors
+from kvs_notebook.dataframes.schemas import CHANNELS, channels_frame
+
+NAMES = st.text(st.sampled_from("abcXYZ019_.-"), min_size=1, max_size=8)
+
+
+def operations(sandbox: kvs.Sandbox) -> list[str]:
+    served = sandbox.requests["operation"]
+    return served[served != "GetCallerIdentity"].tolist()
+
+
+# --- list
+
+
+def test_a_list_of_nothing_is_an_empty_frame_with_its_dtypes(connection):
+    channels = kvs.list_channels()
+    assert len(channels) == 0
+    assert dict(channels.dtypes.astype(str)) == dict(CHANNELS)
+
+
+def test_a_list_has_a_row_per_channel_in_the_order_of_names(sandbox, connection):
+    for name in ("b", "a", "C", "a-1"):
+        kvs.create_channel(name, wait=False)
+    channels = kvs.list_channels()
+    assert channels["channel_name"].tolist() == ["C", "a", "a-1", "b"]
+    assert set(channels["account_id"]) == {"111122223333"}
+    assert set(channels["region"]) == {"us-east-1"}
+    assert channels.index.tolist() == [0, 1, 2, 3]
+
+
+def test_a_prefix_narrows_the_list_at_the_service(sandbox, connection):
+    sandbox.seed()
+    assert kvs.list_channels("front-")["channel_name"].tolist() == ["front-door-hq", "front-door-lab"]
+    assert kvs.list_channels("Front-").empty
+
+
+@pytest.mark.parametrize(
+    "assumptions", [{"max_page_size": 3}, {"empty_first_page": True}, {"list_order": "shuffled"}], ids=str
+)
+def test_a_list_is_whole_and_in_order_however_it_is_paged(assumptions):
+    with kvs.Sandbox(quotas=False, assumptions=kvs.Assumptions(**assumptions)) as sandbox:
+        sandbox.seed(20)
+        channels = kvs.list_channels(connection=sandbox.connection())
+        assert channels["channel_name"].tolist() == [f"device-{number:07}" for number in range(20)]
+
+
+@settings(max_examples=20)
+@given(names=st.sets(NAMES, max_size=6), ttl=st.integers(5, 120))
+def test_the_list_equals_the_one_through_botocores_own_parser(names, ttl, many):
+    sandbox, connection = many
+    sandbox.reset()
+    for name in names:
+        kvs.create_channel(name, message_ttl_seconds=ttl, wait=False, connection=connection)
+    parsed = connection.client().list_signaling_channels(MaxResults=1000)["ChannelInfoList"]
+    assert kvs.list_channels(connection=connection).equals(channels_frame(parsed))
+
+
+@pytest.fixture(scope="module")
+def many():
+    with kvs.Sandbox(quotas=False) as sandbox:
+        yield sandbox, sandbox.connection()
+
+
+def test_a_list_with_tags_has_a_column_per_key(sandbox, connection):
+    kvs.create_channel("a", tags={"Site": "hq", "Owner": ""})
+    kvs.create_channel("b")
+    channels = kvs.list_channels(tags=True)
+    assert channels.columns.tolist() == [*CHANNELS, "tag:Owner", "tag:Site"]
+    assert channels["tag:Site"].tolist()[0] == "hq"
+    assert channels["tag:Owner"].tolist()[0] == ""
+    assert channels["tag:Owner"].isna().tolist() == [False, True]
+
+
+def test_a_list_with_chosen_tags_has_those_columns_in_that_order_though_nobody_has_them(sandbox, connection):
+    kvs.create_channel("a", tags={"Site": "hq", "Owner": "ops"})
+    channels = kvs.list_channels(tags=["Site", "Env"])
+    assert channels.columns.tolist() == [*CHANNELS, "tag:Site", "tag:Env"]
+    assert channels["tag:Env"].isna().all()
+    assert kvs.list_channels("nothing", tags=["Site"]).columns.tolist() == [*CHANNELS, "tag:Site"]
+
+
+def test_a_key_that_is_named_twice_is_one_column(connection):
+    kvs.create_channel("a", tags={"Site": "hq"})
+    assert kvs.list_channels(tags=["Site", "Site"]).columns.tolist() == [*CHANNELS, "tag:Site"]
+    assert kvs.list_channels(tags=[]).columns.tolist() == [*CHANNELS]
+
+
+def test_one_key_as_text_is_no_list_of_its_letters(sandbox, connection):
+    with pytest.raises(errors.InvalidInput, match=r"such as tags=\['Site'\]"):
+        kvs.list_channels(tags="Site")
+    assert sandbox.requests.empty
+
+
+def test_a_list_through_throttling_is_whole(sandbox, connection):
+    sandbox.seed()
+    sandbox.faults.add("ListTagsForResource", "throttle", times=5)
+    assert len(kvs.list_channels(tags=True)) == 11
+    assert connection.pacing.throttles == 5
+
+
+def test_a_shared_client_still_gives_datetimes_after_a_list(sandbox, connection):
+    kvs.create_channel("a")
+    kvs.list_channels()
+    infos = connection.client().list_signaling_channels()["ChannelInfoList"]
+    assert infos[0]["CreationTime"].tzinfo is not None
+
+
+@pytest.mark.parametrize("fault", ["denied", "expired", "error"])
+def test_a_list_that_is_refused_says_so_as_ever(sandbox, connection, fault):
+    sandbox.faults.add("ListSignalingChannels", fault, times=None)
+    kinds = {"denied": errors.AccessDenied, "expired": errors.ExpiredCredentials, "error": errors.ServiceFault}
+    with pytest.raises(kinds[fault]) as raised:
+        kvs.list_channels()
+    assert raised.value.operation == "ListSignalingChannels"
+
+
+# --- describe
+
+
+def test_a_channel_may_be_named_in_every_way(sandbox, connection):
+    channel = kvs.create_channel("front-door")
+    arn = channel["channel_arn"].item()
+    for named in ("front-door", arn, channel, channel.iloc[0], channel.iloc[0].to_dict()):
+        assert kvs.describe_channel(named).equals(channel)
+
+
+def test_a_whole_frame_is_described_channel_by_channel(sandbox, connection):
+    sandbox.seed()
+    channels = kvs.list_channels()
+    assert kvs.describe_channel(channels).equals(channels)
+    assert kvs.describe_channel(channels.iloc[:0]).equals(channels.iloc[:0])
+
+
+# --- create
+
+
+def test_a_channel_is_active_when_create_returns(sandbox, connection):
+    channel = kvs.create_channel("front-door", message_ttl_seconds=30, tags={"Site": "hq"})
+    assert channel[["channel_name", "channel_type", "channel_status", "message_ttl_seconds"]].to_numpy().tolist() == [
+        ["front-door", "SINGLE_MASTER", "ACTIVE", 30]
+    ]
+    created_ms = int(channel["channel_arn"].item().rsplit("/", 1)[1])
+    assert channel["creation_time"].item().timestamp() * 1000 == created_ms
+    assert kvs.list_tags(channel)["value"].tolist() == ["hq"]
+
+
+def test_create_without_waiting_returns_at_once_with_the_status_as_it_is():
+    with kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=600)) as sandbox:
+        channel = kvs.create_channel("front-door", wait=False, connection=sandbox.connection())
+        assert channel["channel_status"].item() == "CREATING"
+        assert dict(channel.dtypes.astype(str)) == dict(CHANNELS)
+
+
+def test_a_channel_too_young_to_be_found_is_waited_for_or_reported_as_creating():
+    assumptions = kvs.Assumptions(stale_seconds=2)
+    with kvs.Sandbox(clock="lesson", assumptions=assumptions) as sandbox:
+        connection = sandbox.connection()
+        young = kvs.create_channel("young", wait=False, connection=connection)
+        assert young["channel_status"].item() == "CREATING"
+        assert young["channel_arn"].item().rsplit("/", 2)[1] == "young"
+        assert kvs.create_channel("awaited", connection=connection)["channel_status"].item() == "ACTIVE"
+
+
+def test_a_name_is_free_again_once_its_channel_is_gone(sandbox, connection):
+    first = kvs.create_channel("front-door")
+    kvs.delete_channel(first, wait=True)
+    second = kvs.create_channel("front-door")
+    assert second["channel_arn"].item() != first["channel_arn"].item()
+    with pytest.raises(errors.ChannelNotFound):
+        kvs.describe_channel(first)
+
+
+# --- update
+
+
+def test_what_fails_after_a_change_was_accepted_says_that_it_was(sandbox, connection):
+    sandbox.deny("kinesisvideo:Describe*")
+    with pytest.raises(errors.AccessDenied, match=r"^gate was created \(arn:.*\), but then: DescribeSig") as raised:
+        kvs.create_channel("gate")
+    assert raised.value.accepted
+    sandbox.allow()
+    sandbox.deny("kinesisvideo:ListTags*")
+    with pytest.raises(errors.AccessDenied, match="^The tags of gate were set, but then: ListTags") as raised:
+        kvs.tag_channel("gate", {"Site": "hq"})
+    assert raised.value.accepted
+    with pytest.raises(errors.AccessDenied, match="^ListTags") as raised:
+        kvs.list_tags("gate")
+    assert not raised.value.accepted
+
+
+def test_an_update_changes_the_ttl_and_the_version(sandbox, connection):
+    channel = kvs.create_channel("front-door")
+    updated = kvs.update_channel(channel, message_ttl_seconds=90)
+    assert updated["message_ttl_seconds"].item() == 90
+    assert updated["channel_status"].item() == "ACTIVE"
+    assert updated["version"].item() != channel["version"].item()
+    assert updated["channel_arn"].item() == channel["channel_arn"].item()
+
+
+def test_an_update_waits_for_the_new_version_and_not_for_the_old_state():
+    with kvs.Sandbox(clock="lesson", assumptions=kvs.Assumptions(stale_seconds=1)) as sandbox:
+        connection = sandbox.connection()
+        kvs.create_channel("front-door", connection=connection)
+        before = kvs.describe_channel("front-door", connection=connection)
+        after = kvs.update_channel(before, message_ttl_seconds=90, connection=connection)
+        assert after["message_ttl_seconds"].item() == 90
+        assert after["version"].item() != before["version"].item()
+
+
+def test_an_update_to_the_ttl_that_is_there_sends_none(sandbox, connection):
+    channel = kvs.create_channel("front-door", message_ttl_seconds=90)
+    assert kvs.update_channel(channel, message_ttl_seconds=90).equals(channel)
+    assert "UpdateSignalingChannel" not in operations(sandbox)
+
+
+def test_an_update_by_name_sends_the_version_that_it_has_seen(sandbox, connection):
+    kvs.create_channel("front-door")
+    assert kvs.update_channel("front-door", message_ttl_seconds=90)["message_ttl_seconds"].item() == 90
+
+
+# --- delete
+
+
+def test_a_delete_returns_the_row_as_deleting(sandbox, connection):
+    channel = kvs.create_channel("front-door")
+    deleted = kvs.delete_channel(channel)
+    assert deleted.drop(columns="channel_status").equals(channel.drop(columns="channel_status"))
+    assert deleted["channel_status"].item() == "DELETING"
+    assert kvs.list_channels()["channel_status"].tolist() == ["DELETING"]
+
+
+def test_a_delete_may_wait_until_the_channel_is_gone(sandbox, connection):
+    kvs.delete_channel(kvs.create_channel("front-door"), wait=True)
+    assert kvs.list_channels().empty
+
+
+def test_a_delete_sends_the_version_of_its_row(sandbox, connection):
+    stale = kvs.create_channel("front-door")
+    kvs.update_channel(stale, message_ttl_seconds=90)
+    with pytest.raises(errors.VersionMismatch, match="describe_channel"):
+        kvs.delete_channel(stale)
+    assert kvs.describe_channel("front-door")["channel_status"].item() == "ACTIVE"
+    kvs.delete_channel("front-door")
+
+
+def test_a_row_of_a_channel_that_was_recreated_does_not_delete_its_namesake(sandbox, connection):
+    first = kvs.create_channel("front-door")
+    kvs.delete_channel(first, wait=True)
+    kvs.create_channel("front-door")
+    with pytest.raises(errors.ChannelNotFound):
+        kvs.delete_channel(first)
+    assert kvs.describe_channel("front-door")["channel_status"].item() == "ACTIVE"

@@ -1,0 +1,126 @@
+"""Waiting for a status, on clocks that tests move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook import errors
+from kvs_notebook.aws.default_connection import set_current
+from kvs_notebook.channels import waiters
+from kvs_notebook.dataframes.schemas import CHANNELS
+from kvs_notebook.sandbox.clock import ManualClock
+
+
+class Clocks:
+    """The waiter's own time, and with each of its seconds one of the sandbox's."""
+
+    def __init__(self, sandbox: kvs.Sandbox) -> None:
+        self._sandbox = sandbox
+        self._now = 0.0
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self._now += seconds
+        self._sandbox.advance(seconds)
+
+
+@pytest.fixture
+def service() -> Iterator[kvs.Sandbox]:
+    """A service whose changes take long, on a clock that stands still."""
+    slow = kvs.Assumptions(creating_seconds=3, updating_seconds=4, deleting_seconds=5)
+    with kvs.Sandbox(clock=ManualClock(), assumptions=slow) as sandbox:
+        set_current(sandbox.connection())
+        yield sandbox
+
+
+@pytest.fixture
+def clocks(service: kvs.Sandbox, monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    made = Clocks(service)
+    monkeypatch.setattr(waiters, "time", made)
+    return made
+
+
+def describes(sandbox: kvs.Sandbox) -> int:
+    return int((sandbox.requests["operation"] == "DescribeSignalingChannel").sum())
+
+
+def test_a_wait_ends_with_the_status_and_describes_once_a_second(service, clocks):
+    channel = kvs.create_channel("front-door", wait=False)
+    before = describes(service)
+    active = kvs.wait_for_channel(channel)
+    assert active["channel_status"].item() == "ACTIVE"
+    assert clocks.slept == [1.0, 1.0, 1.0]
+    assert describes(service) - before == 4
+
+
+def test_a_wait_for_what_is_so_already_does_not_sleep(service, clocks):
+    channel = kvs.create_channel("front-door")
+    clocks.slept.clear()
+    assert kvs.wait_for_channel(channel).equals(channel)
+    assert clocks.slept == []
+
+
+def test_create_update_and_delete_wait_by_themselves(service, clocks):
+    channel = kvs.create_channel("front-door")
+    assert sum(clocks.slept) == 3
+    changed = kvs.update_channel(channel, message_ttl_seconds=90)
+    assert (changed["channel_status"].item(), sum(clocks.slept)) == ("ACTIVE", 7)
+    kvs.delete_channel(changed, wait=True)
+    assert sum(clocks.slept) == 12
+    assert kvs.list_channels().empty
+
+
+def test_a_wait_that_takes_too_long_names_the_last_status_and_what_to_do(service, clocks):
+    with pytest.raises(errors.WaitTimeout, match=r"front-door was still CREATING after 2 s.*longer timeout=") as raised:
+        kvs.create_channel("front-door", timeout=2)
+    assert isinstance(raised.value, TimeoutError)
+    assert sum(clocks.slept) <= 2
+    kvs.wait_for_channel("front-door")
+
+
+def test_a_timeout_of_nothing_looks_once(service, clocks):
+    kvs.create_channel("front-door", wait=False)
+    with pytest.raises(errors.WaitTimeout):
+        kvs.wait_for_channel("front-door", timeout=0)
+    assert clocks.slept == []
+
+
+def test_any_status_may_be_waited_for(service, clocks):
+    channel = kvs.create_channel("front-door")
+    kvs.update_channel(channel, message_ttl_seconds=90, wait=False)
+    assert kvs.wait_for_channel("front-door", "UPDATING")["channel_status"].item() == "UPDATING"
+    kvs.wait_for_channel("front-door")
+    kvs.delete_channel("front-door")
+    assert kvs.wait_for_channel("front-door", "DELETING")["channel_status"].item() == "DELETING"
+
+
+def test_deleted_is_when_the_service_knows_it_no_longer(service, clocks):
+    channel = kvs.create_channel("front-door")
+    kvs.delete_channel(channel)
+    last = kvs.wait_for_channel(channel, "DELETED")
+    assert last["channel_status"].item() == "DELETING"
+    gone = kvs.wait_for_channel(channel, "DELETED")
+    assert len(gone) == 0
+    assert dict(gone.dtypes.astype(str)) == dict(CHANNELS)
+
+
+def test_a_channel_that_is_not_there_is_not_waited_for(service, clocks):
+    with pytest.raises(errors.ChannelNotFound):
+        kvs.wait_for_channel("nobody")
+    assert clocks.slept == []
+
+
+def test_a_channel_that_takes_a_moment_to_be_found_is_waited_for_by_create(monkeypatch):
+    with kvs.Sandbox(clock=ManualClock(), assumptions=kvs.Assumptions(stale_seconds=2)) as sandbox:
+        clocks = Clocks(sandbox)
+        monkeypatch.setattr(waiters, "time", clocks)
+        channel = kvs.create_channel("front-door", connection=sandbox.connection())
+        assert channel["channel_status"].item() == "ACTIVE"
+        assert sum(clocks.slept) == 3

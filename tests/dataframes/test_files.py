@@ -1,0 +1,346 @@
+"""CSV that a spreadsheet cannot run and that reads back to the same frame; Parquet and JSON beside it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import stat
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvs_notebook.dataframes import files, schemas
+from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput, KVSError
+from kvs_notebook.secret import Secret
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600123"
+
+
+def info(name: str = "front-door", account: str = "111122223333", **more: Any) -> dict[str, Any]:
+    """A ChannelInfo as the service gives it."""
+    return {
+        "ChannelName": name,
+        "ChannelARN": f"arn:aws:kinesisvideo:us-east-1:{account}:channel/{name}/1767603600123",
+        "ChannelType": "SINGLE_MASTER",
+        "ChannelStatus": "ACTIVE",
+        "CreationTime": datetime(2026, 1, 5, 9, 0, 0, 123_000, tzinfo=UTC),
+        "SingleMasterConfiguration": {"MessageTtlSeconds": 60},
+        "Version": "aB3dE5fG7hJ9kL1mN3pQ",
+        **more,
+    }
+
+
+def csv_of(frame: pd.DataFrame) -> str:
+    stream = io.StringIO()
+    files.to_csv(frame, stream)
+    return stream.getvalue()
+
+
+def back(frame: pd.DataFrame) -> pd.DataFrame:
+    return files.read_csv(io.StringIO(csv_of(frame), newline=""))
+
+
+def with_column(frame: pd.DataFrame, name: str, values: list[str | None]) -> pd.DataFrame:
+    return frame.assign(**{name: pd.array(values, dtype="str")})
+
+
+# --- the round trip
+
+names = st.one_of(
+    st.sampled_from(["NA", "null", "None", "nan", "1E5", "007", "-", "--", ".", "1.0", "TRUE", "inf", "_"]),
+    st.text("abcXYZ019_.-", min_size=1, max_size=40),
+)
+accounts = st.one_of(
+    st.sampled_from(["000000000000", "012345678901", "111122223333"]),
+    st.text("0123456789", min_size=12, max_size=12),
+)
+tag_texts = st.one_of(
+    st.sampled_from(["", " ", "'", "''", "=1+1", "+1", "-1", "@x", "\t", "\r", "\n", '"', '""', ",", "NA", "null"]),
+    st.sampled_from(["'=1", "\r\n", "a\rb", "a\nb", " x ", "1E5", "007", "Küche", "鍵", "x\u2028y", "x\x0by"]),
+    st.text(st.characters(codec="utf-8"), max_size=20),
+)
+infos = st.builds(
+    info,
+    names,
+    accounts,
+    CreationTime=st.one_of(
+        st.none(),
+        st.datetimes(datetime(1970, 1, 2), datetime(2120, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    ),
+    SingleMasterConfiguration=st.one_of(st.none(), st.builds(dict, MessageTtlSeconds=st.integers(5, 120))),
+    Version=st.one_of(st.none(), st.text("abcABC0189", min_size=1, max_size=20), st.sampled_from(["1E5", "00"])),
+    ChannelStatus=st.one_of(st.none(), st.just("ACTIVE")),
+)
+
+
+@given(st.lists(infos, max_size=6))
+def test_a_channels_frame_reads_back_as_it_was(rows: list[dict[str, Any]]) -> None:
+    frame = schemas.channels_frame(rows)
+    pd.testing.assert_frame_equal(back(frame), frame)
+
+
+@given(st.data())
+def test_a_wide_frame_reads_back_as_it_was(data: st.DataObject) -> None:
+    frame = schemas.channels_frame(data.draw(st.lists(infos, max_size=4)))
+    for key in data.draw(st.lists(tag_texts.filter(bool), unique=True, max_size=3)):
+        column = st.lists(st.one_of(st.none(), tag_texts), min_size=len(frame), max_size=len(frame))
+        frame = with_column(frame, f"tag:{key}", data.draw(column))
+    pd.testing.assert_frame_equal(back(frame), frame)
+
+
+@given(st.dictionaries(names, st.dictionaries(tag_texts.filter(bool), tag_texts, max_size=3), max_size=3))
+def test_a_long_tags_frame_reads_back_as_it_was(tags: dict[str, dict[str, str]]) -> None:
+    frame = schemas.tags_frame({info(name)["ChannelARN"]: pairs for name, pairs in tags.items()})
+    pd.testing.assert_frame_equal(back(frame), frame)
+
+
+def test_a_frame_without_rows_and_one_without_any_tag_read_back_as_they_were() -> None:
+    empty = with_column(schemas.channels_frame([]), "tag:Site", [])
+    pd.testing.assert_frame_equal(back(empty), empty)
+    untagged = with_column(schemas.channels_frame([info("a"), info("b")]), "tag:Site", [None, None])
+    pd.testing.assert_frame_equal(back(untagged), untagged)
+
+
+def test_a_frame_of_one_column_keeps_its_missing_rows() -> None:
+    frame = pd.DataFrame({"version": pd.array([None, "a", None, ""], dtype="str")})
+    pd.testing.assert_frame_equal(back(frame), frame)
+
+
+# --- what is written
+
+
+def test_cells_are_plain_times_are_iso_and_missing_is_blank() -> None:
+    frame = with_column(schemas.channels_frame([info(Version=None)]), "tag:Site", ["hq"])
+    assert csv_of(frame) == (
+        "account_id,region,channel_name,channel_arn,channel_type,channel_status,creation_time,"
+        "message_ttl_seconds,version,tag:Site\n"
+        f"111122223333,us-east-1,front-door,{ARN},SINGLE_MASTER,ACTIVE,2026-01-05T09:00:00.123Z,60,,hq\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\tx", "'\tx"),
+        ("\rx", '"\'\rx"'),
+        ("'x", "''x"),
+        ("", "'"),
+        (None, ""),
+        ("a=b", "a=b"),
+        ('say "hi"', '"say ""hi"""'),
+    ],
+)
+def test_no_cell_begins_as_a_formula_does(value: str | None, cell: str) -> None:
+    frame = with_column(schemas.tags_frame({ARN: {"k": "v"}}), "value", [value])
+    assert csv_of(frame).split("\n", 1)[1] == f"111122223333,us-east-1,front-door,{ARN},k,{cell}\n"
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.csv"
+    path.write_text("before")
+
+    class Unprintable:
+        def __str__(self) -> str:
+            raise RuntimeError("stopped in the middle")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        files.to_csv(pd.DataFrame({"channel_name": [Unprintable()]}), path)
+    assert path.read_text() == "before"
+    with pytest.raises(TypeError), files._whole(path, "w") as stream:
+        stream.writelines(["half", None])
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_new_file_has_the_mode_that_the_umask_says_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.csv"
+    before = os.umask(0o027)
+    try:
+        files.to_csv(schemas.channels_frame([]), path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    path.chmod(0o600)
+    files.to_csv(schemas.channels_frame([info()]), path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
+    files.to_csv(schemas.channels_frame([info()]), tmp_path / "link.csv")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert len(files.read_csv(tmp_path / "real.csv")) == 1
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        files.to_csv(schemas.channels_frame([info()]), tmp_path / "pipe")
+        assert os.read(reader, 10_000).startswith(b"account_id,")
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+@pytest.mark.parametrize("write", [files.to_csv, files.to_json, files.to_parquet])
+def test_a_path_that_cannot_be_written_is_named_with_what_to_do(tmp_path: Path, write: Any) -> None:
+    for path, why in [(tmp_path / "no" / "such.csv", "No such file"), (tmp_path, "directory")]:
+        with pytest.raises(ExportFailed, match=f"Can't write .*: .*{why}.* Choose a file") as caught:
+            write(schemas.channels_frame([info()]), path)
+        assert isinstance(caught.value, (KVSError, OSError))
+        assert isinstance(caught.value.__cause__, OSError)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- what comes back damaged
+
+
+def damaged(tmp_path: Path, old: str, new: str) -> str:
+    path = tmp_path / "fleet.csv"
+    frame = schemas.channels_frame([info("front-door"), info("1E5", "000000000000"), info("007")])
+    files.to_csv(with_column(frame, "tag:Site", ["hq", "1.5E+10", ""]), path)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(DamagedFile) as caught:
+        files.read_csv(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("\n111122223333,", "\n1.11122E+11,", "account_id in rows 3, 4 ('1.11122E+11')"),
+        ("\n000000000000,", "\n0,", "account_id in row 2 ('0')"),
+        (f"{ARN},", "1.11E+11,", "channel_arn in row 4 ('1.11E+11')"),
+        (",1E5,", ",1.00E+05,", "channel_name in row 2 ('1.00E+05')"),
+        (",1E5,", ",100000,", "channel_name in row 2 ('100000')"),
+        (",007,", ",7,", "channel_name in row 3 ('7')"),
+        (
+            "2026-01-05T09:00:00.123Z",
+            "05.01.2026 09:00",
+            "creation_time in rows 2, 3, 4 ('05.01.2026 09:00')",
+        ),
+        (",60,aB3dE5fG7hJ9kL1mN3pQ", ",60,1.23E+19", "version in rows 2, 3, 4 ('1.23E+19')"),
+        (",60,", ",sixty,", "message_ttl_seconds in rows 2, 3, 4 ('sixty')"),
+    ],
+)
+def test_what_a_spreadsheet_changed_is_named_by_column_and_row(tmp_path: Path, old: str, new: str, found: str) -> None:
+    message = damaged(tmp_path, old, new)
+    assert found in message
+    assert "fleet.csv" in message
+    assert "Export it again" in message
+
+
+def test_a_number_written_large_in_a_tag_is_no_damage() -> None:
+    frame = with_column(schemas.channels_frame([info()]), "tag:Serial", ["1.5E+10"])
+    pd.testing.assert_frame_equal(back(frame), frame)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        (",", ";", "header that to_csv did not write"),
+        ("account_id,region", "region,region", "header that to_csv did not write"),
+        (",tag:Site", ",tag:Site,", "10 cells in rows 2, 3, 4"),
+        ("\n000000000000,", "\nextra,000000000000,", "10 cells in row 2"),
+        (",hq\n", ',"hq"x\n', "is not CSV any more"),
+        ("2026-01-05T", "2026-02-31T", "a value that to_csv did not write"),
+        (",60,", f",{10**30},", "a value that to_csv did not write"),
+    ],
+)
+def test_a_file_of_another_shape_is_refused(tmp_path: Path, old: str, new: str, found: str) -> None:
+    assert found in damaged(tmp_path, old, new).replace("11 cells", "10 cells")
+
+
+def test_an_empty_file_and_one_of_another_encoding_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(DamagedFile, match="no header"):
+        files.read_csv(tmp_path / "empty.csv")
+    (tmp_path / "latin.csv").write_bytes(b"account_id,tag:Room\n000000000000,K\xfcche\n")
+    with pytest.raises(DamagedFile, match="not UTF-8"):
+        files.read_csv(tmp_path / "latin.csv")
+
+
+def test_a_byte_order_mark_crlf_and_blank_lines_are_no_damage(tmp_path: Path) -> None:
+    frame = schemas.channels_frame([info()])
+    path = tmp_path / "saved.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + csv_of(frame).replace("\n", "\r\n").encode() + b"\r\n\r\n")
+    pd.testing.assert_frame_equal(files.read_csv(path), frame)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"Can't read .*none\.csv: No such file"):
+        files.read_csv(tmp_path / "none.csv")
+
+
+# --- secrets and messages
+
+SERVERS = [{"Uris": ["turn:a", "turns:b"], "Username": "u", "Password": "=aB3/x+y=", "Ttl": 300}]
+
+
+@pytest.mark.parametrize("servers", [SERVERS, []])
+def test_no_file_holds_a_secret_and_each_reads_back(tmp_path: Path, servers: list[dict[str, Any]]) -> None:
+    frame = schemas.ice_frame(ARN, servers)
+    expected = frame.assign(**{name: frame[name].astype("str") for name in ("username", "password")})
+    pd.testing.assert_frame_equal(back(frame), expected)
+    files.to_parquet(frame, tmp_path / "ice.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "ice.parquet"), expected)
+    stream = io.StringIO()
+    files.to_json(frame, stream)
+    assert [row["password"] for row in json.loads(stream.getvalue())] == expected["password"].tolist()
+    assert "aB3" not in csv_of(frame) + stream.getvalue()
+    assert frame["password"].map(type).tolist() == [Secret] * len(frame)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4_000_000_000_000), *[st.one_of(st.none(), tag_texts)] * (len(schemas.MESSAGES) - 1)),
+        max_size=4,
+    )
+)
+def test_a_messages_frame_reads_back_as_it_was(rows: list[tuple[Any, ...]]) -> None:
+    frame = schemas.rows_frame(rows, schemas.MESSAGES)
+    pd.testing.assert_frame_equal(back(frame), frame)
+
+
+# --- Parquet and JSON
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_parquet_reads_back_as_it_was(tmp_path: Path, count: int) -> None:
+    frame = with_column(schemas.channels_frame([info("a"), info("b")][:count]), "tag:Site", [None] * count)
+    files.to_parquet(frame, tmp_path / "fleet.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "fleet.parquet"), frame)
+
+
+def test_json_is_one_list_with_iso_times_and_nulls() -> None:
+    stream = io.StringIO()
+    files.to_json(with_column(schemas.channels_frame([info(Version=None)]), "tag:Küche", ["=1"]), stream)
+    assert json.loads(stream.getvalue()) == [
+        {
+            "account_id": "111122223333",
+            "region": "us-east-1",
+            "channel_name": "front-door",
+            "channel_arn": ARN,
+            "channel_type": "SINGLE_MASTER",
+            "channel_status": "ACTIVE",
+            "creation_time": "2026-01-05T09:00:00.123Z",
+            "message_ttl_seconds": 60,
+            "version": None,
+            "tag:Küche": "=1",
+        }
+    ]
+    stream = io.StringIO()
+    files.to_json(schemas.channels_frame([]), stream)
+    assert json.loads(stream.getvalue()) == []

@@ -1,0 +1,287 @@
+"""Frames: the same columns and dtypes whatever is in them, also when nothing is."""
+
+from __future__ import annotations
+
+import io
+import weakref
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvs_notebook.dataframes import schemas
+from kvs_notebook.dataframes.schemas import CHANNELS, ENDPOINTS, ICE_SERVERS, MESSAGES, TAGS
+from kvs_notebook.secret import Secret
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def arn(
+    name: str, *, account_id: str = "111122223333", region: str = "us-east-1", created_ms: int = 1767603600000
+) -> str:
+    return f"arn:aws:kinesisvideo:{region}:{account_id}:channel/{name}/{created_ms}"
+
+
+def info(name: str, created_ms: int = 1767603600000, **more: object) -> dict:
+    return {
+        "ChannelName": name,
+        "ChannelARN": arn(name, created_ms=created_ms),
+        "ChannelType": "SINGLE_MASTER",
+        "ChannelStatus": "ACTIVE",
+        "CreationTime": created_ms / 1000,
+        "SingleMasterConfiguration": {"MessageTtlSeconds": 60},
+        "Version": "Ws0fZvFGXzEpuZ2CE1s9",
+        **more,
+    }
+
+
+def dtypes(frame: pd.DataFrame) -> dict[str, str]:
+    return dict(frame.dtypes.astype(str))
+
+
+# --- every frame
+
+
+@pytest.mark.parametrize("schema", [CHANNELS, TAGS, ENDPOINTS, ICE_SERVERS, MESSAGES])
+def test_an_empty_frame_has_its_columns_and_dtypes(schema):
+    assert dtypes(schemas.empty(schema)) == dict(schema)
+
+
+def test_frames_of_nothing_are_empty_frames():
+    assert dtypes(schemas.channels_frame([])) == dict(CHANNELS)
+    assert dtypes(schemas.tags_frame({})) == dict(TAGS)
+    assert dtypes(schemas.tags_frame({arn("a"): {}})) == dict(TAGS)
+    assert dtypes(schemas.endpoints_frame(arn("a"), "VIEWER", [], ["WSS"])) == dict(ENDPOINTS)
+    assert dtypes(schemas.concat([], CHANNELS)) == dict(CHANNELS)
+
+
+@pytest.mark.parametrize("schema", [CHANNELS, TAGS, ENDPOINTS])
+def test_an_empty_frame_survives_parquet_and_concatenation(schema):
+    empty = schemas.empty(schema)
+    stored = io.BytesIO()
+    empty.to_parquet(stored)
+    assert dtypes(pd.read_parquet(stored)) == dict(schema)
+    assert dtypes(pd.concat([empty, empty])) == dict(schema)
+
+
+def test_no_dtype_is_narrow_or_a_category():
+    assert {dtype for schema in (CHANNELS, TAGS, ENDPOINTS) for dtype in schema.values()} == {
+        "str",
+        "Int64",
+        "datetime64[ms, UTC]",
+    }
+
+
+# --- channels
+
+
+def test_a_channel_is_a_row_of_the_services_fields():
+    frame = schemas.channels_frame([info("front-door")])
+    assert dtypes(frame) == dict(CHANNELS)
+    assert frame.iloc[0].to_dict() == {
+        "account_id": "111122223333",
+        "region": "us-east-1",
+        "channel_name": "front-door",
+        "channel_arn": arn("front-door"),
+        "channel_type": "SINGLE_MASTER",
+        "channel_status": "ACTIVE",
+        "creation_time": pd.Timestamp("2026-01-05T09:00:00Z"),
+        "message_ttl_seconds": 60,
+        "version": "Ws0fZvFGXzEpuZ2CE1s9",
+    }
+
+
+def test_every_member_may_be_missing_or_null():
+    full = info("front-door")
+    for member in full:
+        for reduced in ({**full, member: None}, {key: value for key, value in full.items() if key != member}):
+            frame = schemas.channels_frame([reduced, full])
+            assert dtypes(frame) == dict(CHANNELS)
+            assert frame.isna().to_numpy().any()
+    assert dtypes(schemas.channels_frame([{}])) == dict(CHANNELS)
+
+
+def test_new_values_of_the_service_are_kept():
+    frame = schemas.channels_frame([info("a", ChannelStatus="PAUSED", ChannelType="MANY", Unheard="of")])
+    assert frame[["channel_status", "channel_type"]].to_numpy().tolist() == [["PAUSED", "MANY"]]
+
+
+def test_account_000000000000_and_names_like_numbers_stay_text():
+    frame = schemas.channels_frame([{**info("1E5"), "ChannelARN": arn("1E5", account_id="000000000000")}])
+    assert frame[["account_id", "channel_name"]].to_numpy().tolist() == [["000000000000", "1E5"]]
+
+
+def test_rows_are_in_the_order_of_account_region_and_name():
+    places = [("222222222222", "us-east-1"), ("111111111111", "us-east-1"), ("111111111111", "eu-west-1")]
+    infos = [
+        {**info(name), "ChannelARN": arn(name, account_id=account_id, region=region)}
+        for account_id, region in places
+        for name in ("b", "a")
+    ]
+    frame = schemas.channels_frame(infos)
+    rows = frame[["account_id", "region", "channel_name"]].apply(tuple, axis=1).tolist()
+    assert rows == sorted(rows)
+    assert frame.index.equals(pd.RangeIndex(6))
+    joined = schemas.concat([schemas.channels_frame([row]) for row in infos], CHANNELS)
+    assert joined.equals(frame)
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdef"), max_size=4), max_size=4))
+def test_pages_make_the_frame_of_their_channels_each_as_last_seen(names):
+    pages = [[info(name, Version=f"page {number}") for name in page] for number, page in enumerate(names)]
+    last = {each["ChannelARN"]: each for page in pages for each in page}
+    assert schemas.channels_frame_of_pages(iter(pages)).equals(schemas.channels_frame(list(last.values())))
+
+
+def test_no_page_is_kept_once_the_next_one_is_asked_for():
+    class Page(list):
+        pass
+
+    kept = []
+
+    def pages():
+        for name in "abc":
+            page = Page([info(name)])
+            kept.append(weakref.ref(page))
+            yield page
+            del page
+            assert [each() for each in kept[:-1]] == [None] * (len(kept) - 1)
+
+    assert len(schemas.channels_frame_of_pages(pages())) == 3
+
+
+milliseconds = st.integers(0, 4_102_444_800_000)
+zones = st.sampled_from([UTC, ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kathmandu")])
+
+
+@given(st.lists(st.tuples(st.from_regex(r"[a-zA-Z0-9_.-]{1,9}", fullmatch=True), milliseconds, zones), max_size=8))
+def test_the_wires_numbers_and_botocores_datetimes_give_the_same_frame(rows):
+    wire = [info(name, created_ms) for name, created_ms, _ in rows]
+    parsed = [
+        info(name, created_ms, CreationTime=(EPOCH + timedelta(milliseconds=created_ms)).astimezone(zone))
+        for name, created_ms, zone in rows
+    ]
+    frame = schemas.channels_frame(wire)
+    assert frame.equals(schemas.channels_frame(parsed))
+    assert sorted(frame["creation_time"].map(lambda time: round(time.timestamp() * 1000))) == sorted(
+        created_ms for _, created_ms, _ in rows
+    )
+
+
+def test_a_time_between_two_milliseconds_goes_to_the_nearest_either_way():
+    between = EPOCH + timedelta(seconds=1, microseconds=600)
+    assert schemas.milliseconds(between) == schemas.milliseconds(1.0006) == 1001
+
+
+def test_a_full_frame_survives_parquet():
+    frame = schemas.with_tags(schemas.channels_frame([info("a"), info("b")]), schemas.tags_frame({arn("a"): {"k": ""}}))
+    stored = io.BytesIO()
+    frame.to_parquet(stored)
+    assert pd.read_parquet(stored).equals(frame)
+
+
+# --- tags
+
+
+def test_tags_are_a_row_each_in_the_order_of_channel_and_key():
+    frame = schemas.tags_frame({arn("b"): {"z": "1", "a": ""}, arn("a"): {"k": "v"}, arn("c"): {}})
+    assert dtypes(frame) == dict(TAGS)
+    assert frame[["channel_name", "key", "value"]].to_numpy().tolist() == [
+        ["a", "k", "v"],
+        ["b", "a", ""],
+        ["b", "z", "1"],
+    ]
+
+
+def test_wide_tags_tell_missing_from_empty():
+    wide = schemas.wide_tags(schemas.tags_frame({arn("a"): {"Site": "hq"}, arn("b"): {"Site": "", "Owner": "ops"}}))
+    assert dtypes(wide) == {**dict(list(TAGS.items())[:4]), "tag:Owner": "str", "tag:Site": "str"}
+    assert wide["tag:Site"].tolist() == ["hq", ""]
+    assert wide["tag:Owner"].isna().tolist() == [True, False]
+
+
+def test_a_tag_key_cannot_be_taken_for_a_column_of_ours():
+    channels = schemas.channels_frame([info("a")])
+    joined = schemas.with_tags(
+        channels, schemas.tags_frame({arn("a"): {"region": "x", "channel_arn": "y", "tag:z": "1"}})
+    )
+    assert joined["region"].tolist() == ["us-east-1"]
+    assert joined.columns.tolist() == [*CHANNELS, "tag:channel_arn", "tag:region", "tag:tag:z"]
+
+
+def test_joined_tags_keep_every_channel_and_its_order():
+    channels = schemas.channels_frame([info(name) for name in "abc"])
+    joined = schemas.with_tags(channels, schemas.tags_frame({arn("c"): {"k": "v"}, arn("a"): {"k": ""}}))
+    assert joined["channel_name"].tolist() == ["a", "b", "c"]
+    assert joined["tag:k"].isna().tolist() == [False, True, False]
+    assert dtypes(joined) == {**CHANNELS, "tag:k": "str"}
+    assert schemas.with_tags(channels, schemas.empty(TAGS)).equals(channels)
+
+
+def test_frames_with_other_tag_columns_join_with_missing_values():
+    one = schemas.with_tags(schemas.channels_frame([info("a")]), schemas.tags_frame({arn("a"): {"x": "1"}}))
+    two = schemas.with_tags(schemas.channels_frame([info("b")]), schemas.tags_frame({arn("b"): {"w": "2"}}))
+    joined = schemas.concat([two, one, schemas.empty(CHANNELS)], CHANNELS)
+    assert joined.columns.tolist() == [*CHANNELS, "tag:w", "tag:x"]
+    assert dtypes(joined) == {**CHANNELS, "tag:w": "str", "tag:x": "str"}
+    assert joined["channel_name"].tolist() == ["a", "b"]
+
+
+# --- endpoints
+
+
+def test_endpoints_are_taken_by_protocol_and_not_by_place():
+    given_ = [
+        {"Protocol": "HTTPS", "ResourceEndpoint": "https://r"},
+        {"Protocol": "WSS", "ResourceEndpoint": "wss://v"},
+    ]
+    frame = schemas.endpoints_frame(arn("a"), "VIEWER", given_, ["WSS", "HTTPS", "WEBRTC"])
+    assert frame[["protocol", "endpoint"]].to_numpy().tolist() == [["WSS", "wss://v"], ["HTTPS", "https://r"]]
+
+
+# --- ICE servers and messages
+
+
+def test_an_ice_server_is_a_row_for_each_uri_in_the_order_of_the_reply():
+    servers = [
+        {"Uris": ["turn:b", "turns:a"], "Username": "u1", "Password": "p1", "Ttl": 300},
+        {"Uris": ["turn:a"], "Username": "u2", "Password": "p2", "Ttl": 86_400},
+    ]
+    frame = schemas.ice_frame(arn("a"), servers)
+    assert dtypes(frame) == dict(ICE_SERVERS)
+    assert frame["uri"].tolist() == ["turn:b", "turns:a", "turn:a"]
+    assert frame["ttl_seconds"].tolist() == [300, 300, 86_400]
+    assert frame["password"].tolist() == [Secret("p1"), Secret("p1"), Secret("p2")]
+    assert [username.reveal() for username in frame["username"]] == ["u1", "u1", "u2"]
+
+
+def test_every_member_of_an_ice_server_may_be_missing():
+    for nothing in ([], [{}], [{"Uris": None}], [{"Uris": []}]):
+        assert dtypes(schemas.ice_frame(arn("a"), nothing)) == dict(ICE_SERVERS)
+        assert schemas.ice_frame(arn("a"), nothing).empty
+    bare = schemas.ice_frame(arn("a"), [{"Uris": ["stun:a"]}])
+    assert dtypes(bare) == dict(ICE_SERVERS)
+    assert bare["ttl_seconds"].isna().tolist() == [True]
+    assert bare["password"][0] == Secret("")
+
+
+def test_messages_are_rows_with_missing_values():
+    rows = [
+        (1767603600000, "sent", "SDP_OFFER", "tablet", None, "c1", "{}", None),
+        (1767603600001, "received", "GO_AWAY", None, "tablet", None, None, None),
+    ]
+    frame = schemas.rows_frame(rows, MESSAGES)
+    assert dtypes(frame) == dict(MESSAGES)
+    assert frame["time"].diff().iloc[1] == timedelta(milliseconds=1)
+    assert frame["recipient_client_id"].isna().tolist() == [True, False]
+
+
+def test_the_dtype_of_a_column_is_known_by_its_name():
+    assert schemas.dtype_of("message_ttl_seconds") == "Int64"
+    assert schemas.dtype_of("tag:anything") == "str"
+    assert schemas.dtype_of("password") == schemas.dtype_of("username") == "object"
+    assert schemas.dtype_of("error_code") == "str"
+    assert schemas.dtype_of("mine") is None

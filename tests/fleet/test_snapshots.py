@@ -1,0 +1,306 @@
+"""Snapshots: a day's fleet in files that every reader takes for the same, whatever becomes of one of them."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import warnings
+from datetime import date
+
+import dask.dataframe as dd
+import duckdb
+import pandas as pd
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS, empty
+from kvs_notebook.errors import ExportFailed, InvalidInput
+from kvs_notebook.fleet.inventory import Inventory
+
+ZEROS = "000000000000"
+REGIONS = ["us-east-1", "eu-west-1", "ap-southeast-2"]
+
+
+@pytest.fixture
+def fleet(sandbox, connection):
+    sandbox.seed()
+    return sandbox
+
+
+@pytest.fixture
+def history(fleet, tmp_path):
+    """Two days of three units; nothing happened in between."""
+    for day in ("2026-01-05", "2026-01-06"):
+        kvs.save_snapshot(kvs.inventory(regions=REGIONS), tmp_path / "history", date=day)
+    return tmp_path / "history"
+
+
+def files(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def us_east(history, day="2026-01-06"):
+    return history / f"date={day}" / "111122223333_us-east-1.parquet"
+
+
+# --- writing
+
+
+def test_each_unit_has_a_file_of_its_own_that_its_owner_alone_may_read(history):
+    names = ["111122223333_ap-southeast-2.parquet", "111122223333_eu-west-1.parquet", "111122223333_us-east-1.parquet"]
+    assert files(history) == [
+        f"date={day}/{name}" for day in ("2026-01-05", "2026-01-06") for name in [*names, "_coverage.csv"]
+    ]
+    assert {path.stat().st_mode & 0o777 for path in history.rglob("*.*")} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in [history, *history.glob("date=*")]} == {0o700}
+
+
+def test_a_unit_that_was_not_read_has_no_file_and_one_without_channels_an_empty_one(fleet, tmp_path):
+    fleet.deny("kinesisvideo:List*", region="eu-west-1")
+    folder = kvs.save_snapshot(kvs.inventory(regions=["us-west-2", "eu-west-1"]), tmp_path / "history")
+    assert files(folder) == ["111122223333_us-west-2.parquet", "_coverage.csv"]
+    found = pd.read_parquet(folder / "111122223333_us-west-2.parquet")
+    assert found.empty
+    assert {column: str(found[column].dtype) for column in CHANNELS} == dict(CHANNELS)
+
+
+def test_the_day_is_todays_where_none_is_given_and_any_that_is(fleet, tmp_path):
+    found = kvs.inventory()
+    assert kvs.save_snapshot(found, tmp_path).name.startswith("date=20")
+    assert kvs.save_snapshot(found, tmp_path, date=date(2026, 1, 5)).name == "date=2026-01-05"
+    assert kvs.save_snapshot(found, tmp_path, date=pd.Timestamp("2026-01-06 09:30")).name == "date=2026-01-06"
+
+
+@pytest.mark.parametrize("wrong", ["yesterday", "2026-02-31", "../x", 5, "", 0, pd.NaT])
+def test_a_date_that_is_none_is_refused_and_nothing_is_written(fleet, tmp_path, wrong):
+    with pytest.raises(InvalidInput, match="give a day, such as '2026-01-05'"):
+        kvs.save_snapshot(kvs.inventory(), tmp_path / "history", date=wrong)
+    assert not (tmp_path / "history").exists()
+
+
+def test_an_inventory_of_a_prefix_is_no_snapshot(fleet, tmp_path):
+    with pytest.raises(InvalidInput, match="only channels that begin with 'front-'"):
+        kvs.save_snapshot(kvs.inventory(prefix="front-"), tmp_path / "history")
+
+
+def test_a_second_snapshot_of_a_day_takes_the_place_of_the_first(history, fleet):
+    kvs.create_channel("roof")
+    kvs.save_snapshot(kvs.inventory(regions=["us-east-1"]), history, date="2026-01-06")
+    assert files(history / "date=2026-01-06") == ["111122223333_us-east-1.parquet", "_coverage.csv"]
+    assert len(pd.read_parquet(us_east(history))) == 12
+    assert sorted(path.name for path in history.iterdir()) == ["date=2026-01-05", "date=2026-01-06"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files as Linux does")
+def test_a_full_disk_leaves_the_older_snapshot_as_it_was(history, fleet):
+    before = {name: (history / name).read_bytes() for name in files(history)}
+    found = kvs.inventory(regions=REGIONS)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1]))
+    try:
+        with pytest.raises(ExportFailed, match="what was there before is unchanged"):
+            kvs.save_snapshot(found, history, date="2026-01-06")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert {name: (history / name).read_bytes() for name in files(history)} == before
+
+
+def test_a_folder_that_cannot_be_made_is_said(fleet, tmp_path):
+    (tmp_path / "history").write_text("a file")
+    with pytest.raises(ExportFailed, match="Can't write .*history/date="):
+        kvs.save_snapshot(kvs.inventory(), tmp_path / "history")
+
+
+# --- reading
+
+
+def test_all_days_are_one_long_frame(history, fleet):
+    found = kvs.read_snapshots(history)
+    assert found["date"].dtype == "datetime64[ms]"
+    assert found["date"].value_counts().to_dict() == {pd.Timestamp(f"2026-01-0{day}"): 26 for day in (5, 6)}
+    day = found[found["date"] == "2026-01-06"].drop(columns=["date", "account_name"]).reset_index(drop=True)
+    assert day.equals(kvs.inventory(regions=REGIONS).table())
+
+
+def test_the_long_frame_survives_a_csv(history, tmp_path):
+    found = kvs.read_snapshots(history)
+    kvs.to_csv(found, tmp_path / "long.csv")
+    assert kvs.read_csv(tmp_path / "long.csv").equals(found)
+
+
+def test_coverage_is_read_back_for_each_day(history, fleet):
+    found = kvs.read_coverage(history)
+    assert list(found) == ["date", *COVERAGE]
+    today = found[found["date"] == "2026-01-06"].drop(columns=["date", "seconds"]).reset_index(drop=True)
+    assert today.equals(kvs.inventory(regions=REGIONS).coverage.drop(columns="seconds"))
+
+
+def test_an_absent_value_stays_apart_from_an_empty_one(sandbox, connection, tmp_path):
+    kvs.create_channel("a", tags={"Note": ""})
+    kvs.create_channel("b")
+    kvs.save_snapshot(kvs.inventory(), tmp_path, date="2026-01-05")
+    assert kvs.read_snapshots(tmp_path)["tag:Note"].fillna("(none)").tolist() == ["", "(none)"]
+
+
+def test_the_names_of_accounts_are_kept(fleet, tmp_path):
+    role = "arn:aws:iam::111122223333:role/Reader"
+    accounts = pd.DataFrame({"account_id": ["111122223333"], "role_arn": [role], "account_name": ["Main"]})
+    kvs.save_snapshot(kvs.inventory(accounts=accounts), tmp_path, date="2026-01-05")
+    assert set(kvs.read_snapshots(tmp_path)["account_name"]) == {"Main"}
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_folder_without_snapshots_says_how_to_make_one(tmp_path, made):
+    if made:
+        (tmp_path / "history").mkdir()
+    for read in (kvs.read_snapshots, kvs.read_coverage, kvs.compare_snapshots):
+        with pytest.raises(InvalidInput, match="save_snapshot"):
+            read(tmp_path / "history")
+
+
+# --- other readers
+
+
+@pytest.fixture
+def zeros(tmp_path):
+    """A day of the account that a partition would make the number 0 of, and of one without channels."""
+    with kvs.Sandbox(account_id=ZEROS, clock="lesson") as sandbox:
+        here = sandbox.connection()
+        kvs.create_channel("1E5", tags={"Site": "Łódź", "Note": ""}, connection=here)
+        kvs.create_channel("null", connection=here)
+        kvs.save_snapshot(kvs.inventory(regions=REGIONS, connection=here), tmp_path / "zeros", date="2026-01-05")
+    return tmp_path / "zeros"
+
+
+def test_pandas_reads_the_whole_folder_with_the_types_of_the_channels_frame(zeros):
+    found = pd.read_parquet(zeros)
+    assert {column: str(found[column].dtype) for column in CHANNELS} == dict(CHANNELS)
+    assert found["account_id"].tolist() == [ZEROS] * 2
+    assert found["channel_name"].tolist() == ["1E5", "null"]
+    assert found["tags"].tolist() == ['{"Note":"","Site":"Łódź"}', "{}"]
+    assert found["date"].astype(str).tolist() == ["2026-01-05"] * 2
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")  # in Dask's own code
+def test_dask_reads_it_with_the_same_types(zeros):
+    found = dd.read_parquet(zeros)
+    texts = {"str": "string"}  # its own word for text
+    assert {column: str(found[column].dtype) for column in CHANNELS} == {
+        column: texts.get(dtype, dtype) for column, dtype in CHANNELS.items()
+    }
+    assert found["account_id"].compute(scheduler="synchronous").tolist() == [ZEROS] * 2
+
+
+def test_duckdb_reads_it_with_the_same_types(zeros):
+    everything = f"FROM read_parquet('{zeros}/*/*.parquet', hive_partitioning = true)"
+    with duckdb.connect() as database:
+        types = {name: kind for name, kind, *_ in database.execute(f"DESCRIBE SELECT * {everything}").fetchall()}
+        rows = database.execute(f"SELECT account_id, channel_name, date {everything} ORDER BY channel_name").fetchall()
+    others = {"creation_time": "TIMESTAMP WITH TIME ZONE", "message_ttl_seconds": "BIGINT"}
+    assert {column: types[column] for column in CHANNELS} == {
+        column: others.get(column, "VARCHAR") for column in CHANNELS
+    }
+    assert rows == [(ZEROS, "1E5", date(2026, 1, 5)), (ZEROS, "null", date(2026, 1, 5))]
+
+
+# --- damage
+
+
+@pytest.mark.parametrize("size", [0, 4, 700, -1])
+def test_a_file_that_was_cut_short_is_left_out_with_a_warning_and_the_rest_is_complete(history, size):
+    path = us_east(history)
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.warns(UserWarning, match="Left out of date=2026-01-06: .*us-east-1.parquet cannot be read"):
+        found = kvs.read_snapshots(history)
+    assert len(found) == 26 + 26 - 11
+    coverage = kvs.read_coverage(history).set_index(["date", "region"])
+    assert coverage.loc[("2026-01-06", "us-east-1"), ["status", "error_code"]].tolist() == ["error", "DamagedFile"]
+    assert coverage["status"].tolist().count("ok") == 5
+
+
+def test_a_page_that_was_overwritten_is_noticed_when_it_is_read(history):
+    path = us_east(history)
+    content = bytearray(path.read_bytes())
+    content[4:400] = bytes(396)
+    path.write_bytes(content)
+    with pytest.warns(UserWarning, match="us-east-1.parquet is not what was saved"):
+        assert len(kvs.read_snapshots(history)) == 41
+
+
+def test_a_file_of_another_day_in_its_place_is_damage_where_it_has_not_as_many_channels(history, fleet):
+    kvs.create_channel("roof")
+    kvs.save_snapshot(kvs.inventory(regions=REGIONS), history, date="2026-01-07")
+    us_east(history, "2026-01-06").replace(us_east(history, "2026-01-07"))
+    with warnings.catch_warnings(record=True, action="always") as warned:
+        assert len(kvs.read_snapshots(history)) == 26 + 15 + 15
+    assert [str(each.message).partition(": ")[0] for each in warned] == [
+        "Left out of date=2026-01-06",
+        "Left out of date=2026-01-07",
+    ]
+
+
+def test_a_single_bit_is_noticed_wherever_it_is(history):
+    path = us_east(history)
+    whole = path.read_bytes()
+    for at in range(0, len(whole), len(whole) // 60):
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << at % 8
+        path.write_bytes(damaged)
+        with pytest.warns(UserWarning, match="Left out of date=2026-01-06: .*us-east-1.parquet"):
+            assert len(kvs.read_snapshots(history)) == 41
+        changes = kvs.compare_snapshots(history)
+        assert changes[["region", "change", "after"]].to_numpy().tolist() == [["us-east-1", "unknown", "error"]]
+
+
+def test_another_units_file_in_its_place_is_noticed(sandbox, connection, tmp_path):
+    for region in REGIONS[:2]:
+        kvs.create_channel("camera", connection=sandbox.connection(region=region))
+    for day in ("2026-01-05", "2026-01-06"):
+        folder = kvs.save_snapshot(kvs.inventory(regions=REGIONS[:2]), tmp_path, date=day)
+    shutil.copy(folder / "111122223333_eu-west-1.parquet", folder / "111122223333_us-east-1.parquet")
+    changes = kvs.compare_snapshots(tmp_path)
+    assert changes[["region", "change", "after"]].to_numpy().tolist() == [["us-east-1", "unknown", "error"]]
+
+
+def test_a_folder_of_no_day_is_none_of_the_history(history):
+    (history / "date=2026-13-45").mkdir()
+    assert len(kvs.read_snapshots(history)) == 52
+
+
+def test_without_coverage_no_unit_of_the_day_counts_as_read(history):
+    (history / "date=2026-01-06" / "_coverage.csv").unlink()
+    coverage = kvs.read_coverage(history)
+    assert coverage["status"].tolist() == ["ok"] * 3 + ["error"] * 3
+    with pytest.warns(UserWarning, match="_coverage.csv cannot be read"):
+        assert len(kvs.read_snapshots(history)) == 26
+
+
+def test_a_process_that_is_killed_while_it_writes_leaves_no_half_a_day(history, fleet):
+    script = """
+import os, sys
+import kvs_notebook as kvs
+from kvs_notebook.fleet import snapshot
+write, left = snapshot._write_table, [1]
+def kill_at_the_second(table, path):
+    if not left:
+        os.kill(os.getpid(), 9)
+    left.pop()
+    write(table, path)
+snapshot._write_table = kill_at_the_second
+kvs.save_snapshot(kvs.inventory(regions=["us-east-1", "eu-west-1"]), sys.argv[1], date="2026-01-07")
+"""
+    command = [sys.executable, "-c", script, str(history)]
+    done = subprocess.run(command, env={**fleet.environment({}), "PATH": ""}, capture_output=True, check=False)
+    assert done.returncode == -9, done.stderr.decode()
+    assert kvs.read_snapshots(history)["date"].nunique() == 2
+
+
+def test_an_inventory_made_by_hand_is_saved_as_well(tmp_path):
+    nothing = Inventory(empty(CHANNELS), empty(TAGS), empty(COVERAGE))
+    kvs.save_snapshot(nothing, tmp_path, date="2026-01-05")
+    assert kvs.read_snapshots(tmp_path).empty

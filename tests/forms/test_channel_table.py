@@ -1,0 +1,98 @@
+"""The live table: what it shows, filters and selects."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook.forms.channel_table import ChannelTable
+
+
+@pytest.fixture
+def fleet(sandbox, connection):
+    sandbox.seed()
+    return kvs.list_channels()
+
+
+@pytest.fixture
+def table(fleet):
+    made = ChannelTable()
+    made.show(fleet)
+    return made
+
+
+def rows_sent(table) -> list[list[str]]:
+    """What goes to the browser."""
+    return json.loads(table._table._dt_args["data_json"])
+
+
+def test_every_row_of_the_frame_is_sent_to_the_browser(table, fleet):
+    assert table.shown.equals(fleet)
+    assert [row[0] for row in rows_sent(table)] == fleet["channel_name"].tolist()
+    assert rows_sent(table)[0][3] == f"{fleet['creation_time'].iloc[0]:%Y-%m-%d %H:%M:%S}"
+
+
+def test_ten_thousand_rows_are_sent_whole(sandbox, connection):
+    sandbox.seed(10_000)
+    table = ChannelTable()
+    table.show(kvs.list_channels())
+    assert len(rows_sent(table)) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("FRONT", ["front-door-hq", "front-door-lab"]),
+        ("front lab", ["front-door-lab"]),
+        ("front nothing", []),
+        ("active robot 15", ["warehouse-robot-07", "warehouse-robot-08", "warehouse-robot-09"]),
+    ],
+)
+def test_the_filter_takes_rows_that_have_every_word_in_whatever_column(table, words, names):
+    table.filter.value = words
+    table.painted.result(20)
+    assert table.shown["channel_name"].tolist() == names
+    assert [row[0] for row in rows_sent(table)] == names
+
+
+def test_many_keys_typed_at_once_end_in_the_last_filter(table):
+    for typed in ("f", "fr", "front", "front-door-l"):
+        table.filter.value = typed
+    table.painted.result(20)
+    assert table.shown["channel_name"].tolist() == ["front-door-lab"]
+
+
+def test_a_selection_survives_other_rows_and_a_filter(table, fleet):
+    heard = []
+    table.on_select(heard.append)
+    table.select("parking-north")
+    assert table.selected["channel_name"].item() == "parking-north"
+    table.show(fleet.iloc[3:].reset_index(drop=True))
+    assert table.selected["channel_name"].item() == "parking-north"
+    table.filter.value = "front"
+    table.painted.result(20)
+    assert table.selected["channel_name"].item() == "parking-north", "it is filtered away, not unselected"
+    table.filter.value = ""
+    table.painted.result(20)
+    (row,) = table._table.selected_rows
+    assert table.shown["channel_name"].iloc[row] == "parking-north"
+    assert heard == ["parking-north"]
+
+
+def test_a_selected_channel_that_goes_is_selected_no_more(table, fleet):
+    table.select("parking-north")
+    table.show(fleet[fleet["channel_name"] != "parking-north"].reset_index(drop=True))
+    assert table.selected.empty
+    assert table._table.selected_rows == []
+
+
+def test_html_in_a_cell_is_text(table, fleet):
+    table.show(fleet.assign(version="<img src=x onerror=alert(1)>"))
+    assert "<img" not in table._table._dt_args["data_json"]
+
+
+def test_missing_values_are_blank(table, fleet):
+    table.show(fleet.assign(version=None, message_ttl_seconds=None, creation_time=None).astype(fleet.dtypes.to_dict()))
+    assert rows_sent(table)[0][2:] == ["", "", ""]

@@ -1,0 +1,163 @@
+"""The form that connects, and never asks for a key."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import ipywidgets as widgets
+import pytest
+from ipywidgets.widgets.widget import _instances as all_widgets
+
+import kvs_notebook as kvs
+from kvs_notebook import errors
+from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.default_connection import set_current
+from kvs_notebook.forms.connection_form import DEFAULT_CHAIN, SANDBOX
+
+
+@pytest.fixture
+def profiles(sandbox, monkeypatch, tmp_path):
+    """A machine with three profiles: one that reaches a sandbox, one without keys, one with a strange name."""
+    environment = sandbox.environment({})
+    config = tmp_path / "config"
+    text = (
+        Path(environment["AWS_CONFIG_FILE"]).read_text(encoding="utf-8").replace("[profile sandbox]", "[profile fleet]")
+    )
+    config.write_text(
+        f"{text}\n[profile keyless]\nregion = eu-west-1\nendpoint_url = {sandbox.endpoint_url}\n"
+        f"[profile <b>bold</b>]\nregion = ap-southeast-2\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setattr("kvs_notebook.aws.connection.SANDBOX_USER", "somebody")
+    return sandbox
+
+
+def choices(form) -> list[str]:
+    return [value for _, value in form.profile.options]
+
+
+def test_it_lists_the_sandbox_the_default_chain_and_the_profiles_and_regions_of_this_machine(profiles):
+    form = kvs.forms.connection()
+    assert choices(form) == [SANDBOX, DEFAULT_CHAIN, "fleet", "keyless", "<b>bold</b>"]
+    assert {"us-east-1", "eu-west-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1"} <= set(form.region.options)
+
+
+def test_it_opens_where_nothing_is_configured_and_says_what_to_do():
+    form = kvs.forms.connection()
+    form.header.asked.result(20)
+    assert "account not known" in form.header.value
+    assert "Configure a profile (aws configure sso)" in form.header.value
+    assert not form.submit.disabled
+
+
+def test_a_choice_is_tested_and_becomes_the_current_connection(profiles, submit):
+    form = kvs.forms.connection()
+    form.profile.value = "fleet"
+    assert form.region.value == "us-east-1", "the profile's region is proposed"
+    form.region.value = "eu-west-1"
+    made = submit(form)
+    assert kvs.current_connection() is made
+    assert (made.profile, made.region, made.may_change) == ("fleet", "eu-west-1", False)
+    assert "Connected to account 111122223333 as arn:aws:iam::111122223333:user/" in form.status.text
+    assert "kvs.connect(&#x27;fleet&#x27;, region=&#x27;eu-west-1&#x27;)" in form.status.value
+    assert "profile fleet" in form.header.value
+
+
+def test_a_connection_that_was_given_up_does_not_become_the_current_one_later(profiles, submit, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+    asked = Connection.identity.fget
+
+    def slow(connection):
+        if connection.region == "eu-west-1":
+            begun.set()
+            assert go_on.wait(20)
+        return asked(connection)
+
+    monkeypatch.setattr(Connection, "identity", property(slow))
+    form = kvs.forms.connection()
+    form.profile.value, form.region.value = "fleet", "eu-west-1"
+    form.submit.click()
+    late = form.future
+    assert begun.wait(20)
+    form.cancel.click()
+    form.region.value = "ap-southeast-2"
+    made = submit(form)
+    go_on.set()
+    assert late.result(20).region == "eu-west-1"
+    assert kvs.current_connection() is form.connection is form.value is made
+    assert "eu-west-1" not in form.header.value
+
+
+def test_changes_are_allowed_by_a_tick_only(profiles, submit):
+    form = kvs.forms.connection()
+    form.profile.value = "fleet"
+    assert form.allow_changes.value is False
+    form.allow_changes.value = True
+    assert submit(form).may_change
+    assert "allow_changes=True" in form.status.value
+
+
+@pytest.mark.parametrize(
+    ("profile", "fault", "kind", "said"),
+    [
+        ("keyless", None, errors.NoCredentials, "Configure a profile"),
+        ("fleet", "expired", errors.ExpiredCredentials, "aws sso login"),
+        ("fleet", "denied", errors.AccessDenied, "IAM policy"),
+    ],
+)
+def test_what_to_do_is_said_in_one_line(profiles, connection, submit, profile, fault, kind, said):
+    if fault:
+        profiles.faults.add("GetCallerIdentity", fault, times=None)
+    form = kvs.forms.connection()
+    form.profile.value = profile
+    assert isinstance(submit(form), kind)
+    assert form.status.role == "alert"
+    assert said in form.status.text
+    assert "\n" not in form.status.text
+    assert kvs.current_connection() is connection, "the connection that was in use stays"
+    assert not form.submit.disabled
+
+
+def test_the_sandbox_is_started_with_a_fleet_when_there_is_none(submit):
+    form = kvs.forms.connection()
+    form.profile.value = SANDBOX
+    made = submit(form)
+    assert made.is_sandbox
+    assert len(kvs.list_channels()) == 11
+    assert "SANDBOX" in form.header.value
+
+
+def test_a_sandbox_that_is_in_use_is_kept(submit):
+    with kvs.use_sandbox() as sandbox:
+        kvs.create_channel("gate")
+        form = kvs.forms.connection()
+        assert form.profile.value == SANDBOX
+        form.region.value = "eu-west-1"
+        made = submit(form)
+        assert made.endpoint_url == sandbox.endpoint_url
+        form.region.value = "us-east-1"
+        submit(form)
+        assert kvs.list_channels()["channel_name"].tolist() == ["gate"]
+    set_current(None)
+
+
+def test_no_form_has_a_place_for_a_key(connection):
+    for name in kvs.forms.__all__:
+        getattr(kvs.forms, name)()
+    shown = [each for each in all_widgets.values() if hasattr(each, "description")]
+    assert len(shown) > 20
+    assert not [each for each in shown if isinstance(each, widgets.Password)]
+    assert not [
+        each for each in shown if "secret" in str(each.description).lower() or "access key" in str(each.description)
+    ]
+
+
+def test_a_configuration_that_cannot_be_read_is_said(monkeypatch, tmp_path, connection):
+    broken = tmp_path / "config"
+    broken.write_text("[profile fleet\nregion", encoding="utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(broken))
+    form = kvs.forms.connection()
+    assert form.status.role == "alert"
+    assert "Unable to parse config file" in form.status.text

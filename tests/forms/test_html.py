@@ -1,0 +1,57 @@
+"""What is shown as HTML is text, whatever it says."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvs_notebook.forms.html import as_code, as_error, as_table
+from kvs_notebook.forms.worker import Status
+
+
+class Reader(HTMLParser):
+    """Take HTML apart as a browser does."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert {name for name, _ in attrs} <= {"class", "role", "scope"}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), min_size=1) | st.sampled_from(
+    ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"><b>', "</div>", "&lt;", "<!--", "</style>"]
+)
+
+
+@given(texts)
+def test_any_text_comes_out_as_it_went_in_and_makes_no_element(text):
+    for made, tags in (
+        (as_code(text), ["code"]),
+        (as_error(text), ["div"]),
+        (as_table([(text, text)], (text, text)), ["table", "tr", "th", "th", "tr", "th", "td"]),
+    ):
+        read = Reader(made)
+        assert read.tags == tags
+        assert read.text == text * (4 if "td" in tags else 1)
+
+
+@given(texts)
+def test_a_status_shows_any_text_as_text(text):
+    status = Status()
+    status.say(text, line=text)
+    assert status.text == text.strip()
+    assert set(Reader(status.value).tags) == {"div", "code"}
+    status.alert(text)
+    assert status.role == "alert"
+    assert set(Reader(status.value).tags) == {"div"}

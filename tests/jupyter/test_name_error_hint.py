@@ -1,0 +1,131 @@
+"""Lesson: whoever runs cells out of order, or after the sandbox has gone, is told in one sentence what to run next."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+import kvs_notebook as kvs
+from kvs_notebook import errors
+from kvs_notebook.jupyter import ipython_startup
+from kvs_notebook.jupyter.name_error_hint import NOT_YET, explain_names
+
+BEGIN = 'import kvs_notebook as kvs\nsandbox = kvs.use_sandbox(clock="lesson")'
+
+
+def errors_of(*cells: str, **environment: str) -> list[nbformat.NotebookNode]:
+    """Run cells in a kernel of their own; give the errors that they showed."""
+    notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, allow_errors=True, timeout=60).execute(env={**os.environ, **environment})
+    return [output for cell in notebook.cells for output in cell.outputs if output.output_type == "error"]
+
+
+def test_a_cell_that_runs_before_those_it_needs_says_what_to_run_and_any_other_error_is_as_it_was():
+    missing, wrong = errors_of(BEGIN, BEGIN, "door.T", "{}['door']", "sandbox.stop()")
+    assert missing.ename == "NameError"
+    assert missing.evalue.startswith("name 'door' is not defined. ")
+    assert missing.evalue.endswith("run the first code cell of this notebook, then those down to this one.")
+    assert len(missing.traceback) < 10
+    assert "door.T" in "\n".join(missing.traceback)
+    assert (wrong.ename, wrong.evalue) == ("KeyError", "'door'")
+
+
+def test_a_kernel_that_runs_the_startup_file_says_so_before_the_first_cell_and_has_no_name_of_it():
+    names = "[name for name in globals() if 'kvs' in name or 'lesson' in name or name == 'explain_names']"
+    missing, none = errors_of(
+        "kvs.list_channels()", f"raise LookupError({names})", PYTHONSTARTUP=ipython_startup.__file__
+    )
+    assert missing.evalue == f"name 'kvs' is not defined. {NOT_YET}"
+    assert none.evalue == "[]"
+
+
+def test_what_the_user_has_set_up_for_errors_stays():
+    theirs = (
+        "get_ipython().set_custom_exc((ValueError,), lambda shell, kind, error, trace, tb_offset=None: print('mine'))"
+    )
+    (missing,) = errors_of(theirs, BEGIN, "int('x')", "door")
+    assert missing.evalue == "name 'door' is not defined"
+
+
+def test_the_real_clock_changes_nothing_in_the_kernel():
+    (missing,) = errors_of(BEGIN.replace('clock="lesson"', ""), "door")
+    assert missing.evalue == "name 'door' is not defined"
+
+
+def test_outside_a_notebook_there_is_nothing_to_explain(monkeypatch):
+    explain_names()
+    monkeypatch.setitem(sys.modules, "IPython", None)
+    explain_names()
+
+
+# --- a sandbox that has gone
+
+
+CALLS = {
+    "list": kvs.list_channels,
+    "describe": lambda: kvs.describe_channel("front-door"),
+    "create": lambda: kvs.create_channel("front-door"),
+    "delete": lambda: kvs.delete_channel("front-door"),
+    "tag": lambda: kvs.tag_channel("front-door", {"Site": "hq"}),
+    "endpoints": lambda: kvs.get_endpoints("front-door"),
+    "sign": lambda: kvs.sign_url("front-door", client_id="tablet"),
+    "inventory": lambda: kvs.inventory().raise_for_failures(),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_sandbox_that_was_stopped_is_named_with_the_cell_that_starts_it(call):
+    kvs.use_sandbox(clock="lesson").stop()
+    with pytest.raises(
+        errors.KVSError, match=r"call kvs\.use_sandbox\(\) again \(in a walkthrough: run its first code"
+    ):
+        CALLS[call]()
+
+
+@pytest.mark.parametrize("ask", ["seed", "reset", "allow"])
+def test_whoever_asks_a_stopped_sandbox_for_something_is_told_the_same(ask):
+    sandbox = kvs.use_sandbox(clock="lesson")
+    sandbox.stop()
+    with pytest.raises(
+        errors.SandboxError, match=r"again with the same arguments \(in a walkthrough: run its first code"
+    ):
+        getattr(sandbox, ask)()
+
+
+def test_a_channel_of_the_sandbox_before_is_to_be_made_again():
+    kvs.use_sandbox(clock="lesson")
+    door = kvs.create_channel("front-door")
+    with kvs.use_sandbox(clock="lesson"), pytest.raises(errors.ChannelNotFound, match="run the cell that creates it"):
+        kvs.get_endpoints(door)
+
+
+# --- a real account that cannot be reached
+
+
+def test_a_profile_that_is_not_there_is_told_with_what_to_do():
+    with pytest.raises(
+        errors.NoCredentials, match=r"on this machine: none\. .*aws configure sso.*kvs\.use_sandbox\(\)"
+    ):
+        kvs.connect("my-profile", region="us-east-1")
+
+
+def test_no_network_is_told_with_what_to_run_next(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
+    with pytest.raises(
+        errors.EndpointUnreachable,
+        match=r"Check the region, the network and the proxy, then run the same again; .*kvs\.use_sandbox\(\)",
+    ):
+        kvs.connect(region="us-east-1")
+
+
+def test_an_inventory_of_an_account_that_nobody_could_ask_for_its_id_says_so(monkeypatch):
+    kvs.use_sandbox(clock="lesson").stop()
+    with pytest.raises(errors.InventoryIncomplete, match="a gap: an account"):
+        kvs.inventory().raise_for_failures()

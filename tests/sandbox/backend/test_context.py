@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from kvs_notebook.sandbox.assumptions import Assumptions
+from kvs_notebook.sandbox.backend.operations import Caller, Service, perform
+from kvs_notebook.sandbox.backend.store import Store
+from kvs_notebook.sandbox.clock import LESSON_START, DerivedIds, LessonClock, WallClock
+
+CALLER = Caller("111122223333", "us-east-1", "KVSB111122223333ABCD")
+
+
+@pytest.fixture
+def store():
+    opened = Store()
+    yield opened
+    opened.close()
+
+
+def start(store, clock):
+    return Service(store, clock, DerivedIds(), Assumptions(), lambda: "127.0.0.1:4433")
+
+
+def create(service, name):
+    return perform(service, CALLER, "CreateSignalingChannel", {"ChannelName": name})["ChannelARN"]
+
+
+def test_a_fresh_service_leaves_the_clock_alone(store):
+    assert start(store, LessonClock()).clock.now() == LESSON_START
+
+
+def test_a_lesson_that_goes_on_after_a_restart_does_not_go_back_in_time(store):
+    first = start(store, LessonClock())
+    arn = create(first, "front-door")
+    first.advance(1)
+    perform(first, CALLER, "DeleteSignalingChannel", {"ChannelARN": arn})
+    first.advance(5)
+    again = start(store, LessonClock())
+    assert first.clock.now() < again.clock.now() < first.clock.now() + timedelta(seconds=2)
+    assert again.clock.now().microsecond == 0
+    assert create(again, "front-door") != arn
+
+
+def test_time_that_was_advanced_stays_advanced_after_a_restart(store):
+    first = start(store, WallClock())
+    first.advance(3600)
+    assert start(store, WallClock()).clock.now() >= first.clock.now() - timedelta(minutes=1)
+
+
+def test_a_service_made_anew_on_a_running_clock_leaves_it_alone(store):
+    clock = LessonClock()
+    create(start(store, clock), "front-door")
+    before = clock.now()
+    start(store, clock)
+    assert clock.now() == before

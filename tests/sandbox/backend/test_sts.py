@@ -1,0 +1,86 @@
+"""AssumeRole, by boto3."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+import kvs_notebook as kvs
+from kvs_notebook.sandbox.backend.context import Caller
+
+ROLE = "arn:aws:iam::444455556666:role/fleet/Reader"
+
+
+@pytest.fixture
+def sts(connection):
+    return connection.client("sts")
+
+
+def session_of(sandbox: kvs.Sandbox, credentials: dict[str, str]) -> boto3.Session:
+    return boto3.Session(
+        credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"], region_name="us-east-1"
+    )
+
+
+def test_a_role_gives_keys_of_its_own_account(sandbox, sts):
+    reply = sts.assume_role(RoleArn=ROLE, RoleSessionName="kvs-notebook")
+    assert reply["AssumedRoleUser"]["Arn"] == "arn:aws:sts::444455556666:assumed-role/Reader/kvs-notebook"
+    session = session_of(sandbox, reply["Credentials"])
+    there = session.client("sts", endpoint_url=sandbox.endpoint_url)
+    assert there.get_caller_identity()["Arn"] == reply["AssumedRoleUser"]["Arn"]
+    kvs.create_channel("gate", connection=sandbox.connection("444455556666"))
+    video = session.client("kinesisvideo", endpoint_url=sandbox.endpoint_url)
+    assert [info["ChannelName"] for info in video.list_signaling_channels()["ChannelInfoList"]] == ["gate"]
+
+
+def test_a_url_that_a_role_signs_lets_it_in(sandbox, sts):
+    credentials = sts.assume_role(RoleArn=ROLE, RoleSessionName="kvs-notebook")["Credentials"]
+    kvs.create_channel("gate", connection=sandbox.connection("444455556666"))
+    connection = kvs.Connection(
+        session=session_of(sandbox, credentials),
+        region="us-east-1",
+        endpoint_url=sandbox.endpoint_url,
+        ca_bundle=lambda: str(sandbox._profile.ca_path),
+    )
+    assert "X-Amz-Security-Token=" in kvs.sign_url("gate", client_id="tablet", connection=connection).reveal()
+    assert not kvs.get_ice_servers("gate", connection=connection).empty
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"RoleArn": "arn:aws:iam::444455556666:user/Reader"},
+        {"RoleSessionName": "a b"},
+        {"DurationSeconds": 43_201},
+    ],
+)
+def test_what_sts_would_not_take_is_refused(sts, wrong):
+    with pytest.raises(ClientError) as refused:
+        sts.assume_role(**{"RoleArn": ROLE, "RoleSessionName": "kvs-notebook", **wrong})
+    assert refused.value.response["Error"]["Code"] == "ValidationError"
+
+
+@pytest.mark.parametrize("given", [{}, {"ExternalId": "another"}])
+def test_a_role_that_asks_for_an_external_id_is_not_assumed_without_it(given):
+    with kvs.Sandbox(assumptions=kvs.Assumptions(role_external_id="our-contract")) as sandbox:
+        sts = sandbox.connection().client("sts")
+        with pytest.raises(ClientError) as refused:
+            sts.assume_role(RoleArn=ROLE, RoleSessionName="kvs-notebook", **given)
+        assert refused.value.response["Error"]["Code"] == "AccessDenied"
+        assert ROLE in str(refused.value)
+        assert sts.assume_role(RoleArn=ROLE, RoleSessionName="kvs-notebook", ExternalId="our-contract")
+
+
+def test_assuming_can_be_denied_and_is_written_down(sandbox, sts):
+    sandbox.deny("sts:AssumeRole")
+    with pytest.raises(ClientError, match="not authorized to perform: sts:AssumeRole"):
+        sts.assume_role(RoleArn=ROLE, RoleSessionName="kvs-notebook")
+    (request,) = sandbox.requests.to_dict("records")
+    assert (request["operation"], request["status"], request["error_code"]) == ("AssumeRole", 403, "AccessDenied")
+
+
+def test_a_caller_is_an_iam_user_of_the_partition(connection):
+    assert connection.identity["Arn"] == "arn:aws:iam::111122223333:user/kvs-notebook-sandbox"
+    assert connection.identity["UserId"].startswith("AIDA111122223333")
+    assert Caller("111122223333", "cn-north-1", "K").principal_arn.startswith("arn:aws-cn:iam::")

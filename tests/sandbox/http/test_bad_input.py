@@ -1,0 +1,220 @@
+"""Rubbish, floods and peers that do not read: trouble for whoever makes it, and for nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import uvicorn
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame, Opcode
+
+import kvs_notebook as kvs
+from kvs_notebook.sandbox.http import asgi_server
+from tests.sandbox.websocket_peer import CANDIDATE, OFFER, Door, run, said
+
+
+@pytest.fixture
+def sandbox():
+    with kvs.Sandbox(quotas=False, assumptions=kvs.Assumptions(creating_seconds=0)) as started:
+        yield started
+
+
+@pytest.fixture
+def door(sandbox):
+    return Door(sandbox)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_logged_as_an_error(caplog):
+    caplog.set_level(logging.WARNING)
+    yield
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def still_talks(camera, tablet):
+    await tablet.send(OFFER, "still here?")
+    assert await camera.heard(1) == [(OFFER, "still here?")]
+    await camera.send(CANDIDATE, "yes", to="tablet")
+    assert await tablet.heard(1) == [(CANDIDATE, "yes")]
+
+
+def invalid_utf8(socket):
+    """Write a text frame that is no text, which the client itself would never send."""
+    socket.protocol.writes.append(Frame(Opcode.TEXT, b"\xff\xfe").serialize(mask=True, extensions=[]))
+    socket.transport.write(b"".join(socket.protocol.data_to_send()))
+
+
+RUBBISH = {
+    "no JSON": ("hello", 1007),
+    "half of JSON": ('{"action": "SDP_OFFER"', 1007),
+    "no object": ("[1, 2]", 1007),
+    "a number": ("12", 1007),
+    "nested without end": ("[" * 60_000, 1007),
+    "bytes": (b"\x00\x01", 1003),
+    "a frame above 128 KiB": ("x" * 131_073, 1009),
+    "text that is no UTF-8": (None, 1007),
+}
+
+
+@pytest.mark.parametrize("what", RUBBISH)
+def test_rubbish_closes_its_senders_connection_and_nobody_elses(door, what):
+    content, code = RUBBISH[what]
+
+    async def talk():
+        async with door.master() as camera, door.peer("tablet") as tablet, door.peer("vandal") as vandal:
+            if content is None:
+                invalid_utf8(vandal.socket)
+            else:
+                await vandal.socket.send(content)
+            assert await vandal.closed() == code
+            await still_talks(camera, tablet)
+
+    run(talk())
+
+
+def test_rubbish_can_be_ignored_instead():
+    with kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=0, malformed_frame="ignore")) as sandbox:
+        door = Door(sandbox)
+
+        async def talk():
+            async with door.master() as camera, door.peer("tablet") as tablet:
+                await tablet.socket.send("hello")
+                await tablet.socket.send(b"\x00")
+                await still_talks(camera, tablet)
+
+        run(talk())
+
+
+def test_a_thousand_connects_in_a_burst_are_refused_beyond_the_rate_and_disturb_no_other_channel():
+    with kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=0)) as sandbox:
+        door, other = Door(sandbox), Door(sandbox, "other-door")
+        url = door.url("tablet")
+        at_once = asyncio.Semaphore(50)
+
+        async def knock():
+            async with at_once:
+                try:
+                    async with door.open(url, open_timeout=60):
+                        return 101
+                except InvalidStatus as refused:
+                    return refused.response.status_code
+
+        async def burst():
+            async with other.master() as camera, other.peer("tablet") as tablet:
+                knocking = [asyncio.create_task(knock()) for _ in range(1000)]
+                while not all(task.done() for task in knocking):
+                    await still_talks(camera, tablet)
+                    await asyncio.wait(knocking, timeout=0.5)
+                return [task.result() for task in knocking]
+
+        answers = run(burst())
+        assert set(answers) == {101, 400}
+        assert answers.count(101) < 200
+        assert len(sandbox.requests.query("operation == 'ConnectAsViewer' and channel_name == 'front-door'")) == 1000
+
+
+def test_a_peer_that_does_not_read_costs_a_bounded_queue_and_nobody_else():
+    assumed = kvs.Assumptions(creating_seconds=0, queued_messages=50)
+    with kvs.Sandbox(quotas=False, assumptions=assumed) as sandbox:
+        door = Door(sandbox)
+        frame = json.dumps({"action": CANDIDATE, "messagePayload": "A" * 10_000, "recipientClientId": "slow"})
+
+        async def talk():
+            async with door.master() as camera, door.peer("tablet") as tablet, door.peer("slow", max_queue=1) as slow:
+                slow.socket.transport.pause_reading()
+                refused: list[str] = []
+                sent = 0
+
+                async def offer_arrives(text):
+                    await tablet.send(OFFER, text)
+                    while (frame := await camera.receive())["messageType"] == "STATUS_RESPONSE":
+                        refused.append(frame["statusResponse"]["errorType"])
+                    assert said(frame) == (OFFER, text)
+
+                while not refused:  # until the sockets' own buffers and the queue are full
+                    for _ in range(50):
+                        await camera.socket.send(frame)
+                    await camera.socket.send(json.dumps({**json.loads(frame), "correlationId": "last"}))
+                    sent += 51
+                    await offer_arrives(f"meanwhile {sent}")
+                    assert sent < 5_000
+                assert set(refused) == {"ClientLimitExceededException"}
+                await offer_arrives("still here?")
+                await camera.send(CANDIDATE, "yes", to="tablet")
+                assert await tablet.heard(1) == [(CANDIDATE, "yes")]
+                slow.socket.transport.resume_reading()
+                got = 0
+                with contextlib.suppress(TimeoutError):
+                    while got < sent:
+                        async with asyncio.timeout(1):
+                            assert (await slow.receive())["messageType"] == CANDIDATE
+                        got += 1
+                assert 50 <= got < sent
+
+        run(talk())
+
+
+def test_a_peer_that_breaks_off_in_the_middle_disturbs_nobody(door):
+    async def talk():
+        async with door.master() as camera, door.peer("tablet") as tablet:
+            with contextlib.suppress(ConnectionClosed):
+                async with door.peer("gone") as gone:
+                    await gone.send(OFFER, "last words")
+                    gone.socket.transport.abort()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.2):  # the words may have been cut off with it
+                    assert await camera.heard(1) == [(OFFER, "last words")]
+            await camera.send(CANDIDATE, "to nobody", to="gone")
+            await still_talks(camera, tablet)
+
+    run(talk())
+
+
+def test_a_viewer_that_vanished_without_a_word_keeps_its_place_until_it_was_silent_for_too_long(sandbox, door):
+    async def talk():
+        async with door.open(door.url("vanished")) as vanished, AsyncExitStack() as others:
+            vanished.transport.pause_reading()  # it hears of nothing any more, and says nothing
+            for number in range(9):
+                await others.enter_async_context(door.peer(f"viewer-{number}"))
+            with pytest.raises(InvalidStatus):
+                await others.enter_async_context(door.peer("one-more"))
+            await others.aclose()
+            sandbox.advance(600)
+            for number in range(10):
+                await others.enter_async_context(door.peer(f"viewer-{number}"))
+            vanished.transport.abort()
+
+    run(talk())
+
+
+def test_half_a_handshake_keeps_nobody_from_coming(door):
+    async def talk():
+        host_name, _, port = door.url("tablet").partition("/v?")[0].removeprefix("wss://").partition(":")
+        halves = [await asyncio.open_connection(host_name, int(port)) for _ in range(50)]  # and no TLS hello
+        async with door.master() as camera, door.peer("tablet") as tablet:
+            await still_talks(camera, tablet)
+        for _, writer in halves:
+            writer.transport.abort()
+
+    run(talk())
+
+
+@pytest.mark.parametrize("filtered", [asgi_server.REFUSED_WEBSOCKET, asgi_server.INVALID_TEXT])
+def test_the_lines_that_are_kept_out_of_the_log_still_are_uvicorns(filtered):
+    sources = Path(uvicorn.__file__).parent.rglob("*.py")
+    assert any(filtered in source.read_text(encoding="utf-8") for source in sources), (
+        "take the filter out of asgi_server.py"
+    )
+
+
+def test_other_records_are_let_through():
+    record = logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, "Something else", (), None)
+    assert asgi_server._is_news(record)
+    record.msg = asgi_server.INVALID_TEXT
+    assert not asgi_server._is_news(record)

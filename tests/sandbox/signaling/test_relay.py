@@ -1,0 +1,491 @@
+"""Signaling between a MASTER and its viewers, over real WebSockets: who gets what, and what waits for whom."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import subprocess
+import sys
+
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook.sandbox.clock import ManualClock
+from kvs_notebook.sandbox.server import Owner
+from kvs_notebook.sandbox.signaling.message_queue import MASTER
+from tests.sandbox.websocket_peer import ANSWER, CANDIDATE, OFFER, Door, payload, run
+
+
+def sandbox_with(**assumed):
+    assumptions = kvs.Assumptions(creating_seconds=0, updating_seconds=0, deleting_seconds=0, **assumed)
+    return kvs.Sandbox(clock=ManualClock(), quotas=False, assumptions=assumptions)
+
+
+@pytest.fixture
+def sandbox():
+    with sandbox_with() as started:
+        yield started
+
+
+@pytest.fixture
+def door(sandbox):
+    return Door(sandbox)
+
+
+def owner_of(sandbox):
+    """Give what runs a sandbox in this process."""
+    return next(each for each in gc.get_objects() if type(each) is Owner and each.endpoint_url == sandbox.endpoint_url)
+
+
+def relay_and_loop(sandbox):
+    """Give the relay of a sandbox in this process, and the loop that it runs on."""
+    owner = owner_of(sandbox)
+    return owner._relay, owner._host._loop
+
+
+# --- who gets what
+
+
+def test_a_viewer_writes_to_the_master_who_is_told_from_whom(door):
+    async def talk():
+        async with door.master() as camera, door.peer("tablet") as tablet:
+            await tablet.send(OFFER, "a question")
+            frame = await camera.receive()
+            assert frame == {"messagePayload": payload("a question"), "messageType": OFFER, "senderClientId": "tablet"}
+            await camera.send(ANSWER, "an answer", to="tablet")
+            assert await tablet.receive() == {"messagePayload": payload("an answer"), "messageType": ANSWER}
+
+    run(talk())
+
+
+def test_a_master_may_make_offers_too_and_reaches_only_whom_it_names(door):
+    async def talk():
+        async with door.master() as camera, door.peer("tablet") as tablet, door.peer("phone") as phone:
+            await camera.send(OFFER, "to the phone", to="phone")
+            await camera.send(OFFER, "to the tablet", to="tablet")
+            assert await tablet.heard(1) == [(OFFER, "to the tablet")]
+            assert await phone.heard(1) == [(OFFER, "to the phone")]
+
+    run(talk())
+
+
+@pytest.mark.parametrize("recipient", ["", "tablet", "phone", "MASTER"])
+def test_whom_a_viewer_names_counts_for_nothing(door, recipient):
+    async def talk():
+        async with door.master() as camera, door.peer("tablet") as tablet, door.peer("phone") as phone:
+            await tablet.send(OFFER, "hello", to=recipient)
+            assert await camera.heard(1) == [(OFFER, "hello")]
+            await camera.send(ANSWER, "first", to="phone")
+            assert await phone.heard(1) == [(ANSWER, "first")]
+
+    run(talk())
+
+
+def test_the_c_clients_spelling_and_fields_that_nobody_knows_are_taken(door):
+    async def talk():
+        async with door.master() as camera, door.peer("tablet") as tablet:
+            frame = {"action": OFFER, "RecipientClientId": "", "MessagePayload": payload("c"), "CorrelationId": "1"}
+            await tablet.socket.send(json.dumps(frame | {"IceServerList": [{"Uris": []}]}))
+            assert await camera.heard(1) == [(OFFER, "c")]
+            frame = {"action": ANSWER, "RecipientClientId": "tablet", "MessagePayload": payload("d")}
+            await camera.socket.send(json.dumps(frame))
+            assert await tablet.heard(1) == [(ANSWER, "d")]
+
+    run(talk())
+
+
+def test_a_payload_goes_through_as_it_is(door):
+    async def talk():
+        text = "gICAgA=="  # bytes that are no text in any encoding of ours
+        async with door.master() as camera, door.peer("tablet") as tablet:
+            await tablet.socket.send(json.dumps({"action": CANDIDATE, "messagePayload": text}))
+            assert (await camera.receive())["messagePayload"] == text
+
+    run(talk())
+
+
+def test_the_newest_master_gets_the_messages_and_the_one_before_nothing_more(door):
+    async def talk():
+        async with door.peer("tablet") as tablet, door.master() as first, door.master() as second:
+            await tablet.send(OFFER, "who is there?")
+            assert await second.heard(1) == [(OFFER, "who is there?")]
+            await (await first.socket.ping())  # it stays open
+            await second.socket.close()
+            await first.send(CANDIDATE, "still here", to="tablet")
+            assert await tablet.heard(1) == [(CANDIDATE, "still here")]
+
+    run(talk())
+
+
+def test_the_newest_of_a_client_id_gets_the_messages(door):
+    async def talk():
+        async with door.master() as camera, door.peer("tablet"), door.peer("tablet") as second:
+            await camera.send(OFFER, "to whom?", to="tablet")
+            assert await second.heard(1) == [(OFFER, "to whom?")]
+
+    run(talk())
+
+
+def test_a_displaced_peer_can_be_closed():
+    with sandbox_with(displaced_peer="closed") as sandbox:
+        door = Door(sandbox)
+
+        async def talk():
+            async with door.master() as first, door.master():
+                assert await first.closed() == 1001
+
+        run(talk())
+
+
+# --- what waits
+
+
+def test_viewers_that_come_before_the_master_are_heard_in_their_order(door):
+    async def talk():
+        async with door.peer("tablet") as tablet, door.peer("phone") as phone:
+            await tablet.send(OFFER, "1")
+            await tablet.send(CANDIDATE, "2")
+            await (await tablet.socket.ping())
+            await phone.send(OFFER, "3")
+            await (await phone.socket.ping())
+            async with door.master() as camera:
+                assert await camera.heard(3) == [(OFFER, "1"), (CANDIDATE, "2"), (OFFER, "3")]
+            async with door.master() as camera:  # each is delivered once
+                await tablet.send(CANDIDATE, "4")
+                assert await camera.heard(1) == [(CANDIDATE, "4")]
+
+    run(talk())
+
+
+def test_a_message_is_dropped_after_the_ttl_of_the_moment_in_which_it_was_sent(door):
+    async def talk():
+        async with door.peer("tablet") as tablet:
+            await tablet.send(CANDIDATE, "sent at 60")
+            await (await tablet.socket.ping())
+            kvs.update_channel("front-door", message_ttl_seconds=10, connection=door.connection)
+            await tablet.send(CANDIDATE, "sent at 10")
+            await (await tablet.socket.ping())
+            door.sandbox.advance(59)
+            async with door.master() as camera:
+                assert await camera.heard(1) == [(CANDIDATE, "sent at 60")]
+            await tablet.send(CANDIDATE, "late")
+            await (await tablet.socket.ping())
+            door.sandbox.advance(10)
+            async with door.master() as camera:
+                await tablet.send(CANDIDATE, "new")
+                assert await camera.heard(1) == [(CANDIDATE, "new")]
+
+    run(talk())
+
+
+@pytest.mark.parametrize("kind", [OFFER, ANSWER])
+def test_a_newer_offer_or_answer_takes_the_place_of_one_that_waits(door, kind):
+    async def talk():
+        async with door.peer("tablet") as tablet, door.peer("phone") as phone:
+            await phone.send(kind, "the phone's")
+            await (await phone.socket.ping())
+            for text in ("old", "new"):
+                await tablet.send(kind, text)
+                await tablet.send(CANDIDATE, f"with {text}")
+            await (await tablet.socket.ping())
+            async with door.master() as camera:
+                expected = [(kind, "the phone's"), (CANDIDATE, "with old"), (kind, "new"), (CANDIDATE, "with new")]
+                assert await camera.heard(4) == expected
+
+    run(talk())
+
+
+def test_only_the_latest_candidate_can_be_kept_too():
+    with sandbox_with(queued_candidates="latest") as sandbox:
+        door = Door(sandbox)
+
+        async def talk():
+            async with door.peer("tablet") as tablet:
+                for text in ("old", "new"):
+                    await tablet.send(CANDIDATE, text)
+                await tablet.send(OFFER, "last")
+                await (await tablet.socket.ping())
+                async with door.master() as camera:
+                    assert await camera.heard(2) == [(CANDIDATE, "new"), (OFFER, "last")]
+
+        run(talk())
+
+
+def test_a_message_waits_for_a_viewer_that_has_never_been_there(door):
+    async def talk():
+        async with door.master() as camera:
+            await camera.send(OFFER, "when you come", to="later")
+            await (await camera.socket.ping())
+            async with door.peer("later") as later:
+                assert await later.heard(1) == [(OFFER, "when you come")]
+
+    run(talk())
+
+
+SERVE = """
+import sys, kvs_notebook as kvs
+sandbox = kvs.Sandbox(sys.argv[1], quotas=False, assumptions=kvs.Assumptions(creating_seconds=0))
+print("up", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_message_that_meets_a_line_just_broken_waits(door, caplog):
+    async def talk():
+        relay, loop = relay_and_loop(door.sandbox)
+
+        async def break_and_send():
+            there = {peer.client_id: peer for peer in relay._open}
+            there["tablet"].socket._protocol.transport.abort()
+            for number in range(8):  # before anybody is told
+                frame = {"action": CANDIDATE, "messagePayload": payload(str(number)), "recipientClientId": "tablet"}
+                await relay.receive(there[MASTER], json.dumps(frame))
+
+        async with door.master(), door.peer("tablet") as tablet:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(break_and_send(), loop))
+            await tablet.closed()
+            async with door.peer("tablet") as again:
+                assert await again.heard(8) == [(CANDIDATE, str(number)) for number in range(8)]
+
+    run(talk())
+    assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+def test_what_waits_in_a_durable_sandbox_outlives_a_kill_until_its_ttl(tmp_path):
+    for later, kept in ((0, [(OFFER, "1"), (CANDIDATE, "2")]), (61, [])):
+        state = tmp_path / str(later)
+        serving = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert serving.stdin is not None
+        assert serving.stdout is not None
+        assert serving.stdout.readline() == "up\n"
+        with kvs.Sandbox(state) as joined:
+
+            async def send(door):
+                async with door.peer("tablet") as tablet:
+                    await tablet.send(OFFER, "1")
+                    await tablet.send(CANDIDATE, "2")
+                    await (await tablet.socket.ping())
+
+            run(send(Door(joined)))
+            serving.kill()
+            serving.wait(20)
+            serving.stdin.close()
+            serving.stdout.close()
+        with kvs.Sandbox(state, quotas=False) as sandbox:
+            sandbox.advance(later)
+
+            async def receive(door, kept):
+                async with door.master() as camera, door.peer("phone") as phone:
+                    await phone.send(OFFER, "after all")
+                    assert await camera.heard(len(kept) + 1) == [*kept, (OFFER, "after all")]
+
+            door = Door(sandbox)
+            run(receive(door, kept))
+
+
+# --- refusals
+
+
+REFUSED = {
+    "10,001 characters": ({"messagePayload": "A" * 10_001}, "InvalidArgumentException"),
+    "no base64": ({"messagePayload": "not base64!"}, "InvalidArgumentException"),
+    "base64 cut short": ({"messagePayload": "abcde"}, "InvalidArgumentException"),
+    "no payload": ({"messagePayload": None}, "InvalidArgumentException"),
+    "an empty payload": ({"messagePayload": ""}, "InvalidArgumentException"),
+    "an unknown action": ({"action": "SDP_QUESTION"}, "InvalidArgumentException"),
+    "no action": ({"action": None}, "InvalidArgumentException"),
+    "nobody named": ({"recipientClientId": None}, "InvalidArgumentException"),
+    "a name that is none": ({"recipientClientId": "a b"}, "InvalidArgumentException"),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_a_message_is_refused_to_whom_asked_to_know_it_and_to_nobody_else(door, why):
+    wrong, code = REFUSED[why]
+    frame = {"action": OFFER, "messagePayload": payload(), "recipientClientId": "tablet"} | wrong
+
+    async def talk():
+        async with door.master() as camera, door.peer("tablet") as tablet:
+            await camera.socket.send(json.dumps(frame))  # nobody asks: nobody is told
+            await camera.socket.send(json.dumps(frame | {"correlationId": "mine-1"}))
+            status = await camera.status()
+            assert (status["correlationId"], status["errorType"], status["statusCode"]) == ("mine-1", code, "400")
+            assert 0 < len(status["description"]) <= 1024
+            await camera.send(ANSWER, "all is well", to="tablet", correlationId="mine-2")
+            assert await tablet.heard(1) == [(ANSWER, "all is well")]
+
+    run(talk())
+
+
+def test_the_longest_payload_goes_through(door):
+    async def talk():
+        async with door.master() as camera, door.peer("tablet") as tablet:
+            await tablet.socket.send(json.dumps({"action": OFFER, "messagePayload": "A" * 10_000}))
+            assert len((await camera.receive())["messagePayload"]) == 10_000
+
+    run(talk())
+
+
+@pytest.mark.parametrize(("kind", "rate"), [(OFFER, 5), (ANSWER, 5), (CANDIDATE, 20)])
+def test_a_connection_sends_so_many_of_a_type_a_second(kind, rate):
+    with kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=0)) as sandbox:
+        door = Door(sandbox)
+
+        async def talk():
+            async with door.master() as camera, door.peer("tablet") as tablet:
+                for number in range(3 * rate):
+                    await tablet.send(kind, str(number), correlationId=f"n-{number}")
+                status = await tablet.status()
+                assert (status["errorType"], status["statusCode"]) == ("ClientLimitExceededException", "400")
+                assert int(status["correlationId"].removeprefix("n-")) >= rate
+                assert [text for _, text in await camera.heard(rate)] == [str(number) for number in range(rate)]
+
+        run(talk())
+
+
+def test_a_queue_that_is_full_takes_no_more_of_its_sender():
+    with sandbox_with(queued_messages=3) as sandbox:
+        door = Door(sandbox)
+
+        async def talk():
+            async with door.peer("tablet") as tablet, door.peer("phone") as phone:
+                for number in range(4):
+                    await tablet.send(CANDIDATE, str(number), correlationId=f"n-{number}")
+                status = await tablet.status()
+                assert (status["correlationId"], status["errorType"]) == ("n-3", "ClientLimitExceededException")
+                await phone.send(CANDIDATE, "the phone's")
+                await (await phone.socket.ping())
+                async with door.master() as camera:
+                    assert [text for _, text in await camera.heard(4)] == ["0", "1", "2", "the phone's"]
+
+        run(talk())
+
+
+def test_a_viewer_that_is_not_there_can_be_an_error():
+    with sandbox_with(absent_viewer="not_found") as sandbox:
+        door = Door(sandbox)
+
+        async def talk():
+            async with door.master() as camera:
+                await camera.send(OFFER, to="nobody", correlationId="x")
+                status = await camera.status()
+                assert (status["errorType"], status["statusCode"]) == ("ResourceNotFoundException", "404")
+
+        run(talk())
+
+
+def test_a_channel_that_is_gone_is_not_found(door):
+    async def talk():
+        async with door.peer("tablet") as tablet:
+            kvs.delete_channel(door.channel, connection=door.connection)
+            await tablet.send(OFFER, correlationId="x")
+            assert (await tablet.status())["errorType"] == "ResourceNotFoundException"
+
+    run(talk())
+
+
+def test_a_channel_made_anew_under_the_same_name_is_another(door):
+    async def talk():
+        async with door.peer("tablet") as tablet:
+            kvs.delete_channel(door.channel, connection=door.connection)
+            door.sandbox.advance(60)
+            kvs.create_channel("front-door", connection=door.connection)
+            await tablet.send(OFFER, correlationId="x")
+            assert (await tablet.status())["errorType"] == "ResourceNotFoundException"
+
+    run(talk())
+
+
+# --- time
+
+
+def test_silence_ends_a_connection_and_a_ping_is_no_silence(door):
+    async def talk():
+        async with door.peer("silent") as silent, door.peer("pinging") as pinging:
+            door.sandbox.advance(599)
+            await (await pinging.socket.ping())
+            door.sandbox.advance(1)
+            assert await silent.closed() == 1001
+            await (await pinging.socket.ping())
+
+    run(talk())
+
+
+def test_a_connection_is_told_to_go_away_and_closed_a_minute_later(door):
+    async def talk():
+        async with door.peer("tablet") as tablet:
+            for _ in range(7):
+                await (await tablet.socket.ping())
+                door.sandbox.advance(3600 / 7 + 1)
+            assert await tablet.receive() == {"messageType": "GO_AWAY"}
+            door.sandbox.advance(59)
+            await (await tablet.socket.ping())
+            door.sandbox.advance(1)
+            assert await tablet.closed() == 1001
+
+    run(talk())
+
+
+@pytest.mark.parametrize("notice", ["GO_AWAY", "RECONNECT_ICE_SERVER"])
+def test_the_service_can_be_made_to_say_it_now(door, notice):
+    async def talk():
+        async with door.master() as camera, door.peer("tablet") as tablet:
+            assert door.sandbox.tell("front-door", notice) == 2
+            assert await camera.receive() == await tablet.receive() == {"messageType": notice}
+
+    run(talk())
+    assert door.sandbox.tell("back-door", notice) == 0
+    with pytest.raises(kvs.errors.InvalidInput, match="the service sends GO_AWAY and RECONNECT_ICE_SERVER"):
+        door.sandbox.tell("front-door", "HELLO")
+
+
+def test_a_reset_closes_every_connection_and_forgets_every_message(door):
+    async def talk():
+        async with door.peer("tablet") as tablet:
+            await tablet.send(OFFER)
+            await (await tablet.socket.ping())
+            door.sandbox.reset()
+            assert await tablet.closed() == 1001
+
+    run(talk())
+    assert kvs.list_channels(connection=door.connection).empty
+    again = Door(door.sandbox)
+
+    async def nothing_waits():
+        async with again.master() as camera, again.peer("tablet") as tablet:
+            await tablet.send(CANDIDATE, "first")
+            assert await camera.heard(1) == [(CANDIDATE, "first")]
+
+    run(nothing_waits())
+
+
+def test_frames_say_only_what_the_service_says(door):
+    async def talk():
+        async with door.master() as camera:
+            await camera.send("SDP_QUESTION", to="a", correlationId="x")
+            frame = await camera.receive()
+            assert set(frame) == {"messageType", "statusResponse"}
+            assert set(frame["statusResponse"]) == {"correlationId", "errorType", "statusCode", "description"}
+
+    run(talk())
+
+
+def test_a_sandbox_can_stop_at_the_moment_when_a_peer_leaves(door):
+    host = owner_of(door.sandbox)._host
+
+    async def server_ends() -> None:
+        states = [server.server_state for server, _ in host._servers]
+        for connection in {each for state in states for each in state.connections if hasattr(each, "conn")}:
+            connection.conn.send_close(1000)  # as the answer to a close frame that has just come
+            connection.shutdown()  # as uvicorn does with what is connected when it stops
+
+    async def talk():
+        async with door.open(door.url("leaving")) as leaving:
+            ending = asyncio.run_coroutine_threadsafe(server_ends(), host._loop)
+            await asyncio.wrap_future(ending)
+            await leaving.wait_closed()
+
+    run(talk())

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import pytest
+
+from kvs_notebook.aws.validation import check_channel_name, check_message_ttl, check_tags, check_version
+from kvs_notebook.sandbox.backend.operations import Caller
+from kvs_notebook.sandbox.backend.store import Store
+from kvs_notebook.sandbox.backend.validation import validate
+from kvs_notebook.sandbox.clock import LESSON_START
+from kvs_notebook.sandbox.example_fleet import REGIONS, bulk, fleet, seed_fleet
+
+ACCOUNT = "111122223333"
+
+
+@pytest.fixture
+def store():
+    opened = Store()
+    yield opened
+    opened.close()
+
+
+def everything(store):
+    """Each channel of the account with its tags."""
+    pages = [store.page(ACCOUNT, region, limit=100_000) for region in REGIONS]
+    return [(channel._replace(id=None), channel.arn, store.tags(channel)) for page in pages for channel in page]
+
+
+def test_the_fleet_is_in_three_regions_and_large_enough_to_look_at():
+    count = Counter(row.region for row in fleet())
+    assert tuple(count) == REGIONS == ("us-east-1", "eu-west-1", "ap-southeast-2")
+    assert sum(count.values()) >= 24
+    assert min(count.values()) >= 5
+
+
+@pytest.mark.parametrize("row", fleet(), ids=lambda row: f"{row.region}-{row.name}")
+def test_the_service_would_have_taken_each_channel(row):
+    check_channel_name(row.name)
+    check_message_ttl(row.ttl)
+    check_tags(row.tags, allow_none=True)
+    pairs = [{"Key": key, "Value": value} for key, value in row.tags.items()]
+    validate("CreateSignalingChannel", {"ChannelName": row.name, "Tags": pairs})
+    assert row.age_days > 0
+
+
+def test_the_fleet_has_what_a_report_has_to_cope_with():
+    rows = fleet()
+    names = Counter(row.name for row in rows)
+    values = [value for row in rows for value in row.tags.values()]
+    assert len({(row.region, row.name) for row in rows}) == len(rows)
+    assert max(names.values()) == 2
+    assert any(not row.tags for row in rows)
+    assert "" in values
+    assert {"+", "=", "@", "-"} <= {value[:1] for value in values}
+    assert any(not value.isascii() for value in values)
+    assert {"0042", "3.10"} <= set(values)  # text that a spreadsheet would take for a number
+    assert len({row.ttl for row in rows}) >= 5
+    assert min(row.age_days for row in rows) < 30
+    assert max(row.age_days for row in rows) > 3 * 365
+
+
+def test_the_fleet_is_the_same_for_the_same_moment(store):
+    other = Store()
+    assert seed_fleet(store, ACCOUNT, LESSON_START) == seed_fleet(other, ACCOUNT, LESSON_START) == len(fleet())
+    assert everything(store) == everything(other)
+    other.close()
+    for channel, arn, _ in everything(store):
+        check_version(channel.version)
+        assert arn.endswith(str(channel.created_ms))
+        assert channel.created_ms < LESSON_START.timestamp() * 1000
+
+
+def test_seeding_again_leaves_everything_as_it_is(store):
+    seed_fleet(store, ACCOUNT, LESSON_START)
+    before = everything(store)
+    assert seed_fleet(store, ACCOUNT, LESSON_START) == 0
+    assert everything(store) == before
+
+
+def test_seeded_channels_are_active_at_once_and_stay_in_their_account(open_desk):
+    with open_desk() as desk:
+        seed_fleet(desk.store, ACCOUNT, desk.clock.now())
+        infos = desk("ListSignalingChannels")["ChannelInfoList"]
+        assert {info["ChannelStatus"] for info in infos} == {"ACTIVE"}
+        assert len(infos) == sum(row.region == "us-east-1" for row in fleet())
+        assert desk("ListSignalingChannels", caller=Caller("444455556666", "us-east-1", "K"))["ChannelInfoList"] == []
+
+
+def test_a_large_fleet_is_made_in_seconds_and_is_the_same_every_time(store):
+    started = time.perf_counter()
+    assert bulk(store, 20_000, ACCOUNT, "us-east-1", LESSON_START, tags={"Env": "bench"}) == 20_000
+    assert time.perf_counter() - started < 10
+    assert store.count(ACCOUNT, "us-east-1") == 20_000
+    first, second = store.page(ACCOUNT, "us-east-1", limit=2)
+    assert (first.name, second.name) == ("device-0000000", "device-0000001")
+    assert first.created_ms - second.created_ms == 60_000
+    assert store.tags(first) == {"Env": "bench"}
+    assert bulk(store, 20_001, ACCOUNT, "us-east-1", LESSON_START) == 1

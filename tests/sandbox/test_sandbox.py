@@ -1,0 +1,600 @@
+"""Sandboxes as their users run them: started, joined, killed, taken over and stopped."""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+import signal
+import socket
+import sqlite3
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+import kvs_notebook as kvs
+from kvs_notebook import errors
+from kvs_notebook.aws.connection import SANDBOX_USER
+from kvs_notebook.sandbox.backend import context
+from kvs_notebook.sandbox.clock import ManualClock
+from kvs_notebook.sandbox.http import asgi_server
+
+SERVE = """
+import json, sys
+import kvs_notebook as kvs
+sandbox = kvs.Sandbox(**json.loads(sys.argv[1]))
+print(json.dumps({"endpoint_url": sandbox.endpoint_url}), flush=True)
+sys.stdin.read()
+"""
+
+Serve = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Run a sandbox in another process until its standard input ends."""
+    processes = []
+
+    def _serve(**settings: object) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, json.dumps(settings)], stdin=pipe, stdout=pipe, text=True
+        )
+        processes.append(process)
+        process.endpoint_url = json.loads(process.stdout.readline())["endpoint_url"]  # type: ignore[attr-defined, union-attr]
+        return process
+
+    yield _serve
+    for process in processes:
+        process.communicate(timeout=20)
+
+
+def names(sandbox: kvs.Sandbox) -> list[str]:
+    return kvs.list_channels(connection=sandbox.connection())["channel_name"].tolist()
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch) -> Path:
+    """Give a folder for temporary files that nobody else uses."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+# --- started
+
+
+def test_a_sandbox_begins_empty_in_a_known_account_and_region(sandbox):
+    connection = sandbox.connection()
+    assert (sandbox.account_id, sandbox.region) == ("111122223333", "us-east-1")
+    assert (connection.account_id, connection.region) == ("111122223333", "us-east-1")
+    assert kvs.list_channels(connection=connection).empty
+
+
+def test_it_says_what_it_is(sandbox, tmp_path):
+    assert repr(sandbox) == f"<Sandbox: {sandbox.endpoint_url}, account 111122223333, us-east-1, in memory>"
+    sandbox.stop()
+    assert repr(sandbox).endswith("in memory, stopped>")
+    with kvs.Sandbox(tmp_path / "state", account_id="444455556666", region="eu-west-1") as durable:
+        assert repr(durable).endswith(f"account 444455556666, eu-west-1, {tmp_path / 'state'}>")
+
+
+def test_each_account_and_region_has_channels_of_its_own(sandbox):
+    places = [("111122223333", "us-east-1"), ("111122223333", "eu-west-1"), ("444455556666", "us-east-1")]
+    for number, (account_id, region) in enumerate(places):
+        for name in range(number + 1):
+            kvs.create_channel(f"c{name}", connection=sandbox.connection(account_id, region=region))
+    for number, (account_id, region) in enumerate(places):
+        channels = kvs.list_channels(connection=sandbox.connection(account_id, region=region))
+        assert len(channels) == number + 1
+        assert set(channels["account_id"]) == {account_id}
+        assert set(channels["region"]) == {region}
+
+
+def test_the_identity_tells_a_connection_that_it_is_a_sandboxs(sandbox):
+    assert context.USER == SANDBOX_USER
+    assert sandbox.connection().identity["Arn"] == f"arn:aws:iam::111122223333:user/{SANDBOX_USER}"
+
+
+def test_the_port_is_on_loopback_alone(sandbox):
+    port = int(sandbox.endpoint_url.rsplit(":", 1)[1])
+    addresses = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), port, family=socket.AF_INET)}
+    for address in addresses - {"127.0.0.1"}:
+        if not address.startswith("127."):
+            with socket.socket() as probe:
+                assert probe.connect_ex((address, port)) != 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "because"),
+    [
+        ({"account_id": "12"}, "'12': an account id has 12 digits"),
+        ({"region": "Ireland"}, "'Ireland': give a region's code"),
+        ({"clock": "fast"}, "'fast': choose 'real' or 'lesson'"),
+    ],
+)
+def test_a_setting_that_means_nothing_starts_nothing(settings, because):
+    before = threading.active_count()
+    with pytest.raises(errors.InvalidInput, match=re.escape(because)):
+        kvs.Sandbox(**settings)
+    assert threading.active_count() == before
+
+
+def test_a_port_that_is_taken_is_named(sandbox, temporary):
+    port = int(sandbox.endpoint_url.rsplit(":", 1)[1])
+    before = threading.active_count()
+    with pytest.raises(errors.SandboxError, match=f"can't have port {port}.*leave port= out"):
+        kvs.Sandbox(port=port)
+    assert threading.active_count() == before
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_port_is_taken_as_given():
+    with asgi_server.listen(0) as free:
+        port = free.getsockname()[1]
+    with kvs.Sandbox(port=port) as sandbox:
+        assert sandbox.endpoint_url == f"http://127.0.0.1:{port}"
+
+
+# --- asked
+
+
+def test_the_fleet_and_a_bulk_of_channels_can_be_seeded(sandbox):
+    assert (sandbox.seed(), sandbox.seed()) == (26, 0)
+    assert sandbox.seed(1200, account_id="444455556666", region="eu-west-1") == 1200
+    bulk = kvs.list_channels(connection=sandbox.connection("444455556666", region="eu-west-1"))
+    assert bulk["channel_name"].tolist() == [f"device-{number:07}" for number in range(1200)]
+    with pytest.raises(errors.InvalidInput, match="-1 channels"):
+        sandbox.seed(-1)
+
+
+def test_seeding_brings_back_what_was_deleted(sandbox, connection):
+    sandbox.seed()
+    for name in ("front-door-hq", "test-jchen"):
+        kvs.delete_channel(name, connection=connection)
+    sandbox.advance(3_600)
+    assert sandbox.seed() == 2
+    assert len(kvs.list_channels(connection=connection)) == 11
+
+
+def test_a_name_that_is_no_text_is_refused_and_can_be_looked_up_among_the_requests(sandbox, connection):
+    client = connection.client()
+    with pytest.raises(client.exceptions.ClientError):
+        client.create_signaling_channel(ChannelName="gate-\ud800")
+    assert sandbox.requests["channel_name"].tolist() == ["gate-?"]
+    assert sandbox.requests["status"].tolist() == [400]
+
+
+def test_a_reset_forgets_all_but_the_way_in(sandbox, connection):
+    kvs.create_channel("front-door")
+    sandbox.deny("kinesisvideo:Delete*")
+    sandbox.faults.add("*", "error", times=None)
+    sandbox.reset()
+    assert sandbox.requests.empty
+    assert kvs.list_channels().empty
+    kvs.delete_channel(kvs.create_channel("front-door"))
+
+
+def test_time_can_be_moved_so_that_nobody_waits():
+    clock = ManualClock(datetime(2027, 5, 1, tzinfo=UTC))
+    with kvs.Sandbox(clock=clock) as sandbox:
+        connection = sandbox.connection()
+        created = kvs.create_channel("front-door", wait=False, connection=connection)
+        assert created["channel_status"].item() == "CREATING"
+        assert created["creation_time"].item() == datetime(2027, 5, 1, tzinfo=UTC)
+        sandbox.advance(1)
+        assert kvs.describe_channel("front-door", connection=connection)["channel_status"].item() == "ACTIVE"
+        with pytest.raises(errors.InvalidInput, match="cannot go back by 5"):
+            sandbox.advance(-5)
+
+
+def test_a_lesson_gives_the_same_outputs_in_every_run():
+    def lesson() -> list[str]:
+        with kvs.Sandbox(clock="lesson") as sandbox:
+            connection = sandbox.connection()
+            channel = kvs.create_channel("front-door", tags={"Site": "hq"}, connection=connection)
+            changed = kvs.update_channel(channel, message_ttl_seconds=90, connection=connection)
+            return [frame.to_csv() for frame in (channel, changed, kvs.list_tags(channel, connection=connection))]
+
+    first = lesson()
+    assert first == lesson()
+    assert "2026-01-05 09:00:01+00:00" in first[0]
+
+
+def test_real_time_gives_versions_that_differ():
+    versions = set()
+    for _ in range(2):
+        with kvs.Sandbox() as sandbox:
+            versions.add(kvs.create_channel("a", wait=False, connection=sandbox.connection())["version"].item())
+    assert len(versions) == 2
+
+
+def test_requests_tell_what_was_served(sandbox, connection):
+    kvs.create_channel("front-door")
+    with pytest.raises(errors.ChannelNotFound):
+        kvs.describe_channel("no-such")
+    assert connection.account_id == "111122223333"
+    requests = sandbox.requests
+    assert dict(requests.dtypes.astype(str)) == {
+        "time": "datetime64[ms, UTC]",
+        **dict.fromkeys(["account_id", "region", "operation", "channel_name"], "str"),
+        "status": "Int64",
+        "error_code": "str",
+        "attempt": "Int64",
+        "seconds": "float64",
+    }
+    served = requests[["operation", "channel_name", "status", "error_code"]].astype(object)
+    assert served.where(served.notna(), None).to_numpy().tolist() == [
+        ["CreateSignalingChannel", "front-door", 200, None],
+        ["DescribeSignalingChannel", "front-door", 200, None],
+        ["DescribeSignalingChannel", "no-such", 404, "ResourceNotFoundException"],
+        ["GetCallerIdentity", None, 200, None],
+    ]
+    assert set(requests["account_id"]) == {"111122223333"}
+    assert requests["seconds"].between(0, 30).all()
+
+
+def test_requests_are_a_frame_with_its_dtypes_also_before_the_first(sandbox):
+    dtypes = sandbox.requests.dtypes
+    kvs.list_channels(connection=sandbox.connection())
+    assert sandbox.requests.dtypes.equals(dtypes)
+
+
+def test_attempts_are_counted_as_the_client_counts_them(sandbox, connection):
+    sandbox.faults.add("ListSignalingChannels", "error", times=2)
+    kvs.list_channels()
+    assert sandbox.requests[["status", "attempt"]].to_numpy().tolist() == [[500, 1], [500, 2], [200, 3]]
+
+
+@pytest.mark.parametrize("kind", ["reset", "lost_reply"])
+def test_a_connection_that_is_cut_is_written_down_with_status_zero(sandbox, connection, kind):
+    sandbox.faults.add("TagResource", kind, times=None)
+    channel = kvs.create_channel("front-door")
+    with pytest.raises(errors.EndpointUnreachable):
+        kvs.tag_channel(channel, {"Site": "hq"})
+    assert sandbox.requests.query("operation == 'TagResource'")["status"].tolist() == [0, 0, 0]
+    assert kvs.list_tags(channel)["value"].tolist() == ([] if kind == "reset" else ["hq"])
+
+
+def test_a_delay_makes_one_answer_late_and_holds_up_no_other(sandbox, connection):
+    sandbox.faults.add("ListSignalingChannels", "delay", seconds=1.0)
+    late = threading.Thread(target=kvs.list_channels, kwargs={"connection": connection})
+    late.start()
+    kvs.create_channel("front-door", wait=False)
+    assert "ListSignalingChannels" not in sandbox.requests["operation"].tolist()
+    late.join()
+    assert sandbox.requests["operation"].tolist()[-1] == "ListSignalingChannels"
+    assert sandbox.requests["seconds"].iloc[-1] >= 1.0
+
+
+def test_an_action_that_is_denied_is_denied_until_it_is_allowed_again(sandbox, connection):
+    channel = kvs.create_channel("front-door")
+    sandbox.deny("kinesisvideo:Delete*")
+    with pytest.raises(errors.AccessDenied, match="is not authorized to perform: kinesisvideo:DeleteSignalingChannel"):
+        kvs.delete_channel(channel)
+    kvs.describe_channel(channel)
+    sandbox.allow()
+    kvs.delete_channel(channel)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda sandbox: sandbox.faults.add("CreateSignallingChannel", "error"),
+        lambda sandbox: sandbox.faults.add("*", "meteor"),
+        lambda sandbox: sandbox.deny("s3:*"),
+        lambda sandbox: sandbox.seed(region="Mars"),
+        lambda sandbox: sandbox.connection("1"),
+    ],
+)
+def test_what_means_nothing_is_refused_in_words(sandbox, ask):
+    with pytest.raises(errors.InvalidInput):
+        ask(sandbox)
+
+
+# --- the data plane
+
+
+def test_the_tls_port_opens_with_the_first_endpoint_and_refuses_whom_it_does_not_know(sandbox, connection, caplog):
+    channel = kvs.create_channel("front-door")
+    endpoints = kvs.get_endpoints(channel, role="MASTER").set_index("protocol")["endpoint"]
+    assert re.fullmatch(r"wss://127\.0\.0\.1:\d+/m", endpoints["WSS"])
+    client = boto3.Session().client(
+        "kinesis-video-signaling",
+        endpoint_url=endpoints["HTTPS"],
+        region_name="us-east-1",
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
+        verify=sandbox.environment()["AWS_CA_BUNDLE"],
+    )
+    with pytest.raises(ClientError, match="UnrecognizedClientException"):
+        client.get_ice_server_config(ChannelARN=channel["channel_arn"].item())
+    trust = ssl.create_default_context(cafile=sandbox.environment()["NODE_EXTRA_CA_CERTS"])
+    with pytest.raises(InvalidStatus) as refused:
+        connect(endpoints["WSS"].replace("127.0.0.1", "localhost"), ssl=trust, proxy=None)
+    assert refused.value.response.status_code == 403
+    assert refused.value.response.headers["x-amzn-errortype"].startswith("MissingAuthenticationTokenException:")
+    assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
+
+
+def test_uvicorn_still_calls_a_refused_websocket_an_error():
+    """When this fails, take the filter out of kvs_notebook.sandbox.http.asgi_server: uvicorn has stopped saying it."""
+    from uvicorn.protocols.websockets import websockets_sansio_impl
+
+    assert asgi_server.REFUSED_WEBSOCKET in Path(websockets_sansio_impl.__file__).read_text()
+
+
+# --- stopped
+
+
+def test_a_stopped_sandbox_leaves_no_thread_no_port_and_no_file(temporary, caplog):
+    before = threading.active_count()
+    sandbox = kvs.Sandbox()
+    connection = sandbox.connection()
+    sandbox.environment()
+    assert len(list(temporary.iterdir())) == 1
+    kvs.get_endpoints(kvs.create_channel("a", wait=False, connection=connection), connection=connection)
+    sandbox.faults.add("ListSignalingChannels", "delay", seconds=60)
+
+    def listing() -> None:
+        with pytest.raises(errors.KVSError):
+            kvs.list_channels(connection=connection)
+
+    late = threading.Thread(target=listing)
+    late.start()
+    sandbox.stop()
+    sandbox.stop()
+    late.join()
+    assert threading.active_count() == before
+    assert list(temporary.iterdir()) == []
+    assert not caplog.records
+    with pytest.raises(errors.EndpointUnreachable, match=r"kvs\.use_sandbox\(\)"):
+        kvs.create_channel("b", connection=connection)
+    with pytest.raises(errors.SandboxError, match="has gone"):
+        sandbox.seed()
+
+
+def test_a_sandbox_that_is_killed_leaves_no_file_either(serve, temporary):
+    process = serve()
+    process.kill()
+    process.wait(timeout=20)
+    assert list(temporary.iterdir()) == []
+
+
+def test_endpoints_and_environment_trust_one_ca(sandbox, connection):
+    kvs.get_endpoints(kvs.create_channel("front-door"))
+    served = sandbox._profile.ca_path.read_bytes()
+    assert Path(sandbox.environment()["NODE_EXTRA_CA_CERTS"]).read_bytes() == served
+
+
+def test_a_sandbox_that_nobody_holds_any_more_stops():
+    sandbox = kvs.Sandbox()
+    gone, port = weakref.ref(sandbox), int(sandbox.endpoint_url.rsplit(":", 1)[1])
+    del sandbox
+    gc.collect()
+    assert gone() is None
+    with asgi_server.listen(port):
+        pass
+
+
+def test_a_sandbox_ends_with_its_process_and_takes_its_directory_along(temporary):
+    code = "import kvs_notebook as kvs; print(kvs.use_sandbox().environment()['AWS_CONFIG_FILE'])"
+    # Not -X dev, in which asyncio complains of a machine that is slow.
+    done = subprocess.run([sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert Path(done.stdout.strip()).parent.parent == temporary
+    assert list(temporary.iterdir()) == []
+
+
+# --- use_sandbox
+
+
+def test_use_sandbox_makes_its_connection_the_current_one():
+    with kvs.use_sandbox(clock="lesson") as sandbox:
+        assert kvs.current_connection().endpoint_url == sandbox.endpoint_url
+        assert kvs.current_connection().is_sandbox
+        kvs.create_channel("front-door")
+
+
+def test_use_sandbox_again_gives_a_fresh_one_and_stops_the_last():
+    with kvs.use_sandbox() as first:
+        kvs.create_channel("front-door", wait=False)
+        with kvs.use_sandbox():
+            assert kvs.list_channels().empty
+            assert repr(first).endswith("stopped>")
+
+
+def test_a_sandbox_lives_as_long_as_its_connection_is_current():
+    kvs.use_sandbox()
+    gc.collect()
+    assert kvs.list_channels().empty
+    kvs.use_sandbox().stop()
+
+
+# --- durable
+
+
+def test_what_was_acknowledged_survives_a_kill(serve, tmp_path):
+    state = tmp_path / "state"
+    process = serve(state=str(state))
+    with kvs.Sandbox(state) as joined:
+        connection = joined.connection()
+        arn = kvs.create_channel("front-door", tags={"Site": "hq"}, wait=False, connection=connection)[
+            "channel_arn"
+        ].item()
+        key, ca = (
+            connection.client()._request_signer._credentials.access_key,
+            joined.environment()["NODE_EXTRA_CA_CERTS"],
+        )
+        certificate = Path(ca).read_bytes()
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=20)
+        with pytest.raises(errors.SandboxError, match="has gone.*again with the same arguments"):
+            joined.seed()
+        with pytest.raises(errors.EndpointUnreachable):
+            kvs.list_channels(connection=connection)
+    with kvs.Sandbox(state) as after:
+        channel = kvs.wait_for_channel("front-door", connection=after.connection())
+        assert channel["channel_arn"].item() == arn
+        assert kvs.list_tags(channel, connection=after.connection())["value"].tolist() == ["hq"]
+        assert after.endpoint_url == process.endpoint_url
+        assert after.connection().client()._request_signer._credentials.access_key == key
+        assert Path(after.environment()["NODE_EXTRA_CA_CERTS"]).read_bytes() == certificate
+
+
+def test_a_kill_in_the_middle_of_many_creates_loses_none_that_was_acknowledged(serve, tmp_path):
+    state = tmp_path / "state"
+    process = serve(state=str(state), quotas=False)
+    acknowledged: list[str] = []
+    with kvs.Sandbox(state) as joined:
+        client = joined.connection().client()
+
+        def create() -> None:
+            with pytest.raises((BotoCoreError, ClientError)):
+                for number in range(100_000):
+                    client.create_signaling_channel(ChannelName=f"c{number}")
+                    acknowledged.append(f"c{number}")
+
+        worker = threading.Thread(target=create)
+        worker.start()
+        while len(acknowledged) < 60:
+            worker.join(0.01)
+        process.send_signal(signal.SIGKILL)
+        worker.join()
+    with kvs.Sandbox(state) as after:
+        assert set(acknowledged) <= set(names(after))
+        assert len(names(after)) <= len(acknowledged) + 1
+
+
+def test_a_second_process_joins_the_one_that_runs(serve, tmp_path):
+    state = tmp_path / "state"
+    process = serve(state=str(state), account_id="444455556666", region="eu-west-1")
+    with kvs.Sandbox(state) as joined:
+        assert joined.endpoint_url == process.endpoint_url
+        assert (joined.account_id, joined.region) == ("444455556666", "eu-west-1")
+        joined.seed()
+        assert len(names(joined)) == 9
+    with kvs.Sandbox(state, account_id="444455556666") as again:
+        assert len(names(again)) == 9
+        env = again.environment()
+    done = subprocess.run(
+        [sys.executable, "-c", "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])"],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "444455556666"
+
+
+def test_joining_with_the_same_settings_is_joining(tmp_path):
+    settings = {
+        "account_id": "444455556666",
+        "region": "eu-west-1",
+        "clock": "lesson",
+        "quotas": False,
+        "assumptions": kvs.Assumptions(creating_seconds=9, endpoint_protocols=("WSS",)),
+    }
+    with kvs.Sandbox(tmp_path, **settings) as owner, kvs.Sandbox(tmp_path, **settings) as joined:
+        assert joined.endpoint_url == owner.endpoint_url
+
+
+def test_two_sandboxes_of_one_process_share_a_directory_too(tmp_path):
+    with kvs.Sandbox(tmp_path) as owner, kvs.Sandbox(tmp_path) as joined:
+        kvs.create_channel("front-door", wait=False, connection=joined.connection())
+        assert names(owner) == ["front-door"]
+        joined.stop()
+        assert names(owner) == ["front-door"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"account_id": "999988887777"}, {"region": "eu-west-1"}, {"clock": "lesson"}, {"quotas": False}, {"port": 9},
+     {"assumptions": kvs.Assumptions(creating_seconds=9)}],
+    ids=lambda settings: next(iter(settings)),
+)  # fmt: skip
+def test_joining_with_other_settings_is_refused(tmp_path, settings):
+    with (
+        kvs.Sandbox(tmp_path),
+        pytest.raises(errors.SandboxError, match=f"runs in .* already, with {next(iter(settings))}="),
+    ):
+        kvs.Sandbox(tmp_path, **settings)
+
+
+def test_a_restart_on_another_port_is_possible_where_the_old_one_is_taken(tmp_path):
+    with kvs.Sandbox(tmp_path) as sandbox:
+        port = int(sandbox.endpoint_url.rsplit(":", 1)[1])
+    with asgi_server.listen(port), kvs.Sandbox(tmp_path) as again:
+        assert again.endpoint_url != f"http://127.0.0.1:{port}"
+        assert names(again) == []
+
+
+def test_a_lesson_goes_on_where_it_was(tmp_path):
+    with kvs.Sandbox(tmp_path, clock="lesson") as sandbox:
+        first = kvs.create_channel("a", connection=sandbox.connection())
+    with kvs.Sandbox(tmp_path, clock="lesson") as sandbox:
+        second = kvs.create_channel("b", connection=sandbox.connection())
+    assert second["creation_time"].item() > first["creation_time"].item()
+
+
+def test_its_files_are_its_owners_alone(tmp_path):
+    state = tmp_path / "state"
+    with kvs.Sandbox(state) as sandbox:
+        kvs.create_channel("a", wait=False, connection=sandbox.connection())
+        sandbox.environment()
+        assert state.stat().st_mode & 0o777 == 0o700
+        modes = {path.name: oct(path.stat().st_mode & 0o777) for path in state.iterdir()}
+        assert set(modes.values()) == {"0o600"}, modes
+        assert modes.keys() >= {"sandbox.sqlite", "sandbox.json", "config", "ca-key.pem"}
+    assert not (state / "sandbox.json").exists()
+
+
+def test_a_directory_given_by_a_relative_path_is_found_from_everywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with kvs.Sandbox("state") as sandbox:
+        monkeypatch.chdir("/")
+        environment = sandbox.environment()
+    names = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"]
+    assert {Path(environment[name]).parent for name in names} == {tmp_path / "state"}
+
+
+def test_a_directory_that_is_none_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    for state in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(errors.SandboxError, match="can't keep its state in .*state="):
+            kvs.Sandbox(state)
+
+
+def test_a_database_that_cannot_be_read_is_named_and_left_as_it_is(tmp_path):
+    database = tmp_path / "sandbox.sqlite"
+    database.write_bytes(b"this is no database, " * 100)
+    with pytest.raises(errors.SandboxError, match=r"can't read its state.*Move sandbox\.sqlite away") as raised:
+        kvs.Sandbox(tmp_path)
+    assert isinstance(raised.value.__cause__, sqlite3.Error)
+    assert database.read_bytes().startswith(b"this is no database")
+    database.unlink()
+    with kvs.Sandbox(tmp_path):
+        pass
+
+
+def test_a_notice_of_an_owner_that_was_killed_misleads_nobody(serve, tmp_path):
+    process = serve(state=str(tmp_path))
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=20)
+    assert (tmp_path / "sandbox.json").exists()
+    with kvs.Sandbox(tmp_path) as sandbox:
+        assert names(sandbox) == []

@@ -1,0 +1,185 @@
+"""Messages: what may be sent, the frame that carries it, and that whatever comes from another peer becomes a value."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvs_notebook.errors import InvalidInput
+from kvs_notebook.signaling.messages import (
+    Answer,
+    Candidate,
+    Offer,
+    ReconnectIceServer,
+    Unknown,
+    candidate_payload,
+    frame,
+    payload_text,
+    received,
+    sdp_payload,
+)
+
+LINE = "candidate:1 1 UDP 2122252543 192.0.2.7 54321 typ host"
+LONGEST = 10_000
+
+
+def came(message_type: object, payload: str | bytes, **members: object) -> Any:
+    """What a peer makes of a frame with this payload."""
+    content = payload.encode() if isinstance(payload, str) else payload
+    return received({"messageType": message_type, "messagePayload": base64.b64encode(content).decode(), **members})
+
+
+# --- what may be sent
+
+
+@pytest.mark.parametrize(("message_type", "kind"), [("SDP_OFFER", "offer"), ("SDP_ANSWER", "answer")])
+def test_a_description_is_given_by_its_text_or_whole(message_type, kind):
+    stated = {"type": kind, "sdp": "v=0\r\n"}
+    assert json.loads(sdp_payload(message_type, "v=0\r\n")) == stated
+    assert json.loads(sdp_payload(message_type, stated)) == stated
+    assert json.loads(sdp_payload(message_type, {**stated, "more": "kept"})) == {**stated, "more": "kept"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "", {}, {"sdp": "v=0"}, {"type": "answer", "sdp": "v=0"}, {"type": "offer", "sdp": ""}, {"type": "offer", "sdp": 7},
+        None, 5, ["v=0"], Answer("v=0"),
+    ],
+)  # fmt: skip
+def test_what_is_no_offer_is_refused_with_the_form_of_one(wrong):
+    with pytest.raises(InvalidInput, match=re.escape("give its text, or {'type': 'offer', 'sdp': '...'}")):
+        sdp_payload("SDP_OFFER", wrong)
+
+
+@pytest.mark.parametrize(
+    ("given_", "stated"),
+    [
+        (LINE, {"candidate": LINE, "sdpMid": "0", "sdpMLineIndex": 0}),
+        ("", {"candidate": "", "sdpMid": "0", "sdpMLineIndex": 0}),
+        ({"candidate": LINE}, {"candidate": LINE}),
+        ({"candidate": LINE, "usernameFragment": "u"}, {"candidate": LINE, "usernameFragment": "u"}),
+        (Candidate(LINE, "audio", 1, "tablet"), {"candidate": LINE, "sdpMid": "audio", "sdpMLineIndex": 1}),
+    ],
+)
+def test_a_candidate_is_given_by_its_line_whole_or_as_it_was_received(given_, stated):
+    assert json.loads(candidate_payload(given_)) == stated
+
+
+def test_an_offer_or_answer_that_was_received_can_be_sent_on():
+    assert json.loads(sdp_payload("SDP_OFFER", Offer("v=0", "tablet"))) == {"type": "offer", "sdp": "v=0"}
+    assert json.loads(sdp_payload("SDP_ANSWER", Answer("v=0"))) == {"type": "answer", "sdp": "v=0"}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        lambda: sdp_payload("SDP_OFFER", {"type": "offer", "sdp": "v=0", "more": {1, 2}}),
+        lambda: candidate_payload({"candidate": LINE, "more": b"bytes"}),
+    ],
+)
+def test_what_has_no_place_in_json_is_refused(payload):
+    with pytest.raises(InvalidInput, match="sent as JSON, and this has no place in it: .* not JSON serializable"):
+        payload()
+
+
+@pytest.mark.parametrize("wrong", [{}, {"sdpMid": "0"}, {"candidate": None}, None, 5, [LINE]])
+def test_what_is_no_candidate_is_refused_with_the_form_of_one(wrong):
+    with pytest.raises(InvalidInput, match="This is no ICE candidate: give its line"):
+        candidate_payload(wrong)
+
+
+def test_a_frame_carries_the_text_in_base64_and_names_nobody_unless_told():
+    payload = sdp_payload("SDP_OFFER", "v=0 ü")
+    members = json.loads(frame("SDP_OFFER", payload, None, "c1"))
+    assert base64.b64decode(members.pop("messagePayload")).decode() == payload
+    assert members == {"action": "SDP_OFFER", "correlationId": "c1"}
+    assert json.loads(frame("SDP_OFFER", payload, "tablet", "c1"))["recipientClientId"] == "tablet"
+
+
+def test_a_payload_may_have_as_many_characters_as_the_service_takes_and_not_four_more():
+    fits = "x" * (LONGEST * 3 // 4)
+    assert len(json.loads(frame("SDP_OFFER", fits, None, "c1"))["messagePayload"]) == LONGEST
+    with pytest.raises(InvalidInput, match="has 10,004 characters in base64: the service takes 10,000") as raised:
+        frame("SDP_OFFER", fits + "x", None, "c1")
+    assert len(str(raised.value)) < 200
+
+
+# --- what comes
+
+
+def test_each_type_is_a_value_with_its_sender():
+    assert came("SDP_OFFER", '{"type": "offer", "sdp": "v=0"}', senderClientId="tablet") == Offer("v=0", "tablet")
+    assert came("SDP_ANSWER", '{"type": "answer", "sdp": "v=0"}') == Answer("v=0", None)
+    whole = json.dumps({"candidate": LINE, "sdpMid": "0", "sdpMLineIndex": 0})
+    assert came("ICE_CANDIDATE", whole, senderClientId="") == Candidate(LINE, "0", 0, None)
+    assert came("ICE_CANDIDATE", '{"candidate": ""}') == Candidate("")
+    assert received({"messageType": "RECONNECT_ICE_SERVER"}) == ReconnectIceServer()
+
+
+def test_what_was_sent_comes_as_it_was():
+    assert came("SDP_OFFER", sdp_payload("SDP_OFFER", "v=0 ü \u2028")) == Offer("v=0 ü \u2028")
+    assert came("ICE_CANDIDATE", candidate_payload(LINE)) == Candidate(LINE, "0", 0)
+
+
+def test_a_text_may_be_latin_1_as_browsers_write_it():
+    assert payload_text(base64.b64encode("Küche".encode("latin-1")).decode()) == "Küche"
+    assert came("SDP_OFFER", '{"sdp": "Küche"}'.encode("latin-1")) == Offer("Küche")
+
+
+RUBBISH = {
+    "no JSON": b"v=0",
+    "nothing": b"",
+    "a list": b"[]",
+    "a text": b'"sdp"',
+    "a number": b"7",
+    "no member": b"{}",
+    "a number as SDP": b'{"sdp": 7, "candidate": 7}',
+    "a null": b'{"sdp": null, "candidate": null}',
+    "bytes of no text": bytes(range(128, 256)),
+    "nested beyond reading": b"[" * 7_000,
+    "a number of too many digits": b"1" * 7_000,
+}
+
+
+@pytest.mark.parametrize("message_type", ["SDP_OFFER", "SDP_ANSWER", "ICE_CANDIDATE"])
+@pytest.mark.parametrize("case", RUBBISH)
+def test_another_peers_rubbish_is_unknown_and_kept_as_it_came(message_type, case):
+    encoded = base64.b64encode(RUBBISH[case]).decode()
+    assert came(message_type, RUBBISH[case], senderClientId="tablet") == Unknown(message_type, encoded, "tablet")
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{"sdpMid": 0}, {"sdpMid": ["0"]}, {"sdpMLineIndex": "0"}, {"sdpMLineIndex": 0.5}, {"sdpMLineIndex": True}],
+)
+def test_a_candidate_whose_members_are_of_other_types_is_unknown(members):
+    assert isinstance(came("ICE_CANDIDATE", json.dumps({"candidate": LINE, **members})), Unknown)
+
+
+@pytest.mark.parametrize(
+    "members", [{}, {"messageType": None}, {"messageType": "NEW_TYPE", "messagePayload": "e30="}, {"messageType": "SDP_OFFER"},
+                {"messageType": "SDP_OFFER", "messagePayload": "ü"}, {"messageType": "SDP_OFFER", "messagePayload": "a"},
+                {"messageType": "SDP_OFFER", "messagePayload": {}}]
+)  # fmt: skip
+def test_a_type_or_payload_that_nobody_knows_is_unknown(members):
+    message = received(members)
+    assert isinstance(message, Unknown)
+    assert message.message_type == (members.get("messageType") or "")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["sdp", "candidate", "sdpMid"]), inner),
+)
+
+
+@given(st.sampled_from(["SDP_OFFER", "ICE_CANDIDATE", "X"]), json_values.map(json.dumps).map(str.encode) | st.binary())
+def test_whatever_comes_is_a_value_that_can_be_kept_in_a_set(message_type, payload):
+    assert len({came(message_type, payload)}) == 1

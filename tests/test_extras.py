@@ -1,0 +1,32 @@
+"""The core works without the extras, and names the one that is missing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+CORE_ONLY = """
+import sys
+SANDBOX = ("uvicorn", "httptools", "websockets", "trustme", "filelock")
+LAB = ("ipywidgets", "anywidget", "matplotlib", "itables")
+for extra in (*SANDBOX, *LAB, "distributed"):
+    sys.modules[extra] = None  # as where it is not installed
+from kvs_notebook import *
+import kvs_notebook as kvs
+from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS, empty
+def chart():
+    kvs.charts.channel_ages(kvs.reports.channel_ages(kvs.Inventory(*map(empty, (CHANNELS, TAGS, COVERAGE)))))
+for needs_an_extra in (kvs.use_sandbox, kvs.forms.console, chart):
+    try:
+        needs_an_extra()
+    except kvs.errors.MissingExtra as error:
+        print(error)
+"""
+
+
+def test_the_core_does_without_the_extras_and_names_the_one_that_is_missing() -> None:
+    done = subprocess.run([sys.executable, "-c", CORE_ONLY], capture_output=True, text=True, check=True)
+    needs_sandbox, needs_lab, needs_lab_too = done.stdout.splitlines()
+    assert needs_lab_too.endswith("pip install 'kvs-notebook[lab]'")
+    assert needs_sandbox.endswith("pip install 'kvs-notebook[sandbox]'")
+    assert needs_lab.endswith("pip install 'kvs-notebook[lab]'")

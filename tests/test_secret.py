@@ -1,0 +1,198 @@
+"""Secrets: no output, file, pickle or traceback holds one until somebody asks for it by name."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import pickle
+import traceback
+
+import pandas as pd
+import pytest
+from IPython.core.formatters import DisplayFormatter
+from IPython.core.ultratb import VerboseTB
+
+from kvs_notebook.dataframes import files, schemas
+from kvs_notebook.secret import SHOWN, Secret
+
+VALUE = "aB3+correct/horse="
+ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600000"
+SERVERS = [{"Uris": ["turn:a", "turns:b"], "Username": f"user {VALUE}", "Password": VALUE, "Ttl": 300}]
+
+
+@pytest.fixture
+def secret() -> Secret:
+    return Secret(VALUE)
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    return schemas.ice_frame(ARN, SERVERS)
+
+
+# --- a value
+
+
+def test_a_secret_gives_its_value_only_when_asked_by_name(secret):
+    assert secret.reveal() == VALUE
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        repr,
+        str,
+        format,
+        ascii,
+        lambda secret: f"{secret}{secret!r}{secret!s}{secret:>40}",
+        lambda secret: f"{secret}",
+        lambda secret: "%s %r" % (secret, secret),  # noqa: UP031 - as logging does
+        "{}".format,
+        lambda secret: str([secret, {"password": secret}]),
+        lambda secret: json.dumps({"password": secret}, default=str),
+        lambda secret: secret._repr_html_(),
+        lambda secret: str(DisplayFormatter().format(secret)),
+        lambda secret: str(dir(secret)),
+    ],
+)
+def test_it_shows_that_it_is_one_and_no_more(secret, show):
+    shown = show(secret)
+    assert VALUE not in shown
+    assert "<script" not in shown
+
+
+def test_its_html_is_escaped_and_says_how_to_get_it(secret):
+    assert secret._repr_html_() == "&lt;Secret: <code>.reveal()</code> gives it&gt;"
+    assert f"{secret:>40}" == SHOWN.rjust(40)
+
+
+def test_it_has_no_attribute_that_tools_would_list(secret):
+    assert not hasattr(secret, "__dict__")
+    assert [name for name in dir(secret) if not name.startswith("_")] == ["reveal"]
+
+
+def test_json_refuses_it_as_it_refuses_any_object(secret):
+    with pytest.raises(TypeError, match="Secret is not JSON serializable"):
+        json.dumps({"password": secret})
+
+
+def test_two_are_equal_where_their_values_are():
+    assert Secret("a") == Secret("a")
+    assert Secret("ü") != Secret("a")
+    assert Secret("a") != "a"
+    assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+
+
+# --- copies and pickles
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda secret: copy.deepcopy({"a": [secret]})["a"][0]])
+def test_a_copy_within_the_process_keeps_it(secret, copied):
+    assert copied(secret).reveal() == VALUE
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_holds_no_value_and_says_what_to_do(secret, protocol):
+    stored = pickle.dumps([secret, {"url": secret}], protocol)
+    assert VALUE.encode() not in stored
+    again = pickle.loads(stored)[0]  # noqa: S301 - our own
+    assert repr(again) == SHOWN
+    with pytest.raises(ValueError, match="without its value: get it anew from the service"):
+        again.reveal()
+
+
+def test_one_whose_value_stayed_behind_equals_only_itself(secret):
+    again, another = pickle.loads(pickle.dumps((secret, Secret("b"))))  # noqa: S301 - our own
+    assert again == again  # noqa: PLR0124 - what is asked
+    assert again != another
+    assert again != secret
+    assert copy.deepcopy(again) is again
+
+
+# --- frames
+
+
+def csv_of(frame: pd.DataFrame) -> str:
+    stream = io.StringIO()
+    files.to_csv(frame, stream)
+    return stream.getvalue()
+
+
+def json_of(frame: pd.DataFrame) -> str:
+    stream = io.StringIO()
+    files.to_json(frame, stream)
+    return stream.getvalue()
+
+
+WRITTEN = {
+    "repr": lambda frame: repr(frame[["uri", "password"]]),
+    "html": lambda frame: frame._repr_html_(),
+    "to_html": lambda frame: frame.to_html(),
+    "to_string": lambda frame: frame.to_string(),
+    "a column": lambda frame: frame["password"].to_string(),
+    "pandas' CSV": lambda frame: frame.to_csv(),
+    "our CSV": csv_of,
+    "our JSON": json_of,
+    "to_json with str": lambda frame: frame.to_json(default_handler=str),
+    "to_dict": lambda frame: str(frame.to_dict("records")),
+    "as text": lambda frame: str(frame.astype("str").to_numpy().tolist()),
+    "one row": lambda frame: repr(frame.iloc[0]) + str(frame.iloc[0].to_dict()),
+    "describe": lambda frame: frame.describe(include="all").to_string(),
+}
+
+
+@pytest.mark.parametrize("case", WRITTEN)
+def test_a_frame_is_written_without_it(frame, case):
+    written = WRITTEN[case](frame)
+    assert VALUE not in written
+    assert ".reveal()" in written
+
+
+def test_what_pandas_makes_of_it_by_itself_holds_no_value_either(frame):
+    assert VALUE not in frame.to_json()
+    with pytest.raises(Exception, match="Secret") as raised:  # pyarrow knows no such type
+        frame.to_parquet(io.BytesIO())
+    assert VALUE not in str(raised.value)
+
+
+def test_our_parquet_holds_what_stands_in_its_place(frame, tmp_path):
+    path = tmp_path / "ice.parquet"
+    files.to_parquet(frame, path)
+    stored = pd.read_parquet(path)
+    assert stored["password"].tolist() == [SHOWN, SHOWN]
+    assert stored["uri"].tolist() == ["turn:a", "turns:b"]
+    assert VALUE.encode() not in path.read_bytes()
+    assert frame["password"][0].reveal() == VALUE
+
+
+def test_a_pickled_frame_holds_no_value(frame, tmp_path):
+    path = tmp_path / "ice.pickle"
+    frame.to_pickle(path)
+    assert VALUE.encode() not in path.read_bytes()
+    assert pd.read_pickle(path)["password"].map(repr).tolist() == [SHOWN, SHOWN]  # noqa: S301 - our own
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_a_copied_frame_keeps_it(frame, deep):
+    assert frame.copy(deep=deep)["password"][1].reveal() == VALUE
+    assert copy.deepcopy(frame).equals(frame)
+
+
+# --- tracebacks
+
+
+def failing(secret: Secret, frame: pd.DataFrame) -> None:
+    held = {"password": secret, "servers": frame}
+    raise RuntimeError(f"with {held}")
+
+
+def test_a_traceback_that_shows_every_variable_does_not_show_it(secret, frame):
+    with pytest.raises(RuntimeError) as raised:
+        failing(secret, frame)
+    error = raised.value
+    verbose = VerboseTB(theme_name="nocolor").text(type(error), error, error.__traceback__)
+    captured = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    for shown in (verbose, captured):
+        assert SHOWN in shown
+        assert VALUE not in shown
