@@ -1,7 +1,7 @@
 """Amazon Kinesis Video Streams signaling channels in Jupyter: channels and tags as DataFrames, and a local sandbox.
 
 >>> import kvs_notebook as kvs
->>> sandbox = kvs.use_sandbox(clock="lesson")
+>>> sandbox = kvs.use_sandbox(clock="stepped")
 >>> channel = kvs.create_channel("front-door", tags={"Site": "hq"})
 >>> kvs.list_channels(tags=True)[["channel_name", "channel_status", "message_ttl_seconds", "tag:Site"]]
   channel_name channel_status  message_ttl_seconds tag:Site
@@ -27,7 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "list_channels",
             "update_channel",
         ],
-        "channels.tags": ["list_tags", "tag_channel", "tags_wide", "untag_channel"],
+        "channels.tags": ["list_tags", "tag_channel", "pivot_tags", "untag_channel"],
         "channels.waiters": ["wait_for_channel"],
         "dataframes.files": ["read_csv", "to_csv"],
         "fleet": ["reports"],

@@ -68,7 +68,7 @@ def no_aws_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
 @pytest.fixture
 def sandbox() -> Iterator[kvs.Sandbox]:
     """Give a private sandbox on the lesson clock, on which each lifecycle request takes a second: no test has to sleep."""
-    with kvs.Sandbox(clock="lesson") as started:
+    with kvs.Sandbox(clock="stepped") as started:
         yield started
 
 

@@ -10,7 +10,8 @@ from botocore import exceptions as botocore
 from botocore.exceptions import ClientError
 
 from kvs_notebook import errors
-from kvs_notebook.aws.validation import QUOTAS, service_model, signaling_model
+from kvs_notebook.aws.quotas import QUOTAS
+from kvs_notebook.aws.service_model import service_model, signaling_model
 
 CLASSES = {
     name: thing

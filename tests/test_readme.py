@@ -58,7 +58,7 @@ def fleet(tmp_path: Path) -> Iterator[kvs.Sandbox]:
     """Give a sandbox with two accounts, and README's accounts.csv that names a role in one of them."""
     role = f"arn:aws:iam::{SECOND_ACCOUNT}:role/inventory"
     (tmp_path / "accounts.csv").write_text(f"account_id,role_arn,account_name\n{SECOND_ACCOUNT},{role},lab\n")
-    with kvs.Sandbox(clock="lesson") as sandbox:
+    with kvs.Sandbox(clock="stepped") as sandbox:
         sandbox.seed(account_id=SECOND_ACCOUNT)
         set_current(sandbox.connection())
         yield sandbox

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from kvs_notebook.aws.botocore_internals import opened, slim
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.aws.session import opened, slim
 
 if TYPE_CHECKING:
     import boto3

@@ -11,20 +11,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from kvs_notebook.aws import response_guard
-from kvs_notebook.aws.rate_limit import Pacing
-from kvs_notebook.aws.session import SharedSession, close
-from kvs_notebook.aws.validation import MUTATING, ChannelArn
-from kvs_notebook.errors import (
-    IN_SANDBOX,
-    SANDBOX_GONE,
-    EndpointUnreachable,
-    InvalidInput,
-    KVSError,
-    ReadOnly,
-    WrongConnection,
-    from_botocore_error,
-    from_client_error,
-)
+from kvs_notebook.aws.arns import ChannelArn
+from kvs_notebook.aws.botocore_internals import close
+from kvs_notebook.aws.error_translation import IN_SANDBOX, SANDBOX_GONE, from_botocore_error, from_client_error
+from kvs_notebook.aws.quotas import MUTATING
+from kvs_notebook.aws.rate_limit import RateLimiter
+from kvs_notebook.aws.session import SharedSession
+from kvs_notebook.errors import EndpointUnreachable, InvalidInput, KVSError, ReadOnly, WrongConnection
 from kvs_notebook.version import __version__
 
 if TYPE_CHECKING:
@@ -57,7 +50,7 @@ class Connection:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> europe = sandbox.connection(region="eu-west-1")
     >>> _ = kvs.create_channel("front-door", connection=europe)
     >>> europe.account_id, europe.region, europe.may_change, europe.calls
@@ -84,7 +77,7 @@ class Connection:
         self.region = region
         self.profile = profile
         self.endpoint_url = endpoint_url
-        self.pacing = Pacing(share)
+        self.rate_limiter = RateLimiter(share)
         self.calls = self.attempts = 0
         self.portable = portable
         self._session = session if isinstance(session, SharedSession) else SharedSession(session)
@@ -308,7 +301,7 @@ class Connection:
         ReadOnly
             Before anything is sent, for a change on a connection that may not make one.
         KVSError
-            The class for the service's error code, botocore's error as its cause; ``may_have_happened`` is True where an
+            The class for the service's error code, botocore's error as its cause; ``maybe_applied`` is True where an
             attempt's outcome was not seen.
         """
         from botocore import xform_name
@@ -320,11 +313,11 @@ class Connection:
         method = getattr(client, xform_name(operation))
         self._attempts.unseen = False
         try:
-            answer: dict[str, Any] = self.pacing.run(
+            answer: dict[str, Any] = self.rate_limiter.run(
                 operation, channel, lambda: self._send(method, operation, params, channel)
             )
         except KVSError as error:
-            error.may_have_happened |= self._attempts.unseen
+            error.maybe_applied |= self._attempts.unseen
             raise
         return answer
 

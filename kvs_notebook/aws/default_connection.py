@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from kvs_notebook.aws.botocore_internals import opened
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.aws.session import opened
 from kvs_notebook.errors import InvalidInput, NoCredentials, NoRegion
 
 if TYPE_CHECKING:

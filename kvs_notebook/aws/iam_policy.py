@@ -5,13 +5,12 @@ GetCallerIdentity is in no row: AWS asks no permission for it. A form needs what
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from kvs_notebook.aws.validation import check_channel_name, shown
-from kvs_notebook.errors import InvalidInput
+from kvs_notebook.aws.arns import RoleArn, check_account_id
+from kvs_notebook.aws.regions import PUBLIC_PARTITION, check_region, partition_of
+from kvs_notebook.aws.validation import check_channel_name
 
 CREATE = "kinesisvideo:CreateSignalingChannel"
 DELETE = "kinesisvideo:DeleteSignalingChannel"
@@ -81,9 +80,6 @@ ACTIONS: Mapping[str, Action] = {
 }
 
 EVERY = "*"
-ACCOUNT_ID = re.compile("[0-9]{12}")
-ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+", re.ASCII)
-PUBLIC_AWS = "aws"
 
 
 def least_policy(
@@ -126,12 +122,11 @@ def least_policy(
     >>> channels["Resource"]
     'arn:aws:kinesisvideo:eu-west-1:*:channel/lab-*/*'
     """
-    if account_id is not None and not ACCOUNT_ID.fullmatch(account_id):
-        raise InvalidInput(f"Account {shown(account_id)}: an account id has 12 digits.")
+    if account_id is not None:
+        check_account_id(account_id)
     for role_arn in role_arns:
-        if not ROLE_ARN.fullmatch(role_arn):
-            raise InvalidInput(f"Role {shown(role_arn)}: give its ARN, as arn:aws:iam::111122223333:role/Reader.")
-    partition = PUBLIC_AWS if region is None else _partition(region)
+        RoleArn.parse(role_arn)
+    partition = PUBLIC_PARTITION if region is None else partition_of(check_region(region))
     names = f"{check_channel_name(prefix) if prefix is not None else ''}*"
     resources: dict[str, str | list[str]] = {
         ANY: EVERY,
@@ -150,19 +145,3 @@ def _statements(resources: Mapping[str, str | list[str]], *, read_only: bool) ->
         of_kind = [action for action in needed if ACTIONS[action].resource == kind]
         allowed = [action for action in of_kind if ACTIONS[action].reads or kind == ROLE or not read_only]
         yield {"Effect": "Allow", "Action": allowed, "Resource": resource}
-
-
-def _partition(region: str) -> str:
-    """Give the partition that a region is in, as botocore knows it."""
-    from botocore.loaders import Loader
-
-    partitions = {
-        known: partition["partition"]
-        for partition in Loader().load_data("endpoints")["partitions"]
-        for known in partition["regions"]
-    }
-    if region not in partitions:
-        near = difflib.get_close_matches(region, partitions, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else "Give a region's code, such as 'eu-west-1'."
-        raise InvalidInput(f"Region {shown(region)}: botocore knows none of that name. {hint}")
-    return str(partitions[region])

@@ -10,16 +10,14 @@ out as 47.6 or 50, and a window's burst is refused by a service that allows a sm
 
 from __future__ import annotations
 
-import asyncio
 import math
 import threading
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
-from kvs_notebook.aws.validation import MESSAGE_RATES, QUOTAS, SIGNALING_QUOTAS, quota_of
+from kvs_notebook.aws.quotas import QUOTAS, SIGNALING_QUOTAS, quota_of
 from kvs_notebook.errors import InvalidInput, KVSError, Throttled
 
 DEFAULT_SHARE = 0.9
@@ -36,15 +34,10 @@ FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 5.0
 FORGET_ABOVE = 10_000
 
-THREADS = 8
-"""Enough to fill one account and region: boto3 tops out near 500 calls a second in a process, the largest quota is 300."""
-
-PROGRESS_AFTER_SECONDS = 1.0
 
 Bucket: TypeAlias = "tuple[str, str | None]"
 """An operation, and the channel that it is about where the quota is a channel's."""
 
-Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -56,7 +49,7 @@ class _Door:
     shut_until: float = -math.inf
 
 
-class Pacing:
+class RateLimiter:
     """Space out the calls of one account and region.
 
     Each bucket holds one request and refills at ``share`` of the published quota, so that calls leave evenly spaced. All
@@ -180,30 +173,6 @@ class Pacing:
             self.throttles += 1
 
 
-class MessagePacing:
-    """Keep one WebSocket connection under the rates of its messages.
-
-    As many as may be sent in a second leave at once, for a call begins with a handful of candidates; then the next one waits
-    until the first of them is a second, and a ninth of it more, ago. Each type of message has a queue of its own.
-    """
-
-    def __init__(
-        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    ) -> None:
-        self._clock = clock
-        self._sleep = sleep
-        self._left: dict[str, deque[float]] = {kind: deque(maxlen=int(rate)) for kind, rate in MESSAGE_RATES.items()}
-        self._turns = {kind: asyncio.Lock() for kind in MESSAGE_RATES}
-
-    async def wait(self, message_type: str) -> None:
-        """Wait until the next message of a type may leave; whoever asks first leaves first."""
-        left = self._left[message_type]
-        async with self._turns[message_type]:
-            if len(left) == left.maxlen:
-                await self._sleep(max(0.0, left[0] + 1 / DEFAULT_SHARE - self._clock()))
-            left.append(self._clock())
-
-
 def _shares(share: float | Mapping[str, float] | None) -> dict[str, float]:
     operations = [*QUOTAS, *SIGNALING_QUOTAS]
     shares = dict.fromkeys(operations, DEFAULT_SHARE) | dict(SHARES_OF_CONNECTING_DEVICES)
@@ -218,40 +187,3 @@ def _shares(share: float | Mapping[str, float] | None) -> dict[str, float]:
         if not 0 < part <= 1:
             raise InvalidInput(f"share {part!r} for {operation}: give a part of the quota, above 0 and at most 1.")
     return shares
-
-
-def side_by_side(
-    work: Callable[[Item], Result],
-    items: Sequence[Item],
-    *,
-    description: str,
-    unit: str = "channel",
-    quiet: bool = False,
-) -> list[Result]:
-    """Do one piece of work for each item on 8 threads and give the results in the items' order.
-
-    A progress bar appears when it takes over a second, unless it is to be ``quiet``. The first error ends it: what has not
-    begun is dropped.
-    """
-    if len(items) <= 1:
-        return [work(item) for item in items]
-    from concurrent.futures import ThreadPoolExecutor
-
-    from tqdm.auto import tqdm
-
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="kvs-notebook")
-    futures = [pool.submit(work, item) for item in items]
-    with tqdm(
-        total=len(items), desc=description, unit=unit, delay=PROGRESS_AFTER_SECONDS, leave=False, disable=quiet
-    ) as bar:
-        try:
-            results = []
-            for future in futures:
-                results.append(future.result())
-                bar.update()
-        except BaseException:
-            # Whoever interrupts does not wait for the calls that are under way.
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    pool.shutdown()
-    return results

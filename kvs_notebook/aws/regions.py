@@ -1,48 +1,78 @@
-"""Partition: one of the clouds of AWS (public, China, GovCloud, ...), and which of its regions have the service.
-
-From botocore's own table of endpoints, so that it moves with it, and whatever this machine's configuration says.
-"""
+"""Regions and partitions (public AWS, China, GovCloud, ...), from botocore's own data."""
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING
+import difflib
+import re
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
+
+from kvs_notebook.errors import InvalidInput
+from kvs_notebook.formatting import format_value
 
 if TYPE_CHECKING:
     from botocore.regions import EndpointResolver
 
 SERVICE = "kinesisvideo"
-PUBLIC = "aws"
+PUBLIC_PARTITION = "aws"
 
 
-def every_region() -> list[str]:
-    """Give the regions that botocore knows for the service, of all partitions."""
-    table = _table()
-    return sorted(region for partition in table.get_available_partitions() for region in _regions_of(table, partition))
+@lru_cache(maxsize=1_024)
+def partition_of(region: str) -> str:
+    """Return the partition of a region, such as ``"aws-cn"``; one that botocore does not know counts as public AWS."""
+    partitions = _partitions()
+    for partition in partitions:
+        if region in partition["regions"]:
+            return str(partition["id"])
+    # A region that is newer than botocore: by the form of its code. Public AWS comes last, its pattern matches most.
+    for partition in sorted(partitions, key=lambda each: each["id"] == PUBLIC_PARTITION):
+        if re.match(partition["regionRegex"], region):
+            return str(partition["id"])
+    return PUBLIC_PARTITION
 
 
-def regions_beside(region: str) -> list[str]:
-    """Give the regions that botocore knows for the service in the partition of a region, at least that region itself.
-
-    A region that botocore has never heard of counts as one of public AWS, as it does for botocore's clients.
-    """
-    from botocore.exceptions import UnknownRegionError
-
-    table = _table()
-    try:
-        partition = table.get_partition_for_region(region)
-    except UnknownRegionError:
-        partition = PUBLIC
-    return sorted(_regions_of(table, partition)) or [region]
+def check_region(region: object) -> str:
+    """Return a region's code; raise InvalidInput if botocore knows no region of that code."""
+    known = known_regions()
+    if isinstance(region, str) and region in known:
+        return region
+    near = difflib.get_close_matches(str(region), known, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else "Expected a region's code, such as 'eu-west-1'."
+    raise InvalidInput(f"{format_value(region)} is not a known AWS region. {hint}")
 
 
-def _regions_of(table: EndpointResolver, partition: str) -> list[str]:
-    found: list[str] = table.get_available_endpoints(SERVICE, partition)
+@cache
+def known_regions() -> tuple[str, ...]:
+    """Return every region that botocore knows, of all partitions, sorted."""
+    return tuple(sorted(region for each in _partitions() for region in each["regions"] if "-global" not in region))
+
+
+def all_regions() -> list[str]:
+    """Return the regions that botocore knows for the service, of all partitions, sorted."""
+    table = _endpoints()
+    return sorted(region for partition in table.get_available_partitions() for region in _with_service(partition))
+
+
+def regions_in_partition_of(region: str) -> list[str]:
+    """Return the regions that botocore knows for the service in the partition of a region; if none, the region itself."""
+    return sorted(_with_service(partition_of(region))) or [region]
+
+
+def _with_service(partition: str) -> list[str]:
+    found: list[str] = _endpoints().get_available_endpoints(SERVICE, partition)
     return found
 
 
 @cache
-def _table() -> EndpointResolver:
+def _partitions() -> list[dict[str, Any]]:
+    from botocore.loaders import Loader
+
+    partitions: list[dict[str, Any]] = Loader().load_data("partitions")["partitions"]
+    return partitions
+
+
+@cache
+def _endpoints() -> EndpointResolver:
     from botocore.loaders import Loader
     from botocore.regions import EndpointResolver
 

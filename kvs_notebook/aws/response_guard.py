@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kvs_notebook.aws.validation import shown
-from kvs_notebook.errors import NO_NETWORK, EndpointUnreachable
+from kvs_notebook.aws.error_translation import NO_NETWORK
+from kvs_notebook.errors import EndpointUnreachable
+from kvs_notebook.formatting import format_value
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel
@@ -33,7 +34,7 @@ def _check(operation_model: OperationModel, response_dict: Mapping[str, Any], wh
         f"page to sign in at? {NO_NETWORK}",
         operation=operation_model.name,
     )
-    error.may_have_happened = True
+    error.maybe_applied = True
     raise error
 
 
@@ -52,5 +53,5 @@ def _is_answer(operation_model: OperationModel, body: bytes, *, succeeded: bool)
 def _described(body: bytes) -> str:
     """Say what it was; a page is shown, but not what may be half of an answer that has a password in it."""
     if body.lstrip().startswith(b"<"):
-        return shown(" ".join(body.decode(errors="replace").split()))
+        return format_value(" ".join(body.decode(errors="replace").split()))
     return f"{len(body)} bytes that are no answer"

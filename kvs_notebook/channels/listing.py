@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from kvs_notebook.aws.botocore_internals import skip_response_parser
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.validation import check_channel_name
 from kvs_notebook.errors import ServiceFault
@@ -25,7 +25,7 @@ def channel_pages(prefix: str | None, connection: Connection) -> Iterator[Sequen
             "ComparisonOperator": "BEGINS_WITH",
             "ComparisonValue": check_channel_name(prefix),
         }
-    client = connection.client(purpose="listing", prepare=_skip_response_parser)
+    client = connection.client(purpose="listing", prepare=skip_response_parser)
     seen: set[str] = set()
     token: str | None = None
     while True:
@@ -49,17 +49,3 @@ def channel_infos(prefix: str | None, connection: Connection) -> list[Mapping[st
     """Give the ChannelInfo structures of all pages; a channel that moved between two counts once, as last seen."""
     infos = {info["ChannelARN"]: info for page in channel_pages(prefix, connection) for info in page}
     return list(infos.values())
-
-
-def _skip_response_parser(client: Any) -> None:
-    """Read a list's pages with json alone: botocore's parser takes twenty times as long for each channel.
-
-    The client is list_channels' own, because CreationTime stays a number here.
-    """
-
-    def read_json(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-        if response_dict["status_code"] == 200 and response_dict["body"]:  # noqa: PLR2004
-            customized_response_dict.update(json.loads(response_dict["body"]))
-            response_dict["body"] = b"{}"
-
-    client.meta.events.register("before-parse.kinesis-video.ListSignalingChannels", read_json)

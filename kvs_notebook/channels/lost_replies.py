@@ -14,9 +14,9 @@ from datetime import timedelta
 from typing import Any
 
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.channels.reference import Target, describe, ttl_of
+from kvs_notebook.channels.reference import ChannelRef, describe, ttl_of
 from kvs_notebook.channels.tags import tags_of_channel
-from kvs_notebook.dataframes.schemas import milliseconds
+from kvs_notebook.dataframes.builders import milliseconds
 from kvs_notebook.errors import (
     ChannelExists,
     ChannelNotFound,
@@ -29,20 +29,22 @@ from kvs_notebook.errors import (
 )
 
 
-def settle_create(error: KVSError, name: str, params: Mapping[str, Any], seconds: float, connection: Connection) -> str:
+def reconcile_create(
+    error: KVSError, name: str, params: Mapping[str, Any], seconds: float, connection: Connection
+) -> str:
     """Find out whether the create whose reply was lost has created the channel; give its ARN, or raise."""
-    if not error.may_have_happened:
+    if not error.maybe_applied:
         raise error
     began = connection.service_time(error) - timedelta(seconds=seconds + 2)  # the service's Date has whole seconds
-    info = _look_again(error, Target(name), connection)
+    info = _look_again(error, ChannelRef(name), connection)
     if info is None:
-        raise _unproven(error, Target(name))
+        raise _unproven(error, ChannelRef(name))
     arn = str(info["ChannelARN"])
     same = (
         (milliseconds(info.get("CreationTime")) or 0) >= began.timestamp() * 1_000
         and info.get("SingleMasterConfiguration") == params["SingleMasterConfiguration"]
         and info.get("ChannelType") == params["ChannelType"]
-        and _tags_now(error, Target(name, arn), connection) == {tag["Key"]: tag["Value"] for tag in params["Tags"]}
+        and _tags_now(error, ChannelRef(name, arn), connection) == {tag["Key"]: tag["Value"] for tag in params["Tags"]}
     )
     if not same:
         raise ChannelExists(
@@ -55,9 +57,9 @@ def settle_create(error: KVSError, name: str, params: Mapping[str, Any], seconds
     return arn
 
 
-def settle_update(error: KVSError, seen: Target, wanted: int, connection: Connection) -> None:
+def reconcile_update(error: KVSError, seen: ChannelRef, wanted: int, connection: Connection) -> None:
     """Return where the update whose reply was lost has taken effect; raise where it has not."""
-    if not error.may_have_happened:
+    if not error.maybe_applied:
         raise error
     info = _look_again(error, seen, connection)
     if info is not None and ttl_of(info) == wanted and info.get("Version") != seen.version:
@@ -66,9 +68,9 @@ def settle_update(error: KVSError, seen: Target, wanted: int, connection: Connec
     raise _unproven(error, seen)
 
 
-def settle_delete(error: KVSError, seen: Target, connection: Connection) -> None:
+def reconcile_delete(error: KVSError, seen: ChannelRef, connection: Connection) -> None:
     """Return where the delete whose reply was lost has taken effect; raise where it has not."""
-    if not error.may_have_happened:
+    if not error.maybe_applied:
         raise error
     info = None if isinstance(error, ChannelNotFound) else _look_again(error, seen, connection)
     if info is not None and info.get("ChannelStatus") != "DELETING":
@@ -76,7 +78,7 @@ def settle_delete(error: KVSError, seen: Target, connection: Connection) -> None
     _warn_reconciled("DeleteSignalingChannel", seen.label, "the channel is going or gone")
 
 
-def _look_again(error: KVSError, target: Target, connection: Connection) -> dict[str, Any] | None:
+def _look_again(error: KVSError, target: ChannelRef, connection: Connection) -> dict[str, Any] | None:
     """Describe a channel after a lost reply: None where there is no such channel, OutcomeUnknown where nobody can say."""
     try:
         return describe(target, connection)
@@ -86,14 +88,14 @@ def _look_again(error: KVSError, target: Target, connection: Connection) -> dict
         raise _outcome_unknown(error, target) from second
 
 
-def _tags_now(error: KVSError, target: Target, connection: Connection) -> dict[str, str]:
+def _tags_now(error: KVSError, target: ChannelRef, connection: Connection) -> dict[str, str]:
     try:
         return tags_of_channel(str(target.channel_arn), connection)
     except KVSError as second:
         raise _outcome_unknown(error, target) from second
 
 
-def _unproven(error: KVSError, target: Target) -> KVSError:
+def _unproven(error: KVSError, target: ChannelRef) -> KVSError:
     """Give what to raise when the channel does not show the change: a clear refusal as it is, else OutcomeUnknown."""
     if not isinstance(error, (EndpointUnreachable, ServiceFault, Throttled)):
         return error
@@ -102,7 +104,7 @@ def _unproven(error: KVSError, target: Target) -> KVSError:
     return unknown
 
 
-def _outcome_unknown(error: KVSError, target: Target) -> OutcomeUnknown:
+def _outcome_unknown(error: KVSError, target: ChannelRef) -> OutcomeUnknown:
     return OutcomeUnknown(
         f"{error.operation} was sent for {target.label}, but its outcome was not seen ({error}). "
         f"Settle it with: kvs.describe_channel({target.channel_arn or target.label!r})",

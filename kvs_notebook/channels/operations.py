@@ -10,17 +10,17 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
-from kvs_notebook.aws.rate_limit import side_by_side
 from kvs_notebook.aws.validation import check_channel_name, check_message_ttl, check_tags
 from kvs_notebook.channels.listing import channel_pages
-from kvs_notebook.channels.lost_replies import settle_create, settle_delete, settle_update
-from kvs_notebook.channels.reference import Channel, Target, describe, one_target, targets, ttl_of
+from kvs_notebook.channels.lost_replies import reconcile_create, reconcile_delete, reconcile_update
+from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref, ttl_of
 from kvs_notebook.channels.tags import tags_of
 from kvs_notebook.channels.waiters import is_active, wait_until, wait_until_gone
-from kvs_notebook.dataframes.schemas import channels_frame, channels_frame_of_pages, with_tags
-from kvs_notebook.errors import ChannelNotFound, InvalidInput, KVSError, accepted
+from kvs_notebook.dataframes.builders import channels_frame, channels_frame_of_pages, with_tags
+from kvs_notebook.errors import ChannelNotFound, InvalidInput, KVSError, mark_accepted
 
 
 def list_channels(
@@ -62,7 +62,7 @@ def list_channels(
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = kvs.create_channel("front-door", tags={"Site": "hq"})
     >>> kvs.list_channels(tags=["Site"])[["channel_name", "channel_status", "tag:Site"]]
       channel_name channel_status tag:Site
@@ -106,14 +106,14 @@ def describe_channel(channel: Channel, *, connection: Connection | None = None) 
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = kvs.create_channel("front-door")
     >>> int(kvs.describe_channel("front-door")["message_ttl_seconds"].iloc[0])
     60
     """
     connection = current_connection(connection)
-    infos = side_by_side(
-        lambda target: describe(target, connection), targets(channel, connection), description="Describing"
+    infos = map_concurrent(
+        lambda target: describe(target, connection), channel_refs(channel, connection), description="Describing"
     )
     return channels_frame(infos)
 
@@ -174,7 +174,7 @@ def create_channel(
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> channel = kvs.create_channel("front-door", message_ttl_seconds=30, tags={"Site": "hq"})
     >>> channel["channel_status"].iloc[0]
     'ACTIVE'
@@ -190,9 +190,9 @@ def create_channel(
     try:
         arn = connection.call("CreateSignalingChannel", params, channel=name).get("ChannelARN")
     except KVSError as error:
-        arn = settle_create(error, name, params, time.monotonic() - began, connection)
-    target = Target(name, arn)
-    with accepted(f"{name} was created ({arn})"):
+        arn = reconcile_create(error, name, params, time.monotonic() - began, connection)
+    target = ChannelRef(name, arn)
+    with mark_accepted(f"{name} was created ({arn})"):
         if wait:
             return wait_until(target, is_active, timeout, connection, may_be_missing=True)
         try:
@@ -253,17 +253,17 @@ def update_channel(
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> channel = kvs.create_channel("front-door")
     >>> int(kvs.update_channel(channel, message_ttl_seconds=90)["message_ttl_seconds"].iloc[0])
     90
     """
     connection = current_connection(connection)
     wanted = check_message_ttl(message_ttl_seconds)
-    target = one_target(channel, connection)
+    target = one_channel_ref(channel, connection)
     connection.require_changes("UpdateSignalingChannel")
     info = describe(target, connection)
-    seen = Target(target.label, info["ChannelARN"], target.version or info["Version"])
+    seen = ChannelRef(target.label, info["ChannelARN"], target.version or info["Version"])
     if ttl_of(info) == wanted:
         return channels_frame([info])
     params = {
@@ -274,8 +274,8 @@ def update_channel(
     try:
         connection.call("UpdateSignalingChannel", params, channel=seen.label)
     except KVSError as error:
-        settle_update(error, seen, wanted, connection)
-    with accepted(f"{seen.label} was updated"):
+        reconcile_update(error, seen, wanted, connection)
+    with mark_accepted(f"{seen.label} was updated"):
         if wait:
             return wait_until(
                 seen, lambda now: is_active(now) and now.get("Version") != seen.version, timeout, connection
@@ -330,22 +330,22 @@ def delete_channel(
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> channel = kvs.create_channel("front-door")
     >>> kvs.delete_channel(channel)["channel_status"].iloc[0]
     'DELETING'
     """
     connection = current_connection(connection)
-    target = one_target(channel, connection)
+    target = one_channel_ref(channel, connection)
     connection.require_changes("DeleteSignalingChannel")
     info = describe(target, connection)
-    seen = Target(target.label, info["ChannelARN"], target.version or info["Version"])
+    seen = ChannelRef(target.label, info["ChannelARN"], target.version or info["Version"])
     params = {"ChannelARN": seen.channel_arn, "CurrentVersion": seen.version}
     try:
         connection.call("DeleteSignalingChannel", params, channel=seen.label)
     except KVSError as error:
-        settle_delete(error, seen, connection)
+        reconcile_delete(error, seen, connection)
     if wait:
-        with accepted(f"{seen.label} was deleted"):
+        with mark_accepted(f"{seen.label} was deleted"):
             wait_until_gone(seen, timeout, connection)
     return channels_frame([{**info, "ChannelStatus": "DELETING"}])

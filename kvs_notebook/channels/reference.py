@@ -1,4 +1,4 @@
-"""Target: what a channel argument names, after the checks that cost no call.
+"""ChannelRef: what a channel argument names, after the checks that cost no call.
 
 A *channel* argument takes a name, an ARN, a row of a channels frame, or a frame of one row; reads take a whole frame too. A row
 carries its account, region and version: a row of another account or region is refused, and its version is what a change sends.
@@ -12,9 +12,11 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
+from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.aws.validation import ChannelArn, check_channel_name, check_version, shown
+from kvs_notebook.aws.validation import check_channel_name, check_version
 from kvs_notebook.errors import InvalidInput, WrongConnection
+from kvs_notebook.formatting import format_value
 
 Channel: TypeAlias = "str | pd.Series[Any] | pd.DataFrame | Mapping[str, Any]"
 """What the channel argument of a public function may be."""
@@ -25,7 +27,7 @@ NAMING = ("channel_arn", "account_id", "region", "version")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ChannelRef:
     """What a channel argument names, after the checks that cost no call."""
 
     channel_name: str | None = None
@@ -43,7 +45,7 @@ class Target:
         return {"ChannelARN": self.channel_arn} if self.channel_arn else {"ChannelName": self.label}
 
 
-def targets(channel: Channel, connection: Connection) -> list[Target]:
+def channel_refs(channel: Channel, connection: Connection) -> list[ChannelRef]:
     """Give what a channel argument names: one target, or one for each row of a frame.
 
     Raises
@@ -56,18 +58,18 @@ def targets(channel: Channel, connection: Connection) -> list[Target]:
     if isinstance(channel, str):
         if channel.startswith("arn:"):
             connection.check_arn(channel)
-            return [Target(channel_arn=channel)]
-        return [Target(channel_name=check_channel_name(channel))]
+            return [ChannelRef(channel_arn=channel)]
+        return [ChannelRef(channel_name=check_channel_name(channel))]
     if isinstance(channel, pd.DataFrame):
         return [_row_target(row, connection) for row in channel.to_dict("records")]
     if isinstance(channel, (pd.Series, Mapping)):
         return [_row_target(dict(channel), connection)]
     raise InvalidInput(
-        f"Channel {shown(channel)} is a {type(channel).__name__}: give a name, an ARN, or a row of list_channels()."
+        f"Channel {format_value(channel)} is a {type(channel).__name__}: give a name, an ARN, or a row of list_channels()."
     )
 
 
-def _row_target(row: Mapping[Any, Any], connection: Connection) -> Target:
+def _row_target(row: Mapping[Any, Any], connection: Connection) -> ChannelRef:
     given = {column: row[column] for column in NAMING if not _is_missing(row.get(column))}
     if "channel_arn" not in given:
         raise InvalidInput(
@@ -81,16 +83,16 @@ def _row_target(row: Mapping[Any, Any], connection: Connection) -> Target:
                 f"The row says {column} {given[column]}, its ARN {actual}: take the row from list_channels() unchanged."
             )
     version = given.get("version")
-    return Target(parsed.channel_name, arn, check_version(version) if version is not None else None)
+    return ChannelRef(parsed.channel_name, arn, check_version(version) if version is not None else None)
 
 
 def _is_missing(value: Any) -> bool:
     return pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
-def one_target(channel: Channel, connection: Connection) -> Target:
+def one_channel_ref(channel: Channel, connection: Connection) -> ChannelRef:
     """Give the one channel that an argument names; raise InvalidInput for a frame of none or many rows."""
-    found = targets(channel, connection)
+    found = channel_refs(channel, connection)
     if len(found) != 1:
         raise InvalidInput(
             f"The frame has {len(found)} rows: this takes one channel, so pass one row, such as frame.iloc[0]."
@@ -98,7 +100,7 @@ def one_target(channel: Channel, connection: Connection) -> Target:
     return found[0]
 
 
-def describe(target: Target, connection: Connection) -> dict[str, Any]:
+def describe(target: ChannelRef, connection: Connection) -> dict[str, Any]:
     """Give the ChannelInfo of one channel: one DescribeSignalingChannel call."""
     reply = connection.call("DescribeSignalingChannel", target.params, channel=target.label)
     info: dict[str, Any] = reply.get("ChannelInfo") or {}

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
+from kvs_notebook.aws.arns import ChannelArn
+from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
-from kvs_notebook.aws.rate_limit import side_by_side
-from kvs_notebook.aws.validation import ChannelArn, check_tag_keys, check_tags
-from kvs_notebook.channels.reference import Channel, Target, describe, one_target, targets
-from kvs_notebook.dataframes.schemas import tags_frame, wide_tags
-from kvs_notebook.errors import accepted
+from kvs_notebook.aws.validation import check_tag_keys, check_tags
+from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref
+from kvs_notebook.dataframes.builders import tags_frame, wide_tags
+from kvs_notebook.errors import mark_accepted
 
 
 def list_tags(channel: Channel, *, connection: Connection | None = None) -> pd.DataFrame:
@@ -44,7 +45,7 @@ def list_tags(channel: Channel, *, connection: Connection | None = None) -> pd.D
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = kvs.create_channel("front-door", tags={"Site": "hq", "Owner": "ops"})
     >>> kvs.list_tags("front-door")[["channel_name", "key", "value"]]
       channel_name    key value
@@ -52,10 +53,10 @@ def list_tags(channel: Channel, *, connection: Connection | None = None) -> pd.D
     1   front-door   Site    hq
     """
     connection = current_connection(connection)
-    return tags_of([_arn_of(target, connection) for target in targets(channel, connection)], connection)
+    return tags_of([_arn_of(target, connection) for target in channel_refs(channel, connection)], connection)
 
 
-def _arn_of(target: Target, connection: Connection) -> str:
+def _arn_of(target: ChannelRef, connection: Connection) -> str:
     if target.channel_arn is not None:
         return target.channel_arn
     arn: str = describe(target, connection)["ChannelARN"]
@@ -65,7 +66,7 @@ def _arn_of(target: Target, connection: Connection) -> str:
 def tags_of(channel_arns: Sequence[str] | pd.Series[str], connection: Connection) -> pd.DataFrame:
     """Read the tags of channels by their ARNs, side by side under the pacing, as a long tags frame."""
     arns = list(channel_arns)
-    found = side_by_side(lambda arn: tags_of_channel(arn, connection), arns, description="Reading tags")
+    found = map_concurrent(lambda arn: tags_of_channel(arn, connection), arns, description="Reading tags")
     return tags_frame(dict(zip(arns, found, strict=True)))
 
 
@@ -117,7 +118,7 @@ def tag_channel(channel: Channel, tags: Mapping[str, str], *, connection: Connec
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> channel = kvs.create_channel("front-door", tags={"Site": "hq"})
     >>> kvs.tag_channel(channel, {"Site": "annex", "Owner": "ops"})[["key", "value"]]
          key  value
@@ -126,12 +127,12 @@ def tag_channel(channel: Channel, tags: Mapping[str, str], *, connection: Connec
     """
     connection = current_connection(connection)
     checked = check_tags(tags)
-    target = one_target(channel, connection)
+    target = one_channel_ref(channel, connection)
     connection.require_changes("TagResource")
     arn = _arn_of(target, connection)
     pairs = [{"Key": key, "Value": value} for key, value in checked.items()]
     connection.call("TagResource", {"ResourceARN": arn, "Tags": pairs}, channel=target.label)
-    with accepted(f"The tags of {target.label} were set"):
+    with mark_accepted(f"The tags of {target.label} were set"):
         return tags_of([arn], connection)
 
 
@@ -167,7 +168,7 @@ def untag_channel(channel: Channel, keys: Iterable[str], *, connection: Connecti
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> channel = kvs.create_channel("front-door", tags={"Site": "hq", "Owner": "ops"})
     >>> kvs.untag_channel(channel, ["Owner"])[["key", "value"]]
         key value
@@ -175,15 +176,15 @@ def untag_channel(channel: Channel, keys: Iterable[str], *, connection: Connecti
     """
     connection = current_connection(connection)
     checked = check_tag_keys(keys)
-    target = one_target(channel, connection)
+    target = one_channel_ref(channel, connection)
     connection.require_changes("UntagResource")
     arn = _arn_of(target, connection)
     connection.call("UntagResource", {"ResourceARN": arn, "TagKeyList": checked}, channel=target.label)
-    with accepted(f"The tags of {target.label} were taken off"):
+    with mark_accepted(f"The tags of {target.label} were taken off"):
         return tags_of([arn], connection)
 
 
-def tags_wide(tags: pd.DataFrame) -> pd.DataFrame:
+def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
     """Turn a long tags frame into one row per channel, with a column per tag key.
 
     Parameters
@@ -206,10 +207,10 @@ def tags_wide(tags: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = kvs.create_channel("front-door", tags={"Site": "hq"})
     >>> _ = kvs.create_channel("gate", tags={"Site": "annex", "Owner": "ops"})
-    >>> kvs.tags_wide(kvs.list_tags(kvs.list_channels()))[["channel_name", "tag:Owner", "tag:Site"]]
+    >>> kvs.pivot_tags(kvs.list_tags(kvs.list_channels()))[["channel_name", "tag:Owner", "tag:Site"]]
       channel_name tag:Owner tag:Site
     0   front-door       NaN       hq
     1         gate       ops    annex

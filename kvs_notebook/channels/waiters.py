@@ -10,10 +10,10 @@ import pandas as pd
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
-from kvs_notebook.aws.validation import shown
-from kvs_notebook.channels.reference import Channel, Target, describe, one_target
-from kvs_notebook.dataframes.schemas import channels_frame
+from kvs_notebook.channels.reference import Channel, ChannelRef, describe, one_channel_ref
+from kvs_notebook.dataframes.builders import channels_frame
 from kvs_notebook.errors import ChannelNotFound, InvalidInput, WaitTimeout
+from kvs_notebook.formatting import format_value
 
 SECONDS_BETWEEN_DESCRIBES = 1.0
 """The quota allows a channel 5 describes a second, those of its devices included."""
@@ -65,22 +65,22 @@ def wait_for_channel(
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> channel = kvs.create_channel("front-door", wait=False)
     >>> kvs.wait_for_channel(channel)["channel_status"].iloc[0]
     'ACTIVE'
     """
     connection = current_connection(connection)
     if status not in STATUSES:
-        raise InvalidInput(f"Status {shown(status)}: wait for one of {', '.join(STATUSES)}.")
-    target = one_target(channel, connection)
+        raise InvalidInput(f"Status {format_value(status)}: wait for one of {', '.join(STATUSES)}.")
+    target = one_channel_ref(channel, connection)
     if status == "DELETED":
         return wait_until_gone(target, timeout, connection)
     return wait_until(target, lambda info: info.get("ChannelStatus") == status, timeout, connection)
 
 
 def wait_until(
-    target: Target,
+    target: ChannelRef,
     reached: Callable[[Mapping[str, Any]], bool],
     timeout: float,
     connection: Connection,
@@ -103,7 +103,7 @@ def wait_until(
 
 
 def wait_until_gone(
-    target: Target,
+    target: ChannelRef,
     timeout: float,
     connection: Connection,
     *,
@@ -127,7 +127,7 @@ def wait_until_gone(
 
 
 def _poll(
-    look: Callable[[], tuple[bool, Mapping[str, Any] | None]], target: Target, timeout: float
+    look: Callable[[], tuple[bool, Mapping[str, Any] | None]], target: ChannelRef, timeout: float
 ) -> Mapping[str, Any] | None:
     """Look at most once a second until it is so; raise WaitTimeout, with the last status seen, when the time is over."""
     deadline = time.monotonic() + timeout

@@ -76,7 +76,7 @@ def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = kvs.create_channel("front-door", tags={"Site": "hq", "Note": "=1+1"})
     >>> kvs.to_csv(kvs.list_tags("front-door"), "tags.csv")
     >>> with open("tags.csv") as file:
@@ -137,7 +137,7 @@ def read_csv(path: File | IO[str]) -> pd.DataFrame:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> channel = kvs.create_channel("1E5")
     >>> kvs.to_csv(channel, "channels.csv")
     >>> kvs.read_csv("channels.csv").equals(channel)

@@ -12,12 +12,9 @@ from typing import Any
 from kvs_notebook.aws.assume_role import assuming
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import for_profile
-from kvs_notebook.aws.rate_limit import side_by_side
 from kvs_notebook.channels.listing import channel_infos
-from kvs_notebook.channels.tags import tags_of_channel
 from kvs_notebook.errors import (
     AccessDenied,
-    ChannelNotFound,
     ExpiredCredentials,
     InvalidInput,
     KVSError,
@@ -25,13 +22,7 @@ from kvs_notebook.errors import (
     Throttled,
 )
 from kvs_notebook.fleet.accounts import Account
-
-RESOURCE_TYPE = "kinesisvideo:channel"
-PAGE = 100
-
-SAMPLE = 5
-"""Channels that are asked for their tags one by one, where the Tagging API names no channel: nobody has shown that it
-finds channels of this service."""
+from kvs_notebook.fleet.tag_reader import read_tags
 
 EXPIRED = "expired"
 
@@ -163,7 +154,7 @@ class Reader:
     def silent_for(self) -> float:
         """The seconds since a call last came back."""
         connection = self._connection
-        return time.monotonic() - (self._began if connection is None else connection.pacing.came_back)
+        return time.monotonic() - (self._began if connection is None else connection.rate_limiter.came_back)
 
     def read(self) -> Reading:
         """Read it; never raises an error of the service or of the way to it."""
@@ -175,7 +166,7 @@ class Reader:
             if self._stopped is not None:
                 raise self._stopped
             self._channels = channel_infos(self.unit.prefix, connection)
-            tags, source, problem = _tags(self.unit, [info["ChannelARN"] for info in self._channels], connection)
+            tags, source, problem = read_tags(self.unit, [info["ChannelARN"] for info in self._channels], connection)
         except KVSError as error:
             problem = error
         finally:
@@ -187,7 +178,7 @@ class Reader:
         """Let it make no further call, and give what it has read so far: its channels where all are listed, without tags."""
         self._stopped = why
         if self._connection is not None:
-            self._connection.pacing.shut(why)
+            self._connection.rate_limiter.shut(why)
         channels = self._channels
         if channels is not None and self.unit.tags == "none":
             return self._reading(channels, {}, "none", None)
@@ -212,7 +203,7 @@ class Reader:
         if connection is not None:
             coverage |= {
                 "calls": connection.calls,
-                "throttles": connection.pacing.throttles,
+                "throttles": connection.rate_limiter.throttles,
                 "retries": max(connection.attempts - connection.calls, 0),
             }
         expired = problem is not None and problem.code not in NOT_ENABLED and status_of(problem) == EXPIRED
@@ -267,66 +258,3 @@ def status_of(problem: KVSError) -> str:
 
 
 # --- tags
-
-
-def _tags(
-    unit: Unit, arns: Sequence[str], connection: Connection
-) -> tuple[Mapping[str, Mapping[str, str]], str, KVSError | None]:
-    """Give the tags of the channels that were listed, how they were read, and what went wrong on the way."""
-    if unit.tags == "none":
-        return {}, "none", None
-    problem: KVSError | None = None
-    if unit.tags == "bulk":
-        try:
-            found = _bulk(connection)
-            if found or not _is_tagged(_spread(arns, SAMPLE), connection):
-                return {arn: found[arn] for arn in arns if arn in found}, "bulk", None
-        except ExpiredCredentials as error:
-            return {}, "failed", error
-        except KVSError as error:
-            problem = error
-    try:
-        return _each(arns, connection), "each", None
-    except KVSError as error:
-        return {}, "failed", problem or error
-
-
-def _bulk(connection: Connection) -> dict[str, dict[str, str]]:
-    """Read those of all channels with the Resource Groups Tagging API: a call for 100, those that never had a tag left out."""
-    client = connection.client("resourcegroupstaggingapi")
-    found: dict[str, dict[str, str]] = {}
-    token = ""
-    while True:
-        params = {"ResourceTypeFilters": [RESOURCE_TYPE], "ResourcesPerPage": PAGE}
-        reply = connection.call("GetResources", params | ({"PaginationToken": token} if token else {}), client=client)
-        for each in reply.get("ResourceTagMappingList") or []:
-            found[each["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in each.get("Tags") or []}
-        token = reply.get("PaginationToken") or ""
-        if not token:
-            return found
-
-
-def _is_tagged(arns: Sequence[str], connection: Connection) -> bool:
-    """Tell whether one of these channels has a tag, as far as they may be asked."""
-    try:
-        return any(_each(arns, connection).values())
-    except AccessDenied:
-        return False
-
-
-def _spread(arns: Sequence[str], number: int) -> Sequence[str]:
-    """Give at most so many of them, from all over the list."""
-    return arns[:: max(1, len(arns) // number)][:number]
-
-
-def _each(arns: Sequence[str], connection: Connection) -> dict[str, dict[str, str]]:
-    """Read them channel by channel; one that was deleted since the list has none."""
-
-    def tags_if_there(arn: str) -> dict[str, str]:
-        try:
-            return tags_of_channel(arn, connection)
-        except ChannelNotFound:
-            return {}
-
-    found = side_by_side(tags_if_there, arns, description="Reading tags", quiet=True)
-    return dict(zip(arns, found, strict=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import TypeAlias
 
 import pandas as pd
 
+from kvs_notebook.aws.arns import ACCOUNT_ID, RoleArn
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.aws.regions import regions_beside
-from kvs_notebook.aws.validation import shown
+from kvs_notebook.aws.regions import regions_in_partition_of
 from kvs_notebook.errors import InvalidInput, KVSError
+from kvs_notebook.formatting import format_value
 
-ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[\x21-\x7e]+")
-ACCOUNT_ID = re.compile("[0-9]{12}")
 COLUMNS = ("account_id", "role_arn", "profile", "account_name", "external_id")
 ENABLED = ("ENABLED", "ENABLED_BY_DEFAULT")
 EVERY_REGION = "all"
@@ -82,21 +80,19 @@ def texts_of(name: str, given: Iterable[object] | None, left_out: str) -> list[s
     if given is None:
         return []
     if isinstance(given, str):
-        raise InvalidInput(f"{name}={shown(given)}: give a list, such as [{given!r}].")
+        raise InvalidInput(f"{name}={format_value(given)}: give a list, such as [{given!r}].")
     texts = list(given)
     if not texts:
         raise InvalidInput(f"{name} names none: {left_out}.")
     wrong = [text for text in texts if not isinstance(text, str) or not text]
     if wrong:
-        raise InvalidInput(f"{name} has {shown(wrong[0])} in it: give each as text.")
+        raise InvalidInput(f"{name} has {format_value(wrong[0])} in it: give each as text.")
     return [str(text) for text in texts]
 
 
 def _by_role(role_arn: str, external_id: str | None, account_name: str | None = None) -> Account:
-    found = ROLE_ARN.fullmatch(role_arn)
-    if found is None:
-        raise InvalidInput(f"Role {shown(role_arn)}: give its ARN, as arn:aws:iam::111122223333:role/Reader.")
-    return Account(role_arn=role_arn, external_id=external_id, account_id=found[1], account_name=account_name)
+    account_id = RoleArn.parse(role_arn).account_id
+    return Account(role_arn=role_arn, external_id=external_id, account_id=account_id, account_name=account_name)
 
 
 def _listed(accounts: AccountsFile) -> list[Account]:
@@ -133,7 +129,8 @@ def _row(row: Mapping[str, str], number: int, where: str) -> Account:
     account_id = given.get("account_id", "")
     if not ACCOUNT_ID.fullmatch(account_id):
         raise InvalidInput(
-            f"{where}, row {number}: account_id {shown(account_id)} has not 12 digits; a spreadsheet may have cut its zeros."
+            f"{where}, row {number}: account_id {format_value(account_id)} does not have 12 digits; "
+            "a spreadsheet may have removed leading zeros."
         )
     if ("role_arn" in given) == ("profile" in given):
         raise InvalidInput(f"{where}, row {number}: give either role_arn or profile for account {account_id}.")
@@ -153,7 +150,7 @@ def regions_asked(regions: Iterable[str] | str | None) -> Sequence[str] | str | 
     if regions is None or (isinstance(regions, str) and regions == EVERY_REGION):
         return regions
     if isinstance(regions, str):
-        raise InvalidInput(f"regions={shown(regions)}: give a list, such as [{regions!r}], or 'all'.")
+        raise InvalidInput(f"regions={format_value(regions)}: give a list, such as [{regions!r}], or 'all'.")
     named = texts_of("regions", regions, "leave it out where the connection's own is meant, or give 'all'")
     if EVERY_REGION in named:
         raise InvalidInput("regions names 'all' beside others: give regions='all' by itself.")
@@ -166,7 +163,7 @@ def regions_of(regions: Sequence[str] | str | None, connection: Connection) -> l
         return [connection.region]
     if regions != EVERY_REGION:
         return list(dict.fromkeys(regions))
-    known = regions_beside(connection.region)
+    known = regions_in_partition_of(connection.region)
     try:
         enabled = _enabled_regions(connection)
     except KVSError:

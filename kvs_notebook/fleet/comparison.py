@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
+from kvs_notebook.dataframes.builders import rows_frame
 from kvs_notebook.dataframes.files import File
-from kvs_notebook.dataframes.schemas import CHANGES, TAG_PREFIX, rows_frame
+from kvs_notebook.dataframes.schemas import CHANGES, TAG_PREFIX
 from kvs_notebook.errors import DamagedFile, InvalidInput
 from kvs_notebook.fleet.inventory import Inventory
 from kvs_notebook.fleet.snapshot_files import TAGS, Place, Snapshot
@@ -74,7 +75,7 @@ def compare_snapshots(
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = sandbox.seed()
     >>> _ = kvs.save_snapshot(kvs.inventory(), "history", date="2026-01-05")
     >>> _ = kvs.tag_channel("test-jchen", {"Owner": "jchen"})

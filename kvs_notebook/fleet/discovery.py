@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from threading import Event
 from typing import Any
 
-from kvs_notebook.aws.rate_limit import side_by_side
+from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.errors import ExpiredCredentials, KVSError, WrongConnection
 from kvs_notebook.fleet.account_region import Origin, Unit, unforeseen, unread
 from kvs_notebook.fleet.accounts import Account, regions_of
@@ -38,7 +38,7 @@ def units_of(
             expiry.note(account, answer)
         return answer
 
-    found = side_by_side(opened, accounts, description="Connecting", unit="account")
+    found = map_concurrent(opened, accounts, description="Connecting", unit="account")
     ended = expiry.of(BASE)
     if ended is not None:
         warn_of_end("The inventory ends early", str(ended))

@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 
 import pandas as pd
 
-from kvs_notebook.dataframes.schemas import Schema, concat
+from kvs_notebook.dataframes.builders import concat
+from kvs_notebook.dataframes.schemas import Schema
 
 Item = TypeVar("Item")
 

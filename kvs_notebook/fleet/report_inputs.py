@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 import pandas as pd
 
-from kvs_notebook.aws.validation import shown
 from kvs_notebook.dataframes.schemas import ROW_ORDER
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet.inventory import Inventory
+from kvs_notebook.formatting import format_value
 
 Fleet: TypeAlias = Inventory | pd.DataFrame
 
@@ -33,7 +33,9 @@ def with_columns(frame: pd.DataFrame, columns: Iterable[str], source: str) -> pd
     """Give the frame if it has the columns; else say which function gives one that has."""
     lacking = [column for column in columns if column not in getattr(frame, "columns", ())]
     if lacking:
-        raise InvalidInput(f"{shown(type(frame).__name__)} without {', '.join(lacking)}: give what {source} gave.")
+        raise InvalidInput(
+            f"{format_value(type(frame).__name__)} without {', '.join(lacking)}: give what {source} gave."
+        )
     return frame
 
 

@@ -1,7 +1,7 @@
 """Reports: what a fleet's owner asks, answered as frames; charts draws them.
 
 >>> import kvs_notebook as kvs
->>> sandbox = kvs.use_sandbox(clock="lesson")
+>>> sandbox = kvs.use_sandbox(clock="stepped")
 >>> _ = sandbox.seed()
 >>> fleet = kvs.inventory(regions=["us-east-1", "eu-west-1"])
 >>> kvs.reports.tag_coverage(fleet, {"Owner": None, "Env": ["prod", "dev"]})[["key", "met", "not_allowed", "missing"]]
@@ -22,7 +22,8 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from kvs_notebook.aws.validation import channel_quota, shown
+from kvs_notebook.aws.quotas import channel_quota
+from kvs_notebook.dataframes.builders import concat, empty, ordered, rows_frame
 from kvs_notebook.dataframes.schemas import (
     AGES,
     COUNTS,
@@ -35,10 +36,6 @@ from kvs_notebook.dataframes.schemas import (
     TAG_PROBLEMS,
     UNKNOWN,
     Schema,
-    concat,
-    empty,
-    ordered,
-    rows_frame,
 )
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet.inventory import Inventory
@@ -54,6 +51,7 @@ from kvs_notebook.fleet.required_tags import (
     requirements,
     tag_columns,
 )
+from kvs_notebook.formatting import format_value
 
 __all__ = ["channel_ages", "channel_counts", "growth", "headroom", "shared_names", "tag_coverage", "tag_problems"]
 
@@ -84,7 +82,7 @@ def channel_counts(fleet: Fleet) -> pd.DataFrame:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = sandbox.seed()
     >>> kvs.reports.channel_counts(kvs.inventory(regions=["us-east-1", "eu-west-1", "eu-north-1"]))
          account_id      region  channels
@@ -117,7 +115,7 @@ def channel_ages(fleet: Fleet, *, now: datetime | None = None) -> pd.DataFrame:
     --------
     >>> from datetime import UTC, datetime
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = sandbox.seed()
     >>> ages = kvs.reports.channel_ages(kvs.list_channels(), now=datetime(2026, 1, 5, 9, tzinfo=UTC))
     >>> ages[["channel_name", "age_days"]].head(2)
@@ -151,7 +149,7 @@ def growth(coverage: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = kvs.save_snapshot(kvs.inventory(), "history", date="2026-01-05")
     >>> _ = kvs.create_channel("front-door")
     >>> _ = kvs.save_snapshot(kvs.inventory(), "history", date="2026-01-06")
@@ -192,7 +190,7 @@ def headroom(fleet: Fleet, *, quotas: Mapping[tuple[str, str], int] | None = Non
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = sandbox.seed()
     >>> kvs.reports.headroom(kvs.inventory())[["region", "channels", "quota", "free"]]
           region  channels  quota  free
@@ -208,7 +206,7 @@ def headroom(fleet: Fleet, *, quotas: Mapping[tuple[str, str], int] | None = Non
     for place in quotas or {}:
         if not isinstance(place, tuple):
             raise InvalidInput(
-                f"quotas of {shown(place)}: give account and region, as in ('111122223333', 'us-east-1')."
+                f"quotas of {format_value(place)}: give account and region, as in ('111122223333', 'us-east-1')."
             )
     places = zip(units["account_id"], units["region"], strict=True)
     units["quota"] = pd.array([_quota_of(place, quotas or {}) for place in places], dtype="Int64")
@@ -260,7 +258,7 @@ def tag_problems(fleet: Fleet, required: Required) -> pd.DataFrame:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = kvs.create_channel("front-door", tags={"owner": "ops", "Env": "prod"})
     >>> _ = kvs.create_channel("loading-dock", tags={"Owner": "ops", "Env": "Dev"})
     >>> problems = kvs.reports.tag_problems(kvs.inventory(), {"Owner": None, "Env": ["prod", "dev"]})
@@ -301,7 +299,7 @@ def tag_coverage(fleet: Fleet, required: Required) -> pd.DataFrame:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = sandbox.seed()
     >>> kvs.reports.tag_coverage(kvs.inventory(), {"Site": None})[["key", "channels", "met", "missing"]]
         key  channels  met  missing
@@ -334,7 +332,7 @@ def shared_names(fleet: Fleet) -> pd.DataFrame:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = sandbox.seed()
     >>> kvs.reports.shared_names(kvs.inventory(regions=["us-east-1", "eu-west-1"]))[["channel_name", "regions"]]
          channel_name  regions

@@ -8,9 +8,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 
-from kvs_notebook.aws.validation import check_tag_keys, check_tags, shown
+from kvs_notebook.aws.validation import check_tag_keys, check_tags
 from kvs_notebook.dataframes.schemas import TAG_PREFIX, TEXT, UNKNOWN
 from kvs_notebook.errors import InvalidInput
+from kvs_notebook.formatting import format_value
 
 Required: TypeAlias = Mapping[str, Iterable[str] | None]
 
@@ -67,7 +68,7 @@ def requirements(required: object) -> list[Requirement]:
     """Check what is required; InvalidInput for what no tag could be."""
     if not isinstance(required, Mapping) or not required:
         raise InvalidInput(
-            f'required={shown(required)}: give a mapping, such as {{"Owner": None, "Env": ["prod", "dev"]}}.'
+            f'required={format_value(required)}: give a mapping, such as {{"Owner": None, "Env": ["prod", "dev"]}}.'
         )
     return [Requirement(key, _allowed(key, required[key])) for key in check_tag_keys(list(required))]
 
@@ -77,11 +78,13 @@ def _allowed(key: str, values: object) -> frozenset[str] | None:
         return None
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise InvalidInput(
-            f"Values of {shown(key)}: {shown(values)} is no list; give [{values!r}], or None for any value."
+            f"Values of {format_value(key)}: {format_value(values)} is no list; give [{values!r}], or None for any value."
         )
     allowed = frozenset(values)
     if not allowed:
-        raise InvalidInput(f"Values of {shown(key)}: the list is empty; give at least one, or None for any value.")
+        raise InvalidInput(
+            f"Values of {format_value(key)}: the list is empty; give at least one, or None for any value."
+        )
     for value in allowed:
         check_tags({key: value})
     return allowed

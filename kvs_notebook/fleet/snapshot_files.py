@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
+from kvs_notebook.dataframes.builders import rows_frame
 from kvs_notebook.dataframes.files import read_csv, to_csv
-from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TEXT, rows_frame
+from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TEXT
 from kvs_notebook.errors import DamagedFile, ExportFailed, KVSError
 from kvs_notebook.fleet.account_region import unread
 from kvs_notebook.fleet.inventory import Inventory

@@ -11,12 +11,13 @@ from typing import TypeAlias
 
 import pandas as pd
 
-from kvs_notebook.aws.validation import shown
+from kvs_notebook.dataframes.builders import concat
 from kvs_notebook.dataframes.files import File
-from kvs_notebook.dataframes.schemas import DATE, SNAPSHOTS, TAG_PREFIX, TEXT, concat
+from kvs_notebook.dataframes.schemas import DATE, SNAPSHOTS, TAG_PREFIX, TEXT
 from kvs_notebook.errors import DamagedFile, InvalidInput
 from kvs_notebook.fleet.inventory import Inventory
 from kvs_notebook.fleet.snapshot_files import COLUMNS, TAGS, Snapshot, coverage_at
+from kvs_notebook.formatting import format_value
 
 Day: TypeAlias = str | date
 
@@ -57,7 +58,7 @@ def save_snapshot(inventory: Inventory, directory: File, *, date: Day | None = N
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = sandbox.seed()
     >>> kvs.save_snapshot(kvs.inventory(), "history", date="2026-01-05").name
     'date=2026-01-05'
@@ -101,7 +102,7 @@ def read_snapshots(directory: File) -> pd.DataFrame:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = sandbox.seed()
     >>> for day in ("2026-01-05", "2026-01-06"):
     ...     _ = kvs.save_snapshot(kvs.inventory(), "history", date=day)
@@ -139,7 +140,7 @@ def read_coverage(directory: File) -> pd.DataFrame:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = kvs.save_snapshot(kvs.inventory(), "history", date="2026-01-05")
     >>> kvs.read_coverage("history")[["date", "region", "status", "channels"]]
             date     region status  channels
@@ -171,7 +172,7 @@ def day_of(day: Day) -> str:
     try:
         return date.fromisoformat(str(day.date() if isinstance(day, datetime) else day)).isoformat()
     except ValueError as error:
-        raise InvalidInput(f"date={shown(day)}: give a day, such as '2026-01-05'.") from error
+        raise InvalidInput(f"date={format_value(day)}: give a day, such as '2026-01-05'.") from error
 
 
 def _is_day(text: str) -> bool:

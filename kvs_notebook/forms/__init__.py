@@ -3,7 +3,7 @@
 Each call gives a form to display, which also may be driven from code:
 
 >>> import kvs_notebook as kvs
->>> sandbox = kvs.use_sandbox(clock="lesson")
+>>> sandbox = kvs.use_sandbox(clock="stepped")
 >>> form = kvs.forms.create_channel()
 >>> form.name.value = "front-door"
 >>> form.submit.click()
@@ -65,7 +65,7 @@ def create_channel(*, connection: Connection | None = None) -> CreateForm:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> form = kvs.forms.create_channel()
     >>> form.name.value = "front-door"
     >>> form.tags.value = {"Site": "hq"}
@@ -98,7 +98,7 @@ def update_channel(channel: Channel | None = None, *, connection: Connection | N
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> channel = kvs.create_channel("front-door")
     >>> form = kvs.forms.update_channel("front-door")
     >>> form.message_ttl_seconds.value = 90
@@ -131,7 +131,7 @@ def delete_channel(channel: Channel | None = None, *, connection: Connection | N
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> channel = kvs.create_channel("front-door")
     >>> form = kvs.forms.delete_channel("front-door")
     >>> form.confirmation.value = "front-door"
@@ -165,7 +165,7 @@ def edit_tags(channel: Channel | None = None, *, connection: Connection | None =
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> channel = kvs.create_channel("front-door", tags={"Site": "hq", "Owner": "ops"})
     >>> form = kvs.forms.edit_tags("front-door")
     >>> loaded = form.future.result()
@@ -199,7 +199,7 @@ def get_endpoints(channel: str | None = None, *, connection: Connection | None =
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> channel = kvs.create_channel("front-door")
     >>> form = kvs.forms.get_endpoints("front-door")
     >>> form.submit.click()
@@ -228,7 +228,7 @@ def connection(*, connection: Connection | None = None) -> AccountForm:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> form = kvs.forms.connection()
     >>> form.region.value = "eu-west-1"
     >>> form.submit.click()
@@ -259,7 +259,7 @@ def console(prefix: str | None = None, *, connection: Connection | None = None) 
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> channel = kvs.create_channel("front-door")
     >>> console = kvs.forms.console()
     >>> console.future.result()["channel_name"].tolist()

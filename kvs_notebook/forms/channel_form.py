@@ -9,8 +9,8 @@ import ipywidgets as widgets
 import pandas as pd
 
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.channels.reference import Channel, describe, one_target
-from kvs_notebook.dataframes.schemas import channels_frame
+from kvs_notebook.channels.reference import Channel, describe, one_channel_ref
+from kvs_notebook.dataframes.builders import channels_frame
 from kvs_notebook.errors import InvalidInput, KVSError, VersionMismatch
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.fields import channel_field
@@ -102,7 +102,7 @@ class ChannelForm(Form):
 
         def run(task: Task) -> Outcome:
             task.show(self.forget)
-            row = channels_frame([describe(one_target(text, self.connection), self.connection)])
+            row = channels_frame([describe(one_channel_ref(text, self.connection), self.connection)])
             beside = self.read(row)
             task.show(lambda: self._take(text, row, beside, draft))
             return Outcome(row, f"Loaded {row['channel_name'].item()} in {task.took}.", line)
@@ -124,7 +124,7 @@ class ChannelForm(Form):
         """Show what was seen, what is there now and what was wanted; nothing is overwritten."""
         name = seen["channel_name"].item()
         try:
-            now = channels_frame([describe(one_target(seen, self.connection), self.connection)])
+            now = channels_frame([describe(one_channel_ref(seen, self.connection), self.connection)])
         except KVSError as second:
             raise error from second
         rows = [

@@ -17,7 +17,8 @@ import pandas as pd
 from itables import JavascriptFunction
 from itables.widget import ITable
 
-from kvs_notebook.dataframes.schemas import CHANNELS, empty
+from kvs_notebook.dataframes.builders import empty
+from kvs_notebook.dataframes.schemas import CHANNELS
 
 COLUMNS = ["channel_name", "channel_status", "message_ttl_seconds", "creation_time", "version"]
 

@@ -6,8 +6,9 @@ import ipywidgets as widgets
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection, for_profile, set_current
-from kvs_notebook.aws.regions import every_region
-from kvs_notebook.errors import KVSError, from_botocore_error
+from kvs_notebook.aws.error_translation import from_botocore_error
+from kvs_notebook.aws.regions import all_regions
+from kvs_notebook.errors import KVSError
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.worker import Outcome, Task, Work
 
@@ -33,7 +34,7 @@ class AccountForm(Form):
             options=[(SANDBOX, SANDBOX), (DEFAULT_CHAIN, DEFAULT_CHAIN), *((name, name) for name in profiles)],
             description="Profile",
         )
-        self.region = widgets.Dropdown(options=every_region(), value=FIRST_REGION, description="Region")
+        self.region = widgets.Dropdown(options=all_regions(), value=FIRST_REGION, description="Region")
         self.allow_changes = widgets.Checkbox(
             description="Allow changes: create, update, tag and delete channels of this account", indent=False
         )

@@ -15,8 +15,9 @@ import pandas as pd
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.channels.operations import list_channels
+from kvs_notebook.dataframes.builders import empty
 from kvs_notebook.dataframes.files import to_csv
-from kvs_notebook.dataframes.schemas import CHANNELS, empty
+from kvs_notebook.dataframes.schemas import CHANNELS
 from kvs_notebook.errors import EndpointUnreachable, KVSError, ServiceFault, Throttled
 from kvs_notebook.forms.base_form import Form, Header
 from kvs_notebook.forms.channel_form import ChannelForm

@@ -7,7 +7,7 @@ import asyncio
 import ipywidgets as widgets
 
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.aws.validation import choices
+from kvs_notebook.aws.service_model import choices
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.fields import Field, TagRows, channel_field

@@ -8,14 +8,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from kvs_notebook.aws.validation import (
-    MAX_TAGS,
-    bounds,
-    check_channel,
-    check_channel_name,
-    check_message_ttl,
-    check_tags,
-)
+from kvs_notebook.aws.service_model import bounds
+from kvs_notebook.aws.validation import MAX_TAGS, check_channel, check_channel_name, check_message_ttl, check_tags
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.forms.html import as_error
 

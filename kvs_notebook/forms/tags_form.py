@@ -14,11 +14,12 @@ from typing import Any
 import ipywidgets as widgets
 import pandas as pd
 
+from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.aws.validation import MAX_TAGS, ChannelArn
+from kvs_notebook.aws.validation import MAX_TAGS
 from kvs_notebook.channels.reference import Channel
 from kvs_notebook.channels.tags import tag_channel, tags_of_channel, untag_channel
-from kvs_notebook.dataframes.schemas import tags_frame
+from kvs_notebook.dataframes.builders import tags_frame
 from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.forms.channel_form import ChannelForm
 from kvs_notebook.forms.fields import Field, TagRows

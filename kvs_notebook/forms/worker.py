@@ -20,9 +20,9 @@ import pandas as pd
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels.lost_replies import reconciled_to
-from kvs_notebook.channels.reference import Target
+from kvs_notebook.channels.reference import ChannelRef
 from kvs_notebook.channels.waiters import wait_until, wait_until_gone
-from kvs_notebook.errors import InvalidInput, KVSError, OutcomeUnknown, accepted
+from kvs_notebook.errors import InvalidInput, KVSError, OutcomeUnknown, mark_accepted
 from kvs_notebook.forms.html import as_code, as_error, escaped
 
 PATIENCE_SECONDS = 120.0
@@ -141,13 +141,13 @@ class Task:
 
         ``change`` is what was accepted before, for the message of whatever fails here.
         """
-        target = Target(row["channel_name"].item(), row["channel_arn"].item())
+        target = ChannelRef(row["channel_name"].item(), row["channel_arn"].item())
 
         def look(info: Mapping[str, Any]) -> bool:
             self.say(f"{target.label} is {info.get('ChannelStatus')}.")
             return self.stopped.is_set() or reached(info)
 
-        with accepted(change):
+        with mark_accepted(change):
             if until_gone:
                 return wait_until_gone(target, PATIENCE_SECONDS, connection, enough=look)
             return wait_until(target, look, PATIENCE_SECONDS, connection, may_be_missing=True)
@@ -294,7 +294,7 @@ def _failure(task: Task, error: Exception) -> str:
         return str(error)
     if isinstance(error, InvalidInput) and error.code is None:
         return f"Not sent. {error}"
-    if error.may_have_happened:
+    if error.maybe_applied:
         return f"{error} A reply was lost on the way: {task.work.settle} shows what is there now."
     return f"Nothing was changed. {error}"
 

@@ -1,6 +1,6 @@
-"""Startup: what a kernel of ``kvs-notebook lab`` or Binder runs first, among the notebook's names, of which it leaves none."""
+"""Run by each kernel of ``kvs-notebook lab`` and Binder at its start, in the notebook's namespace, where it leaves no name."""
 
 import kvs_notebook.jupyter.name_error_hint
 
-kvs_notebook.jupyter.name_error_hint.explain_names()
+kvs_notebook.jupyter.name_error_hint.enable_name_error_hint()
 del kvs_notebook

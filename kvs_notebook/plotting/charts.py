@@ -1,7 +1,7 @@
 """Charts: the frames of reports as pictures.
 
 >>> import kvs_notebook as kvs
->>> sandbox = kvs.use_sandbox(clock="lesson")
+>>> sandbox = kvs.use_sandbox(clock="stepped")
 >>> _ = sandbox.seed()
 >>> kvs.charts.channel_counts(kvs.reports.channel_counts(kvs.inventory()))
 <Chart: 11 channels in 1 region of 1 account>
@@ -65,7 +65,7 @@ def channel_counts(counts: pd.DataFrame) -> Chart:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = sandbox.seed()
     >>> fleet = kvs.inventory(regions=["us-east-1", "eu-west-1"])
     >>> kvs.charts.channel_counts(kvs.reports.channel_counts(fleet))
@@ -107,7 +107,7 @@ def channel_ages(ages: pd.DataFrame) -> Chart:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = sandbox.seed()
     >>> kvs.charts.channel_ages(kvs.reports.channel_ages(kvs.list_channels()))
     <Chart: 11 channels by age>
@@ -142,7 +142,7 @@ def growth(days: pd.DataFrame) -> Chart:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> for day in ("2026-01-05", "2026-01-06"):
     ...     _ = kvs.create_channel(f"front-door-{day}")
     ...     _ = kvs.save_snapshot(kvs.inventory(), "history", date=day)
@@ -191,7 +191,7 @@ def tag_coverage(coverage: pd.DataFrame) -> Chart:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = sandbox.seed()
     >>> kvs.charts.tag_coverage(kvs.reports.tag_coverage(kvs.inventory(), {"Owner": None, "Env": ["prod", "dev"]}))
     <Chart: 2 required tags on 11 channels>
@@ -231,7 +231,7 @@ def headroom(units: pd.DataFrame) -> Chart:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = sandbox.seed()
     >>> kvs.charts.headroom(kvs.reports.headroom(kvs.inventory()))
     <Chart: 1 unit, none near its quota>

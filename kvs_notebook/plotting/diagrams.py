@@ -16,8 +16,8 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kvs_notebook.aws.validation import shown
 from kvs_notebook.errors import InvalidInput
+from kvs_notebook.formatting import format_value
 from kvs_notebook.plotting.figure import COLORS, GREY, RED, WIDTH, Chart, figure_of
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def lifecycle(looks: Iterable[tuple[datetime, str | None]]) -> Chart:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson", assumptions=kvs.Assumptions(creating_seconds=3))
+    >>> sandbox = kvs.use_sandbox(clock="stepped", assumptions=kvs.Assumptions(creating_seconds=3))
     >>> now = kvs.current_connection().now
     >>> channel = kvs.create_channel("front-door", wait=False)
     >>> looks = [(now(), channel["channel_status"].item())]
@@ -131,7 +131,7 @@ def _stays(looks: Iterable[tuple[datetime, str | None]]) -> list[tuple[datetime,
         name = GONE if status is None else status
         if name not in PLACES:
             raise InvalidInput(
-                f"Status {shown(name)}: a channel is {', '.join(PLACES)[: -len(GONE)]}or None once gone."
+                f"Status {format_value(name)}: a channel is {', '.join(PLACES)[: -len(GONE)]}or None once gone."
             )
         if not stays or stays[-1][1] != name:
             stays.append((time, name))
@@ -260,7 +260,7 @@ def conversation(*peers: Peer) -> Chart:
     --------
     >>> import asyncio
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> door = kvs.create_channel("front-door")
     >>> async def call():
     ...     async with (

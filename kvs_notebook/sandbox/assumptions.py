@@ -96,7 +96,7 @@ class Assumptions:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson", assumptions=kvs.Assumptions(creating_seconds=0))
+    >>> sandbox = kvs.use_sandbox(clock="stepped", assumptions=kvs.Assumptions(creating_seconds=0))
     >>> kvs.create_channel("front-door", wait=False)["channel_status"].item()
     'ACTIVE'
     """

@@ -8,10 +8,10 @@ import string
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-LESSON_START = datetime(2026, 1, 5, 9, tzinfo=UTC)
+STEPPED_START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 """When every lesson begins."""
 
-LESSON_STEP = 1.0
+STEP_SECONDS = 1.0
 """Seconds that one lifecycle request takes in a lesson."""
 
 ALPHANUMERIC = string.ascii_letters + string.digits
@@ -35,7 +35,7 @@ class Clock(Protocol):
 class ManualClock:
     """Stand still until moved: for tests."""
 
-    def __init__(self, start: datetime = LESSON_START) -> None:
+    def __init__(self, start: datetime = STEPPED_START) -> None:
         self._now = start
 
     def now(self) -> datetime:
@@ -50,12 +50,12 @@ class ManualClock:
         self._now += _forward(seconds)
 
 
-class LessonClock(ManualClock):
+class SteppedClock(ManualClock):
     """Begin at a fixed time and move one second per lifecycle request, so that a lesson's outputs never differ."""
 
     def tick(self) -> None:
         """Go forward by the second that a request takes in a lesson."""
-        self.advance(LESSON_STEP)
+        self.advance(STEP_SECONDS)
 
 
 class WallClock:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.sandbox.backend.context import EPOCH, MILLISECOND
-from kvs_notebook.sandbox.backend.store import Channel, Store, arn_of
+from kvs_notebook.sandbox.backend.store import Channel, Store
 from kvs_notebook.sandbox.clock import DerivedIds
 
 REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-2")
@@ -57,7 +58,7 @@ def bulk(
 
 def _channel(account_id: str, row: Seeded, now_ms: int) -> Channel:
     created_ms = now_ms - timedelta(days=row.age_days) // MILLISECOND
-    version = IDS.version(arn_of(account_id, row.region, row.name, created_ms), None)
+    version = IDS.version(str(ChannelArn.build(row.region, account_id, row.name, created_ms)), None)
     return Channel(account_id, row.region, row.name, "SINGLE_MASTER", row.ttl, version, created_ms)
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from kvs_notebook.aws.arns import check_account_id
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import set_current
-from kvs_notebook.aws.validation import shown
 from kvs_notebook.errors import InvalidInput, MissingExtra, SandboxError
-from kvs_notebook.jupyter.name_error_hint import explain_names
+from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.aws_profile import Profile, profile_of
 from kvs_notebook.sandbox.backend.access_keys import Keys
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from kvs_notebook.sandbox.server import Owner
 
-CLOCKS = ("real", "lesson")
+CLOCKS = ("real", "stepped")
 PATIENCE_SECONDS = 10.0
 """How long the owner of a directory may take until it answers whoever wants to join."""
 
@@ -55,7 +55,7 @@ class Sandbox:
     account_id, region
         The account and region of :meth:`connection` where it is not told otherwise: 111122223333 and us-east-1.
     clock
-        Lifecycle time, in which channels are created, change and go: ``"real"``; ``"lesson"``, which starts at
+        Lifecycle time, in which channels are created, change and go: ``"real"``; ``"stepped"``, which starts at
         2026-01-05T09:00:00Z and moves one second with each request, so that outputs never differ; or a clock of your own.
     quotas
         Whether the published request quotas are enforced; they are, unless False.
@@ -74,7 +74,7 @@ class Sandbox:
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> with kvs.Sandbox(clock="lesson") as sandbox:
+    >>> with kvs.Sandbox(clock="stepped") as sandbox:
     ...     added = sandbox.seed()
     ...     print(len(kvs.list_channels(connection=sandbox.connection(region="eu-west-1"))), "of", added)
     9 of 26
@@ -92,12 +92,12 @@ class Sandbox:
         assumptions: Assumptions | None = None,
     ) -> None:
         if account_id is not None:
-            _check_account(account_id)
+            check_account_id(account_id)
         if region is not None:
             _check_region(region)
         if isinstance(clock, str) and clock not in CLOCKS:
             raise InvalidInput(
-                f"Clock {shown(clock)}: choose {' or '.join(map(repr, CLOCKS))}, or give a clock of your own."
+                f"Clock {format_value(clock)}: choose {' or '.join(map(repr, CLOCKS))}, or give a clock of your own."
             )
         settings = Settings(
             port=port, account_id=account_id, region=region, clock=clock, quotas=quotas, assumptions=assumptions
@@ -182,7 +182,7 @@ class Sandbox:
         It is to the sandbox's own account and region unless ``account_id`` or ``region`` is given. Each account has a key and
         channels of its own, and so has each region.
         """
-        account_id = self.account_id if account_id is None else _check_account(account_id)
+        account_id = self.account_id if account_id is None else check_account_id(account_id)
         region = self.region if region is None else _check_region(region)
         access_key_id = self._keys.access_key_id(account_id)
         return Connection(
@@ -213,7 +213,7 @@ class Sandbox:
         """
         if count is not None and count < 0:
             raise InvalidInput(f"Seed {count} channels: give 0 or more, or none for the example fleet.")
-        account_id = self.account_id if account_id is None else _check_account(account_id)
+        account_id = self.account_id if account_id is None else check_account_id(account_id)
         region = self.region if region is None else _check_region(region)
         added: int = self._remote.ask("seed", count=count, account_id=account_id, region=region)["added"]
         return added
@@ -229,12 +229,12 @@ class Sandbox:
         """Move lifecycle time forward by ``seconds``, so that nobody has to wait; quotas and signatures keep to real time."""
         self._remote.ask("advance", seconds=seconds)
 
-    def tell(self, channel_name: str, message_type: str) -> int:
+    def send_notice(self, channel_name: str, message_type: str) -> int:
         """Send a notice of the service's own to every peer of ``channel_name``; give how many there are.
 
         ``message_type`` is ``"GO_AWAY"``: connect again, within a minute; ``"RECONNECT_ICE_SERVER"``: get the ICE servers anew.
         """
-        told: int = self._remote.ask("tell", channel_name=channel_name, message_type=message_type)["peers"]
+        told: int = self._remote.ask("send_notice", channel_name=channel_name, message_type=message_type)["peers"]
         return told
 
     @property
@@ -250,9 +250,9 @@ class Sandbox:
         """Deny the actions of ``pattern``, such as ``"kinesisvideo:Delete*"``; in ``account_id`` or ``region``, or everywhere."""
         self._remote.ask("deny", pattern=pattern, account_id=account_id, region=region)
 
-    def allow(self) -> None:
+    def clear_denials(self) -> None:
         """Deny nothing any more."""
-        self._remote.ask("allow")
+        self._remote.ask("clear_denials")
 
     def _now(self) -> datetime:
         return EPOCH + timedelta(milliseconds=self._remote.ask("settings")["now_ms"])
@@ -311,7 +311,7 @@ def use_sandbox(
     """Start a sandbox (see :class:`Sandbox`) and make its connection the current one.
 
     A sandbox that an earlier call has started is stopped first, so that a cell may be run again; for several at a time make
-    each by ``Sandbox(...)``. With ``clock="lesson"``, in a notebook, a name that no cell has made yet says what to run.
+    each by ``Sandbox(...)``.
 
     Parameters
     ----------
@@ -341,8 +341,6 @@ def use_sandbox(
     )
     _in_use = weakref.ref(sandbox)
     set_current(sandbox.connection())
-    if clock == "lesson":
-        explain_names()
     return sandbox
 
 
@@ -381,15 +379,9 @@ def _isolated_session(access_key_id: str, secret_access_key: str, region: str) -
     )
 
 
-def _check_account(account_id: str) -> str:
-    if not re.fullmatch("[0-9]{12}", account_id):
-        raise InvalidInput(f"Account {shown(account_id)}: an account id has 12 digits.")
-    return account_id
-
-
 def _check_region(region: str) -> str:
     if not re.fullmatch("[a-z]{2}(-[a-z]+)+-[0-9]", region):
-        raise InvalidInput(f"Region {shown(region)}: give a region's code, such as 'eu-west-1'.")
+        raise InvalidInput(f"Region {format_value(region)}: give a region's code, such as 'eu-west-1'.")
     return region
 
 

@@ -14,7 +14,7 @@ from kvs_notebook.sandbox.backend.context import Service
 from kvs_notebook.sandbox.backend.faults import Faults
 from kvs_notebook.sandbox.backend.rate_limits import Quotas
 from kvs_notebook.sandbox.backend.store import Store
-from kvs_notebook.sandbox.clock import Clock, DerivedIds, LessonClock, RandomIds, WallClock
+from kvs_notebook.sandbox.clock import Clock, DerivedIds, RandomIds, SteppedClock, WallClock
 from kvs_notebook.sandbox.http.admin_api import Controls
 from kvs_notebook.sandbox.http.asgi_server import Host, listen
 from kvs_notebook.sandbox.http.control_plane import App
@@ -139,4 +139,4 @@ def _clock_of(clock: str | Clock | None) -> tuple[Clock, RandomIds | DerivedIds]
     """Give the clock that a setting names, and versions that nobody can foretell only where time can't be either."""
     if clock is None or clock == "real":
         return WallClock(), RandomIds()
-    return (LessonClock() if isinstance(clock, str) else clock), DerivedIds()
+    return (SteppedClock() if isinstance(clock, str) else clock), DerivedIds()

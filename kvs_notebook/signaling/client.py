@@ -16,19 +16,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import pandas as pd
 
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.aws.rate_limit import MessagePacing
+from kvs_notebook.aws.error_translation import from_code
 from kvs_notebook.aws.validation import check_viewer_id
-from kvs_notebook.channels.reference import Channel, one_target
-from kvs_notebook.dataframes.schemas import MESSAGES, milliseconds, rows_frame
-from kvs_notebook.errors import (
-    ChannelNotFound,
-    EndpointUnreachable,
-    InvalidInput,
-    KVSError,
-    ServiceFault,
-    Throttled,
-    from_code,
-)
+from kvs_notebook.channels.reference import Channel, one_channel_ref
+from kvs_notebook.dataframes.builders import milliseconds, rows_frame
+from kvs_notebook.dataframes.schemas import MESSAGES
+from kvs_notebook.errors import ChannelNotFound, EndpointUnreachable, InvalidInput, KVSError, ServiceFault, Throttled
 from kvs_notebook.signaling.messages import (
     SDP,
     Candidate,
@@ -39,6 +32,7 @@ from kvs_notebook.signaling.messages import (
     received,
     sdp_payload,
 )
+from kvs_notebook.signaling.rate_limit import MessageRateLimiter
 from kvs_notebook.signaling.websocket import Line, hang_up
 
 if TYPE_CHECKING:
@@ -92,7 +86,7 @@ class Peer:
     def __init__(self, channel: Channel, role: str, client_id: str | None, connection: Connection) -> None:
         self.role = role
         self.client_id = client_id
-        self._line = Line(one_target(channel, connection), role, client_id, connection)
+        self._line = Line(one_channel_ref(channel, connection), role, client_id, connection)
         self._socket: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
         self._sent: OrderedDict[str, tuple[str, str, asyncio.Future[None] | None]] = OrderedDict()
@@ -102,7 +96,7 @@ class Peer:
     def _begin(self) -> None:
         """Be as new, on whatever loop connects next."""
         self._up = asyncio.Event()
-        self._pacing = MessagePacing()
+        self._rate_limiter = MessageRateLimiter()
         self._failure: Exception | None = None
         self._inbox: asyncio.Queue[Message | Exception | _End] = asyncio.Queue()
 
@@ -281,7 +275,7 @@ class Peer:
             self._sent.popitem(last=False)
 
         async def in_turn(socket: ClientConnection) -> None:
-            await self._pacing.wait(message_type)
+            await self._rate_limiter.wait(message_type)
             await socket.send(text)
 
         await self._carried(in_turn)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.validation import check_client_id, check_role
-from kvs_notebook.channels.reference import Channel, one_target
+from kvs_notebook.channels.reference import Channel, one_channel_ref
 from kvs_notebook.errors import EndpointUnreachable, MissingExtra, ReadOnly
 from kvs_notebook.signaling.client import Peer
 from kvs_notebook.signaling.websocket import Line, hang_up
@@ -65,7 +65,7 @@ def open_signaling(
     --------
     >>> import asyncio
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> channel = kvs.create_channel("front-door")
     >>> async def call():
     ...     async with (
@@ -95,7 +95,7 @@ async def probe(channel: Channel, connection: Connection) -> float:
     _need_websockets()
     from websockets.exceptions import ConnectionClosed
 
-    line = Line(one_target(channel, connection), "VIEWER", PROBE_CLIENT_ID, connection)
+    line = Line(one_channel_ref(channel, connection), "VIEWER", PROBE_CLIENT_ID, connection)
     socket = await line.open(())  # once: a channel that is full is not knocked at again and again
     try:
         return await (await socket.ping())

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
+from kvs_notebook.aws.arns import ChannelArn
+from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
-from kvs_notebook.aws.rate_limit import side_by_side
-from kvs_notebook.aws.validation import (
-    ChannelArn,
-    check_client_id,
-    check_expires,
-    check_protocols,
-    check_role,
-    check_viewer_id,
-)
-from kvs_notebook.channels.reference import Channel, Target, describe, one_target, targets
-from kvs_notebook.dataframes.schemas import ENDPOINTS, empty, endpoints_frame, ice_frame
+from kvs_notebook.aws.validation import check_protocols, check_role, check_viewer_id
+from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref
+from kvs_notebook.dataframes.builders import empty, endpoints_frame, ice_frame
+from kvs_notebook.dataframes.schemas import ENDPOINTS
 from kvs_notebook.errors import ServiceFault
-from kvs_notebook.secret import Secret
-
-if TYPE_CHECKING:
-    from botocore.auth import SigV4QueryAuth
-    from botocore.awsrequest import AWSRequest
-
-SERVICE_NAME = "kinesisvideo"
-"""What a signature is for, of either endpoint."""
 
 
 def get_endpoints(
@@ -74,7 +59,7 @@ def get_endpoints(
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> channel = kvs.create_channel("front-door")
     >>> kvs.get_endpoints(channel, role="MASTER")[["role", "protocol"]]
          role protocol
@@ -85,11 +70,11 @@ def get_endpoints(
     role = check_role(role)
     wanted = check_protocols(protocols)
 
-    def of_one(target: Target) -> pd.DataFrame:
+    def of_one(target: ChannelRef) -> pd.DataFrame:
         arn = arn_of(target, connection)
         return endpoints_frame(arn, role, _endpoints(arn, role, wanted, connection), wanted)
 
-    found = side_by_side(of_one, targets(channel, connection), description="Getting endpoints")
+    found = map_concurrent(of_one, channel_refs(channel, connection), description="Getting endpoints")
     return pd.concat(found, ignore_index=True) if found else empty(ENDPOINTS)
 
 
@@ -130,7 +115,7 @@ def get_ice_servers(
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> channel = kvs.create_channel("front-door")
     >>> kvs.get_ice_servers(channel)[["uri", "password"]].head(2)
                                    uri                      password
@@ -141,80 +126,17 @@ def get_ice_servers(
     params: dict[str, Any] = {"Service": "TURN"}
     if client_id is not None:
         params["ClientId"] = check_viewer_id(client_id)
-    target = one_target(channel, connection)
+    target = one_channel_ref(channel, connection)
     arn = arn_of(target, connection)
     client = connection.client("kinesis-video-signaling", endpoint_url=endpoint_of(arn, "VIEWER", "HTTPS", connection))
     reply = connection.call("GetIceServerConfig", {"ChannelARN": arn, **params}, channel=target.label, client=client)
     return ice_frame(arn, reply.get("IceServerList") or [])
 
 
-def sign_url(
-    channel: Channel,
-    *,
-    role: str = "VIEWER",
-    client_id: str | None = None,
-    expires: int = 299,
-    connection: Connection | None = None,
-) -> Secret:
-    """Sign a WSS URL with which a client connects to a channel for signaling, without credentials of its own.
-
-    Parameters
-    ----------
-    channel
-        A name, an ARN, or a row.
-    role
-        VIEWER or MASTER: what whoever has the URL may be.
-    client_id
-        A viewer's id, which it needs: 1 to 256 letters, digits and ``. _ -``. A MASTER has none.
-    expires
-        Seconds for which the URL can be used to connect, 299 as AWS's own clients sign; a connection outlasts it.
-    connection
-        Where the channel is; None takes the current connection.
-
-    Returns
-    -------
-    Secret
-        The URL; ``.reveal()`` gives it. Whoever has it can connect until it expires, so it is not shown.
-
-    Raises
-    ------
-    InvalidInput
-        For a role, client id or time that the service would refuse.
-    ChannelNotFound, ChannelBusy
-        When the channel is not there, or not yet available.
-    NoCredentials, ExpiredCredentials
-        Where there is nothing to sign with.
-
-    Notes
-    -----
-    Signing itself costs nothing; the endpoint spends one GetSignalingChannelEndpoint call, and one
-    DescribeSignalingChannel call where only a name is given. The form of the URL is that of AWS's clients (query
-    parameters, host signed, a session token among what is signed).
-
-    Examples
-    --------
-    >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="lesson")
-    >>> channel = kvs.create_channel("front-door")
-    >>> url = kvs.sign_url(channel, client_id="lobby-tablet")
-    >>> url
-    <Secret: .reveal() gives it>
-    >>> url.reveal().partition("?")[0].startswith("wss://127.0.0.1:")
-    True
-    """
-    connection = current_connection(connection)
-    role = check_role(role)
-    client_id = check_client_id(client_id, role)
-    expires = check_expires(expires)
-    arn = arn_of(one_target(channel, connection), connection)
-    endpoint = endpoint_of(arn, role, "WSS", connection)
-    return signed(endpoint, arn, client_id, connection, expires=expires)
-
-
 # --- for the rooms that connect
 
 
-def arn_of(target: Target, connection: Connection) -> str:
+def arn_of(target: ChannelRef, connection: Connection) -> str:
     """Give a channel's ARN, asking for it where only the name is known."""
     arn: str = target.channel_arn or describe(target, connection)["ChannelARN"]
     return arn
@@ -233,36 +155,6 @@ def endpoint_of(arn: str, role: str, protocol: str, connection: Connection) -> s
             operation="GetSignalingChannelEndpoint",
         )
     return endpoint
-
-
-def signed(endpoint: str, arn: str, client_id: str | None, connection: Connection, *, expires: int = 299) -> Secret:
-    """Sign the URL of a WSS endpoint."""
-    parameters = {"X-Amz-ChannelARN": arn} | ({"X-Amz-ClientId": client_id} if client_id is not None else {})
-    return query_signed(endpoint, parameters, connection, expires)
-
-
-def query_signed(url: str, parameters: Mapping[str, str], connection: Connection, expires: int) -> Secret:
-    """Sign a URL with these parameters in its query."""
-    from botocore.awsrequest import AWSRequest
-
-    request = AWSRequest("GET", f"{url}?{urlencode(parameters)}")
-    _signer()(connection.credentials(), SERVICE_NAME, connection.region, expires).add_auth(request)
-    return Secret(str(request.url))
-
-
-@cache
-def _signer() -> type[SigV4QueryAuth]:
-    """Give botocore's signer of URLs, kept from writing the signature into its log."""
-    from botocore.auth import SigV4QueryAuth
-
-    class SecretSignature(SigV4QueryAuth):
-        def signature(self, string_to_sign: str, request: AWSRequest) -> Secret:  # type: ignore[override]
-            return Secret(super().signature(string_to_sign, request))
-
-        def _inject_signature_to_request(self, request: AWSRequest, signature: Secret) -> None:
-            super()._inject_signature_to_request(request, signature.reveal())  # type: ignore[misc]
-
-    return SecretSignature
 
 
 def _endpoints(arn: str, role: str, protocols: list[str], connection: Connection) -> list[dict[str, str]]:

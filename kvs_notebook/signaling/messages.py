@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from kvs_notebook.aws.validation import bounds
+from kvs_notebook.aws.service_model import bounds
 from kvs_notebook.errors import InvalidInput
 
 __all__ = ["Answer", "Candidate", "Message", "Offer", "ReconnectIceServer", "Unknown"]

@@ -11,18 +11,12 @@ import time
 from typing import TYPE_CHECKING
 
 from kvs_notebook.aws.connection import Connection, is_loopback
-from kvs_notebook.channels.reference import Target
-from kvs_notebook.errors import (
-    NO_NETWORK,
-    SANDBOX_GONE,
-    EndpointUnreachable,
-    KVSError,
-    MissingExtra,
-    Throttled,
-    from_code,
-)
+from kvs_notebook.aws.error_translation import NO_NETWORK, SANDBOX_GONE, from_code
+from kvs_notebook.channels.reference import ChannelRef
+from kvs_notebook.errors import EndpointUnreachable, KVSError, MissingExtra, Throttled
 from kvs_notebook.secret import Secret
-from kvs_notebook.signaling.endpoints import arn_of, endpoint_of, signed
+from kvs_notebook.signaling.endpoints import arn_of, endpoint_of
+from kvs_notebook.signaling.presign import signed
 from kvs_notebook.version import __version__
 
 if TYPE_CHECKING:
@@ -67,7 +61,7 @@ class Line:
         How often it has connected.
     """
 
-    def __init__(self, target: Target, role: str, client_id: str | None, connection: Connection) -> None:
+    def __init__(self, target: ChannelRef, role: str, client_id: str | None, connection: Connection) -> None:
         self.target = target
         self.connects = 0
         self._operation = "ConnectAsMaster" if role == "MASTER" else "ConnectAsViewer"
@@ -146,7 +140,7 @@ class Line:
         if self._arn is None:
             self._arn = arn_of(self.target, connection)
         endpoint = endpoint_of(self._arn, self._role, "WSS", connection)
-        connection.pacing.wait(self._operation, self.target.label)
+        connection.rate_limiter.wait(self._operation, self.target.label)
         return signed(endpoint, self._arn, self._client_id, connection), endpoint, connection.tls_context(endpoint)
 
     def _refusal(self, error: InvalidStatus) -> KVSError:

@@ -16,7 +16,7 @@ import pytest
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.connection import Connection, is_loopback
-from kvs_notebook.aws.validation import MUTATING, QUOTAS
+from kvs_notebook.aws.quotas import MUTATING, QUOTAS
 from kvs_notebook.signaling.messages import Offer
 from kvs_notebook.version import __version__
 
@@ -84,20 +84,20 @@ def test_what_changes_something_is_told_from_what_reads():
 
 
 def test_a_throttled_call_is_made_again_until_it_passes(sandbox, connection, monkeypatch):
-    monkeypatch.setattr(connection.pacing, "_sleep", lambda _: None)
+    monkeypatch.setattr(connection.rate_limiter, "_sleep", lambda _: None)
     sandbox.faults.add("ListSignalingChannels", "throttle", times=7)
     assert connection.call("ListSignalingChannels", {})["ChannelInfoList"] == []
     assert len(sandbox.requests) == 8
 
 
 def test_a_call_that_stays_throttled_fails_in_the_end(sandbox, connection, monkeypatch):
-    monkeypatch.setattr(connection.pacing, "_sleep", lambda _: None)
+    monkeypatch.setattr(connection.rate_limiter, "_sleep", lambda _: None)
     sandbox.faults.add("ListSignalingChannels", "throttle", times=None)
     with pytest.raises(errors.Throttled, match="lower the connection's share=") as raised:
         connection.call("ListSignalingChannels", {})
     assert len(sandbox.requests) == 8
     assert raised.value.code == "ClientLimitExceededException"
-    assert not raised.value.may_have_happened
+    assert not raised.value.maybe_applied
 
 
 @pytest.mark.parametrize(("fault", "unseen"), [("error", True), ("reset", True), ("denied", False), ("expired", False)])
@@ -105,7 +105,7 @@ def test_an_error_tells_whether_an_outcome_was_unseen(sandbox, connection, fault
     sandbox.faults.add("ListSignalingChannels", fault, times=None)
     with pytest.raises(errors.KVSError) as raised:
         connection.call("ListSignalingChannels", {})
-    assert raised.value.may_have_happened is unseen
+    assert raised.value.maybe_applied is unseen
 
 
 def test_a_call_that_never_arrived_has_not_happened():
@@ -114,7 +114,7 @@ def test_a_call_that_never_arrived_has_not_happened():
         connection.client()
     with pytest.raises(errors.EndpointUnreachable) as raised:
         connection.call("ListSignalingChannels", {})
-    assert not raised.value.may_have_happened
+    assert not raised.value.maybe_applied
     assert sandbox.endpoint_url in str(raised.value)
 
 

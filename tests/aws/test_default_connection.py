@@ -77,8 +77,8 @@ def test_an_endpoint_on_loopback_answers_for_sts_too(sandbox):
 
 
 def test_a_share_of_the_quotas_is_taken_as_given(profile):
-    assert kvs.connect(share=0.5).pacing._shares["ListTagsForResource"] == 0.5
-    assert kvs.connect(share={"ListTagsForResource": 0.98}).pacing._shares["ListTagsForResource"] == 0.98
+    assert kvs.connect(share=0.5).rate_limiter._shares["ListTagsForResource"] == 0.5
+    assert kvs.connect(share={"ListTagsForResource": 0.98}).rate_limiter._shares["ListTagsForResource"] == 0.98
     with pytest.raises(errors.InvalidInput, match="above 0 and at most 1"):
         kvs.connect(share=1.5)
 

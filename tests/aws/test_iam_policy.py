@@ -20,14 +20,14 @@ import kvs_notebook as kvs
 from kvs_notebook.aws import iam_policy
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.iam_policy import ACTIONS, FUNCTIONS, TAG, least_policy
-from kvs_notebook.aws.regions import regions_beside
-from kvs_notebook.aws.validation import MUTATING
+from kvs_notebook.aws.quotas import MUTATING
+from kvs_notebook.aws.regions import regions_in_partition_of
 from kvs_notebook.errors import AccessDenied, InvalidInput, OutcomeUnknown
 from kvs_notebook.sandbox.backend import context
 
 ROLE = "arn:aws:iam::444455556666:role/Reader"
 OPEN_REGIONS = {"us-east-1", "eu-west-1"}
-CLOSED_REGIONS = tuple(region for region in regions_beside("us-east-1") if region not in OPEN_REGIONS)
+CLOSED_REGIONS = tuple(region for region in regions_in_partition_of("us-east-1") if region not in OPEN_REGIONS)
 STATUS = ["account_id", "region", "status", "tags_source"]
 WITHOUT_CALLS = {"use_sandbox"}
 """It starts a sandbox of its own."""
@@ -53,7 +53,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     )
     with kvs.Sandbox(quotas=False, assumptions=assumptions) as sandbox:
         connection = sandbox.connection()
-        monkeypatch.setattr(connection.pacing, "_sleep", lambda _: None)
+        monkeypatch.setattr(connection.rate_limiter, "_sleep", lambda _: None)
         for name in ("front-door", "old-gate"):
             kvs.create_channel(name, tags={"Site": "hq"}, connection=connection)
         for name, value in sandbox.environment({}).items():
@@ -144,7 +144,7 @@ CALLS: dict[str, Callable[[Place], Any]] = {
     "inventory": inventoried,
     "connect": lambda _: kvs.connect("sandbox").account_id,
     "current_connection": lambda at: kvs.current_connection(at.connection).account_id,
-    "tags_wide": lambda at: list(kvs.tags_wide(at.fleet.tags)["tag:Site"]),
+    "pivot_tags": lambda at: list(kvs.pivot_tags(at.fleet.tags)["tag:Site"]),
     "save_snapshot": kept,
     "read_snapshots": lambda at: len(kvs.read_snapshots(at.folder / "before")),
     "read_coverage": lambda at: len(kvs.read_coverage(at.folder / "before")),

@@ -11,8 +11,10 @@ import pytest
 
 from kvs_notebook import errors
 from kvs_notebook.aws import rate_limit
-from kvs_notebook.aws.rate_limit import MessagePacing, Pacing, side_by_side
-from kvs_notebook.aws.validation import QUOTAS
+from kvs_notebook.aws.concurrency import map_concurrent
+from kvs_notebook.aws.quotas import QUOTAS
+from kvs_notebook.aws.rate_limit import RateLimiter
+from kvs_notebook.signaling.rate_limit import MessageRateLimiter
 
 
 class Time:
@@ -35,11 +37,11 @@ def time() -> Time:
     return Time()
 
 
-def paced(time: Time, share=None) -> Pacing:
-    return Pacing(share, clock=time, sleep=time.sleep)
+def paced(time: Time, share=None) -> RateLimiter:
+    return RateLimiter(share, clock=time, sleep=time.sleep)
 
 
-def departures(time: Time, buckets: Pacing, operation: str, channels) -> list[float]:
+def departures(time: Time, buckets: RateLimiter, operation: str, channels) -> list[float]:
     began, left = time.now, []
     for channel in channels:
         buckets.wait(operation, channel)
@@ -110,7 +112,7 @@ def test_who_wakes_late_still_leaves_a_gap_before_the_next(time):
     def oversleep(seconds: float) -> None:
         time.sleep(seconds + 0.2)
 
-    buckets = Pacing(0.9, clock=time, sleep=oversleep)
+    buckets = RateLimiter(0.9, clock=time, sleep=oversleep)
     left = departures(time, buckets, "ListTagsForResource", (f"c{number}" for number in range(40)))
     gaps = [later - earlier for earlier, later in pairwise(left)]
     assert min(gaps) >= 1 / 50 - 1e-9
@@ -123,7 +125,7 @@ def test_threads_share_the_buckets():
         with lock:
             slept.append(seconds)
 
-    buckets = Pacing(1.0, clock=lambda: now[0], sleep=sleep)
+    buckets = RateLimiter(1.0, clock=lambda: now[0], sleep=sleep)
     threads = [threading.Thread(target=buckets.wait, args=("ListSignalingChannels",)) for _ in range(20)]
     for thread in threads:
         thread.start()
@@ -142,7 +144,7 @@ def test_threads_held_up_past_their_turns_leave_no_faster_than_the_quota():
         else:
             slept.append(seconds)
 
-    buckets = Pacing(0.9, clock=lambda: now[0], sleep=sleep)
+    buckets = RateLimiter(0.9, clock=lambda: now[0], sleep=sleep)
     buckets.wait("ListSignalingChannels")
     threads = [threading.Thread(target=buckets.wait, args=("ListSignalingChannels",)) for _ in range(7)]
     for thread in threads:
@@ -163,12 +165,12 @@ def test_buckets_that_are_free_are_forgotten(time):
 @pytest.mark.parametrize("share", [0, -1, 1.01, {"ListTagsForResource": 0}])
 def test_a_share_outside_the_quota_is_refused(share):
     with pytest.raises(errors.InvalidInput, match="above 0 and at most 1"):
-        Pacing(share)
+        RateLimiter(share)
 
 
 def test_a_share_for_an_operation_that_does_not_exist_is_refused():
     with pytest.raises(errors.InvalidInput, match="share names ListTags: the operations are"):
-        Pacing({"ListTags": 0.5})
+        RateLimiter({"ListTags": 0.5})
 
 
 def test_a_mapping_of_shares_leaves_the_other_operations_at_their_defaults(time):
@@ -248,7 +250,7 @@ def test_it_knows_when_a_call_last_came_back_whatever_came_of_it(time, outcome):
 
 def test_once_shut_no_call_leaves_not_even_one_that_was_waiting_for_its_turn(time):
     calls = []
-    buckets = Pacing(clock=time, sleep=lambda _: buckets.shut(errors.KVSError("Given up.")))
+    buckets = RateLimiter(clock=time, sleep=lambda _: buckets.shut(errors.KVSError("Given up.")))
     buckets.run("ListSignalingChannels", None, lambda: calls.append(1))
     for _ in range(2):
         with pytest.raises(errors.KVSError, match="Given up"):
@@ -283,12 +285,12 @@ def test_results_come_in_the_order_of_the_items_whatever_finished_first():
             late.set()
         return item * 2
 
-    assert side_by_side(work, range(20), description="Doubling") == [item * 2 for item in range(20)]
+    assert map_concurrent(work, range(20), description="Doubling") == [item * 2 for item in range(20)]
 
 
 def test_one_item_needs_no_thread():
-    assert side_by_side(lambda _: threading.current_thread(), [1], description="x") == [threading.current_thread()]
-    assert side_by_side(lambda item: item, [], description="x") == []
+    assert map_concurrent(lambda _: threading.current_thread(), [1], description="x") == [threading.current_thread()]
+    assert map_concurrent(lambda item: item, [], description="x") == []
 
 
 def test_the_first_error_ends_it_and_drops_what_has_not_begun():
@@ -301,7 +303,7 @@ def test_the_first_error_ends_it_and_drops_what_has_not_begun():
         go_on.wait(10)
 
     with pytest.raises(errors.AccessDenied):
-        side_by_side(work, range(1000), description="x")
+        map_concurrent(work, range(1000), description="x")
     go_on.set()
     assert len(begun) <= rate_limit.THREADS + 1
 
@@ -312,7 +314,7 @@ def test_the_first_error_ends_it_and_drops_what_has_not_begun():
 def test_as_many_messages_leave_at_once_as_a_second_may_have_and_then_as_many_again(time):
     left: list[tuple[str, float]] = []
 
-    async def send(pacing: MessagePacing, message_type: str) -> None:
+    async def send(pacing: MessageRateLimiter, message_type: str) -> None:
         await pacing.wait(message_type)
         left.append((message_type, time.now - 1000))
 
@@ -320,7 +322,7 @@ def test_as_many_messages_leave_at_once_as_a_second_may_have_and_then_as_many_ag
         time.sleep(seconds)
 
     async def scene() -> None:
-        pacing = MessagePacing(time, sleep)
+        pacing = MessageRateLimiter(time, sleep)
         for _ in range(12):
             await send(pacing, "SDP_OFFER")
         for _ in range(20):
@@ -342,7 +344,7 @@ def test_who_waits_for_an_offers_turn_keeps_no_candidate_waiting():
             await pacing.wait(message_type)
             left.append(f"{message_type} {number}")
 
-        pacing = MessagePacing(lambda: 0.0, sleep)
+        pacing = MessageRateLimiter(lambda: 0.0, sleep)
         async with asyncio.TaskGroup() as group:
             for number in range(7):
                 group.create_task(send("SDP_OFFER", number))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kvs_notebook.aws.regions import every_region, regions_beside
+from kvs_notebook.aws.regions import all_regions, regions_in_partition_of
 
 
 @pytest.mark.parametrize(
@@ -17,18 +17,18 @@ from kvs_notebook.aws.regions import every_region, regions_beside
     ],
 )
 def test_beside_a_region_are_those_of_its_partition(region, others):
-    beside = regions_beside(region)
+    beside = regions_in_partition_of(region)
     assert others <= set(beside)
     assert len({name.startswith("us-gov-") for name in beside}) == 1
     assert not [name for name in beside if name.startswith("cn-")]
 
 
 def test_a_region_of_a_partition_without_the_service_stands_alone():
-    assert regions_beside("us-isob-east-1") == ["us-isob-east-1"]
+    assert regions_in_partition_of("us-isob-east-1") == ["us-isob-east-1"]
 
 
 def test_every_region_is_of_some_partition_and_named_once():
-    found = every_region()
+    found = all_regions()
     assert {"us-east-1", "us-gov-west-1", "cn-north-1"} < set(found)
     assert found == sorted(set(found))
-    assert {name for region in found for name in regions_beside(region)} == set(found)
+    assert {name for region in found for name in regions_in_partition_of(region)} == set(found)

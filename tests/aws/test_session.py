@@ -8,7 +8,7 @@ import weakref
 import boto3
 import pytest
 
-from kvs_notebook.aws.session import close, opened, slim
+from kvs_notebook.aws.botocore_internals import close, opened, slim
 
 SERVICES = ["kinesisvideo", "kinesis-video-signaling", "resourcegroupstaggingapi", "account", "sts"]
 

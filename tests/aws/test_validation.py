@@ -10,15 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kvs_notebook.aws.arns import ChannelArn
+from kvs_notebook.aws.quotas import MESSAGE_RATES, QUOTAS, SIGNALING_QUOTAS, channel_quota, quota_of
+from kvs_notebook.aws.service_model import bounds, service_model, signaling_model
 from kvs_notebook.aws.validation import (
     LONGEST_EXPIRY,
     MAX_TAGS,
-    MESSAGE_RATES,
-    QUOTAS,
-    SIGNALING_QUOTAS,
-    ChannelArn,
-    bounds,
-    channel_quota,
     check_channel_name,
     check_channel_type,
     check_client_id,
@@ -30,12 +27,9 @@ from kvs_notebook.aws.validation import (
     check_tags,
     check_version,
     check_viewer_id,
-    quota_of,
-    service_model,
-    shown,
-    signaling_model,
 )
 from kvs_notebook.errors import InvalidInput
+from kvs_notebook.formatting import format_value
 
 ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600000"
 
@@ -120,7 +114,7 @@ def test_a_long_value_is_cut_in_a_message():
     message = problem(check_channel_name, "x" * 5000)
     assert len(message) < 250
     assert "(5000 long)" in message
-    assert shown("short") == "'short'"
+    assert format_value("short") == "'short'"
 
 
 # --- tags

@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 import kvs_notebook as kvs
-from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS, rows_frame
+from kvs_notebook.dataframes.builders import rows_frame
+from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS
 from tests.benchmarks.memory import peak_bytes
 from tests.benchmarks.table import Benchmark, Finding
 

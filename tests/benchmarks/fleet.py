@@ -17,7 +17,7 @@ from typing import Any
 from botocore.config import Config
 
 import kvs_notebook as kvs
-from kvs_notebook.aws.regions import regions_beside
+from kvs_notebook.aws.regions import regions_in_partition_of
 from tests.benchmarks.memory import peak_bytes
 from tests.benchmarks.served import REGION, Order, Served, served
 from tests.benchmarks.table import Benchmark, Finding
@@ -82,7 +82,7 @@ def _beside_the_loop(tags: str, least: float) -> Finding:
 @cache
 def _seconds() -> dict[str, float]:
     """Measure the loop and both inventories, once for the rows that show them."""
-    accounts, regions = _accounts(ACCOUNTS), regions_beside("us-east-1")[:REGIONS]
+    accounts, regions = _accounts(ACCOUNTS), regions_in_partition_of("us-east-1")[:REGIONS]
     order = Order(channels=CHANNELS, accounts=accounts, regions=tuple(regions), tags=TAGS, delay_seconds=DELAY_SECONDS)
     seconds = {}
     with served(order) as sandbox:
@@ -130,7 +130,7 @@ def _roles(accounts: Sequence[str]) -> list[str]:
 
 def measure_memory() -> Finding:
     accounts = _accounts(MANY_UNITS // UNIT_REGIONS)
-    regions = tuple(regions_beside("us-east-1")[:UNIT_REGIONS])
+    regions = tuple(regions_in_partition_of("us-east-1")[:UNIT_REGIONS])
     with served(Order(channels=1, accounts=accounts, regions=regions, tags=TAGS)) as sandbox:
         few = _peak_bytes(sandbox, FEW_UNITS)
         many = _peak_bytes(sandbox, MANY_UNITS)
@@ -156,7 +156,7 @@ def read_units(units: int) -> int:
     """Be the process: read so many units by the environment's profile; give the peak of resident bytes."""
     accounts = _accounts(units // UNIT_REGIONS)
     kvs.connect(region=REGION)
-    found = kvs.inventory(role_arns=_roles(accounts), regions=regions_beside("us-east-1")[:UNIT_REGIONS])
+    found = kvs.inventory(role_arns=_roles(accounts), regions=regions_in_partition_of("us-east-1")[:UNIT_REGIONS])
     found.raise_for_failures()
     assert len(found.coverage) == len(found.channels) == units
     return peak_bytes()

@@ -6,7 +6,7 @@ import statistics
 import time
 
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.aws.rate_limit import Pacing
+from kvs_notebook.aws.rate_limit import RateLimiter
 from kvs_notebook.channels.operations import list_channels
 from tests.benchmarks.served import Order, Served, served
 from tests.benchmarks.table import Benchmark, Finding
@@ -40,7 +40,7 @@ def measure() -> Finding:
 def _unpaced(sandbox: Served) -> Connection:
     """Connect without waits: they are the quota's, 20 us for each channel of a full page, and would hide the work."""
     connection = sandbox.connection()
-    connection.pacing = Pacing(sleep=lambda _: None)
+    connection.rate_limiter = RateLimiter(sleep=lambda _: None)
     return connection
 
 

@@ -71,7 +71,7 @@ def main(folder: Path, names: Sequence[str]) -> None:
 def draw(path: Path) -> None:
     """Draw the chart of the example fleet, as a notebook shows it: the last line of its cell."""
     *lines, shown = CHART.splitlines()
-    sandbox = kvs.use_sandbox(clock="lesson")
+    sandbox = kvs.use_sandbox(clock="stepped")
     sandbox.seed()
     cell = {"kvs": kvs}
     exec("\n".join(lines), cell)  # noqa: S102 - our own

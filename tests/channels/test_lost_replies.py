@@ -70,7 +70,7 @@ def test_a_create_is_unknown_where_the_channel_cannot_be_looked_at(sandbox, conn
     sandbox.deny(f"kinesisvideo:{blind}")
     with pytest.raises(errors.OutcomeUnknown, match="front-door"):
         kvs.create_channel("front-door")
-    sandbox.allow()
+    sandbox.clear_denials()
     assert kvs.describe_channel("front-door")["channel_status"].item() == "ACTIVE"
 
 
@@ -128,7 +128,7 @@ def test_a_delete_that_meets_its_own_success_returns_the_row_with_a_warning(sand
 
 def test_a_delete_that_finds_nothing_after_a_lost_reply_is_a_success():
     assumptions = kvs.Assumptions(deleting_seconds=0)
-    with kvs.Sandbox(clock="lesson", assumptions=assumptions) as sandbox:
+    with kvs.Sandbox(clock="stepped", assumptions=assumptions) as sandbox:
         connection = sandbox.connection()
         channel = kvs.create_channel("front-door", connection=connection)
         sandbox.faults.add("DeleteSignalingChannel", "lost_reply")

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.dataframes.schemas import CHANNELS, channels_frame
+from kvs_notebook.dataframes.builders import channels_frame
+from kvs_notebook.dataframes.schemas import CHANNELS
 
 NAMES = st.text(st.sampled_from("abcXYZ019_.-"), min_size=1, max_size=8)
 
@@ -104,7 +105,7 @@ def test_a_list_through_throttling_is_whole(sandbox, connection):
     sandbox.seed()
     sandbox.faults.add("ListTagsForResource", "throttle", times=5)
     assert len(kvs.list_channels(tags=True)) == 11
-    assert connection.pacing.throttles == 5
+    assert connection.rate_limiter.throttles == 5
 
 
 def test_a_shared_client_still_gives_datetimes_after_a_list(sandbox, connection):
@@ -162,7 +163,7 @@ def test_create_without_waiting_returns_at_once_with_the_status_as_it_is():
 
 def test_a_channel_too_young_to_be_found_is_waited_for_or_reported_as_creating():
     assumptions = kvs.Assumptions(stale_seconds=2)
-    with kvs.Sandbox(clock="lesson", assumptions=assumptions) as sandbox:
+    with kvs.Sandbox(clock="stepped", assumptions=assumptions) as sandbox:
         connection = sandbox.connection()
         young = kvs.create_channel("young", wait=False, connection=connection)
         assert young["channel_status"].item() == "CREATING"
@@ -187,7 +188,7 @@ def test_what_fails_after_a_change_was_accepted_says_that_it_was(sandbox, connec
     with pytest.raises(errors.AccessDenied, match=r"^gate was created \(arn:.*\), but then: DescribeSig") as raised:
         kvs.create_channel("gate")
     assert raised.value.accepted
-    sandbox.allow()
+    sandbox.clear_denials()
     sandbox.deny("kinesisvideo:ListTags*")
     with pytest.raises(errors.AccessDenied, match="^The tags of gate were set, but then: ListTags") as raised:
         kvs.tag_channel("gate", {"Site": "hq"})
@@ -207,7 +208,7 @@ def test_an_update_changes_the_ttl_and_the_version(sandbox, connection):
 
 
 def test_an_update_waits_for_the_new_version_and_not_for_the_old_state():
-    with kvs.Sandbox(clock="lesson", assumptions=kvs.Assumptions(stale_seconds=1)) as sandbox:
+    with kvs.Sandbox(clock="stepped", assumptions=kvs.Assumptions(stale_seconds=1)) as sandbox:
         connection = sandbox.connection()
         kvs.create_channel("front-door", connection=connection)
         before = kvs.describe_channel("front-door", connection=connection)

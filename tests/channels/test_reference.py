@@ -7,7 +7,7 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.channels.reference import Target, one_target, targets
+from kvs_notebook.channels.reference import ChannelRef, channel_refs, one_channel_ref
 
 ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600000"
 ROW = {
@@ -20,28 +20,28 @@ ROW = {
 
 
 def test_a_name_is_a_target_by_name(connection):
-    assert targets("front-door", connection) == [Target(channel_name="front-door")]
-    assert targets("front-door", connection)[0].params == {"ChannelName": "front-door"}
+    assert channel_refs("front-door", connection) == [ChannelRef(channel_name="front-door")]
+    assert channel_refs("front-door", connection)[0].params == {"ChannelName": "front-door"}
 
 
 def test_an_arn_is_a_target_by_arn(connection):
-    (target,) = targets(ARN, connection)
+    (target,) = channel_refs(ARN, connection)
     assert (target.label, target.params) == ("front-door", {"ChannelARN": ARN})
 
 
 @pytest.mark.parametrize("form", [dict, pd.Series, lambda row: pd.DataFrame([row])], ids=["mapping", "row", "frame"])
 def test_a_row_carries_its_version(connection, form):
-    assert targets(form(ROW), connection) == [Target("front-door", ARN, "V1")]
+    assert channel_refs(form(ROW), connection) == [ChannelRef("front-door", ARN, "V1")]
 
 
 def test_a_row_of_a_wide_frame_is_a_row_too(connection):
     row = pd.Series({**ROW, "tag:Site": None, "mine": 7, "message_ttl_seconds": pd.NA, "servers": [1, 2]})
-    assert targets(row, connection) == [Target("front-door", ARN, "V1")]
+    assert channel_refs(row, connection) == [ChannelRef("front-door", ARN, "V1")]
 
 
 def test_a_row_without_a_version_has_none_to_send(connection):
     for missing in ({"version": None}, {"version": float("nan")}):
-        assert targets({**ROW, **missing}, connection) == [Target("front-door", ARN, None)]
+        assert channel_refs({**ROW, **missing}, connection) == [ChannelRef("front-door", ARN, None)]
 
 
 def test_a_tags_row_names_its_channel(sandbox, connection):
@@ -52,11 +52,11 @@ def test_a_tags_row_names_its_channel(sandbox, connection):
 
 def test_a_frame_is_a_target_per_row(connection):
     frame = pd.DataFrame([ROW, {**ROW, "channel_arn": ARN.replace("front", "back"), "channel_name": "back-door"}])
-    assert [target.label for target in targets(frame, connection)] == ["front-door", "back-door"]
+    assert [target.label for target in channel_refs(frame, connection)] == ["front-door", "back-door"]
     with pytest.raises(errors.InvalidInput, match=r"pass one row, such as frame\.iloc\[0\]"):
-        one_target(frame, connection)
+        one_channel_ref(frame, connection)
 
 
 def test_a_version_that_is_none_is_refused(connection):
     with pytest.raises(errors.InvalidInput, match="Version 'v-1'"):
-        targets({**ROW, "version": "v-1"}, connection)
+        channel_refs({**ROW, "version": "v-1"}, connection)

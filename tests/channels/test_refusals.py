@@ -151,7 +151,7 @@ def test_the_services_refusal_keeps_its_code_and_its_cause_and_changes_nothing(c
     ],
 )
 def test_trouble_on_the_way_changes_nothing(sandbox, connection, channel, monkeypatch, fault, kind, operation, act):
-    monkeypatch.setattr(connection.pacing, "_sleep", lambda _: None)
+    monkeypatch.setattr(connection.rate_limiter, "_sleep", lambda _: None)
     if operation.endswith("tagResource") or operation == "TagResource":
         kind = {"error": errors.ServiceFault, "reset": errors.EndpointUnreachable}.get(fault, kind)
     before = state(connection)

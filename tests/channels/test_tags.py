@@ -39,7 +39,7 @@ def test_a_channel_without_tags_gives_no_row_and_every_dtype(connection):
 
 @pytest.mark.parametrize("empty_tags", ["map", "null", "absent"])
 def test_no_tags_may_come_in_every_form(empty_tags):
-    with kvs.Sandbox(clock="lesson", assumptions=kvs.Assumptions(empty_tags=empty_tags)) as sandbox:
+    with kvs.Sandbox(clock="stepped", assumptions=kvs.Assumptions(empty_tags=empty_tags)) as sandbox:
         connection = sandbox.connection()
         assert kvs.list_tags(kvs.create_channel("bare", connection=connection), connection=connection).empty
 
@@ -90,7 +90,7 @@ def test_more_than_fifty_in_all_are_refused_and_none_is_set(channel):
 def test_a_wide_frame_tells_missing_from_empty(connection):
     kvs.create_channel("a", tags={"Site": "hq"})
     kvs.create_channel("b", tags={"Site": "", "Owner": "ops"})
-    wide = kvs.tags_wide(kvs.list_tags(kvs.list_channels()))
+    wide = kvs.pivot_tags(kvs.list_tags(kvs.list_channels()))
     assert wide.columns.tolist() == ["account_id", "region", "channel_name", "channel_arn", "tag:Owner", "tag:Site"]
     assert wide["tag:Owner"].isna().tolist() == [True, False]
     assert wide["tag:Site"].tolist() == ["hq", ""]
@@ -98,7 +98,7 @@ def test_a_wide_frame_tells_missing_from_empty(connection):
 
 def test_tags_that_are_there_twice_count_once_in_a_wide_frame(connection):
     tags = kvs.list_tags(kvs.create_channel("a", tags={"Site": "hq", "Owner": "ops"}))
-    assert kvs.tags_wide(pd.concat([tags, tags])).equals(kvs.tags_wide(tags))
+    assert kvs.pivot_tags(pd.concat([tags, tags])).equals(kvs.pivot_tags(tags))
 
 
 def test_a_tag_with_two_values_has_no_place_in_a_wide_frame(connection):
@@ -107,17 +107,17 @@ def test_a_tag_with_two_values_has_no_place_in_a_wide_frame(connection):
     with pytest.raises(
         errors.InvalidInput, match=r"Tag 'Site' of channel a has 2 values, 'hq' and 'annex': keep the rows of one"
     ):
-        kvs.tags_wide(pd.concat([before, after]))
+        kvs.pivot_tags(pd.concat([before, after]))
 
 
 def test_a_wide_frame_of_no_tags_is_empty(connection):
-    wide = kvs.tags_wide(kvs.list_tags(kvs.create_channel("bare")))
+    wide = kvs.pivot_tags(kvs.list_tags(kvs.create_channel("bare")))
     assert wide.columns.tolist() == ["account_id", "region", "channel_name", "channel_arn"]
     assert len(wide) == 0
 
 
 def test_reading_many_tags_shows_a_bar_once_it_takes_over_a_second(sandbox, connection, monkeypatch, capsys):
-    monkeypatch.setattr("kvs_notebook.aws.rate_limit.PROGRESS_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr("kvs_notebook.aws.concurrency.PROGRESS_AFTER_SECONDS", 0.0)
     sandbox.seed()
     kvs.list_tags(kvs.list_channels())
     assert "Reading tags" in capsys.readouterr().err

@@ -81,7 +81,7 @@ class Service:
 
 def on_sandbox() -> Iterator[Service]:
     slow = kvs.Assumptions(deleting_seconds=5)  # on a clock that each request moves by a second
-    with kvs.Sandbox(clock="lesson", quotas=False, assumptions=slow) as sandbox:
+    with kvs.Sandbox(clock="stepped", quotas=False, assumptions=slow) as sandbox:
         yield Service(sandbox.connection().client(), sandbox.account_id, lambda: sandbox.advance(1))
 
 

@@ -43,7 +43,7 @@ class Shell:
 
 @pytest.fixture
 def aws() -> Iterator[Shell]:
-    with kvs.Sandbox(clock="lesson") as sandbox:
+    with kvs.Sandbox(clock="stepped") as sandbox:
         yield Shell(sandbox)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
-from kvs_notebook.aws.validation import service_model
+from kvs_notebook.aws.service_model import service_model
 
 INVALID = "InvalidArgumentException"
 MISSING = "ResourceNotFoundException"

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 import kvs_notebook as kvs
-from kvs_notebook.aws.validation import QUOTAS, service_model
+from kvs_notebook.aws.quotas import QUOTAS
+from kvs_notebook.aws.service_model import service_model
 
 ARN_OF_NOBODY = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/nobody/1767603600000"
 TYPES = {"string": str, "integer": int, "timestamp": datetime}
@@ -59,7 +60,7 @@ def replies(client: Any) -> dict[str, dict[str, Any]]:
 
 
 def test_every_reply_is_as_the_model_says():
-    with kvs.Sandbox(clock="lesson") as sandbox:
+    with kvs.Sandbox(clock="stepped") as sandbox:
         found = replies(sandbox.connection().client())
     assert found.keys() == QUOTAS.keys()
     for operation, reply in found.items():
@@ -93,7 +94,7 @@ BAD: dict[str, list[dict[str, Any]]] = {
 
 @pytest.mark.parametrize("method", BAD)
 def test_every_refusal_is_one_that_the_model_lists_for_the_operation(method):
-    with kvs.Sandbox(clock="lesson") as sandbox:
+    with kvs.Sandbox(clock="stepped") as sandbox:
         client = sandbox.connection().client()
         client.create_signaling_channel(ChannelName="taken")
         operation = client.meta.method_to_api_mapping[method]

@@ -66,7 +66,7 @@ class Wire:
 
 @pytest.fixture
 def wire() -> Iterator[Wire]:
-    with kvs.Sandbox(clock="lesson") as sandbox:
+    with kvs.Sandbox(clock="stepped") as sandbox:
         yield Wire(sandbox)
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import kvs_notebook as kvs
-from kvs_notebook.aws.regions import regions_beside
+from kvs_notebook.aws.regions import regions_in_partition_of
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet.accounts import Account, accounts_of, regions_of
 
@@ -95,12 +95,12 @@ def test_regions_that_are_named_are_taken_once_and_none_is_the_connections_own(c
 def test_all_regions_are_those_that_the_account_has_enabled():
     with kvs.Sandbox(assumptions=kvs.Assumptions(disabled_regions=("eu-south-2", "il-central-1"))) as sandbox:
         found = regions_of("all", sandbox.connection())
-    assert set(regions_beside("us-east-1")) - set(found) == {"eu-south-2", "il-central-1"}
+    assert set(regions_in_partition_of("us-east-1")) - set(found) == {"eu-south-2", "il-central-1"}
 
 
 def test_where_the_account_may_not_say_all_regions_are_those_that_botocore_knows(sandbox, connection):
     sandbox.deny("account:ListRegions")
-    assert regions_of("all", connection) == regions_beside("us-east-1")
+    assert regions_of("all", connection) == regions_in_partition_of("us-east-1")
 
 
 @pytest.mark.parametrize("may_say", [True, False])
@@ -119,7 +119,7 @@ def test_all_regions_are_those_of_the_connections_partition(sandbox, own, found,
 
 
 def test_an_account_that_enables_no_region_that_botocore_knows_is_not_taken_for_an_empty_one():
-    known = regions_beside("eu-central-2")  # public AWS, which is more than botocore knows for the service
+    known = regions_in_partition_of("eu-central-2")  # public AWS, which is more than botocore knows for the service
     assert "eu-central-2" not in known
     with kvs.Sandbox(assumptions=kvs.Assumptions(disabled_regions=tuple(known))) as sandbox:
         assert regions_of("all", sandbox.connection(region="eu-central-2")) == known

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
-from kvs_notebook.dataframes.schemas import CHANGES, CHANNELS, COVERAGE, channels_frame, concat, rows_frame, tags_frame
+from kvs_notebook.dataframes.builders import channels_frame, concat, rows_frame, tags_frame
+from kvs_notebook.dataframes.schemas import CHANGES, CHANNELS, COVERAGE
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet.account_region import unread
 from kvs_notebook.fleet.inventory import Inventory
@@ -109,7 +110,7 @@ def test_a_unit_that_is_denied_is_unknown_and_its_channels_are_not_removed(histo
 def test_what_comes_back_into_sight_is_not_added(history, fleet):
     fleet.deny("kinesisvideo:List*", region="eu-west-1")
     changes(history)
-    fleet.allow()
+    fleet.clear_denials()
     kvs.save_snapshot(kvs.inventory(regions=REGIONS), history, date="2026-01-07")
     assert rows(kvs.compare_snapshots(history)) == [("eu-west-1", None, "unknown", "status", "denied", "ok")]
     assert rows(kvs.compare_snapshots(history, before=MONDAY)) == []
@@ -159,7 +160,7 @@ def test_tags_read_in_another_way_are_the_same_tags(history):
 
 
 def test_a_region_that_was_never_enabled_is_no_gap(tmp_path):
-    with kvs.Sandbox(clock="lesson", assumptions=kvs.Assumptions(disabled_regions=("eu-west-1",))) as sandbox:
+    with kvs.Sandbox(clock="stepped", assumptions=kvs.Assumptions(disabled_regions=("eu-west-1",))) as sandbox:
         for day in (MONDAY, TUESDAY):
             kvs.save_snapshot(kvs.inventory(regions=REGIONS, connection=sandbox.connection()), tmp_path, date=day)
     assert rows(kvs.compare_snapshots(tmp_path)) == []

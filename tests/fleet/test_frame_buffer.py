@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from kvs_notebook.dataframes.schemas import CHANNELS, channels_frame, empty
+from kvs_notebook.dataframes.builders import channels_frame, empty
+from kvs_notebook.dataframes.schemas import CHANNELS
 from kvs_notebook.fleet import frame_buffer as room
 from kvs_notebook.fleet.frame_buffer import Pile
 

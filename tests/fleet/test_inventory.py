@@ -126,7 +126,7 @@ def test_a_role_leads_into_its_account_and_its_name_is_in_the_table(fleet, conne
 
 
 def test_a_role_that_asks_for_an_external_id_gets_it():
-    with kvs.Sandbox(clock="lesson", assumptions=kvs.Assumptions(role_external_id="our-contract")) as sandbox:
+    with kvs.Sandbox(clock="stepped", assumptions=kvs.Assumptions(role_external_id="our-contract")) as sandbox:
         here = sandbox.connection()
         assert kvs.inventory(role_arns=[ROLE], external_id="our-contract", connection=here).gaps.empty
         without = kvs.inventory(role_arns=[ROLE], connection=here)
@@ -215,7 +215,7 @@ def test_a_unit_that_is_denied_is_a_gap_and_the_rest_is_complete(fleet, connecti
 
 
 def test_a_region_that_is_not_enabled_is_no_error():
-    with kvs.Sandbox(clock="lesson", assumptions=kvs.Assumptions(disabled_regions=("eu-west-1",))) as sandbox:
+    with kvs.Sandbox(clock="stepped", assumptions=kvs.Assumptions(disabled_regions=("eu-west-1",))) as sandbox:
         found = kvs.inventory(regions=REGIONS, connection=sandbox.connection())
     only_gap(found, "111122223333", "eu-west-1", "region_disabled")
     found.raise_for_failures()
@@ -247,7 +247,7 @@ def test_a_unit_that_is_throttled_for_30_seconds_is_a_gap_and_nothing_of_it_coun
         if sum(waited) >= 30:
             fleet.faults.clear()
 
-    monkeypatch.setattr("kvs_notebook.aws.connection.Pacing", partial(rate_limit.Pacing, sleep=sleep))
+    monkeypatch.setattr("kvs_notebook.aws.connection.Pacing", partial(rate_limit.RateLimiter, sleep=sleep))
     fleet.faults.add("ListSignalingChannels", "throttle", times=None, region="eu-west-1")
     found = kvs.inventory(regions=REGIONS)
     only_gap(found, "111122223333", "eu-west-1", "throttled")

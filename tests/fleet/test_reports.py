@@ -84,7 +84,7 @@ def test_growth_leaves_a_day_without_an_answer_out_and_counts_from_the_one_befor
     kvs.save_snapshot(read(), history, date="2026-01-05")
     house.deny("kinesisvideo:ListSignalingChannels", account_id=ACCOUNT, region="us-east-1")
     kvs.save_snapshot(read(), history, date="2026-01-06")
-    house.allow()
+    house.clear_denials()
     for number in range(3):
         kvs.create_channel(f"new-{number}")
     kvs.save_snapshot(read(), history, date="2026-01-07")

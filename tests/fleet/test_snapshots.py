@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 
 import kvs_notebook as kvs
-from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS, empty
+from kvs_notebook.dataframes.builders import empty
+from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS
 from kvs_notebook.errors import ExportFailed, InvalidInput
 from kvs_notebook.fleet.inventory import Inventory
 
@@ -169,7 +170,7 @@ def test_a_folder_without_snapshots_says_how_to_make_one(tmp_path, made):
 @pytest.fixture
 def zeros(tmp_path):
     """A day of the account that a partition would make the number 0 of, and of one without channels."""
-    with kvs.Sandbox(account_id=ZEROS, clock="lesson") as sandbox:
+    with kvs.Sandbox(account_id=ZEROS, clock="stepped") as sandbox:
         here = sandbox.connection()
         kvs.create_channel("1E5", tags={"Site": "Łódź", "Note": ""}, connection=here)
         kvs.create_channel("null", connection=here)

@@ -24,7 +24,7 @@ def nothing_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def sandbox() -> Iterator[kvs.Sandbox]:
     """Give a private sandbox on the lesson clock, without quotas: real time stands still here."""
-    with kvs.Sandbox(clock="lesson", quotas=False) as started:
+    with kvs.Sandbox(clock="stepped", quotas=False) as started:
         yield started
 
 
@@ -32,7 +32,7 @@ def sandbox() -> Iterator[kvs.Sandbox]:
 def connection(sandbox: kvs.Sandbox) -> kvs.Connection:
     """Give the sandbox's connection, made current, whose pacing does not wait."""
     made = sandbox.connection()
-    made.pacing._sleep = lambda _: None
+    made.rate_limiter._sleep = lambda _: None
     set_current(made)
     return made
 

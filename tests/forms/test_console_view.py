@@ -132,7 +132,7 @@ def test_a_listing_that_fails_is_said_and_the_table_stays(sandbox, console):
     assert console.status.role == "alert"
     assert console.status.text.endswith("Press Refresh to list again.")
     assert len(console.table.shown) == 11
-    sandbox.allow()
+    sandbox.clear_denials()
     assert len(console.refresh().result(20)) == 11
     eventually(lambda: console.status.role == "status")
 
@@ -274,7 +274,7 @@ def test_a_listing_that_fails_in_the_middle_of_a_transition_is_tried_again_where
     slow = kvs.Assumptions(creating_seconds=3_600)
     with kvs.Sandbox(assumptions=slow, quotas=False) as sandbox:
         there = sandbox.connection()
-        there.pacing._sleep = lambda _: None
+        there.rate_limiter._sleep = lambda _: None
         kvs.create_channel("gate", wait=False, connection=there)
         console = kvs.forms.console(connection=there)
         console.future.result(20)

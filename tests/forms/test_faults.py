@@ -75,7 +75,7 @@ def state() -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[kvs.Sandbox]:
-    with kvs.Sandbox(clock="lesson", quotas=False) as shared:
+    with kvs.Sandbox(clock="stepped", quotas=False) as shared:
         yield shared
 
 

@@ -102,7 +102,7 @@ def test_when_the_second_call_fails_it_says_which_part_was_done(sandbox, form, s
     assert form.status.text.startswith("Done: set Site. Failed: remove Owner. UntagResource failed")
     assert form.status.text.endswith("The tags are now: Owner=ops, Site=annex.")
     assert form.tags.value == {"Site": "annex"}, "what was wanted is kept"
-    sandbox.allow()
+    sandbox.clear_denials()
     submit(form)
     assert tags_there() == {"Site": "annex"}
     assert sent(sandbox, "TagResource") == 1

@@ -13,9 +13,10 @@ from nbformat.v4 import new_code_cell, new_notebook
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.jupyter import ipython_startup
-from kvs_notebook.jupyter.name_error_hint import NOT_YET, explain_names
+from kvs_notebook.jupyter.name_error_hint import HINT, enable_name_error_hint
 
-BEGIN = 'import kvs_notebook as kvs\nsandbox = kvs.use_sandbox(clock="lesson")'
+LOAD = "%load_ext kvs_notebook.jupyter"
+BEGIN = 'import kvs_notebook as kvs\nsandbox = kvs.use_sandbox(clock="stepped")'
 
 
 def errors_of(*cells: str, **environment: str) -> list[nbformat.NotebookNode]:
@@ -26,7 +27,7 @@ def errors_of(*cells: str, **environment: str) -> list[nbformat.NotebookNode]:
 
 
 def test_a_cell_that_runs_before_those_it_needs_says_what_to_run_and_any_other_error_is_as_it_was():
-    missing, wrong = errors_of(BEGIN, BEGIN, "door.T", "{}['door']", "sandbox.stop()")
+    missing, wrong = errors_of(LOAD, BEGIN, LOAD, "door.T", "{}['door']", "sandbox.stop()")
     assert missing.ename == "NameError"
     assert missing.evalue.startswith("name 'door' is not defined. ")
     assert missing.evalue.endswith("run the first code cell of this notebook, then those down to this one.")
@@ -36,11 +37,11 @@ def test_a_cell_that_runs_before_those_it_needs_says_what_to_run_and_any_other_e
 
 
 def test_a_kernel_that_runs_the_startup_file_says_so_before_the_first_cell_and_has_no_name_of_it():
-    names = "[name for name in globals() if 'kvs' in name or 'lesson' in name or name == 'explain_names']"
+    names = "[name for name in globals() if 'kvs' in name or 'lesson' in name or name == 'enable_name_error_hint']"
     missing, none = errors_of(
         "kvs.list_channels()", f"raise LookupError({names})", PYTHONSTARTUP=ipython_startup.__file__
     )
-    assert missing.evalue == f"name 'kvs' is not defined. {NOT_YET}"
+    assert missing.evalue == f"name 'kvs' is not defined. {HINT}"
     assert none.evalue == "[]"
 
 
@@ -48,19 +49,19 @@ def test_what_the_user_has_set_up_for_errors_stays():
     theirs = (
         "get_ipython().set_custom_exc((ValueError,), lambda shell, kind, error, trace, tb_offset=None: print('mine'))"
     )
-    (missing,) = errors_of(theirs, BEGIN, "int('x')", "door")
+    (missing,) = errors_of(theirs, LOAD, "int('x')", "door")
     assert missing.evalue == "name 'door' is not defined"
 
 
-def test_the_real_clock_changes_nothing_in_the_kernel():
-    (missing,) = errors_of(BEGIN.replace('clock="lesson"', ""), "door")
+def test_a_sandbox_changes_nothing_in_the_kernel():
+    (missing,) = errors_of(BEGIN, "door")
     assert missing.evalue == "name 'door' is not defined"
 
 
 def test_outside_a_notebook_there_is_nothing_to_explain(monkeypatch):
-    explain_names()
+    enable_name_error_hint()
     monkeypatch.setitem(sys.modules, "IPython", None)
-    explain_names()
+    enable_name_error_hint()
 
 
 # --- a sandbox that has gone
@@ -80,16 +81,16 @@ CALLS = {
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_sandbox_that_was_stopped_is_named_with_the_cell_that_starts_it(call):
-    kvs.use_sandbox(clock="lesson").stop()
+    kvs.use_sandbox(clock="stepped").stop()
     with pytest.raises(
         errors.KVSError, match=r"call kvs\.use_sandbox\(\) again \(in a walkthrough: run its first code"
     ):
         CALLS[call]()
 
 
-@pytest.mark.parametrize("ask", ["seed", "reset", "allow"])
+@pytest.mark.parametrize("ask", ["seed", "reset", "clear_denials"])
 def test_whoever_asks_a_stopped_sandbox_for_something_is_told_the_same(ask):
-    sandbox = kvs.use_sandbox(clock="lesson")
+    sandbox = kvs.use_sandbox(clock="stepped")
     sandbox.stop()
     with pytest.raises(
         errors.SandboxError, match=r"again with the same arguments \(in a walkthrough: run its first code"
@@ -98,9 +99,9 @@ def test_whoever_asks_a_stopped_sandbox_for_something_is_told_the_same(ask):
 
 
 def test_a_channel_of_the_sandbox_before_is_to_be_made_again():
-    kvs.use_sandbox(clock="lesson")
+    kvs.use_sandbox(clock="stepped")
     door = kvs.create_channel("front-door")
-    with kvs.use_sandbox(clock="lesson"), pytest.raises(errors.ChannelNotFound, match="run the cell that creates it"):
+    with kvs.use_sandbox(clock="stepped"), pytest.raises(errors.ChannelNotFound, match="run the cell that creates it"):
         kvs.get_endpoints(door)
 
 
@@ -126,6 +127,6 @@ def test_no_network_is_told_with_what_to_run_next(monkeypatch):
 
 
 def test_an_inventory_of_an_account_that_nobody_could_ask_for_its_id_says_so(monkeypatch):
-    kvs.use_sandbox(clock="lesson").stop()
+    kvs.use_sandbox(clock="stepped").stop()
     with pytest.raises(errors.InventoryIncomplete, match="a gap: an account"):
         kvs.inventory().raise_for_failures()

@@ -158,7 +158,7 @@ def test_growth_does_not_rise_by_a_unit_that_was_first_read_later():
 
 
 def test_a_region_that_is_not_enabled_is_no_gap_in_a_picture(tmp_path):
-    with kvs.Sandbox(clock="lesson", assumptions=kvs.Assumptions(disabled_regions=("eu-west-1",))) as sandbox:
+    with kvs.Sandbox(clock="stepped", assumptions=kvs.Assumptions(disabled_regions=("eu-west-1",))) as sandbox:
         sandbox.seed()
         for day in ("2026-01-05", "2026-01-06"):
             found = kvs.inventory(regions=["us-east-1", "eu-west-1"], connection=sandbox.connection())

@@ -90,7 +90,7 @@ def test_what_is_no_life_is_refused(looks, said):
 
 def test_a_life_in_the_sandbox_is_drawn_as_long_as_the_sandbox_says():
     with kvs.Sandbox(
-        clock="lesson", assumptions=kvs.Assumptions(creating_seconds=5, updating_seconds=1, deleting_seconds=2)
+        clock="stepped", assumptions=kvs.Assumptions(creating_seconds=5, updating_seconds=1, deleting_seconds=2)
     ) as sandbox:
         here = sandbox.connection()
         row = kvs.create_channel("front-door", wait=False, connection=here)

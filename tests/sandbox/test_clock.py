@@ -5,25 +5,25 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from kvs_notebook.aws.validation import check_version
-from kvs_notebook.sandbox.clock import LESSON_START, DerivedIds, LessonClock, ManualClock, RandomIds, WallClock
+from kvs_notebook.sandbox.clock import STEPPED_START, DerivedIds, ManualClock, RandomIds, SteppedClock, WallClock
 
 ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600000"
 
 
 def test_a_lesson_begins_at_a_fixed_time_and_takes_a_second_per_request():
-    clock = LessonClock()
-    assert clock.now() == LESSON_START == clock.now()
+    clock = SteppedClock()
+    assert clock.now() == STEPPED_START == clock.now()
     clock.tick()
     clock.tick()
-    assert clock.now() == LESSON_START + timedelta(seconds=2)
+    assert clock.now() == STEPPED_START + timedelta(seconds=2)
 
 
 def test_a_manual_clock_moves_only_when_it_is_moved():
     clock = ManualClock()
     clock.tick()
-    assert clock.now() == LESSON_START
+    assert clock.now() == STEPPED_START
     clock.advance(0.25)
-    assert clock.now() == LESSON_START + timedelta(milliseconds=250)
+    assert clock.now() == STEPPED_START + timedelta(milliseconds=250)
 
 
 def test_a_wall_clock_follows_this_machine_and_stays_ahead_by_what_it_was_advanced():
@@ -35,7 +35,7 @@ def test_a_wall_clock_follows_this_machine_and_stays_ahead_by_what_it_was_advanc
     assert clock.now().tzinfo is UTC
 
 
-@pytest.mark.parametrize("clock", [WallClock(), LessonClock(), ManualClock()])
+@pytest.mark.parametrize("clock", [WallClock(), SteppedClock(), ManualClock()])
 def test_no_clock_goes_back(clock):
     with pytest.raises(ValueError, match="cannot go back by 1 s"):
         clock.advance(-1)

@@ -9,7 +9,7 @@ from kvs_notebook.aws.validation import check_channel_name, check_message_ttl, c
 from kvs_notebook.sandbox.backend.operations import Caller
 from kvs_notebook.sandbox.backend.store import Store
 from kvs_notebook.sandbox.backend.validation import validate
-from kvs_notebook.sandbox.clock import LESSON_START
+from kvs_notebook.sandbox.clock import STEPPED_START
 from kvs_notebook.sandbox.example_fleet import REGIONS, bulk, fleet, seed_fleet
 
 ACCOUNT = "111122223333"
@@ -63,19 +63,19 @@ def test_the_fleet_has_what_a_report_has_to_cope_with():
 
 def test_the_fleet_is_the_same_for_the_same_moment(store):
     other = Store()
-    assert seed_fleet(store, ACCOUNT, LESSON_START) == seed_fleet(other, ACCOUNT, LESSON_START) == len(fleet())
+    assert seed_fleet(store, ACCOUNT, STEPPED_START) == seed_fleet(other, ACCOUNT, STEPPED_START) == len(fleet())
     assert everything(store) == everything(other)
     other.close()
     for channel, arn, _ in everything(store):
         check_version(channel.version)
         assert arn.endswith(str(channel.created_ms))
-        assert channel.created_ms < LESSON_START.timestamp() * 1000
+        assert channel.created_ms < STEPPED_START.timestamp() * 1000
 
 
 def test_seeding_again_leaves_everything_as_it_is(store):
-    seed_fleet(store, ACCOUNT, LESSON_START)
+    seed_fleet(store, ACCOUNT, STEPPED_START)
     before = everything(store)
-    assert seed_fleet(store, ACCOUNT, LESSON_START) == 0
+    assert seed_fleet(store, ACCOUNT, STEPPED_START) == 0
     assert everything(store) == before
 
 
@@ -90,11 +90,11 @@ def test_seeded_channels_are_active_at_once_and_stay_in_their_account(open_desk)
 
 def test_a_large_fleet_is_made_in_seconds_and_is_the_same_every_time(store):
     started = time.perf_counter()
-    assert bulk(store, 20_000, ACCOUNT, "us-east-1", LESSON_START, tags={"Env": "bench"}) == 20_000
+    assert bulk(store, 20_000, ACCOUNT, "us-east-1", STEPPED_START, tags={"Env": "bench"}) == 20_000
     assert time.perf_counter() - started < 10
     assert store.count(ACCOUNT, "us-east-1") == 20_000
     first, second = store.page(ACCOUNT, "us-east-1", limit=2)
     assert (first.name, second.name) == ("device-0000000", "device-0000001")
     assert first.created_ms - second.created_ms == 60_000
     assert store.tags(first) == {"Env": "bench"}
-    assert bulk(store, 20_001, ACCOUNT, "us-east-1", LESSON_START) == 1
+    assert bulk(store, 20_001, ACCOUNT, "us-east-1", STEPPED_START) == 1

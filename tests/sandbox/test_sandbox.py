@@ -204,7 +204,7 @@ def test_time_can_be_moved_so_that_nobody_waits():
 
 def test_a_lesson_gives_the_same_outputs_in_every_run():
     def lesson() -> list[str]:
-        with kvs.Sandbox(clock="lesson") as sandbox:
+        with kvs.Sandbox(clock="stepped") as sandbox:
             connection = sandbox.connection()
             channel = kvs.create_channel("front-door", tags={"Site": "hq"}, connection=connection)
             changed = kvs.update_channel(channel, message_ttl_seconds=90, connection=connection)
@@ -287,7 +287,7 @@ def test_an_action_that_is_denied_is_denied_until_it_is_allowed_again(sandbox, c
     with pytest.raises(errors.AccessDenied, match="is not authorized to perform: kinesisvideo:DeleteSignalingChannel"):
         kvs.delete_channel(channel)
     kvs.describe_channel(channel)
-    sandbox.allow()
+    sandbox.clear_denials()
     kvs.delete_channel(channel)
 
 
@@ -404,7 +404,7 @@ def test_a_sandbox_ends_with_its_process_and_takes_its_directory_along(temporary
 
 
 def test_use_sandbox_makes_its_connection_the_current_one():
-    with kvs.use_sandbox(clock="lesson") as sandbox:
+    with kvs.use_sandbox(clock="stepped") as sandbox:
         assert kvs.current_connection().endpoint_url == sandbox.endpoint_url
         assert kvs.current_connection().is_sandbox
         kvs.create_channel("front-door")
@@ -505,7 +505,7 @@ def test_joining_with_the_same_settings_is_joining(tmp_path):
     settings = {
         "account_id": "444455556666",
         "region": "eu-west-1",
-        "clock": "lesson",
+        "clock": "stepped",
         "quotas": False,
         "assumptions": kvs.Assumptions(creating_seconds=9, endpoint_protocols=("WSS",)),
     }
@@ -523,7 +523,7 @@ def test_two_sandboxes_of_one_process_share_a_directory_too(tmp_path):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"account_id": "999988887777"}, {"region": "eu-west-1"}, {"clock": "lesson"}, {"quotas": False}, {"port": 9},
+    [{"account_id": "999988887777"}, {"region": "eu-west-1"}, {"clock": "stepped"}, {"quotas": False}, {"port": 9},
      {"assumptions": kvs.Assumptions(creating_seconds=9)}],
     ids=lambda settings: next(iter(settings)),
 )  # fmt: skip
@@ -544,9 +544,9 @@ def test_a_restart_on_another_port_is_possible_where_the_old_one_is_taken(tmp_pa
 
 
 def test_a_lesson_goes_on_where_it_was(tmp_path):
-    with kvs.Sandbox(tmp_path, clock="lesson") as sandbox:
+    with kvs.Sandbox(tmp_path, clock="stepped") as sandbox:
         first = kvs.create_channel("a", connection=sandbox.connection())
-    with kvs.Sandbox(tmp_path, clock="lesson") as sandbox:
+    with kvs.Sandbox(tmp_path, clock="stepped") as sandbox:
         second = kvs.create_channel("b", connection=sandbox.connection())
     assert second["creation_time"].item() > first["creation_time"].item()
 

@@ -17,10 +17,10 @@ import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import set_current
-from kvs_notebook.aws.rate_limit import MessagePacing
 from kvs_notebook.dataframes.schemas import MESSAGES
 from kvs_notebook.signaling import client, websocket
 from kvs_notebook.signaling.messages import Answer, Candidate, Offer, ReconnectIceServer, Unknown
+from kvs_notebook.signaling.rate_limit import MessageRateLimiter
 
 LINE = "candidate:1 1 UDP 2122252543 192.0.2.7 54321 typ host"
 BOUND_SECONDS = 30
@@ -29,7 +29,7 @@ BOUND_SECONDS = 30
 @pytest.fixture(scope="module")
 def shared() -> Iterator[tuple[kvs.Sandbox, Connection]]:
     """One sandbox for all that is asked here: starting it takes longer than what is asked."""
-    with kvs.Sandbox(clock="lesson", quotas=False) as started:
+    with kvs.Sandbox(clock="stepped", quotas=False) as started:
         yield started, started.connection()
 
 
@@ -42,7 +42,7 @@ def sandbox(shared) -> kvs.Sandbox:
 @pytest.fixture
 def connection(sandbox, shared, monkeypatch) -> Connection:
     """Its connection, which does not wait for its turn."""
-    monkeypatch.setattr(shared[1].pacing, "_sleep", lambda _: None)
+    monkeypatch.setattr(shared[1].rate_limiter, "_sleep", lambda _: None)
     set_current(shared[1])
     return shared[1]
 
@@ -55,7 +55,7 @@ def channel(connection) -> pd.DataFrame:
 @pytest.fixture
 def unpaced(monkeypatch) -> None:
     """Let messages leave as fast as they can, which a sandbox without quotas admits."""
-    monkeypatch.setattr(client, "MessagePacing", lambda: MessagePacing(sleep=lambda _: asyncio.sleep(0)))
+    monkeypatch.setattr(client, "MessageRateLimiter", lambda: MessageRateLimiter(sleep=lambda _: asyncio.sleep(0)))
 
 
 def play(scene: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
@@ -243,7 +243,7 @@ def test_what_the_service_would_refuse_is_refused_before_it_is_sent(channel, rol
 def strict() -> Iterator[pd.DataFrame]:
     """A channel that admits fewer messages at once than are published, and whose MASTER is told that a viewer is not there."""
     assumptions = kvs.Assumptions(absent_viewer="not_found", quota_burst=4)
-    with kvs.Sandbox(clock="lesson", assumptions=assumptions) as sandbox:
+    with kvs.Sandbox(clock="stepped", assumptions=assumptions) as sandbox:
         set_current(sandbox.connection())
         yield kvs.create_channel("front-door")
 
@@ -269,7 +269,7 @@ def test_a_refusal_is_raised_in_the_iteration_which_goes_on(strict):
 
 
 def test_messages_leave_no_faster_than_the_service_admits_them():
-    with kvs.Sandbox(clock="lesson") as sandbox:
+    with kvs.Sandbox(clock="stepped") as sandbox:
         set_current(sandbox.connection())
         channel = kvs.create_channel("front-door")
 
@@ -324,7 +324,7 @@ def test_a_refusal_that_comes_while_a_send_still_waits_is_not_lost(strict):
 def test_a_notice_to_reconnect_the_media_is_a_message(sandbox, channel):
     async def scene() -> None:
         async with kvs.open_signaling(channel, client_id="tablet") as tablet:
-            assert sandbox.tell("front-door", "RECONNECT_ICE_SERVER") == 1
+            assert sandbox.send_notice("front-door", "RECONNECT_ICE_SERVER") == 1
             assert await anext(tablet) == ReconnectIceServer()
             assert tablet.connects == 1
             assert tablet.messages["message_type"].tolist() == ["RECONNECT_ICE_SERVER"]
@@ -372,7 +372,7 @@ def test_go_away_is_answered_by_a_new_connection_and_nothing_is_lost_or_reordere
 
 def sandbox_peers(sandbox: kvs.Sandbox) -> range:
     """As long as there are peers."""
-    return range(sandbox.tell("front-door", "RECONNECT_ICE_SERVER"))
+    return range(sandbox.send_notice("front-door", "RECONNECT_ICE_SERVER"))
 
 
 def test_what_comes_between_go_away_and_the_new_connection_is_all_read(sandbox, channel, unpaced):
@@ -388,7 +388,7 @@ def test_what_comes_between_go_away_and_the_new_connection_is_all_read(sandbox, 
                 return await opening(*given)
 
             camera._line.open = late  # type: ignore[method-assign]
-            sandbox.tell("front-door", "GO_AWAY")
+            sandbox.send_notice("front-door", "GO_AWAY")
             await until(lambda: "GO_AWAY" in set(camera.messages["message_type"]))
             for number in range(count):
                 await tablet.send_candidate(f"{number}" + "x" * 500)
@@ -411,7 +411,7 @@ def test_what_is_sent_while_it_moves_follows_what_the_old_connection_carries(san
 
             with monkeypatch.context() as patched:
                 patched.setattr(client, "hang_up", late)
-                sandbox.tell("front-door", "GO_AWAY")
+                sandbox.send_notice("front-door", "GO_AWAY")
                 await until(lambda: tablet.connects == 2)
                 assert repr(tablet) == "<Peer: VIEWER tablet on front-door, connected>"
                 sending = asyncio.create_task(tablet.send_offer("v=0"))
@@ -446,7 +446,7 @@ def test_leaving_ends_the_iteration_of_everybody_at_once_and_for_good(channel):
 def test_what_had_come_before_it_left_can_still_be_read(sandbox, channel):
     async def scene() -> None:
         async with kvs.open_signaling(channel, client_id="tablet") as tablet:
-            sandbox.tell("front-door", "RECONNECT_ICE_SERVER")
+            sandbox.send_notice("front-door", "RECONNECT_ICE_SERVER")
             await until(lambda: len(tablet.messages) == 1)
         assert [message async for message in tablet] == [ReconnectIceServer()]
 
@@ -519,7 +519,7 @@ def test_two_masters_that_displace_each_other_do_not_do_so_for_ever(monkeypatch)
     monkeypatch.setattr(websocket, "FIRST_WAIT_SECONDS", 0.001)
     with kvs.Sandbox(quotas=False, assumptions=kvs.Assumptions(displaced_peer="closed")) as sandbox:
         connection = sandbox.connection()
-        monkeypatch.setattr(connection.pacing, "_sleep", lambda _: None)
+        monkeypatch.setattr(connection.rate_limiter, "_sleep", lambda _: None)
         channel = kvs.create_channel("front-door", connection=connection)
 
         async def scene() -> None:

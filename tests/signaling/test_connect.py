@@ -34,7 +34,7 @@ BOUND_SECONDS = 30
 @pytest.fixture(scope="module")
 def shared() -> Iterator[tuple[kvs.Sandbox, Connection]]:
     """One sandbox for all that is asked here: starting it takes longer than what is asked."""
-    with kvs.Sandbox(clock="lesson", quotas=False) as started:
+    with kvs.Sandbox(clock="stepped", quotas=False) as started:
         yield started, started.connection()
 
 
@@ -47,7 +47,7 @@ def sandbox(shared) -> kvs.Sandbox:
 @pytest.fixture
 def connection(sandbox, shared, monkeypatch) -> Connection:
     """Its connection, which does not wait for its turn."""
-    monkeypatch.setattr(shared[1].pacing, "_sleep", lambda _: None)
+    monkeypatch.setattr(shared[1].rate_limiter, "_sleep", lambda _: None)
     set_current(shared[1])
     return shared[1]
 
@@ -164,7 +164,7 @@ def test_a_probe_connects_once_as_a_viewer_with_an_id_of_its_own_and_leaves(sand
     assert all(0 < second < BOUND_SECONDS for second in seconds)
     served = sandbox.requests.query("operation.str.startswith('Connect')")
     assert served["operation"].tolist() == ["ConnectAsViewer"] * 2
-    assert sandbox.tell("front-door", "RECONNECT_ICE_SERVER") == 0
+    assert sandbox.send_notice("front-door", "RECONNECT_ICE_SERVER") == 0
 
 
 NO_WEBSOCKETS = """
@@ -246,7 +246,7 @@ def test_a_pair_talks_from_two_threads_with_loops_of_their_own(channel):
 CELLS = [
     """
 import kvs_notebook as kvs
-sandbox = kvs.use_sandbox(clock="lesson")
+sandbox = kvs.use_sandbox(clock="stepped")
 channel = kvs.create_channel("front-door")
 camera = await kvs.open_signaling(channel, role="MASTER").open()
 tablet = await kvs.open_signaling(channel, client_id="tablet").open()
@@ -254,7 +254,7 @@ tablet = await kvs.open_signaling(channel, client_id="tablet").open()
     "sent = await tablet.send_offer('v=0')",
     "print(await anext(camera))",
     """
-sandbox.tell("front-door", "GO_AWAY")
+sandbox.send_notice("front-door", "GO_AWAY")
 await camera.send_answer("v=1", recipient_client_id="tablet")
 async for message in tablet:
     print(message)
@@ -305,7 +305,7 @@ asyncio.run(main())
 
 
 def test_two_processes_share_a_durable_sandbox_one_the_camera_and_one_the_viewer(tmp_path):
-    with kvs.Sandbox(tmp_path, clock="lesson") as sandbox:
+    with kvs.Sandbox(tmp_path, clock="stepped") as sandbox:
         connection = sandbox.connection()
         kvs.create_channel("front-door", connection=connection)
 
@@ -351,7 +351,7 @@ def test_a_log_of_everything_holds_no_signature(sandbox, channel, quick, signatu
             kvs.open_signaling(channel, client_id="tablet") as tablet,
         ):
             await call(camera, tablet, "1")
-            sandbox.tell("front-door", "GO_AWAY")
+            sandbox.send_notice("front-door", "GO_AWAY")
             await until(lambda: (camera.connects, tablet.connects) == (2, 2))
             sandbox.deny("kinesisvideo:Connect*")
             with pytest.raises(errors.AccessDenied):

@@ -21,7 +21,7 @@ import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import set_current
-from kvs_notebook.aws.rate_limit import Pacing
+from kvs_notebook.aws.rate_limit import RateLimiter
 from kvs_notebook.dataframes.schemas import ENDPOINTS, ICE_SERVERS
 from kvs_notebook.secret import Secret
 from kvs_notebook.signaling import endpoints
@@ -30,7 +30,7 @@ from kvs_notebook.signaling import endpoints
 @pytest.fixture(scope="module")
 def shared() -> Iterator[tuple[kvs.Sandbox, Connection]]:
     """One sandbox for all that is asked here: starting it takes longer than what is asked."""
-    with kvs.Sandbox(clock="lesson", quotas=False) as started:
+    with kvs.Sandbox(clock="stepped", quotas=False) as started:
         connection = started.connection()
         _ = connection.account_id
         yield started, connection
@@ -44,7 +44,7 @@ def sandbox(shared) -> kvs.Sandbox:
 
 @pytest.fixture
 def connection(sandbox, shared, monkeypatch) -> Connection:
-    monkeypatch.setattr(shared[1], "pacing", Pacing())
+    monkeypatch.setattr(shared[1], "pacing", RateLimiter())
     set_current(shared[1])
     return shared[1]
 
@@ -304,12 +304,12 @@ def test_ice_servers_of_a_channel_that_is_gone_are_not_found(sandbox, connection
 
 def test_ice_servers_that_are_throttled_are_asked_for_again_until_it_passes(sandbox, connection, monkeypatch):
     waits: list[float] = []
-    monkeypatch.setattr(connection.pacing, "_sleep", waits.append)
+    monkeypatch.setattr(connection.rate_limiter, "_sleep", waits.append)
     channel = kvs.create_channel("front-door")
     sandbox.faults.add("GetIceServerConfig", "throttle", times=3)
     assert len(kvs.get_ice_servers(channel)) == 6
     assert waits
-    assert connection.pacing.throttles == 3
+    assert connection.rate_limiter.throttles == 3
     sandbox.faults.add("GetIceServerConfig", "throttle", times=None)
     with pytest.raises(errors.Throttled) as raised:
         kvs.get_ice_servers(channel)
@@ -319,7 +319,7 @@ def test_ice_servers_that_are_throttled_are_asked_for_again_until_it_passes(sand
 
 def test_ice_servers_are_asked_for_no_faster_than_a_share_of_the_quota(connection, monkeypatch):
     waits: list[float] = []
-    monkeypatch.setattr(connection.pacing, "_sleep", waits.append)
+    monkeypatch.setattr(connection.rate_limiter, "_sleep", waits.append)
     channel = kvs.create_channel("front-door")
     waits.clear()
     for _ in range(3):

@@ -29,7 +29,7 @@ BOUND_SECONDS = 30
 @pytest.fixture(scope="module")
 def shared() -> Iterator[tuple[kvs.Sandbox, Connection]]:
     """One sandbox for all that is asked here: starting it takes longer than what is asked."""
-    with kvs.Sandbox(clock="lesson", quotas=False) as started:
+    with kvs.Sandbox(clock="stepped", quotas=False) as started:
         yield started, started.connection()
 
 
@@ -42,7 +42,7 @@ def sandbox(shared) -> kvs.Sandbox:
 @pytest.fixture
 def connection(sandbox, shared, monkeypatch) -> Connection:
     """Its connection, which does not wait for its turn."""
-    monkeypatch.setattr(shared[1].pacing, "_sleep", lambda _: None)
+    monkeypatch.setattr(shared[1].rate_limiter, "_sleep", lambda _: None)
     set_current(shared[1])
     return shared[1]
 
@@ -175,7 +175,7 @@ def test_a_sandbox_that_is_gone_for_good_ends_the_iteration_and_the_sends(quick,
     monkeypatch.setattr(websocket.Line, "_prepare", lambda self: attempts.append(1) or prepare(self))
 
     async def scene() -> None:
-        sandbox = await asyncio.to_thread(kvs.Sandbox, clock="lesson")
+        sandbox = await asyncio.to_thread(kvs.Sandbox, clock="stepped")
         connection = sandbox.connection()
         channel = kvs.create_channel("front-door", connection=connection)
         tablet = await kvs.open_signaling(channel, client_id="tablet", connection=connection).open()
@@ -315,7 +315,7 @@ def test_an_endpoint_where_nobody_answers_is_unreachable(channel, monkeypatch, e
 
 def test_an_endpoint_with_a_certificate_of_others_is_not_talked_to(channel, monkeypatch):
     async def scene() -> None:
-        with kvs.Sandbox(clock="lesson") as other:
+        with kvs.Sandbox(clock="stepped") as other:
             theirs = other.connection()
             arn = kvs.create_channel("front-door", connection=theirs)["channel_arn"].item()
             endpoint = websocket.endpoint_of(arn, "VIEWER", "WSS", theirs)
@@ -412,7 +412,7 @@ def test_one_who_is_cancelled_while_leaving_leaves_nothing_behind(sandbox, chann
                 await leaving
             await tablet.close()
             if steps:
-                await until(lambda: sandbox.tell("front-door", "GO_AWAY") == 0)
+                await until(lambda: sandbox.send_notice("front-door", "GO_AWAY") == 0)
 
     play(scene)
     gc.collect()
@@ -428,12 +428,12 @@ def test_one_who_leaves_while_it_connects_again_leaves_nothing_behind(sandbox, c
                     if loss == "cut":
                         await cut(tablet)
                     else:
-                        sandbox.tell("front-door", "GO_AWAY")
+                        sandbox.send_notice("front-door", "GO_AWAY")
                     assert await told.get() == "came"
                     await tablet.close()
                     assert await told.get() == "gone"
                     await until(lambda: len(asyncio.all_tasks()) == 1)
-            await until(lambda: sandbox.tell("front-door", "GO_AWAY") == 0)
+            await until(lambda: sandbox.send_notice("front-door", "GO_AWAY") == 0)
 
     play(scene)
     gc.collect()

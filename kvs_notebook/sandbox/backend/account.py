@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kvs_notebook.aws.regions import regions_beside
+from kvs_notebook.aws.regions import regions_in_partition_of
 
 PATH = "/listRegions"
 
@@ -15,6 +15,6 @@ def perform(region: str, disabled: Sequence[str]) -> dict[str, Any]:
     return {
         "Regions": [
             {"RegionName": name, "RegionOptStatus": "DISABLED" if name in disabled else "ENABLED_BY_DEFAULT"}
-            for name in sorted({*regions_beside(region), *disabled})
+            for name in sorted({*regions_in_partition_of(region), *disabled})
         ]
     }

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from kvs_notebook.aws.validation import QUOTAS, SIGNALING_QUOTAS, channel_quota, shown
+from kvs_notebook.aws.quotas import QUOTAS, SIGNALING_QUOTAS, channel_quota
+from kvs_notebook.aws.regions import partition_of
+from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox.assumptions import Assumptions
-from kvs_notebook.sandbox.backend.store import Channel, Store, partition_of
+from kvs_notebook.sandbox.backend.store import Channel, Store
 from kvs_notebook.sandbox.backend.validation import ServiceError, invalid_argument
 from kvs_notebook.sandbox.clock import Clock, Ids
 
@@ -130,7 +132,7 @@ class Call:
         _, _, _, region, account_id, resource = arn.split(":", 5)
         kind, name, _ = resource.split("/")
         if kind != "channel":
-            raise invalid_argument(f"{shown(arn)} names a {kind}: this operation takes a signaling channel.")
+            raise invalid_argument(f"{format_value(arn)} names a {kind}: this operation takes a signaling channel.")
         if (account_id, region) != (self.caller.account_id, self.caller.region):
             raise self._foreign()
         channel = self.store.find(account_id, region, name)

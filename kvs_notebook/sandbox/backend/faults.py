@@ -113,11 +113,11 @@ class Faults:
             return False
         return any(compiled.match(ACTIONS[operation]) for compiled, place in self._denied if place.holds(caller))
 
-    def allow(self) -> None:
+    def clear_denials(self) -> None:
         """Deny nothing any more."""
         self._denied.clear()
 
     def clear(self) -> None:
         """Let all go well again: no fault, nothing denied."""
         self._scheduled.clear()
-        self.allow()
+        self.clear_denials()

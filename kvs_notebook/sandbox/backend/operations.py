@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kvs_notebook.aws.validation import MAX_TAGS, RESERVED_TAG_PREFIX, shown
+from kvs_notebook.aws.validation import MAX_TAGS, RESERVED_TAG_PREFIX
+from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox.backend import page_tokens
 from kvs_notebook.sandbox.backend.context import Call, Caller, Service, access_denied, milliseconds, not_found, not_now
 from kvs_notebook.sandbox.backend.store import Channel
@@ -102,7 +103,9 @@ def _describe(call: Call) -> Reply:
             raise invalid_argument("Both ChannelName and ChannelARN were given: give one of them.")
         channel: Channel | None = call.by_arn(arn)
         if name is not None and channel is not None and name != channel.name and assumed.name_and_arn == "must_agree":
-            raise invalid_argument(f"ChannelName {shown(name)} and ChannelARN {shown(arn)} name two channels.")
+            raise invalid_argument(
+                f"ChannelName {format_value(name)} and ChannelARN {format_value(arn)} name two channels."
+            )
     else:
         channel = call.store.find(call.caller.account_id, call.caller.region, name or "")
     info = None if channel is None else _info(call, channel, call.seen_ms())
@@ -269,9 +272,9 @@ def _tags_of(call: Call) -> dict[str, str]:
         if key.lower().startswith(RESERVED_TAG_PREFIX):
             if call.assumptions.reserved_tag_key == "access_denied":
                 raise access_denied(call.caller, call.operation, call.request)
-            raise invalid_argument(f"Tag key {shown(key)}: the prefix {RESERVED_TAG_PREFIX} is reserved.")
+            raise invalid_argument(f"Tag key {format_value(key)}: the prefix {RESERVED_TAG_PREFIX} is reserved.")
         if key in tags and call.assumptions.duplicate_tag_keys == "refuse":
-            raise invalid_argument(f"Tag key {shown(key)} is given more than once.")
+            raise invalid_argument(f"Tag key {format_value(key)} is given more than once.")
         tags[key] = tag["Value"]
     return tags
 
@@ -295,5 +298,5 @@ def _after(call: Call, scope: str) -> str | None:
         return None
     name = page_tokens.opened(token, call.store.root_secret, scope)
     if name is None and call.assumptions.malformed_token == "refuse":  # noqa: S105 - a page token is no password
-        raise invalid_argument(f"NextToken {shown(token)} is not one that this list gave.")
+        raise invalid_argument(f"NextToken {format_value(token)} is not one that this list gave.")
     return name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable
 
-from kvs_notebook.aws.validation import MESSAGE_RATES, quota_of
+from kvs_notebook.aws.quotas import MESSAGE_RATES, quota_of
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.backend.context import Caller
 from kvs_notebook.sandbox.backend.validation import ServiceError

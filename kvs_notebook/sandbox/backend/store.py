@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from kvs_notebook.aws.validation import ChannelArn
+from kvs_notebook.aws.arns import ChannelArn
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -67,19 +67,7 @@ class Channel(NamedTuple):
     @property
     def arn(self) -> str:
         """The ARN, which ends in the creation time."""
-        return arn_of(self.account_id, self.region, self.name, self.created_ms)
-
-
-def partition_of(region: str) -> str:
-    """Give the partition that a region is in: aws, aws-cn or aws-us-gov."""
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
-
-
-def arn_of(account_id: str, region: str, name: str, created_ms: int) -> str:
-    """Make a channel's ARN."""
-    return str(ChannelArn(partition_of(region), region, account_id, name, created_ms))
+        return str(ChannelArn.build(self.region, self.account_id, self.name, self.created_ms))
 
 
 COLUMNS = ", ".join(Channel._fields)

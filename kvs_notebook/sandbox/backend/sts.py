@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
+from kvs_notebook.aws.arns import RoleArn
+from kvs_notebook.errors import InvalidInput
 from kvs_notebook.sandbox.backend.access_keys import Keys
 from kvs_notebook.sandbox.backend.context import Caller, access_denied
 from kvs_notebook.sandbox.backend.validation import ServiceError
 
 OPERATIONS = ("GetCallerIdentity", "AssumeRole")
 NAMESPACE = 'xmlns="https://sts.amazonaws.com/doc/2011-06-15/"'
-ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/(?:[\x21-\x7e]+/)?([\w+=,.@-]{1,64})")
 SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")
 SHORTEST, DEFAULT, LONGEST = 900, 3600, 43_200
 """Seconds that a session lasts (STS's own bounds)."""
@@ -49,8 +50,11 @@ def refusal(error: ServiceError) -> bytes:
 
 
 def _assumed(form: Mapping[str, str], caller: Caller, keys: Keys, external_id: str | None) -> str:
-    role = ROLE_ARN.fullmatch(form.get("RoleArn", ""))
     name = form.get("RoleSessionName", "")
+    try:
+        role = RoleArn.parse(form.get("RoleArn", ""))
+    except InvalidInput:
+        role = None
     if role is None or not SESSION_NAME.fullmatch(name):
         raise ServiceError(
             "ValidationError", "RoleArn must be a role's ARN, RoleSessionName 2 to 64 letters.", status=400
@@ -60,9 +64,9 @@ def _assumed(form: Mapping[str, str], caller: Caller, keys: Keys, external_id: s
         raise ServiceError("ValidationError", f"DurationSeconds must be {SHORTEST} to {LONGEST}.", status=400)
     if external_id is not None and form.get("ExternalId") != external_id:
         raise access_denied(caller, "AssumeRole", dict(form))
-    role_session = f"{role[2]}/{name}"
-    session = keys.assume(role[1], role_session, datetime.now(UTC) + timedelta(seconds=int(stated)))
-    arn = Caller(role[1], caller.region, session.access_key_id, role_session).principal_arn
+    role_session = f"{role.role_name}/{name}"
+    session = keys.assume(role.account_id, role_session, datetime.now(UTC) + timedelta(seconds=int(stated)))
+    arn = Caller(role.account_id, caller.region, session.access_key_id, role_session).principal_arn
     credentials = _xml(
         {
             "AccessKeyId": session.access_key_id,

@@ -8,7 +8,9 @@ from typing import Any
 import regex
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
-from kvs_notebook.aws.validation import QUOTAS, service_model, shown
+from kvs_notebook.aws.quotas import QUOTAS
+from kvs_notebook.aws.service_model import service_model
+from kvs_notebook.formatting import format_value
 
 OPERATIONS: Mapping[str, str] = {service_model().operation_model(name).http["requestUri"]: name for name in QUOTAS}
 """The operation that each path names. Case matters, and the service's own casing is not consistent."""
@@ -124,12 +126,12 @@ def _string(shape: Shape) -> Validator:
             raise _wrong_type(value, where, "a string")
         if not low <= len(value) <= high:
             raise invalid_argument(
-                f"{where} {shown(value)} has {len(value)} characters: {low:.0f} to {high:.0f} are allowed."
+                f"{where} {format_value(value)} has {len(value)} characters: {low:.0f} to {high:.0f} are allowed."
             )
         if choices is not None and value not in choices:
-            raise invalid_argument(f"{where} {shown(value)} is not one of {', '.join(choices)}.")
+            raise invalid_argument(f"{where} {format_value(value)} is not one of {', '.join(choices)}.")
         if matches is not None and not matches(value):
-            raise invalid_argument(f"{where} {shown(value)} does not match the pattern {pattern}")
+            raise invalid_argument(f"{where} {format_value(value)} does not match the pattern {pattern}")
 
     return check
 
@@ -141,7 +143,9 @@ def _integer(shape: Shape) -> Validator:
         if type(value) is not int:  # a bool is an int to Python, not to the service
             raise _wrong_type(value, where, "a whole number")
         if not low <= value <= high:
-            raise invalid_argument(f"{where} {shown(value)} is out of bounds: {low:.0f} to {high:.0f} are allowed.")
+            raise invalid_argument(
+                f"{where} {format_value(value)} is out of bounds: {low:.0f} to {high:.0f} are allowed."
+            )
 
     return check
 
@@ -159,7 +163,7 @@ def _bounds(shape: Shape) -> tuple[float, float]:
 
 
 def _wrong_type(value: object, where: str, wanted: str) -> ServiceError:
-    return invalid_argument(f"{where} {shown(value)} is not {wanted}.")
+    return invalid_argument(f"{where} {format_value(value)} is not {wanted}.")
 
 
 def input_validator(model: ServiceModel, operation: str) -> Validator:

@@ -55,12 +55,12 @@ class Controls:
             "seed": self._seed,
             "reset": self._reset,
             "advance": self._advance,
-            "tell": self._tell,
+            "send_notice": self._send_notice,
             "requests": self._requests,
             "add_fault": self._add_fault,
             "clear_faults": self._clear_faults,
             "deny": self._deny,
-            "allow": self._allow,
+            "clear_denials": self._clear_denials,
         }
         if verb not in verbs:
             raise InvalidInput(f"A sandbox knows {', '.join(verbs)}, not {verb!r}.")
@@ -89,10 +89,10 @@ class Controls:
         self.relay.look()
         return {}
 
-    def _tell(self, *, channel_name: str, message_type: str) -> dict[str, Any]:
+    def _send_notice(self, *, channel_name: str, message_type: str) -> dict[str, Any]:
         if message_type not in NOTICES:
             raise InvalidInput(f"Notice {message_type!r}: the service sends {' and '.join(NOTICES)}.")
-        return {"peers": self.relay.tell(channel_name, message_type)}
+        return {"peers": self.relay.send_notice(channel_name, message_type)}
 
     def _requests(self) -> dict[str, Any]:
         return {"requests": self.journal.entries()}
@@ -111,8 +111,8 @@ class Controls:
         self.faults.deny(pattern, Place(**place))
         return {}
 
-    def _allow(self) -> dict[str, Any]:
-        self.faults.allow()
+    def _clear_denials(self) -> dict[str, Any]:
+        self.faults.clear_denials()
         return {}
 
 
@@ -132,7 +132,7 @@ class Remote:
     def __init__(self, endpoint_url: str, keys: Keys, account_id: str, region: str) -> None:
         self._host = urlsplit(endpoint_url).netloc
         self._keys = keys
-        self._signer = Signer(account_id, region, SERVICE_NAME, keys.access_key_id(account_id))
+        self.secret_signer = Signer(account_id, region, SERVICE_NAME, keys.access_key_id(account_id))
 
     def ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
         """Ask for one thing and give the answer.
@@ -145,7 +145,7 @@ class Remote:
             Where nobody answers, or somebody else does.
         """
         request = Request("POST", PATH + verb, "", {"host": self._host}, json.dumps(arguments).encode())
-        headers = sign(request, self._keys, self._signer, datetime.now(UTC))
+        headers = sign(request, self._keys, self.secret_signer, datetime.now(UTC))
         connection = http.client.HTTPConnection(self._host, timeout=PATIENCE_SECONDS)
         try:
             connection.request(request.method, request.path, request.body, headers)

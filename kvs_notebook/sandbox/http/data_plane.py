@@ -9,7 +9,9 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from kvs_notebook.aws.validation import ChannelArn, check_viewer_id, signaling_model
+from kvs_notebook.aws.arns import ChannelArn
+from kvs_notebook.aws.service_model import signaling_model
+from kvs_notebook.aws.validation import check_viewer_id
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.sandbox.backend.context import Call, Service
 from kvs_notebook.sandbox.backend.validation import ServiceError, input_validator, invalid_argument

@@ -8,7 +8,9 @@ import string
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from kvs_notebook.aws.validation import MESSAGE_RATES, bounds, shown
+from kvs_notebook.aws.quotas import MESSAGE_RATES
+from kvs_notebook.aws.service_model import bounds
+from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox.backend.validation import ServiceError, invalid_argument
 from kvs_notebook.sandbox.signaling.message_queue import Parcel
 
@@ -67,7 +69,7 @@ def request(members: Mapping[str, Any], *, to_viewer: bool) -> Request:
     """
     message_type = members.get("action")
     if not isinstance(message_type, str) or message_type not in MESSAGE_RATES:
-        raise invalid_argument(f"action {shown(message_type)} is not one of {', '.join(MESSAGE_RATES)}.")
+        raise invalid_argument(f"action {format_value(message_type)} is not one of {', '.join(MESSAGE_RATES)}.")
     payload = members.get("messagePayload")
     if not isinstance(payload, str):
         raise invalid_argument("messagePayload is required: base64 of a JSON text.")

@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Protocol
 
-from kvs_notebook.aws.validation import MAX_VIEWERS
+from kvs_notebook.aws.quotas import MAX_VIEWERS
 from kvs_notebook.sandbox.backend.context import Call, Service, milliseconds
 from kvs_notebook.sandbox.backend.rate_limits import Quotas
 from kvs_notebook.sandbox.backend.store import Channel
@@ -223,7 +223,7 @@ class Relay:
 
     # --- what a sandbox is asked
 
-    def tell(self, channel_name: str, message_type: str) -> int:
+    def send_notice(self, channel_name: str, message_type: str) -> int:
         """Send a notice of the service's own to every peer of a channel, by its name; give how many there are."""
         peers = [peer for peer in self._open if peer.arn.split("/")[1] == channel_name]
         for peer in peers:

@@ -7,7 +7,7 @@ import pytest
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.backend.operations import Caller, Service, perform
 from kvs_notebook.sandbox.backend.store import Store
-from kvs_notebook.sandbox.clock import LESSON_START, DerivedIds, LessonClock, WallClock
+from kvs_notebook.sandbox.clock import STEPPED_START, DerivedIds, SteppedClock, WallClock
 
 CALLER = Caller("111122223333", "us-east-1", "KVSB111122223333ABCD")
 
@@ -28,16 +28,16 @@ def create(service, name):
 
 
 def test_a_fresh_service_leaves_the_clock_alone(store):
-    assert start(store, LessonClock()).clock.now() == LESSON_START
+    assert start(store, SteppedClock()).clock.now() == STEPPED_START
 
 
 def test_a_lesson_that_goes_on_after_a_restart_does_not_go_back_in_time(store):
-    first = start(store, LessonClock())
+    first = start(store, SteppedClock())
     arn = create(first, "front-door")
     first.advance(1)
     perform(first, CALLER, "DeleteSignalingChannel", {"ChannelARN": arn})
     first.advance(5)
-    again = start(store, LessonClock())
+    again = start(store, SteppedClock())
     assert first.clock.now() < again.clock.now() < first.clock.now() + timedelta(seconds=2)
     assert again.clock.now().microsecond == 0
     assert create(again, "front-door") != arn
@@ -50,7 +50,7 @@ def test_time_that_was_advanced_stays_advanced_after_a_restart(store):
 
 
 def test_a_service_made_anew_on_a_running_clock_leaves_it_alone(store):
-    clock = LessonClock()
+    clock = SteppedClock()
     create(start(store, clock), "front-door")
     before = clock.now()
     start(store, clock)

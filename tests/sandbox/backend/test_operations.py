@@ -9,10 +9,12 @@ from botocore.parsers import create_parser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvs_notebook.aws.validation import QUOTAS, ChannelArn, service_model
+from kvs_notebook.aws.arns import ChannelArn
+from kvs_notebook.aws.quotas import QUOTAS
+from kvs_notebook.aws.service_model import service_model
 from kvs_notebook.sandbox.backend.operations import Caller, access_denied, channel_of
 from kvs_notebook.sandbox.backend.validation import ServiceError
-from kvs_notebook.sandbox.clock import LESSON_START, LessonClock
+from kvs_notebook.sandbox.clock import STEPPED_START, SteppedClock
 
 ELSEWHERE = Caller("111122223333", "eu-west-1", "KVSB111122223333ABCD")
 SOMEBODY = Caller("444455556666", "us-east-1", "KVSB444455556666ABCD")
@@ -74,7 +76,7 @@ def test_a_channel_is_creating_and_then_active(desk):
 @given(st.integers(0, 4_102_444_800_000))
 def test_the_arn_ends_in_exactly_the_creation_time(open_desk, epoch_ms):
     with open_desk() as desk:
-        desk.clock._now = LESSON_START.fromtimestamp(0, LESSON_START.tzinfo)
+        desk.clock._now = STEPPED_START.fromtimestamp(0, STEPPED_START.tzinfo)
         desk.clock.advance(epoch_ms / 1000)
         arn = desk.create()
         assert ChannelArn.parse(arn).created_ms == round(desk.info(arn)["CreationTime"] * 1000)
@@ -489,7 +491,7 @@ def test_a_deleting_channel_shows_its_tags_and_takes_no_more(desk):
 
 
 def test_each_request_moves_a_lesson_by_a_second_whether_or_not_it_is_refused(desk):
-    object.__setattr__(desk.service, "clock", LessonClock())
+    object.__setattr__(desk.service, "clock", SteppedClock())
     arn = desk("CreateSignalingChannel", ChannelName="front-door")["ChannelARN"]
     assert arn.endswith("/1767603601000")
     with refused("InvalidArgumentException"):
@@ -564,4 +566,4 @@ def test_every_reply_is_one_that_botocore_parses_without_loss(desk):
         {"status_code": 200, "headers": {}, "body": json.dumps(replies["DescribeSignalingChannel"]).encode()},
         service_model().operation_model("DescribeSignalingChannel").output_shape,
     )["ChannelInfo"]
-    assert info["CreationTime"] == LESSON_START
+    assert info["CreationTime"] == STEPPED_START

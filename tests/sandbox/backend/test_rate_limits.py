@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kvs_notebook.aws.validation import QUOTAS
+from kvs_notebook.aws.quotas import QUOTAS
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.backend import rate_limits as room
 from kvs_notebook.sandbox.backend.operations import Caller

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvs_notebook.sandbox.backend.store import Channel, Store, arn_of, partition_of
+from kvs_notebook.aws.arns import ChannelArn
+from kvs_notebook.aws.regions import partition_of
+from kvs_notebook.sandbox.backend.store import Channel, Store
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 NAMES = st.from_regex(r"[a-cA-C_.-]{1,4}", fullmatch=True)
@@ -55,7 +57,7 @@ def test_a_channel_comes_back_as_it_was_put_in(store):
     ],
 )
 def test_an_arn_has_the_partition_of_its_region_and_the_creation_time(region, arn):
-    assert channel(region=region).arn == arn_of(ACCOUNT, region, "front-door", 1000) == arn
+    assert channel(region=region).arn == str(ChannelArn.build(region, ACCOUNT, "front-door", 1000)) == arn
     assert arn.startswith(f"arn:{partition_of(region)}:")
 
 

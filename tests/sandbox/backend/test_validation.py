@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvs_notebook.aws.validation import QUOTAS, service_model
+from kvs_notebook.aws.quotas import QUOTAS
+from kvs_notebook.aws.service_model import service_model
 from kvs_notebook.sandbox.backend.validation import OPERATIONS, STATUSES, ServiceError, validate
 
 ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/{}/1767603600000"

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from websockets.exceptions import InvalidStatus
 
 import kvs_notebook as kvs
-from kvs_notebook.aws.validation import MAX_VIEWERS
+from kvs_notebook.aws.quotas import MAX_VIEWERS
 from tests.sandbox.websocket_peer import OFFER, Door, run
 
 CODE = "x-amzn-errortype"

@@ -22,7 +22,7 @@ ASKED = {
 
 @pytest.fixture
 def sandbox() -> Iterator[kvs.Sandbox]:
-    with kvs.Sandbox(clock="lesson") as sandbox:
+    with kvs.Sandbox(clock="stepped") as sandbox:
         yield sandbox
 
 

@@ -433,13 +433,13 @@ def test_a_connection_is_told_to_go_away_and_closed_a_minute_later(door):
 def test_the_service_can_be_made_to_say_it_now(door, notice):
     async def talk():
         async with door.master() as camera, door.peer("tablet") as tablet:
-            assert door.sandbox.tell("front-door", notice) == 2
+            assert door.sandbox.send_notice("front-door", notice) == 2
             assert await camera.receive() == await tablet.receive() == {"messageType": notice}
 
     run(talk())
-    assert door.sandbox.tell("back-door", notice) == 0
+    assert door.sandbox.send_notice("back-door", notice) == 0
     with pytest.raises(kvs.errors.InvalidInput, match="the service sends GO_AWAY and RECONNECT_ICE_SERVER"):
-        door.sandbox.tell("front-door", "HELLO")
+        door.sandbox.send_notice("front-door", "HELLO")
 
 
 def test_a_reset_closes_every_connection_and_forgets_every_message(door):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
-from kvs_notebook.aws.rate_limit import Pacing
+from kvs_notebook.aws.rate_limit import RateLimiter
 from kvs_notebook.sandbox.backend.context import Call
 from kvs_notebook.sandbox.backend.rate_limits import Quotas
 from kvs_notebook.sandbox.clock import ManualClock
@@ -260,7 +260,9 @@ class Street:
 
     def __init__(self, sandbox: kvs.Sandbox) -> None:
         self.door = Door(sandbox)
-        self.door.connection.pacing = Pacing(sleep=lambda _: None)  # as fast as a sandbox without quotas admits it
+        self.door.connection.rate_limiter = RateLimiter(
+            sleep=lambda _: None
+        )  # as fast as a sandbox without quotas admits it
         self.ledger = Ledger({OFFER, ANSWER})
         self._there: dict[str, list[RawPeer]] = {place: [] for place in PLACES}
         self._newest: dict[str, RawPeer | None] = dict.fromkeys(PLACES)
@@ -293,7 +295,7 @@ class Street:
             peer.socket.transport.abort()
             await peer.socket.wait_closed()
         there = sum(map(len, self._there.values()))
-        while self.door.sandbox.tell("front-door", "RECONNECT_ICE_SERVER") > there:  # until it has seen that
+        while self.door.sandbox.send_notice("front-door", "RECONNECT_ICE_SERVER") > there:  # until it has seen that
             await self.settle()
 
     async def send(self, place: str, which: int, viewer: str, kind: str) -> None:

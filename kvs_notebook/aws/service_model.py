@@ -1,0 +1,89 @@
+"""Bounds, patterns and enums of botocore's service models, and checks of a value against them."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import regex
+
+from kvs_notebook.errors import InvalidInput
+from kvs_notebook.formatting import format_value
+
+if TYPE_CHECKING:
+    from botocore.model import ServiceModel, Shape
+
+
+@cache
+def service_model() -> ServiceModel:
+    """Load botocore's model of Kinesis Video, without a session or a client."""
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
+
+    return ServiceModel(Loader().load_service_model("kinesisvideo", "service-2"), "kinesisvideo")
+
+
+@cache
+def signaling_model() -> ServiceModel:
+    """Load botocore's model of what a channel's HTTPS endpoint is asked."""
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
+
+    name = "kinesis-video-signaling"
+    return ServiceModel(Loader().load_service_model(name, "service-2"), name)
+
+
+@cache
+def _shape(name: str) -> Shape:
+    models = (service_model, signaling_model)
+    return next(model().shape_for(name) for model in models if name in model().shape_names)
+
+
+@cache
+def _pattern(shape_name: str) -> regex.Pattern[str]:
+    return regex.compile(_shape(shape_name).metadata["pattern"])
+
+
+def bounds(shape_name: str) -> tuple[int, int]:
+    """Return the minimum and maximum that the service's model allows: of a length, or of a number."""
+    metadata: dict[str, Any] = _shape(shape_name).metadata
+    return metadata.get("min", 0), metadata["max"]
+
+
+def choices(shape_name: str) -> list[str]:
+    """Return the values that the service's model lists for one of its enums."""
+    listed: list[str] = _shape(shape_name).metadata["enum"]
+    return listed
+
+
+def check_text(value: object, shape_name: str, what: str, hint: str) -> str:
+    """Return a string that a shape of the model allows.
+
+    ``what`` names the value in messages, ``hint`` says which characters or form are expected.
+
+    Raises
+    ------
+    InvalidInput
+        If the value is not a string, is too short or too long, or does not match the shape's pattern.
+    """
+    if not isinstance(value, str):
+        raise InvalidInput(f"{what} {format_value(value)} is a {type(value).__name__}. Expected a string.")
+    low, high = bounds(shape_name)
+    if not low <= len(value) <= high:
+        raise InvalidInput(f"{what} {format_value(value)} has {len(value)} characters (allowed: {low} to {high}).")
+    if not _pattern(shape_name).fullmatch(value):
+        bad = sorted({letter for letter in value if not _pattern(shape_name).fullmatch(letter)})
+        because = f"{', '.join(map(repr, bad))} is not allowed" if bad else "does not match the required format"
+        raise InvalidInput(f"{what} {format_value(value)}: {because}. {hint}")
+    return value
+
+
+def check_choice(value: object, shape_name: str, what: str) -> str:
+    """Return a value that an enum of the model lists; raise InvalidInput, with the nearest one, if it does not."""
+    known = choices(shape_name)
+    if isinstance(value, str) and value in known:
+        return value
+    near = difflib.get_close_matches(str(value).upper(), known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise InvalidInput(f"{what} {format_value(value)}: Expected one of: {', '.join(known)}.{hint}")
