@@ -40,7 +40,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "secret": ["Secret"],
         "signaling": ["messages"],
         "signaling.connect": ["open_signaling"],
-        "signaling.endpoints": ["get_endpoints", "get_ice_servers", "sign_url"],
+        "signaling.endpoints": ["get_endpoints", "get_ice_servers"],
+        "signaling.presign": ["sign_url"],
     },
 )
 __all__ += ["__version__"]

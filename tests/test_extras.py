@@ -13,7 +13,8 @@ for extra in (*SANDBOX, *LAB, "distributed"):
     sys.modules[extra] = None  # as where it is not installed
 from kvs_notebook import *
 import kvs_notebook as kvs
-from kvs_notebook.frames import CHANNELS, COVERAGE, TAGS, empty
+from kvs_notebook.dataframes.builders import empty
+from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS
 def chart():
     kvs.charts.channel_ages(kvs.reports.channel_ages(kvs.Inventory(*map(empty, (CHANNELS, TAGS, COVERAGE)))))
 for needs_an_extra in (kvs.use_sandbox, kvs.forms.console, chart):

@@ -166,7 +166,9 @@ class Reader:
             if self._stopped is not None:
                 raise self._stopped
             self._channels = channel_infos(self.unit.prefix, connection)
-            tags, source, problem = read_tags(self.unit, [info["ChannelARN"] for info in self._channels], connection)
+            tags, source, problem = read_tags(
+                self.unit.tags, [info["ChannelARN"] for info in self._channels], connection
+            )
         except KVSError as error:
             problem = error
         finally:

@@ -13,7 +13,6 @@ from kvs_notebook.errors import (
     ExpiredCredentials,
     KVSError,
 )
-from kvs_notebook.fleet.account_region import Unit
 
 RESOURCE_TYPE = "kinesisvideo:channel"
 
@@ -27,13 +26,13 @@ finds channels of this service."""
 
 
 def read_tags(
-    unit: Unit, arns: Sequence[str], connection: Connection
+    mode: str, arns: Sequence[str], connection: Connection
 ) -> tuple[Mapping[str, Mapping[str, str]], str, KVSError | None]:
     """Give the tags of the channels that were listed, how they were read, and what went wrong on the way."""
-    if unit.tags == "none":
+    if mode == "none":
         return {}, "none", None
     problem: KVSError | None = None
-    if unit.tags == "bulk":
+    if mode == "bulk":
         try:
             found = _bulk(connection)
             if found or not _is_tagged(_spread(arns, SAMPLE), connection):

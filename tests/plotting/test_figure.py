@@ -46,7 +46,8 @@ def test_a_picture_that_cannot_be_written_leaves_what_was_there(chart, tmp_path)
 
 QUIET = """
 import kvs_notebook as kvs
-from kvs_notebook.frames import AGES, empty
+from kvs_notebook.dataframes.builders import empty
+from kvs_notebook.dataframes.schemas import AGES
 import matplotlib
 before = dict(matplotlib.rcParams)
 kvs.charts.channel_ages(empty(AGES))._repr_png_()

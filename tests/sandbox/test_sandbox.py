@@ -124,7 +124,7 @@ def test_the_port_is_on_loopback_alone(sandbox):
     [
         ({"account_id": "12"}, "'12': an account id has 12 digits"),
         ({"region": "Ireland"}, "'Ireland': give a region's code"),
-        ({"clock": "fast"}, "'fast': choose 'real' or 'lesson'"),
+        ({"clock": "fast"}, "'fast': choose 'real' or 'stepped'"),
     ],
 )
 def test_a_setting_that_means_nothing_starts_nothing(settings, because):

@@ -171,7 +171,7 @@ NO_WEBSOCKETS = """
 import asyncio, sys
 sys.modules["websockets"] = None  # as where it is not installed
 import kvs_notebook as kvs
-from kvs_notebook.signaling import probe
+from kvs_notebook.signaling.connect import probe
 for attempt in (
     lambda: kvs.open_signaling("front-door", client_id="tablet"),
     lambda: asyncio.run(probe("front-door", None)),
@@ -373,7 +373,7 @@ def test_the_traceback_of_a_refused_connect_holds_no_signature(sandbox, channel,
 
     for fault in ("denied", "expired", "error", "reset", "throttle"):
         shown = play(lambda fault=fault: scene(fault))
-        assert "line.py" in shown
+        assert "websocket.py" in shown
         assert not SIGNED.search(shown)
         assert not any(signature in shown for signature in signatures)
 
@@ -395,7 +395,7 @@ def test_the_traceback_of_a_connect_that_takes_too_long_holds_no_signature(sandb
         return shown_by(raised.value)
 
     shown = play(scene)
-    assert "line.py" in shown
+    assert "websocket.py" in shown
     assert len(signatures) == 1
     assert signatures[0] not in shown
 
