@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 from kvs_notebook.secret import Secret
 
 if TYPE_CHECKING:
-    from botocore.auth import SigV4QueryAuth
-    from botocore.awsrequest import AWSRequest
-if TYPE_CHECKING:
     import boto3
     import botocore.session
+    from botocore.auth import SigV4QueryAuth
+    from botocore.awsrequest import AWSRequest
     from botocore.loaders import Loader
-
 
 ENABLED = not os.environ.get("KVS_NOTEBOOK_PLAIN_BOTOCORE")
 """Set the variable to 1 to do without what is here, for instance if a new botocore changes it: slower, same results."""
@@ -93,7 +91,7 @@ def close_client(client: Any) -> None:
 
 @cache
 def secret_signer() -> type[SigV4QueryAuth]:
-    """Give botocore's signer of URLs, kept from writing the signature into its log."""
+    """Return botocore's signer of URLs, changed so that its log does not contain the signature."""
     from botocore.auth import SigV4QueryAuth
 
     class SecretSignature(SigV4QueryAuth):

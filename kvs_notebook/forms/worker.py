@@ -19,7 +19,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.channels.lost_replies import reconciled_to
+from kvs_notebook.channels.lost_replies import send_warnings_to
 from kvs_notebook.channels.reference import ChannelRef
 from kvs_notebook.channels.waiters import wait_until, wait_until_gone
 from kvs_notebook.errors import InvalidInput, KVSError, OutcomeUnknown, mark_accepted
@@ -149,7 +149,7 @@ class Task:
 
         with mark_accepted(change):
             if until_gone:
-                return wait_until_gone(target, PATIENCE_SECONDS, connection, enough=look)
+                return wait_until_gone(target, PATIENCE_SECONDS, connection, stop_when=look)
             return wait_until(target, look, PATIENCE_SECONDS, connection, may_be_missing=True)
 
 
@@ -204,7 +204,7 @@ class Worker:
         if not task.future.set_running_or_notify_cancel():
             return
         try:
-            with reconciled_to(task.reconciled.append):
+            with send_warnings_to(task.reconciled.append):
                 outcome = task.work.run(task)
         except Exception as error:  # noqa: BLE001 - as above; it also is the future's
             failure = _failure(task, error)

@@ -160,7 +160,10 @@ def test_a_lost_reply_that_was_settled_is_said(sandbox, connection, submit):
     form.name.value = "gate"
     submit(form)
     assert form.status.role == "status"
-    assert "a reply was lost and the call was sent again; the channel is there as asked for." in form.status.text
+    assert (
+        "a reply was lost and the call was sent again; the channel exists with the requested settings."
+        in form.status.text
+    )
 
 
 def test_a_form_that_is_closed_leaves_no_thread(connection):
