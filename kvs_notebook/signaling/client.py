@@ -1,4 +1,4 @@
-"""Peer: a MASTER or a viewer on a channel, which sends and receives offers, answers and candidates, and stays connected."""
+"""The signaling client: a MASTER or a viewer that exchanges offers, answers and candidates over a channel."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from kvs_notebook.signaling.messages import (
     SDP,
     Candidate,
     Message,
-    candidate_payload,
-    frame,
-    readable,
-    received,
-    sdp_payload,
+    build_frame,
+    decode_payload_or_keep,
+    encode_candidate,
+    encode_sdp,
+    parse_message,
 )
 from kvs_notebook.signaling.rate_limit import MessageRateLimiter
-from kvs_notebook.signaling.websocket import Line, hang_up
+from kvs_notebook.signaling.websocket import WebSocketConnector, close_websocket
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -64,7 +64,7 @@ class _End:
     """Stand in the inbox for the end of all messages."""
 
 
-class Peer:
+class SignalingClient:
     """Be a MASTER or a viewer on a channel, from ``async with`` to its end; made by open_signaling().
 
     Iterating gives each message as it comes: :class:`~kvs_notebook.signaling.messages.Offer`, ``Answer``, ``Candidate``,
@@ -86,7 +86,7 @@ class Peer:
     def __init__(self, channel: Channel, role: str, client_id: str | None, connection: Connection) -> None:
         self.role = role
         self.client_id = client_id
-        self._line = Line(one_channel_ref(channel, connection), role, client_id, connection)
+        self._connector = WebSocketConnector(one_channel_ref(channel, connection), role, client_id, connection)
         self._socket: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
         self._sent: OrderedDict[str, tuple[str, str, asyncio.Future[None] | None]] = OrderedDict()
@@ -103,7 +103,7 @@ class Peer:
     @property
     def connects(self) -> int:
         """How often it has connected: once, and once more for each GO_AWAY and each line that broke."""
-        return self._line.connects
+        return self._connector.connects
 
     @property
     def connected(self) -> bool:
@@ -113,12 +113,12 @@ class Peer:
     @property
     def channel_name(self) -> str:
         """The name of the channel that it is on."""
-        return self._line.target.label
+        return self._connector.channel.label
 
     def __repr__(self) -> str:
         state = "failed" if self._failure else "connected" if self.connected else "not connected"
         who = f" {self.client_id}" if self.client_id else ""
-        return f"<Peer: {self.role}{who} on {self.channel_name}, {state}>"
+        return f"<SignalingClient: {self.role}{who} on {self.channel_name}, {state}>"
 
     # --- coming and going
 
@@ -135,7 +135,7 @@ class Peer:
         if self._reader is not None:
             raise InvalidInput("The peer is connected already: close() it first, or open another.")
         self._begin()
-        self._socket = await self._line.open((Throttled,))
+        self._socket = await self._connector.open((Throttled,))
         self._up.set()
         self._reader = asyncio.create_task(self._stay_connected())
         return self
@@ -152,7 +152,7 @@ class Peer:
             self._inbox.put_nowait(_End())
             self._up.set()  # whoever waits to send learns of it
             if self._socket is not None:
-                await hang_up(self._socket)
+                await close_websocket(self._socket)
 
     async def _stay_connected(self) -> None:
         """Read what comes, and connect again whenever the connection ends."""
@@ -164,7 +164,7 @@ class Peer:
                     await self._move(socket)
                 else:
                     self._up.clear()
-                    self._socket = await self._line.reopen(AGAIN)
+                    self._socket = await self._connector.reopen(AGAIN)
                     self._up.set()
         except Exception as error:  # noqa: BLE001 - whoever iterates or sends is told
             self._failure = error
@@ -179,9 +179,9 @@ class Peer:
         """Take a new connection, while the old one still brings and carries messages, then read that to its end."""
         reading = asyncio.create_task(self._read_out(old))
         try:
-            self._socket = await self._line.open(AGAIN)
+            self._socket = await self._connector.open(AGAIN)
             self._up.clear()  # what is sent from here on follows what the old one carries
-            await hang_up(old)
+            await close_websocket(old)
             self._up.set()
             await reading
         finally:
@@ -232,13 +232,13 @@ class Peer:
         KVSError
             As the service refused it, within ``refusal_timeout``; or as the connection was lost for good.
         """
-        return await self._send("SDP_OFFER", sdp_payload("SDP_OFFER", sdp), recipient_client_id, refusal_timeout)
+        return await self._send("SDP_OFFER", encode_sdp("SDP_OFFER", sdp), recipient_client_id, refusal_timeout)
 
     async def send_answer(
         self, sdp: SDP, *, recipient_client_id: str | None = None, refusal_timeout: float = 0.0
     ) -> str:
         """Send an SDP answer; see :meth:`send_offer`."""
-        return await self._send("SDP_ANSWER", sdp_payload("SDP_ANSWER", sdp), recipient_client_id, refusal_timeout)
+        return await self._send("SDP_ANSWER", encode_sdp("SDP_ANSWER", sdp), recipient_client_id, refusal_timeout)
 
     async def send_candidate(
         self,
@@ -248,7 +248,7 @@ class Peer:
         refusal_timeout: float = 0.0,
     ) -> str:
         """Send an ICE candidate: its line, or a mapping with the members of RTCIceCandidateInit; see :meth:`send_offer`."""
-        return await self._send("ICE_CANDIDATE", candidate_payload(candidate), recipient_client_id, refusal_timeout)
+        return await self._send("ICE_CANDIDATE", encode_candidate(candidate), recipient_client_id, refusal_timeout)
 
     async def ping(self) -> float:
         """Give the seconds that a ping to the service and back takes."""
@@ -268,7 +268,7 @@ class Peer:
         elif recipient is not None:
             raise InvalidInput("A viewer writes to the MASTER alone: leave recipient_client_id= out.")
         correlation_id = secrets.token_hex(8)
-        text = frame(message_type, payload, recipient, correlation_id)
+        text = build_frame(message_type, payload, recipient, correlation_id)
         refused = asyncio.get_running_loop().create_future() if refusal_timeout > 0 else None
         self._sent[correlation_id] = (message_type, recipient or "the MASTER", refused)
         if len(self._sent) > REMEMBERED:
@@ -363,10 +363,10 @@ class Peer:
             message_type,
             sender_client_id=sender,
             recipient_client_id=self.client_id,
-            message_payload=readable(payload),
+            message_payload=decode_payload_or_keep(payload),
         )
         if message_type != "GO_AWAY":
-            self._inbox.put_nowait(received(members))
+            self._inbox.put_nowait(parse_message(members))
         return message_type
 
     def _take_refusal(self, status: Mapping[str, Any]) -> None:

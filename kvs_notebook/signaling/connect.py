@@ -7,8 +7,8 @@ from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.validation import check_client_id, check_role
 from kvs_notebook.channels.reference import Channel, one_channel_ref
 from kvs_notebook.errors import EndpointUnreachable, MissingExtra, ReadOnly
-from kvs_notebook.signaling.client import Peer
-from kvs_notebook.signaling.websocket import Line, hang_up
+from kvs_notebook.signaling.client import SignalingClient
+from kvs_notebook.signaling.websocket import WebSocketConnector, close_websocket
 
 PROBE_CLIENT_ID = "kvs-notebook-probe"
 """Fixed: a new id for each probe would use up the places of a channel's viewers."""
@@ -21,7 +21,7 @@ def open_signaling(
     client_id: str | None = None,
     take_over: bool = False,
     connection: Connection | None = None,
-) -> Peer:
+) -> SignalingClient:
     """Open signaling on a channel as a MASTER or as a viewer, to be used with ``async with``.
 
     Parameters
@@ -39,7 +39,7 @@ def open_signaling(
 
     Returns
     -------
-    Peer
+    SignalingClient
         An async context manager: ``send_offer``, ``send_answer``, ``send_candidate``, ``async for message in peer``,
         ``peer.messages`` (a frame).
 
@@ -87,7 +87,7 @@ def open_signaling(
             "take_over=True where that is meant. Nothing was sent.",
             operation="ConnectAsMaster",
         )
-    return Peer(channel, role, client_id, connection)
+    return SignalingClient(channel, role, client_id, connection)
 
 
 async def probe(channel: Channel, connection: Connection) -> float:
@@ -95,17 +95,18 @@ async def probe(channel: Channel, connection: Connection) -> float:
     _need_websockets()
     from websockets.exceptions import ConnectionClosed
 
-    line = Line(one_channel_ref(channel, connection), "VIEWER", PROBE_CLIENT_ID, connection)
-    socket = await line.open(())  # once: a channel that is full is not knocked at again and again
+    connector = WebSocketConnector(one_channel_ref(channel, connection), "VIEWER", PROBE_CLIENT_ID, connection)
+    socket = await connector.open(())  # once: a channel that is full is not knocked at again and again
     try:
         return await (await socket.ping())
     except ConnectionClosed as error:
         raise EndpointUnreachable(
-            f"ConnectAsViewer succeeded for {line.target.label}, but the connection ended before a ping came back. Try again.",
+            f"ConnectAsViewer succeeded for {connector.channel.label}, but the connection ended before a ping came back. "
+            "Try again.",
             operation="ConnectAsViewer",
         ) from error
     finally:
-        await hang_up(socket)
+        await close_websocket(socket)
 
 
 def _need_websockets() -> None:

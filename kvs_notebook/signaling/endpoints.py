@@ -12,7 +12,7 @@ from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.validation import check_protocols, check_role, check_viewer_id
-from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref
+from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, one_channel_ref, resolve_arn
 from kvs_notebook.dataframes.builders import empty, endpoints_frame, ice_frame
 from kvs_notebook.dataframes.schemas import ENDPOINTS
 from kvs_notebook.errors import ServiceFault
@@ -71,7 +71,7 @@ def get_endpoints(
     wanted = check_protocols(protocols)
 
     def of_one(target: ChannelRef) -> pd.DataFrame:
-        arn = arn_of(target, connection)
+        arn = resolve_arn(target, connection)
         return endpoints_frame(arn, role, _endpoints(arn, role, wanted, connection), wanted)
 
     found = map_concurrent(of_one, channel_refs(channel, connection), description="Getting endpoints")
@@ -127,22 +127,15 @@ def get_ice_servers(
     if client_id is not None:
         params["ClientId"] = check_viewer_id(client_id)
     target = one_channel_ref(channel, connection)
-    arn = arn_of(target, connection)
-    client = connection.client("kinesis-video-signaling", endpoint_url=endpoint_of(arn, "VIEWER", "HTTPS", connection))
+    arn = resolve_arn(target, connection)
+    client = connection.client(
+        "kinesis-video-signaling", endpoint_url=request_endpoint(arn, "VIEWER", "HTTPS", connection)
+    )
     reply = connection.call("GetIceServerConfig", {"ChannelARN": arn, **params}, channel=target.label, client=client)
     return ice_frame(arn, reply.get("IceServerList") or [])
 
 
-# --- for the rooms that connect
-
-
-def arn_of(target: ChannelRef, connection: Connection) -> str:
-    """Give a channel's ARN, asking for it where only the name is known."""
-    arn: str = target.channel_arn or describe(target, connection)["ChannelARN"]
-    return arn
-
-
-def endpoint_of(arn: str, role: str, protocol: str, connection: Connection) -> str:
+def request_endpoint(arn: str, role: str, protocol: str, connection: Connection) -> str:
     """Ask for one endpoint of a channel."""
     found = {
         item.get("Protocol"): item.get("ResourceEndpoint") for item in _endpoints(arn, role, [protocol], connection)

@@ -146,7 +146,7 @@ SDP: TypeAlias = str | Mapping[str, str] | Offer | Answer
 SDP_TYPES = {"SDP_OFFER": "offer", "SDP_ANSWER": "answer"}
 
 
-def sdp_payload(message_type: str, sdp: SDP | object) -> str:
+def encode_sdp(message_type: str, sdp: SDP | object) -> str:
     """Give the JSON text of an offer or answer."""
     kind = SDP_TYPES[message_type]
     if isinstance(sdp, Offer | Answer):
@@ -158,7 +158,7 @@ def sdp_payload(message_type: str, sdp: SDP | object) -> str:
     return _json(stated)
 
 
-def candidate_payload(candidate: str | Mapping[str, Any] | Candidate | object) -> str:
+def encode_candidate(candidate: str | Mapping[str, Any] | Candidate | object) -> str:
     """Give the JSON text of an ICE candidate."""
     if isinstance(candidate, Candidate):
         stated: dict[str, Any] = {
@@ -177,7 +177,7 @@ def candidate_payload(candidate: str | Mapping[str, Any] | Candidate | object) -
     return _json(stated)
 
 
-def frame(message_type: str, payload: str, recipient_client_id: str | None, correlation_id: str) -> str:
+def build_frame(message_type: str, payload: str, recipient_client_id: str | None, correlation_id: str) -> str:
     """Give the frame that carries a JSON text; raise InvalidInput where the service would refuse its length."""
     encoded = base64.b64encode(payload.encode()).decode()
     _, most = bounds("MessagePayload")
@@ -192,14 +192,14 @@ def frame(message_type: str, payload: str, recipient_client_id: str | None, corr
     return json.dumps(members)
 
 
-def received(members: Mapping[str, Any]) -> Message:
+def parse_message(members: Mapping[str, Any]) -> Message:
     """Give the value of a frame that a peer received; whatever cannot be read is Unknown, never an error."""
     message_type, payload = str(members.get("messageType") or ""), str(members.get("messagePayload") or "")
     sender = members.get("senderClientId") or None
     if message_type == "RECONNECT_ICE_SERVER":
         return ReconnectIceServer()
     try:
-        content = json.loads(payload_text(payload))
+        content = json.loads(decode_payload(payload))
         if message_type in SDP_TYPES:
             kind = Offer if message_type == "SDP_OFFER" else Answer
             return kind(_text(content["sdp"]), sender)
@@ -210,7 +210,7 @@ def received(members: Mapping[str, Any]) -> Message:
     return Unknown(message_type, payload, sender)
 
 
-def payload_text(payload: str) -> str:
+def decode_payload(payload: str) -> str:
     """Give the text in a payload; clients write UTF-8 or Latin-1 into it."""
     content = base64.b64decode(payload)
     try:
@@ -219,10 +219,10 @@ def payload_text(payload: str) -> str:
         return content.decode("latin-1")
 
 
-def readable(payload: str) -> str:
+def decode_payload_or_keep(payload: str) -> str:
     """Give the text in a payload, or the payload as it came where it holds none."""
     try:
-        return payload_text(payload)
+        return decode_payload(payload)
     except ValueError:
         return payload
 

@@ -9,9 +9,9 @@ from kvs_notebook.aws.botocore_internals import secret_signer
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.validation import check_client_id, check_expires, check_role
-from kvs_notebook.channels.reference import Channel, one_channel_ref
+from kvs_notebook.channels.reference import Channel, one_channel_ref, resolve_arn
 from kvs_notebook.secret import Secret
-from kvs_notebook.signaling.endpoints import arn_of, endpoint_of
+from kvs_notebook.signaling.endpoints import request_endpoint
 
 SERVICE_NAME = "kinesisvideo"
 """What a signature is for, of either endpoint."""
@@ -75,18 +75,20 @@ def sign_url(
     role = check_role(role)
     client_id = check_client_id(client_id, role)
     expires = check_expires(expires)
-    arn = arn_of(one_channel_ref(channel, connection), connection)
-    endpoint = endpoint_of(arn, role, "WSS", connection)
-    return signed(endpoint, arn, client_id, connection, expires=expires)
+    arn = resolve_arn(one_channel_ref(channel, connection), connection)
+    endpoint = request_endpoint(arn, role, "WSS", connection)
+    return presign_websocket_url(endpoint, arn, client_id, connection, expires=expires)
 
 
-def signed(endpoint: str, arn: str, client_id: str | None, connection: Connection, *, expires: int = 299) -> Secret:
+def presign_websocket_url(
+    endpoint: str, arn: str, client_id: str | None, connection: Connection, *, expires: int = 299
+) -> Secret:
     """Sign the URL of a WSS endpoint."""
     parameters = {"X-Amz-ChannelARN": arn} | ({"X-Amz-ClientId": client_id} if client_id is not None else {})
-    return query_signed(endpoint, parameters, connection, expires)
+    return presign_url(endpoint, parameters, connection, expires)
 
 
-def query_signed(url: str, parameters: Mapping[str, str], connection: Connection, expires: int) -> Secret:
+def presign_url(url: str, parameters: Mapping[str, str], connection: Connection, expires: int) -> Secret:
     """Sign a URL with these parameters in its query."""
     from botocore.awsrequest import AWSRequest
 

@@ -1,4 +1,4 @@
-"""Line: a WebSocket to a channel's endpoint, looked up, signed and opened, again where that is worth it."""
+"""WebSocketConnector: a WebSocket to a channel's endpoint, looked up, signed and opened, again where that is worth it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from kvs_notebook.aws.connection import Connection, is_loopback
 from kvs_notebook.aws.error_translation import NO_NETWORK, SANDBOX_GONE, from_code
-from kvs_notebook.channels.reference import ChannelRef
+from kvs_notebook.channels.reference import ChannelRef, resolve_arn
 from kvs_notebook.errors import EndpointUnreachable, KVSError, MissingExtra, Throttled
 from kvs_notebook.secret import Secret
-from kvs_notebook.signaling.endpoints import arn_of, endpoint_of
-from kvs_notebook.signaling.presign import signed
+from kvs_notebook.signaling.endpoints import request_endpoint
+from kvs_notebook.signaling.presign import presign_websocket_url
 from kvs_notebook.version import __version__
 
 if TYPE_CHECKING:
@@ -50,25 +50,25 @@ _QUIET = logging.getLogger("kvs_notebook.signaling.websocket.websockets")
 _QUIET.setLevel(logging.WARNING)  # below that the library logs the URL, which is a secret
 
 
-class Line:
+class WebSocketConnector:
     """Connect to a channel in one role.
 
     Attributes
     ----------
-    target
+    channel
         The channel.
     connects
         How often it has connected.
     """
 
-    def __init__(self, target: ChannelRef, role: str, client_id: str | None, connection: Connection) -> None:
-        self.target = target
+    def __init__(self, channel: ChannelRef, role: str, client_id: str | None, connection: Connection) -> None:
+        self.channel = channel
         self.connects = 0
         self._operation = "ConnectAsMaster" if role == "MASTER" else "ConnectAsViewer"
         self._role = role
         self._client_id = client_id
         self._connection = connection
-        self._arn = target.channel_arn
+        self._arn = channel.channel_arn
         self._opened_at = 0.0
         self._brief = 0
 
@@ -89,7 +89,7 @@ class Line:
         self._brief = self._brief + 1 if time.monotonic() - self._opened_at < BRIEF_SECONDS else 0
         if self._brief >= ATTEMPTS:
             raise EndpointUnreachable(
-                f"{self._operation} succeeded for {self.target.label}, but {ATTEMPTS} connections in a row ended within "
+                f"{self._operation} succeeded for {self.channel.label}, but {ATTEMPTS} connections in a row ended within "
                 f"{BRIEF_SECONDS:g} s. Look whether another peer takes its place again and again, a second MASTER or a viewer "
                 "of the same client id; then open it again.",
                 operation=self._operation,
@@ -124,7 +124,7 @@ class Line:
             )
         except (OSError, TimeoutError, WebSocketException) as error:
             problem = EndpointUnreachable(
-                f"{self._operation} failed for {self.target.label}: {endpoint} did not answer ({type(error).__name__}). "
+                f"{self._operation} failed for {self.channel.label}: {endpoint} did not answer ({type(error).__name__}). "
                 f"{SANDBOX_GONE if is_loopback(endpoint) else NO_NETWORK}",
                 operation=self._operation,
             )
@@ -138,10 +138,14 @@ class Line:
         """Do what takes AWS calls: the ARN once, the endpoint and the signature each time."""
         connection = self._connection
         if self._arn is None:
-            self._arn = arn_of(self.target, connection)
-        endpoint = endpoint_of(self._arn, self._role, "WSS", connection)
-        connection.rate_limiter.wait(self._operation, self.target.label)
-        return signed(endpoint, self._arn, self._client_id, connection), endpoint, connection.tls_context(endpoint)
+            self._arn = resolve_arn(self.channel, connection)
+        endpoint = request_endpoint(self._arn, self._role, "WSS", connection)
+        connection.rate_limiter.wait(self._operation, self.channel.label)
+        return (
+            presign_websocket_url(endpoint, self._arn, self._client_id, connection),
+            endpoint,
+            connection.tls_context(endpoint),
+        )
 
     def _refusal(self, error: InvalidStatus) -> KVSError:
         """Give the error of a connection that was refused before its upgrade."""
@@ -155,12 +159,12 @@ class Line:
             code or BY_STATUS.get(response.status_code, f"HTTP {response.status_code}"),
             said,
             operation=self._operation,
-            subject=self.target.label,
+            subject=self.channel.label,
             next_steps=NEXT_STEPS,
         )
 
 
-async def hang_up(socket: ClientConnection) -> None:
+async def close_websocket(socket: ClientConnection) -> None:
     """Close a connection as both sides agree, or at once where the caller is cancelled meanwhile."""
     try:
         await socket.close()

@@ -19,6 +19,7 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.dataframes.schemas import MESSAGES
 from kvs_notebook.signaling import client, websocket
+from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.messages import Answer, Candidate, Offer, ReconnectIceServer, Unknown
 from kvs_notebook.signaling.rate_limit import MessageRateLimiter
 
@@ -77,7 +78,7 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.002)
 
 
-def camera_and_tablet(channel: pd.DataFrame) -> tuple[kvs.Peer, kvs.Peer]:
+def camera_and_tablet(channel: pd.DataFrame) -> tuple[SignalingClient, SignalingClient]:
     return kvs.open_signaling(channel, role="MASTER"), kvs.open_signaling(channel, client_id="tablet")
 
 
@@ -339,18 +340,18 @@ def test_go_away_is_answered_by_a_new_connection_and_nothing_is_lost_or_reordere
         camera, tablet = camera_and_tablet(channel)
         async with camera, tablet:
 
-            async def send(one: kvs.Peer, to: str | None) -> None:
+            async def send(one: SignalingClient, to: str | None) -> None:
                 for number in range(count):
                     await one.send_candidate(f"{number}", recipient_client_id=to)
                     await asyncio.sleep(0)
                     if number % 100 == 50:
                         before = one.connects
-                        sandbox_told = asyncio.to_thread(sandbox.tell, "front-door", "GO_AWAY")
+                        sandbox_told = asyncio.to_thread(sandbox.send_notice, "front-door", "GO_AWAY")
                         assert await sandbox_told >= 2
                         if number % 200 == 50:
                             await until(lambda before=before: one.connects > before)
 
-            async def receive(one: kvs.Peer) -> list[str]:
+            async def receive(one: SignalingClient) -> list[str]:
                 return [(await anext(one)).candidate for _ in range(count)]
 
             async with asyncio.TaskGroup() as group:
@@ -381,13 +382,13 @@ def test_what_comes_between_go_away_and_the_new_connection_is_all_read(sandbox, 
     async def scene() -> None:
         camera, tablet = camera_and_tablet(channel)
         async with camera, tablet:
-            opening, waiting = camera._line.open, asyncio.Event()
+            opening, waiting = camera._connector.open, asyncio.Event()
 
             async def late(*given: Any) -> Any:
                 await waiting.wait()
                 return await opening(*given)
 
-            camera._line.open = late  # type: ignore[method-assign]
+            camera._connector.open = late  # type: ignore[method-assign]
             sandbox.send_notice("front-door", "GO_AWAY")
             await until(lambda: "GO_AWAY" in set(camera.messages["message_type"]))
             for number in range(count):
@@ -403,17 +404,17 @@ def test_what_is_sent_while_it_moves_follows_what_the_old_connection_carries(san
     async def scene() -> None:
         camera, tablet = camera_and_tablet(channel)
         async with camera, tablet:
-            hang_up, carried = client.hang_up, asyncio.Event()
+            close_websocket, carried = client.close_websocket, asyncio.Event()
 
             async def late(socket: Any) -> None:
                 await carried.wait()
-                await hang_up(socket)
+                await close_websocket(socket)
 
             with monkeypatch.context() as patched:
-                patched.setattr(client, "hang_up", late)
+                patched.setattr(client, "close_websocket", late)
                 sandbox.send_notice("front-door", "GO_AWAY")
                 await until(lambda: tablet.connects == 2)
-                assert repr(tablet) == "<Peer: VIEWER tablet on front-door, connected>"
+                assert repr(tablet) == "<SignalingClient: VIEWER tablet on front-door, connected>"
                 sending = asyncio.create_task(tablet.send_offer("v=0"))
                 await asyncio.wait([sending], timeout=0.05)
                 assert not sending.done()
@@ -469,13 +470,13 @@ def test_leaving_twice_is_leaving_once(sandbox, channel):
 def test_outside_of_its_block_a_peer_neither_sends_nor_waits(channel):
     async def scene() -> None:
         tablet = kvs.open_signaling(channel, client_id="tablet")
-        assert repr(tablet) == "<Peer: VIEWER tablet on front-door, not connected>"
+        assert repr(tablet) == "<SignalingClient: VIEWER tablet on front-door, not connected>"
         for act in (tablet.send_offer("v=0"), tablet.send_candidate(LINE), tablet.ping(), anext(tablet)):
             with pytest.raises(errors.InvalidInput, match="use it inside 'async with', or open\\(\\) it"):
                 await act
         async with tablet:
-            assert repr(tablet) == "<Peer: VIEWER tablet on front-door, connected>"
-        assert repr(tablet) == "<Peer: VIEWER tablet on front-door, not connected>"
+            assert repr(tablet) == "<SignalingClient: VIEWER tablet on front-door, connected>"
+        assert repr(tablet) == "<SignalingClient: VIEWER tablet on front-door, not connected>"
         for act in (tablet.send_answer("v=0"), tablet.ping()):
             with pytest.raises(errors.InvalidInput, match="The peer is not connected"):
                 await act
@@ -487,7 +488,7 @@ def test_one_that_waits_to_send_learns_that_the_peer_has_left(channel):
     async def scene() -> None:
         async with kvs.open_signaling(channel, client_id="tablet") as tablet:
             never = asyncio.Event()
-            tablet._line.open = lambda _: never.wait()  # type: ignore[method-assign, assignment, return-value]
+            tablet._connector.open = lambda _: never.wait()  # type: ignore[method-assign, assignment, return-value]
             tablet._socket.transport.abort()
             await until(lambda: "not connected" in repr(tablet))
             sending = asyncio.create_task(tablet.send_offer("v=0"))
@@ -507,7 +508,7 @@ def test_a_send_that_waits_for_a_refusal_learns_that_the_connection_is_lost_for_
             async def lost(_: Any) -> Any:
                 raise errors.EndpointUnreachable("Nobody answers.")
 
-            tablet._line.reopen = lost  # type: ignore[method-assign]
+            tablet._connector.reopen = lost  # type: ignore[method-assign]
             tablet._socket.transport.abort()
             with pytest.raises(errors.EndpointUnreachable, match="Nobody answers"):
                 await sending

@@ -25,6 +25,7 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.secret import Secret
 from kvs_notebook.signaling import websocket
+from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.connect import probe
 from kvs_notebook.signaling.messages import Answer, Offer
 
@@ -69,14 +70,14 @@ def quick(monkeypatch) -> None:
 def signatures(monkeypatch) -> list[str]:
     """Every signature of a URL that is made to connect with."""
     made: list[str] = []
-    sign = websocket.signed
+    sign = websocket.presign_websocket_url
 
-    def signed(*given: Any) -> Secret:
+    def presign(*given: Any) -> Secret:
         url = sign(*given)
         made.append(url.reveal().rpartition("=")[2])
         return url
 
-    monkeypatch.setattr(websocket, "signed", signed)
+    monkeypatch.setattr(websocket, "presign_websocket_url", presign)
     return made
 
 
@@ -95,7 +96,7 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.002)
 
 
-async def call(camera: kvs.Peer, tablet: kvs.Peer, name: str) -> None:
+async def call(camera: SignalingClient, tablet: SignalingClient, name: str) -> None:
     """An offer and its answer."""
     await tablet.send_offer(f"offer {name}")
     assert await anext(camera) == Offer(f"offer {name}", tablet.client_id)
@@ -137,7 +138,7 @@ def test_nobody_takes_the_place_of_a_real_camera_without_saying_so(real):
         kvs.open_signaling("front-door", role="MASTER", connection=real)
     assert raised.value.operation == "ConnectAsMaster"
     assert repr(kvs.open_signaling("front-door", role="MASTER", take_over=True, connection=real)) == (
-        "<Peer: MASTER on front-door, not connected>"
+        "<SignalingClient: MASTER on front-door, not connected>"
     )
 
 
@@ -171,6 +172,7 @@ NO_WEBSOCKETS = """
 import asyncio, sys
 sys.modules["websockets"] = None  # as where it is not installed
 import kvs_notebook as kvs
+from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.connect import probe
 for attempt in (
     lambda: kvs.open_signaling("front-door", client_id="tablet"),
@@ -282,7 +284,7 @@ def test_a_notebook_opens_peers_in_one_cell_and_uses_them_in_others(tmp_path):
     assert "".join(said).splitlines() == [
         "Offer(sdp='v=0', sender_client_id='tablet')",
         "Answer(sdp='v=1', sender_client_id=None)",
-        "<Peer: VIEWER tablet on front-door, not connected> 2",
+        "<SignalingClient: VIEWER tablet on front-door, not connected> 2",
     ]
 
 

@@ -24,7 +24,7 @@ from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.aws.rate_limit import RateLimiter
 from kvs_notebook.dataframes.schemas import ENDPOINTS, ICE_SERVERS
 from kvs_notebook.secret import Secret
-from kvs_notebook.signaling import endpoints
+from kvs_notebook.signaling import endpoints, presign
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def sandbox(shared) -> kvs.Sandbox:
 
 @pytest.fixture
 def connection(sandbox, shared, monkeypatch) -> Connection:
-    monkeypatch.setattr(shared[1], "pacing", RateLimiter())
+    monkeypatch.setattr(shared[1], "rate_limiter", RateLimiter())
     set_current(shared[1])
     return shared[1]
 
@@ -89,8 +89,8 @@ def test_endpoints_of_a_whole_frame(sandbox, connection):
 @pytest.mark.parametrize(
     ("arguments", "because"),
     [
-        ({"role": "master"}, "'master': the service knows MASTER, VIEWER. Did you mean 'MASTER'?"),
-        ({"protocols": ["WS"]}, "'WS': the service knows"),
+        ({"role": "master"}, "'master': Expected one of: MASTER, VIEWER. Did you mean 'MASTER'?"),
+        ({"protocols": ["WS"]}, "'WS': Expected one of"),
         ({"protocols": []}, "give a list"),
         ({"protocols": "WSS"}, "give a list"),
     ],
@@ -136,8 +136,8 @@ def test_a_url_is_signed_exactly_as_awss_own_clients_sign_it(monkeypatch, case):
     )
     session = boto3.Session("AKIA4F7WJQR7FMMWMNXI", "FakeSecretKey", token, region_name="us-west-2")
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: dt.datetime(2019, 12, 1, tzinfo=dt.UTC))
-    monkeypatch.setattr(endpoints, "SERVICE_NAME", service)
-    url = endpoints.query_signed(
+    monkeypatch.setattr(presign, "SERVICE_NAME", service)
+    url = presign.presign_url(
         f"wss://kvs.awsamazon.com{path}",
         {"X-Amz-TestParam": "test-param-value"},
         Connection(session=session, region="us-west-2"),
@@ -187,7 +187,7 @@ CANNOT_BE_SIGNED: list[tuple[dict[str, object], str]] = [
     ({"role": "MASTER", "client_id": "tablet"}, "Client id 'tablet': a MASTER has none, leave client_id= out."),
     ({}, "A VIEWER needs a client id"),
     ({"client_id": ""}, "Client id '' has 0 characters"),
-    ({"client_id": "a" * 257}, "has 257 characters: the service allows 1 to 256"),
+    ({"client_id": "a" * 257}, "has 257 characters (allowed: 1 to 256)"),
     ({"client_id": "my tablet"}, "' ' is not allowed. Use letters, digits and . _ - only."),
     ({"client_id": "tablet\n"}, "is not allowed"),
     ({"client_id": 7}, "Client id 7 is a int"),
@@ -227,7 +227,7 @@ def test_nothing_is_signed_without_credentials(sandbox):
     session = boto3.Session(region_name="us-east-1")
     connection = Connection(session=session, region="us-east-1", endpoint_url=sandbox.endpoint_url)
     with pytest.raises(errors.NoCredentials):
-        endpoints.query_signed("wss://127.0.0.1:1", {}, connection, 299)
+        presign.presign_url("wss://127.0.0.1:1", {}, connection, 299)
 
 
 # --- ICE servers
@@ -293,9 +293,9 @@ def test_ice_servers_of_a_channel_that_is_gone_are_not_found(sandbox, connection
         kvs.get_ice_servers("nobody")
     channel = kvs.create_channel("front-door")
     arn = channel["channel_arn"].item()
-    endpoint = endpoints.endpoint_of(arn, "VIEWER", "HTTPS", connection)
+    endpoint = endpoints.request_endpoint(arn, "VIEWER", "HTTPS", connection)
     kvs.delete_channel(channel)
-    monkeypatch.setattr(endpoints, "endpoint_of", lambda *_: endpoint)
+    monkeypatch.setattr(endpoints, "request_endpoint", lambda *_: endpoint)
     with pytest.raises(errors.ChannelNotFound, match="GetIceServerConfig failed for front-door") as raised:
         kvs.get_ice_servers(channel)
     assert raised.value.code == "ResourceNotFoundException"
@@ -347,14 +347,14 @@ def test_an_endpoint_that_does_not_answer_is_unreachable(sandbox, connection, mo
 def test_an_endpoint_that_has_gone_is_unreachable(connection, monkeypatch):
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
     channel = kvs.create_channel("front-door")
-    monkeypatch.setattr(endpoints, "endpoint_of", lambda *_: "https://127.0.0.1:1")
+    monkeypatch.setattr(endpoints, "request_endpoint", lambda *_: "https://127.0.0.1:1")
     with pytest.raises(errors.EndpointUnreachable, match="https://127.0.0.1:1"):
         kvs.get_ice_servers(channel)
 
 
 def test_a_sandboxs_connection_follows_no_endpoint_away_from_loopback(connection, monkeypatch):
     channel = kvs.create_channel("front-door")
-    monkeypatch.setattr(endpoints, "endpoint_of", lambda *_: "https://r-1.kinesisvideo.us-east-1.amazonaws.com")
+    monkeypatch.setattr(endpoints, "request_endpoint", lambda *_: "https://r-1.kinesisvideo.us-east-1.amazonaws.com")
     with pytest.raises(errors.InvalidInput, match="A sandbox answers on loopback only, not on https://r-1"):
         kvs.get_ice_servers(channel)
 

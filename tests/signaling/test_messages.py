@@ -18,11 +18,11 @@ from kvs_notebook.signaling.messages import (
     Offer,
     ReconnectIceServer,
     Unknown,
-    candidate_payload,
-    frame,
-    payload_text,
-    received,
-    sdp_payload,
+    build_frame,
+    decode_payload,
+    encode_candidate,
+    encode_sdp,
+    parse_message,
 )
 
 LINE = "candidate:1 1 UDP 2122252543 192.0.2.7 54321 typ host"
@@ -32,7 +32,7 @@ LONGEST = 10_000
 def came(message_type: object, payload: str | bytes, **members: object) -> Any:
     """What a peer makes of a frame with this payload."""
     content = payload.encode() if isinstance(payload, str) else payload
-    return received({"messageType": message_type, "messagePayload": base64.b64encode(content).decode(), **members})
+    return parse_message({"messageType": message_type, "messagePayload": base64.b64encode(content).decode(), **members})
 
 
 # --- what may be sent
@@ -41,9 +41,9 @@ def came(message_type: object, payload: str | bytes, **members: object) -> Any:
 @pytest.mark.parametrize(("message_type", "kind"), [("SDP_OFFER", "offer"), ("SDP_ANSWER", "answer")])
 def test_a_description_is_given_by_its_text_or_whole(message_type, kind):
     stated = {"type": kind, "sdp": "v=0\r\n"}
-    assert json.loads(sdp_payload(message_type, "v=0\r\n")) == stated
-    assert json.loads(sdp_payload(message_type, stated)) == stated
-    assert json.loads(sdp_payload(message_type, {**stated, "more": "kept"})) == {**stated, "more": "kept"}
+    assert json.loads(encode_sdp(message_type, "v=0\r\n")) == stated
+    assert json.loads(encode_sdp(message_type, stated)) == stated
+    assert json.loads(encode_sdp(message_type, {**stated, "more": "kept"})) == {**stated, "more": "kept"}
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_description_is_given_by_its_text_or_whole(message_type, kind):
 )  # fmt: skip
 def test_what_is_no_offer_is_refused_with_the_form_of_one(wrong):
     with pytest.raises(InvalidInput, match=re.escape("give its text, or {'type': 'offer', 'sdp': '...'}")):
-        sdp_payload("SDP_OFFER", wrong)
+        encode_sdp("SDP_OFFER", wrong)
 
 
 @pytest.mark.parametrize(
@@ -69,19 +69,19 @@ def test_what_is_no_offer_is_refused_with_the_form_of_one(wrong):
     ],
 )
 def test_a_candidate_is_given_by_its_line_whole_or_as_it_was_received(given_, stated):
-    assert json.loads(candidate_payload(given_)) == stated
+    assert json.loads(encode_candidate(given_)) == stated
 
 
 def test_an_offer_or_answer_that_was_received_can_be_sent_on():
-    assert json.loads(sdp_payload("SDP_OFFER", Offer("v=0", "tablet"))) == {"type": "offer", "sdp": "v=0"}
-    assert json.loads(sdp_payload("SDP_ANSWER", Answer("v=0"))) == {"type": "answer", "sdp": "v=0"}
+    assert json.loads(encode_sdp("SDP_OFFER", Offer("v=0", "tablet"))) == {"type": "offer", "sdp": "v=0"}
+    assert json.loads(encode_sdp("SDP_ANSWER", Answer("v=0"))) == {"type": "answer", "sdp": "v=0"}
 
 
 @pytest.mark.parametrize(
     "payload",
     [
-        lambda: sdp_payload("SDP_OFFER", {"type": "offer", "sdp": "v=0", "more": {1, 2}}),
-        lambda: candidate_payload({"candidate": LINE, "more": b"bytes"}),
+        lambda: encode_sdp("SDP_OFFER", {"type": "offer", "sdp": "v=0", "more": {1, 2}}),
+        lambda: encode_candidate({"candidate": LINE, "more": b"bytes"}),
     ],
 )
 def test_what_has_no_place_in_json_is_refused(payload):
@@ -92,22 +92,22 @@ def test_what_has_no_place_in_json_is_refused(payload):
 @pytest.mark.parametrize("wrong", [{}, {"sdpMid": "0"}, {"candidate": None}, None, 5, [LINE]])
 def test_what_is_no_candidate_is_refused_with_the_form_of_one(wrong):
     with pytest.raises(InvalidInput, match="This is no ICE candidate: give its line"):
-        candidate_payload(wrong)
+        encode_candidate(wrong)
 
 
 def test_a_frame_carries_the_text_in_base64_and_names_nobody_unless_told():
-    payload = sdp_payload("SDP_OFFER", "v=0 ü")
-    members = json.loads(frame("SDP_OFFER", payload, None, "c1"))
+    payload = encode_sdp("SDP_OFFER", "v=0 ü")
+    members = json.loads(build_frame("SDP_OFFER", payload, None, "c1"))
     assert base64.b64decode(members.pop("messagePayload")).decode() == payload
     assert members == {"action": "SDP_OFFER", "correlationId": "c1"}
-    assert json.loads(frame("SDP_OFFER", payload, "tablet", "c1"))["recipientClientId"] == "tablet"
+    assert json.loads(build_frame("SDP_OFFER", payload, "tablet", "c1"))["recipientClientId"] == "tablet"
 
 
 def test_a_payload_may_have_as_many_characters_as_the_service_takes_and_not_four_more():
     fits = "x" * (LONGEST * 3 // 4)
-    assert len(json.loads(frame("SDP_OFFER", fits, None, "c1"))["messagePayload"]) == LONGEST
+    assert len(json.loads(build_frame("SDP_OFFER", fits, None, "c1"))["messagePayload"]) == LONGEST
     with pytest.raises(InvalidInput, match="has 10,004 characters in base64: the service takes 10,000") as raised:
-        frame("SDP_OFFER", fits + "x", None, "c1")
+        build_frame("SDP_OFFER", fits + "x", None, "c1")
     assert len(str(raised.value)) < 200
 
 
@@ -120,16 +120,16 @@ def test_each_type_is_a_value_with_its_sender():
     whole = json.dumps({"candidate": LINE, "sdpMid": "0", "sdpMLineIndex": 0})
     assert came("ICE_CANDIDATE", whole, senderClientId="") == Candidate(LINE, "0", 0, None)
     assert came("ICE_CANDIDATE", '{"candidate": ""}') == Candidate("")
-    assert received({"messageType": "RECONNECT_ICE_SERVER"}) == ReconnectIceServer()
+    assert parse_message({"messageType": "RECONNECT_ICE_SERVER"}) == ReconnectIceServer()
 
 
 def test_what_was_sent_comes_as_it_was():
-    assert came("SDP_OFFER", sdp_payload("SDP_OFFER", "v=0 ü \u2028")) == Offer("v=0 ü \u2028")
-    assert came("ICE_CANDIDATE", candidate_payload(LINE)) == Candidate(LINE, "0", 0)
+    assert came("SDP_OFFER", encode_sdp("SDP_OFFER", "v=0 ü \u2028")) == Offer("v=0 ü \u2028")
+    assert came("ICE_CANDIDATE", encode_candidate(LINE)) == Candidate(LINE, "0", 0)
 
 
 def test_a_text_may_be_latin_1_as_browsers_write_it():
-    assert payload_text(base64.b64encode("Küche".encode("latin-1")).decode()) == "Küche"
+    assert decode_payload(base64.b64encode("Küche".encode("latin-1")).decode()) == "Küche"
     assert came("SDP_OFFER", '{"sdp": "Küche"}'.encode("latin-1")) == Offer("Küche")
 
 
@@ -169,7 +169,7 @@ def test_a_candidate_whose_members_are_of_other_types_is_unknown(members):
                 {"messageType": "SDP_OFFER", "messagePayload": {}}]
 )  # fmt: skip
 def test_a_type_or_payload_that_nobody_knows_is_unknown(members):
-    message = received(members)
+    message = parse_message(members)
     assert isinstance(message, Unknown)
     assert message.message_type == (members.get("messageType") or "")
 

@@ -21,6 +21,7 @@ from kvs_notebook import errors
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.signaling import websocket
+from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.messages import Offer
 
 BOUND_SECONDS = 30
@@ -79,17 +80,17 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.002)
 
 
-def tablet_on(channel: object) -> kvs.Peer:
+def tablet_on(channel: object) -> SignalingClient:
     return kvs.open_signaling(channel, client_id="tablet")
 
 
-async def cut(one: kvs.Peer) -> None:
+async def cut(one: SignalingClient) -> None:
     """Break a peer's line, as a network that fails does."""
     one._socket.transport.abort()
     await one._socket.wait_closed()
 
 
-async def talks(camera: kvs.Peer, tablet: kvs.Peer, sdp: str, *, first: str = "tablet") -> None:
+async def talks(camera: SignalingClient, tablet: SignalingClient, sdp: str, *, first: str = "tablet") -> None:
     """A message each way arrives; whose line was cut speaks first, since the service may take a while to know of it."""
     for speaker in sorted(("camera", "tablet"), key=first.__ne__):
         if speaker == "tablet":
@@ -171,8 +172,8 @@ def test_pings_and_sends_wait_for_the_next_connection(sandbox, channel, quick):
 
 def test_a_sandbox_that_is_gone_for_good_ends_the_iteration_and_the_sends(quick, monkeypatch):
     attempts = []
-    prepare = websocket.Line._prepare
-    monkeypatch.setattr(websocket.Line, "_prepare", lambda self: attempts.append(1) or prepare(self))
+    prepare = websocket.WebSocketConnector._prepare
+    monkeypatch.setattr(websocket.WebSocketConnector, "_prepare", lambda self: attempts.append(1) or prepare(self))
 
     async def scene() -> None:
         sandbox = await asyncio.to_thread(kvs.Sandbox, clock="stepped")
@@ -192,7 +193,7 @@ def test_a_sandbox_that_is_gone_for_good_ends_the_iteration_and_the_sends(quick,
         for act in (tablet.send_candidate("x"), tablet.ping()):
             with pytest.raises(errors.EndpointUnreachable):
                 await act
-        assert repr(tablet) == "<Peer: VIEWER tablet on front-door, failed>"
+        assert repr(tablet) == "<SignalingClient: VIEWER tablet on front-door, failed>"
         await tablet.close()
 
     play(scene)
@@ -236,9 +237,9 @@ def test_a_channel_that_is_not_there_is_not_found(channel):
 
 
 def test_a_channel_that_goes_before_the_connect_is_not_found(channel, connection, monkeypatch):
-    endpoint = websocket.endpoint_of(channel["channel_arn"].item(), "VIEWER", "WSS", connection)
+    endpoint = websocket.request_endpoint(channel["channel_arn"].item(), "VIEWER", "WSS", connection)
     kvs.delete_channel(channel)
-    monkeypatch.setattr(websocket, "endpoint_of", lambda *_: endpoint)
+    monkeypatch.setattr(websocket, "request_endpoint", lambda *_: endpoint)
 
     async def scene() -> None:
         with pytest.raises(errors.ChannelNotFound, match="ConnectAsViewer failed for front-door") as raised:
@@ -292,7 +293,7 @@ def test_a_signature_of_other_credentials_is_refused(channel, connection, quick,
 
 
 def test_a_sandboxs_connection_follows_no_endpoint_away_from_loopback(channel, monkeypatch):
-    monkeypatch.setattr(websocket, "endpoint_of", lambda *_: "wss://v-1.kinesisvideo.us-east-1.amazonaws.com")
+    monkeypatch.setattr(websocket, "request_endpoint", lambda *_: "wss://v-1.kinesisvideo.us-east-1.amazonaws.com")
 
     async def scene() -> None:
         with pytest.raises(errors.InvalidInput, match="A sandbox answers on loopback only, not on wss://v-1"):
@@ -303,7 +304,7 @@ def test_a_sandboxs_connection_follows_no_endpoint_away_from_loopback(channel, m
 
 @pytest.mark.parametrize("endpoint", ["wss://127.0.0.1:1", "wss://localhost:1/v"])
 def test_an_endpoint_where_nobody_answers_is_unreachable(channel, monkeypatch, endpoint):
-    monkeypatch.setattr(websocket, "endpoint_of", lambda *_: endpoint)
+    monkeypatch.setattr(websocket, "request_endpoint", lambda *_: endpoint)
 
     async def scene() -> None:
         with pytest.raises(errors.EndpointUnreachable, match=f"{endpoint} did not answer") as raised:
@@ -318,8 +319,8 @@ def test_an_endpoint_with_a_certificate_of_others_is_not_talked_to(channel, monk
         with kvs.Sandbox(clock="stepped") as other:
             theirs = other.connection()
             arn = kvs.create_channel("front-door", connection=theirs)["channel_arn"].item()
-            endpoint = websocket.endpoint_of(arn, "VIEWER", "WSS", theirs)
-            monkeypatch.setattr(websocket, "endpoint_of", lambda *_: endpoint)
+            endpoint = websocket.request_endpoint(arn, "VIEWER", "WSS", theirs)
+            monkeypatch.setattr(websocket, "request_endpoint", lambda *_: endpoint)
             with pytest.raises(errors.EndpointUnreachable, match="SSLCertVerificationError"):
                 await tablet_on(channel).open()
 
@@ -341,7 +342,7 @@ def test_an_endpoint_with_a_certificate_of_others_is_not_talked_to(channel, monk
 )  # fmt: skip
 def test_a_refusal_is_understood_with_and_without_a_code(channel, status, headers, body, kind, code):
     refusal = InvalidStatus(Response(status, "", Headers(headers), body))
-    error = tablet_on(channel)._line._refusal(refusal)
+    error = tablet_on(channel)._connector._refusal(refusal)
     assert type(error) is kind
     assert error.code == code
 
@@ -366,7 +367,7 @@ async def silence(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncio.Queu
 
     server = await asyncio.start_server(let_in, "127.0.0.1", 0, family=socket.AF_INET)
     port = server.sockets[0].getsockname()[1]
-    monkeypatch.setattr(websocket, "endpoint_of", lambda *_: f"wss://127.0.0.1:{port}/v")
+    monkeypatch.setattr(websocket, "request_endpoint", lambda *_: f"wss://127.0.0.1:{port}/v")
     async with server:
         yield told
 
