@@ -43,7 +43,7 @@ def sandbox(shared) -> kvs.Sandbox:
 @pytest.fixture
 def connection(sandbox, shared, monkeypatch) -> Connection:
     """Its connection, which does not wait for its turn."""
-    monkeypatch.setattr(shared[1].rate_limiter, "_sleep", lambda _: None)
+    monkeypatch.setattr(shared[1].rate_limiter, "sleep", lambda _: None)
     set_current(shared[1])
     return shared[1]
 
@@ -296,7 +296,7 @@ def test_a_sandboxs_connection_follows_no_endpoint_away_from_loopback(channel, m
     monkeypatch.setattr(websocket, "request_endpoint", lambda *_: "wss://v-1.kinesisvideo.us-east-1.amazonaws.com")
 
     async def scene() -> None:
-        with pytest.raises(errors.InvalidInput, match="A sandbox answers on loopback only, not on wss://v-1"):
+        with pytest.raises(errors.InvalidInput, match="A sandbox has endpoints on loopback only, not at wss://v-1"):
             await tablet_on(channel).open()
 
     play(scene)
