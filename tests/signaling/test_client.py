@@ -1,4 +1,4 @@
-"""Peers: messages as values both ways, refusals where they belong, and connections that outlive GO_AWAY and broken lines."""
+"""Tests of SignalingClient: messages both ways, refusals, GO_AWAY, broken connections, opening and closing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kvs_notebook import errors
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.dataframes.schemas import MESSAGES
-from kvs_notebook.signaling import client, websocket
+from kvs_notebook.signaling import client, supervisor, websocket
 from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.messages import Answer, Candidate, Offer, ReconnectIceServer, Unknown
 from kvs_notebook.signaling.rate_limit import MessageRateLimiter
@@ -194,39 +194,25 @@ def test_what_was_sent_and_received_is_a_frame(channel):
     assert json.loads(camera["message_payload"][0]) == {"type": "offer", "sdp": "v=0"}
 
 
-def test_the_frame_keeps_the_newest(channel, monkeypatch):
-    monkeypatch.setattr(client, "REMEMBERED", 3)
-
-    async def scene() -> None:
-        camera, tablet = camera_and_tablet(channel)
-        async with camera, tablet:
-            for number in range(5):
-                await tablet.send_candidate(f"{number}")
-            assert [json.loads(text)["candidate"] for text in tablet.messages["message_payload"]] == ["2", "3", "4"]
-            assert len(tablet._sent) == 3
-
-    play(scene)
-
-
 # --- refusals
 
 
 @pytest.mark.parametrize(
     ("role", "send", "because"),
     [
-        ("MASTER", lambda one: one.send_offer("v=0"), "A MASTER says to whom: give recipient_client_id="),
+        ("MASTER", lambda one: one.send_offer("v=0"), "A MASTER needs recipient_client_id="),
         ("MASTER", lambda one: one.send_answer("v=0", recipient_client_id="AWS_x"), "the prefix AWS_ is AWS's own"),
         ("MASTER", lambda one: one.send_candidate(LINE, recipient_client_id=""), "has 0 characters"),
         (
             "VIEWER",
             lambda one: one.send_offer("v=0", recipient_client_id="lobby"),
-            "A viewer writes to the MASTER alone",
+            "A viewer sends to the MASTER only",
         ),
-        ("VIEWER", lambda one: one.send_offer("x" * 8_000), "characters in base64: the service takes 10,000"),
-        ("VIEWER", lambda one: one.send_candidate("x" * 8_000), "characters in base64: the service takes 10,000"),
-        ("VIEWER", lambda one: one.send_offer({"type": "answer", "sdp": "v=0"}), "This is no SDP offer"),
-        ("VIEWER", lambda one: one.send_answer(""), "This is no SDP answer"),
-        ("VIEWER", lambda one: one.send_candidate({}), "This is no ICE candidate"),
+        ("VIEWER", lambda one: one.send_offer("x" * 8_000), "characters in base64 \\(maximum 10,000\\)"),
+        ("VIEWER", lambda one: one.send_candidate("x" * 8_000), "characters in base64 \\(maximum 10,000\\)"),
+        ("VIEWER", lambda one: one.send_offer({"type": "answer", "sdp": "v=0"}), "Not a valid SDP offer"),
+        ("VIEWER", lambda one: one.send_answer(""), "Not a valid SDP answer"),
+        ("VIEWER", lambda one: one.send_candidate({}), "Not a valid ICE candidate"),
     ],
 )
 def test_what_the_service_would_refuse_is_refused_before_it_is_sent(channel, role, send, because):
@@ -235,7 +221,7 @@ def test_what_the_service_would_refuse_is_refused_before_it_is_sent(channel, rol
             with pytest.raises(errors.InvalidInput, match=because):
                 await send(one)
             assert one.messages.empty
-            assert one._sent == {}
+            assert len(one._refusals) == 0
 
     play(scene)
 
@@ -304,14 +290,14 @@ def test_a_refusal_is_raised_at_the_send_where_that_waits_for_it(strict):
 def test_a_refusal_that_comes_while_a_send_still_waits_is_not_lost(strict):
     async def scene() -> None:
         async with kvs.open_signaling(strict, role="MASTER") as camera:
-            carried = camera._carried
+            run = camera._supervisor.run
 
             async def slowly(act: Any) -> Any:
-                result = await carried(act)
+                result = await run(act)
                 await until(lambda: "STATUS_RESPONSE" in set(camera.messages["message_type"]))
                 return result
 
-            camera._carried = slowly  # type: ignore[method-assign]
+            camera._supervisor.run = slowly  # type: ignore[method-assign]
             await camera.send_answer("v=0", recipient_client_id="lobby")
             with pytest.raises(errors.ChannelNotFound, match="lobby"):
                 await anext(camera)
@@ -404,14 +390,14 @@ def test_what_is_sent_while_it_moves_follows_what_the_old_connection_carries(san
     async def scene() -> None:
         camera, tablet = camera_and_tablet(channel)
         async with camera, tablet:
-            close_websocket, carried = client.close_websocket, asyncio.Event()
+            close_websocket, carried = supervisor.close_websocket, asyncio.Event()
 
             async def late(socket: Any) -> None:
                 await carried.wait()
                 await close_websocket(socket)
 
             with monkeypatch.context() as patched:
-                patched.setattr(client, "close_websocket", late)
+                patched.setattr(supervisor, "close_websocket", late)
                 sandbox.send_notice("front-door", "GO_AWAY")
                 await until(lambda: tablet.connects == 2)
                 assert repr(tablet) == "<SignalingClient: VIEWER tablet on front-door, connected>"
@@ -472,13 +458,13 @@ def test_outside_of_its_block_a_peer_neither_sends_nor_waits(channel):
         tablet = kvs.open_signaling(channel, client_id="tablet")
         assert repr(tablet) == "<SignalingClient: VIEWER tablet on front-door, not connected>"
         for act in (tablet.send_offer("v=0"), tablet.send_candidate(LINE), tablet.ping(), anext(tablet)):
-            with pytest.raises(errors.InvalidInput, match="use it inside 'async with', or open\\(\\) it"):
+            with pytest.raises(errors.InvalidInput, match="Use it inside 'async with', or open\\(\\) it"):
                 await act
         async with tablet:
             assert repr(tablet) == "<SignalingClient: VIEWER tablet on front-door, connected>"
         assert repr(tablet) == "<SignalingClient: VIEWER tablet on front-door, not connected>"
         for act in (tablet.send_answer("v=0"), tablet.ping()):
-            with pytest.raises(errors.InvalidInput, match="The peer is not connected"):
+            with pytest.raises(errors.InvalidInput, match="The signaling client is not connected"):
                 await act
 
     play(scene)
@@ -489,11 +475,11 @@ def test_one_that_waits_to_send_learns_that_the_peer_has_left(channel):
         async with kvs.open_signaling(channel, client_id="tablet") as tablet:
             never = asyncio.Event()
             tablet._connector.open = lambda _: never.wait()  # type: ignore[method-assign, assignment, return-value]
-            tablet._socket.transport.abort()
+            tablet._supervisor._socket.transport.abort()
             await until(lambda: "not connected" in repr(tablet))
             sending = asyncio.create_task(tablet.send_offer("v=0"))
             await asyncio.sleep(0)
-        with pytest.raises(errors.InvalidInput, match="The peer is not connected"):
+        with pytest.raises(errors.InvalidInput, match="The signaling client is not connected"):
             await sending
 
     play(scene)
@@ -508,8 +494,8 @@ def test_a_send_that_waits_for_a_refusal_learns_that_the_connection_is_lost_for_
             async def lost(_: Any) -> Any:
                 raise errors.EndpointUnreachable("Nobody answers.")
 
-            tablet._connector.reopen = lost  # type: ignore[method-assign]
-            tablet._socket.transport.abort()
+            tablet._connector.open = lost  # type: ignore[method-assign]
+            tablet._supervisor._socket.transport.abort()
             with pytest.raises(errors.EndpointUnreachable, match="Nobody answers"):
                 await sending
 
@@ -533,7 +519,7 @@ def test_two_masters_that_displace_each_other_do_not_do_so_for_ever(monkeypatch)
                     errors.EndpointUnreachable, match="8 connections in a row ended within 10 s.*second MASTER"
                 ):
                     await loser
-                assert max(camera.connects for camera in cameras) <= websocket.ATTEMPTS + 1
+                assert max(camera.connects for camera in cameras) <= supervisor.MAX_BRIEF_CONNECTIONS + 1
             await asyncio.wait(ended)
             assert {type(one.exception()) for one in ended} == {errors.EndpointUnreachable, StopAsyncIteration}
 
@@ -541,13 +527,13 @@ def test_two_masters_that_displace_each_other_do_not_do_so_for_ever(monkeypatch)
 
 
 def test_a_line_that_breaks_now_and_then_is_opened_again_each_time(channel, monkeypatch):
-    monkeypatch.setattr(websocket, "BRIEF_SECONDS", 0.0)
+    monkeypatch.setattr(supervisor, "BRIEF_SECONDS", 0.0)
 
     async def scene() -> None:
         async with kvs.open_signaling(channel, client_id="tablet") as tablet:
-            for number in range(websocket.ATTEMPTS + 2):
+            for number in range(supervisor.MAX_BRIEF_CONNECTIONS + 2):
                 assert tablet.connects == number + 1
-                tablet._socket.transport.abort()
+                tablet._supervisor._socket.transport.abort()
                 await until(lambda: tablet.connects == number + 2)  # noqa: B023 - waited for in its own round
 
     play(scene)
@@ -556,7 +542,7 @@ def test_a_line_that_breaks_now_and_then_is_opened_again_each_time(channel, monk
 def test_a_peer_that_is_connected_cannot_connect_once_more(sandbox, channel):
     async def scene() -> None:
         async with kvs.open_signaling(channel, client_id="tablet") as tablet:
-            with pytest.raises(errors.InvalidInput, match="The peer is connected already: close\\(\\) it first"):
+            with pytest.raises(errors.InvalidInput, match="already connected. close\\(\\) it first"):
                 await tablet.open()
             assert len(sandbox_peers(sandbox)) == 1
 

@@ -86,8 +86,8 @@ def tablet_on(channel: object) -> SignalingClient:
 
 async def cut(one: SignalingClient) -> None:
     """Break a peer's line, as a network that fails does."""
-    one._socket.transport.abort()
-    await one._socket.wait_closed()
+    one._supervisor._socket.transport.abort()
+    await one._supervisor._socket.wait_closed()
 
 
 async def talks(camera: SignalingClient, tablet: SignalingClient, sdp: str, *, first: str = "tablet") -> None:
@@ -134,9 +134,9 @@ def test_pings_keep_a_connection_that_is_silent(sandbox, channel, monkeypatch):
     async def scene() -> None:
         async with tablet_on(channel) as tablet:
             for _ in range(2):
-                before = tablet._socket.latency
+                before = tablet._supervisor._socket.latency
                 sandbox.advance(599)
-                await until(lambda before=before: tablet._socket.latency != before)
+                await until(lambda before=before: tablet._supervisor._socket.latency != before)
             assert tablet.connects == 1
 
     play(scene)
@@ -188,7 +188,7 @@ def test_a_sandbox_that_is_gone_for_good_ends_the_iteration_and_the_sends(quick,
                 pass
         with pytest.raises(errors.EndpointUnreachable):
             await sending
-        assert len(attempts) == websocket.ATTEMPTS
+        assert len(attempts) == websocket.MAX_ATTEMPTS
         assert [message async for message in tablet] == []
         for act in (tablet.send_candidate("x"), tablet.ping()):
             with pytest.raises(errors.EndpointUnreachable):
@@ -272,7 +272,7 @@ def test_a_viewer_too_many_is_refused_until_one_leaves(sandbox, channel, quick):
             await kvs.open_signaling(channel, client_id="one-more").open()
         assert raised.value.code == "ClientLimitExceededException"
         refused = (sandbox.requests["error_code"] == "ClientLimitExceededException").sum()
-        assert refused == websocket.ATTEMPTS
+        assert refused == websocket.MAX_ATTEMPTS
         await viewers.pop().close()
         viewers.append(await kvs.open_signaling(channel, client_id="one-more").open())
         await asyncio.gather(*(viewer.close() for viewer in viewers))

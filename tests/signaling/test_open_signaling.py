@@ -26,8 +26,8 @@ from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.secret import Secret
 from kvs_notebook.signaling import websocket
 from kvs_notebook.signaling.client import SignalingClient
-from kvs_notebook.signaling.connect import probe
 from kvs_notebook.signaling.messages import Answer, Offer
+from kvs_notebook.signaling.probe import probe_channel
 from tests.connections import connect_session
 
 BOUND_SECONDS = 30
@@ -135,7 +135,7 @@ def real(monkeypatch) -> Connection:
 
 
 def test_nobody_takes_the_place_of_a_real_camera_without_saying_so(real):
-    with pytest.raises(errors.ReadOnly, match="take_over=True where that is meant. Nothing was sent.") as raised:
+    with pytest.raises(errors.ReadOnly, match="displaces the one that is connected.*Pass take_over=True") as raised:
         kvs.open_signaling("front-door", role="MASTER", connection=real)
     assert raised.value.operation == "ConnectAsMaster"
     assert repr(kvs.open_signaling("front-door", role="MASTER", take_over=True, connection=real)) == (
@@ -162,7 +162,7 @@ def test_the_newest_master_receives_and_the_one_before_is_not_told(channel):
 
 
 def test_a_probe_connects_once_as_a_viewer_with_an_id_of_its_own_and_leaves(sandbox, connection, channel):
-    seconds = [play(lambda: probe("front-door", connection)) for _ in range(2)]
+    seconds = [play(lambda: probe_channel("front-door", connection)) for _ in range(2)]
     assert all(0 < second < BOUND_SECONDS for second in seconds)
     served = sandbox.requests.query("operation.str.startswith('Connect')")
     assert served["operation"].tolist() == ["ConnectAsViewer"] * 2
@@ -174,10 +174,10 @@ import asyncio, sys
 sys.modules["websockets"] = None  # as where it is not installed
 import kvs_notebook as kvs
 from kvs_notebook.signaling.client import SignalingClient
-from kvs_notebook.signaling.connect import probe
+from kvs_notebook.signaling.probe import probe_channel
 for attempt in (
     lambda: kvs.open_signaling("front-door", client_id="tablet"),
-    lambda: asyncio.run(probe("front-door", None)),
+    lambda: asyncio.run(probe_channel("front-door", None)),
 ):
     try:
         attempt()
@@ -190,7 +190,7 @@ def test_without_websockets_it_says_which_extra_is_missing():
     done = subprocess.run([sys.executable, "-c", NO_WEBSOCKETS], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert len(lines) == 2
-    assert all(said.startswith("Signaling needs more than the core") for said in lines)
+    assert all(said.startswith("Signaling requires optional dependencies") for said in lines)
     assert all(said.endswith("pip install 'kvs-notebook[signaling]'") for said in lines)
 
 
