@@ -48,7 +48,7 @@ UNKNOWN_MESSAGE = SentMessage("Sending", "an unknown recipient")
 
 
 class RefusalCorrelator:
-    """Remember sent messages by correlation id, and raise a refusal where a caller waits for it.
+    """Remember sent messages by correlation id, and raise a refusal in the send that waits for it.
 
     The service confirms no message: an entry is removed by its refusal, or by ``capacity`` newer messages.
     """

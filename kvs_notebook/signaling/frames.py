@@ -131,13 +131,13 @@ def _parse_candidate(content: Mapping[str, Any], sender: str | None) -> Candidat
     line = _text(content["candidate"])
     mid, index = content.get("sdpMid"), content.get("sdpMLineIndex")
     if index is not None and type(index) is not int:
-        raise TypeError(f"{type(index).__name__} where a number is expected")
+        raise TypeError(f"Expected a number, not {type(index).__name__}")
     return Candidate(line, None if mid is None else _text(mid), index, sender)
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{type(value).__name__} where a text is expected")
+        raise TypeError(f"Expected a text, not {type(value).__name__}")
     return value
 
 

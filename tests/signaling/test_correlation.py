@@ -66,7 +66,7 @@ def test_fail_all_raises_at_every_waiting_send(correlator):
         waiting = [asyncio.get_running_loop().create_future() for _ in range(3)]
         for number, future in enumerate(waiting):
             correlator.register(f"c{number}", "SDP_OFFER", "the MASTER", future)
-        correlator.register("nobody waits", "SDP_OFFER", "the MASTER")
+        correlator.register("no wait", "SDP_OFFER", "the MASTER")
         waiting[0].set_result(None)
         correlator.fail_all(errors.EndpointUnreachable("Gone."))
         return [future.exception() for future in waiting]

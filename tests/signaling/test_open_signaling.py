@@ -1,111 +1,42 @@
-"""Signaling: who may open it, on which loop, thread, kernel and process; and nothing of a signed URL comes out."""
+"""Tests of open_signaling(): who may open it, and on which loop, thread, kernel and process."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import re
 import subprocess
 import sys
 import threading
-import traceback
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import boto3
 import pandas as pd
 import pytest
-from IPython.core.ultratb import VerboseTB
 from jupyter_client.manager import run_kernel
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.aws.default_connection import set_current
-from kvs_notebook.secret import Secret
-from kvs_notebook.signaling import websocket
 from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.messages import Answer, Offer
-from kvs_notebook.signaling.probe import probe_channel
 from tests.connections import connect_session
-
-BOUND_SECONDS = 30
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[tuple[kvs.Sandbox, Connection]]:
-    """One sandbox for all that is asked here: starting it takes longer than what is asked."""
-    with kvs.Sandbox(clock="stepped", quotas=False) as started:
-        yield started, started.connection()
+from tests.signaling.scenes import (
+    BOUND_SECONDS,
+    run_scene,
+)
 
 
-@pytest.fixture
-def sandbox(shared) -> kvs.Sandbox:
-    shared[0].reset()
-    return shared[0]
-
-
-@pytest.fixture
-def connection(sandbox, shared, monkeypatch) -> Connection:
-    """Its connection, which does not wait for its turn."""
-    monkeypatch.setattr(shared[1].rate_limiter, "sleep", lambda _: None)
-    set_current(shared[1])
-    return shared[1]
-
-
-@pytest.fixture
-def channel(connection) -> pd.DataFrame:
-    return kvs.create_channel("front-door")
-
-
-@pytest.fixture
-def quick(monkeypatch) -> None:
-    """Let attempts to connect follow each other at once."""
-    monkeypatch.setattr(websocket, "FIRST_WAIT_SECONDS", 0.001)
-    monkeypatch.setattr(websocket, "LONGEST_WAIT_SECONDS", 0.01)
-    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
-
-
-@pytest.fixture
-def signatures(monkeypatch) -> list[str]:
-    """Every signature of a URL that is made to connect with."""
-    made: list[str] = []
-    sign = websocket.presign_websocket_url
-
-    def presign(*given: Any) -> Secret:
-        url = sign(*given)
-        made.append(url.reveal().rpartition("=")[2])
-        return url
-
-    monkeypatch.setattr(websocket, "presign_websocket_url", presign)
-    return made
-
-
-def play(scene: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    """Play a scene on a loop of its own, within bounds."""
-
-    async def bounded() -> Any:
-        async with asyncio.timeout(BOUND_SECONDS):
-            return await scene()
-
-    return asyncio.run(bounded())
-
-
-async def until(condition: Callable[[], object]) -> None:
-    while not condition():  # noqa: ASYNC110 - whatever it is, nobody tells
-        await asyncio.sleep(0.002)
-
-
-async def call(camera: SignalingClient, tablet: SignalingClient, name: str) -> None:
-    """An offer and its answer."""
+async def exchange(camera: SignalingClient, tablet: SignalingClient, name: str) -> None:
+    """Exchange an offer and its answer."""
     await tablet.send_offer(f"offer {name}")
     assert await anext(camera) == Offer(f"offer {name}", tablet.client_id)
     await camera.send_answer(f"answer {name}", recipient_client_id=str(tablet.client_id))
     assert await anext(tablet) == Answer(f"answer {name}")
 
 
-# --- who
+# --- arguments and roles
 
 
 @pytest.mark.parametrize(
@@ -119,54 +50,46 @@ async def call(camera: SignalingClient, tablet: SignalingClient, name: str) -> N
         (7, {"client_id": "tablet"}, "7 is a int"),
     ],
 )
-def test_what_the_service_would_refuse_is_refused_before_a_call(sandbox, connection, channel, arguments, because):
+def test_open_signaling_refuses_invalid_arguments_before_any_call(sandbox, connection, channel, arguments, because):
     with pytest.raises(errors.InvalidInput, match=re.escape(because)):
         kvs.open_signaling(channel, **arguments)
     assert sandbox.requests.empty
 
 
 @pytest.fixture
-def real(monkeypatch) -> Connection:
-    """A real account, of which nobody is asked anything."""
+def real_account(monkeypatch) -> Connection:
+    """Return a connection to a real account that fails the test if a call is sent."""
     session = boto3.Session("AKIAIOSFODNN7EXAMPLE", "secret", region_name="us-east-1")
     made = connect_session(session, "us-east-1", allow_changes=True)
-    monkeypatch.setattr(made, "call", lambda *_, **__: pytest.fail("something was sent"))
+    monkeypatch.setattr(made, "call", lambda *_, **__: pytest.fail("a call was sent"))
     return made
 
 
-def test_nobody_takes_the_place_of_a_real_camera_without_saying_so(real):
+def test_master_on_real_account_needs_take_over(real_account):
     with pytest.raises(errors.ReadOnly, match="displaces the one that is connected.*Pass take_over=True") as raised:
-        kvs.open_signaling("front-door", role="MASTER", connection=real)
+        kvs.open_signaling("front-door", role="MASTER", connection=real_account)
     assert raised.value.operation == "ConnectAsMaster"
-    assert repr(kvs.open_signaling("front-door", role="MASTER", take_over=True, connection=real)) == (
+    assert repr(kvs.open_signaling("front-door", role="MASTER", take_over=True, connection=real_account)) == (
         "<SignalingClient: MASTER on front-door, not connected>"
     )
 
 
-def test_viewers_of_a_real_channel_and_masters_of_a_sandbox_need_no_such_word(real, connection):
-    assert kvs.open_signaling("front-door", client_id="tablet", connection=real).role == "VIEWER"
+def test_viewer_and_sandbox_master_need_no_take_over(real_account, connection):
+    assert kvs.open_signaling("front-door", client_id="tablet", connection=real_account).role == "VIEWER"
     assert kvs.open_signaling("front-door", role="MASTER").role == "MASTER"
 
 
-def test_the_newest_master_receives_and_the_one_before_is_not_told(channel):
+def test_newest_master_receives_and_older_one_is_not_notified(channel):
     async def scene() -> None:
         async with (
             kvs.open_signaling(channel, role="MASTER") as before,
             kvs.open_signaling(channel, role="MASTER", take_over=True) as camera,
             kvs.open_signaling(channel, client_id="tablet") as tablet,
         ):
-            await call(camera, tablet, "1")
+            await exchange(camera, tablet, "1")
             assert before.messages.empty
 
-    play(scene)
-
-
-def test_a_probe_connects_once_as_a_viewer_with_an_id_of_its_own_and_leaves(sandbox, connection, channel):
-    seconds = [play(lambda: probe_channel("front-door", connection)) for _ in range(2)]
-    assert all(0 < second < BOUND_SECONDS for second in seconds)
-    served = sandbox.requests.query("operation.str.startswith('Connect')")
-    assert served["operation"].tolist() == ["ConnectAsViewer"] * 2
-    assert sandbox.send_notice("front-door", "RECONNECT_ICE_SERVER") == 0
+    run_scene(scene)
 
 
 NO_WEBSOCKETS = """
@@ -186,7 +109,7 @@ for attempt in (
 """
 
 
-def test_without_websockets_it_says_which_extra_is_missing():
+def test_missing_websockets_names_the_extra_to_install():
     done = subprocess.run([sys.executable, "-c", NO_WEBSOCKETS], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert len(lines) == 2
@@ -194,10 +117,10 @@ def test_without_websockets_it_says_which_extra_is_missing():
     assert all(said.endswith("pip install 'kvs-notebook[signaling]'") for said in lines)
 
 
-# --- where
+# --- event loops, threads, kernels and processes
 
 
-def test_many_pairs_talk_side_by_side_on_one_loop(connection):
+def test_many_pairs_share_one_event_loop(connection):
     channels = [kvs.create_channel(f"door-{number}") for number in range(4)]
 
     async def pair(channel: pd.DataFrame) -> None:
@@ -207,35 +130,35 @@ def test_many_pairs_talk_side_by_side_on_one_loop(connection):
             kvs.open_signaling(channel, client_id="phone") as phone,
         ):
             for number in range(5):
-                await call(camera, tablet, f"{camera!r} {number}")
-                await call(camera, phone, f"{camera!r} {number}")
+                await exchange(camera, tablet, f"{camera!r} {number}")
+                await exchange(camera, phone, f"{camera!r} {number}")
 
     async def scene() -> None:
         await asyncio.gather(*map(pair, channels))
 
-    play(scene)
+    run_scene(scene)
 
 
-def test_a_pair_talks_from_two_threads_with_loops_of_their_own(channel):
+def test_pair_on_two_threads_with_own_loops(channel):
     async def camera() -> None:
-        async with kvs.open_signaling(channel, role="MASTER") as peer:
+        async with kvs.open_signaling(channel, role="MASTER") as client:
             for number in range(20):
-                offer = await anext(peer)
+                offer = await anext(client)
                 assert offer == Offer(f"{number}", "tablet")
-                await peer.send_answer(offer.sdp, recipient_client_id=offer.sender_client_id)
+                await client.send_answer(offer.sdp, recipient_client_id=offer.sender_client_id)
 
     async def tablet() -> None:
-        async with kvs.open_signaling(channel, client_id="tablet") as peer:
+        async with kvs.open_signaling(channel, client_id="tablet") as client:
             for number in range(20):
-                await peer.send_offer(f"{number}")
-                assert await anext(peer) == Answer(f"{number}")
+                await client.send_offer(f"{number}")
+                assert await anext(client) == Answer(f"{number}")
 
     failed: list[BaseException] = []
 
     def run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            play(scene)
-        except BaseException as error:  # noqa: BLE001 - told by the test
+            run_scene(scene)
+        except BaseException as error:  # noqa: BLE001 - the test reports it
             failed.append(error)
 
     threads = [threading.Thread(target=run, args=[scene]) for scene in (camera, tablet)]
@@ -274,7 +197,7 @@ print(tablet, len(camera.messages.query("message_type != 'GO_AWAY'")))
 ]
 
 
-def test_a_notebook_opens_peers_in_one_cell_and_uses_them_in_others(tmp_path):
+def test_notebook_uses_clients_across_cells(tmp_path):
     said: list[str] = []
     with run_kernel(stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(tmp_path)}) as kernel:  # it is killed
         for cell in CELLS:
@@ -300,14 +223,14 @@ async def main():
             async for offer in camera:
                 await camera.send_answer(offer.sdp + " answered", recipient_client_id=offer.sender_client_id)
                 if offer.sdp == "the last":
-                    print("left", flush=True)
+                    print("closed", flush=True)
                     return
 
 asyncio.run(main())
 """
 
 
-def test_two_processes_share_a_durable_sandbox_one_the_camera_and_one_the_viewer(tmp_path):
+def test_camera_and_viewer_in_two_processes_share_a_sandbox(tmp_path):
     with kvs.Sandbox(tmp_path, clock="stepped") as sandbox:
         connection = sandbox.connection()
         kvs.create_channel("front-door", connection=connection)
@@ -326,93 +249,10 @@ def test_two_processes_share_a_durable_sandbox_one_the_camera_and_one_the_viewer
                 finally:
                     if camera.returncode is None:
                         camera.kill()
-            assert (said.split(), camera.returncode) == ([b"left"], 0)
+            assert (said.split(), camera.returncode) == ([b"closed"], 0)
             return answers
 
-        assert play(scene) == [Answer("the first, before the camera is there answered"), Answer("the last answered")]
-
-
-# --- neither logs nor tracebacks hold a signed URL
-
-SIGNED = re.compile("X-Amz-Signature=[0-9a-f]{64}")
-
-
-def shown_by(error: BaseException) -> str:
-    """Everything that a traceback with variables shows, IPython's and Python's own."""
-    verbose = VerboseTB(theme_name="nocolor").text(type(error), error, error.__traceback__)
-    return verbose + "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
-
-
-def test_a_log_of_everything_holds_no_signature(sandbox, channel, quick, signatures, caplog):
-    caplog.set_level(logging.DEBUG)
-    for name in ("websockets", "websockets.client", "botocore", "kvs_notebook", "asyncio", "urllib3", "uvicorn"):
-        caplog.set_level(logging.DEBUG, name)
-
-    async def scene() -> None:
-        async with (
-            kvs.open_signaling(channel, role="MASTER") as camera,
-            kvs.open_signaling(channel, client_id="tablet") as tablet,
-        ):
-            await call(camera, tablet, "1")
-            sandbox.send_notice("front-door", "GO_AWAY")
-            await until(lambda: (camera.connects, tablet.connects) == (2, 2))
-            sandbox.deny("kinesisvideo:Connect*")
-            with pytest.raises(errors.AccessDenied):
-                await kvs.open_signaling(channel, client_id="another").open()
-
-    play(scene)
-    assert len(signatures) == 5
-    assert "CanonicalRequest" in caplog.text
-    assert not any(signature in caplog.text for signature in signatures)
-
-
-def test_the_traceback_of_a_refused_connect_holds_no_signature(sandbox, channel, quick, signatures):
-    async def scene(fault: str) -> str:
-        sandbox.faults.clear()
-        sandbox.faults.add("ConnectAsViewer", fault, times=None)
-        with pytest.raises(errors.KVSError) as raised:
-            await kvs.open_signaling(channel, client_id="tablet").open()
-        return shown_by(raised.value)
-
-    for fault in ("denied", "expired", "error", "reset", "throttle"):
-        shown = play(lambda fault=fault: scene(fault))
-        assert "websocket.py" in shown
-        assert not SIGNED.search(shown)
-        assert not any(signature in shown for signature in signatures)
-
-
-def test_the_traceback_of_a_connect_that_takes_too_long_holds_no_signature(sandbox, channel, signatures):
-    sandbox.faults.add("ConnectAsViewer", "delay", seconds=60)
-
-    async def soon(limit: asyncio.Timeout) -> None:
-        await until(lambda: signatures)
-        limit.reschedule(asyncio.get_running_loop().time() + 0.5)
-
-    async def scene() -> str:
-        with pytest.raises(TimeoutError) as raised:
-            async with asyncio.timeout(None) as limit:
-                limiting = asyncio.create_task(soon(limit))
-                await kvs.open_signaling(channel, client_id="tablet").open()
-        await limiting
-        await until(lambda: len(asyncio.all_tasks()) == 1)
-        return shown_by(raised.value)
-
-    shown = play(scene)
-    assert "websocket.py" in shown
-    assert len(signatures) == 1
-    assert signatures[0] not in shown
-
-
-def test_a_proxy_that_needs_a_package_is_told_without_the_url(channel, signatures, monkeypatch):
-    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1")
-    monkeypatch.setitem(__import__("sys").modules, "python_socks", None)
-    monkeypatch.setattr(websocket, "is_loopback", lambda _: False)
-
-    async def scene() -> str:
-        with pytest.raises(errors.MissingExtra, match="SOCKS proxy requires python-socks") as raised:
-            await kvs.open_signaling(channel, client_id="tablet").open()
-        return shown_by(raised.value)
-
-    shown = play(scene)
-    assert len(signatures) == 1
-    assert signatures[0] not in shown
+        assert run_scene(scene) == [
+            Answer("the first, before the camera is there answered"),
+            Answer("the last answered"),
+        ]

@@ -1,4 +1,4 @@
-"""Messages: what may be sent, the frame that carries it, and that whatever comes from another peer becomes a value."""
+"""Tests of frames: what may be sent, and that every received frame becomes a message."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ LINE = "candidate:1 1 UDP 2122252543 192.0.2.7 54321 typ host"
 LONGEST = 10_000
 
 
-def came(message_type: object, payload: str | bytes, **members: object) -> Any:
-    """What a peer makes of a frame with this payload."""
+def parse_payload(message_type: object, payload: str | bytes, **members: object) -> Any:
+    """Return the message that a frame with this payload is parsed into."""
     content = payload.encode() if isinstance(payload, str) else payload
     return parse_message({"messageType": message_type, "messagePayload": base64.b64encode(content).decode(), **members})
 
@@ -35,7 +35,7 @@ def came(message_type: object, payload: str | bytes, **members: object) -> Any:
 
 
 @pytest.mark.parametrize(("message_type", "kind"), [("SDP_OFFER", "offer"), ("SDP_ANSWER", "answer")])
-def test_a_description_is_given_by_its_text_or_whole(message_type, kind):
+def test_sdp_may_be_text_or_description(message_type, kind):
     stated = {"type": kind, "sdp": "v=0\r\n"}
     assert json.loads(encode_sdp(message_type, "v=0\r\n")) == stated
     assert json.loads(encode_sdp(message_type, stated)) == stated
@@ -49,7 +49,7 @@ def test_a_description_is_given_by_its_text_or_whole(message_type, kind):
         None, 5, ["v=0"], Answer("v=0"),
     ],
 )  # fmt: skip
-def test_what_is_no_offer_is_refused_with_the_form_of_one(wrong):
+def test_invalid_offer_names_the_expected_form(wrong):
     with pytest.raises(InvalidInput, match=re.escape("Pass its text, or {'type': 'offer', 'sdp': '...'}")):
         encode_sdp("SDP_OFFER", wrong)
 
@@ -64,11 +64,11 @@ def test_what_is_no_offer_is_refused_with_the_form_of_one(wrong):
         (Candidate(LINE, "audio", 1, "tablet"), {"candidate": LINE, "sdpMid": "audio", "sdpMLineIndex": 1}),
     ],
 )
-def test_a_candidate_is_given_by_its_line_whole_or_as_it_was_received(given_, stated):
+def test_candidate_may_be_line_mapping_or_received_candidate(given_, stated):
     assert json.loads(encode_candidate(given_)) == stated
 
 
-def test_an_offer_or_answer_that_was_received_can_be_sent_on():
+def test_received_offer_or_answer_can_be_sent_on():
     assert json.loads(encode_sdp("SDP_OFFER", Offer("v=0", "tablet"))) == {"type": "offer", "sdp": "v=0"}
     assert json.loads(encode_sdp("SDP_ANSWER", Answer("v=0"))) == {"type": "answer", "sdp": "v=0"}
 
@@ -80,18 +80,18 @@ def test_an_offer_or_answer_that_was_received_can_be_sent_on():
         lambda: encode_candidate({"candidate": LINE, "more": b"bytes"}),
     ],
 )
-def test_what_has_no_place_in_json_is_refused(payload):
+def test_payload_that_json_cannot_hold_is_refused(payload):
     with pytest.raises(InvalidInput, match="cannot be written as JSON: .* not JSON serializable"):
         payload()
 
 
 @pytest.mark.parametrize("wrong", [{}, {"sdpMid": "0"}, {"candidate": None}, None, 5, [LINE]])
-def test_what_is_no_candidate_is_refused_with_the_form_of_one(wrong):
+def test_invalid_candidate_names_the_expected_form(wrong):
     with pytest.raises(InvalidInput, match="Not a valid ICE candidate. Pass its SDP line"):
         encode_candidate(wrong)
 
 
-def test_a_frame_carries_the_text_in_base64_and_names_nobody_unless_told():
+def test_frame_has_base64_payload_and_optional_recipient():
     payload = encode_sdp("SDP_OFFER", "v=0 ü")
     members = json.loads(build_frame("SDP_OFFER", payload, None, "c1"))
     assert base64.b64decode(members.pop("messagePayload")).decode() == payload
@@ -99,7 +99,7 @@ def test_a_frame_carries_the_text_in_base64_and_names_nobody_unless_told():
     assert json.loads(build_frame("SDP_OFFER", payload, "tablet", "c1"))["recipientClientId"] == "tablet"
 
 
-def test_a_payload_may_have_as_many_characters_as_the_service_takes_and_not_four_more():
+def test_frame_accepts_the_longest_payload_and_no_longer():
     fits = "x" * (LONGEST * 3 // 4)
     assert len(json.loads(build_frame("SDP_OFFER", fits, None, "c1"))["messagePayload"]) == LONGEST
     with pytest.raises(
@@ -112,26 +112,28 @@ def test_a_payload_may_have_as_many_characters_as_the_service_takes_and_not_four
 # --- what comes
 
 
-def test_each_type_is_a_value_with_its_sender():
-    assert came("SDP_OFFER", '{"type": "offer", "sdp": "v=0"}', senderClientId="tablet") == Offer("v=0", "tablet")
-    assert came("SDP_ANSWER", '{"type": "answer", "sdp": "v=0"}') == Answer("v=0", None)
+def test_each_message_type_is_parsed_with_its_sender():
+    assert parse_payload("SDP_OFFER", '{"type": "offer", "sdp": "v=0"}', senderClientId="tablet") == Offer(
+        "v=0", "tablet"
+    )
+    assert parse_payload("SDP_ANSWER", '{"type": "answer", "sdp": "v=0"}') == Answer("v=0", None)
     whole = json.dumps({"candidate": LINE, "sdpMid": "0", "sdpMLineIndex": 0})
-    assert came("ICE_CANDIDATE", whole, senderClientId="") == Candidate(LINE, "0", 0, None)
-    assert came("ICE_CANDIDATE", '{"candidate": ""}') == Candidate("")
+    assert parse_payload("ICE_CANDIDATE", whole, senderClientId="") == Candidate(LINE, "0", 0, None)
+    assert parse_payload("ICE_CANDIDATE", '{"candidate": ""}') == Candidate("")
     assert parse_message({"messageType": "RECONNECT_ICE_SERVER"}) == ReconnectIceServer()
 
 
-def test_what_was_sent_comes_as_it_was():
-    assert came("SDP_OFFER", encode_sdp("SDP_OFFER", "v=0 ü \u2028")) == Offer("v=0 ü \u2028")
-    assert came("ICE_CANDIDATE", encode_candidate(LINE)) == Candidate(LINE, "0", 0)
+def test_parsed_message_equals_the_encoded_one():
+    assert parse_payload("SDP_OFFER", encode_sdp("SDP_OFFER", "v=0 ü \u2028")) == Offer("v=0 ü \u2028")
+    assert parse_payload("ICE_CANDIDATE", encode_candidate(LINE)) == Candidate(LINE, "0", 0)
 
 
-def test_a_text_may_be_latin_1_as_browsers_write_it():
+def test_payload_may_be_latin_1():
     assert decode_payload(base64.b64encode("Küche".encode("latin-1")).decode()) == "Küche"
-    assert came("SDP_OFFER", '{"sdp": "Küche"}'.encode("latin-1")) == Offer("Küche")
+    assert parse_payload("SDP_OFFER", '{"sdp": "Küche"}'.encode("latin-1")) == Offer("Küche")
 
 
-RUBBISH = {
+MALFORMED = {
     "no JSON": b"v=0",
     "nothing": b"",
     "a list": b"[]",
@@ -147,18 +149,20 @@ RUBBISH = {
 
 
 @pytest.mark.parametrize("message_type", ["SDP_OFFER", "SDP_ANSWER", "ICE_CANDIDATE"])
-@pytest.mark.parametrize("case", RUBBISH)
-def test_another_peers_rubbish_is_unknown_and_kept_as_it_came(message_type, case):
-    encoded = base64.b64encode(RUBBISH[case]).decode()
-    assert came(message_type, RUBBISH[case], senderClientId="tablet") == Unknown(message_type, encoded, "tablet")
+@pytest.mark.parametrize("case", MALFORMED)
+def test_malformed_payload_is_unknown_and_kept(message_type, case):
+    encoded = base64.b64encode(MALFORMED[case]).decode()
+    assert parse_payload(message_type, MALFORMED[case], senderClientId="tablet") == Unknown(
+        message_type, encoded, "tablet"
+    )
 
 
 @pytest.mark.parametrize(
     "members",
     [{"sdpMid": 0}, {"sdpMid": ["0"]}, {"sdpMLineIndex": "0"}, {"sdpMLineIndex": 0.5}, {"sdpMLineIndex": True}],
 )
-def test_a_candidate_whose_members_are_of_other_types_is_unknown(members):
-    assert isinstance(came("ICE_CANDIDATE", json.dumps({"candidate": LINE, **members})), Unknown)
+def test_candidate_with_members_of_wrong_types_is_unknown(members):
+    assert isinstance(parse_payload("ICE_CANDIDATE", json.dumps({"candidate": LINE, **members})), Unknown)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +170,7 @@ def test_a_candidate_whose_members_are_of_other_types_is_unknown(members):
                 {"messageType": "SDP_OFFER", "messagePayload": "ü"}, {"messageType": "SDP_OFFER", "messagePayload": "a"},
                 {"messageType": "SDP_OFFER", "messagePayload": {}}]
 )  # fmt: skip
-def test_a_type_or_payload_that_nobody_knows_is_unknown(members):
+def test_unknown_type_or_payload_is_unknown(members):
     message = parse_message(members)
     assert isinstance(message, Unknown)
     assert message.message_type == (members.get("messageType") or "")
@@ -179,5 +183,5 @@ json_values = st.recursive(
 
 
 @given(st.sampled_from(["SDP_OFFER", "ICE_CANDIDATE", "X"]), json_values.map(json.dumps).map(str.encode) | st.binary())
-def test_whatever_comes_is_a_value_that_can_be_kept_in_a_set(message_type, payload):
-    assert len({came(message_type, payload)}) == 1
+def test_every_parsed_message_is_hashable(message_type, payload):
+    assert len({parse_payload(message_type, payload)}) == 1
