@@ -21,10 +21,10 @@ from kvs_notebook.signaling import client, supervisor, websocket
 from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.messages import Answer, Candidate, Offer, ReconnectIceServer, Unknown
 from kvs_notebook.signaling.rate_limit import MessageRateLimiter
-from tests.signaling.scenes import (
+from tests.signaling.event_loop import (
     BOUND_SECONDS,
     create_pair,
-    run_scene,
+    run_bounded,
     wait_until,
 )
 
@@ -41,7 +41,7 @@ def unlimited_messages(monkeypatch) -> None:
 
 
 def test_offer_answer_and_candidates_arrive_both_ways(channel):
-    async def scene() -> None:
+    async def main() -> None:
         camera, tablet = create_pair(channel)
         async with camera, tablet:
             assert (camera.role, camera.client_id, tablet.role, tablet.client_id) == (
@@ -72,11 +72,11 @@ def test_offer_answer_and_candidates_arrive_both_ways(channel):
                 Candidate("", "0", 0, "tablet"),
             ]
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_message_waits_for_a_client_that_connects_later(channel):
-    async def scene() -> None:
+    async def main() -> None:
         camera, tablet = create_pair(channel)
         async with tablet:
             await tablet.send_offer("v=0")
@@ -87,7 +87,7 @@ def test_message_waits_for_a_client_that_connects_later(channel):
                     Candidate(LINE, "0", 0, "tablet"),
                 ]
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 MALFORMED = [b"v=0", b"[]", b'{"sdp": 7}', b"\xff", b"[" * 7_000]
@@ -105,7 +105,7 @@ def test_malformed_messages_are_unknown_and_iteration_continues(sandbox, channel
             socket.send("{}")
             assert socket.ping().wait(10)
 
-    async def scene() -> None:
+    async def main() -> None:
         camera, tablet = create_pair(channel)
         async with camera, tablet:
             await asyncio.to_thread(send_malformed)
@@ -117,11 +117,11 @@ def test_malformed_messages_are_unknown_and_iteration_continues(sandbox, channel
             assert camera.connects == 1
             assert set(camera.messages["sender_client_id"]) == {"other", "tablet"}
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_messages_frame_has_sent_and_received_messages(channel):
-    async def scene() -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    async def main() -> tuple[pd.DataFrame, pd.DataFrame, str]:
         camera, tablet = create_pair(channel)
         for empty in (camera.messages, tablet.messages):
             assert dict(empty.dtypes.astype(str)) == dict(MESSAGES)
@@ -133,7 +133,7 @@ def test_messages_frame_has_sent_and_received_messages(channel):
             await anext(tablet)
         return camera.messages, tablet.messages, sent
 
-    camera, tablet, sent = run_scene(scene)
+    camera, tablet, sent = run_bounded(main)
     for frame in (camera, tablet):
         assert dict(frame.dtypes.astype(str)) == dict(MESSAGES)
         assert frame["time"].is_monotonic_increasing
@@ -173,14 +173,14 @@ def test_messages_frame_has_sent_and_received_messages(channel):
     ],
 )
 def test_invalid_message_is_refused_before_it_is_sent(channel, role, send, because):
-    async def scene() -> None:
+    async def main() -> None:
         async with kvs.open_signaling(channel, role=role, client_id=None if role == "MASTER" else "tablet") as one:
             with pytest.raises(errors.InvalidInput, match=because):
                 await send(one)
             assert one.messages.empty
             assert len(one._refusals) == 0
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def strict() -> Iterator[pd.DataFrame]:
 
 
 def test_iteration_raises_refusal_and_continues(strict):
-    async def scene() -> None:
+    async def main() -> None:
         camera, tablet = create_pair(strict)
         async with camera, tablet:
             sent = [await tablet.send_offer(f"v={number}") for number in range(5)]
@@ -209,7 +209,7 @@ def test_iteration_raises_refusal_and_continues(strict):
             assert refusal["error_code"] == "ClientLimitExceededException"
             assert refusal["direction"] == "received"
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_sends_stay_below_the_message_rates():
@@ -217,7 +217,7 @@ def test_sends_stay_below_the_message_rates():
         set_current(sandbox.connection())
         channel = kvs.create_channel("front-door")
 
-        async def scene() -> None:
+        async def main() -> None:
             camera, tablet = create_pair(channel)
             async with camera, tablet:
                 async with asyncio.TaskGroup() as group:
@@ -226,11 +226,11 @@ def test_sends_stay_below_the_message_rates():
                 assert [await anext(camera) for _ in range(7)] == [Offer(f"v={n}", "tablet") for n in range(7)]
                 assert set(tablet.messages["message_type"]) == {"SDP_OFFER"}
 
-        run_scene(scene)
+        run_bounded(main)
 
 
 def test_send_with_refusal_timeout_raises_its_refusal(strict):
-    async def scene() -> None:
+    async def main() -> None:
         async with kvs.open_signaling(strict, role="MASTER") as camera:
             with pytest.raises(errors.ChannelNotFound, match="SendSDPAnswer failed for lobby.*ResourceNotFound"):
                 await camera.send_answer("v=0", recipient_client_id="lobby", refusal_timeout=10)
@@ -241,11 +241,11 @@ def test_send_with_refusal_timeout_raises_its_refusal(strict):
             with pytest.raises(errors.ChannelNotFound, match="SendICECandidate failed for lobby"):
                 await anext(camera)
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_refusal_that_arrives_during_the_send_is_raised(strict):
-    async def scene() -> None:
+    async def main() -> None:
         async with kvs.open_signaling(strict, role="MASTER") as camera:
             run = camera._supervisor.run
 
@@ -259,27 +259,27 @@ def test_refusal_that_arrives_during_the_send_is_raised(strict):
             with pytest.raises(errors.ChannelNotFound, match="lobby"):
                 await anext(camera)
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 # --- what the service says by itself
 
 
 def test_reconnect_ice_server_is_a_message(sandbox, channel):
-    async def scene() -> None:
+    async def main() -> None:
         async with kvs.open_signaling(channel, client_id="tablet") as tablet:
             assert sandbox.send_notice("front-door", "RECONNECT_ICE_SERVER") == 1
             assert await anext(tablet) == ReconnectIceServer()
             assert tablet.connects == 1
             assert tablet.messages["message_type"].tolist() == ["RECONNECT_ICE_SERVER"]
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_go_away_loses_and_reorders_no_message(sandbox, channel, unlimited_messages):
     count = 400
 
-    async def scene() -> None:
+    async def main() -> None:
         camera, tablet = create_pair(channel)
         async with camera, tablet:
 
@@ -311,7 +311,7 @@ def test_go_away_loses_and_reorders_no_message(sandbox, channel, unlimited_messa
                 candidates = one.messages.query("message_type == 'ICE_CANDIDATE'")
                 assert candidates["direction"].value_counts().to_dict() == {"sent": count, "received": count}
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def connected_clients(sandbox: kvs.Sandbox) -> range:
@@ -322,7 +322,7 @@ def connected_clients(sandbox: kvs.Sandbox) -> range:
 def test_messages_between_go_away_and_new_connection_are_read(sandbox, channel, unlimited_messages):
     count = 500
 
-    async def scene() -> None:
+    async def main() -> None:
         camera, tablet = create_pair(channel)
         async with camera, tablet:
             opening, waiting = camera._connector.open, asyncio.Event()
@@ -340,11 +340,11 @@ def test_messages_between_go_away_and_new_connection_are_read(sandbox, channel, 
             arrived = [int((await anext(camera)).candidate.rstrip("x")) for _ in range(count)]
             assert arrived == list(range(count))
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_send_during_move_waits_for_the_old_connection(sandbox, channel, monkeypatch):
-    async def scene() -> None:
+    async def main() -> None:
         camera, tablet = create_pair(channel)
         async with camera, tablet:
             close_websocket, carried = supervisor.close_websocket, asyncio.Event()
@@ -365,14 +365,14 @@ def test_send_during_move_waits_for_the_old_connection(sandbox, channel, monkeyp
                 await sending
             assert await anext(camera) == Offer("v=0", "tablet")
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 # --- coming and going
 
 
 def test_close_ends_every_iteration(channel):
-    async def scene() -> None:
+    async def main() -> None:
         tablet = kvs.open_signaling(channel, client_id="tablet")
 
         async def listen() -> list[Any]:
@@ -384,21 +384,21 @@ def test_close_ends_every_iteration(channel):
         assert [listener.result() for listener in listeners] == [[], [], []]
         assert await listen() == []
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_messages_received_before_close_can_be_read_afterwards(sandbox, channel):
-    async def scene() -> None:
+    async def main() -> None:
         async with kvs.open_signaling(channel, client_id="tablet") as tablet:
             sandbox.send_notice("front-door", "RECONNECT_ICE_SERVER")
             await wait_until(lambda: len(tablet.messages) == 1)
         assert [message async for message in tablet] == [ReconnectIceServer()]
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_second_close_does_nothing(sandbox, channel):
-    async def scene() -> None:
+    async def main() -> None:
         tablet = kvs.open_signaling(channel, client_id="tablet")
         await tablet.close()
         async with tablet:
@@ -407,11 +407,11 @@ def test_second_close_does_nothing(sandbox, channel):
         await tablet.close()
         await wait_until(lambda: not connected_clients(sandbox))
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_client_outside_its_block_raises_invalid_input(channel):
-    async def scene() -> None:
+    async def main() -> None:
         tablet = kvs.open_signaling(channel, client_id="tablet")
         assert repr(tablet) == "<SignalingClient: VIEWER tablet on front-door, not connected>"
         for act in (tablet.send_offer("v=0"), tablet.send_candidate(LINE), tablet.ping(), anext(tablet)):
@@ -424,11 +424,11 @@ def test_client_outside_its_block_raises_invalid_input(channel):
             with pytest.raises(errors.InvalidInput, match="The signaling client is not connected"):
                 await act
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_close_ends_a_send_that_waits_for_a_connection(channel):
-    async def scene() -> None:
+    async def main() -> None:
         async with kvs.open_signaling(channel, client_id="tablet") as tablet:
             never = asyncio.Event()
             tablet._connector.open = lambda _: never.wait()  # type: ignore[method-assign, assignment, return-value]
@@ -439,11 +439,11 @@ def test_close_ends_a_send_that_waits_for_a_connection(channel):
         with pytest.raises(errors.InvalidInput, match="The signaling client is not connected"):
             await sending
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_failed_reconnect_ends_a_wait_for_a_refusal(channel):
-    async def scene() -> None:
+    async def main() -> None:
         async with kvs.open_signaling(channel, client_id="tablet") as tablet:
             sending = asyncio.create_task(tablet.send_offer("v=0", refusal_timeout=BOUND_SECONDS))
             await wait_until(lambda: len(tablet.messages) == 1)
@@ -456,7 +456,7 @@ def test_failed_reconnect_ends_a_wait_for_a_refusal(channel):
             with pytest.raises(errors.EndpointUnreachable, match="Nobody answers"):
                 await sending
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_masters_that_displace_each_other_give_up(monkeypatch):
@@ -466,7 +466,7 @@ def test_masters_that_displace_each_other_give_up(monkeypatch):
         monkeypatch.setattr(connection.rate_limiter, "sleep", lambda _: None)
         channel = kvs.create_channel("front-door", connection=connection)
 
-        async def scene() -> None:
+        async def main() -> None:
             cameras = [kvs.open_signaling(channel, role="MASTER", connection=connection) for _ in range(2)]
             async with cameras[0], cameras[1]:
                 ended = [asyncio.ensure_future(anext(camera)) for camera in cameras]
@@ -480,36 +480,36 @@ def test_masters_that_displace_each_other_give_up(monkeypatch):
             await asyncio.wait(ended)
             assert {type(one.exception()) for one in ended} == {errors.EndpointUnreachable, StopAsyncIteration}
 
-        run_scene(scene)
+        run_bounded(main)
 
 
 def test_occasional_breaks_are_reconnected_without_limit(channel, monkeypatch):
     monkeypatch.setattr(supervisor, "BRIEF_SECONDS", 0.0)
 
-    async def scene() -> None:
+    async def main() -> None:
         async with kvs.open_signaling(channel, client_id="tablet") as tablet:
             for number in range(supervisor.MAX_BRIEF_CONNECTIONS + 2):
                 assert tablet.connects == number + 1
                 tablet._supervisor._socket.transport.abort()
                 await wait_until(lambda: tablet.connects == number + 2)  # noqa: B023 - waited for in its own round
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_open_refuses_a_connected_client(sandbox, channel):
-    async def scene() -> None:
+    async def main() -> None:
         async with kvs.open_signaling(channel, client_id="tablet") as tablet:
             with pytest.raises(errors.InvalidInput, match="already connected. close\\(\\) it first"):
                 await tablet.open()
             assert len(connected_clients(sandbox)) == 1
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_closed_client_may_open_again_on_another_loop(channel):
     camera, tablet = create_pair(channel)
 
-    async def scene() -> None:
+    async def main() -> None:
         async with camera, tablet:
             listening = asyncio.create_task(anext(tablet))
             await tablet.send_offer("v=0")
@@ -518,16 +518,16 @@ def test_closed_client_may_open_again_on_another_loop(channel):
             assert await listening == Answer("v=1")
 
     for times in (1, 2, 3):
-        run_scene(scene)
+        run_bounded(main)
         assert (camera.connects, tablet.connects) == (times, times)
     assert len(tablet.messages) == 6
 
 
 def test_error_inside_the_block_propagates_and_disconnects(sandbox, channel):
-    async def scene() -> None:
+    async def main() -> None:
         with pytest.raises(ZeroDivisionError):
             async with kvs.open_signaling(channel, client_id="tablet"):
                 _ = 1 / 0
         await wait_until(lambda: not connected_clients(sandbox))
 
-    run_scene(scene)
+    run_bounded(main)

@@ -41,28 +41,28 @@ def test_refusal_is_matched_once(correlator):
 
 
 def test_waiting_send_raises_its_refusal(correlator):
-    async def scene() -> None:
+    async def main() -> None:
         refused = asyncio.get_running_loop().create_future()
         correlator.register("c1", "SDP_OFFER", "the MASTER", refused)
         assert correlator.resolve(Refusal("c1", "ClientLimitExceededException", "")) is None
         with pytest.raises(errors.Throttled, match="5 offers, 5 answers"):
             await refused
 
-    asyncio.run(scene())
+    asyncio.run(main())
 
 
 def test_refusal_after_the_wait_is_returned(correlator):
-    async def scene() -> None:
+    async def main() -> None:
         refused = asyncio.get_running_loop().create_future()
         correlator.register("c1", "SDP_OFFER", "the MASTER", refused)
         refused.cancel()
         assert isinstance(correlator.resolve(Refusal("c1", NOT_FOUND, "")), errors.ChannelNotFound)
 
-    asyncio.run(scene())
+    asyncio.run(main())
 
 
 def test_fail_all_raises_at_every_waiting_send(correlator):
-    async def scene() -> list[BaseException | None]:
+    async def main() -> list[BaseException | None]:
         waiting = [asyncio.get_running_loop().create_future() for _ in range(3)]
         for number, future in enumerate(waiting):
             correlator.register(f"c{number}", "SDP_OFFER", "the MASTER", future)
@@ -71,7 +71,7 @@ def test_fail_all_raises_at_every_waiting_send(correlator):
         correlator.fail_all(errors.EndpointUnreachable("Gone."))
         return [future.exception() for future in waiting]
 
-    first, *others = asyncio.run(scene())
+    first, *others = asyncio.run(main())
     assert first is None
     assert [type(error) for error in others] == [errors.EndpointUnreachable] * 2
 

@@ -22,9 +22,9 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.messages import Answer, Offer
 from tests.connections import connect_session
-from tests.signaling.scenes import (
+from tests.signaling.event_loop import (
     BOUND_SECONDS,
-    run_scene,
+    run_bounded,
 )
 
 
@@ -80,7 +80,7 @@ def test_viewer_and_sandbox_master_need_no_take_over(real_account, connection):
 
 
 def test_newest_master_receives_and_older_one_is_not_notified(channel):
-    async def scene() -> None:
+    async def main() -> None:
         async with (
             kvs.open_signaling(channel, role="MASTER") as before,
             kvs.open_signaling(channel, role="MASTER", take_over=True) as camera,
@@ -89,7 +89,7 @@ def test_newest_master_receives_and_older_one_is_not_notified(channel):
             await exchange(camera, tablet, "1")
             assert before.messages.empty
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 NO_WEBSOCKETS = """
@@ -133,10 +133,10 @@ def test_many_pairs_share_one_event_loop(connection):
                 await exchange(camera, tablet, f"{camera!r} {number}")
                 await exchange(camera, phone, f"{camera!r} {number}")
 
-    async def scene() -> None:
+    async def main() -> None:
         await asyncio.gather(*map(pair, channels))
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_pair_on_two_threads_with_own_loops(channel):
@@ -155,13 +155,13 @@ def test_pair_on_two_threads_with_own_loops(channel):
 
     failed: list[BaseException] = []
 
-    def run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            run_scene(scene)
+            run_bounded(main)
         except BaseException as error:  # noqa: BLE001 - the test reports it
             failed.append(error)
 
-    threads = [threading.Thread(target=run, args=[scene]) for scene in (camera, tablet)]
+    threads = [threading.Thread(target=run, args=[main]) for main in (camera, tablet)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -235,7 +235,7 @@ def test_camera_and_viewer_in_two_processes_share_a_sandbox(tmp_path):
         connection = sandbox.connection()
         kvs.create_channel("front-door", connection=connection)
 
-        async def scene() -> list[Any]:
+        async def main() -> list[Any]:
             async with kvs.open_signaling("front-door", client_id="tablet", connection=connection) as tablet:
                 await tablet.send_offer("the first, before the camera is there")
                 camera = await asyncio.create_subprocess_exec(
@@ -252,7 +252,7 @@ def test_camera_and_viewer_in_two_processes_share_a_sandbox(tmp_path):
             assert (said.split(), camera.returncode) == ([b"closed"], 0)
             return answers
 
-        assert run_scene(scene) == [
+        assert run_bounded(main) == [
             Answer("the first, before the camera is there answered"),
             Answer("the last answered"),
         ]

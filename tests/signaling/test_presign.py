@@ -14,7 +14,7 @@ import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.signaling import presign
 from tests.connections import connect_session
-from tests.signaling.scenes import (
+from tests.signaling.event_loop import (
     query_parameters,
 )
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from kvs_notebook.signaling.probe import probe_channel
-from tests.signaling.scenes import (
+from tests.signaling.event_loop import (
     BOUND_SECONDS,
-    run_scene,
+    run_bounded,
 )
 
 
 def test_probe_connects_once_as_a_viewer_and_disconnects(sandbox, connection, channel):
-    seconds = [run_scene(lambda: probe_channel("front-door", connection)) for _ in range(2)]
+    seconds = [run_bounded(lambda: probe_channel("front-door", connection)) for _ in range(2)]
     assert all(0 < second < BOUND_SECONDS for second in seconds)
     served = sandbox.requests.query("operation.str.startswith('Connect')")
     assert served["operation"].tolist() == ["ConnectAsViewer"] * 2

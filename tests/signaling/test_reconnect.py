@@ -12,11 +12,11 @@ from kvs_notebook import errors
 from kvs_notebook.signaling import websocket
 from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.messages import Offer
-from tests.signaling.scenes import (
+from tests.signaling.event_loop import (
     BOUND_SECONDS,
     break_connection,
     create_tablet,
-    run_scene,
+    run_bounded,
     wait_until,
 )
 
@@ -36,7 +36,7 @@ async def exchange_offers(camera: SignalingClient, tablet: SignalingClient, sdp:
 
 
 def test_broken_connection_is_reconnected_on_both_sides(channel, fast_retries):
-    async def scene() -> None:
+    async def main() -> None:
         async with kvs.open_signaling(channel, role="MASTER") as camera, create_tablet(channel) as tablet:
             await exchange_offers(camera, tablet, "v=0")
             for number in range(1, 4):
@@ -46,23 +46,23 @@ def test_broken_connection_is_reconnected_on_both_sides(channel, fast_retries):
                 await exchange_offers(camera, tablet, f"v={number} from the camera", first="camera")
                 assert (camera.connects, tablet.connects) == (number + 1, number + 1)
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_connection_closed_as_idle_is_reconnected(sandbox, channel, fast_retries):
-    async def scene() -> None:
+    async def main() -> None:
         async with kvs.open_signaling(channel, role="MASTER") as camera, create_tablet(channel) as tablet:
             sandbox.advance(601)
             await wait_until(lambda: (camera.connects, tablet.connects) == (2, 2))
             await exchange_offers(camera, tablet, "v=0")
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_pings_keep_a_silent_connection_open(sandbox, channel, monkeypatch):
     monkeypatch.setattr(websocket, "PING_SECONDS", 0.4)
 
-    async def scene() -> None:
+    async def main() -> None:
         async with create_tablet(channel) as tablet:
             for _ in range(2):
                 before = tablet._supervisor._socket.latency
@@ -70,11 +70,11 @@ def test_pings_keep_a_silent_connection_open(sandbox, channel, monkeypatch):
                 await wait_until(lambda before=before: tablet._supervisor._socket.latency != before)
             assert tablet.connects == 1
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_reconnect_retries_temporary_faults(sandbox, channel, fast_retries):
-    async def scene() -> None:
+    async def main() -> None:
         async with create_tablet(channel) as tablet:
             sandbox.faults.add("ConnectAsViewer", "error", times=2)
             sandbox.faults.add("ConnectAsViewer", "reset", times=2)
@@ -83,11 +83,11 @@ def test_reconnect_retries_temporary_faults(sandbox, channel, fast_retries):
             await wait_until(lambda: tablet.connects == 2)
             assert await tablet.ping() > 0
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_pings_and_sends_wait_for_the_next_connection(sandbox, channel, fast_retries):
-    async def scene() -> None:
+    async def main() -> None:
         async with kvs.open_signaling(channel, role="MASTER") as camera, create_tablet(channel) as tablet:
             await break_connection(tablet)
             assert 0 < await tablet.ping() < BOUND_SECONDS
@@ -95,7 +95,7 @@ def test_pings_and_sends_wait_for_the_next_connection(sandbox, channel, fast_ret
             await tablet.send_offer("v=0")
             assert await anext(camera) == Offer("v=0", "tablet")
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 # --- given up
@@ -106,7 +106,7 @@ def test_stopped_sandbox_ends_iteration_and_sends(fast_retries, monkeypatch):
     prepare = websocket.WebSocketConnector._prepare
     monkeypatch.setattr(websocket.WebSocketConnector, "_prepare", lambda self: attempts.append(1) or prepare(self))
 
-    async def scene() -> None:
+    async def main() -> None:
         sandbox = await asyncio.to_thread(kvs.Sandbox, clock="stepped")
         connection = sandbox.connection()
         channel = kvs.create_channel("front-door", connection=connection)
@@ -127,11 +127,11 @@ def test_stopped_sandbox_ends_iteration_and_sends(fast_retries, monkeypatch):
         assert repr(tablet) == "<SignalingClient: VIEWER tablet on front-door, failed>"
         await tablet.close()
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_permanent_refusal_ends_reconnecting_at_once(sandbox, channel, fast_retries):
-    async def scene() -> None:
+    async def main() -> None:
         async with create_tablet(channel) as tablet:
             sandbox.deny("kinesisvideo:ConnectAsViewer")
             await break_connection(tablet)
@@ -139,11 +139,11 @@ def test_permanent_refusal_ends_reconnecting_at_once(sandbox, channel, fast_retr
                 await anext(tablet)
             assert sandbox.requests["operation"].tolist().count("ConnectAsViewer") == 2
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_unexpected_error_of_reconnect_is_raised(channel, connection, fast_retries, monkeypatch):
-    async def scene() -> None:
+    async def main() -> None:
         async with create_tablet(channel) as tablet:
             monkeypatch.setattr(connection, "tls_context", lambda _: {}["nothing"])
             await break_connection(tablet)
@@ -152,4 +152,4 @@ def test_unexpected_error_of_reconnect_is_raised(channel, connection, fast_retri
             with pytest.raises(KeyError):
                 await tablet.send_offer("v=0")
 
-    run_scene(scene)
+    run_bounded(main)

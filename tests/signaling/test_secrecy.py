@@ -23,7 +23,7 @@ from kvs_notebook.secret import Secret
 from kvs_notebook.signaling import websocket
 from kvs_notebook.signaling.messages import Answer, Offer
 from tests.connections import connect_session
-from tests.signaling.scenes import create_tablet, query_parameters, run_scene, wait_until
+from tests.signaling.event_loop import create_tablet, query_parameters, run_bounded, wait_until
 
 SIGNATURE = re.compile("X-Amz-Signature=[0-9a-f]{64}")
 SECRET_SDP = "v=0 fingerprint-that-no-log-shows"
@@ -68,7 +68,7 @@ def test_debug_log_of_signaling_has_no_secret(sandbox, fast_retries, signatures,
     camera = kvs.open_signaling(channel, role="MASTER", connection=role)
     tablet = kvs.open_signaling(channel, client_id="tablet", connection=role)
 
-    async def scene() -> None:
+    async def main() -> None:
         async with camera, tablet:
             await tablet.send_offer(SECRET_SDP)
             assert await anext(camera) == Offer(SECRET_SDP, "tablet")
@@ -80,7 +80,7 @@ def test_debug_log_of_signaling_has_no_secret(sandbox, fast_retries, signatures,
             with pytest.raises(errors.AccessDenied):
                 await kvs.open_signaling(channel, client_id="another", connection=role).open()
 
-    run_scene(scene)
+    run_bounded(main)
     payload = json.dumps({"type": "offer", "sdp": SECRET_SDP})
     secrets = [
         *signatures,
@@ -115,11 +115,11 @@ def test_refusal_and_retries_are_logged_without_details(channel, sandbox, fast_r
     sandbox.faults.add("ConnectAsViewer", "throttle", times=2)
     caplog.set_level(logging.INFO, "kvs_notebook.signaling")
 
-    async def scene() -> None:
+    async def main() -> None:
         async with create_tablet(channel):
             pass
 
-    run_scene(scene)
+    run_bounded(main)
     attempts = [message for message in caplog.messages if "in attempt" in message]
     assert [re.sub(r"[0-9.]+ s$", "0 s", message) for message in attempts] == [
         f"ConnectAsViewer failed for front-door in attempt {number} of 8 (Throttled), next attempt in 0 s"
@@ -143,7 +143,7 @@ def test_take_over_of_a_real_master_is_logged(monkeypatch, caplog):
 
 
 def test_traceback_of_refused_connect_has_no_signature(sandbox, channel, fast_retries, signatures):
-    async def scene(fault: str) -> str:
+    async def main(fault: str) -> str:
         sandbox.faults.clear()
         sandbox.faults.add("ConnectAsViewer", fault, times=None)
         with pytest.raises(errors.KVSError) as raised:
@@ -151,7 +151,7 @@ def test_traceback_of_refused_connect_has_no_signature(sandbox, channel, fast_re
         return format_traceback(raised.value)
 
     for fault in ("denied", "expired", "error", "reset", "throttle"):
-        shown = run_scene(lambda fault=fault: scene(fault))
+        shown = run_bounded(lambda fault=fault: main(fault))
         assert "websocket.py" in shown
         assert not SIGNATURE.search(shown)
         assert not any(signature in shown for signature in signatures)
@@ -164,7 +164,7 @@ def test_traceback_of_connect_timeout_has_no_signature(sandbox, channel, signatu
         await wait_until(lambda: signatures)
         limit.reschedule(asyncio.get_running_loop().time() + 0.5)
 
-    async def scene() -> str:
+    async def main() -> str:
         with pytest.raises(TimeoutError) as raised:
             async with asyncio.timeout(None) as limit:
                 limiting = asyncio.create_task(soon(limit))
@@ -173,7 +173,7 @@ def test_traceback_of_connect_timeout_has_no_signature(sandbox, channel, signatu
         await wait_until(lambda: len(asyncio.all_tasks()) == 1)
         return format_traceback(raised.value)
 
-    shown = run_scene(scene)
+    shown = run_bounded(main)
     assert "websocket.py" in shown
     assert len(signatures) == 1
     assert signatures[0] not in shown
@@ -184,12 +184,12 @@ def test_missing_socks_package_is_named_without_the_url(channel, signatures, mon
     monkeypatch.setitem(sys.modules, "python_socks", None)
     monkeypatch.setattr(websocket, "is_loopback", lambda _: False)
 
-    async def scene() -> str:
+    async def main() -> str:
         with pytest.raises(errors.MissingExtra, match="SOCKS proxy requires python-socks") as raised:
             await create_tablet(channel).open()
         return format_traceback(raised.value)
 
-    shown = run_scene(scene)
+    shown = run_bounded(main)
     assert len(signatures) == 1
     assert signatures[0] not in shown
 

@@ -89,10 +89,10 @@ class Session:
         await asyncio.sleep(0)
 
 
-def run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     async def bounded() -> None:
         async with asyncio.timeout(30):
-            await scene()
+            await main()
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(bounded())
@@ -111,7 +111,7 @@ def no_waits(monkeypatch) -> list[int]:
 
 
 def test_frames_are_received_in_order_until_close():
-    async def scene() -> None:
+    async def main() -> None:
         session = Session(ScriptedConnector())
         await session.supervisor.open()
         socket = await session.connections(1)
@@ -122,11 +122,11 @@ def test_frames_are_received_in_order_until_close():
         assert (session.received, session.ended, socket.closed) == (["1", "2"], [None], True)
         assert not session.supervisor.is_connected
 
-    run(scene)
+    run(main)
 
 
 def test_first_connect_retries_throttling_only_and_raises():
-    async def scene() -> None:
+    async def main() -> None:
         session = Session(ScriptedConnector(errors.EndpointUnreachable("Gone.")))
         with pytest.raises(errors.EndpointUnreachable):
             await session.supervisor.open()
@@ -135,11 +135,11 @@ def test_first_connect_retries_throttling_only_and_raises():
         with pytest.raises(errors.InvalidInput, match="is not connected"):
             session.supervisor.check_running()
 
-    run(scene)
+    run(main)
 
 
 def test_broken_connection_is_replaced_and_reading_continues(no_waits, caplog):
-    async def scene() -> None:
+    async def main() -> None:
         session = Session(ScriptedConnector())
         await session.supervisor.open()
         (await session.connections(1)).incoming.put_nowait(BROKEN)
@@ -151,12 +151,12 @@ def test_broken_connection_is_replaced_and_reading_continues(no_waits, caplog):
         await session.supervisor.close()
 
     with caplog.at_level(logging.INFO, "kvs_notebook.signaling"):
-        run(scene)
+        run(main)
     assert "ConnectAsViewer to front-door: the connection ended after 0.0 s, connecting again" in caplog.messages
 
 
 def test_go_away_reads_the_old_connection_to_its_end(caplog):
-    async def scene() -> None:
+    async def main() -> None:
         opening = asyncio.Event()
         session = Session(ScriptedConnector(None, opening))
         await session.supervisor.open()
@@ -172,12 +172,12 @@ def test_go_away_reads_the_old_connection_to_its_end(caplog):
         await session.supervisor.close()
 
     with caplog.at_level(logging.INFO, "kvs_notebook.signaling"):
-        run(scene)
+        run(main)
     assert "ConnectAsViewer to front-door: the service sent GO_AWAY, connecting again" in caplog.messages
 
 
 def test_sends_wait_until_the_old_connection_is_closed(monkeypatch):
-    async def scene() -> None:
+    async def main() -> None:
         closing = asyncio.Event()
 
         async def close_slowly(socket: ScriptedSocket) -> None:
@@ -199,11 +199,11 @@ def test_sends_wait_until_the_old_connection_is_closed(monkeypatch):
             assert await sending is second
         await session.supervisor.close()
 
-    run(scene)
+    run(main)
 
 
 def test_action_runs_again_with_the_next_connection():
-    async def scene() -> None:
+    async def main() -> None:
         session = Session(ScriptedConnector())
         await session.supervisor.open()
         first = await session.connections(1)
@@ -220,11 +220,11 @@ def test_action_runs_again_with_the_next_connection():
         assert used == session.connector.sockets
         await session.supervisor.close()
 
-    run(scene)
+    run(main)
 
 
 def test_failed_reconnect_ends_the_session_with_its_error(caplog):
-    async def scene() -> None:
+    async def main() -> None:
         session = Session(ScriptedConnector(None, errors.AccessDenied("No.")))
         await session.supervisor.open()
         first = await session.connections(1)
@@ -248,12 +248,12 @@ def test_failed_reconnect_ends_the_session_with_its_error(caplog):
         return act
 
     with caplog.at_level(logging.INFO, "kvs_notebook.signaling"):
-        run(scene)
+        run(main)
     assert "ConnectAsViewer to front-door: reconnecting failed (AccessDenied)" in caplog.messages
 
 
 def test_brief_connections_are_spaced_out_and_given_up(no_waits):
-    async def scene() -> None:
+    async def main() -> None:
         session = Session(ScriptedConnector())
         await session.supervisor.open()
         for count in range(1, MAX_BRIEF_CONNECTIONS + 1):
@@ -266,13 +266,13 @@ def test_brief_connections_are_spaced_out_and_given_up(no_waits):
         assert no_waits == [2, 3, 4, 5, 6, 7]
         await session.supervisor.close()
 
-    run(scene)
+    run(main)
 
 
 def test_long_connection_resets_the_count_of_brief_ones(no_waits, monkeypatch):
     monkeypatch.setattr(supervisor, "BRIEF_SECONDS", 0.0)
 
-    async def scene() -> None:
+    async def main() -> None:
         session = Session(ScriptedConnector())
         await session.supervisor.open()
         for count in range(1, 2 * MAX_BRIEF_CONNECTIONS):
@@ -280,11 +280,11 @@ def test_long_connection_resets_the_count_of_brief_ones(no_waits, monkeypatch):
         assert no_waits == []
         await session.supervisor.close()
 
-    run(scene)
+    run(main)
 
 
 def test_close_while_reconnecting_ends_waiting_sends():
-    async def scene() -> None:
+    async def main() -> None:
         session = Session(ScriptedConnector(None, asyncio.Event()))
         await session.supervisor.open()
         first = await session.connections(1)
@@ -299,7 +299,7 @@ def test_close_while_reconnecting_ends_waiting_sends():
             await sending
         assert session.ended == [None]
 
-    run(scene)
+    run(main)
 
 
 @pytest.mark.parametrize(("failures", "longest"), [(0, 0.2), (1, 0.4), (5, 6.4), (6, 10.0), (20, 10.0)])

@@ -16,10 +16,10 @@ from websockets.http11 import Response
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.signaling import websocket
-from tests.signaling.scenes import (
+from tests.signaling.event_loop import (
     break_connection,
     create_tablet,
-    run_scene,
+    run_bounded,
     wait_until,
 )
 
@@ -27,12 +27,12 @@ from tests.signaling.scenes import (
 
 
 def test_unknown_channel_is_not_found(channel):
-    async def scene() -> None:
+    async def main() -> None:
         for unknown in ("unknown", channel["channel_arn"].item().replace("front-door", "unknown")):
             with pytest.raises(errors.ChannelNotFound, match="unknown"):
                 await create_tablet(unknown).open()
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_channel_deleted_before_connect_is_not_found(channel, connection, monkeypatch):
@@ -40,12 +40,12 @@ def test_channel_deleted_before_connect_is_not_found(channel, connection, monkey
     kvs.delete_channel(channel)
     monkeypatch.setattr(websocket, "request_endpoint", lambda *_: endpoint)
 
-    async def scene() -> None:
+    async def main() -> None:
         with pytest.raises(errors.ChannelNotFound, match="ConnectAsViewer failed for front-door") as raised:
             await create_tablet(channel).open()
         assert (raised.value.code, raised.value.operation) == ("ResourceNotFoundException", "ConnectAsViewer")
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 @pytest.mark.parametrize(
@@ -54,18 +54,18 @@ def test_channel_deleted_before_connect_is_not_found(channel, connection, monkey
 def test_denied_connect_is_not_retried(sandbox, channel, fast_retries, role, action):
     sandbox.deny(action)
 
-    async def scene() -> None:
+    async def main() -> None:
         client_id = "tablet" if role == "VIEWER" else None
         with pytest.raises(errors.AccessDenied, match=f"{action.partition(':')[2]} failed for front-door") as raised:
             await kvs.open_signaling(channel, role=role, client_id=client_id).open()
         assert raised.value.code == "AccessDeniedException"
         assert sandbox.requests["operation"].tolist().count(action.partition(":")[2]) == 1
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_eleventh_viewer_is_throttled_until_one_closes(sandbox, channel, fast_retries):
-    async def scene() -> None:
+    async def main() -> None:
         viewers = [await kvs.open_signaling(channel, client_id=f"viewer-{number}").open() for number in range(10)]
         with pytest.raises(errors.Throttled, match="10 viewers at a time") as raised:
             await kvs.open_signaling(channel, client_id="one-more").open()
@@ -76,45 +76,45 @@ def test_eleventh_viewer_is_throttled_until_one_closes(sandbox, channel, fast_re
         viewers.append(await kvs.open_signaling(channel, client_id="one-more").open())
         await asyncio.gather(*(viewer.close() for viewer in viewers))
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_signature_of_wrong_credentials_is_refused(channel, connection, fast_retries, monkeypatch):
     others = connection.credentials()._replace(secret_key="not this one")
     monkeypatch.setattr(connection, "credentials", lambda: others)
 
-    async def scene() -> None:
+    async def main() -> None:
         with pytest.raises(errors.ExpiredCredentials, match="ConnectAsViewer failed") as raised:
             await create_tablet(channel).open()
         assert raised.value.code == "InvalidSignatureException"
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_sandbox_connection_refuses_endpoint_off_loopback(channel, monkeypatch):
     monkeypatch.setattr(websocket, "request_endpoint", lambda *_: "wss://v-1.kinesisvideo.us-east-1.amazonaws.com")
 
-    async def scene() -> None:
+    async def main() -> None:
         with pytest.raises(errors.InvalidInput, match="A sandbox has endpoints on loopback only, not at wss://v-1"):
             await create_tablet(channel).open()
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 @pytest.mark.parametrize("endpoint", ["wss://127.0.0.1:1", "wss://localhost:1/v"])
 def test_endpoint_without_server_is_unreachable(channel, monkeypatch, endpoint):
     monkeypatch.setattr(websocket, "request_endpoint", lambda *_: endpoint)
 
-    async def scene() -> None:
+    async def main() -> None:
         with pytest.raises(errors.EndpointUnreachable, match=f"{endpoint} did not answer") as raised:
             await create_tablet(channel).open()
         assert raised.value.operation == "ConnectAsViewer"
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_endpoint_with_untrusted_certificate_is_unreachable(channel, monkeypatch):
-    async def scene() -> None:
+    async def main() -> None:
         with kvs.Sandbox(clock="stepped") as other:
             theirs = other.connection()
             arn = kvs.create_channel("front-door", connection=theirs)["channel_arn"].item()
@@ -123,7 +123,7 @@ def test_endpoint_with_untrusted_certificate_is_unreachable(channel, monkeypatch
             with pytest.raises(errors.EndpointUnreachable, match="SSLCertVerificationError"):
                 await create_tablet(channel).open()
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ async def silent_endpoint(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyn
 
 
 def test_cancelled_open_closes_its_connection(channel, monkeypatch, recwarn):
-    async def scene() -> None:
+    async def main() -> None:
         async with silent_endpoint(monkeypatch) as events:
             opening = asyncio.create_task(create_tablet(channel).open())
             assert await events.get() == "accepted"
@@ -182,7 +182,7 @@ def test_cancelled_open_closes_its_connection(channel, monkeypatch, recwarn):
             assert await events.get() == "ended"
             await wait_until(lambda: len(asyncio.all_tasks()) == 1)
 
-    run_scene(scene)
+    run_bounded(main)
     gc.collect()
     assert not recwarn.list
 
@@ -190,18 +190,18 @@ def test_cancelled_open_closes_its_connection(channel, monkeypatch, recwarn):
 def test_silent_endpoint_is_unreachable_after_the_timeout(channel, monkeypatch):
     monkeypatch.setattr(websocket, "OPENING_SECONDS", 0.05)
 
-    async def scene() -> None:
+    async def main() -> None:
         async with silent_endpoint(monkeypatch) as events:
             with pytest.raises(errors.EndpointUnreachable, match="did not answer"):
                 await create_tablet(channel).open()
             assert [await events.get(), await events.get()] == ["accepted", "ended"]
             await wait_until(lambda: len(asyncio.all_tasks()) == 1)
 
-    run_scene(scene)
+    run_bounded(main)
 
 
 def test_cancelled_close_closes_its_connection(sandbox, channel, recwarn):
-    async def scene() -> None:
+    async def main() -> None:
         for steps in range(6):
             tablet = await create_tablet(channel).open()
             leaving = asyncio.create_task(tablet.close())
@@ -214,13 +214,13 @@ def test_cancelled_close_closes_its_connection(sandbox, channel, recwarn):
             if steps:
                 await wait_until(lambda: sandbox.send_notice("front-door", "GO_AWAY") == 0)
 
-    run_scene(scene)
+    run_bounded(main)
     gc.collect()
     assert not recwarn.list
 
 
 def test_close_while_reconnecting_closes_both_connections(sandbox, channel, monkeypatch, recwarn):
-    async def scene() -> None:
+    async def main() -> None:
         for loss in ("break", "GO_AWAY"):
             tablet = await create_tablet(channel).open()
             with monkeypatch.context() as patched:
@@ -235,6 +235,6 @@ def test_close_while_reconnecting_closes_both_connections(sandbox, channel, monk
                     await wait_until(lambda: len(asyncio.all_tasks()) == 1)
             await wait_until(lambda: sandbox.send_notice("front-door", "GO_AWAY") == 0)
 
-    run_scene(scene)
+    run_bounded(main)
     gc.collect()
     assert not recwarn.list

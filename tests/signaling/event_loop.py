@@ -1,4 +1,4 @@
-"""Run asyncio scenes with signaling clients, bounded in time and without tasks left over."""
+"""Run coroutines with signaling clients, bounded in time and without tasks left over."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from kvs_notebook.signaling.client import SignalingClient
 BOUND_SECONDS = 30
 
 
-def run_scene(scene: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    """Return what a scene returns, after running it on an event loop of its own; fail if it leaves a task behind."""
+def run_bounded(main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """Return the result of a coroutine, run on an event loop of its own; fail if it leaves a task behind."""
 
     async def bounded() -> Any:
         async with asyncio.timeout(BOUND_SECONDS):
-            result = await scene()
-            for _ in range(3):  # tasks that the scene cancelled end first
+            result = await main()
+            for _ in range(3):  # tasks that were cancelled end first
                 await asyncio.sleep(0)
             assert asyncio.all_tasks() == {asyncio.current_task()}
             return result
