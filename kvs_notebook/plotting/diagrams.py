@@ -59,7 +59,7 @@ HEAD = 0.75
 MOST_LETTERS = 24
 
 
-class Peer(Protocol):
+class ClientLike(Protocol):
     """What a diagram reads of a signaling client."""
 
     role: str
@@ -237,7 +237,7 @@ class _Passage:
     note: str = ""
 
 
-def conversation(*peers: Peer) -> Chart:
+def conversation(*peers: ClientLike) -> Chart:
     """Draw which peers are connected to a channel, and each message that went between them, in the order of sending.
 
     Parameters
@@ -294,7 +294,7 @@ def conversation(*peers: Peer) -> Chart:
     return Chart(figure, title)
 
 
-def _passages(peers: Sequence[Peer]) -> list[_Passage]:
+def _passages(peers: Sequence[ClientLike]) -> list[_Passage]:
     """Bring together what one peer has sent and another received; what is on one side only stays so."""
     logs = [peer.ordered_messages() for peer in peers]
     unclaimed = [[row for row in log if row["direction"] == "received"] for log in logs]
@@ -315,7 +315,9 @@ def _passages(peers: Sequence[Peer]) -> list[_Passage]:
     return [passage for _, passage in sorted(events, key=lambda event: event[0])]
 
 
-def _claimed(row: Mapping[Any, Any], sender: Peer, peers: Sequence[Peer], unclaimed: list[list[Any]]) -> int | None:
+def _claimed(
+    row: Mapping[Any, Any], sender: ClientLike, peers: Sequence[ClientLike], unclaimed: list[list[Any]]
+) -> int | None:
     """Give the peer that has received what was sent, and take it from what nobody has claimed."""
     for position, peer in enumerate(peers):
         if peer.role == sender.role or (sender.role == "MASTER" and peer.client_id != row["recipient_client_id"]):
@@ -328,7 +330,7 @@ def _claimed(row: Mapping[Any, Any], sender: Peer, peers: Sequence[Peer], unclai
     return None
 
 
-def _columns(peers: Sequence[Peer]) -> dict[int | None, float]:
+def _columns(peers: Sequence[ClientLike]) -> dict[int | None, float]:
     """Give where each peer stands: masters to the left, viewers to the right, and None, the channel, between them."""
     masters = [position for position, peer in enumerate(peers) if peer.role == "MASTER"]
     viewers = [position for position, peer in enumerate(peers) if peer.role != "MASTER"]
@@ -336,7 +338,7 @@ def _columns(peers: Sequence[Peer]) -> dict[int | None, float]:
     return {position: float(place) for place, position in enumerate(order)}
 
 
-def _lifelines(axes: Axes, peers: Sequence[Peer], columns: Mapping[int | None, float], bottom: float) -> None:
+def _lifelines(axes: Axes, peers: Sequence[ClientLike], columns: Mapping[int | None, float], bottom: float) -> None:
     """Draw a head and a line for each peer, solid while it is connected, and the channel as a broad band."""
     for position, x in columns.items():
         peer = None if position is None else peers[position]

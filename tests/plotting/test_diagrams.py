@@ -140,7 +140,7 @@ def test_a_call_is_drawn_from_whom_to_whom(door):
 
 
 def test_what_went_within_one_millisecond_is_drawn_in_the_order_of_sending(door, monkeypatch):
-    monkeypatch.setattr("kvs_notebook.signaling.client.milliseconds", lambda moment: 1_767_603_600_000)
+    monkeypatch.setattr("kvs_notebook.signaling.message_log.milliseconds", lambda moment: 1_767_603_600_000)
     assert arrows(play(lambda: offer_and_answer(door))) == [(2, 0), (0, 2)]
 
 
