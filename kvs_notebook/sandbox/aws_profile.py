@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvs_notebook.sandbox.backend.access_keys import Keys
-from kvs_notebook.sandbox.state_directory import Residence
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys
+from kvs_notebook.sandbox.state_directory import StateDirectory
 
 if TYPE_CHECKING:
     import trustme
@@ -27,7 +27,7 @@ SYSTEM_BUNDLES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
 """Variables that name the bundle in force, the one that wins first."""
 
 
-class Profile:
+class AwsProfile:
     """Keep the files of a sandbox's profile in its residence, readable by their owner alone.
 
     Parameters
@@ -39,9 +39,15 @@ class Profile:
     """
 
     def __init__(
-        self, residence: Residence, *, endpoint_url: str, region: str, access_key_id: str, secret_access_key: str
+        self,
+        state_directory: StateDirectory,
+        *,
+        endpoint_url: str,
+        region: str,
+        access_key_id: str,
+        secret_access_key: str,
     ) -> None:
-        self._residence = residence
+        self._state_directory = state_directory
         self._endpoint_url = endpoint_url
         self._region = region
         self._settings = {
@@ -60,7 +66,7 @@ class Profile:
         _write(self._file("credentials"), "")
 
     def _file(self, name: str) -> Path:
-        return self._residence.directory / name
+        return self._state_directory.directory / name
 
     # --- trust
 
@@ -85,11 +91,11 @@ class Profile:
         import trustme
 
         with self._ca_lock:
-            if self._ca is None and self._residence.durable and self._file("ca.pem").exists():
+            if self._ca is None and self._state_directory.durable and self._file("ca.pem").exists():
                 self._ca = trustme.CA.from_pem(self._file("ca.pem").read_bytes(), self._file("ca-key.pem").read_bytes())
             elif self._ca is None:
                 self._ca = trustme.CA(organization_name="kvs-notebook sandbox")
-                if self._residence.durable:
+                if self._state_directory.durable:
                     self._keep(self._ca)
             return self._ca
 
@@ -121,11 +127,13 @@ class Profile:
         }
 
 
-def profile_of(residence: Residence, endpoint_url: str, keys: Keys, account_id: str, region: str) -> Profile:
+def profile_of(
+    state_directory: StateDirectory, endpoint_url: str, keys: AccessKeys, account_id: str, region: str
+) -> AwsProfile:
     """Give the profile that stands in a residence."""
     access_key_id = keys.access_key_id(account_id)
-    return Profile(
-        residence,
+    return AwsProfile(
+        state_directory,
         endpoint_url=endpoint_url,
         region=region,
         access_key_id=access_key_id,

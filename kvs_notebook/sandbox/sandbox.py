@@ -19,20 +19,20 @@ from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.errors import InvalidInput, MissingExtra, SandboxError
 from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox.assumptions import Assumptions
-from kvs_notebook.sandbox.aws_profile import Profile, profile_of
-from kvs_notebook.sandbox.backend.access_keys import Keys
+from kvs_notebook.sandbox.aws_profile import AwsProfile, profile_of
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys
 from kvs_notebook.sandbox.backend.context import EPOCH
 from kvs_notebook.sandbox.clock import Clock
-from kvs_notebook.sandbox.http.admin_api import Remote
+from kvs_notebook.sandbox.http.admin_api import AdminClient
 from kvs_notebook.sandbox.http.request_log import requests_frame
 from kvs_notebook.sandbox.settings import Settings
-from kvs_notebook.sandbox.state_directory import Residence
+from kvs_notebook.sandbox.state_directory import StateDirectory
 
 if TYPE_CHECKING:
     import boto3
     import pandas as pd
 
-    from kvs_notebook.sandbox.server import Owner
+    from kvs_notebook.sandbox.server import Server
 
 CLOCKS = ("real", "stepped")
 PATIENCE_SECONDS = 10.0
@@ -102,58 +102,60 @@ class Sandbox:
         settings = Settings(
             port=port, account_id=account_id, region=region, clock=clock, quotas=quotas, assumptions=assumptions
         )
-        self._residence = Residence(None if state is None else Path(state).expanduser().absolute())
-        self._residence.prepare()
+        self._state_directory = StateDirectory(None if state is None else Path(state).expanduser().absolute())
+        self._state_directory.prepare()
         self._own_or_join(settings)
 
     def _own_or_join(self, settings: Settings) -> None:
+        directory = self._state_directory.directory if self._state_directory.durable else None
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            if self._residence.take():
-                owner = _owner(settings, self._residence)
+            if self._state_directory.take():
+                owner = _owner(settings, self._state_directory)
                 self._know(owner.endpoint_url, owner.keys, owner.account_id, owner.region, owner.profile)
                 self._end = weakref.finalize(self, owner.stop)
                 return
-            notice = self._residence.announced()
+            notice = self._state_directory.announced()
             if notice is not None and self._joined(notice, settings):
                 self._end = weakref.finalize(self, _nothing_to_stop)
                 return
             if time.monotonic() > deadline:
                 raise SandboxError(
-                    f"Another process holds {self._residence.directory} but does not answer: end it, or give another state=."
+                    f"Another process holds {directory} but does not answer: end it, or give another state=."
                 )
             time.sleep(0.02)
 
     def _joined(self, notice: Mapping[str, Any], settings: Settings) -> bool:
         """Join the owner that a notice names, if it answers."""
         theirs = notice["settings"]
-        keys = Keys(bytes.fromhex(notice["root_secret"]))
+        keys = AccessKeys(bytes.fromhex(notice["root_secret"]))
         endpoint_url, account_id, region = notice["endpoint_url"], theirs["account_id"], theirs["region"]
-        profile = profile_of(self._residence, endpoint_url, keys, account_id, region)
+        profile = profile_of(self._state_directory, endpoint_url, keys, account_id, region)
         self._know(endpoint_url, keys, account_id, region, profile)
         try:
-            self._remote.ask("settings")
+            self._admin.call("settings")
         except SandboxError:
             return False
+        directory = self._state_directory.directory
         for name, value in settings.stated().items():
             if theirs[name] != value:
                 raise SandboxError(
-                    f"A sandbox runs in {self._residence.directory} already, with {name}={theirs[name]!r} and not {value!r}: "
+                    f"A sandbox runs in {directory} already, with {name}={theirs[name]!r} and not {value!r}: "
                     f"leave {name}= out to join it, or stop it first."
                 )
         return True
 
-    def _know(self, endpoint_url: str, keys: Keys, account_id: str, region: str, profile: Profile) -> None:
+    def _know(self, endpoint_url: str, keys: AccessKeys, account_id: str, region: str, profile: AwsProfile) -> None:
         self.endpoint_url = endpoint_url
         self.account_id = account_id
         self.region = region
         self._keys = keys
-        self._remote = Remote(endpoint_url, keys, account_id, region)
+        self._admin = AdminClient(endpoint_url, keys, account_id, region)
         self._profile = profile
-        self.faults = RemoteFaults(self._remote)
+        self.faults = SandboxFaults(self._admin)
 
     def __repr__(self) -> str:
-        kept = str(self._residence.directory) if self._residence.durable else "in memory"
+        kept = str(self._state_directory.directory) if self._state_directory.durable else "in memory"
         stopped = "" if self.runs else ", stopped"
         return f"<Sandbox: {self.endpoint_url}, account {self.account_id}, {self.region}, {kept}{stopped}>"
 
@@ -215,7 +217,7 @@ class Sandbox:
             raise InvalidInput(f"Seed {count} channels: give 0 or more, or none for the example fleet.")
         account_id = self.account_id if account_id is None else check_account_id(account_id)
         region = self.region if region is None else _check_region(region)
-        added: int = self._remote.ask("seed", count=count, account_id=account_id, region=region)["added"]
+        added: int = self._admin.call("seed", count=count, account_id=account_id, region=region)["added"]
         return added
 
     def reset(self) -> None:
@@ -223,18 +225,18 @@ class Sandbox:
 
         The address, the keys and the time stay.
         """
-        self._remote.ask("reset")
+        self._admin.call("reset")
 
     def advance(self, seconds: float) -> None:
         """Move lifecycle time forward by ``seconds``, so that nobody has to wait; quotas and signatures keep to real time."""
-        self._remote.ask("advance", seconds=seconds)
+        self._admin.call("advance", seconds=seconds)
 
     def send_notice(self, channel_name: str, message_type: str) -> int:
         """Send a notice of the service's own to every peer of ``channel_name``; give how many there are.
 
         ``message_type`` is ``"GO_AWAY"``: connect again, within a minute; ``"RECONNECT_ICE_SERVER"``: get the ICE servers anew.
         """
-        told: int = self._remote.ask("send_notice", channel_name=channel_name, message_type=message_type)["peers"]
+        told: int = self._admin.call("send_notice", channel_name=channel_name, message_type=message_type)["peers"]
         return told
 
     @property
@@ -244,25 +246,25 @@ class Sandbox:
         Columns: time (datetime64[ms, UTC]), account_id, region, operation, channel_name (str), status (Int64: 0 where the
         connection was cut), error_code (str), attempt (Int64: as AWS SDKs count), seconds (float64).
         """
-        return requests_frame(self._remote.requests())
+        return requests_frame(self._admin.requests())
 
     def deny(self, pattern: str, *, account_id: str | None = None, region: str | None = None) -> None:
         """Deny the actions of ``pattern``, such as ``"kinesisvideo:Delete*"``; in ``account_id`` or ``region``, or everywhere."""
-        self._remote.ask("deny", pattern=pattern, account_id=account_id, region=region)
+        self._admin.call("deny", pattern=pattern, account_id=account_id, region=region)
 
     def clear_denials(self) -> None:
         """Deny nothing any more."""
-        self._remote.ask("clear_denials")
+        self._admin.call("clear_denials")
 
     def _now(self) -> datetime:
-        return EPOCH + timedelta(milliseconds=self._remote.ask("settings")["now_ms"])
+        return EPOCH + timedelta(milliseconds=self._admin.call("settings")["now_ms"])
 
 
-class RemoteFaults:
+class SandboxFaults:
     """Schedule trouble in a sandbox: ``sandbox.faults.add("CreateSignalingChannel", "lost_reply")``."""
 
-    def __init__(self, remote: Remote) -> None:
-        self._remote = remote
+    def __init__(self, remote: AdminClient) -> None:
+        self._admin = remote
 
     def add(
         self,
@@ -280,7 +282,7 @@ class RemoteFaults:
         are not known any more), ``"delay"`` (by ``seconds``), ``"reset"`` (the connection is cut, nothing has happened) or
         ``"lost_reply"`` (cut after it has). It strikes in ``account_id`` or ``region`` where these are named.
         """
-        self._remote.ask(
+        self._admin.call(
             "add_fault",
             operation=operation,
             kind=kind,
@@ -292,7 +294,7 @@ class RemoteFaults:
 
     def clear(self) -> None:
         """Let all go well again: no fault, nothing denied."""
-        self._remote.ask("clear_faults")
+        self._admin.call("clear_faults")
 
 
 _in_use: weakref.ref[Sandbox] | None = None
@@ -350,16 +352,16 @@ def sandbox_in_use() -> Sandbox | None:
     return sandbox if sandbox is not None and sandbox.runs else None
 
 
-def _owner(settings: Settings, residence: Residence) -> Owner:
+def _owner(settings: Settings, state_directory: StateDirectory) -> Server:
     """Start to serve; what only that needs is imported here, so that the package does without it."""
     try:
-        from kvs_notebook.sandbox.server import Owner
+        from kvs_notebook.sandbox.server import Server
     except ImportError as error:
-        residence.leave()
+        state_directory.leave()
         raise MissingExtra(
             f"A sandbox needs more than the core ({error}): pip install 'kvs-notebook[sandbox]'"
         ) from error
-    return Owner(settings, residence)
+    return Server(settings, state_directory)
 
 
 def _isolated_session(access_key_id: str, secret_access_key: str, region: str) -> boto3.Session:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OURS_ALONE = 0o700
 
 
-class Residence:
+class StateDirectory:
     """Hold a directory: who owns it, where its owner answers, and where its database is.
 
     The lock is the system's own, so that it goes with its process however that ends.

@@ -23,12 +23,12 @@ from botocore.config import Config
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.sandbox.assumptions import Assumptions
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys
 from kvs_notebook.sandbox.backend.store import Store
 from kvs_notebook.sandbox.clock import WallClock
-from kvs_notebook.sandbox.example_fleet import bulk
-from kvs_notebook.sandbox.http.admin_api import Remote
+from kvs_notebook.sandbox.example_fleet import seed_numbered
+from kvs_notebook.sandbox.http.admin_api import AdminClient
 from kvs_notebook.sandbox.http.request_log import requests_frame
-from kvs_notebook.sandbox.http.sigv4 import Keys
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ class Order:
 class Served:
     """Be a client of a sandbox that runs elsewhere; ``environment`` is for programs that are to find it too."""
 
-    def __init__(self, endpoint_url: str, keys: Keys, environment: Mapping[str, str], pid: int) -> None:
+    def __init__(self, endpoint_url: str, keys: AccessKeys, environment: Mapping[str, str], pid: int) -> None:
         self.endpoint_url = endpoint_url
         self.keys = keys
         self.environment = environment
@@ -96,7 +96,7 @@ class Served:
         return psutil.Process(self.pid).memory_info().rss
 
     def requests(self) -> pd.DataFrame:
-        return requests_frame(Remote(self.endpoint_url, self.keys, ACCOUNT, REGION).requests())
+        return requests_frame(AdminClient(self.endpoint_url, self.keys, ACCOUNT, REGION).requests())
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def served(order: Order) -> Iterator[Served]:
         if not line:
             raise RuntimeError("The sandbox's process ended before it answered: its error stands above.")
         answer = json.loads(line)
-        keys = Keys(bytes.fromhex(answer["root_secret"]))
+        keys = AccessKeys(bytes.fromhex(answer["root_secret"]))
         yield Served(answer["endpoint_url"], keys, answer["environment"], process.pid)
 
 
@@ -138,7 +138,7 @@ def serve(order: Mapping[str, Any]) -> None:
             state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kvs-notebook-benchmark-")))
             with closing(Store(state / "sandbox.sqlite")) as store:
                 for account_id, region in product(order["accounts"], order["regions"]):
-                    bulk(store, order["channels"], account_id, region, WallClock().now(), tags=order["tags"])
+                    seed_numbered(store, order["channels"], account_id, region, WallClock().now(), tags=order["tags"])
         assumptions = Assumptions(quota_burst=order["burst"], creating_seconds=order["creating_seconds"])
         sandbox = stack.enter_context(
             Sandbox(state, account_id=ACCOUNT, region=REGION, quotas=order["quotas"], assumptions=assumptions)

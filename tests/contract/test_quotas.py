@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 import kvs_notebook as kvs
 from kvs_notebook.sandbox.backend.context import Caller
-from kvs_notebook.sandbox.backend.rate_limits import Quotas
+from kvs_notebook.sandbox.backend.rate_limits import RateLimits
 
 BURST_OF_FIVE = kvs.Assumptions(quota_burst=5)
 
@@ -117,9 +117,9 @@ def test_the_moments_at_which_the_toolkit_sends_would_pass_a_bucket_of_five(work
     assert len(sent) > 100
     sent.sort(key=itemgetter(0))
     moments = iter([moment for moment, _, _ in sent])
-    replayed = Quotas(BURST_OF_FIVE, lambda: next(moments))
+    replayed = RateLimits(BURST_OF_FIVE, lambda: next(moments))
     for _, operation, channel in sent:
-        replayed.spend(caller, operation, channel)
+        replayed.count_request(caller, operation, channel)
 
 
 def _a_channel(client: Any) -> str:

@@ -74,7 +74,7 @@ def wire() -> Iterator[Wire]:
 
 
 def test_an_answer_is_json_with_a_request_id_and_says_nothing_of_its_server(wire):
-    answer = wire.ask("/listSignalingChannels", {})
+    answer = wire.call("/listSignalingChannels", {})
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/json"
     assert len(answer.headers["x-amzn-RequestId"]) == 36
@@ -85,7 +85,7 @@ def test_an_answer_is_json_with_a_request_id_and_says_nothing_of_its_server(wire
 
 def test_unset_members_are_explicit_nulls_and_times_are_epoch_seconds(wire):
     kvs.create_channel("front-door", connection=wire.connection)
-    info = json.loads(wire.ask("/describeSignalingChannel", {"ChannelName": "front-door"}).body)["ChannelInfo"]
+    info = json.loads(wire.call("/describeSignalingChannel", {"ChannelName": "front-door"}).body)["ChannelInfo"]
     assert info["FullMeshConfiguration"] is None
     assert info["CreationTime"] == 1767603601.0
 
@@ -99,10 +99,10 @@ def test_operations_without_output_answer_with_an_empty_body(wire):
         ("/UntagResource", {"ResourceARN": arn, "TagKeyList": ["k"]}),
         ("/updateSignalingChannel", {"ChannelARN": arn, "CurrentVersion": version, **ttl}),
     ):
-        answer = wire.ask(path, request)
+        answer = wire.call(path, request)
         assert (answer.status, answer.body) == (200, b"")
     kvs.wait_for_channel("front-door", connection=wire.connection)
-    answer = wire.ask("/deleteSignalingChannel", {"ChannelARN": arn})
+    answer = wire.call("/deleteSignalingChannel", {"ChannelARN": arn})
     assert (answer.status, answer.body) == (200, b"")
 
 
@@ -128,7 +128,7 @@ def test_operations_without_output_answer_with_an_empty_body(wire):
     ],
 )  # fmt: skip
 def test_a_refusal_has_its_code_in_the_header_and_its_message_in_the_body(wire, path, request_, status, header):
-    answer = wire.ask(path, request_)
+    answer = wire.call(path, request_)
     assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (status, header)
     assert json.loads(answer.body).keys() == {"Message"}
 
@@ -137,17 +137,17 @@ def test_a_refusal_has_its_code_in_the_header_and_its_message_in_the_body(wire, 
     "body", [b"{", b"\xff", b'{"a":' * 100_000, b"nonsense"], ids=["cut", "bytes", "deep", "words"]
 )
 def test_a_body_that_is_no_json_is_a_serialization_error(wire, body):
-    answer = wire.ask("/listSignalingChannels", body)
+    answer = wire.call("/listSignalingChannels", body)
     assert (answer.status, answer.code) == (400, "SerializationException")
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"null", b"7"])
 def test_json_that_is_no_object_is_an_invalid_argument(wire, body):
-    assert wire.ask("/listSignalingChannels", body).code == "InvalidArgumentException"
+    assert wire.call("/listSignalingChannels", body).code == "InvalidArgumentException"
 
 
 def test_an_empty_body_is_an_empty_request(wire):
-    assert wire.ask("/listSignalingChannels", b"").status == 200
+    assert wire.call("/listSignalingChannels", b"").status == 200
 
 
 @pytest.mark.parametrize(
@@ -174,9 +174,9 @@ def test_the_paths_are_the_models():
 
 
 def test_a_body_without_end_is_refused(wire):
-    answer = wire.ask("/listSignalingChannels", b" " * 1_048_577)
+    answer = wire.call("/listSignalingChannels", b" " * 1_048_577)
     assert (answer.status, answer.code) == (413, "RequestEntityTooLargeException")
-    assert wire.ask("/listSignalingChannels", b" " * 1_048_000 + b"{}").status == 200
+    assert wire.call("/listSignalingChannels", b" " * 1_048_000 + b"{}").status == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "10.0.0.1", "[bad"])
@@ -191,7 +191,7 @@ def test_bytes_that_are_no_http_do_no_harm(wire):
     with socket.create_connection((host, int(port)), timeout=10) as raw:
         raw.sendall(b"\x16\x03\x01nonsense\r\n\r\n")
         assert b"400" in raw.recv(1000)
-    assert wire.ask("/listSignalingChannels", {}).status == 200
+    assert wire.call("/listSignalingChannels", {}).status == 200
 
 
 # --- signatures
@@ -210,14 +210,14 @@ def test_a_body_that_was_changed_is_noticed(wire):
 
 def test_the_scope_names_the_region(wire):
     kvs.create_channel("front-door", connection=wire.sandbox.connection(region="eu-west-1"))
-    assert json.loads(wire.ask("/listSignalingChannels", {}).body)["ChannelInfoList"] == []
-    listed = json.loads(wire.ask("/listSignalingChannels", {}, region="eu-west-1").body)["ChannelInfoList"]
+    assert json.loads(wire.call("/listSignalingChannels", {}).body)["ChannelInfoList"] == []
+    listed = json.loads(wire.call("/listSignalingChannels", {}, region="eu-west-1").body)["ChannelInfoList"]
     assert [info["ChannelName"] for info in listed] == ["front-door"]
 
 
 @pytest.mark.parametrize(("path", "scope"), [("/listSignalingChannels", "sts"), ("/_sandbox/reset", "kinesisvideo")])
 def test_a_signature_for_another_service_is_refused(wire, path, scope):
-    answer = wire.ask(path, {}, service=scope)
+    answer = wire.call(path, {}, service=scope)
     assert (answer.status, answer.code) == (403, "InvalidSignatureException")
     assert "correct service" in json.loads(answer.body)["Message"]
 
@@ -234,7 +234,7 @@ def test_a_url_may_carry_the_signature(wire):
 
 def test_sts_answers_in_its_own_format(wire):
     body = b"Action=GetCallerIdentity&Version=2011-06-15"
-    answer = wire.ask("/", body, service="sts")
+    answer = wire.call("/", body, service="sts")
     assert answer.headers["content-type"] == "text/xml"
     found = {element.tag.rpartition("}")[2]: element.text for element in ET.fromstring(answer.body).iter()}  # noqa: S314
     assert found["Account"] == "111122223333"
@@ -249,8 +249,8 @@ def test_sts_answers_in_its_own_format(wire):
 def test_what_is_asked_of_the_sandbox_itself_is_signed_too(wire):
     for path in ("/_sandbox/reset", "/_sandbox/settings"):
         assert wire.send("POST", path, b"{}").code == "MissingAuthenticationTokenException"
-    answer = wire.ask("/_sandbox/explode", {}, service="kvs-notebook-sandbox")
+    answer = wire.call("/_sandbox/explode", {}, service="kvs-notebook-sandbox")
     assert (answer.status, answer.code) == (400, "InvalidArgumentException")
     for body in (b"[]", b"{", b'{"seconds": "x"}', b'{"unheard": 1}'):
-        assert wire.ask("/_sandbox/advance", body, service="kvs-notebook-sandbox").code == "InvalidArgumentException"
-    assert wire.ask("/_sandbox/advance", {"seconds": 1}, service="kvs-notebook-sandbox").status == 200
+        assert wire.call("/_sandbox/advance", body, service="kvs-notebook-sandbox").code == "InvalidArgumentException"
+    assert wire.call("/_sandbox/advance", {"seconds": 1}, service="kvs-notebook-sandbox").status == 200

@@ -8,12 +8,13 @@ from typing import Any, Self
 import pytest
 
 from kvs_notebook.sandbox.assumptions import Assumptions
-from kvs_notebook.sandbox.backend.operations import Caller, Service, perform
+from kvs_notebook.sandbox.backend.context import Caller, ServiceContext
+from kvs_notebook.sandbox.backend.operations import perform
 from kvs_notebook.sandbox.backend.store import Store
 from kvs_notebook.sandbox.clock import DerivedIds, ManualClock
 
 
-class Desk:
+class Backend:
     """Make requests of one service as one caller, on a clock that stands still."""
 
     def __init__(
@@ -22,7 +23,7 @@ class Desk:
         self.store = Store() if store is None else store
         self.clock = ManualClock()
         self.caller = Caller("111122223333", "us-east-1", "KVSB111122223333ABCD")
-        self.service = Service(
+        self.service = ServiceContext(
             self.store, self.clock, DerivedIds(), Assumptions(**assumptions), lambda: "127.0.0.1:4433", channel_quota
         )
 
@@ -93,13 +94,13 @@ def pairs(tags: dict[str, str]) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def open_desk() -> type[Desk]:
+def open_backend() -> type[Backend]:
     """Give what opens a service, for tests that need their own assumptions or many of them."""
-    return Desk
+    return Backend
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def backend() -> Iterator[Backend]:
     """Give a service with the default assumptions."""
-    with Desk() as opened:
+    with Backend() as opened:
         yield opened

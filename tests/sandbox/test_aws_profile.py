@@ -14,8 +14,8 @@ import pytest
 import trustme
 
 import kvs_notebook as kvs
-from kvs_notebook.sandbox.aws_profile import Profile
-from kvs_notebook.sandbox.state_directory import Residence
+from kvs_notebook.sandbox.aws_profile import AwsProfile
+from kvs_notebook.sandbox.state_directory import StateDirectory
 
 WHO = """
 import boto3
@@ -26,9 +26,9 @@ print(len(client.list_signaling_channels().get("ChannelInfoList", [])))
 
 
 @pytest.fixture
-def profile(tmp_path: Path) -> Profile:
-    made = Profile(
-        Residence(tmp_path),
+def profile(tmp_path: Path) -> AwsProfile:
+    made = AwsProfile(
+        StateDirectory(tmp_path),
         endpoint_url="http://127.0.0.1:4566",
         region="eu-west-1",
         access_key_id="KVSB111122223333ABCD",
@@ -138,7 +138,7 @@ def test_a_bundle_that_is_not_there_does_not_matter(profile):
 
 def test_the_ca_stays_the_same_in_its_directory(profile, tmp_path):
     certificate = profile.ca_path.read_bytes()
-    again = Profile(Residence(tmp_path), endpoint_url="", region="", access_key_id="", secret_access_key="")
+    again = AwsProfile(StateDirectory(tmp_path), endpoint_url="", region="", access_key_id="", secret_access_key="")
     assert again.ca_path.read_bytes() == certificate
     assert again.server_context()
 

@@ -156,8 +156,8 @@ def test_a_port_is_taken_as_given():
 def test_the_fleet_and_a_bulk_of_channels_can_be_seeded(sandbox):
     assert (sandbox.seed(), sandbox.seed()) == (26, 0)
     assert sandbox.seed(1200, account_id="444455556666", region="eu-west-1") == 1200
-    bulk = kvs.list_channels(connection=sandbox.connection("444455556666", region="eu-west-1"))
-    assert bulk["channel_name"].tolist() == [f"device-{number:07}" for number in range(1200)]
+    seed_numbered = kvs.list_channels(connection=sandbox.connection("444455556666", region="eu-west-1"))
+    assert seed_numbered["channel_name"].tolist() == [f"device-{number:07}" for number in range(1200)]
     with pytest.raises(errors.InvalidInput, match="-1 channels"):
         sandbox.seed(-1)
 

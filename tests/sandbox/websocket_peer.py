@@ -77,7 +77,7 @@ class Recorder:
         self.open, self.code = False, code
 
 
-class Door:
+class ChannelSignaling:
     """One channel of a sandbox and who comes to it."""
 
     def __init__(self, sandbox: kvs.Sandbox, name: str = "front-door") -> None:

@@ -20,7 +20,7 @@ KEY_ID = re.compile(rf"({KEY_PREFIX}|{SESSION_PREFIX})([0-9]{{12}})([A-Z2-7]{{4}
 SESSION = "session"
 
 
-class Holder(NamedTuple):
+class ResolvedKey(NamedTuple):
     """Whose a key is; ``role_session`` is ``"ROLE/SESSION"`` for one that stands for a role."""
 
     account_id: str
@@ -28,7 +28,7 @@ class Holder(NamedTuple):
     role_session: str | None = None
 
 
-class Session(NamedTuple):
+class RoleSession(NamedTuple):
     """What stands for a role until it expires."""
 
     access_key_id: str
@@ -37,7 +37,7 @@ class Session(NamedTuple):
     expires: datetime
 
 
-class Keys:
+class AccessKeys:
     """Give each account its access key, and each session of a role its own, derived from the sandbox's root secret."""
 
     def __init__(self, root_secret: bytes) -> None:
@@ -58,15 +58,15 @@ class Keys:
             return None
         return found[2]
 
-    def assume(self, account_id: str, role_session: str, expires: datetime) -> Session:
+    def issue_role_session(self, account_id: str, role_session: str, expires: datetime) -> RoleSession:
         """Give what stands for a role of an account, all of it in the token: the sandbox forgets it at once."""
         claim = json.dumps([account_id, role_session, int(expires.timestamp())])
-        token = page_tokens.sealed(claim, self._root_secret, SESSION)
-        return Session(
+        token = page_tokens.encode_token(claim, self._root_secret, SESSION)
+        return RoleSession(
             self._session_key_id(account_id, token), _secret(self._root_secret, f"secret of {token}"), token, expires
         )
 
-    def holder(self, access_key_id: str, token: str | None, now: datetime) -> Holder:
+    def resolve(self, access_key_id: str, token: str | None, now: datetime) -> ResolvedKey:
         """Give whose a key is.
 
         Raises
@@ -79,8 +79,8 @@ class Keys:
             account_id = self.account_of(access_key_id)
             if account_id is None:
                 raise unrecognized()
-            return Holder(account_id, self.secret(access_key_id))
-        claim = page_tokens.opened(token, self._root_secret, SESSION)
+            return ResolvedKey(account_id, self.secret(access_key_id))
+        claim = page_tokens.decode_token(token, self._root_secret, SESSION)
         if claim is None:
             raise unrecognized()
         account_id, role_session, expires = json.loads(claim)
@@ -88,7 +88,7 @@ class Keys:
             raise unrecognized()
         if now >= datetime.fromtimestamp(expires, UTC):
             raise ServiceError("ExpiredTokenException", "The security token included in the request is expired")
-        return Holder(account_id, _secret(self._root_secret, f"secret of {token}"), role_session)
+        return ResolvedKey(account_id, _secret(self._root_secret, f"secret of {token}"), role_session)
 
     def _session_key_id(self, account_id: str, token: str) -> str:
         return f"{SESSION_PREFIX}{account_id}{_letters(self._root_secret, f'session key {token}')}"

@@ -49,7 +49,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceContext:
     """What the operations work on.
 
     Attributes
@@ -95,7 +95,7 @@ class Service:
 class Call:
     """One request on its way through an operation."""
 
-    service: Service
+    service: ServiceContext
     caller: Caller
     operation: str
     request: Mapping[str, Any]

@@ -26,37 +26,37 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Scope:
     """Where trouble is: in one account, one region, or anywhere."""
 
     account_id: str | None = None
     region: str | None = None
 
-    def holds(self, caller: Caller) -> bool:
+    def includes(self, caller: Caller) -> bool:
         """Tell whether a caller is there."""
         return self.account_id in (None, caller.account_id) and self.region in (None, caller.region)
 
 
-ANYWHERE = Place()
+EVERYWHERE = Scope()
 
 
 @dataclass(slots=True)
-class _Scheduled:
+class _ScheduledFault:
     operation: str
     fault: Fault
     times_left: int | None
-    place: Place
+    scope: Scope
 
 
 class Faults:
     """Keep what is to go wrong, in the order in which it was added."""
 
     def __init__(self) -> None:
-        self._scheduled: list[_Scheduled] = []
-        self._denied: list[tuple[re.Pattern[str], Place]] = []
+        self._scheduled: list[_ScheduledFault] = []
+        self._denied: list[tuple[re.Pattern[str], Scope]] = []
 
     def add(
-        self, operation: str, kind: str, times: int | None = 1, seconds: float = 0.0, place: Place = ANYWHERE
+        self, operation: str, kind: str, times: int | None = 1, seconds: float = 0.0, scope: Scope = EVERYWHERE
     ) -> None:
         """Let an operation (``"*"``: any) go wrong for the next ``times`` requests, or for all of them with None.
 
@@ -73,18 +73,18 @@ class Faults:
             raise InvalidInput(f"Fault for {times} requests: give 1 or more, or None for all.")
         if seconds < 0 or (kind == "delay" and seconds == 0):
             raise InvalidInput(f"Fault {kind!r} with {seconds} seconds: a delay takes a number above 0.")
-        self._scheduled.append(_Scheduled(operation, Fault(kind, seconds), times, place))
+        self._scheduled.append(_ScheduledFault(operation, Fault(kind, seconds), times, scope))
 
     def take(self, operation: str, caller: Caller) -> list[Fault]:
         """Give what strikes this request, and count it: at most one delay and one other fault, the delay first."""
         if not self._scheduled:
             return []
-        struck = [self._next(operation, caller, delay=True), self._next(operation, caller, delay=False)]
-        return [fault for fault in struck if fault is not None]
+        due = [self._next(operation, caller, delay=True), self._next(operation, caller, delay=False)]
+        return [fault for fault in due if fault is not None]
 
     def _next(self, operation: str, caller: Caller, *, delay: bool) -> Fault | None:
         for entry in self._scheduled:
-            meant = entry.operation in (operation, EVERY_OPERATION) and entry.place.holds(caller)
+            meant = entry.operation in (operation, EVERY_OPERATION) and entry.scope.includes(caller)
             if meant and (entry.fault.kind == "delay") is delay:
                 if entry.times_left is not None:
                     entry.times_left -= 1
@@ -93,7 +93,7 @@ class Faults:
                 return entry.fault
         return None
 
-    def deny(self, pattern: str, place: Place = ANYWHERE) -> None:
+    def deny(self, pattern: str, scope: Scope = EVERYWHERE) -> None:
         """Deny the actions that a pattern names, with ``*`` and ``?`` as in an IAM policy: ``"kinesisvideo:Delete*"``.
 
         Raises
@@ -105,13 +105,13 @@ class Faults:
         compiled = re.compile(fnmatch.translate(pattern.replace("[", "[[]")), re.IGNORECASE)
         if not any(compiled.match(action) for action in ACTIONS.values()):
             raise InvalidInput(f"Deny {pattern!r}: it names no action; try 'kinesisvideo:Delete*' or 'kinesisvideo:*'.")
-        self._denied.append((compiled, place))
+        self._denied.append((compiled, scope))
 
     def is_denied(self, operation: str, caller: Caller) -> bool:
         """Tell whether an operation is denied. GetCallerIdentity never is: AWS asks no permission for it."""
         if not self._denied or operation not in ACTIONS:
             return False
-        return any(compiled.match(ACTIONS[operation]) for compiled, place in self._denied if place.holds(caller))
+        return any(compiled.match(ACTIONS[operation]) for compiled, scope in self._denied if scope.includes(caller))
 
     def clear_denials(self) -> None:
         """Deny nothing any more."""

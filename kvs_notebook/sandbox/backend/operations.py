@@ -11,11 +11,17 @@ from typing import Any
 from kvs_notebook.aws.validation import MAX_TAGS, RESERVED_TAG_PREFIX
 from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox.backend import page_tokens
-from kvs_notebook.sandbox.backend.context import Call, Caller, Service, access_denied, milliseconds, not_found, not_now
+from kvs_notebook.sandbox.backend.context import (
+    Call,
+    Caller,
+    ServiceContext,
+    access_denied,
+    milliseconds,
+    not_found,
+    not_now,
+)
 from kvs_notebook.sandbox.backend.store import Channel
 from kvs_notebook.sandbox.backend.validation import ServiceError, invalid_argument, validate
-
-__all__ = ["Caller", "Service", "access_denied", "channel_of", "not_found", "perform"]
 
 DEFAULT_TTL = 60
 """Seconds, where a create names none [1.1, sure]."""
@@ -23,7 +29,7 @@ DEFAULT_TTL = 60
 Reply = dict[str, Any]
 
 
-def perform(service: Service, caller: Caller, operation: str, request: Mapping[str, Any]) -> Reply:
+def perform(service: ServiceContext, caller: Caller, operation: str, request: Mapping[str, Any]) -> Reply:
     """Do one of the nine operations; give its reply as JSON takes it, times in epoch seconds.
 
     Checks the request against the model first. Moves the lifecycle clock by one request, refused ones included.
@@ -122,7 +128,7 @@ def _list(call: Call) -> Reply:
     scope = f"{caller.account_id} {caller.region} {prefix} {assumed.prefix_case} {assumed.list_order}"
     after = _after(call, scope)
     if assumed.empty_first_page and after is None:
-        return {"ChannelInfoList": [], "NextToken": page_tokens.sealed("", call.store.root_secret, scope)}
+        return {"ChannelInfoList": [], "NextToken": page_tokens.encode_token("", call.store.root_secret, scope)}
     seen_ms = call.seen_ms()
     gone_ms = seen_ms - milliseconds(assumed.deleting_seconds)
     call.store.purge(gone_ms)
@@ -139,7 +145,7 @@ def _list(call: Call) -> Reply:
     )
     infos = [_info(call, channel, seen_ms) for channel in found[:limit]]
     more = len(found) > limit
-    token = page_tokens.sealed(found[limit - 1].name, call.store.root_secret, scope) if more else None
+    token = page_tokens.encode_token(found[limit - 1].name, call.store.root_secret, scope) if more else None
     return {"ChannelInfoList": infos, "NextToken": token}
 
 
@@ -296,7 +302,7 @@ def _after(call: Call, scope: str) -> str | None:
     token = call.request.get("NextToken")
     if not token:
         return None
-    name = page_tokens.opened(token, call.store.root_secret, scope)
+    name = page_tokens.decode_token(token, call.store.root_secret, scope)
     if name is None and call.assumptions.malformed_token == "refuse":  # noqa: S105 - a page token is no password
         raise invalid_argument(f"NextToken {format_value(token)} is not one that this list gave.")
     return name

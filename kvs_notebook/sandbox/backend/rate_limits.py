@@ -16,7 +16,7 @@ SWEEP_ABOVE = 10_000
 ROUNDING = 1e-9
 
 
-class Quotas:
+class RateLimits:
     """Count requests in token buckets, on wall time.
 
     How large a burst may be is not published: it is ``assumptions.quota_burst``.
@@ -31,7 +31,7 @@ class Quotas:
         self._full_again: dict[Hashable, float] = {}  # by bucket, the moment when it will be full
         self._sweep_above = SWEEP_ABOVE
 
-    def spend(self, caller: Caller, operation: str, channel: str | None) -> None:
+    def count_request(self, caller: Caller, operation: str, channel: str | None) -> None:
         """Take one request from the operation's quotas; a request that one of them refuses takes from none.
 
         Parameters
@@ -66,7 +66,7 @@ class Quotas:
         if len(self._full_again) > self._sweep_above:
             self._sweep(now)
 
-    def send(self, connection: Hashable, message_type: str) -> None:
+    def count_message(self, connection: Hashable, message_type: str) -> None:
         """Take one message from what a WebSocket connection may send.
 
         Raises

@@ -9,7 +9,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
 from kvs_notebook.sandbox.backend import page_tokens
-from kvs_notebook.sandbox.backend.context import Caller, Service, milliseconds
+from kvs_notebook.sandbox.backend.context import Caller, ServiceContext, milliseconds
 from kvs_notebook.sandbox.backend.store import Channel
 from kvs_notebook.sandbox.backend.validation import ServiceError, input_validator
 
@@ -23,7 +23,7 @@ LONGEST_PAGE = 100
 _VALIDATE = input_validator(MODEL, "GetResources")
 
 
-def perform(service: Service, caller: Caller, request: Mapping[str, Any]) -> dict[str, Any]:
+def perform(service: ServiceContext, caller: Caller, request: Mapping[str, Any]) -> dict[str, Any]:
     """Answer GetResources: a channel that never had a tag is left out, one that has none any more has an empty list.
 
     Raises
@@ -50,7 +50,9 @@ def perform(service: Service, caller: Caller, request: Mapping[str, Any]) -> dic
     mappings = [(channel, service.store.tags(channel)) for channel in found[:limit]]
     more = len(found) > limit
     return {
-        "PaginationToken": page_tokens.sealed(found[limit - 1].name, service.store.root_secret, scope) if more else "",
+        "PaginationToken": page_tokens.encode_token(found[limit - 1].name, service.store.root_secret, scope)
+        if more
+        else "",
         "ResourceTagMappingList": [
             {"ResourceARN": channel.arn, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
             for channel, tags in mappings
@@ -64,11 +66,11 @@ def _passes(tags: Mapping[str, str], wanted: Mapping[str, Any]) -> bool:
     return wanted["Key"] in tags and (not values or tags[wanted["Key"]] in values)
 
 
-def _after(service: Service, request: Mapping[str, Any], scope: str) -> str:
+def _after(service: ServiceContext, request: Mapping[str, Any], scope: str) -> str:
     token = request.get("PaginationToken")
     if not token:
         return ""
-    name = page_tokens.opened(token, service.store.root_secret, scope)
+    name = page_tokens.decode_token(token, service.store.root_secret, scope)
     if name is None:
         raise ServiceError("InvalidParameterException", "The PaginationToken is not one that was given.")
     return name

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 from kvs_notebook.aws.arns import RoleArn
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.sandbox.backend.access_keys import Keys
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys
 from kvs_notebook.sandbox.backend.context import Caller, access_denied
 from kvs_notebook.sandbox.backend.validation import ServiceError
 
@@ -26,7 +26,9 @@ def parameters(body: bytes) -> dict[str, str]:
     return dict(parse_qsl(body.decode("latin-1")))
 
 
-def perform(operation: str, form: Mapping[str, str], caller: Caller, keys: Keys, external_id: str | None) -> bytes:
+def perform(
+    operation: str, form: Mapping[str, str], caller: Caller, keys: AccessKeys, external_id: str | None
+) -> bytes:
     """Answer one of STS's operations; ``external_id`` is what the sandbox's roles ask for, None for nothing.
 
     Raises
@@ -43,13 +45,13 @@ def perform(operation: str, form: Mapping[str, str], caller: Caller, keys: Keys,
     return f"<{operation}Response {NAMESPACE}>{result}</{operation}Response>".encode()
 
 
-def refusal(error: ServiceError) -> bytes:
+def error_response(error: ServiceError) -> bytes:
     """Give a refusal in the format of STS."""
     details = _xml({"Type": "Sender", "Code": error.code, "Message": error.message})
     return f"<ErrorResponse {NAMESPACE}><Error>{details}</Error></ErrorResponse>".encode()
 
 
-def _assumed(form: Mapping[str, str], caller: Caller, keys: Keys, external_id: str | None) -> str:
+def _assumed(form: Mapping[str, str], caller: Caller, keys: AccessKeys, external_id: str | None) -> str:
     name = form.get("RoleSessionName", "")
     try:
         role = RoleArn.parse(form.get("RoleArn", ""))
@@ -65,7 +67,7 @@ def _assumed(form: Mapping[str, str], caller: Caller, keys: Keys, external_id: s
     if external_id is not None and form.get("ExternalId") != external_id:
         raise access_denied(caller, "AssumeRole", dict(form))
     role_session = f"{role.role_name}/{name}"
-    session = keys.assume(role.account_id, role_session, datetime.now(UTC) + timedelta(seconds=int(stated)))
+    session = keys.issue_role_session(role.account_id, role_session, datetime.now(UTC) + timedelta(seconds=int(stated)))
     arn = Caller(role.account_id, caller.region, session.access_key_id, role_session).principal_arn
     credentials = _xml(
         {

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 from kvs_notebook.errors import InvalidInput, SandboxError
 from kvs_notebook.sandbox import example_fleet
-from kvs_notebook.sandbox.backend.access_keys import Keys
-from kvs_notebook.sandbox.backend.context import Service
-from kvs_notebook.sandbox.backend.faults import Faults, Place
-from kvs_notebook.sandbox.http.request_log import Entry, Journal
-from kvs_notebook.sandbox.http.sigv4 import Request, Signer, sign
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys
+from kvs_notebook.sandbox.backend.context import ServiceContext
+from kvs_notebook.sandbox.backend.faults import Faults, Scope
+from kvs_notebook.sandbox.http.request_log import LoggedRequest, RequestLog
+from kvs_notebook.sandbox.http.sigv4 import HttpRequest, Signer, sign
 from kvs_notebook.sandbox.signaling.relay import NOTICES, Relay
 
 PATH = "/_sandbox/"
@@ -33,16 +33,16 @@ GONE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Controls:
+class AdminApi:
     """Do what is asked of a sandbox; ``settings`` is what it was started with."""
 
-    service: Service
+    service: ServiceContext
     faults: Faults
-    journal: Journal
+    request_log: RequestLog
     relay: Relay
     settings: Mapping[str, Any]
 
-    def do(self, verb: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def perform(self, verb: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Do one thing and give its answer.
 
         Raises
@@ -73,15 +73,15 @@ class Controls:
         self.service.purge()
         store, now = self.service.store, self.service.clock.now()
         if count is None:
-            return {"added": example_fleet.seed_fleet(store, account_id, now)}
-        return {"added": example_fleet.bulk(store, count, account_id, region, now)}
+            return {"added": example_fleet.seed_example_fleet(store, account_id, now)}
+        return {"added": example_fleet.seed_numbered(store, count, account_id, region, now)}
 
     def _reset(self) -> dict[str, Any]:
         self.service.store.reset()
         self.service.store.note(self.service.now_ms)
         self.relay.close_all()
         self.faults.clear()
-        self.journal.clear()
+        self.request_log.clear()
         return {}
 
     def _advance(self, *, seconds: float) -> dict[str, Any]:
@@ -95,20 +95,20 @@ class Controls:
         return {"peers": self.relay.send_notice(channel_name, message_type)}
 
     def _requests(self) -> dict[str, Any]:
-        return {"requests": self.journal.entries()}
+        return {"requests": self.request_log.requests()}
 
     def _add_fault(
-        self, *, operation: str, kind: str, times: int | None, seconds: float, **place: str | None
+        self, *, operation: str, kind: str, times: int | None, seconds: float, **scope: str | None
     ) -> dict[str, Any]:
-        self.faults.add(operation, kind, times, seconds, Place(**place))
+        self.faults.add(operation, kind, times, seconds, Scope(**scope))
         return {}
 
     def _clear_faults(self) -> dict[str, Any]:
         self.faults.clear()
         return {}
 
-    def _deny(self, *, pattern: str, **place: str | None) -> dict[str, Any]:
-        self.faults.deny(pattern, Place(**place))
+    def _deny(self, *, pattern: str, **scope: str | None) -> dict[str, Any]:
+        self.faults.deny(pattern, Scope(**scope))
         return {}
 
     def _clear_denials(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class Controls:
         return {}
 
 
-class Remote:
+class AdminClient:
     """Ask a sandbox over its own wire, signed with its own keys.
 
     Parameters
@@ -129,12 +129,12 @@ class Remote:
         Whose key signs.
     """
 
-    def __init__(self, endpoint_url: str, keys: Keys, account_id: str, region: str) -> None:
+    def __init__(self, endpoint_url: str, keys: AccessKeys, account_id: str, region: str) -> None:
         self._host = urlsplit(endpoint_url).netloc
         self._keys = keys
         self.secret_signer = Signer(account_id, region, SERVICE_NAME, keys.access_key_id(account_id))
 
-    def ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
+    def call(self, verb: str, **arguments: Any) -> dict[str, Any]:
         """Ask for one thing and give the answer.
 
         Raises
@@ -144,7 +144,7 @@ class Remote:
         SandboxError
             Where nobody answers, or somebody else does.
         """
-        request = Request("POST", PATH + verb, "", {"host": self._host}, json.dumps(arguments).encode())
+        request = HttpRequest("POST", PATH + verb, "", {"host": self._host}, json.dumps(arguments).encode())
         headers = sign(request, self._keys, self.secret_signer, datetime.now(UTC))
         connection = http.client.HTTPConnection(self._host, timeout=PATIENCE_SECONDS)
         try:
@@ -166,6 +166,6 @@ class Remote:
             f"Another sandbox answers on http://{self._host} now: it does not know this one's keys. {GONE}"
         )
 
-    def requests(self) -> list[Entry]:
+    def requests(self) -> list[LoggedRequest]:
         """Give what the sandbox has served."""
-        return [Entry(*row) for row in self.ask("requests")["requests"]]
+        return [LoggedRequest(*row) for row in self.call("requests")["requests"]]

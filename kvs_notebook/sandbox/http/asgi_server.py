@@ -67,7 +67,7 @@ def _is_news(record: logging.LogRecord) -> bool:
     return record.msg not in {REFUSED_WEBSOCKET, INVALID_TEXT}
 
 
-class Host:
+class AsgiServer:
     """Run HTTP servers on one daemon thread until stopped."""
 
     def __init__(self) -> None:

@@ -13,12 +13,12 @@ from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.service_model import signaling_model
 from kvs_notebook.aws.validation import check_viewer_id
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.sandbox.backend.context import Call, Service
+from kvs_notebook.sandbox.backend.context import Call, ServiceContext
 from kvs_notebook.sandbox.backend.validation import ServiceError, input_validator, invalid_argument
 from kvs_notebook.sandbox.http import wire_format
-from kvs_notebook.sandbox.http.middleware import Gate, Passage
-from kvs_notebook.sandbox.http.sigv4 import Request, pairs
-from kvs_notebook.sandbox.http.wire_format import Cut, Receive, Reply, Scope, Send
+from kvs_notebook.sandbox.http.middleware import RequestContext, RequestPipeline
+from kvs_notebook.sandbox.http.sigv4 import HttpRequest, parse_query
+from kvs_notebook.sandbox.http.wire_format import ConnectionCut, Receive, Response, Scope, Send
 from kvs_notebook.sandbox.signaling.message_queue import MASTER
 from kvs_notebook.sandbox.signaling.relay import Peer, Relay
 
@@ -38,9 +38,9 @@ NOBODY = "turn{secure}:127.0.0.1:9?transport={transport}"
 class DataPlane:
     """Serve what GetSignalingChannelEndpoint names."""
 
-    def __init__(self, service: Service, gate: Gate, relay: Relay) -> None:
+    def __init__(self, service: ServiceContext, pipeline: RequestPipeline, relay: Relay) -> None:
         self._service = service
-        self._gate = gate
+        self._pipeline = pipeline
         self._relay = relay
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,38 +50,38 @@ class DataPlane:
             if websocket:
                 await self._signal(scope, receive, send)
                 return
-            reply = await self._answer(await wire_format.read(scope, receive))
+            reply = await self._answer(await wire_format.read_request(scope, receive))
         except ServiceError as error:
-            reply = wire_format.refusal(error)
-        except Cut:
+            reply = wire_format.error_response(error)
+        except ConnectionCut:
             scope[wire_format.TRANSPORT].abort()
             while (await receive())["type"] not in {"http.disconnect", "websocket.disconnect"}:
                 pass  # until the server has seen that the connection is gone
             return
         except asyncio.CancelledError:  # the host ends, and has cut the connection: there is nobody to answer
             return
-        await wire_format.answer(reply, send, websocket=websocket)
+        await wire_format.send_response(reply, send, websocket=websocket)
 
     # --- HTTPS
 
-    async def _answer(self, request: Request) -> Reply:
+    async def _answer(self, request: HttpRequest) -> Response:
         if request.method == "OPTIONS":
-            return wire_format.preflight()
+            return wire_format.preflight_response()
         operation = PATHS.get(request.path) if request.method == "POST" else None
         if operation is None:
             raise ServiceError("UnknownOperationException", f"The endpoint has no {request.method} {request.path}.")
-        passage = Passage(request, operation)
-        with self._gate.recorded(passage):
-            caller = passage.caller = self._gate.caller(request, "kinesisvideo")
-            passage.payload = wire_format.parsed(request.body)
-            lost = await self._gate.admit(caller, operation, passage.payload)
-            _VALIDATE_ICE(passage.payload, "")
-            call = Call(self._service, caller, operation, passage.payload)
-            arn = call.usable(passage.payload["ChannelARN"]).arn
-            reply = Reply(200, wire_format.dumped({"IceServerList": self._ice_servers(arn)}))
+        context = RequestContext(request, operation)
+        with self._pipeline.log_request(context):
+            caller = context.caller = self._pipeline.caller(request, "kinesisvideo")
+            context.payload = wire_format.parse_body(request.body)
+            lost = await self._pipeline.admit(caller, operation, context.payload)
+            _VALIDATE_ICE(context.payload, "")
+            call = Call(self._service, caller, operation, context.payload)
+            arn = call.usable(context.payload["ChannelARN"]).arn
+            reply = Response(200, wire_format.dump_json({"IceServerList": self._ice_servers(arn)}))
             if lost:
-                raise Cut
-            passage.status = reply.status
+                raise ConnectionCut
+            context.status = reply.status
         return reply
 
     def _ice_servers(self, arn: str) -> list[dict[str, Any]]:
@@ -105,7 +105,7 @@ class DataPlane:
 
     async def _signal(self, scope: Scope, receive: Receive, send: Send) -> None:
         line = scope[wire_format.TRANSPORT]
-        peer = await self._admitted(wire_format.read_head(scope), _Line(line, send))
+        peer = await self._admitted(wire_format.read_request_head(scope), _Line(line, send))
         await receive()
         await send({"type": "websocket.accept"})
         line.on_data = peer.hear
@@ -118,24 +118,24 @@ class DataPlane:
         finally:
             self._relay.leave(peer, cleanly=cleanly)
 
-    async def _admitted(self, head: Request, line: _Line) -> Peer:
+    async def _admitted(self, head: HttpRequest, line: _Line) -> Peer:
         """Let a peer in, or refuse it before the upgrade [6.1]."""
         operation = ROLES.get(head.path)
         if operation is None:
             raise ServiceError(
                 "ResourceNotFoundException", f"No signaling at {head.path}: a WSS endpoint ends in /m or /v."
             )
-        passage = Passage(head, operation)
-        with self._gate.recorded(passage):
-            caller = passage.caller = self._gate.caller(head, "kinesisvideo")
-            parameters = passage.payload = _parameters(head)
-            if await self._gate.admit(caller, operation, parameters):
-                raise Cut
+        context = RequestContext(head, operation)
+        with self._pipeline.log_request(context):
+            caller = context.caller = self._pipeline.caller(head, "kinesisvideo")
+            parameters = context.payload = _parameters(head)
+            if await self._pipeline.admit(caller, operation, parameters):
+                raise ConnectionCut
             arn, client_id = _named(operation, parameters)
             call = Call(self._service, caller, operation, parameters)
             channel = call.usable(arn)
             self._relay.check_room(channel.arn, client_id)
-            passage.status = 101
+            context.status = 101
         return Peer(call, channel, client_id, line)
 
 
@@ -171,9 +171,9 @@ class _Line:
         return not (self._closed or self._protocol.transport.is_closing())
 
 
-def _parameters(head: Request) -> Mapping[str, str]:
+def _parameters(head: HttpRequest) -> Mapping[str, str]:
     """Give what the URL says of the channel, under the names that the API has for it."""
-    stated = dict(pairs(head.query))
+    stated = dict(parse_query(head.query))
     names = {"X-Amz-ChannelARN": "ChannelARN", "X-Amz-ClientId": "ClientId"}
     return {name: stated[parameter] for parameter, name in names.items() if parameter in stated}
 

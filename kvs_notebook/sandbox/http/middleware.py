@@ -11,21 +11,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kvs_notebook.sandbox.assumptions import Assumptions
-from kvs_notebook.sandbox.backend.access_keys import Keys, unrecognized
-from kvs_notebook.sandbox.backend.context import Caller, needs
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys, unrecognized
+from kvs_notebook.sandbox.backend.context import Caller, access_denied, needs
 from kvs_notebook.sandbox.backend.faults import Fault, Faults
-from kvs_notebook.sandbox.backend.operations import access_denied, channel_of
-from kvs_notebook.sandbox.backend.rate_limits import Quotas
+from kvs_notebook.sandbox.backend.operations import channel_of
+from kvs_notebook.sandbox.backend.rate_limits import RateLimits
 from kvs_notebook.sandbox.backend.validation import ServiceError
 from kvs_notebook.sandbox.http import sigv4, wire_format
-from kvs_notebook.sandbox.http.request_log import Entry, Journal
+from kvs_notebook.sandbox.http.request_log import LoggedRequest, RequestLog
 
 
 @dataclass(slots=True)
-class Passage:
+class RequestContext:
     """One request, as far as it has been understood."""
 
-    request: sigv4.Request
+    request: sigv4.HttpRequest
     operation: str
     payload: Any = None
     caller: Caller | None = None
@@ -34,41 +34,41 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class RequestPipeline:
     """Let requests through, or refuse them, and write them down."""
 
-    keys: Keys
-    quotas: Quotas
+    keys: AccessKeys
+    rate_limits: RateLimits
     faults: Faults
-    journal: Journal
+    request_log: RequestLog
     assumptions: Assumptions
 
     @contextmanager
-    def recorded(self, passage: Passage) -> Iterator[None]:
+    def log_request(self, context: RequestContext) -> Iterator[None]:
         """Write a request down, whatever comes of it; its status is 0 where the connection was cut."""
         began = time.perf_counter()
         try:
             yield
         except ServiceError as error:
-            passage.status, passage.error_code = error.status, error.code
+            context.status, context.error_code = error.status, error.code
             raise
         finally:
-            caller = passage.caller
-            self.journal.add(
-                Entry(
+            caller = context.caller
+            self.request_log.add(
+                LoggedRequest(
                     time.time(),
                     caller.account_id if caller else None,
                     caller.region if caller else None,
-                    passage.operation,
-                    channel_of(passage.operation, passage.payload),
-                    passage.status,
-                    passage.error_code,
-                    wire_format.attempt(passage.request),
+                    context.operation,
+                    channel_of(context.operation, context.payload),
+                    context.status,
+                    context.error_code,
+                    wire_format.attempt_number(context.request),
                     time.perf_counter() - began,
                 )
             )
 
-    def caller(self, request: sigv4.Request, service_name: str) -> Caller:
+    def caller(self, request: sigv4.HttpRequest, service_name: str) -> Caller:
         """Give who has signed a request for a service; refuse it where nobody has."""
         signer = sigv4.verify(request, self.keys, datetime.now(UTC))
         if signer.service_name != service_name:
@@ -85,17 +85,17 @@ class Gate:
             if fault.kind == "delay":
                 await asyncio.sleep(fault.seconds)
             elif not lost:
-                _strike(fault, operation, payload, caller)
+                _raise_fault(fault, operation, payload, caller)
         for needed in needs(operation, payload, self.assumptions):
             if self.faults.is_denied(needed, caller):
                 raise access_denied(caller, needed, payload)
-        self.quotas.spend(caller, operation, channel_of(operation, payload))
-        if isinstance(payload, wire_format.Unreadable):
+        self.rate_limits.count_request(caller, operation, channel_of(operation, payload))
+        if isinstance(payload, wire_format.InvalidJson):
             raise ServiceError("SerializationException", payload.why)
         return lost
 
 
-def _strike(fault: Fault, operation: str, payload: Any, caller: Caller) -> None:
+def _raise_fault(fault: Fault, operation: str, payload: Any, caller: Caller) -> None:
     """Let a fault take the place of the answer."""
     if fault.kind == "throttle":
         raise ServiceError("ClientLimitExceededException", f"Limit exceeded on number of requests for {operation} API")
@@ -107,4 +107,4 @@ def _strike(fault: Fault, operation: str, payload: Any, caller: Caller) -> None:
         raise unrecognized()
     if fault.kind == "error":
         raise ServiceError("InternalFailure", "The service failed, as this sandbox was told to.")
-    raise wire_format.Cut
+    raise wire_format.ConnectionCut

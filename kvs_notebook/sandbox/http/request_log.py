@@ -13,7 +13,7 @@ KEPT = 100_000
 """Requests that are remembered; older ones are forgotten."""
 
 
-class Entry(NamedTuple):
+class LoggedRequest(NamedTuple):
     """One request and its answer.
 
     ``time`` is wall time in epoch seconds; ``status`` is 0 where the connection was cut; ``attempt`` is the client's own count.
@@ -30,13 +30,13 @@ class Entry(NamedTuple):
     seconds: float
 
 
-class Journal:
+class RequestLog:
     """Remember the newest requests."""
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque(maxlen=KEPT)
+        self._entries: deque[LoggedRequest] = deque(maxlen=KEPT)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: LoggedRequest) -> None:
         """Write a request down."""
         self._entries.append(entry)
 
@@ -44,7 +44,7 @@ class Journal:
         """Forget every request."""
         self._entries.clear()
 
-    def entries(self) -> list[Entry]:
+    def requests(self) -> list[LoggedRequest]:
         """Give the requests, oldest first."""
         return list(self._entries)
 
@@ -62,10 +62,10 @@ COLUMNS: Mapping[str, str] = {
 }
 
 
-def requests_frame(entries: Sequence[Entry]) -> pd.DataFrame:
+def requests_frame(requests: Sequence[LoggedRequest]) -> pd.DataFrame:
     """Give entries as a frame."""
     import pandas as pd
 
-    frame = pd.DataFrame(entries, columns=list(COLUMNS))
+    frame = pd.DataFrame(requests, columns=list(COLUMNS))
     frame["time"] = pd.to_datetime(frame["time"], unit="s", utc=True)
     return frame.astype(dict(COLUMNS))

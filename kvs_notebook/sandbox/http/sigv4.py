@@ -12,7 +12,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from kvs_notebook.aws.validation import LONGEST_EXPIRY
-from kvs_notebook.sandbox.backend.access_keys import Keys
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys
 from kvs_notebook.sandbox.backend.validation import ServiceError
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -24,7 +24,7 @@ SKEW = timedelta(minutes=5)
 AUTHORIZATION = re.compile(rf"{ALGORITHM} Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]+)")
 
 
-class Request(NamedTuple):
+class HttpRequest(NamedTuple):
     """What of an HTTP request is signed; header names in lower case, path and query as they came over the wire."""
 
     method: str
@@ -56,7 +56,7 @@ class _Claim(NamedTuple):
     token: str | None
 
 
-def verify(request: Request, keys: Keys, now: datetime) -> Signer:
+def verify(request: HttpRequest, keys: AccessKeys, now: datetime) -> Signer:
     """Give who has signed a request.
 
     Any set of signed headers is taken that holds ``host``: clients differ [0]. In the query form the parameters are sorted, and
@@ -72,19 +72,19 @@ def verify(request: Request, keys: Keys, now: datetime) -> Signer:
     if len(parts) != 5 or parts[4] != "aws4_request":  # noqa: PLR2004 - KEY/DATE/REGION/SERVICE/aws4_request
         raise _incomplete("Credential must be KEY/DATE/REGION/SERVICE/aws4_request")
     access_key_id, date, region, service_name, _ = parts
-    holder = keys.holder(access_key_id, claim.token, now)
+    key = keys.resolve(access_key_id, claim.token, now)
     _check_time(claim, date, now)
-    expected = _signature(request, claim, holder.secret, f"{date}/{region}/{service_name}/aws4_request")
+    expected = _signature(request, claim, key.secret, f"{date}/{region}/{service_name}/aws4_request")
     if not hmac.compare_digest(expected, claim.signature):
         raise ServiceError(
             "InvalidSignatureException",
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
             "Key and signing method. Consult the service documentation for details.",
         )
-    return Signer(holder.account_id, region, service_name, access_key_id, holder.role_session)
+    return Signer(key.account_id, region, service_name, access_key_id, key.role_session)
 
 
-def sign(request: Request, keys: Keys, signer: Signer, now: datetime) -> dict[str, str]:
+def sign(request: HttpRequest, keys: AccessKeys, signer: Signer, now: datetime) -> dict[str, str]:
     """Give the headers that sign a request: its own, with ``x-amz-date`` and ``authorization``."""
     signed_at = now.astimezone(UTC).strftime(TIME_FORMAT)
     headers = {**request.headers, "x-amz-date": signed_at}
@@ -99,7 +99,7 @@ def sign(request: Request, keys: Keys, signer: Signer, now: datetime) -> dict[st
 # --- what a request claims
 
 
-def _claim_of(request: Request) -> _Claim:
+def _claim_of(request: HttpRequest) -> _Claim:
     authorization = request.headers.get("authorization")
     if authorization is not None:
         found = AUTHORIZATION.fullmatch(authorization.strip())
@@ -110,7 +110,7 @@ def _claim_of(request: Request) -> _Claim:
             )
         token = request.headers.get("x-amz-security-token")
         return _Claim(found[1], found[2], found[3], signed_at, request.query, SKEW, token)
-    parameters = dict(pairs(request.query))
+    parameters = dict(parse_query(request.query))
     if "X-Amz-Signature" not in parameters:
         raise ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token")
     missing = [
@@ -134,7 +134,7 @@ def _claim_of(request: Request) -> _Claim:
     )
 
 
-def pairs(query: str) -> list[tuple[str, str]]:
+def parse_query(query: str) -> list[tuple[str, str]]:
     """Take a query apart into names and values; ``unquote`` and not ``unquote_plus``, since a ``+`` stands for itself."""
     parts = (part.partition("=") for part in query.split("&") if part)
     return [(unquote(name), unquote(value)) for name, _, value in parts]
@@ -173,19 +173,19 @@ def _incomplete(message: str) -> ServiceError:
 # --- the signature itself
 
 
-def _signature(request: Request, claim: _Claim, secret: str, scope: str) -> str:
+def _signature(request: HttpRequest, claim: _Claim, secret: str, scope: str) -> str:
     canonical = _canonical(request, claim)
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     key = _signing_key(secret, scope)
     return hmac.new(key, f"{ALGORITHM}\n{claim.signed_at}\n{scope}\n{digest}".encode(), hashlib.sha256).hexdigest()
 
 
-def _canonical(request: Request, claim: _Claim) -> str:
+def _canonical(request: HttpRequest, claim: _Claim) -> str:
     names = claim.signed_headers.split(";")
     if "host" not in names or any(name not in request.headers for name in names):
         raise _incomplete("SignedHeaders must hold host, and only headers that were sent")
     headers = "".join(f"{name}:{' '.join(request.headers[name].split())}\n" for name in names)
-    encoded = sorted((quote(name, "-_.~"), quote(value, "-_.~")) for name, value in pairs(claim.query))
+    encoded = sorted((quote(name, "-_.~"), quote(value, "-_.~")) for name, value in parse_query(claim.query))
     return "\n".join(
         [
             request.method,

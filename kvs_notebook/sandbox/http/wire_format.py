@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from kvs_notebook.sandbox.backend.validation import ServiceError
-from kvs_notebook.sandbox.http.sigv4 import Request
+from kvs_notebook.sandbox.http.sigv4 import HttpRequest
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -54,7 +54,7 @@ PREFLIGHT = (
 _COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
-class Reply(NamedTuple):
+class Response(NamedTuple):
     """An answer on its way to the wire."""
 
     status: int
@@ -64,25 +64,25 @@ class Reply(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class Cut(Exception):
+class ConnectionCut(Exception):
     """Cut the connection in place of an answer."""
 
 
-class Unreadable(NamedTuple):
+class InvalidJson(NamedTuple):
     """Stand for a body that is no JSON, until its turn to be refused has come."""
 
     why: str
 
 
-async def read(scope: Scope, receive: Receive) -> Request:
+async def read_request(scope: Scope, receive: Receive) -> HttpRequest:
     """Read a request whole; refuse one that was meant for another host, or that has no end."""
-    head = read_head(scope)
+    head = read_request_head(scope)
     body = b""
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Cut
+            raise ConnectionCut
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > LONGEST_BODY:
@@ -92,14 +92,14 @@ async def read(scope: Scope, receive: Receive) -> Request:
     return head._replace(body=body)
 
 
-def read_head(scope: Scope) -> Request:
+def read_request_head(scope: Scope) -> HttpRequest:
     """Read what stands before a request's body; a WebSocket's upgrade is no more than that."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     _check_host(headers.get("host", ""))
-    return Request(
+    return HttpRequest(
         scope.get("method", "GET"),
         scope["raw_path"].decode("latin-1"),
         scope["query_string"].decode("latin-1"),
@@ -121,41 +121,41 @@ def _check_host(host: str) -> None:
         )
 
 
-def parsed(body: bytes) -> Any:
+def parse_body(body: bytes) -> Any:
     """Take a body apart."""
     try:
         return json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:
-        return Unreadable(f"The body is not JSON: {error}")
+        return InvalidJson(f"The body is not JSON: {error}")
 
 
-def attempt(request: Request) -> int:
+def attempt_number(request: HttpRequest) -> int:
     """Give the number that an AWS SDK counts its attempts by, in ``amz-sdk-request: attempt=2; max=3``."""
     stated = request.headers.get("amz-sdk-request", "").partition("attempt=")[2].partition(";")[0]
     return int(stated) if stated.isascii() and stated.isdigit() else 1
 
 
-def dumped(answer: Mapping[str, Any]) -> bytes:
+def dump_json(send_response: Mapping[str, Any]) -> bytes:
     """Give an answer as compact JSON."""
-    return _COMPACT.encode(answer).encode()
+    return _COMPACT.encode(send_response).encode()
 
 
-def refusal(error: ServiceError) -> Reply:
+def error_response(error: ServiceError) -> Response:
     """Give a refusal in the service's own format."""
-    return Reply(error.status, dumped({"Message": error.message}), JSON, error.code)
+    return Response(error.status, dump_json({"Message": error.message}), JSON, error.code)
 
 
-def refusal_1_1(error: ServiceError) -> Reply:
+def json_1_1_error_response(error: ServiceError) -> Response:
     """Give a refusal in the format of the services that speak JSON 1.1."""
-    return Reply(error.status, dumped({"__type": error.code, "message": error.message}), JSON_1_1, error.code)
+    return Response(error.status, dump_json({"__type": error.code, "message": error.message}), JSON_1_1, error.code)
 
 
-def preflight() -> Reply:
+def preflight_response() -> Response:
     """Give the answer to a browser that asks what a page may send."""
-    return Reply(200, b"", headers=PREFLIGHT)
+    return Response(200, b"", headers=PREFLIGHT)
 
 
-def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:
+def _headers(reply: Response) -> list[tuple[bytes, bytes]]:
     headers = [
         (b"content-type", reply.content_type),
         (b"content-length", str(len(reply.body)).encode()),
@@ -169,7 +169,7 @@ def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-async def answer(reply: Reply, send: Send, *, websocket: bool = False) -> None:
+async def send_response(reply: Response, send: Send, *, websocket: bool = False) -> None:
     """Send an answer; a WebSocket's upgrade is refused by one."""
     kind = "websocket.http.response" if websocket else "http.response"
     await send({"type": f"{kind}.start", "status": reply.status, "headers": _headers(reply)})

@@ -12,7 +12,7 @@ from kvs_notebook.aws.quotas import MESSAGE_RATES
 from kvs_notebook.aws.service_model import bounds
 from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox.backend.validation import ServiceError, invalid_argument
-from kvs_notebook.sandbox.signaling.message_queue import Parcel
+from kvs_notebook.sandbox.signaling.message_queue import QueuedMessage
 
 LONGEST_DESCRIPTION = 1024
 """Characters of a STATUS_RESPONSE's description [6.3, sure]."""
@@ -25,11 +25,11 @@ BASE64_ALPHABET = (string.ascii_letters + string.digits + "+/").encode()
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
-class Malformed(Exception):
+class MalformedFrame(Exception):
     """A frame is no JSON object: nobody can be told what was wrong with which message."""
 
 
-class Request(NamedTuple):
+class SendRequest(NamedTuple):
     """What a peer wants sent."""
 
     message_type: str
@@ -37,7 +37,7 @@ class Request(NamedTuple):
     payload: str
 
 
-def opened(text: str | None) -> tuple[Mapping[str, Any], str | None]:
+def parse_frame(text: str | None) -> tuple[Mapping[str, Any], str | None]:
     """Take a frame apart: its members, and its correlation id where it has a valid one.
 
     Raises
@@ -46,20 +46,20 @@ def opened(text: str | None) -> tuple[Mapping[str, Any], str | None]:
         Where it is no text (None), or no JSON object.
     """
     if text is None:
-        raise Malformed("binary")
+        raise MalformedFrame("binary")
     try:
         members = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Malformed(str(error)) from error
+        raise MalformedFrame(str(error)) from error
     if not isinstance(members, dict):
-        raise Malformed("a frame is a JSON object")
+        raise MalformedFrame("a frame is a JSON object")
     # The JS client begins names in lower case, the C client in upper case.
     members = {name[:1].lower() + name[1:]: value for name, value in members.items()}
     correlation_id = members.get("correlationId")
     return members, correlation_id if _is_id(correlation_id) else None
 
 
-def request(members: Mapping[str, Any], *, to_viewer: bool) -> Request:
+def parse_request(members: Mapping[str, Any], *, to_viewer: bool) -> SendRequest:
     """Check what a peer wants sent; members that nobody knows are ignored.
 
     Raises
@@ -83,17 +83,17 @@ def request(members: Mapping[str, Any], *, to_viewer: bool) -> Request:
     recipient = members.get("recipientClientId") if to_viewer else ""
     if to_viewer and not _is_id(recipient):
         raise invalid_argument("recipientClientId is required of a MASTER: the client id of a viewer.")
-    return Request(message_type, str(recipient), payload)
+    return SendRequest(message_type, str(recipient), payload)
 
 
-def delivery(parcel: Parcel) -> str:
+def format_delivery(message: QueuedMessage) -> str:
     """Give the frame that brings a message to its recipient; the MASTER is told who has sent it, a viewer is not."""
     # Neither base64 nor an id has anything to escape, and an encoder would take a fifth of the time of relaying.
-    sender = f',"senderClientId":"{parcel.sender}"' if parcel.sender else ""
-    return f'{{"messagePayload":"{parcel.payload}","messageType":"{parcel.message_type}"{sender}}}'
+    sender = f',"senderClientId":"{message.sender}"' if message.sender else ""
+    return f'{{"messagePayload":"{message.payload}","messageType":"{message.message_type}"{sender}}}'
 
 
-def status_response(correlation_id: str, error: ServiceError) -> str:
+def format_status_response(correlation_id: str, error: ServiceError) -> str:
     """Give the frame that says what became of a message that was refused."""
     status = {
         "correlationId": correlation_id,
@@ -104,7 +104,7 @@ def status_response(correlation_id: str, error: ServiceError) -> str:
     return _COMPACT.encode({"messageType": "STATUS_RESPONSE", "statusResponse": status})
 
 
-def notice(message_type: str) -> str:
+def format_notice(message_type: str) -> str:
     """Give a frame of the service's own: GO_AWAY, RECONNECT_ICE_SERVER."""
     return _COMPACT.encode({"messageType": message_type})
 

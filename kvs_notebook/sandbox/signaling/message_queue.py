@@ -10,7 +10,7 @@ MASTER = ""
 """Stands for the MASTER as sender and recipient; no client id is empty."""
 
 
-class Parcel(NamedTuple):
+class QueuedMessage(NamedTuple):
     """One message on its way from a peer to another; ``sender`` and ``recipient`` are client ids or MASTER."""
 
     sender: str
@@ -19,7 +19,7 @@ class Parcel(NamedTuple):
     payload: str
 
 
-class Mailbox:
+class MessageQueue:
     """Keep messages per channel and recipient, oldest first, until they are removed.
 
     Parameters
@@ -37,28 +37,28 @@ class Mailbox:
         self._capacity = capacity
         self._latest_only = latest_only
 
-    def put(self, channel_id: int, parcel: Parcel, *, expires_ms: int, now_ms: int) -> bool:
+    def put(self, channel_id: int, message: QueuedMessage, *, expires_ms: int, now_ms: int) -> bool:
         """Keep a message; False where its sender has no room left for its recipient."""
         self._db.execute("DELETE FROM messages WHERE channel_id = ? AND expires_ms <= ?", (channel_id, now_ms))
-        if parcel.message_type in self._latest_only:
+        if message.message_type in self._latest_only:
             self._db.execute(
                 "DELETE FROM messages WHERE channel_id = ? AND sender = ? AND recipient = ? AND message_type = ?",
-                (channel_id, parcel.sender, parcel.recipient, parcel.message_type),
+                (channel_id, message.sender, message.recipient, message.message_type),
             )
         (waiting,) = self._db.execute(
             "SELECT COUNT(*) FROM messages WHERE channel_id = ? AND recipient = ? AND sender = ?",
-            (channel_id, parcel.recipient, parcel.sender),
+            (channel_id, message.recipient, message.sender),
         ).fetchone()
         if waiting >= self._capacity:
             return False
         self._db.execute(
             "INSERT INTO messages (channel_id, sender, recipient, message_type, payload, expires_ms) "
             "VALUES (?, ?, ?, ?, ?, ?)",
-            (channel_id, *parcel, expires_ms),
+            (channel_id, *message, expires_ms),
         )
         return True
 
-    def first(self, channel_id: int, recipient: str, *, now_ms: int) -> tuple[int, Parcel] | None:
+    def first(self, channel_id: int, recipient: str, *, now_ms: int) -> tuple[int, QueuedMessage] | None:
         """Give the oldest message for a recipient whose time is not up, with its number; None where there is none."""
         row = self._db.execute(
             "SELECT id, sender, recipient, message_type, payload FROM messages "
@@ -68,7 +68,7 @@ class Mailbox:
         if row is None:
             return None
         number, *parts = row
-        return number, Parcel._make(parts)
+        return number, QueuedMessage._make(parts)
 
     def remove(self, number: int) -> None:
         """Forget a message, by its number: it was delivered."""

@@ -12,13 +12,13 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from kvs_notebook.aws.quotas import MAX_VIEWERS
-from kvs_notebook.sandbox.backend.context import Call, Service, milliseconds
-from kvs_notebook.sandbox.backend.rate_limits import Quotas
+from kvs_notebook.sandbox.backend.context import Call, ServiceContext, milliseconds
+from kvs_notebook.sandbox.backend.rate_limits import RateLimits
 from kvs_notebook.sandbox.backend.store import Channel
 from kvs_notebook.sandbox.backend.validation import ServiceError
 from kvs_notebook.sandbox.signaling import frames
-from kvs_notebook.sandbox.signaling.frames import Malformed
-from kvs_notebook.sandbox.signaling.message_queue import MASTER, Mailbox, Parcel
+from kvs_notebook.sandbox.signaling.frames import MalformedFrame
+from kvs_notebook.sandbox.signaling.message_queue import MASTER, MessageQueue, QueuedMessage
 
 GOING_AWAY = 1001
 UNSUPPORTED_DATA = 1003
@@ -73,14 +73,14 @@ class Peer:
 class Relay:
     """Pass messages on between the peers of every channel."""
 
-    def __init__(self, service: Service, quotas: Quotas) -> None:
+    def __init__(self, service: ServiceContext, rate_limits: RateLimits) -> None:
         assumed = service.assumptions
         latest_only = {"SDP_OFFER", "SDP_ANSWER"} | (
             {"ICE_CANDIDATE"} if assumed.queued_candidates == "latest" else set()
         )
         self._service = service
-        self._quotas = quotas
-        self._mailbox = Mailbox(service.store, capacity=assumed.queued_messages, latest_only=frozenset(latest_only))
+        self._rate_limits = rate_limits
+        self._queue = MessageQueue(service.store, capacity=assumed.queued_messages, latest_only=frozenset(latest_only))
         self._open: set[Peer] = set()
         self._receiving: dict[tuple[str, str], Peer] = {}
         self._lingering: dict[tuple[str, str], int] = {}  # places of viewers that broke off, until when
@@ -127,39 +127,39 @@ class Relay:
     async def receive(self, peer: Peer, text: str | None) -> None:
         """Take a frame from a peer, None for one that is no text; what is wrong with it concerns nobody else."""
         try:
-            members, correlation_id = frames.opened(text)
-        except Malformed:
+            members, correlation_id = frames.parse_frame(text)
+        except MalformedFrame:
             if self._service.assumptions.malformed_frame == "close":
                 code = UNSUPPORTED_DATA if text is None else INVALID_PAYLOAD
                 await peer.socket.close(code, "A frame is text, a JSON object")
             return
         try:
-            await self._pass_on(peer, frames.request(members, to_viewer=peer.client_id == MASTER))
+            await self._pass_on(peer, frames.parse_request(members, to_viewer=peer.client_id == MASTER))
         except ServiceError as error:
             if correlation_id is not None:
-                await peer.socket.send(frames.status_response(correlation_id, error))
+                await peer.socket.send(frames.format_status_response(correlation_id, error))
 
-    async def _pass_on(self, peer: Peer, request: frames.Request) -> None:
-        self._quotas.send(peer.budget, request.message_type)
+    async def _pass_on(self, peer: Peer, request: frames.SendRequest) -> None:
+        self._rate_limits.count_message(peer.budget, request.message_type)
         channel = peer.channel()
-        parcel = Parcel(peer.client_id, request.recipient_client_id, request.message_type, request.payload)
-        recipient = self._receiving.get((peer.arn, parcel.recipient))
+        message = QueuedMessage(peer.client_id, request.recipient_client_id, request.message_type, request.payload)
+        recipient = self._receiving.get((peer.arn, message.recipient))
         if recipient is not None and not recipient.draining and recipient.socket.writable.is_set():
             recipient.hear()
-            if await recipient.socket.send(frames.delivery(parcel)):
+            if await recipient.socket.send(frames.format_delivery(message)):
                 return
             recipient = None
-        if recipient is None and parcel.recipient and self._service.assumptions.absent_viewer == "not_found":
-            raise ServiceError("ResourceNotFoundException", f"No viewer {parcel.recipient} is connected.")
-        self._keep(channel, parcel)
-        recipient = self._receiving.get((peer.arn, parcel.recipient))
+        if recipient is None and message.recipient and self._service.assumptions.absent_viewer == "not_found":
+            raise ServiceError("ResourceNotFoundException", f"No viewer {message.recipient} is connected.")
+        self._keep(channel, message)
+        recipient = self._receiving.get((peer.arn, message.recipient))
         if recipient is not None:
             self._drain(recipient)
 
-    def _keep(self, channel: Channel, parcel: Parcel) -> None:
+    def _keep(self, channel: Channel, message: QueuedMessage) -> None:
         now_ms = self._service.now_ms
         assert channel.id is not None  # noqa: S101 - it comes from the store
-        if not self._mailbox.put(channel.id, parcel, expires_ms=now_ms + channel.ttl * 1000, now_ms=now_ms):
+        if not self._queue.put(channel.id, message, expires_ms=now_ms + channel.ttl * 1000, now_ms=now_ms):
             raise ServiceError("ClientLimitExceededException", "Too many messages wait for this recipient.")
 
     def _drain(self, peer: Peer) -> None:
@@ -177,14 +177,14 @@ class Relay:
                     return
                 channel = peer.channel()
                 assert channel.id is not None  # noqa: S101 - it comes from the store
-                waiting = self._mailbox.first(channel.id, peer.client_id, now_ms=self._service.now_ms)
+                waiting = self._queue.first(channel.id, peer.client_id, now_ms=self._service.now_ms)
                 if waiting is None:
                     return
-                number, parcel = waiting
+                number, message = waiting
                 peer.hear()
-                if not await peer.socket.send(frames.delivery(parcel)):
+                if not await peer.socket.send(frames.format_delivery(message)):
                     return  # it goes on waiting, in its order and for its time
-                self._mailbox.remove(number)
+                self._queue.remove(number)
         except ServiceError:  # the channel is gone, and what waited in it
             return
         finally:
@@ -219,7 +219,7 @@ class Relay:
         if message_type == "GO_AWAY" and peer.told_to_go_ms is None:
             peer.told_to_go_ms = self._service.now_ms
         if peer.socket.writable.is_set():
-            await peer.socket.send(frames.notice(message_type))
+            await peer.socket.send(frames.format_notice(message_type))
 
     # --- what a sandbox is asked
 

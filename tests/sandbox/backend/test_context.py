@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from kvs_notebook.sandbox.assumptions import Assumptions
-from kvs_notebook.sandbox.backend.operations import Caller, Service, perform
+from kvs_notebook.sandbox.backend.context import Caller, ServiceContext
+from kvs_notebook.sandbox.backend.operations import perform
 from kvs_notebook.sandbox.backend.store import Store
 from kvs_notebook.sandbox.clock import STEPPED_START, DerivedIds, SteppedClock, WallClock
 
@@ -20,7 +21,7 @@ def store():
 
 
 def start(store, clock):
-    return Service(store, clock, DerivedIds(), Assumptions(), lambda: "127.0.0.1:4433")
+    return ServiceContext(store, clock, DerivedIds(), Assumptions(), lambda: "127.0.0.1:4433")
 
 
 def create(service, name):

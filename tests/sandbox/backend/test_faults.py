@@ -4,7 +4,7 @@ import pytest
 
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.sandbox.backend.context import Caller
-from kvs_notebook.sandbox.backend.faults import KINDS, Fault, Faults, Place
+from kvs_notebook.sandbox.backend.faults import KINDS, Fault, Faults, Scope
 
 CALLER = Caller("111122223333", "us-east-1", "KVSB111122223333ABCD")
 ELSEWHERE = Caller("111122223333", "eu-west-1", "KVSB111122223333ABCD")
@@ -94,8 +94,8 @@ def test_a_pattern_that_denies_nothing_is_refused(faults, pattern):
 
 
 def test_trouble_in_one_region_strikes_nobody_elsewhere(faults):
-    faults.add(CREATE, "error", times=None, place=Place(region="eu-west-1"))
-    faults.deny("kinesisvideo:Delete*", Place("111122223333", "eu-west-1"))
+    faults.add(CREATE, "error", times=None, scope=Scope(region="eu-west-1"))
+    faults.deny("kinesisvideo:Delete*", Scope("111122223333", "eu-west-1"))
     assert faults.take(CREATE, CALLER) == []
     assert faults.take(CREATE, ELSEWHERE) == [Fault("error")]
     assert [faults.is_denied(DELETE, caller) for caller in (CALLER, ELSEWHERE)] == [False, True]

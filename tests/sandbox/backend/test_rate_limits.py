@@ -4,9 +4,9 @@ import pytest
 
 from kvs_notebook.aws.quotas import QUOTAS
 from kvs_notebook.sandbox.assumptions import Assumptions
-from kvs_notebook.sandbox.backend import rate_limits as room
-from kvs_notebook.sandbox.backend.operations import Caller
-from kvs_notebook.sandbox.backend.rate_limits import Quotas
+from kvs_notebook.sandbox.backend import rate_limits
+from kvs_notebook.sandbox.backend.context import Caller
+from kvs_notebook.sandbox.backend.rate_limits import RateLimits
 from kvs_notebook.sandbox.backend.validation import ServiceError
 
 US = Caller("111122223333", "us-east-1", "KVSX")
@@ -29,7 +29,7 @@ def stopwatch():
 
 @pytest.fixture
 def quotas(stopwatch):
-    return Quotas(Assumptions(), stopwatch)
+    return RateLimits(Assumptions(), stopwatch)
 
 
 def admitted(quotas, operation, count, caller=US, channel=None):
@@ -38,7 +38,7 @@ def admitted(quotas, operation, count, caller=US, channel=None):
     refused: set[tuple[str, int]] = set()
     for number in range(count):
         try:
-            quotas.spend(caller, operation, channel if channel is None else channel.format(number))
+            quotas.count_request(caller, operation, channel if channel is None else channel.format(number))
         except ServiceError as error:
             refused.add((error.code, error.status))
         else:
@@ -87,11 +87,11 @@ def test_a_request_that_its_channel_refuses_costs_the_account_nothing(quotas):
 def test_the_refusal_says_whose_quota_it_was(quotas):
     with pytest.raises(ServiceError) as of_account:
         for _ in range(51):
-            quotas.spend(US, "ListSignalingChannels", None)
+            quotas.count_request(US, "ListSignalingChannels", None)
     assert of_account.value.message == "Limit exceeded on number of requests for ListSignalingChannels API"
     with pytest.raises(ServiceError) as of_channel:
         for _ in range(6):
-            quotas.spend(US, "DeleteSignalingChannel", "front-door")
+            quotas.count_request(US, "DeleteSignalingChannel", "front-door")
     assert of_channel.value.message == (
         "Limit exceeded on number of requests for DeleteSignalingChannel API for resource 'front-door'"
     )
@@ -99,19 +99,19 @@ def test_the_refusal_says_whose_quota_it_was(quotas):
 
 @pytest.mark.parametrize("burst", [1, 5, 80])
 def test_the_burst_is_an_assumption(burst, stopwatch):
-    quotas = Quotas(Assumptions(quota_burst=burst), stopwatch)
+    quotas = RateLimits(Assumptions(quota_burst=burst), stopwatch)
     assert admitted(quotas, "ListSignalingChannels", 200) == burst
 
 
 def test_quotas_can_be_off_and_do_not_count_what_they_do_not_know(stopwatch):
-    assert admitted(Quotas(Assumptions(), stopwatch, enabled=False), "ListSignalingChannels", 500) == 500
-    assert admitted(Quotas(Assumptions(), stopwatch), "GetCallerIdentity", 500) == 500
+    assert admitted(RateLimits(Assumptions(), stopwatch, enabled=False), "ListSignalingChannels", 500) == 500
+    assert admitted(RateLimits(Assumptions(), stopwatch), "GetCallerIdentity", 500) == 500
 
 
 def test_channels_of_the_past_take_no_memory(quotas, stopwatch, monkeypatch):
-    monkeypatch.setattr(room, "SWEEP_ABOVE", 100)
+    monkeypatch.setattr(rate_limits, "SWEEP_ABOVE", 100)
     quotas._sweep_above = 100
     for number in range(5_000):
         stopwatch.seconds += 0.1
-        quotas.spend(US, "DescribeSignalingChannel", f"channel-{number}")
+        quotas.count_request(US, "DescribeSignalingChannel", f"channel-{number}")
         assert len(quotas._full_again) <= 101

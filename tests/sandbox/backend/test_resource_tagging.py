@@ -21,12 +21,12 @@ def names(reply):
 
 def test_tagged_channels_are_found_with_their_tags_and_never_tagged_ones_are_not(tagging):
     kvs.create_channel("bare")
-    door = kvs.create_channel("door", tags={"Site": "hq", "Env": "prod"})
+    signaling = kvs.create_channel("door", tags={"Site": "hq", "Env": "prod"})
     reply = tagging.get_resources(ResourceTypeFilters=CHANNELS)
     assert reply["PaginationToken"] == ""
     assert reply["ResourceTagMappingList"] == [
         {
-            "ResourceARN": door["channel_arn"].item(),
+            "ResourceARN": signaling["channel_arn"].item(),
             "Tags": [{"Key": "Env", "Value": "prod"}, {"Key": "Site", "Value": "hq"}],
         }
     ]

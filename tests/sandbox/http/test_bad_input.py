@@ -16,7 +16,7 @@ from websockets.frames import Frame, Opcode
 
 import kvs_notebook as kvs
 from kvs_notebook.sandbox.http import asgi_server
-from tests.sandbox.websocket_peer import CANDIDATE, OFFER, Door, run, said
+from tests.sandbox.websocket_peer import CANDIDATE, OFFER, ChannelSignaling, run, said
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def sandbox():
 
 
 @pytest.fixture
-def door(sandbox):
-    return Door(sandbox)
+def signaling(sandbox):
+    return ChannelSignaling(sandbox)
 
 
 @pytest.fixture(autouse=True)
@@ -63,11 +63,11 @@ RUBBISH = {
 
 
 @pytest.mark.parametrize("what", RUBBISH)
-def test_rubbish_closes_its_senders_connection_and_nobody_elses(door, what):
+def test_rubbish_closes_its_senders_connection_and_nobody_elses(signaling, what):
     content, code = RUBBISH[what]
 
     async def talk():
-        async with door.master() as camera, door.peer("tablet") as tablet, door.peer("vandal") as vandal:
+        async with signaling.master() as camera, signaling.peer("tablet") as tablet, signaling.peer("vandal") as vandal:
             if content is None:
                 invalid_utf8(vandal.socket)
             else:
@@ -80,10 +80,10 @@ def test_rubbish_closes_its_senders_connection_and_nobody_elses(door, what):
 
 def test_rubbish_can_be_ignored_instead():
     with kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=0, malformed_frame="ignore")) as sandbox:
-        door = Door(sandbox)
+        signaling = ChannelSignaling(sandbox)
 
         async def talk():
-            async with door.master() as camera, door.peer("tablet") as tablet:
+            async with signaling.master() as camera, signaling.peer("tablet") as tablet:
                 await tablet.socket.send("hello")
                 await tablet.socket.send(b"\x00")
                 await still_talks(camera, tablet)
@@ -93,14 +93,14 @@ def test_rubbish_can_be_ignored_instead():
 
 def test_a_thousand_connects_in_a_burst_are_refused_beyond_the_rate_and_disturb_no_other_channel():
     with kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=0)) as sandbox:
-        door, other = Door(sandbox), Door(sandbox, "other-door")
-        url = door.url("tablet")
+        signaling, other = ChannelSignaling(sandbox), ChannelSignaling(sandbox, "other-door")
+        url = signaling.url("tablet")
         at_once = asyncio.Semaphore(50)
 
         async def knock():
             async with at_once:
                 try:
-                    async with door.open(url, open_timeout=60):
+                    async with signaling.open(url, open_timeout=60):
                         return 101
                 except InvalidStatus as refused:
                     return refused.response.status_code
@@ -122,11 +122,15 @@ def test_a_thousand_connects_in_a_burst_are_refused_beyond_the_rate_and_disturb_
 def test_a_peer_that_does_not_read_costs_a_bounded_queue_and_nobody_else():
     assumed = kvs.Assumptions(creating_seconds=0, queued_messages=50)
     with kvs.Sandbox(quotas=False, assumptions=assumed) as sandbox:
-        door = Door(sandbox)
+        signaling = ChannelSignaling(sandbox)
         frame = json.dumps({"action": CANDIDATE, "messagePayload": "A" * 10_000, "recipientClientId": "slow"})
 
         async def talk():
-            async with door.master() as camera, door.peer("tablet") as tablet, door.peer("slow", max_queue=1) as slow:
+            async with (
+                signaling.master() as camera,
+                signaling.peer("tablet") as tablet,
+                signaling.peer("slow", max_queue=1) as slow,
+            ):
                 slow.socket.transport.pause_reading()
                 refused: list[str] = []
                 sent = 0
@@ -160,11 +164,11 @@ def test_a_peer_that_does_not_read_costs_a_bounded_queue_and_nobody_else():
         run(talk())
 
 
-def test_a_peer_that_breaks_off_in_the_middle_disturbs_nobody(door):
+def test_a_peer_that_breaks_off_in_the_middle_disturbs_nobody(signaling):
     async def talk():
-        async with door.master() as camera, door.peer("tablet") as tablet:
+        async with signaling.master() as camera, signaling.peer("tablet") as tablet:
             with contextlib.suppress(ConnectionClosed):
-                async with door.peer("gone") as gone:
+                async with signaling.peer("gone") as gone:
                     await gone.send(OFFER, "last words")
                     gone.socket.transport.abort()
             with contextlib.suppress(TimeoutError):
@@ -176,28 +180,28 @@ def test_a_peer_that_breaks_off_in_the_middle_disturbs_nobody(door):
     run(talk())
 
 
-def test_a_viewer_that_vanished_without_a_word_keeps_its_place_until_it_was_silent_for_too_long(sandbox, door):
+def test_a_viewer_that_vanished_without_a_word_keeps_its_place_until_it_was_silent_for_too_long(sandbox, signaling):
     async def talk():
-        async with door.open(door.url("vanished")) as vanished, AsyncExitStack() as others:
+        async with signaling.open(signaling.url("vanished")) as vanished, AsyncExitStack() as others:
             vanished.transport.pause_reading()  # it hears of nothing any more, and says nothing
             for number in range(9):
-                await others.enter_async_context(door.peer(f"viewer-{number}"))
+                await others.enter_async_context(signaling.peer(f"viewer-{number}"))
             with pytest.raises(InvalidStatus):
-                await others.enter_async_context(door.peer("one-more"))
+                await others.enter_async_context(signaling.peer("one-more"))
             await others.aclose()
             sandbox.advance(600)
             for number in range(10):
-                await others.enter_async_context(door.peer(f"viewer-{number}"))
+                await others.enter_async_context(signaling.peer(f"viewer-{number}"))
             vanished.transport.abort()
 
     run(talk())
 
 
-def test_half_a_handshake_keeps_nobody_from_coming(door):
+def test_half_a_handshake_keeps_nobody_from_coming(signaling):
     async def talk():
-        host_name, _, port = door.url("tablet").partition("/v?")[0].removeprefix("wss://").partition(":")
+        host_name, _, port = signaling.url("tablet").partition("/v?")[0].removeprefix("wss://").partition(":")
         halves = [await asyncio.open_connection(host_name, int(port)) for _ in range(50)]  # and no TLS hello
-        async with door.master() as camera, door.peer("tablet") as tablet:
+        async with signaling.master() as camera, signaling.peer("tablet") as tablet:
             await still_talks(camera, tablet)
         for _, writer in halves:
             writer.transport.abort()

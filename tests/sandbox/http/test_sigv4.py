@@ -12,12 +12,12 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvs_notebook.sandbox.backend.access_keys import Keys
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys
 from kvs_notebook.sandbox.backend.validation import ServiceError
-from kvs_notebook.sandbox.http.sigv4 import Request, Signer, sign, verify
+from kvs_notebook.sandbox.http.sigv4 import HttpRequest, Signer, sign, verify
 
 ACCOUNT = "111122223333"
-KEYS = Keys(b"a root secret")
+KEYS = AccessKeys(b"a root secret")
 KEY_ID = KEYS.access_key_id(ACCOUNT)
 CREDENTIALS = Credentials(KEY_ID, KEYS.secret(KEY_ID))
 URL = "http://127.0.0.1:4433/describeSignalingChannel"
@@ -27,18 +27,18 @@ texts = st.text(
 )
 
 
-def prepared(request: AWSRequest) -> Request:
+def prepared(request: AWSRequest) -> HttpRequest:
     """What comes over the wire of a request that botocore has signed."""
     sent = request.prepare()
     parts = urlsplit(sent.url)
     headers = {"host": parts.netloc, **{name.lower(): str(value) for name, value in sent.headers.items()}}
     body = sent.body or b""
-    return Request(sent.method, parts.path, parts.query, headers, body.encode() if isinstance(body, str) else body)
+    return HttpRequest(sent.method, parts.path, parts.query, headers, body.encode() if isinstance(body, str) else body)
 
 
 def signed(
     url: str = URL, body: bytes = b"{}", *, region: str = "eu-west-1", credentials: Credentials = CREDENTIALS
-) -> Request:
+) -> HttpRequest:
     request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
     SigV4Auth(credentials, "kinesisvideo", region).add_auth(request)
     return prepared(request)
@@ -46,7 +46,7 @@ def signed(
 
 def presigned(
     url: str = "wss://127.0.0.1:4433/v", *, expires: int = 299, credentials: Credentials = CREDENTIALS
-) -> Request:
+) -> HttpRequest:
     request = AWSRequest("GET", url)
     SigV4QueryAuth(credentials, "kinesisvideo", "eu-west-1", expires=expires).add_auth(request)
     return prepared(request)
@@ -56,7 +56,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def refusal(request: Request, at: datetime | None = None) -> ServiceError:
+def refusal(request: HttpRequest, at: datetime | None = None) -> ServiceError:
     with pytest.raises(ServiceError) as refused:
         verify(request, KEYS, at or now())
     return refused.value
@@ -98,7 +98,7 @@ def test_the_order_of_a_urls_parameters_does_not_matter():
 
 
 def test_any_set_of_signed_headers_is_taken_that_holds_host():
-    few = Request("POST", "/listSignalingChannels", "", {"host": "127.0.0.1:1", "user-agent": "C"}, b"{}")
+    few = HttpRequest("POST", "/listSignalingChannels", "", {"host": "127.0.0.1:1", "user-agent": "C"}, b"{}")
     headers = sign(few, KEYS, Signer(ACCOUNT, "us-east-1", "kinesisvideo", KEY_ID), now())
     assert "SignedHeaders=host;user-agent;x-amz-date" in headers["authorization"]
     assert verify(few._replace(headers=headers), KEYS, now()).account_id == ACCOUNT
@@ -139,7 +139,7 @@ def test_a_body_is_hashed_and_the_callers_own_hash_not_believed():
 
 
 def test_a_request_without_a_signature_is_told_so():
-    error = refusal(Request("POST", "/listSignalingChannels", "", {"host": "127.0.0.1"}))
+    error = refusal(HttpRequest("POST", "/listSignalingChannels", "", {"host": "127.0.0.1"}))
     assert (error.code, error.status) == ("MissingAuthenticationTokenException", 403)
 
 
@@ -153,7 +153,7 @@ def test_a_request_without_a_signature_is_told_so():
 )
 def test_a_signature_that_is_not_whole_is_told_so(authorization):
     headers = {"host": "127.0.0.1", "authorization": authorization, "x-amz-date": "20260105T090000Z"}
-    error = refusal(Request("POST", "/listSignalingChannels", "", headers))
+    error = refusal(HttpRequest("POST", "/listSignalingChannels", "", headers))
     assert (error.code, error.status) == ("IncompleteSignatureException", 400)
 
 
@@ -164,7 +164,7 @@ def test_a_key_that_this_sandbox_did_not_give_is_unknown(key_id):
 
 
 def test_a_key_of_another_sandbox_is_unknown():
-    other = Keys(b"another root secret")
+    other = AccessKeys(b"another root secret")
     key_id = other.access_key_id(ACCOUNT)
     assert refusal(signed(credentials=Credentials(key_id, other.secret(key_id)))).code == "UnrecognizedClientException"
 

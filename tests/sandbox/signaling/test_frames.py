@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from kvs_notebook.sandbox.backend.validation import ServiceError
 from kvs_notebook.sandbox.signaling import frames
-from kvs_notebook.sandbox.signaling.frames import Malformed, Request
-from kvs_notebook.sandbox.signaling.message_queue import MASTER, Parcel
+from kvs_notebook.sandbox.signaling.frames import MalformedFrame, SendRequest
+from kvs_notebook.sandbox.signaling.message_queue import MASTER, QueuedMessage
 
 KINDS = ("SDP_OFFER", "SDP_ANSWER", "ICE_CANDIDATE")
 OFFER = {"action": "SDP_OFFER", "messagePayload": "e30=", "recipientClientId": "tablet"}
@@ -26,7 +26,7 @@ ANYTHING = st.recursive(
 def refused(members, *, to_viewer=True):
     """The message of the refusal."""
     with pytest.raises(ServiceError) as error:
-        frames.request(members, to_viewer=to_viewer)
+        frames.parse_request(members, to_viewer=to_viewer)
     assert (error.value.code, error.value.status) == ("InvalidArgumentException", 400)
     return error.value.message
 
@@ -36,34 +36,34 @@ def refused(members, *, to_viewer=True):
 
 @pytest.mark.parametrize("text", [None, "", "no JSON", "[]", '"text"', "1", "null", "{", '{"a": 1} 2', "[" * 100_000])
 def test_what_is_no_json_object_is_malformed(text):
-    with pytest.raises(Malformed):
-        frames.opened(text)
+    with pytest.raises(MalformedFrame):
+        frames.parse_frame(text)
 
 
 def test_an_integer_too_long_to_read_is_malformed_too():
-    with pytest.raises(Malformed):
-        frames.opened('{"action": ' + "9" * 5000 + "}")
+    with pytest.raises(MalformedFrame):
+        frames.parse_frame('{"action": ' + "9" * 5000 + "}")
 
 
 @pytest.mark.parametrize("text", ["{}", ' {"x": NaN} ', '{"": 1}', '{"x": "\\ud800"}'])
 def test_any_json_object_is_a_frame(text):
-    assert frames.opened(text)[1] is None
+    assert frames.parse_frame(text)[1] is None
 
 
 def test_names_may_begin_in_either_case():
     lower = {**OFFER, "correlationId": "x"}
     upper = {name[0].upper() + name[1:]: value for name, value in lower.items()}
-    assert frames.opened(json.dumps(lower)) == frames.opened(json.dumps(upper)) == (lower, "x")
+    assert frames.parse_frame(json.dumps(lower)) == frames.parse_frame(json.dumps(upper)) == (lower, "x")
 
 
 @pytest.mark.parametrize("name", ["x", "a.b-c_D9", "9" * 256])
 def test_a_correlation_id_is_told(name):
-    assert frames.opened(json.dumps({"correlationId": name}))[1] == name
+    assert frames.parse_frame(json.dumps({"correlationId": name}))[1] == name
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x\n", "é", "x" * 257, 5, None, ["x"], {"x": "x"}, True])
 def test_a_correlation_id_that_is_none_counts_as_absent(name):
-    assert frames.opened(json.dumps({"correlationId": name}))[1] is None
+    assert frames.parse_frame(json.dumps({"correlationId": name}))[1] is None
 
 
 # --- what a peer wants sent
@@ -72,15 +72,15 @@ def test_a_correlation_id_that_is_none_counts_as_absent(name):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_master_names_the_viewer_and_a_viewer_writes_to_the_master(kind):
     members = {**OFFER, "action": kind, "IceServerList": [{}]}
-    assert frames.request(members, to_viewer=True) == Request(kind, "tablet", "e30=")
-    assert frames.request(members, to_viewer=False) == Request(kind, MASTER, "e30=")
+    assert frames.parse_request(members, to_viewer=True) == SendRequest(kind, "tablet", "e30=")
+    assert frames.parse_request(members, to_viewer=False) == SendRequest(kind, MASTER, "e30=")
 
 
 @pytest.mark.parametrize("named", [None, 5, "", "a b", "x" * 257, ["tablet"]])
 def test_whom_a_master_names_must_be_a_client_id_and_of_a_viewer_nobody_asks(named):
     members = {**OFFER, "recipientClientId": named}
     assert "recipientClientId" in refused(members)
-    assert frames.request(members, to_viewer=False).recipient_client_id == MASTER
+    assert frames.parse_request(members, to_viewer=False).recipient_client_id == MASTER
 
 
 @pytest.mark.parametrize("action", [None, "", "sdp_offer", "GO_AWAY", "STATUS_RESPONSE", 5, ["SDP_OFFER"], {}])
@@ -101,7 +101,7 @@ def test_a_payload_that_is_no_base64_is_refused(payload):
 def test_a_payload_has_10_000_characters_at_most(length, fits):
     members = {**OFFER, "messagePayload": "A" * length}
     if fits:
-        assert frames.request(members, to_viewer=True).payload == "A" * length
+        assert frames.parse_request(members, to_viewer=True).payload == "A" * length
     else:
         assert "1 to 10000" in refused(members)
 
@@ -109,7 +109,7 @@ def test_a_payload_has_10_000_characters_at_most(length, fits):
 @given(st.binary(min_size=1, max_size=200))
 def test_any_bytes_are_a_payload(content):
     payload = base64.b64encode(content).decode()
-    assert frames.request({**OFFER, "messagePayload": payload}, to_viewer=True).payload == payload
+    assert frames.parse_request({**OFFER, "messagePayload": payload}, to_viewer=True).payload == payload
 
 
 @given(st.text("aZ09+/=-\n é", min_size=1, max_size=12))
@@ -119,7 +119,7 @@ def test_base64_is_what_python_decodes_strictly(text):
     except ValueError:
         assert "not base64" in refused({**OFFER, "messagePayload": text})
     else:
-        assert frames.request({**OFFER, "messagePayload": text}, to_viewer=True).payload == text
+        assert frames.parse_request({**OFFER, "messagePayload": text}, to_viewer=True).payload == text
 
 
 @given(
@@ -127,11 +127,11 @@ def test_base64_is_what_python_decodes_strictly(text):
 )
 @example({**OFFER, "messagePayload": "é"}, True)
 def test_whatever_a_frame_says_is_taken_or_refused_in_words_that_can_be_sent(members, to_viewer):
-    taken_apart, _ = frames.opened(json.dumps(members))
+    taken_apart, _ = frames.parse_frame(json.dumps(members))
     try:
-        request = frames.request(taken_apart, to_viewer=to_viewer)
+        request = frames.parse_request(taken_apart, to_viewer=to_viewer)
     except ServiceError as error:
-        frames.status_response("x", error).encode()
+        frames.format_status_response("x", error).encode()
     else:
         assert request.message_type in KINDS
 
@@ -140,18 +140,18 @@ def test_whatever_a_frame_says_is_taken_or_refused_in_words_that_can_be_sent(mem
 
 
 def test_the_master_is_told_who_has_sent_a_message():
-    frame = json.loads(frames.delivery(Parcel("tablet", MASTER, "SDP_OFFER", "e30=")))
+    frame = json.loads(frames.format_delivery(QueuedMessage("tablet", MASTER, "SDP_OFFER", "e30=")))
     assert frame == {"messagePayload": "e30=", "messageType": "SDP_OFFER", "senderClientId": "tablet"}
 
 
 def test_a_viewer_is_not_told_that_it_was_the_master():
-    frame = json.loads(frames.delivery(Parcel(MASTER, "tablet", "SDP_ANSWER", "e30=")))
+    frame = json.loads(frames.format_delivery(QueuedMessage(MASTER, "tablet", "SDP_ANSWER", "e30=")))
     assert frame == {"messagePayload": "e30=", "messageType": "SDP_ANSWER"}
 
 
 def test_a_refusal_says_which_message_and_why_in_1024_characters_at_most():
     error = ServiceError("ResourceNotFoundException", "x" * 2000)
-    assert json.loads(frames.status_response("mine-1", error)) == {
+    assert json.loads(frames.format_status_response("mine-1", error)) == {
         "messageType": "STATUS_RESPONSE",
         "statusResponse": {
             "correlationId": "mine-1",
@@ -164,4 +164,4 @@ def test_a_refusal_says_which_message_and_why_in_1024_characters_at_most():
 
 @pytest.mark.parametrize("kind", ["GO_AWAY", "RECONNECT_ICE_SERVER"])
 def test_a_notice_says_what_it_is_and_nothing_else(kind):
-    assert frames.notice(kind) == f'{{"messageType":"{kind}"}}'
+    assert frames.format_notice(kind) == f'{{"messageType":"{kind}"}}'

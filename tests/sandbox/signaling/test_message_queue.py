@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kvs_notebook.sandbox.backend.store import Store
-from kvs_notebook.sandbox.signaling.message_queue import MASTER, Mailbox, Parcel
+from kvs_notebook.sandbox.signaling.message_queue import MASTER, MessageQueue, QueuedMessage
 
 LATEST_ONLY = frozenset({"SDP_OFFER", "SDP_ANSWER"})
 
@@ -13,41 +13,41 @@ LATEST_ONLY = frozenset({"SDP_OFFER", "SDP_ANSWER"})
 class Post:
     """A mailbox with two channels, its times in milliseconds."""
 
-    def __init__(self, desk, capacity=1000):
-        self.desk = desk
-        self.channels = [desk.service.store.find(*self._key(desk.create(name))).id for name in ("door", "gate")]
-        self.mailbox = Mailbox(desk.store, capacity=capacity, latest_only=LATEST_ONLY)
+    def __init__(self, backend, capacity=1000):
+        self.backend = backend
+        self.channels = [backend.service.store.find(*self._key(backend.create(name))).id for name in ("door", "gate")]
+        self.queue = MessageQueue(backend.store, capacity=capacity, latest_only=LATEST_ONLY)
 
     def _key(self, arn):
-        return self.desk.caller.account_id, self.desk.caller.region, arn.split("/")[1]
+        return self.backend.caller.account_id, self.backend.caller.region, arn.split("/")[1]
 
     def put(self, text, sender="a", recipient=MASTER, kind="ICE_CANDIDATE", *, at=0, until=1000, channel=0):
-        parcel = Parcel(sender, recipient, kind, text)
-        return self.mailbox.put(self.channels[channel], parcel, expires_ms=until, now_ms=at)
+        message = QueuedMessage(sender, recipient, kind, text)
+        return self.queue.put(self.channels[channel], message, expires_ms=until, now_ms=at)
 
     def take(self, recipient=MASTER, *, at=0, channel=0):
         """Take what waits, oldest first; give its texts."""
         texts = []
-        while (waiting := self.mailbox.first(self.channels[channel], recipient, now_ms=at)) is not None:
-            number, parcel = waiting
-            self.mailbox.remove(number)
-            texts.append(parcel.payload)
+        while (waiting := self.queue.first(self.channels[channel], recipient, now_ms=at)) is not None:
+            number, message = waiting
+            self.queue.remove(number)
+            texts.append(message.payload)
         return texts
 
 
 @pytest.fixture
-def post(desk):
-    return Post(desk)
+def post(backend):
+    return Post(backend)
 
 
 def test_a_message_comes_out_as_it_went_in(post):
-    parcel = Parcel("a", MASTER, "SDP_OFFER", "eyJ9")
-    post.mailbox.put(post.channels[0], parcel, expires_ms=1000, now_ms=0)
-    number, found = post.mailbox.first(post.channels[0], MASTER, now_ms=0)
-    assert found == parcel
-    assert post.mailbox.first(post.channels[0], MASTER, now_ms=0) == (number, parcel), "it waits until it is removed"
-    post.mailbox.remove(number)
-    assert post.mailbox.first(post.channels[0], MASTER, now_ms=0) is None
+    message = QueuedMessage("a", MASTER, "SDP_OFFER", "eyJ9")
+    post.queue.put(post.channels[0], message, expires_ms=1000, now_ms=0)
+    number, found = post.queue.first(post.channels[0], MASTER, now_ms=0)
+    assert found == message
+    assert post.queue.first(post.channels[0], MASTER, now_ms=0) == (number, message), "it waits until it is removed"
+    post.queue.remove(number)
+    assert post.queue.first(post.channels[0], MASTER, now_ms=0) is None
 
 
 def test_the_oldest_comes_first_whoever_sent_it(post):
@@ -86,7 +86,7 @@ def test_what_is_over_leaves_the_database_with_the_next_message_of_its_channel(p
     post.put("over", until=10)
     post.put("elsewhere", until=10, channel=1)
     post.put("new", at=10)
-    left = post.desk.store.db.execute("SELECT payload FROM messages ORDER BY id").fetchall()
+    left = post.backend.store.db.execute("SELECT payload FROM messages ORDER BY id").fetchall()
     assert left == [("elsewhere",), ("new",)]
 
 
@@ -115,8 +115,8 @@ def test_other_types_accumulate(post):
     assert post.take() == [str(number) for number in range(50)]
 
 
-def test_a_sender_has_so_much_room_for_each_recipient_and_nobody_loses_any_to_others(desk):
-    post = Post(desk, capacity=2)
+def test_a_sender_has_so_much_room_for_each_recipient_and_nobody_loses_any_to_others(backend):
+    post = Post(backend, capacity=2)
     assert [post.put(text) for text in "123"] == [True, True, False]
     assert [post.put(text, "b") for text in "456"] == [True, True, False]
     assert [post.put(text, MASTER, "a") for text in "789"] == [True, True, False]
@@ -126,15 +126,15 @@ def test_a_sender_has_so_much_room_for_each_recipient_and_nobody_loses_any_to_ot
     assert post.put("room again")
 
 
-def test_what_is_over_takes_up_no_room(desk):
-    post = Post(desk, capacity=1)
+def test_what_is_over_takes_up_no_room(backend):
+    post = Post(backend, capacity=1)
     assert post.put("1", until=10)
     assert not post.put("2", at=9)
     assert post.put("3", at=10)
 
 
-def test_a_message_that_takes_an_older_ones_place_needs_no_room(desk):
-    post = Post(desk, capacity=2)
+def test_a_message_that_takes_an_older_ones_place_needs_no_room(backend):
+    post = Post(backend, capacity=2)
     post.put("old", kind="SDP_OFFER")
     post.put("candidate")
     assert post.put("new", kind="SDP_OFFER")
@@ -142,30 +142,30 @@ def test_a_message_that_takes_an_older_ones_place_needs_no_room(desk):
     assert post.take() == ["candidate", "new"]
 
 
-def test_no_room_at_all_keeps_nothing(desk):
-    post = Post(desk, capacity=0)
+def test_no_room_at_all_keeps_nothing(backend):
+    post = Post(backend, capacity=0)
     assert not post.put("offer", kind="SDP_OFFER")
     assert post.take() == []
 
 
 def test_a_channels_messages_go_with_it_and_never_reach_its_namesake(post):
-    old = post.desk.info(post.desk("DescribeSignalingChannel", ChannelName="gate")["ChannelInfo"]["ChannelARN"])
+    old = post.backend.info(post.backend("DescribeSignalingChannel", ChannelName="gate")["ChannelInfo"]["ChannelARN"])
     post.put("old", channel=1, until=10**9)
-    post.desk.delete_for_good(old["ChannelARN"])
-    assert post.desk.names() == ["door"]
-    post.channels[1] = post.desk.store.find(*post._key(post.desk.create("gate"))).id
+    post.backend.delete_for_good(old["ChannelARN"])
+    assert post.backend.names() == ["door"]
+    post.channels[1] = post.backend.store.find(*post._key(post.backend.create("gate"))).id
     assert post.take(channel=1) == []
 
 
-def test_what_waits_in_a_file_outlives_the_store(open_desk, tmp_path):
-    with open_desk(store=Store(tmp_path / "state.sqlite")) as desk:
-        post = Post(desk)
+def test_what_waits_in_a_file_outlives_the_store(open_backend, tmp_path):
+    with open_backend(store=Store(tmp_path / "state.sqlite")) as backend:
+        post = Post(backend)
         post.put("1")
         post.put("2")
-        channel, (number, _) = post.channels[0], post.mailbox.first(post.channels[0], MASTER, now_ms=0)
-        post.mailbox.remove(number)
+        channel, (number, _) = post.channels[0], post.queue.first(post.channels[0], MASTER, now_ms=0)
+        post.queue.remove(number)
     store = Store(tmp_path / "state.sqlite")
-    found = Mailbox(store, capacity=1000, latest_only=LATEST_ONLY).first(channel, MASTER, now_ms=0)
+    found = MessageQueue(store, capacity=1000, latest_only=LATEST_ONLY).first(channel, MASTER, now_ms=0)
     store.close()
     assert found is not None
     assert found[1].payload == "2"

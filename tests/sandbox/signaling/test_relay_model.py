@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 import kvs_notebook as kvs
 from kvs_notebook.aws.rate_limit import RateLimiter
 from kvs_notebook.sandbox.backend.context import Call
-from kvs_notebook.sandbox.backend.rate_limits import Quotas
+from kvs_notebook.sandbox.backend.rate_limits import RateLimits
 from kvs_notebook.sandbox.clock import ManualClock
 from kvs_notebook.sandbox.signaling.message_queue import MASTER
 from kvs_notebook.sandbox.signaling.relay import Peer, Relay
-from tests.sandbox.websocket_peer import ANSWER, CANDIDATE, OFFER, Door, RawPeer, payload, run, said
+from tests.sandbox.websocket_peer import ANSWER, CANDIDATE, OFFER, ChannelSignaling, RawPeer, payload, run, said
 
 VIEWERS = ("a", "b", "c")
 PLACES = (MASTER, *VIEWERS)
@@ -126,13 +126,13 @@ class Recorder:
 class World:
     """A relay, and who is connected to it."""
 
-    def __init__(self, desk: Any) -> None:
-        assumed = desk.service.assumptions
+    def __init__(self, backend: Any) -> None:
+        assumed = backend.service.assumptions
         latest = {OFFER, ANSWER} | ({CANDIDATE} if assumed.queued_candidates == "latest" else set())
-        self.desk = desk
+        self.backend = backend
         self.ledger = Ledger(latest)
-        self.relay = Relay(desk.service, Quotas(assumed, enabled=False))
-        self.arn = desk.create()
+        self.relay = Relay(backend.service, RateLimits(assumed, enabled=False))
+        self.arn = backend.create()
         self.there: dict[str, list[tuple[Peer, Recorder]]] = {place: [] for place in PLACES}
         self.newest: dict[str, Recorder | None] = dict.fromkeys(PLACES)
 
@@ -150,7 +150,7 @@ class World:
 
     async def connect(self, place: str) -> None:
         recorder = self.newest[place] = Recorder(self.ledger, place)
-        call = Call(self.desk.service, self.desk.caller, "ConnectAsMaster", {})
+        call = Call(self.backend.service, self.backend.caller, "ConnectAsMaster", {})
         peer = Peer(call, call.usable(self.arn), place, recorder)
         self.there[place].append((peer, recorder))
         self.relay.join(peer)
@@ -184,11 +184,11 @@ class World:
 
     async def wait(self, seconds: int) -> None:
         self.ledger.now += seconds
-        self.desk.service.advance(seconds)
+        self.backend.service.advance(seconds)
 
     async def set_ttl(self, seconds: int) -> None:
         self.ledger.ttl = seconds
-        self.desk.update(self.arn, seconds)
+        self.backend.update(self.arn, seconds)
 
     async def settle(self) -> None:
         """Let the relay do what it can do now: then nothing waits for whom it could reach."""
@@ -205,35 +205,35 @@ class World:
     displaced_peer=st.sampled_from(["stays_open", "closed"]),
     queued_candidates=st.sampled_from(["accumulate", "latest"]),
 )
-def test_each_message_reaches_its_recipient_once_in_its_order_and_in_its_time(open_desk, script, **assumed):
-    with open_desk(**ENDLESS, **assumed) as desk:
+def test_each_message_reaches_its_recipient_once_in_its_order_and_in_its_time(open_backend, script, **assumed):
+    with open_backend(**ENDLESS, **assumed) as backend:
 
         async def play() -> None:
-            await World(desk).play(script)
+            await World(backend).play(script)
 
         asyncio.run(play())
 
 
-def test_a_lost_connection_changes_neither_the_order_nor_the_time_of_what_waits(open_desk):
+def test_a_lost_connection_changes_neither_the_order_nor_the_time_of_what_waits(open_backend):
     script = [("connect", MASTER), ("connect", "a"), ("lose", MASTER, 0)]
     script += [("send", "a", 0, "a", kind) for kind in (OFFER, CANDIDATE, ANSWER)]
     script += [("wait", 30), ("send", "a", 0, "a", OFFER), ("settle",), ("wait", 29), ("settle",)]
     script += [("drop", MASTER, 0, False)]
     for late in (0, 1):
-        with open_desk(**ENDLESS) as desk:
+        with open_backend(**ENDLESS) as backend:
 
-            async def play(late: int, desk: Any) -> None:
-                await World(desk).play([*script, ("wait", late)])
+            async def play(late: int, backend: Any) -> None:
+                await World(backend).play([*script, ("wait", late)])
 
-            asyncio.run(play(late, desk))
+            asyncio.run(play(late, backend))
 
 
-def test_a_connection_does_not_pay_for_one_that_is_gone(open_desk):
-    with open_desk(**ENDLESS) as desk:
+def test_a_connection_does_not_pay_for_one_that_is_gone(open_backend):
+    with open_backend(**ENDLESS) as backend:
 
         async def play() -> None:
-            world = World(desk)
-            world.relay = Relay(desk.service, Quotas(desk.service.assumptions, lambda: 0.0))
+            world = World(backend)
+            world.relay = Relay(backend.service, RateLimits(backend.service.assumptions, lambda: 0.0))
             for _ in range(10):
                 await world.connect("a")
                 for _ in range(5):  # an offer's rate
@@ -259,8 +259,8 @@ class Street:
     """A channel of a running sandbox, and who is connected to it."""
 
     def __init__(self, sandbox: kvs.Sandbox) -> None:
-        self.door = Door(sandbox)
-        self.door.connection.rate_limiter = RateLimiter(
+        self.signaling = ChannelSignaling(sandbox)
+        self.signaling.connection.rate_limiter = RateLimiter(
             sleep=lambda _: None
         )  # as fast as a sandbox without quotas admits it
         self.ledger = Ledger({OFFER, ANSWER})
@@ -278,7 +278,7 @@ class Street:
         assert not self.ledger.wrong
 
     async def connect(self, place: str) -> None:
-        peer = await self._open.enter_async_context(self.door.peer(place or None))
+        peer = await self._open.enter_async_context(self.signaling.peer(place or None))
         self._there[place].append(peer)
         self._newest[place] = peer
         await self._hear(place, peer)
@@ -295,7 +295,9 @@ class Street:
             peer.socket.transport.abort()
             await peer.socket.wait_closed()
         there = sum(map(len, self._there.values()))
-        while self.door.sandbox.send_notice("front-door", "RECONNECT_ICE_SERVER") > there:  # until it has seen that
+        while (
+            self.signaling.sandbox.send_notice("front-door", "RECONNECT_ICE_SERVER") > there
+        ):  # until it has seen that
             await self.settle()
 
     async def send(self, place: str, which: int, viewer: str, kind: str) -> None:
@@ -306,12 +308,16 @@ class Street:
 
     async def wait(self, seconds: int) -> None:
         self.ledger.now += seconds
-        self.door.sandbox.advance(seconds)
+        self.signaling.sandbox.advance(seconds)
 
     async def set_ttl(self, seconds: int) -> None:
         self.ledger.ttl = seconds
         await asyncio.to_thread(
-            kvs.update_channel, self.door.arn, message_ttl_seconds=seconds, wait=False, connection=self.door.connection
+            kvs.update_channel,
+            self.signaling.arn,
+            message_ttl_seconds=seconds,
+            wait=False,
+            connection=self.signaling.connection,
         )
 
     async def settle(self) -> None:
