@@ -1,4 +1,4 @@
-"""Fleets to look at: a believable one for people, and a large one for benchmarks; the same in every run."""
+"""Channels to seed a sandbox with: a realistic example fleet, and numbered channels for benchmarks; reproducible."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import NamedTuple
 from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.sandbox.backend.context import EPOCH, MILLISECOND
 from kvs_notebook.sandbox.backend.store import Channel, Store
-from kvs_notebook.sandbox.clock import DerivedIds
+from kvs_notebook.sandbox.clock import DerivedVersions
 
 REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-2")
-"""The regions that the fleet is in."""
+"""The regions of the example fleet."""
 
-IDS = DerivedIds()
+VERSIONS = DerivedVersions()
 
 
 class SeedChannel(NamedTuple):
-    """One channel of the fleet; ``age_days`` is counted back from the moment of seeding."""
+    """One channel to seed; ``age_days`` is its age when it is seeded."""
 
     region: str
     name: str
@@ -28,15 +28,15 @@ class SeedChannel(NamedTuple):
 
 
 def example_channels() -> list[SeedChannel]:
-    """Give the fleet: cameras, docks, monitors, robots and drones of a company with three sites.
+    """Return the example fleet: cameras, docks, monitors, robots and drones of a company with three sites.
 
-    Two names are in two regions each, some channels have no tag at all, and some values are what a spreadsheet would run.
+    Two names are in two regions each, some channels have no tags, and some tag values look like spreadsheet formulas.
     """
     return [*_north_america(), *_europe(), *_oceania()]
 
 
 def seed_example_fleet(store: Store, account_id: str, now: datetime) -> int:
-    """Add the fleet to an account, names that are taken left out; give how many channels were added."""
+    """Add the example fleet to an account, except names that are taken; return the number of channels added."""
     now_ms = (now - EPOCH) // MILLISECOND
     return store.add_many((_channel(account_id, row, now_ms), row.tags) for row in example_channels())
 
@@ -50,7 +50,7 @@ def seed_numbered(
     *,
     tags: Mapping[str, str] | None = None,
 ) -> int:
-    """Add ``device-0000000`` and so on, each a minute older than the last, with the same tags; give how many were added."""
+    """Add ``device-0000000`` and so on, each a minute older than the previous, with equal tags; return the number added."""
     now_ms = (now - EPOCH) // MILLISECOND
     rows = (SeedChannel(region, f"device-{number:07}", 60, 1 + number / 1440, tags or {}) for number in range(count))
     return store.add_many((_channel(account_id, row, now_ms), row.tags) for row in rows)
@@ -58,7 +58,7 @@ def seed_numbered(
 
 def _channel(account_id: str, row: SeedChannel, now_ms: int) -> Channel:
     created_ms = now_ms - timedelta(days=row.age_days) // MILLISECOND
-    version = IDS.version(str(ChannelArn.build(row.region, account_id, row.name, created_ms)), None)
+    version = VERSIONS.next(str(ChannelArn.build(row.region, account_id, row.name, created_ms)), None)
     return Channel(account_id, row.region, row.name, "SINGLE_MASTER", row.ttl, version, created_ms)
 
 

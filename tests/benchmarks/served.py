@@ -22,12 +22,13 @@ import psutil
 from botocore.config import Config
 
 from kvs_notebook.aws.connection import Connection
+from kvs_notebook.sandbox.address import Address
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.backend.access_keys import AccessKeys
 from kvs_notebook.sandbox.backend.store import Store
 from kvs_notebook.sandbox.clock import WallClock
 from kvs_notebook.sandbox.example_fleet import seed_numbered
-from kvs_notebook.sandbox.http.admin_api import AdminClient
+from kvs_notebook.sandbox.http.admin_client import AdminClient
 from kvs_notebook.sandbox.http.request_log import requests_frame
 
 if TYPE_CHECKING:
@@ -96,7 +97,9 @@ class Served:
         return psutil.Process(self.pid).memory_info().rss
 
     def requests(self) -> pd.DataFrame:
-        return requests_frame(AdminClient(self.endpoint_url, self.keys, ACCOUNT, REGION).requests())
+        return requests_frame(
+            AdminClient(Address(self.endpoint_url, self.keys, {"account_id": ACCOUNT, "region": REGION})).requests()
+        )
 
 
 @contextmanager
@@ -136,7 +139,7 @@ def serve(order: Mapping[str, Any]) -> None:
         state = None
         if order["tags"]:  # only a store takes tags in bulk: it is filled first, then served as a durable sandbox's
             state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kvs-notebook-benchmark-")))
-            with closing(Store(state / "sandbox.sqlite")) as store:
+            with closing(Store.open(state / "sandbox.sqlite")) as store:
                 for account_id, region in product(order["accounts"], order["regions"]):
                     seed_numbered(store, order["channels"], account_id, region, WallClock().now(), tags=order["tags"])
         assumptions = Assumptions(quota_burst=order["burst"], creating_seconds=order["creating_seconds"])
@@ -148,7 +151,7 @@ def serve(order: Mapping[str, Any]) -> None:
                 sandbox.seed(order["channels"], account_id=account_id, region=region)
         if order["delay_seconds"]:
             sandbox.faults.add("*", "delay", None, seconds=order["delay_seconds"])
-        root_secret = sandbox._keys._root_secret
+        root_secret = sandbox._address.keys.root_secret
         answer = {
             "endpoint_url": sandbox.endpoint_url,
             "root_secret": root_secret.hex(),

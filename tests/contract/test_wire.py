@@ -59,7 +59,7 @@ class Wire:
         SigV4Auth(self.credentials, service, region).add_auth(request)
         return dict(request.headers.items())
 
-    def ask(self, path: str, request: object, **signing: str) -> Answer:
+    def call(self, path: str, request: object, **signing: str) -> Answer:
         body = request if isinstance(request, bytes) else json.dumps(request).encode()
         return self.send("POST", path, body, self.signed(path, body, **signing))
 

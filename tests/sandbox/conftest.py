@@ -11,7 +11,7 @@ from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.backend.context import Caller, ServiceContext
 from kvs_notebook.sandbox.backend.operations import perform
 from kvs_notebook.sandbox.backend.store import Store
-from kvs_notebook.sandbox.clock import DerivedIds, ManualClock
+from kvs_notebook.sandbox.clock import DerivedVersions, ManualClock
 
 
 class Backend:
@@ -20,11 +20,16 @@ class Backend:
     def __init__(
         self, *, store: Store | None = None, channel_quota: Callable[[str], int] | None = None, **assumptions: Any
     ) -> None:
-        self.store = Store() if store is None else store
+        self.store = Store.open() if store is None else store
         self.clock = ManualClock()
         self.caller = Caller("111122223333", "us-east-1", "KVSB111122223333ABCD")
         self.service = ServiceContext(
-            self.store, self.clock, DerivedIds(), Assumptions(**assumptions), lambda: "127.0.0.1:4433", channel_quota
+            self.store,
+            self.clock,
+            DerivedVersions(),
+            Assumptions(**assumptions),
+            lambda: "127.0.0.1:4433",
+            channel_quota,
         )
 
     def __enter__(self) -> Self:

@@ -12,7 +12,7 @@ import pytest
 
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.sandbox.assumptions import Assumptions
-from kvs_notebook.sandbox.backend import account, resource_tagging, sts
+from kvs_notebook.sandbox.backend import account_api, resource_tagging, sts
 from kvs_notebook.sandbox.backend.access_keys import AccessKeys
 from kvs_notebook.sandbox.backend.context import Call, Caller, needs
 from kvs_notebook.sandbox.backend.rate_limits import RateLimits
@@ -352,7 +352,7 @@ def after(*seconds: float) -> Callable[..., Any]:
 
 
 def in_another_region(backend: Any) -> list[str]:
-    listed = account.perform("us-east-1", backend.service.assumptions.disabled_regions)["Regions"]
+    listed = account_api.list_regions("us-east-1", backend.service.assumptions.disabled_regions)["Regions"]
     return [each["RegionName"] for each in listed if each["RegionOptStatus"] == "DISABLED"]
 
 

@@ -14,8 +14,14 @@ import pytest
 import trustme
 
 import kvs_notebook as kvs
+from kvs_notebook.sandbox.address import Address
 from kvs_notebook.sandbox.aws_profile import AwsProfile
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys
+from kvs_notebook.sandbox.certificates import CertificateAuthority
 from kvs_notebook.sandbox.state_directory import StateDirectory
+
+KEYS = AccessKeys(b"a root secret")
+ADDRESS = Address("http://127.0.0.1:4566", KEYS, {"account_id": "111122223333", "region": "eu-west-1"})
 
 WHO = """
 import boto3
@@ -27,15 +33,10 @@ print(len(client.list_signaling_channels().get("ChannelInfoList", [])))
 
 @pytest.fixture
 def profile(tmp_path: Path) -> AwsProfile:
-    made = AwsProfile(
-        StateDirectory(tmp_path),
-        endpoint_url="http://127.0.0.1:4566",
-        region="eu-west-1",
-        access_key_id="KVSB111122223333ABCD",
-        secret_access_key="secret",
-    )
-    made.write()
-    return made
+    directory = StateDirectory(tmp_path)
+    profile = AwsProfile(directory, CertificateAuthority(directory), ADDRESS)
+    profile.write()
+    return profile
 
 
 def test_the_config_file_holds_one_profile_and_the_credentials_file_nothing(profile, tmp_path):
@@ -45,8 +46,8 @@ def test_the_config_file_holds_one_profile_and_the_credentials_file_nothing(prof
     assert dict(config["profile sandbox"]) == {
         "endpoint_url": "http://127.0.0.1:4566",
         "region": "eu-west-1",
-        "aws_access_key_id": "KVSB111122223333ABCD",
-        "aws_secret_access_key": "secret",
+        "aws_access_key_id": KEYS.access_key_id("111122223333"),
+        "aws_secret_access_key": KEYS.secret(KEYS.access_key_id("111122223333")),
     }
     assert (tmp_path / "credentials").read_text() == ""
 
@@ -136,10 +137,10 @@ def test_a_bundle_that_is_not_there_does_not_matter(profile):
     assert ssl.create_default_context(cafile=bundle).cert_store_stats()["x509_ca"] > 50
 
 
-def test_the_ca_stays_the_same_in_its_directory(profile, tmp_path):
-    certificate = profile.ca_path.read_bytes()
-    again = AwsProfile(StateDirectory(tmp_path), endpoint_url="", region="", access_key_id="", secret_access_key="")
-    assert again.ca_path.read_bytes() == certificate
+def test_ca_stays_the_same_in_a_durable_directory(tmp_path):
+    certificate = CertificateAuthority(StateDirectory(tmp_path)).path.read_bytes()
+    again = CertificateAuthority(StateDirectory(tmp_path))
+    assert again.path.read_bytes() == certificate
     assert again.server_context()
 
 

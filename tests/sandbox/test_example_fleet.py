@@ -17,7 +17,7 @@ ACCOUNT = "111122223333"
 
 @pytest.fixture
 def store():
-    opened = Store()
+    opened = Store.open()
     yield opened
     opened.close()
 
@@ -62,7 +62,7 @@ def test_the_fleet_has_what_a_report_has_to_cope_with():
 
 
 def test_the_fleet_is_the_same_for_the_same_moment(store):
-    other = Store()
+    other = Store.open()
     assert (
         seed_example_fleet(store, ACCOUNT, STEPPED_START)
         == seed_example_fleet(other, ACCOUNT, STEPPED_START)

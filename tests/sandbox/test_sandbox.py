@@ -122,9 +122,9 @@ def test_the_port_is_on_loopback_alone(sandbox):
 @pytest.mark.parametrize(
     ("settings", "because"),
     [
-        ({"account_id": "12"}, "'12': an account id has 12 digits"),
-        ({"region": "Ireland"}, "'Ireland': give a region's code"),
-        ({"clock": "fast"}, "'fast': choose 'real' or 'stepped'"),
+        ({"account_id": "12"}, "'12' is not"),
+        ({"region": "Ireland"}, "region='Ireland' is not a region code"),
+        ({"clock": "fast"}, "clock='fast' is not valid. Expected 'real' or 'stepped'"),
     ],
 )
 def test_a_setting_that_means_nothing_starts_nothing(settings, because):
@@ -137,7 +137,7 @@ def test_a_setting_that_means_nothing_starts_nothing(settings, because):
 def test_a_port_that_is_taken_is_named(sandbox, temporary):
     port = int(sandbox.endpoint_url.rsplit(":", 1)[1])
     before = threading.active_count()
-    with pytest.raises(errors.SandboxError, match=f"can't have port {port}.*leave port= out"):
+    with pytest.raises(errors.SandboxError, match=f"Cannot listen on port {port}.*omit port="):
         kvs.Sandbox(port=port)
     assert threading.active_count() == before
     assert list(temporary.iterdir()) == []
@@ -158,7 +158,7 @@ def test_the_fleet_and_a_bulk_of_channels_can_be_seeded(sandbox):
     assert sandbox.seed(1200, account_id="444455556666", region="eu-west-1") == 1200
     seed_numbered = kvs.list_channels(connection=sandbox.connection("444455556666", region="eu-west-1"))
     assert seed_numbered["channel_name"].tolist() == [f"device-{number:07}" for number in range(1200)]
-    with pytest.raises(errors.InvalidInput, match="-1 channels"):
+    with pytest.raises(errors.InvalidInput, match="count=-1 is not valid"):
         sandbox.seed(-1)
 
 
@@ -198,7 +198,7 @@ def test_time_can_be_moved_so_that_nobody_waits():
         assert created["creation_time"].item() == datetime(2027, 5, 1, tzinfo=UTC)
         sandbox.advance(1)
         assert kvs.describe_channel("front-door", connection=connection)["channel_status"].item() == "ACTIVE"
-        with pytest.raises(errors.InvalidInput, match="cannot go back by 5"):
+        with pytest.raises(errors.InvalidInput, match="seconds=-5.* cannot go back"):
             sandbox.advance(-5)
 
 
@@ -377,7 +377,7 @@ def test_a_sandbox_that_is_killed_leaves_no_file_either(serve, temporary):
 
 def test_endpoints_and_environment_trust_one_ca(sandbox, connection):
     kvs.get_endpoints(kvs.create_channel("front-door"))
-    served = sandbox._profile.ca_path.read_bytes()
+    served = sandbox._certificates.path.read_bytes()
     assert Path(sandbox.environment()["NODE_EXTRA_CA_CERTS"]).read_bytes() == served
 
 
@@ -530,7 +530,7 @@ def test_two_sandboxes_of_one_process_share_a_directory_too(tmp_path):
 def test_joining_with_other_settings_is_refused(tmp_path, settings):
     with (
         kvs.Sandbox(tmp_path),
-        pytest.raises(errors.SandboxError, match=f"runs in .* already, with {next(iter(settings))}="),
+        pytest.raises(errors.SandboxError, match=f"already runs in .* with {next(iter(settings))}="),
     ):
         kvs.Sandbox(tmp_path, **settings)
 
@@ -575,14 +575,16 @@ def test_a_directory_given_by_a_relative_path_is_found_from_everywhere(tmp_path,
 def test_a_directory_that_is_none_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     for state in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(errors.SandboxError, match="can't keep its state in .*state="):
+        with pytest.raises(errors.SandboxError, match="Cannot keep the sandbox's state in .*state="):
             kvs.Sandbox(state)
 
 
 def test_a_database_that_cannot_be_read_is_named_and_left_as_it_is(tmp_path):
     database = tmp_path / "sandbox.sqlite"
     database.write_bytes(b"this is no database, " * 100)
-    with pytest.raises(errors.SandboxError, match=r"can't read its state.*Move sandbox\.sqlite away") as raised:
+    with pytest.raises(
+        errors.SandboxError, match=r"Cannot read the sandbox's state.*Move sandbox\.sqlite away"
+    ) as raised:
         kvs.Sandbox(tmp_path)
     assert isinstance(raised.value.__cause__, sqlite3.Error)
     assert database.read_bytes().startswith(b"this is no database")

@@ -1,4 +1,4 @@
-"""Scheduled trouble: what goes wrong with the next requests, and which actions are denied."""
+"""Scheduled faults of the next requests, and denied actions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from kvs_notebook.errors import InvalidInput
 from kvs_notebook.sandbox.backend.context import ACTIONS, Caller
 
 KINDS = ("throttle", "error", "denied", "expired", "revoked", "delay", "reset", "lost_reply")
-"""ClientLimitExceededException; a 500; AccessDeniedException; an expired token; keys that are not known any more; a late answer;
-a connection cut before the request takes effect; a connection cut after it has."""
+"""ClientLimitExceededException; a 500; AccessDeniedException; an expired token; revoked keys; a late response; a connection
+that is cut before the request takes effect; one that is cut after it."""
 
 EVERY_OPERATION = "*"
 OPERATIONS = (*ACTIONS, "GetCallerIdentity")
@@ -19,7 +19,7 @@ OPERATIONS = (*ACTIONS, "GetCallerIdentity")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Trouble that has struck one request; ``seconds`` is how late a delay makes the answer."""
+    """A fault of one request; ``seconds`` is how late a delay makes the response."""
 
     kind: str
     seconds: float = 0.0
@@ -27,13 +27,13 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where trouble is: in one account, one region, or anywhere."""
+    """The callers that a fault or denial applies to: of one account, one region, or all."""
 
     account_id: str | None = None
     region: str | None = None
 
     def includes(self, caller: Caller) -> bool:
-        """Tell whether a caller is there."""
+        """Return whether a caller is in the scope."""
         return self.account_id in (None, caller.account_id) and self.region in (None, caller.region)
 
 
@@ -49,7 +49,7 @@ class _ScheduledFault:
 
 
 class Faults:
-    """Keep what is to go wrong, in the order in which it was added."""
+    """Keep faults in the order in which they were added."""
 
     def __init__(self) -> None:
         self._scheduled: list[_ScheduledFault] = []
@@ -58,25 +58,29 @@ class Faults:
     def add(
         self, operation: str, kind: str, times: int | None = 1, seconds: float = 0.0, scope: Scope = EVERYWHERE
     ) -> None:
-        """Let an operation (``"*"``: any) go wrong for the next ``times`` requests, or for all of them with None.
+        """Add a fault to the next ``times`` requests of an operation (``"*"``: any), or to all of them with None.
 
         Raises
         ------
         InvalidInput
-            For an operation, a kind or a number that means nothing here.
+            If the operation, the kind, the number or the delay is not valid.
         """
         if operation not in (*OPERATIONS, EVERY_OPERATION):
-            raise InvalidInput(f"Fault for {operation!r}: name one of {', '.join(OPERATIONS)}, or '*' for all.")
+            raise InvalidInput(
+                f"operation={operation!r} is not valid. Expected '*' or one of: {', '.join(OPERATIONS)}."
+            )
         if kind not in KINDS:
-            raise InvalidInput(f"Fault {kind!r}: choose one of {', '.join(KINDS)}.")
+            raise InvalidInput(f"kind={kind!r} is not valid. Expected one of: {', '.join(KINDS)}.")
         if times is not None and times < 1:
-            raise InvalidInput(f"Fault for {times} requests: give 1 or more, or None for all.")
+            raise InvalidInput(f"times={times} is not valid. Expected 1 or more, or None for all requests.")
         if seconds < 0 or (kind == "delay" and seconds == 0):
-            raise InvalidInput(f"Fault {kind!r} with {seconds} seconds: a delay takes a number above 0.")
+            raise InvalidInput(
+                f"seconds={seconds} is not valid for kind={kind!r}. Expected more than 0 for a delay, else 0."
+            )
         self._scheduled.append(_ScheduledFault(operation, Fault(kind, seconds), times, scope))
 
     def take(self, operation: str, caller: Caller) -> list[Fault]:
-        """Give what strikes this request, and count it: at most one delay and one other fault, the delay first."""
+        """Return the faults of a request and count them: at most one delay and one other fault, the delay first."""
         if not self._scheduled:
             return []
         due = [self._next(operation, caller, delay=True), self._next(operation, caller, delay=False)]
@@ -84,8 +88,8 @@ class Faults:
 
     def _next(self, operation: str, caller: Caller, *, delay: bool) -> Fault | None:
         for entry in self._scheduled:
-            meant = entry.operation in (operation, EVERY_OPERATION) and entry.scope.includes(caller)
-            if meant and (entry.fault.kind == "delay") is delay:
+            applies = entry.operation in (operation, EVERY_OPERATION) and entry.scope.includes(caller)
+            if applies and (entry.fault.kind == "delay") is delay:
                 if entry.times_left is not None:
                     entry.times_left -= 1
                     if entry.times_left == 0:
@@ -94,30 +98,32 @@ class Faults:
         return None
 
     def deny(self, pattern: str, scope: Scope = EVERYWHERE) -> None:
-        """Deny the actions that a pattern names, with ``*`` and ``?`` as in an IAM policy: ``"kinesisvideo:Delete*"``.
+        """Deny the actions that match a pattern, with ``*`` and ``?`` as in an IAM policy: ``"kinesisvideo:Delete*"``.
 
         Raises
         ------
         InvalidInput
-            For a pattern that names no action, which would deny nothing.
+            If the pattern matches no action.
         """
-        # IAM compares actions without regard to case, and knows no [sets].
+        # IAM ignores the case of actions, and its patterns have no [sets].
         compiled = re.compile(fnmatch.translate(pattern.replace("[", "[[]")), re.IGNORECASE)
         if not any(compiled.match(action) for action in ACTIONS.values()):
-            raise InvalidInput(f"Deny {pattern!r}: it names no action; try 'kinesisvideo:Delete*' or 'kinesisvideo:*'.")
+            raise InvalidInput(
+                f"pattern={pattern!r} matches no action. Expected a pattern such as 'kinesisvideo:Delete*'."
+            )
         self._denied.append((compiled, scope))
 
     def is_denied(self, operation: str, caller: Caller) -> bool:
-        """Tell whether an operation is denied. GetCallerIdentity never is: AWS asks no permission for it."""
+        """Return whether an operation is denied; GetCallerIdentity never is, because AWS requires no permission for it."""
         if not self._denied or operation not in ACTIONS:
             return False
         return any(compiled.match(ACTIONS[operation]) for compiled, scope in self._denied if scope.includes(caller))
 
     def clear_denials(self) -> None:
-        """Deny nothing any more."""
+        """Remove all denials."""
         self._denied.clear()
 
     def clear(self) -> None:
-        """Let all go well again: no fault, nothing denied."""
+        """Remove all faults and denials."""
         self._scheduled.clear()
         self.clear_denials()

@@ -1,4 +1,4 @@
-"""Tagging: the Resource Groups Tagging API, as far as it finds channels: GetResources [5]."""
+"""Resource Groups Tagging API, as far as it finds channels: GetResources [5]."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kvs_notebook.sandbox.backend.validation import ServiceError, input_validato
 
 MODEL = ServiceModel(Loader().load_service_model("resourcegroupstaggingapi", "service-2"), "resourcegroupstaggingapi")
 TARGETS = {f"{MODEL.metadata['targetPrefix']}.GetResources": "GetResources"}
-"""The operation that each value of the header x-amz-target names."""
+"""Operations by the value of the header x-amz-target."""
 
 CHANNELS = frozenset({"kinesisvideo", "kinesisvideo:channel"})
 LONGEST_PAGE = 100
@@ -23,8 +23,8 @@ LONGEST_PAGE = 100
 _VALIDATE = input_validator(MODEL, "GetResources")
 
 
-def perform(service: ServiceContext, caller: Caller, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer GetResources: a channel that never had a tag is left out, one that has none any more has an empty list.
+def get_resources(service: ServiceContext, caller: Caller, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a page of channels with their tags; channels that never had a tag are left out.
 
     Raises
     ------
@@ -56,14 +56,14 @@ def perform(service: ServiceContext, caller: Caller, request: Mapping[str, Any])
         "ResourceTagMappingList": [
             {"ResourceARN": channel.arn, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
             for channel, tags in mappings
-            if all(_passes(tags, each) for each in filters)
+            if all(_matches(tags, each) for each in filters)
         ],
     }
 
 
-def _passes(tags: Mapping[str, str], wanted: Mapping[str, Any]) -> bool:
-    values = wanted.get("Values") or []
-    return wanted["Key"] in tags and (not values or tags[wanted["Key"]] in values)
+def _matches(tags: Mapping[str, str], tag_filter: Mapping[str, Any]) -> bool:
+    key, values = tag_filter["Key"], tag_filter.get("Values") or []
+    return key in tags and (not values or tags[key] in values)
 
 
 def _after(service: ServiceContext, request: Mapping[str, Any], scope: str) -> str:
@@ -72,5 +72,5 @@ def _after(service: ServiceContext, request: Mapping[str, Any], scope: str) -> s
         return ""
     name = page_tokens.decode_token(token, service.store.root_secret, scope)
     if name is None:
-        raise ServiceError("InvalidParameterException", "The PaginationToken is not one that was given.")
+        raise ServiceError("InvalidParameterException", "The PaginationToken was not issued by this operation.")
     return name

@@ -1,4 +1,4 @@
-"""Journal: what a sandbox has served, the newest requests kept."""
+"""Log of the requests that a sandbox has served."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import pandas as pd
 
-KEPT = 100_000
-"""Requests that are remembered; older ones are forgotten."""
+MAX_REQUESTS = 100_000
+"""Requests that are kept; older ones are dropped."""
 
 
 class LoggedRequest(NamedTuple):
-    """One request and its answer.
+    """One request and its outcome.
 
-    ``time`` is wall time in epoch seconds; ``status`` is 0 where the connection was cut; ``attempt`` is the client's own count.
+    ``time`` is wall time in epoch seconds; ``status`` is 0 if the connection was cut; ``attempt`` is the client's own count.
     """
 
     time: float
@@ -31,22 +31,22 @@ class LoggedRequest(NamedTuple):
 
 
 class RequestLog:
-    """Remember the newest requests."""
+    """Keep the newest requests."""
 
     def __init__(self) -> None:
-        self._entries: deque[LoggedRequest] = deque(maxlen=KEPT)
+        self._requests: deque[LoggedRequest] = deque(maxlen=MAX_REQUESTS)
 
-    def add(self, entry: LoggedRequest) -> None:
-        """Write a request down."""
-        self._entries.append(entry)
+    def add(self, request: LoggedRequest) -> None:
+        """Add a request."""
+        self._requests.append(request)
 
     def clear(self) -> None:
-        """Forget every request."""
-        self._entries.clear()
+        """Remove every request."""
+        self._requests.clear()
 
     def requests(self) -> list[LoggedRequest]:
-        """Give the requests, oldest first."""
-        return list(self._entries)
+        """Return the requests, oldest first."""
+        return list(self._requests)
 
 
 COLUMNS: Mapping[str, str] = {
@@ -63,7 +63,7 @@ COLUMNS: Mapping[str, str] = {
 
 
 def requests_frame(requests: Sequence[LoggedRequest]) -> pd.DataFrame:
-    """Give entries as a frame."""
+    """Return logged requests as a DataFrame with the columns and dtypes of ``COLUMNS``."""
     import pandas as pd
 
     frame = pd.DataFrame(requests, columns=list(COLUMNS))

@@ -8,20 +8,20 @@ from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.backend.context import Caller, ServiceContext
 from kvs_notebook.sandbox.backend.operations import perform
 from kvs_notebook.sandbox.backend.store import Store
-from kvs_notebook.sandbox.clock import STEPPED_START, DerivedIds, SteppedClock, WallClock
+from kvs_notebook.sandbox.clock import STEPPED_START, DerivedVersions, SteppedClock, WallClock
 
 CALLER = Caller("111122223333", "us-east-1", "KVSB111122223333ABCD")
 
 
 @pytest.fixture
 def store():
-    opened = Store()
+    opened = Store.open()
     yield opened
     opened.close()
 
 
 def start(store, clock):
-    return ServiceContext(store, clock, DerivedIds(), Assumptions(), lambda: "127.0.0.1:4433")
+    return ServiceContext(store, clock, DerivedVersions(), Assumptions(), lambda: "127.0.0.1:4433")
 
 
 def create(service, name):

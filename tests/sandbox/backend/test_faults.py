@@ -55,11 +55,11 @@ def test_a_delay_goes_with_one_other_fault_and_comes_first(faults):
 @pytest.mark.parametrize(
     ("arguments", "because"),
     [
-        (("Describe", "error"), "name one of CreateSignalingChannel"),
-        ((CREATE, "explode"), "choose one of throttle, error"),
-        ((CREATE, "error", 0), "give 1 or more"),
-        ((CREATE, "delay"), "a delay takes a number above 0"),
-        ((CREATE, "delay", 1, -1.0), "a delay takes a number above 0"),
+        (("Describe", "error"), "operation='Describe' is not valid.*CreateSignalingChannel"),
+        ((CREATE, "explode"), "Expected one of: throttle, error"),
+        ((CREATE, "error", 0), "times=0 is not valid. Expected 1 or more"),
+        ((CREATE, "delay"), "Expected more than 0 for a delay"),
+        ((CREATE, "delay", 1, -1.0), "Expected more than 0 for a delay"),
     ],
 )
 def test_a_fault_that_means_nothing_is_refused(faults, arguments, because):
@@ -89,7 +89,7 @@ def test_who_one_is_can_be_asked_whatever_is_denied(faults):
 
 @pytest.mark.parametrize("pattern", ["Delete*", "kinesisvideo:Destroy*", "kinesisvideo:[CD]*", ""])
 def test_a_pattern_that_denies_nothing_is_refused(faults, pattern):
-    with pytest.raises(InvalidInput, match="it names no action"):
+    with pytest.raises(InvalidInput, match="matches no action"):
         faults.deny(pattern)
 
 

@@ -178,7 +178,7 @@ def test_describe_refuses_nothing_at_all_and_two_channels(backend):
     backend.create("back-door")
     with refused("InvalidArgumentException", "Neither"):
         backend("DescribeSignalingChannel")
-    with refused("InvalidArgumentException", "name two channels"):
+    with refused("InvalidArgumentException", "name different channels"):
         backend("DescribeSignalingChannel", ChannelName="back-door", ChannelARN=arn)
 
 
@@ -231,7 +231,7 @@ def test_an_arn_of_another_account_or_region_is_denied(backend, operation, owner
 
 @pytest.mark.parametrize("operation", ON_AN_ARN)
 def test_an_arn_of_a_video_stream_is_no_channels(backend, operation):
-    with refused("InvalidArgumentException", "names a stream"):
+    with refused("InvalidArgumentException", "is the ARN of a stream"):
         on(backend, operation, NEVER.replace("channel/", "stream/"))
 
 
@@ -310,7 +310,7 @@ def test_a_token_goes_on_with_its_own_list_only(backend):
         {"NextToken": "bm90IGEgdG9rZW4="},
         {"NextToken": "a"},
     ):
-        with refused("InvalidArgumentException", "NextToken .* is not one that this list gave"):
+        with refused("InvalidArgumentException", "NextToken .* was not issued by this list"):
             backend("ListSignalingChannels", **request)
     assert backend("ListSignalingChannels", MaxResults=5, NextToken=token)["ChannelInfoList"][0]["ChannelName"] == "ab"
     assert len(backend("ListSignalingChannels", NextToken="")["ChannelInfoList"]) == 3
@@ -458,7 +458,7 @@ def test_a_channel_takes_fifty_tags_in_total(backend):
     fifty = dict(list(MANY_TAGS.items())[:50])
     arn = backend.create(Tags=pairs(fifty))
     backend.tag(arn, **dict.fromkeys(fifty, "new"))
-    with refused("TagsPerResourceExceededLimitException", "51 tags"):
+    with refused("TagsPerResourceExceededLimitException", "Too many tags: the channel would have 51"):
         backend.tag(arn, **{"key-00": "newer", "one-more": "x"})
     assert backend.tags(arn) == dict.fromkeys(fifty, "new")
 

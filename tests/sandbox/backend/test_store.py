@@ -26,7 +26,7 @@ def channel(name="front-door", *, account_id=ACCOUNT, region=REGION, created_ms=
 
 @pytest.fixture
 def store():
-    opened = Store()
+    opened = Store.open()
     yield opened
     opened.close()
 
@@ -94,7 +94,7 @@ def test_removing_a_channel_takes_its_tags_along(store):
     store.remove(add(store, tags={"Site": "hq"}))
     assert store.find(ACCOUNT, REGION, "front-door") is None
     assert store.tags(add(store)) == {}
-    assert store._db.execute("SELECT COUNT(*) FROM tags").fetchone() == (0,)
+    assert store.db.execute("SELECT COUNT(*) FROM tags").fetchone() == (0,)
 
 
 def test_purging_takes_out_what_was_deleted_by_then(store):
@@ -103,7 +103,7 @@ def test_purging_takes_out_what_was_deleted_by_then(store):
     add(store, "stays")
     store.purge(2000)
     assert names(store) == ["gone-2", "stays"]
-    assert store._db.execute("SELECT COUNT(*) FROM tags").fetchone() == (1,)
+    assert store.db.execute("SELECT COUNT(*) FROM tags").fetchone() == (1,)
 
 
 def test_a_page_leaves_out_what_is_gone_or_not_there_yet(store):
@@ -123,7 +123,7 @@ def test_a_page_leaves_out_what_is_gone_or_not_there_yet(store):
     shuffled=st.booleans(),
 )
 def test_pages_of_any_size_give_each_channel_once(stored, prefix, size, ignore_case, shuffled):
-    store = Store()
+    store = Store.open()
     store.add_many([(channel(name), {}) for name in stored])
     store.add_many([(channel(name, region="eu-west-1"), {}) for name in ("a", "b", "c")])
     how = {"prefix": prefix, "ignore_case": ignore_case, "shuffled": shuffled, "limit": size}
@@ -142,7 +142,7 @@ def test_pages_of_any_size_give_each_channel_once(stored, prefix, size, ignore_c
 
 @given(stored=st.sets(NAMES, min_size=3, max_size=20), deleted=st.sets(NAMES), shuffled=st.booleans())
 def test_deleting_between_pages_neither_skips_nor_repeats(stored, deleted, shuffled):
-    store = Store()
+    store = Store.open()
     store.add_many([(channel(name), {}) for name in stored])
     first = names(store, limit=2, shuffled=shuffled)
     for name in deleted & stored:
@@ -165,10 +165,10 @@ def test_an_empty_start_comes_before_every_name(store):
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_a_page_is_found_through_an_index_and_never_sorted(store, shuffled):
     seen = []
-    store._db.set_trace_callback(seen.append)
+    store.db.set_trace_callback(seen.append)
     names(store, after="m", shuffled=shuffled)
-    store._db.set_trace_callback(None)
-    plan = [row[3] for row in store._db.execute(f"EXPLAIN QUERY PLAN {seen[-1]}")]
+    store.db.set_trace_callback(None)
+    plan = [row[3] for row in store.db.execute(f"EXPLAIN QUERY PLAN {seen[-1]}")]
     assert len(plan) == 1
     assert "USING INDEX channels_" in plan[0]
 
@@ -194,23 +194,23 @@ def test_tags_are_set_over_sorted_and_taken_off(store):
 
 def test_a_reset_empties_channels_and_keeps_settings(store):
     secret = store.root_secret
-    store.put("account_id", ACCOUNT)
-    store.put("account_id", "444455556666")
+    store.put_setting("account_id", ACCOUNT)
+    store.put_setting("account_id", "444455556666")
     add(store, tags={"Site": "hq"})
     store.reset()
     assert names(store) == []
     assert store.latest_ms == 0
-    assert store.get("account_id") == "444455556666"
+    assert store.get_setting("account_id") == "444455556666"
     assert store.root_secret == secret
     assert store.tags(add(store)) == {}
 
 
 def test_every_store_has_a_secret_of_its_own(store):
-    other = Store()
+    other = Store.open()
     assert len(store.root_secret) == 32
     assert store.root_secret == store.root_secret != other.root_secret
     other.close()
-    assert store.get("never-set") is None
+    assert store.get_setting("never-set") is None
 
 
 def test_the_latest_time_is_kept_of_all_that_was_written(store):
@@ -220,7 +220,7 @@ def test_the_latest_time_is_kept_of_all_that_was_written(store):
     store.update(found, ttl=5, version="V2", at_ms=7000)
     store.delete(found, at_ms=9000)
     store.remove(found)
-    store.note(8000)
+    store.record_time(8000)
     assert store.latest_ms == 9000
 
 
@@ -233,12 +233,12 @@ def test_what_failed_midway_was_not_done(store):
 
 def test_a_file_holds_everything_for_the_next_one_and_for_its_owner_only(tmp_path):
     path = tmp_path / "state.sqlite"
-    store = Store(path)
+    store = Store.open(path)
     secret = store.root_secret
     add(store, tags={"Site": "hq"})
     modes = {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
     store.close()
-    again = Store(path)
+    again = Store.open(path)
     found = again.find(ACCOUNT, REGION, "front-door")
     assert found is not None
     assert again.tags(found) == {"Site": "hq"}
@@ -251,15 +251,15 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
     path = tmp_path / "state.sqlite"
     path.write_text("not a database, but somebody's notes")
     with pytest.raises(sqlite3.DatabaseError):
-        Store(path)
+        Store.open(path)
     assert path.read_text() == "not a database, but somebody's notes"
 
 
 WRITER = """
     import sys
-    from kvs_notebook.sandbox.store import Channel, Store
+    from kvs_notebook.sandbox.backend.store import Channel, Store
 
-    store = Store(sys.argv[1])
+    store = Store.open(sys.argv[1])
     number = 0
     while True:
         name = f"channel-{number}"
@@ -280,7 +280,7 @@ def test_what_was_acknowledged_survives_a_killed_process(tmp_path):
         os.kill(writer.pid, signal.SIGKILL)
         seen += [int(line) for line in acknowledged if line.endswith("\n")]
     writer.wait()
-    store = Store(path)
+    store = Store.open(path)
     assert store.count(ACCOUNT, REGION) >= len(seen)
     for number in seen:
         found = store.find(ACCOUNT, REGION, f"channel-{number}")

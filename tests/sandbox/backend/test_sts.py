@@ -41,7 +41,7 @@ def test_a_url_that_a_role_signs_lets_it_in(sandbox, sts):
         session=session_of(sandbox, credentials),
         region="us-east-1",
         endpoint_url=sandbox.endpoint_url,
-        ca_bundle=lambda: str(sandbox._profile.ca_path),
+        ca_bundle=lambda: str(sandbox._certificates.path),
     )
     assert "X-Amz-Security-Token=" in kvs.sign_url("gate", client_id="tablet", connection=connection).reveal()
     assert not kvs.get_ice_servers("gate", connection=connection).empty

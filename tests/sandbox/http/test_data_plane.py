@@ -310,9 +310,7 @@ def ice(signaling):
 
 
 def test_ice_servers_come_in_the_form_that_was_seen_of_the_service(signaling, ice):
-    servers = ice.get_ice_server_config(ChannelARN=signaling.arn, ClientId="tablet", ServiceContext="TURN")[
-        "IceServerList"
-    ]
+    servers = ice.get_ice_server_config(ChannelARN=signaling.arn, ClientId="tablet", Service="TURN")["IceServerList"]
     assert len(servers) == 2
     for server in servers:
         assert server["Ttl"] == 300

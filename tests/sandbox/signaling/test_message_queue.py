@@ -158,13 +158,13 @@ def test_a_channels_messages_go_with_it_and_never_reach_its_namesake(post):
 
 
 def test_what_waits_in_a_file_outlives_the_store(open_backend, tmp_path):
-    with open_backend(store=Store(tmp_path / "state.sqlite")) as backend:
+    with open_backend(store=Store.open(tmp_path / "state.sqlite")) as backend:
         post = Post(backend)
         post.put("1")
         post.put("2")
         channel, (number, _) = post.channels[0], post.queue.first(post.channels[0], MASTER, now_ms=0)
         post.queue.remove(number)
-    store = Store(tmp_path / "state.sqlite")
+    store = Store.open(tmp_path / "state.sqlite")
     found = MessageQueue(store, capacity=1000, latest_only=LATEST_ONLY).first(channel, MASTER, now_ms=0)
     store.close()
     assert found is not None

@@ -33,15 +33,15 @@ def signaling(sandbox):
     return ChannelSignaling(sandbox)
 
 
-def owner_of(sandbox):
+def server_of(sandbox):
     """Give what runs a sandbox in this process."""
     return next(each for each in gc.get_objects() if type(each) is Server and each.endpoint_url == sandbox.endpoint_url)
 
 
 def relay_and_loop(sandbox):
     """Give the relay of a sandbox in this process, and the loop that it runs on."""
-    owner = owner_of(sandbox)
-    return owner._relay, owner._asgi_server._loop
+    server = server_of(sandbox)
+    return server.relay, server.asgi_server.loop
 
 
 # --- who gets what
@@ -236,8 +236,8 @@ def test_a_message_that_meets_a_line_just_broken_waits(signaling, caplog):
         relay, loop = relay_and_loop(signaling.sandbox)
 
         async def break_and_send():
-            there = {peer.client_id: peer for peer in relay._open}
-            there["tablet"].socket._protocol.transport.abort()
+            there = {peer.client_id: peer for peer in relay.peers}
+            there["tablet"].connection._protocol.transport.abort()
             for number in range(8):  # before anybody is told
                 frame = {"action": CANDIDATE, "messagePayload": payload(str(number)), "recipientClientId": "tablet"}
                 await relay.receive(there[MASTER], json.dumps(frame))
@@ -438,7 +438,7 @@ def test_the_service_can_be_made_to_say_it_now(signaling, notice):
 
     run(talk())
     assert signaling.sandbox.send_notice("back-door", notice) == 0
-    with pytest.raises(kvs.errors.InvalidInput, match="the service sends GO_AWAY and RECONNECT_ICE_SERVER"):
+    with pytest.raises(kvs.errors.InvalidInput, match="Expected one of: GO_AWAY, RECONNECT_ICE_SERVER"):
         signaling.sandbox.send_notice("front-door", "HELLO")
 
 
@@ -474,17 +474,17 @@ def test_frames_say_only_what_the_service_says(signaling):
 
 
 def test_a_sandbox_can_stop_at_the_moment_when_a_peer_leaves(signaling):
-    host = owner_of(signaling.sandbox)._asgi_server
+    asgi_server = server_of(signaling.sandbox).asgi_server
 
     async def server_ends() -> None:
-        states = [server.server_state for server, _ in host._servers]
+        states = [server.server_state for server, _ in asgi_server._servers]
         for connection in {each for state in states for each in state.connections if hasattr(each, "conn")}:
             connection.conn.send_close(1000)  # as the answer to a close frame that has just come
             connection.shutdown()  # as uvicorn does with what is connected when it stops
 
     async def talk():
         async with signaling.open(signaling.url("leaving")) as leaving:
-            ending = asyncio.run_coroutine_threadsafe(server_ends(), host._loop)
+            ending = asyncio.run_coroutine_threadsafe(server_ends(), asgi_server.loop)
             await asyncio.wrap_future(ending)
             await leaving.wait_closed()
 

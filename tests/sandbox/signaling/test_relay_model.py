@@ -153,7 +153,7 @@ class World:
         call = Call(self.backend.service, self.backend.caller, "ConnectAsMaster", {})
         peer = Peer(call, call.usable(self.arn), place, recorder)
         self.there[place].append((peer, recorder))
-        self.relay.join(peer)
+        self.relay.connect(peer)
 
     async def drop(self, place: str, which: int, cleanly: bool) -> None:  # noqa: FBT001
         for peer, recorder in self._pick(place, which):
@@ -162,7 +162,7 @@ class World:
                 self.newest[place] = None
             recorder.open = False
             recorder.writable.set()  # as the server does for a connection that is lost
-            self.relay.leave(peer, cleanly=cleanly)
+            self.relay.disconnect(peer, cleanly=cleanly)
 
     async def lose(self, place: str, which: int) -> None:
         """Lose a connection before the relay is told."""
