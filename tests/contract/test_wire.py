@@ -1,4 +1,4 @@
-"""The sandbox's bytes on the wire, asked for by hand."""
+"""The HTTP responses of the sandbox, requested without an SDK."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Answer(NamedTuple):
 
 
 class Wire:
-    """Send bytes to a sandbox."""
+    """Send HTTP requests to a sandbox."""
 
     def __init__(self, sandbox: kvs.Sandbox) -> None:
         self.sandbox = sandbox
@@ -70,10 +70,10 @@ def wire() -> Iterator[Wire]:
         yield Wire(sandbox)
 
 
-# --- answers
+# --- responses
 
 
-def test_an_answer_is_json_with_a_request_id_and_says_nothing_of_its_server(wire):
+def test_response_is_json_with_request_id_and_no_server_header(wire):
     answer = wire.call("/listSignalingChannels", {})
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/json"
@@ -106,14 +106,14 @@ def test_operations_without_output_answer_with_an_empty_body(wire):
     assert (answer.status, answer.body) == (200, b"")
 
 
-# --- refusals
+# --- errors
 
 
 @pytest.mark.parametrize(
     ("path", "request_", "status", "header"),
     [
         (
-            "/describeSignalingChannel", {"ChannelName": "nobody"}, 404,
+            "/describeSignalingChannel", {"ChannelName": "missing"}, 404,
             "ResourceNotFoundException:https://kinesisvideo.amazonaws.com/doc/2017-09-30/",
         ),
         (
@@ -127,26 +127,26 @@ def test_operations_without_output_answer_with_an_empty_body(wire):
         ),
     ],
 )  # fmt: skip
-def test_a_refusal_has_its_code_in_the_header_and_its_message_in_the_body(wire, path, request_, status, header):
+def test_error_code_is_in_header_and_message_in_body(wire, path, request_, status, header):
     answer = wire.call(path, request_)
     assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (status, header)
     assert json.loads(answer.body).keys() == {"Message"}
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"\xff", b'{"a":' * 100_000, b"nonsense"], ids=["cut", "bytes", "deep", "words"]
+    "body", [b"{", b"\xff", b'{"a":' * 100_000, b"not json"], ids=["cut", "bytes", "deep", "words"]
 )
-def test_a_body_that_is_no_json_is_a_serialization_error(wire, body):
+def test_invalid_json_body_is_a_serialization_error(wire, body):
     answer = wire.call("/listSignalingChannels", body)
     assert (answer.status, answer.code) == (400, "SerializationException")
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"null", b"7"])
-def test_json_that_is_no_object_is_an_invalid_argument(wire, body):
+def test_json_body_other_than_object_is_invalid_argument(wire, body):
     assert wire.call("/listSignalingChannels", body).code == "InvalidArgumentException"
 
 
-def test_an_empty_body_is_an_empty_request(wire):
+def test_empty_body_is_an_empty_request(wire):
     assert wire.call("/listSignalingChannels", b"").status == 200
 
 
@@ -163,30 +163,30 @@ def test_an_empty_body_is_an_empty_request(wire):
         ("DELETE", "/../listSignalingChannels"),
     ],
 )
-def test_paths_tell_upper_from_lower_case_and_all_others_are_unknown(wire, method, path):
+def test_paths_are_case_sensitive_and_others_unknown(wire, method, path):
     answer = wire.send(method, path, b"{}", wire.signed("/listSignalingChannels"))
     assert (answer.status, answer.code) == (404, "UnknownOperationException")
 
 
-def test_the_paths_are_the_models():
+def test_paths_are_the_models():
     assert len(OPERATIONS) == 9
     assert {"/TagResource", "/UntagResource", "/ListTagsForResource", "/createSignalingChannel"} <= set(OPERATIONS)
 
 
-def test_a_body_without_end_is_refused(wire):
+def test_body_above_the_size_limit_is_rejected(wire):
     answer = wire.call("/listSignalingChannels", b" " * 1_048_577)
     assert (answer.status, answer.code) == (413, "RequestEntityTooLargeException")
     assert wire.call("/listSignalingChannels", b" " * 1_048_000 + b"{}").status == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "10.0.0.1", "[bad"])
-def test_a_host_that_is_not_loopback_is_refused_before_all_else(wire, host):
+def test_host_other_than_loopback_is_rejected_first(wire, host):
     answer = wire.send("POST", "/listSignalingChannels", b"{}", {"Host": host})
     assert (answer.status, answer.code) == (421, "AccessDeniedException")
     assert wire.sandbox.requests.empty
 
 
-def test_bytes_that_are_no_http_do_no_harm(wire):
+def test_bytes_that_are_not_http_do_no_harm(wire):
     host, port = wire.host.split(":")
     with socket.create_connection((host, int(port)), timeout=10) as raw:
         raw.sendall(b"\x16\x03\x01nonsense\r\n\r\n")
@@ -197,18 +197,18 @@ def test_bytes_that_are_no_http_do_no_harm(wire):
 # --- signatures
 
 
-def test_a_request_that_nobody_signed_is_told_so(wire):
+def test_unsigned_request_is_rejected(wire):
     answer = wire.send("POST", "/listSignalingChannels", b"{}")
     assert (answer.status, answer.code) == (403, "MissingAuthenticationTokenException")
     assert wire.sandbox.requests["error_code"].tolist() == ["MissingAuthenticationTokenException"]
 
 
-def test_a_body_that_was_changed_is_noticed(wire):
+def test_body_changed_after_signing_is_rejected(wire):
     answer = wire.send("POST", "/listSignalingChannels", b'{"MaxResults":1}', wire.signed("/listSignalingChannels"))
     assert (answer.status, answer.code) == (403, "InvalidSignatureException")
 
 
-def test_the_scope_names_the_region(wire):
+def test_credential_scope_selects_the_region(wire):
     kvs.create_channel("front-door", connection=wire.sandbox.connection(region="eu-west-1"))
     assert json.loads(wire.call("/listSignalingChannels", {}).body)["ChannelInfoList"] == []
     listed = json.loads(wire.call("/listSignalingChannels", {}, region="eu-west-1").body)["ChannelInfoList"]
@@ -216,13 +216,13 @@ def test_the_scope_names_the_region(wire):
 
 
 @pytest.mark.parametrize(("path", "scope"), [("/listSignalingChannels", "sts"), ("/_sandbox/reset", "kinesisvideo")])
-def test_a_signature_for_another_service_is_refused(wire, path, scope):
+def test_signature_for_another_service_is_rejected(wire, path, scope):
     answer = wire.call(path, {}, service=scope)
     assert (answer.status, answer.code) == (403, "InvalidSignatureException")
     assert "correct service" in json.loads(answer.body)["Message"]
 
 
-def test_a_url_may_carry_the_signature(wire):
+def test_url_may_carry_the_signature(wire):
     request = AWSRequest("POST", f"{wire.sandbox.endpoint_url}/listSignalingChannels")
     SigV4QueryAuth(wire.credentials, "kinesisvideo", "us-east-1", expires=60).add_auth(request)
     parts = urlsplit(request.url)
@@ -246,7 +246,7 @@ def test_sts_answers_in_its_own_format(wire):
 # --- control
 
 
-def test_what_is_asked_of_the_sandbox_itself_is_signed_too(wire):
+def test_admin_requests_must_be_signed(wire):
     for path in ("/_sandbox/reset", "/_sandbox/settings"):
         assert wire.send("POST", path, b"{}").code == "MissingAuthenticationTokenException"
     answer = wire.call("/_sandbox/explode", {}, service="kvs-notebook-sandbox")

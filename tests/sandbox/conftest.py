@@ -1,4 +1,4 @@
-"""A sandbox's service without its wire: what the tests of its rooms work at."""
+"""A backend of the sandbox without HTTP, for unit tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kvs_notebook.sandbox.clock import DerivedVersions, ManualClock
 
 
 class Backend:
-    """Make requests of one service as one caller, on a clock that stands still."""
+    """Call the operations of one backend as one caller, with a manual clock."""
 
     def __init__(
         self, *, store: Store | None = None, channel_quota: Callable[[str], int] | None = None, **assumptions: Any
@@ -42,7 +42,7 @@ class Backend:
         return perform(self.service, caller or self.caller, operation, request)
 
     def create(self, name: str = "front-door", **request: Any) -> str:
-        """Create a channel and let it become ACTIVE; give its ARN."""
+        """Create a channel, advance time until it is ACTIVE, and return its ARN."""
         arn: str = self("CreateSignalingChannel", ChannelName=name, **request)["ChannelARN"]
         self.clock.advance(self.service.assumptions.creating_seconds)
         return arn
@@ -82,7 +82,7 @@ class Backend:
         return found
 
     def names(self, page_size: int | None = None, prefix: str | None = None) -> list[str]:
-        """List to the end; give the names in the order of the pages."""
+        """List all pages; return the names in their order."""
         condition = {"ComparisonOperator": "BEGINS_WITH", "ComparisonValue": prefix} if prefix else None
         names: list[str] = []
         token = None
@@ -100,12 +100,12 @@ def pairs(tags: dict[str, str]) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def open_backend() -> type[Backend]:
-    """Give what opens a service, for tests that need their own assumptions or many of them."""
+    """Return the class that opens a backend, for tests that need several or other assumptions."""
     return Backend
 
 
 @pytest.fixture
 def backend() -> Iterator[Backend]:
-    """Give a service with the default assumptions."""
+    """Return a backend with the default assumptions."""
     with Backend() as opened:
         yield opened

@@ -18,7 +18,7 @@ from kvs_notebook.sandbox.backend.context import Call, Caller, needs
 from kvs_notebook.sandbox.backend.rate_limits import RateLimits
 from kvs_notebook.sandbox.backend.validation import ServiceError
 from kvs_notebook.sandbox.signaling.relay import Peer, Relay
-from tests.sandbox.websocket_peer import CANDIDATE, Recorder, payload, said
+from tests.sandbox.websocket_peer import CANDIDATE, Recorder, payload, sent_text
 
 ELSEWHERE = Caller("111122223333", "eu-west-1", "KVSB111122223333ABCD")
 INVALID, NOT_FOUND, IN_USE, DENIED = (
@@ -30,7 +30,7 @@ INVALID, NOT_FOUND, IN_USE, DENIED = (
 
 
 def code(act: Callable[[], Any]) -> str | None:
-    """The code of a refusal, None where there was none."""
+    """Return the error code of a call; None if it succeeds."""
     try:
         act()
     except ServiceError as error:
@@ -256,7 +256,7 @@ def tagged_create(backend: Any) -> list[str]:
 
 
 def relayed(script: Callable[[Any, Callable[[str], Any], Relay], Any]) -> Callable[[Any], Any]:
-    """Play a script of peers with a relay: ``script(desk, join, relay)`` gives what they see."""
+    """Run a script of peers with a relay: ``script(backend, connect, relay)`` returns what they see."""
 
     def look(backend: Any) -> Any:
         arn = backend.create()
@@ -285,7 +285,7 @@ def relayed(script: Callable[[Any, Callable[[str], Any], Relay], Any]) -> Callab
 
 
 async def turn() -> None:
-    """Let every task do what it can do now."""
+    """Run every task until it is idle."""
     for _ in range(60):
         await asyncio.sleep(0)
 
@@ -319,7 +319,7 @@ async def two_candidates_for_nobody(backend: Any, join: Any, relay: Relay) -> li
         await relay.receive(peer, frame(text))
     _, master = join("")
     await turn()
-    return [said(each)[1] for each in master.got]
+    return [sent_text(each)[1] for each in master.got]
 
 
 async def three_for_nobody(backend: Any, join: Any, relay: Relay) -> int:
@@ -336,7 +336,7 @@ async def after_rubbish(backend: Any, join: Any, relay: Relay) -> tuple[bool, in
 
 
 def after(*seconds: float) -> Callable[..., Any]:
-    """Wait in steps, with a word before each but the last; tell what the viewer got, and whether it is open still."""
+    """Wait in steps, with a message before each but the last; return what the viewer got, and whether it is open."""
 
     async def script(backend: Any, join: Any, relay: Relay) -> tuple[list[str], bool]:
         peer, viewer = join("a")
@@ -443,19 +443,19 @@ ROWS: list[tuple[str, Any, Callable[[Any], Any], Any, Any]] = [
 @pytest.mark.parametrize(
     ("field", "value", "look", "by_default", "otherwise"), [pytest.param(*row, id=f"{row[0]}={row[1]}") for row in ROWS]
 )
-def test_an_assumption_changes_what_a_client_sees(open_backend, field, value, look, by_default, otherwise):
+def test_assumption_changes_what_a_client_sees(open_backend, field, value, look, by_default, otherwise):
     with open_backend() as backend:
         assert look(backend) == by_default
     with open_backend(**{field: value}) as backend:
         assert look(backend) == otherwise
 
 
-def test_no_field_is_left_without_a_use():
+def test_every_field_is_tested():
     assert {field.name for field in fields(Assumptions)} == {row[0] for row in ROWS}
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(Assumptions)])
-def test_each_field_is_explained_with_the_section_that_leaves_it_open(field):
+def test_every_field_is_documented_with_its_contract_section(field):
     assert Assumptions.__doc__ is not None
     assert field in Assumptions.__doc__
 
@@ -471,7 +471,7 @@ def test_each_field_is_explained_with_the_section_that_leaves_it_open(field):
         ("quota_burst", 0.5),
     ],
 )
-def test_an_assumption_that_cannot_be_is_refused(field, value):
+def test_invalid_assumption_is_rejected(field, value):
     with pytest.raises(InvalidInput):
         Assumptions(**{field: value})
 

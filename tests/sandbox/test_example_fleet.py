@@ -28,7 +28,7 @@ def everything(store):
     return [(channel._replace(id=None), channel.arn, store.tags(channel)) for page in pages for channel in page]
 
 
-def test_the_fleet_is_in_three_regions_and_large_enough_to_look_at():
+def test_example_fleet_is_in_three_regions():
     count = Counter(row.region for row in example_channels())
     assert tuple(count) == REGIONS == ("us-east-1", "eu-west-1", "ap-southeast-2")
     assert sum(count.values()) >= 24
@@ -36,7 +36,7 @@ def test_the_fleet_is_in_three_regions_and_large_enough_to_look_at():
 
 
 @pytest.mark.parametrize("row", example_channels(), ids=lambda row: f"{row.region}-{row.name}")
-def test_the_service_would_have_taken_each_channel(row):
+def test_every_seeded_channel_is_valid(row):
     check_channel_name(row.name)
     check_message_ttl(row.ttl)
     check_tags(row.tags, allow_none=True)
@@ -45,7 +45,7 @@ def test_the_service_would_have_taken_each_channel(row):
     assert row.age_days > 0
 
 
-def test_the_fleet_has_what_a_report_has_to_cope_with():
+def test_example_fleet_has_difficult_names_and_tags():
     rows = example_channels()
     names = Counter(row.name for row in rows)
     values = [value for row in rows for value in row.tags.values()]
@@ -61,7 +61,7 @@ def test_the_fleet_has_what_a_report_has_to_cope_with():
     assert max(row.age_days for row in rows) > 3 * 365
 
 
-def test_the_fleet_is_the_same_for_the_same_moment(store):
+def test_example_fleet_is_reproducible(store):
     other = Store.open()
     assert (
         seed_example_fleet(store, ACCOUNT, STEPPED_START)
@@ -76,14 +76,14 @@ def test_the_fleet_is_the_same_for_the_same_moment(store):
         assert channel.created_ms < STEPPED_START.timestamp() * 1000
 
 
-def test_seeding_again_leaves_everything_as_it_is(store):
+def test_seeding_again_changes_nothing(store):
     seed_example_fleet(store, ACCOUNT, STEPPED_START)
     before = everything(store)
     assert seed_example_fleet(store, ACCOUNT, STEPPED_START) == 0
     assert everything(store) == before
 
 
-def test_seeded_channels_are_active_at_once_and_stay_in_their_account(open_backend):
+def test_seeded_channels_are_active_in_their_account_only(open_backend):
     with open_backend() as backend:
         seed_example_fleet(backend.store, ACCOUNT, backend.clock.now())
         infos = backend("ListSignalingChannels")["ChannelInfoList"]
@@ -94,7 +94,7 @@ def test_seeded_channels_are_active_at_once_and_stay_in_their_account(open_backe
         )
 
 
-def test_a_large_fleet_is_made_in_seconds_and_is_the_same_every_time(store):
+def test_large_fleet_is_seeded_in_seconds_reproducibly(store):
     started = time.perf_counter()
     assert seed_numbered(store, 20_000, ACCOUNT, "us-east-1", STEPPED_START, tags={"Env": "bench"}) == 20_000
     assert time.perf_counter() - started < 10

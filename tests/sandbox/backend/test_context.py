@@ -28,11 +28,11 @@ def create(service, name):
     return perform(service, CALLER, "CreateSignalingChannel", {"ChannelName": name})["ChannelARN"]
 
 
-def test_a_fresh_service_leaves_the_clock_alone(store):
+def test_new_service_does_not_move_the_clock(store):
     assert start(store, SteppedClock()).clock.now() == STEPPED_START
 
 
-def test_a_lesson_that_goes_on_after_a_restart_does_not_go_back_in_time(store):
+def test_stepped_time_does_not_go_back_after_restart(store):
     first = start(store, SteppedClock())
     arn = create(first, "front-door")
     first.advance(1)
@@ -50,7 +50,7 @@ def test_time_that_was_advanced_stays_advanced_after_a_restart(store):
     assert start(store, WallClock()).clock.now() >= first.clock.now() - timedelta(minutes=1)
 
 
-def test_a_service_made_anew_on_a_running_clock_leaves_it_alone(store):
+def test_service_recreated_on_running_clock_does_not_move_it(store):
     clock = SteppedClock()
     create(start(store, clock), "front-door")
     before = clock.now()

@@ -17,15 +17,15 @@ from kvs_notebook.sandbox.backend.operations import channel_of
 from kvs_notebook.sandbox.backend.validation import ServiceError
 from kvs_notebook.sandbox.clock import STEPPED_START, SteppedClock
 
-ELSEWHERE = Caller("111122223333", "eu-west-1", "KVSB111122223333ABCD")
-SOMEBODY = Caller("444455556666", "us-east-1", "KVSB444455556666ABCD")
+OTHER_REGION = Caller("111122223333", "eu-west-1", "KVSB111122223333ABCD")
+OTHER_ACCOUNT = Caller("444455556666", "us-east-1", "KVSB444455556666ABCD")
 NEVER = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/never/1767603600000"
 MANY_TAGS = {f"key-{number:02}": str(number) for number in range(51)}
 
 
 @contextmanager
-def refused(code: str, said: str | None = None) -> Iterator[None]:
-    with pytest.raises(ServiceError, match=said) as error:
+def refused(code: str, message: str | None = None) -> Iterator[None]:
+    with pytest.raises(ServiceError, match=message) as error:
         yield
     assert error.value.code == code
 
@@ -37,7 +37,7 @@ def pairs(tags: dict[str, str]) -> list[dict[str, str]]:
 # --- create
 
 
-def test_a_created_channel_has_the_services_defaults(backend):
+def test_created_channel_has_the_services_defaults(backend):
     arn = backend.create("front-door")
     assert backend.info(arn) == {
         "ChannelName": "front-door",
@@ -52,7 +52,7 @@ def test_a_created_channel_has_the_services_defaults(backend):
     assert backend.tags(arn) == {}
 
 
-def test_a_created_channel_has_what_was_asked_for(backend):
+def test_created_channel_has_the_requested_values(backend):
     arn = backend.create(
         "front-door", SingleMasterConfiguration={"MessageTtlSeconds": 5}, Tags=pairs({"Site": "hq", "b": ""})
     )
@@ -67,7 +67,7 @@ def test_null_members_take_the_defaults(backend):
     assert backend.info(arn)["SingleMasterConfiguration"] == {"MessageTtlSeconds": 60}
 
 
-def test_a_channel_is_creating_and_then_active(backend):
+def test_channel_is_creating_and_then_active(backend):
     arn = backend("CreateSignalingChannel", ChannelName="front-door")["ChannelARN"]
     assert backend.info(arn)["ChannelStatus"] == "CREATING"
     backend.clock.advance(0.999)
@@ -77,7 +77,7 @@ def test_a_channel_is_creating_and_then_active(backend):
 
 
 @given(st.integers(0, 4_102_444_800_000))
-def test_the_arn_ends_in_exactly_the_creation_time(open_backend, epoch_ms):
+def test_arn_ends_in_exactly_the_creation_time(open_backend, epoch_ms):
     with open_backend() as backend:
         backend.clock._now = STEPPED_START.fromtimestamp(0, STEPPED_START.tzinfo)
         backend.clock.advance(epoch_ms / 1000)
@@ -85,7 +85,7 @@ def test_the_arn_ends_in_exactly_the_creation_time(open_backend, epoch_ms):
         assert ChannelArn.parse(arn).created_ms == round(backend.info(arn)["CreationTime"] * 1000)
 
 
-def test_a_name_taken_is_refused_with_the_services_code_even_for_the_same_request(backend):
+def test_taken_name_is_rejected_even_for_the_same_request(backend):
     backend("CreateSignalingChannel", ChannelName="front-door")
     for _ in ("CREATING", "ACTIVE"):
         with refused("ResourceInUseException", "front-door already exists"):
@@ -93,7 +93,7 @@ def test_a_name_taken_is_refused_with_the_services_code_even_for_the_same_reques
         backend.clock.advance(1)
 
 
-def test_a_name_is_free_once_its_channel_is_gone_and_not_while_it_is_deleting(backend):
+def test_name_is_free_when_its_channel_is_deleted(backend):
     first = backend.create(Tags=pairs({"Site": "hq"}))
     backend.delete(first)
     backend.clock.advance(1.999)
@@ -107,10 +107,10 @@ def test_a_name_is_free_once_its_channel_is_gone_and_not_while_it_is_deleting(ba
         backend.info(first)
 
 
-def test_names_are_case_sensitive_and_free_in_other_accounts_and_regions(backend):
+def test_names_are_case_sensitive_and_unique_per_account_and_region(backend):
     backend.create("front-door")
     backend.create("Front-Door")
-    for other in (ELSEWHERE, SOMEBODY):
+    for other in (OTHER_REGION, OTHER_ACCOUNT):
         arn = backend("CreateSignalingChannel", caller=other, ChannelName="front-door")["ChannelARN"]
         assert f":{other.region}:{other.account_id}:" in arn
     assert backend.names() == ["Front-Door", "front-door"]
@@ -125,11 +125,11 @@ def test_two_creations_of_one_name_never_share_an_arn(open_backend):
         assert len(set(arns)) == 5
 
 
-def test_the_channel_quota_counts_one_account_in_one_region(open_backend):
+def test_channel_quota_counts_one_account_in_one_region(open_backend):
     with open_backend(channel_quota=lambda _: 2) as backend:
         doomed = backend.create("a")
         backend.create("b")
-        backend("CreateSignalingChannel", caller=ELSEWHERE, ChannelName="c")
+        backend("CreateSignalingChannel", caller=OTHER_REGION, ChannelName="c")
         with refused("AccountChannelLimitExceededException", "2 channels in us-east-1"):
             backend.create("c")
         with refused("ResourceInUseException"):
@@ -138,13 +138,13 @@ def test_the_channel_quota_counts_one_account_in_one_region(open_backend):
         backend.create("c")
 
 
-def test_full_mesh_is_refused(backend):
+def test_full_mesh_is_rejected(backend):
     with refused("InvalidArgumentException", "FULL_MESH is not supported"):
         backend.create(ChannelType="FULL_MESH")
 
 
 @pytest.mark.parametrize(
-    ("tags", "said"),
+    ("tags", "message"),
     [
         (pairs({"aws:cloudformation:stack-name": "x"}), "the prefix aws: is reserved"),
         (pairs({"AWS:x": "x"}), "the prefix aws: is reserved"),
@@ -152,8 +152,8 @@ def test_full_mesh_is_refused(backend):
         (pairs(MANY_TAGS), "Tags has 51 members"),
     ],
 )
-def test_a_create_with_tags_that_cannot_be_changes_nothing(backend, tags, said):
-    with refused("InvalidArgumentException", said):
+def test_create_with_invalid_tags_changes_nothing(backend, tags, message):
+    with refused("InvalidArgumentException", message):
         backend.create("front-door", Tags=tags)
     assert backend.names() == []
 
@@ -173,7 +173,7 @@ def test_describe_finds_by_name_by_arn_and_by_both(backend):
     assert backend("DescribeSignalingChannel", ChannelName="front-door", ChannelARN=arn) == by_arn
 
 
-def test_describe_refuses_nothing_at_all_and_two_channels(backend):
+def test_describe_rejects_no_channel_and_two_channels(backend):
     arn = backend.create("front-door")
     backend.create("back-door")
     with refused("InvalidArgumentException", "Neither"):
@@ -200,7 +200,7 @@ def on(backend: Any, operation: str, arn: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("operation", ON_AN_ARN)
-def test_an_unknown_channel_is_not_found(backend, operation):
+def test_unknown_channel_is_not_found(backend, operation):
     arn = backend.create()
     created = arn.rpartition("/")[2]
     another_moment = arn.replace(created, str(int(created) + 1))
@@ -213,7 +213,7 @@ def test_an_unknown_channel_is_not_found(backend, operation):
 
 
 @pytest.mark.parametrize("operation", ON_AN_ARN)
-def test_a_deleted_channel_is_not_found(backend, operation):
+def test_deleted_channel_is_not_found(backend, operation):
     arn = backend.create()
     backend.delete_for_good(arn)
     with refused("ResourceNotFoundException"):
@@ -221,8 +221,8 @@ def test_a_deleted_channel_is_not_found(backend, operation):
 
 
 @pytest.mark.parametrize("operation", ON_AN_ARN)
-@pytest.mark.parametrize("owner", [ELSEWHERE, SOMEBODY])
-def test_an_arn_of_another_account_or_region_is_denied(backend, operation, owner):
+@pytest.mark.parametrize("owner", [OTHER_REGION, OTHER_ACCOUNT])
+def test_arn_of_another_account_or_region_is_denied(backend, operation, owner):
     arn = backend("CreateSignalingChannel", caller=owner, ChannelName="front-door")["ChannelARN"]
     backend.clock.advance(1)
     with refused("AccessDeniedException", f"not authorized to perform: kinesisvideo:{operation} on resource: {arn}"):
@@ -230,7 +230,7 @@ def test_an_arn_of_another_account_or_region_is_denied(backend, operation, owner
 
 
 @pytest.mark.parametrize("operation", ON_AN_ARN)
-def test_an_arn_of_a_video_stream_is_no_channels(backend, operation):
+def test_arn_of_a_video_stream_is_rejected(backend, operation):
     with refused("InvalidArgumentException", "is the ARN of a stream"):
         on(backend, operation, NEVER.replace("channel/", "stream/"))
 
@@ -238,11 +238,11 @@ def test_an_arn_of_a_video_stream_is_no_channels(backend, operation):
 # --- list
 
 
-def test_a_list_tells_all_that_describe_tells(backend):
+def test_list_returns_the_same_as_describe(backend):
     arns = [backend.create(name) for name in ("b", "a")]
     reply = backend("ListSignalingChannels")
     assert reply == {"ChannelInfoList": [backend.info(arns[1]), backend.info(arns[0])], "NextToken": None}
-    assert backend("ListSignalingChannels", caller=ELSEWHERE) == {"ChannelInfoList": [], "NextToken": None}
+    assert backend("ListSignalingChannels", caller=OTHER_REGION) == {"ChannelInfoList": [], "NextToken": None}
 
 
 @given(
@@ -257,7 +257,7 @@ def test_paging_gives_each_channel_once_for_any_page_size(open_backend, names, p
         assert backend.names(page_size, prefix) == sorted(name for name in names if name.startswith(prefix or ""))
 
 
-def test_pages_are_as_long_as_asked_up_to_the_cap(open_backend):
+def test_page_length_is_as_requested_up_to_the_maximum(open_backend):
     with open_backend(default_page_size=3, max_page_size=5) as backend:
         for number in range(8):
             backend.create(f"channel-{number}")
@@ -270,7 +270,7 @@ def test_pages_are_as_long_as_asked_up_to_the_cap(open_backend):
         assert first_page(MaxResults=10_000) == 5
 
 
-def test_the_last_page_has_no_token_even_when_it_is_full(backend):
+def test_full_last_page_has_no_token(backend):
     for name in "abcd":
         backend.create(name)
     first = backend("ListSignalingChannels", MaxResults=2)
@@ -279,7 +279,7 @@ def test_the_last_page_has_no_token_even_when_it_is_full(backend):
     assert last["NextToken"] is None
 
 
-def test_a_channel_deleted_between_pages_neither_skips_nor_repeats_others(backend):
+def test_delete_between_pages_neither_skips_nor_repeats(backend):
     arns = {name: backend.create(name) for name in "abcdef"}
     first = backend("ListSignalingChannels", MaxResults=2)
     for name in "bc":
@@ -288,7 +288,7 @@ def test_a_channel_deleted_between_pages_neither_skips_nor_repeats_others(backen
     assert [info["ChannelName"] for info in rest["ChannelInfoList"]] == ["d", "e", "f"]
 
 
-def test_a_deleting_channel_is_listed_until_it_is_gone(backend):
+def test_deleting_channel_is_listed_until_it_is_deleted(backend):
     backend.delete(backend.create("a"))
     backend.create("b")
     reply = backend("ListSignalingChannels")
@@ -297,15 +297,15 @@ def test_a_deleting_channel_is_listed_until_it_is_gone(backend):
     assert backend.names() == ["b"]
 
 
-def test_a_token_goes_on_with_its_own_list_only(backend):
+def test_token_is_valid_for_its_own_list_only(backend):
     for name in ("aa", "ab", "b"):
         backend.create(name)
     token = backend("ListSignalingChannels", MaxResults=1)["NextToken"]
     other = {"ComparisonOperator": "BEGINS_WITH", "ComparisonValue": "a"}
     for request in (
         {"NextToken": token, "ChannelNameCondition": other},
-        {"NextToken": token, "caller": ELSEWHERE},
-        {"NextToken": token, "caller": SOMEBODY},
+        {"NextToken": token, "caller": OTHER_REGION},
+        {"NextToken": token, "caller": OTHER_ACCOUNT},
         {"NextToken": token[:-4] + "AAA="},
         {"NextToken": "bm90IGEgdG9rZW4="},
         {"NextToken": "a"},
@@ -319,7 +319,7 @@ def test_a_token_goes_on_with_its_own_list_only(backend):
 # --- update
 
 
-def test_an_update_changes_the_ttl_and_the_version_and_takes_time(backend):
+def test_update_changes_ttl_and_version_and_takes_time(backend):
     arn = backend.create()
     before = backend.info(arn)
     assert backend.update(arn, 90) == {}
@@ -333,7 +333,7 @@ def test_an_update_changes_the_ttl_and_the_version_and_takes_time(backend):
     assert after == {**before, "Version": after["Version"], "SingleMasterConfiguration": {"MessageTtlSeconds": 90}}
 
 
-def test_an_update_needs_the_current_version(backend):
+def test_update_needs_the_current_version(backend):
     arn = backend.create()
     old = backend.info(arn)["Version"]
     backend.update(arn, 90)
@@ -344,7 +344,7 @@ def test_an_update_needs_the_current_version(backend):
     assert backend.info(arn)["SingleMasterConfiguration"] == {"MessageTtlSeconds": 90}
 
 
-def test_an_update_needs_an_active_channel(backend):
+def test_update_needs_an_active_channel(backend):
     arn = backend("CreateSignalingChannel", ChannelName="front-door")["ChannelARN"]
     for status, and_then in (
         ("CREATING", lambda: backend.update(arn, 90)),
@@ -358,7 +358,7 @@ def test_an_update_needs_an_active_channel(backend):
 
 
 @pytest.mark.parametrize("configuration", [None, {}, {"MessageTtlSeconds": None}])
-def test_an_update_without_a_ttl_is_refused(backend, configuration):
+def test_update_without_ttl_is_rejected(backend, configuration):
     arn = backend.create()
     with refused("InvalidArgumentException", "MessageTtlSeconds is required"):
         backend(
@@ -372,7 +372,7 @@ def test_an_update_without_a_ttl_is_refused(backend, configuration):
 # --- delete
 
 
-def test_a_deleted_channel_is_deleting_and_then_gone(backend):
+def test_deleted_channel_is_deleting_and_then_not_found(backend):
     arn = backend.create()
     assert backend.delete(arn) == {}
     backend.clock.advance(1.999)
@@ -382,7 +382,7 @@ def test_a_deleted_channel_is_deleting_and_then_gone(backend):
         backend.info(arn)
 
 
-def test_a_delete_with_a_version_needs_the_current_one(backend):
+def test_delete_with_a_version_needs_the_current_one(backend):
     arn = backend.create()
     with refused("VersionMismatchException"):
         backend.delete(arn, CurrentVersion="V1")
@@ -390,7 +390,7 @@ def test_a_delete_with_a_version_needs_the_current_one(backend):
     backend.delete(arn, CurrentVersion=backend.info(arn)["Version"])
 
 
-def test_a_busy_channel_cannot_be_deleted_nor_a_deleting_one_again(backend):
+def test_channel_that_is_not_active_cannot_be_deleted(backend):
     arn = backend("CreateSignalingChannel", ChannelName="front-door")["ChannelARN"]
     for status, and_then in (
         ("CREATING", lambda: backend.update(arn, 90)),
@@ -408,7 +408,7 @@ def test_a_busy_channel_cannot_be_deleted_nor_a_deleting_one_again(backend):
 
 @pytest.mark.parametrize(("role", "path"), [("MASTER", "m"), ("VIEWER", "v")])
 @pytest.mark.parametrize("protocols", [("WSS", "HTTPS"), ("HTTPS", "WSS"), ("WSS", "WSS", "HTTPS", "HTTPS", "WSS"), ()])
-def test_endpoints_come_https_first_whatever_was_asked(backend, role, path, protocols):
+def test_endpoints_list_https_first(backend, role, path, protocols):
     arn = backend.create()
     configuration = {"Role": role, **({"Protocols": list(protocols)} if protocols else {})}
     reply = backend(
@@ -422,7 +422,7 @@ def test_endpoints_come_https_first_whatever_was_asked(backend, role, path, prot
     }
 
 
-def test_only_the_protocols_asked_for_are_given(backend):
+def test_only_requested_protocols_are_returned(backend):
     assert backend.endpoints(backend.create(), "VIEWER", ("WSS",)) == [
         {"Protocol": "WSS", "ResourceEndpoint": "wss://127.0.0.1:4433/v"}
     ]
@@ -454,7 +454,7 @@ def test_tagging_adds_and_overwrites_and_changes_nothing_else(backend):
     assert backend.info(arn) == before
 
 
-def test_a_channel_takes_fifty_tags_in_total(backend):
+def test_channel_takes_fifty_tags_in_total(backend):
     fifty = dict(list(MANY_TAGS.items())[:50])
     arn = backend.create(Tags=pairs(fifty))
     backend.tag(arn, **dict.fromkeys(fifty, "new"))
@@ -464,27 +464,27 @@ def test_a_channel_takes_fifty_tags_in_total(backend):
 
 
 @pytest.mark.parametrize("tags", [pairs({"aws:x": "1", "a": "1"}), pairs({"a": "1"}) * 2])
-def test_tagging_with_a_key_that_cannot_be_sets_none(backend, tags):
+def test_tagging_with_an_invalid_key_sets_no_tag(backend, tags):
     arn = backend.create()
     with refused("InvalidArgumentException"):
         backend("TagResource", ResourceARN=arn, Tags=tags)
     assert backend.tags(arn) == {}
 
 
-def test_untagging_ignores_keys_that_are_not_there(backend):
+def test_untagging_ignores_missing_keys(backend):
     arn = backend.create(Tags=pairs({"a": "1", "b": "2", "B": "3"}))
     assert backend("UntagResource", ResourceARN=arn, TagKeyList=["b", "b", "unknown"]) == {}
     assert backend.tags(arn) == {"B": "3", "a": "1"}
 
 
-def test_tags_are_on_one_page_and_no_token_leads_further(backend):
+def test_tags_are_on_one_page_without_token(backend):
     arn = backend.create(Tags=pairs({"a": "1"}))
     assert backend("ListTagsForResource", ResourceARN=arn) == {"Tags": {"a": "1"}, "NextToken": None}
     with refused("InvalidArgumentException", "NextToken"):
         backend("ListTagsForResource", ResourceARN=arn, NextToken="abcd")
 
 
-def test_a_deleting_channel_shows_its_tags_and_takes_no_more(backend):
+def test_deleting_channel_lists_tags_and_rejects_new_ones(backend):
     arn = backend.create(Tags=pairs({"a": "1"}))
     backend.delete(arn)
     assert backend.tags(arn) == {"a": "1"}
@@ -495,7 +495,7 @@ def test_a_deleting_channel_shows_its_tags_and_takes_no_more(backend):
 # --- around them
 
 
-def test_each_request_moves_a_lesson_by_a_second_whether_or_not_it_is_refused(backend):
+def test_each_request_moves_the_stepped_clock_by_one_second(backend):
     object.__setattr__(backend.service, "clock", SteppedClock())
     arn = backend("CreateSignalingChannel", ChannelName="front-door")["ChannelARN"]
     assert arn.endswith("/1767603601000")
@@ -506,7 +506,7 @@ def test_each_request_moves_a_lesson_by_a_second_whether_or_not_it_is_refused(ba
     assert backend("CreateSignalingChannel", ChannelName="back-door")["ChannelARN"].endswith("/1767603604000")
 
 
-def test_requests_are_checked_against_the_model_first(backend):
+def test_requests_are_validated_against_the_model_first(backend):
     with refused("InvalidArgumentException", "120 are allowed"):
         backend.create(SingleMasterConfiguration={"MessageTtlSeconds": 121})
 
@@ -519,13 +519,13 @@ def test_requests_are_checked_against_the_model_first(backend):
         ("TagResource", {"ResourceARN": NEVER}, "never"),
         ("ListSignalingChannels", {"ChannelName": "front-door"}, None),
         ("DescribeSignalingChannel", {}, None),
-        ("DescribeSignalingChannel", {"ChannelARN": "nonsense"}, None),
+        ("DescribeSignalingChannel", {"ChannelARN": "not json"}, None),
         ("DescribeSignalingChannel", {"ChannelName": 5}, None),
         ("DescribeSignalingChannel", ["ChannelName"], None),
         ("DescribeSignalingChannel", None, None),
     ],
 )
-def test_the_channel_of_a_request_is_known_by_name_or_arn_however_broken_the_request(operation, request_, name):
+def test_channel_of_accepts_any_request(operation, request_, name):
     assert channel_of(operation, request_) == name
 
 
@@ -533,7 +533,7 @@ def test_the_channel_of_a_request_is_known_by_name_or_arn_however_broken_the_req
     ("request_", "resource"),
     [({"ChannelName": "front-door"}, "front-door"), ({"ResourceARN": NEVER}, NEVER), ({}, "*"), (None, "*")],
 )
-def test_a_denial_speaks_as_iam_does(backend, request_, resource):
+def test_denial_has_the_message_of_iam(backend, request_, resource):
     error = access_denied(backend.caller, "TagResource", request_)
     assert (error.code, error.status) == ("AccessDeniedException", 403)
     assert error.message == (
@@ -542,7 +542,7 @@ def test_a_denial_speaks_as_iam_does(backend, request_, resource):
     )
 
 
-def test_every_reply_is_one_that_botocore_parses_without_loss(backend):
+def test_botocore_parses_every_reply_without_loss(backend):
     import json
 
     arn = backend.create("front-door", Tags=pairs({"Site": "hq"}))

@@ -33,7 +33,7 @@ def quotas(stopwatch):
 
 
 def admitted(quotas, operation, count, caller=US, channel=None):
-    """Make a number of requests at once; give how many were let through."""
+    """Send a number of requests at once; return how many were allowed."""
     passed = 0
     refused: set[tuple[str, int]] = set()
     for number in range(count):
@@ -48,17 +48,17 @@ def admitted(quotas, operation, count, caller=US, channel=None):
 
 
 @pytest.mark.parametrize("operation", QUOTAS)
-def test_an_account_has_one_seconds_worth_of_requests_at_once(quotas, operation):
+def test_idle_account_may_send_one_second_of_requests_at_once(quotas, operation):
     assert admitted(quotas, operation, 400, channel="channel-{}") == QUOTAS[operation].account
 
 
 @pytest.mark.parametrize("operation", [name for name, quota in QUOTAS.items() if quota.channel])
-def test_a_channel_has_five_of_them(quotas, operation):
+def test_idle_channel_may_send_five_requests_at_once(quotas, operation):
     assert admitted(quotas, operation, 20, channel="front-door") == 5
     assert admitted(quotas, operation, 20, channel="back-door") == 5
 
 
-def test_requests_come_back_at_the_published_rate(quotas, stopwatch):
+def test_quota_refills_at_the_published_rate(quotas, stopwatch):
     admitted(quotas, "ListSignalingChannels", 50)
     total = 0
     for _ in range(100):
@@ -67,24 +67,24 @@ def test_requests_come_back_at_the_published_rate(quotas, stopwatch):
     assert total == pytest.approx(500, abs=1)
 
 
-def test_an_idle_quota_does_not_save_up_for_more_than_its_burst(quotas, stopwatch):
+def test_idle_quota_allows_no_more_than_its_burst(quotas, stopwatch):
     stopwatch.seconds += 3600
     assert admitted(quotas, "ListSignalingChannels", 200) == 50
 
 
-def test_regions_accounts_and_operations_have_quotas_of_their_own(quotas):
+def test_regions_accounts_and_operations_have_separate_quotas(quotas):
     assert admitted(quotas, "ListSignalingChannels", 60) == 50
     assert admitted(quotas, "ListSignalingChannels", 60, caller=EU) == 50
     assert admitted(quotas, "ListSignalingChannels", 60, caller=OTHER) == 50
     assert admitted(quotas, "CreateSignalingChannel", 60) == 50
 
 
-def test_a_request_that_its_channel_refuses_costs_the_account_nothing(quotas):
+def test_request_over_the_channel_quota_spares_the_account_quota(quotas):
     admitted(quotas, "TagResource", 1000, channel="front-door")
     assert admitted(quotas, "TagResource", 100, channel="channel-{}") == 45
 
 
-def test_the_refusal_says_whose_quota_it_was(quotas):
+def test_error_names_the_exceeded_quota(quotas):
     with pytest.raises(ServiceError) as of_account:
         for _ in range(51):
             quotas.count_request(US, "ListSignalingChannels", None)
@@ -98,17 +98,17 @@ def test_the_refusal_says_whose_quota_it_was(quotas):
 
 
 @pytest.mark.parametrize("burst", [1, 5, 80])
-def test_the_burst_is_an_assumption(burst, stopwatch):
+def test_burst_is_an_assumption(burst, stopwatch):
     quotas = RateLimits(Assumptions(quota_burst=burst), stopwatch)
     assert admitted(quotas, "ListSignalingChannels", 200) == burst
 
 
-def test_quotas_can_be_off_and_do_not_count_what_they_do_not_know(stopwatch):
+def test_disabled_quotas_and_unknown_operations_are_not_limited(stopwatch):
     assert admitted(RateLimits(Assumptions(), stopwatch, enabled=False), "ListSignalingChannels", 500) == 500
     assert admitted(RateLimits(Assumptions(), stopwatch), "GetCallerIdentity", 500) == 500
 
 
-def test_channels_of_the_past_take_no_memory(quotas, stopwatch, monkeypatch):
+def test_idle_channels_use_no_memory(quotas, stopwatch, monkeypatch):
     monkeypatch.setattr(rate_limits, "SWEEP_ABOVE", 100)
     quotas._sweep_above = 100
     for number in range(5_000):

@@ -42,7 +42,7 @@ def names(store, **how):
     return [found.name for found in store.page(ACCOUNT, REGION, **{"limit": 1000, **how})]
 
 
-def test_a_channel_comes_back_as_it_was_put_in(store):
+def test_channel_round_trips(store):
     found = add(store, tags={"Site": "hq"})
     assert found._replace(id=None) == channel()
     assert store.tags(found) == {"Site": "hq"}
@@ -56,12 +56,12 @@ def test_a_channel_comes_back_as_it_was_put_in(store):
         ("us-gov-west-1", "arn:aws-us-gov:kinesisvideo:us-gov-west-1:111122223333:channel/front-door/1000"),
     ],
 )
-def test_an_arn_has_the_partition_of_its_region_and_the_creation_time(region, arn):
+def test_arn_has_partition_and_creation_time(region, arn):
     assert channel(region=region).arn == str(ChannelArn.build(region, ACCOUNT, "front-door", 1000)) == arn
     assert arn.startswith(f"arn:{partition_of(region)}:")
 
 
-def test_a_name_is_taken_in_one_account_and_region_only(store):
+def test_name_is_taken_in_one_account_and_region_only(store):
     first = add(store)
     for elsewhere in ({"region": "eu-west-1"}, {"account_id": "444455556666"}):
         assert add(store, **elsewhere).id != first.id
@@ -69,7 +69,7 @@ def test_a_name_is_taken_in_one_account_and_region_only(store):
     assert store.count(ACCOUNT, REGION) == 1
 
 
-def test_adding_many_leaves_out_taken_names_and_their_tags(store):
+def test_add_many_skips_taken_names_and_their_tags(store):
     kept = add(store, tags={"Site": "hq"})
     added = store.add_many([(channel(), {"Site": "annex"}), (channel("back-door"), {"Site": "yard"})])
     assert added == 1
@@ -80,7 +80,7 @@ def test_adding_many_leaves_out_taken_names_and_their_tags(store):
     assert store.add_many([]) == 0
 
 
-def test_an_update_keeps_what_was_before(store):
+def test_update_keeps_the_previous_values(store):
     store.update(add(store), ttl=90, version="V2", at_ms=5000)
     found = store.find(ACCOUNT, REGION, "front-door")
     assert found is not None
@@ -90,14 +90,14 @@ def test_an_update_keeps_what_was_before(store):
     assert store.find(ACCOUNT, REGION, "front-door") == found._replace(version="V3")
 
 
-def test_removing_a_channel_takes_its_tags_along(store):
+def test_removing_a_channel_removes_its_tags(store):
     store.remove(add(store, tags={"Site": "hq"}))
     assert store.find(ACCOUNT, REGION, "front-door") is None
     assert store.tags(add(store)) == {}
     assert store.db.execute("SELECT COUNT(*) FROM tags").fetchone() == (0,)
 
 
-def test_purging_takes_out_what_was_deleted_by_then(store):
+def test_purge_removes_channels_deleted_by_then(store):
     for number, deleted_ms in enumerate([1000, 2000, 3000]):
         store.delete(add(store, f"gone-{number}", tags={"a": "b"}), at_ms=deleted_ms)
     add(store, "stays")
@@ -106,7 +106,7 @@ def test_purging_takes_out_what_was_deleted_by_then(store):
     assert store.db.execute("SELECT COUNT(*) FROM tags").fetchone() == (1,)
 
 
-def test_a_page_leaves_out_what_is_gone_or_not_there_yet(store):
+def test_page_excludes_deleted_and_future_channels(store):
     store.delete(add(store, "gone"), at_ms=2000)
     add(store, "young", created_ms=5000)
     add(store, "there")
@@ -154,7 +154,7 @@ def test_deleting_between_pages_neither_skips_nor_repeats(stored, deleted, shuff
     assert sorted(rest) == sorted(stored - deleted - set(first))
 
 
-def test_an_empty_start_comes_before_every_name(store):
+def test_empty_start_precedes_every_name(store):
     for name in ("-", ".", "0", "A", "_", "z"):
         add(store, name)
     assert names(store, after="") == names(store)
@@ -163,7 +163,7 @@ def test_an_empty_start_comes_before_every_name(store):
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
-def test_a_page_is_found_through_an_index_and_never_sorted(store, shuffled):
+def test_page_query_uses_an_index_and_never_sorts(store, shuffled):
     seen = []
     store.db.set_trace_callback(seen.append)
     names(store, after="m", shuffled=shuffled)
@@ -184,7 +184,7 @@ def test_two_creations_of_one_name_never_share_a_time(store):
     assert store.creation_ms(ACCOUNT, REGION, "back-door", 5000) == 5000
 
 
-def test_tags_are_set_over_sorted_and_taken_off(store):
+def test_tags_are_overwritten_sorted_and_removed(store):
     found = add(store, tags={"b": "1", "a": "2"})
     store.put_tags(found, {"b": "3", "ä": ""})
     assert list(store.tags(found).items()) == [("a", "2"), ("b", "3"), ("ä", "")]
@@ -192,7 +192,7 @@ def test_tags_are_set_over_sorted_and_taken_off(store):
     assert store.tags(found) == {"b": "3", "ä": ""}
 
 
-def test_a_reset_empties_channels_and_keeps_settings(store):
+def test_reset_empties_channels_and_keeps_settings(store):
     secret = store.root_secret
     store.put_setting("account_id", ACCOUNT)
     store.put_setting("account_id", "444455556666")
@@ -205,7 +205,7 @@ def test_a_reset_empties_channels_and_keeps_settings(store):
     assert store.tags(add(store)) == {}
 
 
-def test_every_store_has_a_secret_of_its_own(store):
+def test_every_store_has_its_own_secret(store):
     other = Store.open()
     assert len(store.root_secret) == 32
     assert store.root_secret == store.root_secret != other.root_secret
@@ -213,7 +213,7 @@ def test_every_store_has_a_secret_of_its_own(store):
     assert store.get_setting("never-set") is None
 
 
-def test_the_latest_time_is_kept_of_all_that_was_written(store):
+def test_latest_time_of_all_writes_is_kept(store):
     assert store.latest_ms == 0
     found = add(store, created_ms=3000)
     assert store.latest_ms == 3000
@@ -224,14 +224,14 @@ def test_the_latest_time_is_kept_of_all_that_was_written(store):
     assert store.latest_ms == 9000
 
 
-def test_what_failed_midway_was_not_done(store):
+def test_failed_transaction_changes_nothing(store):
     found = add(store, tags={"a": "1"})
     with pytest.raises(sqlite3.Error):
         store.put_tags(found, {"a": "2", "b": None})
     assert store.tags(found) == {"a": "1"}
 
 
-def test_a_file_holds_everything_for_the_next_one_and_for_its_owner_only(tmp_path):
+def test_file_keeps_everything_and_is_private(tmp_path):
     path = tmp_path / "state.sqlite"
     store = Store.open(path)
     secret = store.root_secret
@@ -247,12 +247,12 @@ def test_a_file_holds_everything_for_the_next_one_and_for_its_owner_only(tmp_pat
     assert modes == {0o600}
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
+def test_file_that_is_not_a_database_is_rejected_unchanged(tmp_path):
     path = tmp_path / "state.sqlite"
-    path.write_text("not a database, but somebody's notes")
+    path.write_text("not a database, but some notes")
     with pytest.raises(sqlite3.DatabaseError):
         Store.open(path)
-    assert path.read_text() == "not a database, but somebody's notes"
+    assert path.read_text() == "not a database, but some notes"
 
 
 WRITER = """
@@ -269,7 +269,7 @@ WRITER = """
 """
 
 
-def test_what_was_acknowledged_survives_a_killed_process(tmp_path):
+def test_acknowledged_writes_survive_a_killed_process(tmp_path):
     path = tmp_path / "state.sqlite"
     writer = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(WRITER), str(path)], stdout=subprocess.PIPE, text=True

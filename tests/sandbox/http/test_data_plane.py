@@ -1,4 +1,4 @@
-"""Who is let in to signaling, and who is refused before the upgrade; ICE servers."""
+"""Signaling connections that are admitted or rejected before the upgrade, and ICE servers."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def signaling(sandbox):
     return ChannelSignaling(sandbox)
 
 
-async def refusal(signaling, url):
-    """Give the status and code of a refused upgrade; fail where it is let in."""
+async def rejection(signaling, url):
+    """Return status and code of a rejected upgrade; fail if it is admitted."""
     with pytest.raises(InvalidStatus) as refused:
         async with asyncio.timeout(20), signaling.open(url):
             pass
@@ -42,7 +42,7 @@ async def refusal(signaling, url):
 
 
 def signed(signaling, path="/v", *, region="us-east-1", expires=299, at=None, **parameters):
-    """Sign what our own functions would not."""
+    """Sign a URL that the toolkit would not sign."""
     base = signaling.url("tablet").partition("/v?")[0]
     query = "&".join(f"X-Amz-{name}={quote(value, safe='')}" for name, value in parameters.items())
     request = AWSRequest("GET", f"{base}{path}?{query}")
@@ -50,7 +50,7 @@ def signed(signaling, path="/v", *, region="us-east-1", expires=299, at=None, **
     return request.url
 
 
-def test_a_signed_url_lets_its_viewer_in_and_that_is_written_down(signaling):
+def test_signed_url_admits_its_viewer_and_is_logged(signaling):
     async def visit():
         async with signaling.peer("tablet"):
             pass
@@ -73,7 +73,7 @@ REFUSED = {
         "MissingAuthenticationTokenException",
     ),
     "another client id than was signed": (
-        lambda signaling: signaling.url("tablet").replace("tablet", "intruder"),
+        lambda signaling: signaling.url("tablet").replace("tablet", "another-viewer"),
         403,
         "InvalidSignatureException",
     ),
@@ -128,29 +128,29 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("why", REFUSED)
-def test_it_is_refused_before_the_upgrade(signaling, why):
+def test_invalid_url_is_rejected_before_the_upgrade(signaling, why):
     url, status, code = REFUSED[why]
-    assert run(refusal(signaling, url(signaling))) == (status, code)
+    assert run(rejection(signaling, url(signaling))) == (status, code)
     if "path that" not in why:
         row = signaling.sandbox.requests.iloc[-1]
         assert (row["status"], row["error_code"]) == (status, code)
 
 
-def test_a_url_that_has_expired_is_refused_and_a_connection_outlasts_it(signaling):
+def test_expired_url_is_rejected_but_its_connection_stays_open(signaling):
     async def visit():
         url = signed(signaling, expires=1, ChannelARN=signaling.arn, ClientId="tablet")
         async with asyncio.timeout(20), signaling.open(url) as socket, signaling.master() as camera:
             signed_at = parse_qs(urlsplit(url).query)["X-Amz-Date"][0]
             while time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() - 2)) <= signed_at:
-                await (await socket.ping())  # a second of wall time, which nobody can move
-            assert await refusal(signaling, url) == (403, "InvalidSignatureException")
+                await (await socket.ping())  # one second of wall time, which advance() does not move
+            assert await rejection(signaling, url) == (403, "InvalidSignatureException")
             await socket.send('{"action":"SDP_OFFER","messagePayload":"e30="}')
             assert (await camera.receive())["senderClientId"] == "tablet"
 
     run(visit())
 
 
-def test_a_session_token_counts_only_where_it_was_signed_too(signaling):
+def test_session_token_must_be_signed(signaling):
     assumed = signaling.connection.client("sts").assume_role(
         RoleArn="arn:aws:iam::111122223333:role/Camera", RoleSessionName="front-door"
     )["Credentials"]
@@ -166,19 +166,19 @@ def test_a_session_token_counts_only_where_it_was_signed_too(signaling):
         async with signaling.open(url(assumed["SessionToken"])):
             pass
         added_afterwards = f"{url(None)}&X-Amz-Security-Token={quote(assumed['SessionToken'], safe='')}"
-        assert await refusal(signaling, added_afterwards) == (403, "InvalidSignatureException")
-        assert await refusal(signaling, url(None)) == (403, "UnrecognizedClientException")
+        assert await rejection(signaling, added_afterwards) == (403, "InvalidSignatureException")
+        assert await rejection(signaling, url(None)) == (403, "UnrecognizedClientException")
 
     run(visit())
 
 
-def test_a_deleted_channel_is_not_found(signaling):
+def test_deleted_channel_is_not_found(signaling):
     url = signaling.url("tablet")
     kvs.delete_channel(signaling.channel, connection=signaling.connection, wait=True)
-    assert run(refusal(signaling, url)) == (404, MISSING)
+    assert run(rejection(signaling, url)) == (404, MISSING)
 
 
-def test_a_masters_client_id_counts_for_nothing(signaling):
+def test_client_id_of_a_master_is_ignored(signaling):
     async def visit():
         url = signed(signaling, "/m", ChannelARN=signaling.arn, ClientId="AWS_whatever")
         async with asyncio.timeout(20), signaling.open(url) as socket, signaling.peer("tablet") as tablet:
@@ -190,7 +190,7 @@ def test_a_masters_client_id_counts_for_nothing(signaling):
     run(visit())
 
 
-def test_one_viewer_too_many_is_refused_and_one_that_comes_again_is_not():
+def test_viewer_limit_does_not_reject_a_reconnecting_viewer():
     with kvs.Sandbox(quotas=False, assumptions=kvs.Assumptions(creating_seconds=0)) as sandbox:
         signaling = ChannelSignaling(sandbox)
 
@@ -198,8 +198,8 @@ def test_one_viewer_too_many_is_refused_and_one_that_comes_again_is_not():
             peers = [signaling.peer(f"viewer-{number}") for number in range(MAX_VIEWERS)]
             for peer in peers:
                 await peer.__aenter__()
-            assert await refusal(signaling, signaling.url("one-more")) == (400, "ClientLimitExceededException")
-            async with signaling.peer("viewer-0"):  # the same again takes its own place
+            assert await rejection(signaling, signaling.url("one-more")) == (400, "ClientLimitExceededException")
+            async with signaling.peer("viewer-0"):  # replaces its own connection
                 pass
             for peer in peers:
                 await peer.__aexit__(None, None, None)
@@ -207,7 +207,7 @@ def test_one_viewer_too_many_is_refused_and_one_that_comes_again_is_not():
         run(crowd())
 
 
-def test_a_viewer_that_broke_off_may_keep_its_place_for_a_while():
+def test_aborted_viewer_may_count_for_a_while():
     assumed = kvs.Assumptions(creating_seconds=0, lingering_viewer_seconds=7200)
     with kvs.Sandbox(quotas=False, assumptions=assumed) as sandbox:
         signaling = ChannelSignaling(sandbox)
@@ -217,7 +217,7 @@ def test_a_viewer_that_broke_off_may_keep_its_place_for_a_while():
                 async with signaling.peer(f"viewer-{number}") as peer:
                     peer.socket.transport.abort()
             while True:  # until the sandbox has seen the last of them break off
-                if await refusal(signaling, signaling.url("one-more")) == (400, "ClientLimitExceededException"):
+                if await rejection(signaling, signaling.url("one-more")) == (400, "ClientLimitExceededException"):
                     break
             sandbox.advance(7200)
             async with signaling.peer("one-more"):
@@ -227,22 +227,22 @@ def test_a_viewer_that_broke_off_may_keep_its_place_for_a_while():
 
 
 @pytest.mark.parametrize("client_id", ["tablet", None], ids=["viewer", "master"])
-def test_more_than_three_connects_a_second_are_refused(signaling, client_id):
+def test_more_than_three_connects_a_second_are_throttled(signaling, client_id):
     url = signaling.url(client_id)
 
-    async def knock():
+    async def connect():
         try:
             async with signaling.open(url):
-                return "let in"
+                return "admitted"
         except InvalidStatus as refused:
             return refused.response.headers[CODE].split(":")[0]
 
     async def hurry():
-        return await asyncio.gather(*(knock() for _ in range(30)))
+        return await asyncio.gather(*(connect() for _ in range(30)))
 
     answers = run(hurry())
-    assert set(answers) == {"let in", "ClientLimitExceededException"}
-    assert answers.count("let in") >= 3
+    assert set(answers) == {"admitted", "ClientLimitExceededException"}
+    assert answers.count("admitted") >= 3
 
 
 @pytest.mark.parametrize(
@@ -255,13 +255,13 @@ def test_more_than_three_connects_a_second_are_refused(signaling, client_id):
         ("error", 500, "InternalFailure"),
     ],
 )
-def test_trouble_can_be_scheduled_for_connects(signaling, kind, status, code):
+def test_faults_apply_to_connects(signaling, kind, status, code):
     signaling.sandbox.faults.add("ConnectAsViewer", kind)
-    assert run(refusal(signaling, signaling.url("tablet"))) == (status, code)
+    assert run(rejection(signaling, signaling.url("tablet"))) == (status, code)
 
 
 @pytest.mark.parametrize("kind", ["reset", "lost_reply"])
-def test_a_connect_can_be_cut(signaling, kind):
+def test_connect_can_be_cut(signaling, kind):
     async def visit():
         signaling.sandbox.faults.add("ConnectAsViewer", kind)
         with pytest.raises((OSError, EOFError, Exception), match=r"reset|EOF|no close|did not receive|closed|lost"):
@@ -273,18 +273,18 @@ def test_a_connect_can_be_cut(signaling, kind):
 
 def test_connecting_can_be_denied(signaling):
     signaling.sandbox.deny("kinesisvideo:Connect*")
-    assert run(refusal(signaling, signaling.url("tablet"))) == (403, DENIED)
-    assert run(refusal(signaling, signaling.url())) == (403, DENIED)
+    assert run(rejection(signaling, signaling.url("tablet"))) == (403, DENIED)
+    assert run(rejection(signaling, signaling.url())) == (403, DENIED)
 
 
-def test_a_url_is_good_for_the_host_that_it_was_signed_for(signaling):
-    assert run(refusal(signaling, signaling.url("tablet").replace("127.0.0.1", "localhost"))) == (
+def test_url_is_valid_for_its_signed_host_only(signaling):
+    assert run(rejection(signaling, signaling.url("tablet").replace("127.0.0.1", "localhost"))) == (
         403,
         "InvalidSignatureException",
     )
 
 
-def test_a_sandbox_stops_at_once_though_a_peer_of_the_same_loop_is_connected():
+def test_sandbox_stops_although_a_peer_blocks_its_loop():
     sandbox = kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=0))
     signaling = ChannelSignaling(sandbox)
 
@@ -309,7 +309,7 @@ def ice(signaling):
     return signaling.connection.client("kinesis-video-signaling", endpoint_url=endpoint)
 
 
-def test_ice_servers_come_in_the_form_that_was_seen_of_the_service(signaling, ice):
+def test_ice_servers_have_the_observed_format(signaling, ice):
     servers = ice.get_ice_server_config(ChannelARN=signaling.arn, ClientId="tablet", Service="TURN")["IceServerList"]
     assert len(servers) == 2
     for server in servers:
@@ -334,14 +334,14 @@ def test_ice_servers_come_in_the_form_that_was_seen_of_the_service(signaling, ic
         (lambda signaling: {"ChannelARN": signaling.arn.replace("111122223333", "444455556666")}, DENIED),
     ],
 )
-def test_ice_servers_are_refused_as_the_model_says(signaling, ice, request_of, code):
+def test_invalid_ice_server_requests_are_rejected(signaling, ice, request_of, code):
     with pytest.raises(ClientError) as refused:
         ice.get_ice_server_config(**request_of(signaling))
     assert refused.value.response["Error"]["Code"] == code
     assert signaling.sandbox.requests.iloc[-1]["error_code"] == code
 
 
-def test_five_calls_a_second_are_what_a_channel_gets(signaling, ice):
+def test_ice_servers_are_limited_per_channel(signaling, ice):
     with pytest.raises(ClientError, match="ClientLimitExceededException"):
         for _ in range(60):
             ice.get_ice_server_config(ChannelARN=signaling.arn)
@@ -349,6 +349,6 @@ def test_five_calls_a_second_are_what_a_channel_gets(signaling, ice):
     assert (served == 200).sum() >= 5
 
 
-def test_another_operation_is_not_known_there(signaling, ice):
+def test_other_operations_are_unknown_on_the_data_plane(signaling, ice):
     with pytest.raises(ClientError, match="UnknownOperationException"):
         ice.send_alexa_offer_to_master(ChannelARN=signaling.arn, SenderClientId="a", MessagePayload="e30=")
