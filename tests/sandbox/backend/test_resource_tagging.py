@@ -21,12 +21,12 @@ def names(reply):
 
 def test_only_channels_that_had_tags_are_found(tagging):
     kvs.create_channel("bare")
-    signaling = kvs.create_channel("door", tags={"Site": "hq", "Env": "prod"})
+    channel = kvs.create_channel("door", tags={"Site": "hq", "Env": "prod"})
     reply = tagging.get_resources(ResourceTypeFilters=CHANNELS)
     assert reply["PaginationToken"] == ""
     assert reply["ResourceTagMappingList"] == [
         {
-            "ResourceARN": signaling["channel_arn"].item(),
+            "ResourceARN": channel["channel_arn"].item(),
             "Tags": [{"Key": "Env", "Value": "prod"}, {"Key": "Site", "Value": "hq"}],
         }
     ]
