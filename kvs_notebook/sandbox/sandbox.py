@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Self
 
 from kvs_notebook.aws.arns import check_account_id
 from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.connection_config import ConnectionConfig, LocalService
 from kvs_notebook.aws.default_connection import set_current
+from kvs_notebook.aws.session import SharedSession
 from kvs_notebook.errors import InvalidInput
+from kvs_notebook.sandbox.advice import NEXT_STEPS, SANDBOX_STOPPED
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.aws_profile import AwsProfile
 from kvs_notebook.sandbox.backend.context import EPOCH
@@ -131,15 +134,21 @@ class Sandbox:
         """
         account_id, region = self._account_and_region(account_id, region)
         access_key_id = self._address.keys.access_key_id(account_id)
-        return Connection(
-            session=partial(_isolated_session, access_key_id, self._address.keys.secret(access_key_id), region),
+        secret = self._address.keys.secret(access_key_id)
+        config = ConnectionConfig(
+            session=SharedSession(partial(_isolated_session, access_key_id, secret, region)),
             region=region,
+            account_id=account_id,
             endpoint_url=self.endpoint_url,
             proxies={},
-            sandbox=True,
-            service_time=self._service_time,
-            ca_bundle=lambda: str(self._certificates.path),
+            local_service=LocalService(
+                now=self._service_time,
+                ca_path=lambda: str(self._certificates.path),
+                unreachable_hint=SANDBOX_STOPPED,
+                next_steps=NEXT_STEPS,
+            ),
         )
+        return Connection(config)
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return an environment for other programs, such as ``subprocess.run(..., env=sandbox.environment())``.

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kvs_notebook.atomic_file import OWNER_ONLY, replace_file
 from kvs_notebook.errors import SandboxError
 from kvs_notebook.sandbox.address import Address
 
@@ -79,7 +80,7 @@ class StateDirectory:
             return True
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.path / "sandbox.lock", mode=0o600, thread_local=False)
+        lock = FileLock(self.path / "sandbox.lock", mode=OWNER_ONLY, thread_local=False)
         try:
             lock.acquire(blocking=False)
         except Timeout:
@@ -118,6 +119,5 @@ class StateDirectory:
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file atomically, readable by its owner alone from its first byte."""
-        with tempfile.NamedTemporaryFile(dir=self.path, prefix=f".{name}-", delete=False) as file:
+        with replace_file(self.path / name, binary=True, permissions=OWNER_ONLY) as file:
             file.write(data)
-        Path(file.name).replace(self.path / name)

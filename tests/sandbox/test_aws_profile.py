@@ -185,6 +185,6 @@ def test_stopped_sandbox_writes_no_ca_file(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with kvs.Sandbox() as sandbox:
         connection = sandbox.connection()
-    with pytest.raises(kvs.errors.EndpointUnreachable, match="has gone"):
+    with pytest.raises(kvs.errors.EndpointUnreachable, match="has stopped"):
         connection.tls_context("https://127.0.0.1")
     assert list(tmp_path.iterdir()) == []

@@ -26,7 +26,7 @@ from websockets.sync.client import connect
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.aws.connection import SANDBOX_USER
+from kvs_notebook.aws.identity import SANDBOX_USER
 from kvs_notebook.sandbox.backend import context
 from kvs_notebook.sandbox.clock import ManualClock
 from kvs_notebook.sandbox.http import asgi_server
@@ -107,7 +107,7 @@ def test_accounts_and_regions_have_separate_channels(sandbox):
 
 def test_identity_shows_that_a_connection_is_a_sandboxs(sandbox):
     assert context.USER == SANDBOX_USER
-    assert sandbox.connection().identity["Arn"] == f"arn:aws:iam::111122223333:user/{SANDBOX_USER}"
+    assert sandbox.connection().identity().arn == f"arn:aws:iam::111122223333:user/{SANDBOX_USER}"
 
 
 def test_port_is_on_loopback_alone(sandbox):
@@ -122,7 +122,7 @@ def test_port_is_on_loopback_alone(sandbox):
 @pytest.mark.parametrize(
     ("settings", "because"),
     [
-        ({"account_id": "12"}, "'12' is not"),
+        ({"account_id": "12"}, "'12' is not a string of 12 digits"),
         ({"region": "Ireland"}, "region='Ireland' is not a region code"),
         ({"clock": "fast"}, "clock='fast' is not valid. Expected 'real' or 'stepped'"),
     ],
@@ -364,7 +364,7 @@ def test_stopped_sandbox_leaves_no_thread_port_or_file(temporary, caplog):
     assert not caplog.records
     with pytest.raises(errors.EndpointUnreachable, match=r"kvs\.use_sandbox\(\)"):
         kvs.create_channel("b", connection=connection)
-    with pytest.raises(errors.SandboxError, match="has gone"):
+    with pytest.raises(errors.SandboxError, match="has stopped"):
         sandbox.seed()
 
 
@@ -406,7 +406,7 @@ def test_sandbox_ends_with_its_process_and_removes_its_directory(temporary):
 def test_use_sandbox_makes_its_connection_the_current_one():
     with kvs.use_sandbox(clock="stepped") as sandbox:
         assert kvs.current_connection().endpoint_url == sandbox.endpoint_url
-        assert kvs.current_connection().is_sandbox
+        assert kvs.current_connection().is_sandbox()
         kvs.create_channel("front-door")
 
 
@@ -443,7 +443,7 @@ def test_acknowledged_changes_survive_a_kill(serve, tmp_path):
         certificate = Path(ca).read_bytes()
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=20)
-        with pytest.raises(errors.SandboxError, match="has gone.*again with the same arguments"):
+        with pytest.raises(errors.SandboxError, match="has stopped.*again with the same arguments"):
             joined.seed()
         with pytest.raises(errors.EndpointUnreachable):
             kvs.list_channels(connection=connection)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from kvs_notebook.errors import InvalidInput, SandboxError
 from kvs_notebook.sandbox.address import Address
+from kvs_notebook.sandbox.advice import START_AGAIN
 from kvs_notebook.sandbox.http.request_log import LoggedRequest
 from kvs_notebook.sandbox.http.sigv4 import HttpRequest, Signer, sign
 
@@ -19,11 +20,6 @@ ADMIN_SERVICE = "kvs-notebook-sandbox"
 
 TIMEOUT_SECONDS = 120.0
 """Long enough to seed a million channels."""
-
-START_AGAIN = (
-    "Call Sandbox() or use_sandbox() again with the same arguments (in a walkthrough: run its first code cell), then repeat "
-    "the call; a state= directory is taken over as it was left."
-)
 
 
 class AdminClient:
@@ -53,7 +49,7 @@ class AdminClient:
             response = connection.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException) as error:
-            raise SandboxError(f"The sandbox on http://{self._host} has gone ({error}). {START_AGAIN}") from error
+            raise SandboxError(f"The sandbox on http://{self._host} has stopped ({error}). {START_AGAIN}") from error
         finally:
             connection.close()
         if response.status == http.client.OK:
