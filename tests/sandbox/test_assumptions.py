@@ -1,4 +1,4 @@
-"""Each assumption changes something that a client can see: the default beside what the field was set to."""
+"""Each assumption changes what a client observes: the default value compared with another value."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from kvs_notebook.errors import InvalidInput
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.backend import account_api, resource_tagging, sts
 from kvs_notebook.sandbox.backend.access_keys import AccessKeys
-from kvs_notebook.sandbox.backend.context import Call, Caller, needs
+from kvs_notebook.sandbox.backend.context import Call, Caller, required_operations
 from kvs_notebook.sandbox.backend.rate_limits import RateLimits
 from kvs_notebook.sandbox.backend.validation import ServiceError
 from kvs_notebook.sandbox.signaling.relay import Peer, Relay
 from tests.sandbox.websocket_peer import CANDIDATE, Recorder, payload, sent_text
 
-ELSEWHERE = Caller("111122223333", "eu-west-1", "KVSB111122223333ABCD")
+OTHER_REGION = Caller("111122223333", "eu-west-1", "KVSB111122223333ABCD")
 INVALID, NOT_FOUND, IN_USE, DENIED = (
     "InvalidArgumentException",
     "ResourceNotFoundException",
@@ -39,13 +39,13 @@ def code(act: Callable[[], Any]) -> str | None:
 
 
 def status_after(seconds: float) -> Callable[[Any], str]:
-    def look(backend: Any) -> str:
+    def observe(backend: Any) -> str:
         backend("CreateSignalingChannel", ChannelName="a")
         backend.clock.advance(seconds)
         status: str = backend("DescribeSignalingChannel", ChannelName="a")["ChannelInfo"]["ChannelStatus"]
         return status
 
-    return look
+    return observe
 
 
 def status_after_update(backend: Any) -> str:
@@ -89,11 +89,11 @@ def three_names(backend: Any) -> list[str]:
 
 
 def first_page(size: int | None) -> Callable[[Any], int]:
-    def look(backend: Any) -> int:
+    def observe(backend: Any) -> int:
         three_names(backend)
         return len(backend("ListSignalingChannels", MaxResults=size)["ChannelInfoList"])
 
-    return look
+    return observe
 
 
 def mixed_case(backend: Any) -> list[str]:
@@ -112,15 +112,15 @@ def list_with_bad_token(backend: Any) -> str | int:
 
 def text_of_taken_name(backend: Any) -> str:
     backend.create("a")
-    with pytest.raises(ServiceError) as refused:
+    with pytest.raises(ServiceError) as raised:
         backend.create("a")
-    return refused.value.message
+    return raised.value.message
 
 
 def full_mesh(backend: Any) -> tuple[Any, ...]:
-    refused = code(lambda: backend.create("a", ChannelType="FULL_MESH"))
-    if refused:
-        return (refused,)
+    error_code = code(lambda: backend.create("a", ChannelType="FULL_MESH"))
+    if error_code:
+        return (error_code,)
     info = backend("DescribeSignalingChannel", ChannelName="a")["ChannelInfo"]
     return info["ChannelType"], info["SingleMasterConfiguration"]
 
@@ -147,7 +147,7 @@ def old_arn(backend: Any) -> str | None:
 
 
 def foreign_arn(backend: Any) -> str | None:
-    arn = backend("CreateSignalingChannel", caller=ELSEWHERE, ChannelName="a")["ChannelARN"]
+    arn = backend("CreateSignalingChannel", caller=OTHER_REGION, ChannelName="a")["ChannelARN"]
     return code(lambda: backend.info(arn))
 
 
@@ -197,7 +197,7 @@ def endpoint_protocols(backend: Any) -> list[str]:
 
 
 def use_while(status: str) -> Callable[[Any], list[str | None]]:
-    def look(backend: Any) -> list[str | None]:
+    def observe(backend: Any) -> list[str | None]:
         arn = backend("CreateSignalingChannel", ChannelName="a")["ChannelARN"]
         if status == "DELETING":
             backend.clock.advance(1)
@@ -209,7 +209,7 @@ def use_while(status: str) -> Callable[[Any], list[str | None]]:
             code(lambda: backend.tags(arn)),
         ]
 
-    return look
+    return observe
 
 
 def tag_twice(backend: Any) -> str | dict[str, str] | None:
@@ -248,8 +248,10 @@ def burst(backend: Any) -> int:
 
 def tagged_create(backend: Any) -> list[str]:
     create, assumptions = "CreateSignalingChannel", backend.service.assumptions
-    assert needs(create, {"ChannelName": "a", "Tags": []}, assumptions) == (create,)
-    return list(needs(create, {"ChannelName": "a", "Tags": [{"Key": "Site", "Value": "hq"}]}, assumptions))
+    assert required_operations(create, {"ChannelName": "a", "Tags": []}, assumptions) == (create,)
+    return list(
+        required_operations(create, {"ChannelName": "a", "Tags": [{"Key": "Site", "Value": "hq"}]}, assumptions)
+    )
 
 
 # --- the data plane
@@ -258,22 +260,22 @@ def tagged_create(backend: Any) -> list[str]:
 def relayed(script: Callable[[Any, Callable[[str], Any], Relay], Any]) -> Callable[[Any], Any]:
     """Run a script of peers with a relay: ``script(backend, connect, relay)`` returns what they see."""
 
-    def look(backend: Any) -> Any:
+    def observe(backend: Any) -> Any:
         arn = backend.create()
 
         async def play() -> Any:
             relay = Relay(backend.service, RateLimits(backend.service.assumptions, enabled=False))
 
-            def join(client_id: str) -> tuple[Peer, Recorder]:
+            def connect(client_id: str) -> tuple[Peer, Recorder]:
                 call = Call(backend.service, backend.caller, "ConnectAsViewer", {})
-                relay.check_room(arn, client_id)
+                relay.check_viewer_limit(arn, client_id)
                 recorder = Recorder()
                 peer = Peer(call, call.usable(arn), client_id, recorder)
-                relay.join(peer)
+                relay.connect(peer)
                 return peer, recorder
 
             try:
-                seen = await script(backend, join, relay)
+                seen = await script(backend, connect, relay)
             finally:
                 for task in asyncio.all_tasks() - {asyncio.current_task()}:
                     task.cancel()
@@ -281,10 +283,10 @@ def relayed(script: Callable[[Any, Callable[[str], Any], Relay], Any]) -> Callab
 
         return asyncio.run(play())
 
-    return look
+    return observe
 
 
-async def turn() -> None:
+async def run_pending_tasks() -> None:
     """Run every task until it is idle."""
     for _ in range(60):
         await asyncio.sleep(0)
@@ -294,43 +296,43 @@ def frame(text: str, kind: str = CANDIDATE) -> str:
     return json.dumps({"action": kind, "messagePayload": payload(text), "recipientClientId": "b", "correlationId": "x"})
 
 
-async def first_of_two_masters(backend: Any, join: Any, relay: Relay) -> bool:
-    _, first = join("")
-    join("")
-    await turn()
+async def first_of_two_masters(backend: Any, connect: Any, relay: Relay) -> bool:
+    _, first = connect("")
+    connect("")
+    await run_pending_tasks()
     return first.open
 
 
-async def eleventh_after_a_broken_one(backend: Any, join: Any, relay: Relay) -> str | None:
-    peers = [join(f"v{number}")[0] for number in range(10)]
-    relay.leave(peers[0], cleanly=False)
-    return code(lambda: join("one-more"))
+async def eleventh_after_a_broken_one(backend: Any, connect: Any, relay: Relay) -> str | None:
+    peers = [connect(f"v{number}")[0] for number in range(10)]
+    relay.disconnect(peers[0], cleanly=False)
+    return code(lambda: connect("one-more"))
 
 
-async def answer_to_nobody(backend: Any, join: Any, relay: Relay) -> str | None:
-    peer, master = join("")
+async def response_for_absent_viewer(backend: Any, connect: Any, relay: Relay) -> str | None:
+    peer, master = connect("")
     await relay.receive(peer, frame("hello"))
     return master.got[0]["statusResponse"]["errorType"] if master.got else None
 
 
-async def two_candidates_for_nobody(backend: Any, join: Any, relay: Relay) -> list[str]:
-    peer, _ = join("a")
+async def two_queued_candidates(backend: Any, connect: Any, relay: Relay) -> list[str]:
+    peer, _ = connect("a")
     for text in ("1", "2"):
         await relay.receive(peer, frame(text))
-    _, master = join("")
-    await turn()
+    _, master = connect("")
+    await run_pending_tasks()
     return [sent_text(each)[1] for each in master.got]
 
 
-async def three_for_nobody(backend: Any, join: Any, relay: Relay) -> int:
-    peer, viewer = join("a")
+async def three_queued_messages(backend: Any, connect: Any, relay: Relay) -> int:
+    peer, viewer = connect("a")
     for text in ("1", "2", "3"):
         await relay.receive(peer, frame(text))
     return len(viewer.got)
 
 
-async def after_rubbish(backend: Any, join: Any, relay: Relay) -> tuple[bool, int]:
-    peer, viewer = join("a")
+async def after_malformed_frame(backend: Any, connect: Any, relay: Relay) -> tuple[bool, int]:
+    peer, viewer = connect("a")
     await relay.receive(peer, "no JSON")
     return viewer.open, viewer.code
 
@@ -338,14 +340,14 @@ async def after_rubbish(backend: Any, join: Any, relay: Relay) -> tuple[bool, in
 def after(*seconds: float) -> Callable[..., Any]:
     """Wait in steps, with a message before each but the last; return what the viewer got, and whether it is open."""
 
-    async def script(backend: Any, join: Any, relay: Relay) -> tuple[list[str], bool]:
-        peer, viewer = join("a")
+    async def script(backend: Any, connect: Any, relay: Relay) -> tuple[list[str], bool]:
+        peer, viewer = connect("a")
         for number, step in enumerate(seconds):
             if number:
-                peer.hear()
+                peer.mark_active()
             backend.clock.advance(step)
-            relay.look()
-            await turn()
+            relay.check_deadlines()
+            await run_pending_tasks()
         return [each["messageType"] for each in viewer.got], viewer.open
 
     return script
@@ -358,7 +360,9 @@ def in_another_region(backend: Any) -> list[str]:
 
 def tagged_in_bulk(backend: Any) -> int:
     backend("CreateSignalingChannel", ChannelName="a", Tags=[{"Key": "Site", "Value": "hq"}])
-    found = resource_tagging.perform(backend.service, backend.caller, {"ResourceTypeFilters": ["kinesisvideo:channel"]})
+    found = resource_tagging.get_resources(
+        backend.service, backend.caller, {"ResourceTypeFilters": ["kinesisvideo:channel"]}
+    )
     return len(found["ResourceTagMappingList"])
 
 
@@ -430,10 +434,10 @@ ROWS: list[tuple[str, Any, Callable[[Any], Any], Any, Any]] = [
     ("role_external_id", "our-contract", assumed_role, None, "AccessDenied"),
     ("displaced_peer", "closed", relayed(first_of_two_masters), True, False),
     ("lingering_viewer_seconds", 60, relayed(eleventh_after_a_broken_one), None, "ClientLimitExceededException"),
-    ("absent_viewer", "not_found", relayed(answer_to_nobody), None, NOT_FOUND),
-    ("queued_candidates", "latest", relayed(two_candidates_for_nobody), ["1", "2"], ["2"]),
-    ("queued_messages", 2, relayed(three_for_nobody), 0, 1),
-    ("malformed_frame", "ignore", relayed(after_rubbish), (False, 1007), (True, 0)),
+    ("absent_viewer", "not_found", relayed(response_for_absent_viewer), None, NOT_FOUND),
+    ("queued_candidates", "latest", relayed(two_queued_candidates), ["1", "2"], ["2"]),
+    ("queued_messages", 2, relayed(three_queued_messages), 0, 1),
+    ("malformed_frame", "ignore", relayed(after_malformed_frame), (False, 1007), (True, 0)),
     ("idle_seconds", 60, relayed(after(61)), ([], True), ([], False)),
     ("max_connection_seconds", 60, relayed(after(61)), ([], True), (["GO_AWAY"], True)),
     ("go_away_seconds", 30, relayed(after(*[599] * 7, 31)), (["GO_AWAY"], True), (["GO_AWAY"], False)),
@@ -441,13 +445,13 @@ ROWS: list[tuple[str, Any, Callable[[Any], Any], Any, Any]] = [
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "look", "by_default", "otherwise"), [pytest.param(*row, id=f"{row[0]}={row[1]}") for row in ROWS]
+    ("field", "value", "observe", "by_default", "otherwise"), [pytest.param(*row, id=f"{row[0]}={row[1]}") for row in ROWS]
 )
-def test_assumption_changes_what_a_client_sees(open_backend, field, value, look, by_default, otherwise):
+def test_assumption_changes_what_a_client_sees(open_backend, field, value, observe, by_default, otherwise):
     with open_backend() as backend:
-        assert look(backend) == by_default
+        assert observe(backend) == by_default
     with open_backend(**{field: value}) as backend:
-        assert look(backend) == otherwise
+        assert observe(backend) == otherwise
 
 
 def test_every_field_is_tested():
