@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
-from kvs_notebook.dataframes.builders import channels_frame, concat, rows_frame, tags_frame
-from kvs_notebook.dataframes.schemas import CHANGES, CHANNELS, COVERAGE
+from kvs_notebook.dataframes.builders import channels_frame, concat, tags_frame
+from kvs_notebook.dataframes.schemas import CHANGES, CHANNELS
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.fleet.account_region import unread
+from kvs_notebook.fleet.coverage import coverage_frame, unread_row
 from kvs_notebook.fleet.inventory import Inventory
 
 REGIONS = ["us-east-1", "eu-west-1"]
@@ -188,8 +188,8 @@ def test_two_inventories_need_no_folder(fleet, tmp_path):
     ("asked", "why"),
     [
         ({}, "There is no snapshot before 2026-01-05 to compare with"),
-        ({"before": "2026-01-04"}, "There is no snapshot of 2026-01-04: there are 2026-01-05"),
-        ({"after": "tomorrow"}, "give a day, such as '2026-01-05'"),
+        ({"before": "2026-01-04"}, "There is no snapshot of 2026-01-04. The newest are of 2026-01-05"),
+        ({"after": "tomorrow"}, "is not a valid date. Expected a day, such as '2026-01-05'"),
     ],
 )
 def test_what_is_not_there_cannot_be_compared(history, asked, why):
@@ -198,7 +198,7 @@ def test_what_is_not_there_cannot_be_compared(history, asked, why):
 
 
 def test_an_inventory_of_a_prefix_cannot_be_compared(history):
-    with pytest.raises(InvalidInput, match="the rest would look removed"):
+    with pytest.raises(InvalidInput, match="the others would look removed"):
         kvs.compare_snapshots(history, after=kvs.inventory(prefix="front-"))
 
 
@@ -224,7 +224,7 @@ def inventory_of(day: dict[str, Any]) -> Inventory:
     infos, tags, coverage = [], {}, []
     for region, found in day.items():
         read = not isinstance(found, str)
-        row = unread(ACCOUNT, region, None)
+        row = unread_row(ACCOUNT, region, None)
         coverage.append(
             row | {"status": "ok" if read else found, "tags_source": "bulk", "channels": len(found) if read else 0}
         )
@@ -241,7 +241,7 @@ def inventory_of(day: dict[str, Any]) -> Inventory:
     return Inventory(
         concat([channels_frame(infos)], CHANNELS),
         tags_frame(tags),
-        rows_frame([tuple(row[column] for column in COVERAGE) for row in coverage], COVERAGE),
+        coverage_frame(coverage),
     )
 
 

@@ -15,11 +15,11 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.fleet import inventory as room
-from kvs_notebook.fleet.account_region import Origin
+from kvs_notebook.fleet import collector
 from kvs_notebook.fleet.accounts import Account
-from kvs_notebook.fleet.credential_failures import Expiry
-from kvs_notebook.fleet.discovery import units_of
+from kvs_notebook.fleet.connection_factory import ConnectionFactory
+from kvs_notebook.fleet.credential_failures import CredentialFailures
+from kvs_notebook.fleet.discovery import discover_account_regions
 
 OTHER = "444455556666"
 ROLES = [f"arn:aws:iam::{account}:role/Reader" for account in ("111122223333", OTHER, "777788889999")]
@@ -77,7 +77,7 @@ def test_dask_gives_the_rows_that_threads_give(client):
 def test_a_worker_that_is_killed_takes_nothing_along(sandbox, client, monkeypatch):
     connection = kvs.connect()
     sandbox.faults.add("ListSignalingChannels", "delay", times=None, seconds=0.2)
-    monkeypatch.setattr(room, "WINDOW", 4)
+    monkeypatch.setattr(collector, "WINDOW", 4)
     victim = next(iter(client.run(os.getpid).values()))
     listed = threading.Event()
 
@@ -121,7 +121,7 @@ def clients() -> list[Connection]:
 
 def test_few_units_are_under_way_at_a_time_and_their_clients_go_with_them(sandbox, environment, monkeypatch):
     connection = kvs.connect()
-    monkeypatch.setattr(room, "WINDOW", 3)
+    monkeypatch.setattr(collector, "WINDOW", 3)
     gc.collect()
     before = len(clients())
     with Counting() as executor:
@@ -139,8 +139,10 @@ def test_what_is_sent_to_an_executor_holds_no_secret(client, sandbox):
 
     connection = kvs.connect()
     secret = sandbox._keys.secret(sandbox._keys.access_key_id("111122223333"))
-    expiry = Expiry(Origin(None, "us-east-1", None, connection))
-    (unit,), _, _ = units_of([Account()], expiry, None, None, "bulk", interrupted=threading.Event())
-    sent = pickle.dumps((unit, Origin.elsewhere(connection)))
+    failures = CredentialFailures(ConnectionFactory.in_process(connection))
+    (account_region,), _, _ = discover_account_regions(
+        [Account()], failures, None, None, "bulk", interrupted=threading.Event()
+    )
+    sent = pickle.dumps((account_region, ConnectionFactory.for_workers(connection)))
     assert secret.encode() not in sent
     assert b"KVSB" not in sent

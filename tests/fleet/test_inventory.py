@@ -22,12 +22,14 @@ import pandas as pd
 import pytest
 
 import kvs_notebook as kvs
-from kvs_notebook.aws import rate_limit
+from kvs_notebook.aws import concurrency, rate_limit
 from kvs_notebook.cli.inventory_output import gaps
 from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS
 from kvs_notebook.errors import ExportFailed, InvalidInput, InventoryIncomplete
-from kvs_notebook.fleet import account_region, discovery
-from kvs_notebook.fleet import inventory as room
+from kvs_notebook.fleet import account_region, collector, connection_factory, discovery, tag_reader
+from kvs_notebook.fleet.accounts import Account
+from kvs_notebook.fleet.connection_factory import ConnectionFactory
+from kvs_notebook.fleet.frame_buffer import FrameBuffer
 
 OTHER = "444455556666"
 ROLE = f"arn:aws:iam::{OTHER}:role/Reader"
@@ -95,25 +97,24 @@ def test_channels_and_tags_of_all_units_equal_those_that_are_read_one_by_one(fle
 
 
 def test_the_session_of_an_account_goes_with_its_last_unit(fleet, connection, tmp_path, monkeypatch):
-    origins, sessions = [], []
+    factories, connections = [], []
+    in_process, connection_to = ConnectionFactory.in_process, connection_factory.connection_to
 
-    class Kept(account_region.Origin):
-        def __init__(self, *arguments):
-            super().__init__(*arguments)
-            origins.append(self)  # so that it is not with this that they go
+    def kept(base):
+        factories.append(in_process(base))  # so that the connections do not go with the factory
+        return factories[-1]
 
-    def seen(base, account):
-        made = entered(base, account)
-        sessions.append(weakref.ref(made))
+    def observed(account, base):
+        made = connection_to(account, base)
+        connections.append(weakref.ref(made))
         return made
 
-    entered = account_region._entered
-    monkeypatch.setattr(room, "Origin", Kept)
-    monkeypatch.setattr(account_region, "_entered", seen)
+    monkeypatch.setattr(ConnectionFactory, "in_process", kept)
+    monkeypatch.setattr(connection_factory, "connection_to", observed)
     kvs.inventory(accounts=accounts(tmp_path), regions=REGIONS).raise_for_failures()
     gc.collect()
-    assert len(origins) == 1
-    assert [session() for session in sessions] == [None]
+    assert len(factories) == 1
+    assert [each() for each in connections] == [None]
 
 
 def test_a_role_leads_into_its_account_and_its_name_is_in_the_table(fleet, connection, tmp_path):
@@ -158,7 +159,7 @@ def test_channels_without_a_tag_are_believed_to_have_none_after_a_few_calls(sand
     for number in range(20):
         kvs.create_channel(f"camera-{number:02}", wait=False)
     found = kvs.inventory()
-    assert found.coverage[["tags_source", "calls"]].to_numpy().tolist() == [["bulk", 1 + 1 + account_region.SAMPLE]]
+    assert found.coverage[["tags_source", "calls"]].to_numpy().tolist() == [["bulk", 1 + 1 + tag_reader.SAMPLE_SIZE]]
     assert len(found.tags) == 0
 
 
@@ -188,7 +189,7 @@ def test_an_inventory_of_nothing_is_exact(sandbox, connection):
         dict(schema) for schema in (CHANNELS, TAGS, COVERAGE)
     )
     assert found.table().empty
-    assert repr(found) == "<Inventory: 0 channels, 1 of 1 units read>"
+    assert repr(found) == "<Inventory: 0 channels, 1 of 1 account-regions read>"
 
 
 def test_two_ways_into_one_account_count_it_once(fleet, connection):
@@ -210,7 +211,9 @@ def test_a_unit_that_is_denied_is_a_gap_and_the_rest_is_complete(fleet, connecti
     found = kvs.inventory(regions=REGIONS)
     only_gap(found, "111122223333", "eu-west-1", "denied")
     assert set(found.channels["region"]) == {"us-east-1", "ap-southeast-2"}
-    with pytest.raises(InventoryIncomplete, match=r"1 of 3 units have a gap: 111122223333 eu-west-1: denied \(List"):
+    with pytest.raises(
+        InventoryIncomplete, match=r"1 of 3 account-regions have a gap: 111122223333 eu-west-1: denied \(List"
+    ):
         found.raise_for_failures()
 
 
@@ -247,7 +250,7 @@ def test_a_unit_that_is_throttled_for_30_seconds_is_a_gap_and_nothing_of_it_coun
         if sum(waited) >= 30:
             fleet.faults.clear()
 
-    monkeypatch.setattr("kvs_notebook.aws.connection.Pacing", partial(rate_limit.RateLimiter, sleep=sleep))
+    monkeypatch.setattr("kvs_notebook.aws.connection.RateLimiter", partial(rate_limit.RateLimiter, sleep=sleep))
     fleet.faults.add("ListSignalingChannels", "throttle", times=None, region="eu-west-1")
     found = kvs.inventory(regions=REGIONS)
     only_gap(found, "111122223333", "eu-west-1", "throttled")
@@ -293,26 +296,26 @@ def test_a_unit_that_was_given_up_spends_nothing_more(sandbox, connection):
     found = kvs.inventory(tags="each", unit_timeout=1)
     assert found.gaps["error_code"].tolist() == ["TimedOut"]
     ended_all("kvs-inventory_", "kvs-notebook_")
-    assert sandbox.requests["operation"].tolist().count("ListTagsForResource") == rate_limit.THREADS
+    assert sandbox.requests["operation"].tolist().count("ListTagsForResource") == concurrency.THREADS
 
 
 def test_the_session_of_an_account_goes_with_a_unit_that_is_given_up(fleet, connection, monkeypatch):
-    forgotten = []
-    monkeypatch.setattr(room.Origin, "forget", lambda _, account: forgotten.append(account))
+    released = []
+    monkeypatch.setattr(ConnectionFactory, "release", lambda _, account: released.append(account))
     fleet.faults.add("ListSignalingChannels", "delay", times=None, seconds=3)
     kvs.inventory(unit_timeout=1)
-    assert forgotten == [room.Account()]
+    assert released == [Account()]
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), None, "300"])
 def test_a_time_that_no_unit_can_answer_in_is_refused(sandbox, connection, seconds):
-    with pytest.raises(InvalidInput, match=r"unit_timeout=.*: give seconds above 0"):
+    with pytest.raises(InvalidInput, match=r"unit_timeout=.* is not valid. Expected seconds above 0"):
         kvs.inventory(unit_timeout=seconds)
     assert len(sandbox.requests) == 0
 
 
 def test_units_that_hang_take_no_turn_from_those_that_do_not(fleet, connection, monkeypatch):
-    monkeypatch.setattr(room, "THREADS", 2)
+    monkeypatch.setattr(collector, "THREADS", 2)
     slow = ["eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1"]
     for region in slow:
         fleet.faults.add("ListSignalingChannels", "delay", times=None, seconds=20, region=region)
@@ -323,7 +326,7 @@ def test_units_that_hang_take_no_turn_from_those_that_do_not(fleet, connection, 
 
 
 def test_credentials_that_expire_end_the_run_early_with_one_message(fleet, connection, monkeypatch):
-    monkeypatch.setattr(room, "THREADS", 1)
+    monkeypatch.setattr(collector, "THREADS", 1)
     fleet.faults.add("ListSignalingChannels", "expired", times=None, region="eu-west-1")
     with pytest.warns(UserWarning, match="The inventory ends early") as warned:
         found = kvs.inventory(regions=REGIONS)
@@ -337,7 +340,7 @@ def test_credentials_that_expire_end_the_run_early_with_one_message(fleet, conne
 
 
 def test_keys_that_are_revoked_in_the_middle_are_no_region_that_is_not_enabled(fleet, connection, monkeypatch):
-    monkeypatch.setattr(room, "THREADS", 1)
+    monkeypatch.setattr(collector, "THREADS", 1)
     listed = account_region.channel_infos
 
     def revoked_after_the_first(*arguments):
@@ -353,7 +356,7 @@ def test_keys_that_are_revoked_in_the_middle_are_no_region_that_is_not_enabled(f
         ("111122223333", "eu-west-1"): "expired",
         ("111122223333", "ap-southeast-2"): "expired",
     }
-    with pytest.raises(InventoryIncomplete, match="2 of 3 units have a gap"):
+    with pytest.raises(InventoryIncomplete, match="2 of 3 account-regions have a gap"):
         found.raise_for_failures()
 
 
@@ -371,7 +374,7 @@ TWO_ROLES = [ROLE, ROLE.replace(OTHER, THIRD)]
 
 @pytest.mark.parametrize("kind", ["expired", "revoked"])
 def test_a_role_whose_keys_are_refused_ends_only_its_own_account(fleet, connection, monkeypatch, kind):
-    monkeypatch.setattr(room, "THREADS", 1)
+    monkeypatch.setattr(collector, "THREADS", 1)
     listed = account_region.channel_infos
 
     def refused_after_the_first(*arguments):
@@ -392,7 +395,7 @@ def test_a_role_whose_keys_are_refused_ends_only_its_own_account(fleet, connecti
 
 
 def test_a_role_that_does_not_open_leaves_the_others_open(fleet, connection, monkeypatch):
-    monkeypatch.setattr(rate_limit, "THREADS", 1)
+    monkeypatch.setattr(concurrency, "THREADS", 1)
     fleet.faults.add("GetCallerIdentity", "expired", times=None, account_id=OTHER)
     found = kvs.inventory(role_arns=TWO_ROLES, tags="none")
     assert dict(zip(found.coverage["account_id"], found.coverage["status"], strict=True)) == {
@@ -402,7 +405,7 @@ def test_a_role_that_does_not_open_leaves_the_others_open(fleet, connection, mon
 
 
 def test_a_profile_whose_keys_have_expired_leaves_the_roles_to_be_read(fleet, connection, monkeypatch):
-    monkeypatch.setattr(room, "THREADS", 1)
+    monkeypatch.setattr(collector, "THREADS", 1)
     for name, value in fleet.environment({}).items():
         monkeypatch.setenv(name, value)
     fleet.faults.add("ListSignalingChannels", "expired", times=None, account_id="111122223333")
@@ -426,7 +429,7 @@ def test_where_roles_cannot_be_assumed_any_more_the_rest_of_them_is_not_asked_fo
     assert len(warned) == 1
     assert found.coverage["status"].tolist() == ["expired"] * 60
     assert found.coverage["account_id"].tolist() == [f"{number:012}" for number in range(1, 61)]
-    assert len(fleet.requests.query("operation == 'AssumeRole'")) <= 2 * rate_limit.THREADS
+    assert len(fleet.requests.query("operation == 'AssumeRole'")) <= 2 * concurrency.THREADS
 
 
 def test_where_tagging_is_denied_tags_are_read_channel_by_channel(fleet, connection):
@@ -454,14 +457,14 @@ def test_where_no_tag_can_be_read_the_channels_are_there_and_the_gap_is_named(fl
 def test_a_channel_that_goes_between_the_list_and_its_tags_does_no_harm(sandbox, connection, monkeypatch):
     for name in ("a", "b", "c"):
         kvs.create_channel(name, tags={"Site": "hq"})
-    listed = room.read.__globals__["channel_infos"]
+    listed = account_region.channel_infos
 
     def then_one_goes(*args, **options):
         channels = listed(*args, **options)
         kvs.delete_channel("b", wait=True, connection=sandbox.connection())
         return channels
 
-    monkeypatch.setitem(room.read.__globals__, "channel_infos", then_one_goes)
+    monkeypatch.setattr(account_region, "channel_infos", then_one_goes)
     found = kvs.inventory(tags="each")
     found.raise_for_failures()
     assert found.channels["channel_name"].tolist() == ["a", "b", "c"]
@@ -590,7 +593,7 @@ def test_regions_and_roles_may_come_out_of_a_frame(fleet, connection, kind):
 
 
 def test_keys_that_expire_while_tags_are_read_end_the_run_too(fleet, connection, monkeypatch):
-    monkeypatch.setattr(room, "THREADS", 1)
+    monkeypatch.setattr(collector, "THREADS", 1)
     fleet.faults.add("GetResources", "expired", times=None)
     with pytest.warns(UserWarning, match="The inventory ends early"):
         found = kvs.inventory(regions=REGIONS)
@@ -613,8 +616,7 @@ def test_an_executor_that_has_broken_down_leaves_what_was_read(fleet, connection
             self.left -= 1
             return super().submit(*arguments)
 
-    here = room.Origin(None, "us-east-1", fleet.endpoint_url, connection)
-    monkeypatch.setattr(room.Origin, "elsewhere", lambda _: here)
+    monkeypatch.setattr(ConnectionFactory, "for_workers", ConnectionFactory.in_process)
     with Broken(1) as pool:
         found = kvs.inventory(regions=REGIONS, executor=pool)
     assert sorted(found.coverage["error_code"].fillna("none")) == ["BrokenExecutor", "BrokenExecutor", "none"]
@@ -623,7 +625,7 @@ def test_an_executor_that_has_broken_down_leaves_what_was_read(fleet, connection
 
 @pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_while_accounts_are_asked_who_they_are_gives_coverage(fleet, connection, monkeypatch):
-    opened = discovery._opened
+    account_details = discovery._account_details
 
     def pressed(*arguments):
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
@@ -631,10 +633,10 @@ def test_ctrl_c_while_accounts_are_asked_who_they_are_gives_coverage(fleet, conn
         while signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # it was taken note of
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        return opened(*arguments)
+        return account_details(*arguments)
 
-    monkeypatch.setattr(rate_limit, "THREADS", 1)
-    monkeypatch.setattr(discovery, "_opened", pressed)
+    monkeypatch.setattr(concurrency, "THREADS", 1)
+    monkeypatch.setattr(discovery, "_account_details", pressed)
     found = kvs.inventory(role_arns=[ROLE.replace(OTHER, f"{number:012}") for number in range(20)])
     assert set(found.coverage["error_code"]) == {"Interrupted"}
     assert len(found.coverage) == 20
@@ -646,7 +648,6 @@ def test_a_profile_that_leads_elsewhere_is_not_read_as_the_account_it_is_said_to
     script = """
 import sys
 import kvs_notebook as kvs
-from kvs_notebook.fleet.accounts import Account
 path = sys.argv[1]
 open(path, "w").write("account_id,profile\\n999999999999,sandbox\\n")
 print(kvs.inventory(accounts=path).coverage["message"].item())
@@ -656,12 +657,15 @@ print(kvs.inventory(accounts=path).coverage["message"].item())
         env={**environment, "PATH": ""},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout.strip() == "sandbox leads to account 111122223333, not to 999999999999."
+    assert (
+        done.stdout.strip()
+        == "sandbox belongs to account 111122223333, not to 999999999999. Correct the accounts file."
+    )
 
 
 def test_ctrl_c_gives_what_was_read_so_far(fleet, connection, monkeypatch):
     fleet.faults.add("ListSignalingChannels", "delay", times=None, seconds=20, region="eu-west-1")
-    waited = room.wait
+    waited = collector.wait
 
     def interrupted(futures, *args):
         done = waited(futures, *args)
@@ -669,7 +673,7 @@ def test_ctrl_c_gives_what_was_read_so_far(fleet, connection, monkeypatch):
             raise KeyboardInterrupt
         return done
 
-    monkeypatch.setattr(room, "wait", interrupted)
+    monkeypatch.setattr(collector, "wait", interrupted)
     found = kvs.inventory(regions=REGIONS)
     only_gap(found, "111122223333", "eu-west-1", "error")
     assert found.gaps["error_code"].item() == "Interrupted"
@@ -679,20 +683,20 @@ def test_ctrl_c_while_tags_are_read_keeps_the_channels_and_spends_nothing_more(s
     for number in range(20):
         kvs.create_channel(f"camera-{number:02}", wait=False)
     sandbox.faults.add("ListTagsForResource", "delay", times=None, seconds=2)
-    waited = room.wait
+    waited = collector.wait
 
     def interrupted(*args):
         if any(thread.name.startswith("kvs-notebook_") for thread in threading.enumerate()):  # those that read tags
             raise KeyboardInterrupt
         return waited(*args)
 
-    monkeypatch.setattr(room, "wait", interrupted)
+    monkeypatch.setattr(collector, "wait", interrupted)
     found = kvs.inventory(tags="each")
     row = found.coverage[["status", "error_code", "tags_source", "channels"]]
     assert row.to_numpy().tolist() == [["ok", "Interrupted", "failed", 20]]
     assert len(found.channels) == 20
     ended_all("kvs-inventory_", "kvs-notebook_")
-    assert sandbox.requests["operation"].tolist().count("ListTagsForResource") <= rate_limit.THREADS
+    assert sandbox.requests["operation"].tolist().count("ListTagsForResource") <= concurrency.THREADS
 
 
 @pytest.fixture
@@ -705,16 +709,16 @@ def ctrl_c():
 
 @pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_tears_nothing_that_is_being_put_together(fleet, connection, monkeypatch):
-    put = room.Pile.put
+    append = FrameBuffer.append
 
-    def put_and_press(pile, items):
+    def press_and_append(buffer, items):
         if not pressed:
             pressed.append(os.kill(os.getpid(), signal.SIGINT))
-        put(pile, items)
+        append(buffer, items)
 
     pressed: list[None] = []
-    monkeypatch.setattr(room.Pile, "put", put_and_press)
-    monkeypatch.setattr(room, "THREADS", 1)
+    monkeypatch.setattr(FrameBuffer, "append", press_and_append)
+    monkeypatch.setattr(collector, "THREADS", 1)
     found = kvs.inventory(regions=REGIONS)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert found.coverage["region"].tolist() == sorted(REGIONS)
@@ -725,13 +729,13 @@ def test_ctrl_c_tears_nothing_that_is_being_put_together(fleet, connection, monk
 
 
 def test_what_had_answered_when_ctrl_c_came_is_kept(fleet, connection, monkeypatch):
-    waited = room.wait
+    waited = collector.wait
 
     def until_all_have_answered(futures, *_):
         waited(futures)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(room, "wait", until_all_have_answered)
+    monkeypatch.setattr(collector, "wait", until_all_have_answered)
     found = kvs.inventory(regions=REGIONS)
     found.raise_for_failures()
     assert len(found.channels) == 26
@@ -741,7 +745,7 @@ def test_what_had_answered_when_ctrl_c_came_is_kept(fleet, connection, monkeypat
 
 
 def test_an_executor_gets_no_credentials(fleet, connection):
-    with ThreadPoolExecutor(1) as pool, pytest.raises(InvalidInput, match="keys stay in this process"):
+    with ThreadPoolExecutor(1) as pool, pytest.raises(InvalidInput, match="credentials stay in this process"):
         kvs.inventory(executor=pool)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
-from kvs_notebook.dataframes import schemas
+from kvs_notebook.dataframes import builders, schemas
 from kvs_notebook.errors import InvalidInput
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
@@ -228,12 +228,12 @@ KEYS = WORDS.filter(bool)
 )
 def test_every_channel_is_judged_by_the_plain_rule(fleet, required):
     arns = [f"arn:aws:kinesisvideo:us-east-1:{ACCOUNT}:channel/c{number}/1" for number in range(len(fleet))]
-    channels = schemas.channels_frame(
+    channels = builders.channels_frame(
         [{"ChannelARN": arn, "ChannelName": f"c{number}"} for number, arn in enumerate(arns)]
     )
-    tags = schemas.tags_frame(dict(zip(arns, fleet, strict=True)))
+    tags = builders.tags_frame(dict(zip(arns, fleet, strict=True)))
     place = (ACCOUNT, "us-east-1", "ok", None, None, "bulk", len(fleet), 1, 0, 0, 0.0)
-    inventory = kvs.Inventory(channels, tags, schemas.rows_frame([place], schemas.COVERAGE))
+    inventory = kvs.Inventory(channels, tags, builders.rows_frame([place], schemas.COVERAGE))
     problems = kvs.reports.tag_problems(inventory, required)
     found = {(row["channel_name"], row["key"]): row["problem"] for row in problems.to_dict("records")}
     expected = {
@@ -254,13 +254,13 @@ def test_every_channel_is_judged_by_the_plain_rule(fleet, required):
 @pytest.mark.parametrize(
     ("required", "said"),
     [
-        ({"Env": "prod"}, "give ['prod'], or None for any value"),
-        ({"Env": []}, "the list is empty"),
+        ({"Env": "prod"}, "Pass a list, such as ['prod'], or None for any value"),
+        ({"Env": []}, "are an empty list"),
         ({"Env": [1]}, "Value of tag 'Env'"),
         ({"Env": ["a" * 257]}, "Value of tag 'Env'"),
-        ({}, "give a mapping"),
-        (["Env"], "give a mapping"),
-        ({"Env": 7}, "is no list"),
+        ({}, "Expected a mapping"),
+        (["Env"], "Expected a mapping"),
+        ({"Env": 7}, "are not a list: 7"),
         ({"": None}, "Tag key"),
         ({"E*v": None}, "Tag key"),
     ],
@@ -277,9 +277,9 @@ def test_a_frame_of_another_kind_is_refused_with_the_function_that_gives_the_rig
     for wrong, said in [
         (lambda: kvs.reports.channel_counts(fleet.channels.drop(columns="region")), "without region"),
         (lambda: kvs.reports.channel_counts(fleet.coverage), "without channel_name"),
-        (lambda: kvs.reports.channel_ages({}), "give what list_channels() or inventory() gave"),
-        (lambda: kvs.reports.growth(fleet.coverage), "give what read_coverage() gave"),
-        (lambda: kvs.reports.headroom(fleet.channels), "give what inventory().coverage gave"),
+        (lambda: kvs.reports.channel_ages({}), "Pass a frame returned by list_channels() or inventory()."),
+        (lambda: kvs.reports.growth(fleet.coverage), "Pass a frame returned by read_coverage()."),
+        (lambda: kvs.reports.headroom(fleet.channels), "Pass a frame returned by inventory().coverage."),
         (lambda: kvs.reports.tag_problems(fleet.channels, REQUIRED), "list_channels(tags=['Owner', 'Env'])"),
         (lambda: kvs.reports.shared_names(fleet.coverage), "without channel_name"),
         (lambda: kvs.reports.channel_ages(fleet, now=datetime(2026, 1, 1)), "time zone"),  # noqa: DTZ001 - that is it
@@ -294,12 +294,12 @@ def test_headroom_of_an_account_that_lets_nobody_in_is_unknown(house):
     units = kvs.reports.headroom(kvs.inventory(role_arns=[f"arn:aws:iam::{OTHER}:role/Reader"]))
     assert rows(units, "account_id", "region", "channels", "quota", "problem") == [(OTHER, None, None, None, "unknown")]
     chart = kvs.charts.headroom(units)
-    assert chart.title == "1 unit, none near its quota"
-    assert chart.figure.axes[0].get_xlabel() == "1 unit not read: not in this picture"
+    assert chart.title == "1 account-region, none near its quota"
+    assert chart.figure.axes[0].get_xlabel() == "Not shown: 1 account-region not read"
 
 
 def test_a_quota_of_no_account_and_region_is_refused(house):
-    with pytest.raises(InvalidInput, match="quotas of 'us-east-1': give account and region"):
+    with pytest.raises(InvalidInput, match="quotas has the key 'us-east-1'. Expected an account id and a region"):
         kvs.reports.headroom(kvs.inventory(), quotas={"us-east-1": 20})
 
 
@@ -310,7 +310,7 @@ def test_the_days_of_a_history_are_not_counted_together(house, tmp_path, report)
     history = kvs.read_snapshots(tmp_path)
     more = [REQUIRED] if report.startswith("tag") else []
     with pytest.raises(
-        InvalidInput, match=r"Channels with more than one row: \d+, as in a frame of several days. Give the rows"
+        InvalidInput, match=r"Channels with more than one row: \d+, as in a frame of several days. Pass the rows"
     ):
         getattr(kvs.reports, report)(history, *more)
     a_day = history[history["date"] == "2026-01-05"]
