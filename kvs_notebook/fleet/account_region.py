@@ -81,7 +81,7 @@ class AccountRegionReader:
     def seconds_since_reply(self) -> float:
         """The seconds since the last call returned, or since the start if none did."""
         connection = self._connection
-        return time.monotonic() - (self._started if connection is None else connection.rate_limiter.came_back)
+        return time.monotonic() - (self._started if connection is None else connection.last_reply)
 
     def read(self) -> AccountRegionResult:
         """Read channels and tags; an error of the service or of the network ends up in the result."""
@@ -107,7 +107,7 @@ class AccountRegionReader:
         """Prevent further calls and return what was read so far: the channels if all are listed, without their tags."""
         self._stop_reason = reason
         if self._connection is not None:
-            self._connection.rate_limiter.shut(reason)
+            self._connection.stop(reason)
         channels = self._channels
         if channels is not None and self.account_region.tags == "none":
             return self._result(channels, {}, "none", None)
@@ -141,7 +141,7 @@ class AccountRegionReader:
             return {}
         return {
             "calls": connection.calls,
-            "throttles": connection.rate_limiter.throttles,
+            "throttles": connection.throttles,
             "retries": max(connection.attempts - connection.calls, 0),
         }
 

@@ -24,7 +24,7 @@ from kvs_notebook.fleet.connection_factory import ConnectionFactory
 from kvs_notebook.fleet.coverage import unexpected_error, unread_row
 from kvs_notebook.fleet.credential_failures import CredentialFailures, warn_of_end
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 THREADS = 32
 """Account-regions that are read at a time on threads, which wait for the network most of the time."""
@@ -167,7 +167,7 @@ class Collector:
         for future, reader in [*self._running.items()]:
             if reader.seconds_since_reply > timeout and not future.done():
                 where = reader.account_region
-                logger.warning(
+                _logger.warning(
                     "Gave up account %s, region %s: no reply for %g s", where.account_id, where.region, timeout
                 )
                 del self._running[future]
@@ -199,5 +199,5 @@ def _unread_result(account_region: AccountRegion, error: KVSError) -> AccountReg
 
 def _executor_error(account_region: AccountRegion, error: Exception) -> KVSError:
     where = account_region
-    logger.warning("Reading account %s, region %s failed: %s", where.account_id, where.region, type(error).__name__)
+    _logger.warning("Reading account %s, region %s failed: %s", where.account_id, where.region, type(error).__name__)
     return unexpected_error(error)

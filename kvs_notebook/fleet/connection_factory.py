@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from functools import lru_cache
 
-from kvs_notebook.aws.assume_role import assuming
+from kvs_notebook.aws.assume_role import assume_role
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import for_profile
 from kvs_notebook.errors import InvalidInput
@@ -51,7 +51,7 @@ class ConnectionFactory:
         InvalidInput
             If the base connection has credentials that another process cannot find by itself.
         """
-        if not base.portable:
+        if not base.config.portable:
             raise InvalidInput(
                 "This connection's credentials stay in this process, so an executor's workers cannot use them. Connect "
                 'with a profile, as in kvs.connect("my-profile"), or start the workers in sandbox.environment().'
@@ -67,11 +67,11 @@ class ConnectionFactory:
         Sessions are expensive to create, so connections to one account share one.
         """
         if self._base is None:
-            return _connection_in_worker(*self._base_arguments, account).again(region=region)
+            return _connection_in_worker(*self._base_arguments, account).replace(region=region)
         with self._lock:
             if account not in self._connections:
                 self._connections[account] = connection_to(account, self._base)
-            return self._connections[account].again(region=region)
+            return self._connections[account].replace(region=region)
 
     def check_credentials(self, account: Account) -> None:
         """Call GetCallerIdentity with an account's credentials, in the base connection's region; raise the error it returns."""
@@ -97,5 +97,5 @@ def connection_to(account: Account, base: Connection) -> Connection:
     if account.profile is not None:
         return for_profile(account.profile, region=base.region, endpoint_url=base.endpoint_url)
     if account.role_arn is not None:
-        return assuming(base, account.role_arn, external_id=account.external_id, region=base.region)
+        return assume_role(base, account.role_arn, external_id=account.external_id, region=base.region)
     return base

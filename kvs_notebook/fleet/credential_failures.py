@@ -10,7 +10,7 @@ from kvs_notebook.errors import ExpiredCredentials, KVSError, NoCredentials
 from kvs_notebook.fleet.accounts import Account
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 BASE = Account()
 """The base connection: its credentials read its own account, and assume every role."""
@@ -46,8 +46,8 @@ class CredentialFailures:
                 return None
             refused = BASE if account.role_arn is not None and self._base_is_refused() else account
             self._errors[refused] = error
-        owner = "the connection itself" if refused == BASE else refused.label
-        logger.warning("Credentials of %s ended: %s", owner, error.code or type(error).__name__)
+        name = "the connection itself" if refused == BASE else refused.label
+        _logger.warning("Credentials of %s ended: %s", name, error.code or type(error).__name__)
         return "The inventory ends early" if refused == BASE else f"No more is read of {refused.label}"
 
     def _base_is_refused(self) -> bool:

@@ -82,7 +82,7 @@ def _account_details(
     try:
         connection = connections.connect(account, connections.region)
         try:
-            account_id = connection.account_id
+            account_id = connection.identity().account_id
             if account.account_id not in (None, account_id):
                 return WrongConnection(
                     f"{account.label} belongs to account {account_id}, not to {account.account_id}. Correct the accounts file."

@@ -27,7 +27,7 @@ from kvs_notebook.fleet.interrupts import defer_interrupts
 from kvs_notebook.fleet.region_selection import check_regions
 from kvs_notebook.formatting import format_value
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 TAG_MODES = ("bulk", "each", "none")
 MAX_GAPS_NAMED = 5
@@ -245,4 +245,4 @@ def _log_gaps(gaps: pd.DataFrame) -> None:
     """Log each gap by its error code; messages are left out, since they quote the user's configuration."""
     for row in gaps.to_dict("records"):
         status = row["status"] if row["status"] != "ok" else "tags not read"
-        logger.warning("Gap at %s: %s (%s)", row_label(row), status, row["error_code"])
+        _logger.warning("Gap at %s: %s (%s)", row_label(row), status, row["error_code"])

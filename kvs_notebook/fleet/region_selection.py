@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.aws.regions import regions_in_partition_of
 from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.fleet.accounts import check_names
@@ -54,13 +55,6 @@ def regions_of_account(regions: Sequence[str] | str | None, connection: Connecti
 
 
 def _list_enabled_regions(connection: Connection) -> set[str]:
-    client = connection.client("account")
-    enabled: set[str] = set()
-    token: str | None = None
-    while True:
-        page = connection.call("ListRegions", {"NextToken": token} if token else {}, client=client)
-        regions = page.get("Regions") or []
-        enabled |= {region["RegionName"] for region in regions if region.get("RegionOptStatus") in ENABLED}
-        token = page.get("NextToken")
-        if not token:
-            return enabled
+    pages = read_pages(connection, "ListRegions", {}, items="Regions", client=connection.client("account"))
+    regions = (region for page in pages for region in page.get("Regions") or [])
+    return {region["RegionName"] for region in regions if region.get("RegionOptStatus") in ENABLED}

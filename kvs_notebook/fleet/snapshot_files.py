@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from kvs_notebook.atomic_file import OWNER_ONLY, replace_file
 from kvs_notebook.dataframes.files import read_csv, to_csv
 from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TEXT
 from kvs_notebook.errors import DamagedFile, ExportFailed, KVSError
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 COVERAGE_FILE = "_coverage.csv"
 DIGEST = "digest"
-FILE_MODE, FOLDER_MODE = 0o600, 0o700
+OWNER_ONLY_FOLDER = 0o700
 TAGS = "tags"
 COLUMNS = {"account_id": TEXT, "region": TEXT, "account_name": TEXT, **CHANNELS, TAGS: TEXT}
 NOT_READ_THEN = "The account-region counts as not read on that day."
@@ -75,7 +76,7 @@ class Snapshot:
         with _replace_folder(folder) as part:
             digests = {key: _write_table(self.table(key), _table_path(part, key)) for key in self.keys_read()}
             of_rows = [digests.get(key) for key in account_region_keys(self.coverage)]
-            with _create_private(part / COVERAGE_FILE).open("w", encoding="utf-8", newline="") as stream:
+            with replace_file(part / COVERAGE_FILE, permissions=OWNER_ONLY) as stream:
                 to_csv(self.coverage.assign(**{DIGEST: _text_array(of_rows)}), stream)
 
 
@@ -136,7 +137,7 @@ def _write_table(table: pa.Table, path: Path) -> str:
     buffer = pa.BufferOutputStream()
     pyarrow.parquet.write_table(table, buffer)
     content = buffer.getvalue()
-    with _create_private(path).open("wb") as stream:
+    with replace_file(path, binary=True, permissions=OWNER_ONLY) as stream:
         stream.write(content)
     return _digest(content)
 
@@ -166,12 +167,6 @@ def _read_table(path: Path, digest: str) -> pa.Table:
 # --- files
 
 
-def _create_private(path: Path) -> Path:
-    """Create a file that its owner alone may read, whatever the umask is."""
-    path.touch(FILE_MODE)
-    return path
-
-
 @contextmanager
 def _replace_folder(final: Path) -> Iterator[Path]:
     """Yield a folder to write to, which is renamed to ``final`` at the end.
@@ -183,8 +178,8 @@ def _replace_folder(final: Path) -> Iterator[Path]:
     """
     part, old = (final.with_name(f".{secrets.token_hex(8)}.{end}") for end in ("part", "old"))
     try:
-        final.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        part.mkdir(mode=FOLDER_MODE)
+        final.parent.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
+        part.mkdir(mode=OWNER_ONLY_FOLDER)
         yield part
         if final.exists():
             final.rename(old)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.channels.tags import tags_of_channel
 from kvs_notebook.errors import AccessDenied, ChannelNotFound, ExpiredCredentials, KVSError
 
@@ -51,17 +52,19 @@ def read_tags(
 
 def read_tags_in_bulk(connection: Connection) -> dict[str, dict[str, str]]:
     """Return the tags of all channels by ARN: one GetResources call per 100; a channel that never had a tag is left out."""
-    client = connection.client("resourcegroupstaggingapi")
-    tags: dict[str, dict[str, str]] = {}
-    token = ""
-    while True:
-        params = {"ResourceTypeFilters": [RESOURCE_TYPE], "ResourcesPerPage": PAGE_SIZE}
-        page = connection.call("GetResources", params | ({"PaginationToken": token} if token else {}), client=client)
-        for resource in page.get("ResourceTagMappingList") or []:
-            tags[resource["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in resource.get("Tags") or []}
-        token = page.get("PaginationToken") or ""
-        if not token:
-            return tags
+    pages = read_pages(
+        connection,
+        "GetResources",
+        {"ResourceTypeFilters": [RESOURCE_TYPE], "ResourcesPerPage": PAGE_SIZE},
+        items="ResourceTagMappingList",
+        token="PaginationToken",  # noqa: S106 - a member's name
+        client=connection.client("resourcegroupstaggingapi"),
+    )
+    resources = (resource for page in pages for resource in page.get("ResourceTagMappingList") or [])
+    return {
+        resource["ResourceARN"]: {tag["Key"]: tag["Value"] for tag in resource.get("Tags") or []}
+        for resource in resources
+    }
 
 
 def _any_is_tagged(arns: Sequence[str], connection: Connection) -> bool:

@@ -161,15 +161,15 @@ def growth(days: pd.DataFrame) -> Chart:
     totals = wide.ffill().bfill().sum(axis="columns").astype("int64")
     complete = wide.notna().all(axis="columns") & ~wide.index.isin(days.loc[failed_accounts, "date"])
     first, last = totals.index[0], totals.index[-1]
-    title = (
-        f"{totals.iloc[0]:,} to {format_count(int(totals.iloc[-1]), 'channel')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
-    )
+    title = f"{totals.iloc[0]:,} to {format_count(int(totals.iloc[-1]), 'channel')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
     with _open_axes(title, MAX_TICKS) as (figure, axes):
         axes.plot(totals.index, totals, color=COLORS[0])
         axes.plot(totals.index[complete], totals[complete], "o", color=COLORS[0], label="all account-regions read")
         if not complete.all():
             incomplete = totals.index[~complete], totals[~complete]
-            axes.plot(*incomplete, "o", color=COLORS[0], markerfacecolor="white", label="some counted as on another day")
+            axes.plot(
+                *incomplete, "o", color=COLORS[0], markerfacecolor="white", label="some counted as on another day"
+            )
             axes.legend(frameon=False)
         axes.set_ylim(0, max(int(totals.max()) * 1.1, 1))
         axes.set_xticks(totals.index if len(totals) <= MAX_TICKS else totals.index[:: len(totals) // (MAX_TICKS - 1)])
@@ -242,7 +242,8 @@ def headroom(shares: pd.DataFrame) -> Chart:
     _check_columns(shares, HEADROOM, "headroom")
     read = shares[shares["problem"].fillna("") != UNKNOWN]
     near = read["problem"].notna()
-    title = f"{format_count(len(shares), 'account-region')}, {near.sum() or 'none'} near {'their' if near.sum() > 1 else 'its'} quota"
+    their = "their" if near.sum() > 1 else "its"
+    title = f"{format_count(len(shares), 'account-region')}, {near.sum() or 'none'} near {their} quota"
     shown, cut = _last_rows(read.sort_values("share", kind="stable"))
     percent = shown["share"] * 100
     parts = {"below": percent.mask(near, 0).tolist(), "near": percent.where(near, 0).tolist()}
@@ -301,4 +302,6 @@ def _last_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 def _check_columns(frame: pd.DataFrame, schema: Schema, report: str) -> None:
     if not set(schema) <= set(getattr(frame, "columns", ())):
-        raise InvalidInput(f"The frame lacks columns of a {report} report. Pass the frame that kvs.reports.{report}() returned.")
+        raise InvalidInput(
+            f"The frame lacks columns of a {report} report. Pass the frame that kvs.reports.{report}() returned."
+        )

@@ -43,7 +43,11 @@ STATUS_POSITIONS = {
 
 START_POSITION = (0.0, 1.0)
 STATUS_COLORS = {"CREATING": COLORS[4], "ACTIVE": COLORS[2], "UPDATING": COLORS[1], "DELETING": COLORS[3], GONE: GREY}
-TRANSITION_LABELS = {("ACTIVE", "UPDATING"): "update", ("ACTIVE", "DELETING"): "delete", (GONE, "CREATING"): "create again"}
+TRANSITION_LABELS = {
+    ("ACTIVE", "UPDATING"): "update",
+    ("ACTIVE", "DELETING"): "delete",
+    (GONE, "CREATING"): "create again",
+}
 HALF_WIDTH, HALF_HEIGHT = 0.72, 0.22
 DARK = "#333333"
 PALE, FAINT = "#EEEEEE", "#767676"
@@ -86,8 +90,8 @@ def lifecycle(observations: Iterable[tuple[datetime, str | None]]) -> Chart:
     Parameters
     ----------
     observations
-        Pairs of a time and the channel_status at that time, None if the channel did not exist any more. An arrow's seconds are the
-        time between the first observations of two statuses, so they are as exact as the observations are frequent.
+        Pairs of a time and the channel_status at that time, None if the channel did not exist any more. The seconds of an arrow
+        lie between the first observations of two statuses, so they are as exact as the observations are frequent.
 
     Returns
     -------
@@ -158,7 +162,13 @@ def _draw_status(axes: Axes, status: str, *, observed: bool) -> None:
         linestyle="--" if status == GONE else "-",
     )
     axes.text(
-        x, y, status, ha="center", va="center", color="black" if observed else GREY, weight="bold" if observed else "normal"
+        x,
+        y,
+        status,
+        ha="center",
+        va="center",
+        color="black" if observed else GREY,
+        weight="bold" if observed else "normal",
     )
 
 
@@ -267,11 +277,11 @@ def conversation(*peers: Peer) -> Chart:
     >>> import asyncio
     >>> import kvs_notebook as kvs
     >>> sandbox = kvs.use_sandbox(clock="stepped")
-    >>> door = kvs.create_channel("front-door")
+    >>> channel = kvs.create_channel("front-door")
     >>> async def call():
     ...     async with (
-    ...         kvs.open_signaling(door, role="MASTER") as camera,
-    ...         kvs.open_signaling(door, client_id="tablet") as tablet,
+    ...         kvs.open_signaling(channel, role="MASTER") as camera,
+    ...         kvs.open_signaling(channel, client_id="tablet") as tablet,
     ...     ):
     ...         await tablet.send_offer("v=0 ...")
     ...         await anext(camera)
@@ -321,7 +331,9 @@ def _match_messages(peers: Sequence[Peer]) -> list[_Message]:
     return [message for _, message in sorted(events, key=lambda event: event[0])]
 
 
-def _take_receiver(row: Mapping[Any, Any], sender: Peer, peers: Sequence[Peer], unmatched: list[list[Any]]) -> int | None:
+def _take_receiver(
+    row: Mapping[Any, Any], sender: Peer, peers: Sequence[Peer], unmatched: list[list[Any]]
+) -> int | None:
     """Return the position of the peer that has received a sent message, and remove it from the unmatched ones."""
     for position, peer in enumerate(peers):
         if peer.role == sender.role or (sender.role == "MASTER" and peer.client_id != row["recipient_client_id"]):
@@ -357,7 +369,9 @@ def _draw_lifelines(axes: Axes, peers: Sequence[Peer], columns: Mapping[int | No
         _draw_box(axes, (x, HEAD_POSITION), (0.42, 0.62), facecolor=PALE if peer is None else "white", edgecolor=color)
         axes.text(x, HEAD_POSITION + 0.32, first, ha="center", va="center", weight="bold", color=color)
         axes.text(x, HEAD_POSITION - 0.04, _shortened(second), ha="center", va="center", size=8, color=color)
-        axes.text(x, HEAD_POSITION - 0.4, state, ha="center", va="center", size=8, color=COLORS[2] if connected else FAINT)
+        axes.text(
+            x, HEAD_POSITION - 0.4, state, ha="center", va="center", size=8, color=COLORS[2] if connected else FAINT
+        )
 
 
 def _draw_message(axes: Axes, message: _Message, columns: Mapping[int | None, float], y: float) -> None:

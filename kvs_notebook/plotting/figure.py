@@ -90,6 +90,8 @@ def open_figure(width: float, height: float) -> Iterator[Figure]:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingExtra(f"Charts and diagrams require matplotlib ({error}). Install it: pip install 'kvs-notebook[lab]'") from error
+        raise MissingExtra(
+            f"Charts and diagrams require matplotlib ({error}). Install it: pip install 'kvs-notebook[lab]'"
+        ) from error
     with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9}):
         yield Figure(figsize=(width, height), layout="constrained")

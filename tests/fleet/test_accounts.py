@@ -1,4 +1,4 @@
-"""Which accounts and regions an inventory reads."""
+"""The accounts and regions that an inventory reads."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from kvs_notebook.fleet.region_selection import regions_of_account
 ROLE = "arn:aws:iam::444455556666:role/Reader"
 
 
-def test_without_a_name_it_is_the_sessions_own_account():
+def test_accounts_default_to_base_connection():
     assert accounts_to_read(None, None, None, None) == [Account()]
 
 
-def test_profiles_and_roles_are_ways_into_accounts_each_taken_once():
+def test_profiles_and_roles_become_accounts_without_duplicates():
     found = accounts_to_read(["fleet", "lab", "fleet"], [ROLE], "our-contract", None)
     assert found == [
         Account(profile="fleet"),
@@ -28,7 +28,7 @@ def test_profiles_and_roles_are_ways_into_accounts_each_taken_once():
 
 
 @pytest.mark.parametrize("as_frame", [False, True])
-def test_an_accounts_file_keeps_zeros_names_and_external_ids(tmp_path, as_frame):
+def test_accounts_file_keeps_zeros_names_and_external_ids(tmp_path, as_frame):
     path = tmp_path / "accounts.csv"
     path.write_text(
         "account_id,role_arn,profile,account_name,external_id\n"
@@ -49,7 +49,7 @@ def test_an_accounts_file_keeps_zeros_names_and_external_ids(tmp_path, as_frame)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "Can't read the accounts"),
         ("account_id,role_arn\n", "has no row"),
@@ -67,26 +67,26 @@ def test_an_accounts_file_keeps_zeros_names_and_external_ids(tmp_path, as_frame)
         ("account_id,role_arn\n444455556666,Reader\n", "'Reader' is not the ARN of an IAM role"),
     ],
 )
-def test_an_accounts_file_that_cannot_be_meant_names_the_row(tmp_path, text, said):
+def test_invalid_accounts_file_names_row(tmp_path, text, message):
     path = tmp_path / "accounts.csv"
     path.write_text(text)
-    with pytest.raises(InvalidInput, match=said):
+    with pytest.raises(InvalidInput, match=message):
         accounts_to_read(None, None, None, path)
 
 
-def test_a_file_that_is_not_there_says_so(tmp_path):
+def test_missing_accounts_file_raises_invalid_input(tmp_path):
     with pytest.raises(InvalidInput, match="Can't read the accounts in"):
         accounts_to_read(None, None, None, tmp_path / "none.csv")
 
 
 @pytest.mark.parametrize("options", [{"profiles": "fleet"}, {"role_arns": ROLE}])
-def test_one_name_where_a_list_is_meant_is_no_list_of_letters(options):
+def test_string_instead_of_list_is_rejected(options):
     with pytest.raises(InvalidInput, match="is not a list"):
         accounts_to_read(options.get("profiles"), options.get("role_arns"), None, None)
 
 
 @pytest.mark.parametrize("options", [{"profiles": []}, {"role_arns": ()}])
-def test_a_list_of_nobody_does_not_mean_the_sessions_own_account(options):
+def test_empty_list_is_rejected(options):
     with pytest.raises(InvalidInput, match="is an empty list"):
         accounts_to_read(options.get("profiles"), options.get("role_arns"), None, None)
 
@@ -94,23 +94,23 @@ def test_a_list_of_nobody_does_not_mean_the_sessions_own_account(options):
 # --- regions
 
 
-def test_regions_that_are_named_are_taken_once_and_none_is_the_connections_own(connection):
+def test_regions_are_deduplicated_and_default_to_connection(connection):
     assert regions_of_account(["eu-west-1", "us-east-1", "eu-west-1"], connection) == ["eu-west-1", "us-east-1"]
     assert regions_of_account(None, connection) == ["us-east-1"]
 
 
-def test_all_regions_are_those_that_the_account_has_enabled():
+def test_all_regions_are_enabled_ones():
     with kvs.Sandbox(assumptions=kvs.Assumptions(disabled_regions=("eu-south-2", "il-central-1"))) as sandbox:
         found = regions_of_account("all", sandbox.connection())
     assert set(regions_in_partition_of("us-east-1")) - set(found) == {"eu-south-2", "il-central-1"}
 
 
-def test_where_the_account_may_not_say_all_regions_are_those_that_botocore_knows(sandbox, connection):
+def test_all_regions_fall_back_to_botocore_if_denied(sandbox, connection):
     sandbox.deny("account:ListRegions")
     assert regions_of_account("all", connection) == regions_in_partition_of("us-east-1")
 
 
-@pytest.mark.parametrize("may_say", [True, False])
+@pytest.mark.parametrize("allowed", [True, False])
 @pytest.mark.parametrize(
     ("own", "found"),
     [
@@ -119,13 +119,13 @@ def test_where_the_account_may_not_say_all_regions_are_those_that_botocore_knows
         ("us-isob-east-1", ["us-isob-east-1"]),  # botocore knows none of that partition
     ],
 )
-def test_all_regions_are_those_of_the_connections_partition(sandbox, own, found, may_say):
-    if not may_say:
+def test_all_regions_stay_in_partition_of_connection(sandbox, own, found, allowed):
+    if not allowed:
         sandbox.deny("account:ListRegions")
     assert regions_of_account("all", sandbox.connection(region=own)) == found
 
 
-def test_an_account_that_enables_no_region_that_botocore_knows_is_not_taken_for_an_empty_one():
+def test_all_regions_are_tried_if_no_known_one_is_enabled():
     known = regions_in_partition_of("eu-central-2")  # public AWS, which is more than botocore knows for the service
     assert "eu-central-2" not in known
     with kvs.Sandbox(assumptions=kvs.Assumptions(disabled_regions=tuple(known))) as sandbox:
