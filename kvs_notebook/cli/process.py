@@ -12,7 +12,8 @@ from types import FrameType
 
 import click
 
-NOT_RUNNABLE, NOT_FOUND, BY_SIGNAL = 126, 127, 128
+from kvs_notebook.cli.exit_codes import BY_SIGNAL, NOT_FOUND, NOT_RUNNABLE
+
 LEAST_WIDTH = 80
 
 

@@ -1,0 +1,44 @@
+"""kvs-notebook policy."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from kvs_notebook.aws.iam_policy import least_policy
+from tests.cli.conftest import Run
+
+
+def test_a_policy_is_json_alone_and_the_same_each_time(run: Run) -> None:
+    arguments = ("policy", "--read-only", "--account", "111122223333", "--region", "us-gov-west-1", "--prefix", "lab-")
+    first, second = run(*arguments), run(*arguments)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout == second.stdout
+    document = json.loads(first.stdout)
+    assert document == least_policy(read_only=True, account_id="111122223333", region="us-gov-west-1", prefix="lab-")
+    assert (
+        document["Statement"][1]["Resource"] == "arn:aws-us-gov:kinesisvideo:us-gov-west-1:111122223333:channel/lab-*/*"
+    )
+
+
+def test_a_policy_needs_neither_credentials_nor_the_network(run: Run, environment: dict[str, str]) -> None:
+    nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://192.0.2.1:3128")
+    role = "arn:aws:iam::444455556666:role/Reader"
+    done = run("policy", "--role-arn", role, env={**environment, **nowhere})
+    assert json.loads(done.stdout) == least_policy(role_arns=[role])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--account", "12345"], "Error: Account id '12345' is not a string of 12 digits.\n"),
+        (
+            ["--region", "eu-wst-1"],
+            "Error: 'eu-wst-1' is not a known AWS region. Did you mean 'eu-west-1'?\n",
+        ),
+        (["--prefix", "a*"], "Error: Channel name 'a*': '*' is not allowed. Use letters, digits and . _ - only.\n"),
+    ],
+)
+def test_a_policy_that_cannot_be_meant_is_refused_in_one_sentence(run: Run, arguments: list[str], said: str) -> None:
+    assert run("policy", *arguments).stderr.endswith(said)
