@@ -1,4 +1,4 @@
-"""The ``kvs-notebook scan`` command: secrets that were saved in notebooks."""
+"""``kvs-notebook scan``: find secrets that were saved in notebooks."""
 
 from __future__ import annotations
 
@@ -15,23 +15,21 @@ from kvs_notebook.cli.process import complain
 def scan(*, paths: tuple[Path, ...]) -> int:
     """Find secrets that were saved in notebooks.
 
-    PATH is a notebook, or a folder that holds some. Signed URLs, AWS keys, session tokens and TURN passwords are found in
-    sources, in outputs of every kind and in the state of widgets, and named by file and cell; none of them is printed.
-    A sandbox's own are no secrets. Exit code 1 where one is found, or a file cannot be read.
+    PATH is a notebook or a folder with notebooks. Signed URLs, AWS keys, session tokens and TURN passwords are found in
+    sources, in outputs of every kind and in widget state. They are reported by file and cell, and never printed. The secrets
+    of a sandbox are not reported. If a secret is found, or a file cannot be scanned, the exit code is 1.
     """
-    from kvs_notebook.secret_scan.scanner import scan as look_through
-    from kvs_notebook.secret_scan.scanner import summary
+    from kvs_notebook.secret_scan.scanner import scan_files, summarize
 
-    scanned = []
-    for file in look_through(paths):
-        scanned.append(file)
+    files = []
+    for file in scan_files(paths):
+        files.append(file)
         for finding in file.findings:
             click.echo(finding)
         if file.problem:
             complain(file.problem)
-    went_well = not any(file.findings or file.problem for file in scanned)
-    if went_well:
-        click.echo(summary(scanned))
-    else:
-        complain(summary(scanned))
-    return 0 if went_well else FAILED
+    if any(file.findings or file.problem for file in files):
+        complain(summarize(files))
+        return FAILED
+    click.echo(summarize(files))
+    return 0
