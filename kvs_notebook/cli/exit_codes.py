@@ -1,10 +1,12 @@
-"""Exit codes of the ``kvs-notebook`` command."""
+"""Exit codes of the ``kvs-notebook`` command, beside 0 for success and click's 2 for a usage error."""
 
 FAILED = 1
-"""One line on standard error says why."""
+"""The command failed, for the reason in its one line on standard error; or a scan or a check found something."""
 
 PARTIAL = 3
-"""An inventory was written, and its gaps are named on standard error."""
+"""The inventory was written, and its gaps are named on standard error."""
 
-NOT_RUNNABLE, NOT_FOUND, BY_SIGNAL = 126, 127, 128
-"""As a shell gives them for a program: signal N gives 128 + N."""
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
+SIGNAL_BASE = 128
+"""A process that signal N ended has the exit code 128 + N, as in a shell; so an interrupted command has 130."""

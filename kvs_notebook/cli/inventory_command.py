@@ -1,167 +1,202 @@
-"""The ``kvs-notebook inventory`` command: channels as a table and as files."""
+"""``kvs-notebook inventory``: list channels as a table and as files, and check them."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kvs_notebook.cli.exit_codes import FAILED, PARTIAL
+from kvs_notebook.cli.terminal import STANDARD_OUTPUT
 from kvs_notebook.errors import InvalidInput, KVSError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from kvs_notebook.aws.connection import Connection
+    from kvs_notebook.cli.inventory_output import InventoryOutput
     from kvs_notebook.fleet.inventory import Inventory
 
 INTERRUPTED = "Interrupted"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The options of ``kvs-notebook inventory``."""
+
+    sandbox: bool
+    profile: str | None
+    regions: tuple[str, ...]
+    all_regions: bool
+    role_arns: tuple[str, ...]
+    external_id: str | None
+    accounts: str | None
+    prefix: str | None
+    tags: bool
+    csv: str | None
+    parquet: str | None
+    json: str | None
+    compare: str | None
+    snapshot: str | None
+    require: tuple[str, ...]
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The path to write for each file format that was asked for."""
+        paths = {"csv": self.csv, "parquet": self.parquet, "json": self.json}
+        return {file_format: path for file_format, path in paths.items() if path}
+
+    @property
+    def to_standard_output(self) -> list[str]:
+        """The file formats whose data goes to standard output."""
+        return [file_format for file_format, path in self.files.items() if path == STANDARD_OUTPUT]
+
+    @property
+    def snapshot_joins_compared(self) -> bool:
+        """Whether the snapshot is saved in the directory to compare with; on its first day that has none."""
+        if self.compare is None or self.snapshot is None:
+            return False
+        return Path(self.compare).resolve() == Path(self.snapshot).resolve()
+
+    def check(self) -> None:
+        """Raise click.UsageError if options contradict each other."""
+        if len(self.to_standard_output) > 1:
+            formats = " and --".join(self.to_standard_output)
+            raise click.UsageError(f"Only one of --{formats} can go to standard output.")
+        if self.sandbox and self.profile:
+            raise click.UsageError("--sandbox and --profile can't be combined.")
+        if self.regions and self.all_regions:
+            raise click.UsageError("--region and --all-regions can't be combined.")
+        if self.prefix and (self.compare or self.snapshot):
+            raise click.UsageError(
+                "--prefix can't be combined with --compare or --snapshot: all other channels would look deleted."
+            )
+        if self.require and not self.tags:
+            raise click.UsageError("--require needs tags. Remove --no-tags.")
+
+
 @click.command()
-@click.option("--sandbox", is_flag=True, help="Show the example fleet of a local sandbox; no AWS account is needed.")
-@click.option("--profile", metavar="NAME", help="AWS profile; boto3's default chain where none is given.")
-@click.option("--region", "regions", metavar="CODE", multiple=True, help="A region; may be given several times.")
-@click.option("--all-regions", is_flag=True, help="Every region that the account has enabled.")
+@click.option("--sandbox", is_flag=True, help="Use the example fleet of a local sandbox; no AWS account is needed.")
+@click.option("--profile", metavar="NAME", help="AWS profile.  [default: boto3's credential chain]")
+@click.option("--region", "regions", metavar="CODE", multiple=True, help="AWS region (repeatable).")
+@click.option("--all-regions", is_flag=True, help="All regions that are enabled in the account.")
+@click.option("--role-arn", "role_arns", metavar="ARN", multiple=True, help="Role to assume (repeatable).")
+@click.option("--external-id", metavar="TEXT", help="External ID that those roles require.")
 @click.option(
-    "--role-arn", "role_arns", metavar="ARN", multiple=True, help="A role to assume; may be given several times."
+    "--accounts",
+    metavar="FILE",
+    help="CSV file with the columns account_id, role_arn or profile, account_name, external_id.",
 )
-@click.option("--external-id", metavar="TEXT", help="What those roles ask for.")
-@click.option("--accounts", metavar="FILE", help="CSV: account_id, role_arn or profile, account_name, external_id.")
-@click.option("--prefix", metavar="TEXT", help="Only channels whose name begins with this.")
-@click.option("--tags/--no-tags", default=True, help="Read the tags too.  [default: --tags]")
-@click.option("--csv", metavar="PATH", help="Write CSV there; - is standard output.")
-@click.option("--parquet", metavar="PATH", help="Write Parquet there; - is standard output.")
-@click.option("--json", metavar="PATH", help="Write JSON there; - is standard output.")
-@click.option("--compare", metavar="DIR", help="Say what has changed since the newest snapshot there.")
-@click.option("--snapshot", metavar="DIR", help="Keep this as today's snapshot there, after comparing.")
+@click.option("--prefix", metavar="TEXT", help="Only channels whose name starts with TEXT.")
+@click.option("--tags/--no-tags", default=True, help="Read tags.  [default: --tags]")
+@click.option("--csv", metavar="PATH", help="Write CSV to PATH; - is standard output.")
+@click.option("--parquet", metavar="PATH", help="Write Parquet to PATH; - is standard output.")
+@click.option("--json", metavar="PATH", help="Write JSON to PATH; - is standard output.")
+@click.option("--compare", metavar="DIR", help="Report changes since the newest snapshot in DIR.")
+@click.option("--snapshot", metavar="DIR", help="Save today's snapshot in DIR, after comparing.")
 @click.option(
     "--require",
     metavar="KEY[=A,B]",
     multiple=True,
-    help="Name who lacks this tag, or has another value; may be given several times.",
+    help="Report channels that lack this tag, or have another value (repeatable).",
 )
-def inventory(
-    *,
-    sandbox: bool,
-    profile: str | None,
-    regions: tuple[str, ...],
-    all_regions: bool,
-    role_arns: tuple[str, ...],
-    external_id: str | None,
-    accounts: str | None,
-    prefix: str | None,
-    tags: bool,
-    csv: str | None,
-    parquet: str | None,
-    json: str | None,
-    compare: str | None,
-    snapshot: str | None,
-    require: tuple[str, ...],
-) -> int:
+def inventory(**options: Any) -> int:
     """List signaling channels as a table and as files.
 
-    Reads the tags too, and changes nothing. What could not be read of an account in a region is named as a gap, and the rest is
-    written (exit code 3); NAME-coverage.csv beside NAME.csv says how each was read. A required tag that a channel lacks is a
-    failure (exit code 1).
+    Reads channels and tags, and changes nothing. If an account cannot be read in a region, the rest is written and
+    the gap is reported (exit code 3); NAME-coverage.csv beside NAME.csv has the status of each account and region.
+    If a channel lacks a required tag, the exit code is 1.
     """
-    from kvs_notebook.cli.inventory_output import STANDARD_OUTPUT, Printout
+    chosen = Options(**options)
+    chosen.check()
+    required = _parse_required(chosen.require)
+    with _connect(chosen) as (connection, regions):
+        found = _read(connection, regions, chosen)
 
-    files = {"csv": csv, "parquet": parquet, "json": json}
-    to_standard_output = [form for form, path in files.items() if path == STANDARD_OUTPUT]
-    if len(to_standard_output) > 1:
-        raise click.UsageError(f"Only one of --{' and --'.join(to_standard_output)} can go to standard output.")
-    for wrong, is_so in {
-        "--sandbox needs no --profile: give one of them.": sandbox and profile,
-        "--all-regions names every --region: give one of them.": regions and all_regions,
-        "--prefix would make the rest look deleted: leave it out of --compare and --snapshot.": prefix
-        and (compare or snapshot),
-        "--require needs the tags: leave --no-tags out.": require and not tags,
-    }.items():
-        if is_so:
-            raise click.UsageError(wrong)
-    required = _required(require)
-    with _base(sandbox=sandbox, profile=profile, regions=regions) as (connection, chosen):
-        found = _read(
-            connection,
-            regions="all" if all_regions else chosen,
-            role_arns=role_arns or None,
-            external_id=external_id,
-            accounts=accounts,
-            prefix=prefix,
-            tags="bulk" if tags else "none",
-        )
-    printout = Printout(found, connection, beside_data=bool(to_standard_output))
-    printout.show()
-    printout.show_quotas()
-    went_well = [printout.write(form, path) for form, path in files.items() if path]
+    from kvs_notebook.cli.inventory_output import InventoryOutput
+
+    output = InventoryOutput(found, connection, to_standard_error=bool(chosen.to_standard_output))
+    output.print_channels()
+    output.print_quotas()
+    succeeded = [output.write_file(file_format, path) for file_format, path in chosen.files.items()]
     if INTERRUPTED in set(found.coverage["error_code"]):
         raise click.Abort
-    if required:
-        went_well.append(printout.show_required(required))
-    if compare:
-        first_day = snapshot is not None and Path(snapshot).resolve() == Path(compare).resolve()
-        went_well.append(printout.show_changes(compare) or first_day)
-    if snapshot:
-        went_well.append(printout.save_snapshot(snapshot))
-    if not all(went_well):
+    succeeded += _report(output, required, chosen)
+    if not all(succeeded):
         return FAILED
-    return PARTIAL if printout.gaps else 0
+    return PARTIAL if output.gaps else 0
 
 
-def _required(texts: Sequence[str]) -> dict[str, list[str] | None]:
-    """Take KEY or KEY=A,B apart; no value of a tag has a comma in it."""
-    from kvs_notebook.fleet.required_tags import requirements
+def _report(output: InventoryOutput, required: dict[str, list[str] | None], options: Options) -> Iterator[bool]:
+    """Print the reports that were asked for and save the snapshot; yield whether each succeeded."""
+    if required:
+        yield output.print_required_tags(required)
+    if options.compare:
+        yield output.print_changes(options.compare) or options.snapshot_joins_compared
+    if options.snapshot:
+        yield output.save_snapshot(options.snapshot)
 
+
+def _parse_required(texts: Sequence[str]) -> dict[str, list[str] | None]:
+    """Parse each ``KEY`` or ``KEY=A,B``; a tag's value cannot contain a comma."""
     required: dict[str, list[str] | None] = {}
     for text in texts:
         key, equals, values = text.partition("=")
         if key in required:
-            raise click.UsageError(f"--require {key} was given twice: name its values in one, as in {key}=A,B.")
+            raise click.UsageError(f"--require {key} was given twice. List its values in one: --require {key}=A,B.")
         required[key] = values.split(",") if equals else None
-    try:
-        if required:
+    if required:
+        from kvs_notebook.fleet.required_tags import requirements
+
+        try:
             requirements(required)
-    except InvalidInput as error:
-        raise click.UsageError(f"--require: {error}") from error
+        except InvalidInput as error:
+            raise click.UsageError(f"--require: {error}") from error
     return required
 
 
 @contextmanager
-def _base(
-    *, sandbox: bool, profile: str | None, regions: Sequence[str]
-) -> Iterator[tuple[Connection, Sequence[str] | None]]:
-    """Give the connection to begin with, and the regions to read."""
-    if sandbox:
+def _connect(options: Options) -> Iterator[tuple[Connection, Sequence[str] | str | None]]:
+    """Open the connection to start from, and yield it with the regions to read."""
+    regions = "all" if options.all_regions else options.regions or None
+    if options.sandbox:
         from kvs_notebook.sandbox.example_fleet import REGIONS
         from kvs_notebook.sandbox.sandbox import Sandbox
 
-        with Sandbox() as service:
-            service.seed()
-            yield service.connection(), regions or REGIONS
+        with Sandbox() as sandbox:
+            sandbox.seed()
+            yield sandbox.connection(), regions or REGIONS
     else:
         from kvs_notebook.aws.default_connection import connect
 
-        yield connect(profile, region=regions[0] if regions else None), regions or None
+        yield connect(options.profile, region=options.regions[0] if options.regions else None), regions
 
 
-def _read(connection: Connection, **options: Any) -> Inventory:
-    """Read the inventory; where nothing at all could be read, that is a failure."""
-    from kvs_notebook.cli.inventory_output import gaps
+def _read(connection: Connection, regions: Sequence[str] | str | None, options: Options) -> Inventory:
+    """Read the inventory; raise KVSError if nothing at all could be read."""
+    from kvs_notebook.cli.inventory_output import describe_gaps
     from kvs_notebook.fleet.inventory import inventory as read_inventory
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # the gaps say it, each by its name
-        found = read_inventory(connection=connection, **options)
+        warnings.simplefilter("ignore", UserWarning)  # each gap is printed by name instead
+        found = read_inventory(
+            regions=regions,
+            role_arns=options.role_arns or None,
+            external_id=options.external_id,
+            accounts=options.accounts,
+            prefix=options.prefix,
+            tags="bulk" if options.tags else "none",
+            connection=connection,
+        )
     if set(found.coverage["error_code"]) == {INTERRUPTED}:
         raise click.Abort
     if len(found.coverage) and not found.coverage["status"].isin(["ok", "region_disabled"]).any():
-        reasons = dict.fromkeys(found.coverage["message"])
-        if len(reasons) == 1:
-            raise KVSError(next(iter(reasons)))
-        named = " ".join(f"{label}: {message}" for label, message in gaps(found))
-        raise KVSError(f"No region answered. {named}")
+        messages = found.coverage["message"].unique()
+        if len(messages) == 1:
+            raise KVSError(messages[0])
+        gaps = " ".join(f"{label}: {message}" for label, message in describe_gaps(found))
+        raise KVSError(f"No region could be read. {gaps}")
     return found

@@ -14,13 +14,14 @@ from typing import NoReturn
 
 import click
 
-from kvs_notebook.cli.exit_codes import BY_SIGNAL, FAILED
+from kvs_notebook.cli.exit_codes import FAILED, SIGNAL_BASE
 from kvs_notebook.cli.inventory_command import inventory
 from kvs_notebook.cli.lab_command import lab
 from kvs_notebook.cli.policy_command import policy
-from kvs_notebook.cli.process import complain, on_signals
+from kvs_notebook.cli.process import handle_signals
 from kvs_notebook.cli.sandbox_command import sandbox
 from kvs_notebook.cli.scan_command import scan
+from kvs_notebook.cli.terminal import print_error
 from kvs_notebook.errors import KVSError
 from kvs_notebook.version import __version__
 
@@ -36,7 +37,7 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that lacks a letter still gets its table
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background job inherits it switched off
-    on_signals(_exit_on_signal, "SIGTERM", "SIGHUP")
+    handle_signals(_exit_on_signal, "SIGTERM", "SIGHUP")
     try:
         code = cli.main(prog_name="kvs-notebook", standalone_mode=False)
     except click.ClickException as error:
@@ -45,13 +46,15 @@ def main() -> NoReturn:
     except click.Abort:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(BY_SIGNAL + signal.SIGINT)  # everything is cleaned up; calls that still run in threads are not awaited
+        os._exit(
+            SIGNAL_BASE + signal.SIGINT
+        )  # everything is cleaned up; calls that still run in threads are not awaited
     except KVSError as error:
-        complain(str(error))
+        print_error(str(error))
         code = FAILED
     sys.exit(code)
 
 
 def _exit_on_signal(number: int, _frame: FrameType | None) -> NoReturn:
     """Unwind as Ctrl-C does, so that a sandbox is stopped and its directory removed."""
-    raise SystemExit(BY_SIGNAL + number)
+    raise SystemExit(SIGNAL_BASE + number)

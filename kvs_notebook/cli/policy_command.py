@@ -1,4 +1,4 @@
-"""The ``kvs-notebook policy`` command: the least IAM policy as JSON."""
+"""``kvs-notebook policy``: print the least IAM policy that the toolkit needs."""
 
 from __future__ import annotations
 
@@ -8,27 +8,21 @@ from kvs_notebook.errors import InvalidInput
 
 
 @click.command()
-@click.option("--read-only", is_flag=True, help="Only what reads: no change of a channel or a tag, and no signaling.")
-@click.option("--account", metavar="ID", help="Only the channels of this account.")
+@click.option("--read-only", is_flag=True, help="Only what reads: no changes of channels or tags, no signaling.")
+@click.option("--account", metavar="ID", help="Only channels of this account.")
 @click.option(
-    "--region", metavar="CODE", help="Only those in this region; needed in China and GovCloud, whose ARNs differ."
+    "--region", metavar="CODE", help="Only channels in this region; required in China and GovCloud, whose ARNs differ."
 )
-@click.option("--prefix", metavar="TEXT", help="Only those whose name begins with this.")
-@click.option(
-    "--role-arn",
-    "role_arns",
-    metavar="ARN",
-    multiple=True,
-    help="A role that inventory assumes; may be given several times.",
-)
+@click.option("--prefix", metavar="TEXT", help="Only channels whose name starts with TEXT.")
+@click.option("--role-arn", "role_arns", metavar="ARN", multiple=True, help="Role that inventory assumes (repeatable).")
 def policy(
     *, read_only: bool, account: str | None, region: str | None, prefix: str | None, role_arns: tuple[str, ...]
 ) -> None:
     """Print the least IAM policy that the toolkit needs, as JSON.
 
-    It is for the identity that you connect with; a role that inventory assumes needs the --read-only one of its own account.
-    Nothing is sent. Listing channels, regions and tagged resources takes no resource in IAM: --account, --region and --prefix
-    narrow all the rest.
+    Attach it to the identity that you connect with. Each role that inventory assumes needs the --read-only policy of its
+    own account. No request is sent. IAM has no resource for listing channels, regions and tagged resources: --account,
+    --region and --prefix restrict all other actions.
     """
     import json
 

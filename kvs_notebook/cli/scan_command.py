@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kvs_notebook.cli.exit_codes import FAILED
-from kvs_notebook.cli.process import complain
+from kvs_notebook.cli.terminal import print_error
 
 
 @click.command()
@@ -27,9 +27,9 @@ def scan(*, paths: tuple[Path, ...]) -> int:
         for finding in file.findings:
             click.echo(finding)
         if file.problem:
-            complain(file.problem)
+            print_error(file.problem)
     if any(file.findings or file.problem for file in files):
-        complain(summarize(files))
+        print_error(summarize(files))
         return FAILED
     click.echo(summarize(files))
     return 0

@@ -23,7 +23,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """A user who has no AWS account and no JupyterLab settings."""
+    """Return the environment of a user without AWS credentials and JupyterLab settings."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -52,7 +52,7 @@ def run(tmp_path: Path, environment: dict[str, str]) -> Run:
 
 @pytest.fixture
 def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
-    """Start the command in a process group of its own, of which nothing may be left at the end."""
+    """Start the command in a process group of its own; every process of it must have ended at the end of the test."""
     processes: list[subprocess.Popen[str]] = []
 
     def _start(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
@@ -71,7 +71,7 @@ def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
         return process
 
     yield _start
-    left = [process.pid for process in processes if group_lives(process.pid)]
+    left = [process.pid for process in processes if process_group_exists(process.pid)]
     for pid in left:
         os.killpg(pid, signal.SIGKILL)
     for process in processes:
@@ -81,7 +81,7 @@ def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
 
 @pytest.fixture
 def account() -> Iterator[kvs.Sandbox]:
-    """An account as a profile shows it: the command does not know that it is a sandbox of this test."""
+    """Yield an account that the command reads through a profile, as it would a real one."""
     with kvs.Sandbox() as sandbox:
         sandbox.seed()
         yield sandbox
@@ -92,8 +92,8 @@ def profile(account: kvs.Sandbox, environment: dict[str, str]) -> dict[str, str]
     return dict(account.environment(environment))
 
 
-def group_lives(pid: int) -> bool:
-    """Tell whether a process of the group is still there; one that has just ended may take a moment to be reaped."""
+def process_group_exists(pid: int) -> bool:
+    """Return whether a process of the group exists after 5 s: one that has just ended takes a moment to be reaped."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         try:
@@ -104,14 +104,14 @@ def group_lives(pid: int) -> bool:
     return True
 
 
-def until(true: Callable[[], object], seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come to that in time"
+    while not condition():
+        assert time.monotonic() < deadline, f"timed out after {seconds} s"
         time.sleep(0.02)
 
 
-def answers(port: int) -> bool:
+def accepts_connections(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -119,9 +119,9 @@ def answers(port: int) -> bool:
 PROGRESS = ("Connecting: ", "Inventory: ", "Reading tags: ")
 
 
-def one_line(text: str) -> str:
-    """Give the one line that was said, beside how far it is, which a slow machine shows and takes away again."""
-    said = [line for line in text.splitlines() if line.strip() and not line.startswith(PROGRESS)]
-    assert len(said) == 1, text
+def single_line(text: str) -> str:
+    """Return the only line of a text, apart from progress bars, which appear on a slow machine only."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(PROGRESS)]
+    assert len(lines) == 1, text
     assert text.endswith("\n")
-    return f"{said[0]}\n"
+    return f"{lines[0]}\n"

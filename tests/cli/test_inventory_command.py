@@ -16,12 +16,12 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook.dataframes import builders, schemas
-from tests.cli.conftest import COMMAND, Run, Start, one_line, until
+from tests.cli.conftest import COMMAND, Run, Start, single_line, wait_until
 
 REGIONS = ["ap-southeast-2", "eu-west-1", "us-east-1"]
 
 
-def test_the_sandboxs_fleet_as_a_table_a_summary_and_files(run: Run, tmp_path: Path) -> None:
+def test_sandbox_fleet_is_printed_and_written_to_files(run: Run, tmp_path: Path) -> None:
     done = run("inventory", "--sandbox", "--csv", "a.csv", "--parquet", "a.parquet", "--json", "a.json")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
@@ -44,7 +44,7 @@ def test_the_sandboxs_fleet_as_a_table_a_summary_and_files(run: Run, tmp_path: P
     assert [record["channel_arn"] for record in records] == list(frame["channel_arn"])
 
 
-def test_a_spreadsheet_runs_no_cell_of_the_fleet(run: Run) -> None:
+def test_csv_has_no_cell_that_spreadsheets_run(run: Run) -> None:
     done = run("inventory", "--sandbox", "--csv", "-")
     cells = [cell for row in csv.reader(io.StringIO(done.stdout)) for cell in row]
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
@@ -52,7 +52,7 @@ def test_a_spreadsheet_runs_no_cell_of_the_fleet(run: Run) -> None:
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])
-def test_a_dash_gives_the_data_alone_on_standard_output(run: Run, tmp_path: Path, form: str) -> None:
+def test_dash_writes_only_data_to_standard_output(run: Run, tmp_path: Path, form: str) -> None:
     done = run("inventory", "--sandbox", f"--{form}", "-", "--parquet", "a.parquet")
     assert done.returncode == 0
     rows = json.loads(done.stdout) if form == "json" else list(csv.DictReader(io.StringIO(done.stdout)))
@@ -62,14 +62,14 @@ def test_a_dash_gives_the_data_alone_on_standard_output(run: Run, tmp_path: Path
     assert (tmp_path / "a.parquet").exists()
 
 
-def test_parquet_goes_to_standard_output_too(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_dash_writes_parquet_to_standard_output(tmp_path: Path, environment: dict[str, str]) -> None:
     done = subprocess.run(
         [COMMAND, "inventory", "--sandbox", "--parquet", "-"], env=environment, capture_output=True, check=True
     )
     assert len(pd.read_parquet(io.BytesIO(done.stdout))) >= 24
 
 
-def test_region_prefix_and_no_tags_narrow_it(run: Run, tmp_path: Path) -> None:
+def test_region_prefix_and_no_tags_restrict_the_inventory(run: Run, tmp_path: Path) -> None:
     done = run("inventory", "--sandbox", "--region", "eu-west-1", "--no-tags", "--csv", "a.csv")
     frame = kvs.read_csv(tmp_path / "a.csv")
     assert list(frame.columns) == list(schemas.CHANNELS)
@@ -83,7 +83,7 @@ def test_region_prefix_and_no_tags_narrow_it(run: Run, tmp_path: Path) -> None:
     assert kvs.read_csv(tmp_path / "b.csv")["channel_name"].str.startswith(name).all()
 
 
-def test_an_inventory_of_nothing_is_a_success(run: Run, tmp_path: Path) -> None:
+def test_empty_inventory_succeeds(run: Run, tmp_path: Path) -> None:
     done = run("inventory", "--sandbox", "--prefix", "no-such-channel", "--csv", "a.csv")
     assert done.returncode == 0
     assert done.stdout == "0 channels in 3 regions of account 111122223333 (sandbox)\n" + "".join(
@@ -92,27 +92,25 @@ def test_an_inventory_of_nothing_is_a_success(run: Run, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(kvs.read_csv(tmp_path / "a.csv"), builders.channels_frame([]))
 
 
-def test_a_profile_is_read_as_the_sandbox_is(run: Run, profile: dict[str, str], account: kvs.Sandbox) -> None:
+def test_profile_is_read(run: Run, profile: dict[str, str], account: kvs.Sandbox) -> None:
     done = run("inventory", "--profile", "sandbox", "--json", "-", env=profile)
     assert done.returncode == 0
     expected = kvs.list_channels(connection=account.connection())
     assert [record["channel_arn"] for record in json.loads(done.stdout)] == list(expected["channel_arn"])
 
 
-def test_a_region_that_fails_is_a_gap_with_a_name(run: Run, profile: dict[str, str], account: kvs.Sandbox) -> None:
+def test_failed_region_is_reported_as_a_gap(run: Run, profile: dict[str, str], account: kvs.Sandbox) -> None:
     account.deny("kinesisvideo:ListSignalingChannels", region="us-east-1")
     done = run("inventory", "--region", "us-east-1", "--region", "eu-west-1", "--csv", "a.csv", env=profile)
     assert done.returncode == 3
     summary = done.stdout.splitlines()[-3]
     assert "channels in 1 of 2 regions of account 111122223333" in summary
     assert summary.endswith("; missing: us-east-1")
-    assert one_line(done.stderr).startswith("kvs-notebook: us-east-1: ListSignalingChannels failed")
+    assert single_line(done.stderr).startswith("kvs-notebook: us-east-1: ListSignalingChannels failed")
     assert "Wrote" in done.stdout
 
 
-def test_tags_that_fail_are_a_gap_and_the_channels_come(
-    run: Run, profile: dict[str, str], account: kvs.Sandbox
-) -> None:
+def test_failed_tags_are_a_gap_beside_their_channels(run: Run, profile: dict[str, str], account: kvs.Sandbox) -> None:
     account.deny("kinesisvideo:ListTags*")
     account.deny("tag:*")
     done = run("inventory", "--region", "us-east-1", "--region", "eu-west-1", env=profile)
@@ -122,7 +120,7 @@ def test_tags_that_fail_are_a_gap_and_the_channels_come(
     assert "TAGS" not in done.stdout
 
 
-def test_roles_of_an_accounts_file_are_read_and_named(
+def test_roles_of_an_accounts_file_are_read(
     run: Run, profile: dict[str, str], account: kvs.Sandbox, tmp_path: Path
 ) -> None:
     account.seed(3, account_id="444455556666")
@@ -137,23 +135,23 @@ def test_roles_of_an_accounts_file_are_read_and_named(
     assert kvs.read_csv(tmp_path / "a.csv")["account_name"].tolist() == ["Lab"] * 3
     coverage = kvs.read_csv(tmp_path / "a-coverage.csv").set_index("account_id")["status"].to_dict()
     assert coverage == {"444455556666": "ok", "777788889999": "denied"}
-    assert one_line(done.stderr).startswith("kvs-notebook: 777788889999 us-east-1: ListSignalingChannels failed")
+    assert single_line(done.stderr).startswith("kvs-notebook: 777788889999 us-east-1: ListSignalingChannels failed")
     one_role = run("inventory", "--role-arn", "arn:aws:iam::444455556666:role/Reader", "--json", "-", env=profile)
     assert [row["channel_name"] for row in json.loads(one_role.stdout)] == [f"device-000000{n}" for n in range(3)]
 
 
-def test_all_regions_are_every_region_that_is_enabled(run: Run, profile: dict[str, str], account: kvs.Sandbox) -> None:
+def test_all_regions_reads_every_enabled_region(run: Run, profile: dict[str, str], account: kvs.Sandbox) -> None:
     done = run("inventory", "--all-regions", "--no-tags", "--csv", "a.csv", env=profile)
     assert done.returncode == 0
     assert " regions of account 111122223333" in done.stdout
     assert run("inventory", "--all-regions", "--region", "us-east-1", env=profile).returncode == 2
 
 
-def test_nothing_at_all_exits_1_with_one_line(run: Run, profile: dict[str, str], account: kvs.Sandbox) -> None:
+def test_total_failure_exits_1_with_one_line(run: Run, profile: dict[str, str], account: kvs.Sandbox) -> None:
     account.deny("kinesisvideo:List*")
     done = run("inventory", "--region", "us-east-1", "--region", "eu-west-1", "--csv", "a.csv", env=profile)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "AccessDenied" in one_line(done.stderr)
+    assert "AccessDenied" in single_line(done.stderr)
 
 
 @pytest.mark.parametrize(
@@ -165,15 +163,15 @@ def test_nothing_at_all_exits_1_with_one_line(run: Run, profile: dict[str, str],
         ({}, ["--sandbox", "--prefix", "a b"], "Channel name 'a b'"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(
+def test_error_is_printed_in_one_line(
     run: Run, environment: dict[str, str], variables: dict[str, str], arguments: list[str], found: str
 ) -> None:
     done = run("inventory", *arguments, env={**environment, **variables})
     assert (done.returncode, done.stdout) == (1, "")
-    assert found in one_line(done.stderr)
+    assert found in single_line(done.stderr)
 
 
-def test_a_reader_that_leaves_early_gets_no_traceback(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_closed_pipe_causes_no_traceback(tmp_path: Path, environment: dict[str, str]) -> None:
     pipeline = f"{shlex.quote(COMMAND)} inventory --sandbox --csv - | head -1"
     done = subprocess.run(
         ["bash", "-c", pipeline], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
@@ -190,7 +188,7 @@ def test_ctrl_c_ends_an_inventory_at_once(
     account.faults.add(operation, "delay", times=None, seconds=20)
     before = time.monotonic()
     process = start("inventory", env=profile)
-    until(lambda: operation in set(account.requests["operation"]) or time.monotonic() - before > 5)
+    wait_until(lambda: operation in set(account.requests["operation"]) or time.monotonic() - before > 5)
     process.send_signal(signal.SIGINT)
     output, problem = process.communicate(timeout=15)
     assert process.returncode == 130

@@ -1,4 +1,4 @@
-"""kvs-notebook lab."""
+"""kvs-notebook lab: JupyterLab on a copy of the walkthroughs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import pytest
 
 from kvs_notebook.cli import lab_command
 from kvs_notebook.jupyter import ipython_startup
-from tests.cli.conftest import Run, Start, answers, one_line, until
+from tests.cli.conftest import Run, Start, accepts_connections, single_line, wait_until
 
 
-def test_lab_opens_the_notebooks_and_keeps_a_learners_copy(
+def test_lab_opens_notebooks_and_keeps_existing_copies(
     start: Start, environment: dict[str, str], tmp_path: Path
 ) -> None:
     folder = tmp_path / "course"
@@ -28,26 +28,26 @@ def test_lab_opens_the_notebooks_and_keeps_a_learners_copy(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    jupyter = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    folders = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
     process = start(
         "lab",
         "course",
         "--no-browser",
-        env={**environment, **jupyter, "JUPYTER_TOKEN": "t0ken", "JUPYTER_PORT": str(port)},
+        env={**environment, **folders, "JUPYTER_TOKEN": "t0ken", "JUPYTER_PORT": str(port)},
     )
 
-    def ask(path: str) -> str:
+    def get(path: str) -> str:
         request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": "token t0ken"})
         with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - loopback
             return str(reply.read().decode())
 
-    until(lambda: answers(port) or process.poll() is not None)
-    names = {entry["name"] for entry in json.loads(ask("/api/contents"))["content"]}
-    assert names >= {notebook.name for notebook in lab_command._notebooks().glob("*.ipynb")}
+    wait_until(lambda: accepts_connections(port) or process.poll() is not None)
+    names = {entry["name"] for entry in json.loads(get("/api/contents"))["content"]}
+    assert names >= {notebook.name for notebook in lab_command.notebooks_folder().glob("*.ipynb")}
     assert lab_command.FIRST_NOTEBOOK in names
     assert (folder / "TEACHING.md").is_file()
     assert (folder / "pictures" / "console.png").is_file()
-    assert "jupyter-config-data" in ask(f"/lab/tree/{lab_command.FIRST_NOTEBOOK}")
+    assert "jupyter-config-data" in get(f"/lab/tree/{lab_command.FIRST_NOTEBOOK}")
     (server,) = psutil.Process(process.pid).children()
     assert server.environ()["PYTHONSTARTUP"] == ipython_startup.__file__
     with pytest.raises(urllib.error.HTTPError, match="403"):
@@ -57,10 +57,10 @@ def test_lab_opens_the_notebooks_and_keeps_a_learners_copy(
     assert process.returncode == 0, problem
     assert (folder / lab_command.FIRST_NOTEBOOK).read_text() == "my own"
     assert "Kept your copy of course/00-start-here.ipynb" in problem
-    assert not answers(port)
+    assert not accepts_connections(port)
 
 
-def test_lab_without_jupyterlab_says_what_to_install(environment: dict[str, str], tmp_path: Path) -> None:
+def test_lab_without_jupyterlab_names_the_extra(environment: dict[str, str], tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['jupyterlab'] = None; sys.argv = ['kvs-notebook', 'lab']\n"
         "from kvs_notebook.cli.main import main; main()"
@@ -69,12 +69,12 @@ def test_lab_without_jupyterlab_says_what_to_install(environment: dict[str, str]
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "pip install 'kvs-notebook[lab]'" in one_line(done.stderr)
+    assert "pip install 'kvs-notebook[lab]'" in single_line(done.stderr)
     assert not (tmp_path / "kvs-notebook").exists()
 
 
-def test_lab_in_a_folder_that_cannot_be_made_says_so(run: Run, tmp_path: Path) -> None:
+def test_lab_in_an_unwritable_folder_fails(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = run("lab", "file/course", "--no-browser")
     assert done.returncode == 1
-    assert "Can't copy the notebooks to file/course: Not a directory" in one_line(done.stderr)
+    assert "Can't copy the notebooks to file/course: Not a directory" in single_line(done.stderr)

@@ -1,4 +1,4 @@
-"""kvs-notebook policy."""
+"""kvs-notebook policy: the same policy as in Python, and invalid options."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kvs_notebook.aws.iam_policy import least_policy
 from tests.cli.conftest import Run
 
 
-def test_a_policy_is_json_alone_and_the_same_each_time(run: Run) -> None:
+def test_policy_is_reproducible_json(run: Run) -> None:
     arguments = ("policy", "--read-only", "--account", "111122223333", "--region", "us-gov-west-1", "--prefix", "lab-")
     first, second = run(*arguments), run(*arguments)
     assert (first.returncode, first.stderr) == (0, "")
@@ -22,7 +22,7 @@ def test_a_policy_is_json_alone_and_the_same_each_time(run: Run) -> None:
     )
 
 
-def test_a_policy_needs_neither_credentials_nor_the_network(run: Run, environment: dict[str, str]) -> None:
+def test_policy_needs_neither_credentials_nor_network(run: Run, environment: dict[str, str]) -> None:
     nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://192.0.2.1:3128")
     role = "arn:aws:iam::444455556666:role/Reader"
     done = run("policy", "--role-arn", role, env={**environment, **nowhere})
@@ -30,7 +30,7 @@ def test_a_policy_needs_neither_credentials_nor_the_network(run: Run, environmen
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--account", "12345"], "Error: Account id '12345' is not a string of 12 digits.\n"),
         (
@@ -40,5 +40,5 @@ def test_a_policy_needs_neither_credentials_nor_the_network(run: Run, environmen
         (["--prefix", "a*"], "Error: Channel name 'a*': '*' is not allowed. Use letters, digits and . _ - only.\n"),
     ],
 )
-def test_a_policy_that_cannot_be_meant_is_refused_in_one_sentence(run: Run, arguments: list[str], said: str) -> None:
-    assert run("policy", *arguments).stderr.endswith(said)
+def test_invalid_policy_option_is_rejected(run: Run, arguments: list[str], message: str) -> None:
+    assert run("policy", *arguments).stderr.endswith(message)

@@ -1,11 +1,11 @@
-"""kvs-notebook scan."""
+"""kvs-notebook scan: findings, the summary and the exit code."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from tests.cli.conftest import Run, one_line
+from tests.cli.conftest import Run, single_line
 
 SIGNED = f"wss://v-1a2b3c4d.kinesisvideo.us-east-1.amazonaws.com/?X-Amz-Signature={'0123456789abcdef' * 4}"
 
@@ -22,11 +22,11 @@ def test_secret_is_reported_without_showing_it(run: Run, tmp_path: Path) -> None
     save_notebook(tmp_path / "b.ipynb", "nothing")
     done = run("scan", ".")
     assert done.returncode == 1
-    assert one_line(done.stdout) == (
+    assert single_line(done.stdout) == (
         "a.ipynb: cell 1, output 1 (stdout): signed URL: "
         "wss://v-1a2b3c4d.kinesisvideo.us-east-1.amazonaws.com/?X-Amz-Signature=<...>\n"
     )
-    assert one_line(done.stderr) == (
+    assert single_line(done.stderr) == (
         "kvs-notebook: 1 secret in 1 of 2 notebooks. Clear the outputs (jupyter nbconvert --clear-output --inplace FILE); "
         "if others have seen the file, let signed URLs and TURN passwords expire.\n"
     )
