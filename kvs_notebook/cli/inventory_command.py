@@ -113,11 +113,11 @@ def inventory(**options: Any) -> int:
     chosen = Options(**options)
     chosen.check()
     required = _parse_required(chosen.require)
-    with _connect(chosen) as (connection, regions):
-        found = _read(connection, regions, chosen)
 
     from kvs_notebook.cli.inventory_output import InventoryOutput
 
+    with _connect(chosen) as (connection, regions):
+        found = _read(connection, regions, chosen)
     output = InventoryOutput(found, connection, to_standard_error=bool(chosen.to_standard_output))
     output.print_channels()
     output.print_quotas()

@@ -17,8 +17,8 @@ DEFAULT_TABLE_WIDTH = 120
 
 
 def print_error(message: str) -> None:
-    """Print a message on standard error, in one line."""
-    click.echo(f"kvs-notebook: {' '.join(message.split())}", err=True)
+    """Print a message on standard error, in one line without control characters."""
+    click.echo(f"kvs-notebook: {printable(' '.join(message.split()))}", err=True)
 
 
 def table_width() -> int:
@@ -47,6 +47,6 @@ def fit(text: str, width: int) -> str:
 
 
 def _character_width(character: str) -> int:
-    if unicodedata.combining(character):
+    if unicodedata.category(character) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

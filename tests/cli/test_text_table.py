@@ -7,10 +7,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from kvs_notebook.cli.terminal import display_width, fit, printable
+from kvs_notebook.cli.terminal import display_width
 from kvs_notebook.cli.text_table import format_changes, format_channels, format_tag_problems
 from kvs_notebook.dataframes import builders, schemas
 
@@ -75,13 +73,6 @@ def test_wide_characters_take_two_columns() -> None:
     ]
     assert lines[3].endswith(("東…", "京…"))
     assert display_width(lines[3]) in {79, 80}
-
-
-@given(st.text(), st.integers(2, 90))
-def test_any_text_fits_its_column(text: str, width: int) -> None:
-    fitted = fit(printable(text), width)
-    assert display_width(fitted) == width
-    assert fitted.isprintable()
 
 
 def test_missing_values_are_question_marks() -> None:
