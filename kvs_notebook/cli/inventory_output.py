@@ -155,7 +155,7 @@ class InventoryOutput:
         return summary
 
     def _origin(self) -> str:
-        if self._connection.is_sandbox:
+        if self._connection.is_sandbox():
             return " (sandbox)"
         return f" (profile {self._connection.profile})" if self._connection.profile else ""
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from kvs_notebook.aws.iam_policy import least_policy
+from kvs_notebook.aws.iam_policy import iam_policy
 from tests.cli.conftest import Run
 
 
@@ -16,7 +16,7 @@ def test_policy_is_reproducible_json(run: Run) -> None:
     assert (first.returncode, first.stderr) == (0, "")
     assert first.stdout == second.stdout
     document = json.loads(first.stdout)
-    assert document == least_policy(read_only=True, account_id="111122223333", region="us-gov-west-1", prefix="lab-")
+    assert document == iam_policy(read_only=True, account_id="111122223333", region="us-gov-west-1", prefix="lab-")
     assert (
         document["Statement"][1]["Resource"] == "arn:aws-us-gov:kinesisvideo:us-gov-west-1:111122223333:channel/lab-*/*"
     )
@@ -26,7 +26,7 @@ def test_policy_needs_neither_credentials_nor_network(run: Run, environment: dic
     nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://192.0.2.1:3128")
     role = "arn:aws:iam::444455556666:role/Reader"
     done = run("policy", "--role-arn", role, env={**environment, **nowhere})
-    assert json.loads(done.stdout) == least_policy(role_arns=[role])
+    assert json.loads(done.stdout) == iam_policy(role_arns=[role])
 
 
 @pytest.mark.parametrize(
