@@ -53,6 +53,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "sandbox.assumptions": ["Assumptions"],
         "sandbox.sandbox": ["Sandbox", "use_sandbox"],
         "secret": ["Secret"],
+        "secret_scan.scanner": ["scan_notebooks"],
         "signaling": ["messages"],
         "signaling.client": ["open_signaling"],
         "signaling.endpoints": ["get_endpoints", "get_ice_servers"],
