@@ -242,7 +242,7 @@ def conversation(*peers: Peer) -> Chart:
 
     Parameters
     ----------
-    peers
+    *peers
         Peers of one channel, as open_signaling() gave them. What they sent and received is taken from their ``messages``.
 
     Returns

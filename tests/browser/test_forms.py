@@ -308,7 +308,7 @@ def test_name_of_256_letters_keeps_the_layout(notebook, connection):
 
 def test_read_only_form_is_disabled_and_names_allow_changes(notebook, sandbox):
     page = notebook.run(
-        "import kvs_notebook.aws.connection\nkvs_notebook.aws.connection.SANDBOX_USER = 'not the sandbox'",
+        "import kvs_notebook.aws.identity\nkvs_notebook.aws.identity.SANDBOX_USER = 'not the sandbox'",
         "import kvs_notebook as kvs\nkvs.forms.create_channel()",
         own_kernel=True,
     )

@@ -22,7 +22,7 @@ import pandas as pd
 import pytest
 
 import kvs_notebook as kvs
-from kvs_notebook.aws import rate_limit
+from kvs_notebook.aws import concurrency, rate_limit
 from kvs_notebook.cli.inventory_output import gaps
 from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS
 from kvs_notebook.errors import ExportFailed, InvalidInput, InventoryIncomplete
@@ -293,7 +293,7 @@ def test_a_unit_that_was_given_up_spends_nothing_more(sandbox, connection):
     found = kvs.inventory(tags="each", unit_timeout=1)
     assert found.gaps["error_code"].tolist() == ["TimedOut"]
     ended_all("kvs-inventory_", "kvs-notebook_")
-    assert sandbox.requests["operation"].tolist().count("ListTagsForResource") == rate_limit.THREADS
+    assert sandbox.requests["operation"].tolist().count("ListTagsForResource") == concurrency.THREADS
 
 
 def test_the_session_of_an_account_goes_with_a_unit_that_is_given_up(fleet, connection, monkeypatch):
@@ -358,7 +358,7 @@ def test_keys_that_are_revoked_in_the_middle_are_no_region_that_is_not_enabled(f
 
 
 def test_where_sts_does_not_say_whether_the_keys_are_known_a_region_that_refuses_them_is_a_gap(fleet, connection):
-    assert connection.identity  # asked before STS falls silent
+    assert connection.identity()  # asked before STS falls silent
     fleet.faults.add("ListSignalingChannels", "revoked", times=None, region="eu-west-1")
     fleet.faults.add("GetCallerIdentity", "error", times=None)
     found = kvs.inventory(regions=REGIONS, connection=connection)
@@ -426,7 +426,7 @@ def test_where_roles_cannot_be_assumed_any_more_the_rest_of_them_is_not_asked_fo
     assert len(warned) == 1
     assert found.coverage["status"].tolist() == ["expired"] * 60
     assert found.coverage["account_id"].tolist() == [f"{number:012}" for number in range(1, 61)]
-    assert len(fleet.requests.query("operation == 'AssumeRole'")) <= 2 * rate_limit.THREADS
+    assert len(fleet.requests.query("operation == 'AssumeRole'")) <= 2 * concurrency.THREADS
 
 
 def test_where_tagging_is_denied_tags_are_read_channel_by_channel(fleet, connection):
@@ -483,7 +483,7 @@ def test_channels_that_come_and_go_between_two_pages_neither_hide_nor_double_ano
             if to_do:
                 to_do.pop(0)()
 
-        events = connection._session.opened().events
+        events = connection.config.session.open().events
         events.register("after-call.kinesis-video.ListSignalingChannels", between_pages)
         found = kvs.inventory(connection=connection)
         assert not to_do
@@ -692,7 +692,7 @@ def test_ctrl_c_while_tags_are_read_keeps_the_channels_and_spends_nothing_more(s
     assert row.to_numpy().tolist() == [["ok", "Interrupted", "failed", 20]]
     assert len(found.channels) == 20
     ended_all("kvs-inventory_", "kvs-notebook_")
-    assert sandbox.requests["operation"].tolist().count("ListTagsForResource") <= rate_limit.THREADS
+    assert sandbox.requests["operation"].tolist().count("ListTagsForResource") <= concurrency.THREADS
 
 
 @pytest.fixture

@@ -194,10 +194,12 @@ class Store:
 
         Parameters
         ----------
-        account_id, region, prefix
+        account_id, region
             Which channels.
         limit
             How many at most.
+        prefix
+            With what their names begin.
         ignore_case
             Whether the prefix fits names of another case.
         shuffled
