@@ -18,7 +18,7 @@ def walkthrough(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="package")
-def kernel(walkthrough: Path) -> Iterator[Kernel]:  # noqa: ARG001 - one for each
+def kernel(walkthrough: Path) -> Iterator[Kernel]:  # one for each
     """Yield the kernel of this walkthrough."""
     with Kernel.started() as kernel:
         yield kernel
