@@ -13,8 +13,8 @@ from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.fields import Field, TagRows, channel_field
 from kvs_notebook.forms.html import as_table
 from kvs_notebook.forms.worker import Outcome, Task, Work
-from kvs_notebook.signaling.connect import PROBE_CLIENT_ID, probe
 from kvs_notebook.signaling.endpoints import get_endpoints
+from kvs_notebook.signaling.probe import PROBE_CLIENT_ID, probe_channel
 
 DEFAULT_PROTOCOLS = ("WSS", "HTTPS")
 
@@ -82,7 +82,7 @@ class EndpointsForm(Form):
         text = self.channel.value
 
         def run(task: Task) -> Outcome:
-            seconds = asyncio.run(probe(text, self.connection))
+            seconds = asyncio.run(probe_channel(text, self.connection))
             return Outcome(
                 seconds,
                 f"Connected to {text} as the VIEWER {PROBE_CLIENT_ID} and left, in {task.took}: a ping to the service and back "

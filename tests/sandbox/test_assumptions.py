@@ -445,7 +445,8 @@ ROWS: list[tuple[str, Any, Callable[[Any], Any], Any, Any]] = [
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "observe", "by_default", "otherwise"), [pytest.param(*row, id=f"{row[0]}={row[1]}") for row in ROWS]
+    ("field", "value", "observe", "by_default", "otherwise"),
+    [pytest.param(*row, id=f"{row[0]}={row[1]}") for row in ROWS],
 )
 def test_assumption_changes_what_a_client_sees(open_backend, field, value, observe, by_default, otherwise):
     with open_backend() as backend:
