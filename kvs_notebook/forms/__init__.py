@@ -22,7 +22,7 @@ from kvs_notebook.errors import MissingExtra
 if TYPE_CHECKING:
     from kvs_notebook.aws.connection import Connection
     from kvs_notebook.channels.reference import Channel
-    from kvs_notebook.forms.connection_form import AccountForm
+    from kvs_notebook.forms.connection_form import ConnectionForm
     from kvs_notebook.forms.console_view import Console
     from kvs_notebook.forms.create_form import CreateForm
     from kvs_notebook.forms.delete_form import DeleteForm
@@ -209,7 +209,7 @@ def get_endpoints(channel: str | None = None, *, connection: Connection | None =
     return _form("endpoints_form").EndpointsForm(channel, connection=connection)  # type: ignore[no-any-return]
 
 
-def connection(*, connection: Connection | None = None) -> AccountForm:
+def connection(*, connection: Connection | None = None) -> ConnectionForm:
     """Open a form that connects to an account and region, or to a sandbox, and makes that connection the current one.
 
     Its fields are ``profile`` (those of this machine, and the sandbox), ``region`` and ``allow_changes``. Submitting asks STS who
@@ -235,7 +235,7 @@ def connection(*, connection: Connection | None = None) -> AccountForm:
     >>> form.future.result().region
     'eu-west-1'
     """
-    return _form("connection_form").AccountForm(connection=connection)  # type: ignore[no-any-return]
+    return _form("connection_form").ConnectionForm(connection=connection)  # type: ignore[no-any-return]
 
 
 def console(prefix: str | None = None, *, connection: Connection | None = None) -> Console:

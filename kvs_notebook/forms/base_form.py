@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextvars
-import threading
+import dataclasses
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -14,9 +14,9 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection, is_current
 from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.forms.fields import Field, TagRows
-from kvs_notebook.forms.html import STYLE, as_code, as_error, escaped
+from kvs_notebook.forms.html import STYLE, code_html, error_html, escape_html
 from kvs_notebook.forms.keyboard import Keyboard, inputs
-from kvs_notebook.forms.worker import Outcome, Status, Task, Work, Worker
+from kvs_notebook.forms.worker import Job, JobResult, RunningJob, StatusLine, Worker
 
 
 class Header(widgets.HTML):
@@ -32,47 +32,47 @@ class Header(widgets.HTML):
     def show(self, connection: Connection) -> None:
         """Show another connection."""
         self._connection = connection
-        self._paint()
-        self.asked: Future[None] = Future()
+        self._render()
+        self.identified: Future[None] = Future()
         if connection.known_identity is not None:
-            self.asked.set_result(None)
+            self.identified.set_result(None)
             return
         pool = ThreadPoolExecutor(1, thread_name_prefix="kvs-header")
-        self.asked = pool.submit(contextvars.copy_context().run, self._ask, connection)
+        self.identified = pool.submit(contextvars.copy_context().run, self._ask, connection)
         pool.shutdown(wait=False)
 
     def _ask(self, connection: Connection) -> None:
         try:
             _ = connection.identity
         except KVSError as error:
-            self._paint(str(error))
+            self._render(str(error))
         else:
-            self._paint()
+            self._render()
 
-    def _paint(self, problem: str = "") -> None:
+    def _render(self, problem: str = "") -> None:
         connection = self._connection
         try:
-            badge, below = _standing(connection)
+            badge, below = _account_notes(connection)
         except KVSError as error:
-            badge, below = "", as_error(error)
+            badge, below = "", error_html(error)
         known = connection.known_identity
         account = known["Account"] if known else "not known" if problem else "..."
         parts = [f"account {account}", connection.region]
         if connection.profile:
             parts.append(f"profile {connection.profile}")
         parts.append(connection.endpoint)
-        shown = "".join(f"<span>{escaped(part)}</span>" for part in parts)
+        shown = "".join(f"<span>{escape_html(part)}</span>" for part in parts)
         if problem:
-            below = f'<div role="alert">{as_error(problem)}</div>'
+            below = f'<div role="alert">{error_html(problem)}</div>'
         self.value = f'{STYLE}<div class="kvs-header">{shown}{badge}{below}</div>'
 
 
-def _standing(connection: Connection) -> tuple[str, str]:
+def _account_notes(connection: Connection) -> tuple[str, str]:
     if connection.is_sandbox:
         return '<span class="kvs-badge">SANDBOX</span>', ""
     if connection.may_change:
         return "", '<div class="kvs-real">This is a real account: what is changed here changes it at once.</div>'
-    lift = as_code(connection.line_that_allows_changes)
+    lift = code_html(connection.line_that_allows_changes)
     return "", f'<div class="kvs-real">This is a real account, read-only here. To allow changes: {lift}</div>'
 
 
@@ -108,22 +108,21 @@ class Form(widgets.VBox):
     ) -> None:
         self.connection = current_connection(connection)
         self.submit = widgets.Button(description=action, button_style=style)
-        self.submit.on_click(lambda _: self._start(self._checked))
+        self.submit.on_click(lambda _: self._start(self._prepare_checked))
         self._worker = Worker([self.submit, *beside, *buttons])
         self._threads = self._worker.close
-        self.cancel = self._worker.cancel
-        self.status: Status = self._worker.status
+        self.cancel = self._worker.stop_button
+        self.status: StatusLine = self._worker.status
         self.value: Any = None
         self.future: Future[Any] | None = None
         self._listeners: list[Callable[[], None]] = []
-        self._lock = threading.Lock()
         self._open_client()
         self.header = Header(self.connection)
         self._fields = widgets.VBox(list(fields))
         actions = widgets.HBox([self.submit, *beside, self.cancel])
         super().__init__([self.header, self._fields, actions, self.status, Keyboard(self)])
         self.add_class("kvs-form")
-        self.allow(self._may_act())
+        self.set_enabled(self._is_enabled())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.connection.region}; run this cell in JupyterLab to see it>"
@@ -137,18 +136,18 @@ class Form(widgets.VBox):
         except KVSError as error:
             self.status.alert(str(error))
 
-    def _may_act(self) -> bool:
+    def _is_enabled(self) -> bool:
         try:
             return not self.changes or self.connection.may_change
         except KVSError:
             return False  # the header says why
 
-    def allow(self, may_act: bool) -> None:  # noqa: FBT001 - it is what is allowed
+    def set_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - it is what is allowed
         """Enable what changes something, or grey it out."""
-        self._worker.off = set() if may_act else {self.submit}
-        self.submit.disabled = not may_act
+        self._worker.blocked = set() if enabled else {self.submit}
+        self.submit.disabled = not enabled
         for each in inputs(self._fields):
-            each.disabled = not may_act
+            each.disabled = not enabled
 
     # --- for each form to say
 
@@ -156,48 +155,48 @@ class Form(widgets.VBox):
         """Give the fields that must be right."""
         return []
 
-    def prepare(self) -> Work:
+    def prepare(self) -> Job:
         """Read the fields and give the work to do; called on the thread that clicked."""
         raise NotImplementedError
 
     # --- what happens
 
-    def _start(self, prepare: Callable[[], Work]) -> None:
-        self.future = self._worker.start(lambda: self._noted(prepare()))
+    def _start(self, prepare: Callable[[], Job]) -> None:
+        self.future = self._worker.start(lambda: self._publish_result(prepare()))
 
-    def _checked(self, prepare: Callable[[], Work] | None = None) -> Work:
+    def _prepare_checked(self, prepare: Callable[[], Job] | None = None) -> Job:
         problems = [problem for field in self.fields() if (problem := field.show_problem())]
         if problems:
             raise InvalidInput(" ".join(problems))
         return self.prepare() if prepare is None else prepare()
 
-    def _noted(self, work: Work) -> Work:
+    def _publish_result(self, job: Job) -> Job:
         """Keep the value of a success, and tell whoever listens once there is something new."""
 
-        def run(task: Task) -> Outcome:
+        def run(running: RunningJob) -> JobResult:
             try:
-                outcome = work.run(task)
-                task.show(lambda: setattr(self, "value", outcome.value))
-                return outcome
+                result = job.run(running)
+                running.update(lambda: setattr(self, "value", result.value))
+                return result
             finally:
-                if work.changes:
-                    self.tell()
+                if job.changes:
+                    self.notify()
 
-        return Work(work.doing, run, work.changes, work.settle)
+        return dataclasses.replace(job, run=run)
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call a listener, on the worker's thread, whenever a change was sent or has come to its end."""
         self._listeners.append(listener)
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Tell the listeners."""
         for listener in self._listeners:
             listener()
 
-    def line(self, function: str, *arguments: object, **options: object) -> str:
+    def python_call(self, function: str, *arguments: object, **options: object) -> str:
         """Give the Python line that does what the form did."""
         if not is_current(self.connection):
-            options["connection"] = _Name("connection")
+            options["connection"] = _Variable("connection")
         words = [repr(argument) for argument in arguments]
         words += [f"{name}={value!r}" for name, value in options.items()]
         return f"kvs.{function}({', '.join(words)})"
@@ -209,7 +208,7 @@ class Form(widgets.VBox):
         super().close()
 
 
-class _Name:
+class _Variable:
     """Stand for a variable in a line of Python."""
 
     def __init__(self, name: str) -> None:

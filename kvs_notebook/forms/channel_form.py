@@ -14,8 +14,8 @@ from kvs_notebook.dataframes.builders import channels_frame
 from kvs_notebook.errors import InvalidInput, KVSError, VersionMismatch
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.fields import channel_field
-from kvs_notebook.forms.html import as_error, as_table
-from kvs_notebook.forms.worker import Outcome, Task, Work
+from kvs_notebook.forms.html import error_html, table_html
+from kvs_notebook.forms.worker import Job, JobResult, RunningJob
 
 
 class ChannelForm(Form):
@@ -38,89 +38,89 @@ class ChannelForm(Form):
         style: str = "primary",
         connection: Connection | None = None,
     ) -> None:
-        self.channel = channel_field("" if channel is None else _named(channel))
+        self.channel = channel_field("" if channel is None else _name_or_arn(channel))
         self.load = widgets.Button(description="Load")
-        self.load.on_click(lambda _: self._start(self._loading))
-        self.seen = widgets.HTML()
+        self.load.on_click(lambda _: self._start(self._prepare_load))
+        self.details = widgets.HTML()
         self.row: pd.DataFrame | None = None
         self._asked_for = ""
         self._shown_arn = ""
-        self._draft: Any = None
+        self._loaded_edits: Any = None
         super().__init__(
-            [self.channel, widgets.HBox([self.load]), self.seen, *fields],
+            [self.channel, widgets.HBox([self.load]), self.details, *fields],
             action=action,
             style=style,
             buttons=[self.load],
             connection=connection,
         )
         if channel is not None:
-            self._start(self._loading)
+            self._start(self._prepare_load)
 
-    def allow(self, may_act: bool) -> None:  # noqa: FBT001 - it is what is allowed
+    def set_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - it is what is allowed
         """Enable what changes something, or grey it out with the button that loads."""
-        super().allow(may_act)
-        if not may_act:
-            self._worker.off.add(self.load)
+        super().set_enabled(enabled)
+        if not enabled:
+            self._worker.blocked.add(self.load)
 
-    def choose(self, name: str) -> None:
+    def select_channel(self, name: str) -> None:
         """Load another channel, unless a change is under way."""
-        if not self._worker.changing and name != self.channel.value:
+        if not self._worker.is_changing and name != self.channel.value:
             self.channel.value = name
-            self._start(self._loading)
+            self._start(self._prepare_load)
 
-    def forget(self) -> None:
+    def clear_channel(self) -> None:
         """Show no channel any more."""
         self.row = None
-        self.seen.value = ""
+        self.details.value = ""
 
     # --- for each form to say
 
-    def read(self, row: pd.DataFrame) -> Any:
+    def read_extras(self, row: pd.DataFrame) -> Any:
         """Read what the form needs beside the row, and give it; called on the worker's thread."""
 
-    def show(self, row: pd.DataFrame, beside: Any) -> None:  # noqa: ARG002 - there is none for every form
+    def show(self, row: pd.DataFrame, extras: Any) -> None:  # noqa: ARG002 - there is none for every form
         """Show a row that was loaded, and what was read beside it."""
-        self.seen.value = as_table(facts(row))
+        self.details.value = table_html(channel_facts(row))
 
-    def draft(self) -> Any:
+    def edits(self) -> Any:
         """Give what the user edits: what is edited while the channel is being loaded is kept."""
         return None
 
-    def is_another(self, row: pd.DataFrame) -> bool:
+    def is_different_channel(self, row: pd.DataFrame) -> bool:
         """Tell whether another channel was shown before: what was edited was meant for that one, and is not kept."""
         return self._shown_arn not in {"", row["channel_arn"].item()}
 
     # --- what happens
 
-    def _loading(self) -> Work:
+    def _prepare_load(self) -> Job:
         problem = self.channel.show_problem()
         if problem:
             raise InvalidInput(problem)
         text = self.channel.value
-        draft = self.draft()
-        line = self.line("describe_channel", text)
+        edits = self.edits()
+        line = self.python_call("describe_channel", text)
 
-        def run(task: Task) -> Outcome:
-            task.show(self.forget)
+        def run(running: RunningJob) -> JobResult:
+            running.update(self.clear_channel)
             row = channels_frame([describe(one_channel_ref(text, self.connection), self.connection)])
-            beside = self.read(row)
-            task.show(lambda: self._take(text, row, beside, draft))
-            return Outcome(row, f"Loaded {row['channel_name'].item()} in {task.took}.", line)
+            extras = self.read_extras(row)
+            running.update(lambda: self._show_loaded(text, row, extras, edits))
+            return JobResult(row, f"Loaded {row['channel_name'].item()} in {running.elapsed}.", line)
 
-        return Work(f"Loading {text}", run)
+        return Job(f"Loading {text}", run)
 
-    def _take(self, text: str, row: pd.DataFrame, beside: Any, draft: Any) -> None:
-        self.row, self._asked_for, self._draft = row, text, draft
-        self.show(row, beside)
+    def _show_loaded(self, text: str, row: pd.DataFrame, extras: Any, edits: Any) -> None:
+        self.row, self._asked_for, self._loaded_edits = row, text, edits
+        self.show(row, extras)
         self._shown_arn = row["channel_arn"].item()
 
-    def loaded(self, text: str) -> pd.DataFrame:
+    def loaded_row(self, text: str) -> pd.DataFrame:
         """Give the row that was loaded for what the channel field said; raise InvalidInput where there is none."""
         if self.row is None or self._asked_for != text:
             raise InvalidInput(f"Load {text} first, so that you see what you are about to change.")
         return self.row
 
-    def show_conflict(self, task: Task, seen: pd.DataFrame, wanted: str, error: VersionMismatch) -> None:
+    def show_conflict(self, running: RunningJob, seen: pd.DataFrame, wanted: str, error: VersionMismatch) -> None:
         """Show what was seen, what is there now and what was wanted; nothing is overwritten."""
         name = seen["channel_name"].item()
         try:
@@ -143,19 +143,19 @@ class ChannelForm(Form):
             ("you wanted", wanted, "", ""),
         ]
         compared = (
-            as_error(f"{name} was changed by someone else since it was loaded.")
-            + as_table(rows, header=("", "message_ttl_seconds", "version", "channel_status"))
+            error_html(f"{name} was changed by someone else since it was loaded.")
+            + table_html(rows, header=("", "message_ttl_seconds", "version", "channel_status"))
             + "<div>Nothing was overwritten. Press Load to see it as it is now, then decide anew.</div>"
         )
 
         def show() -> None:
-            self.seen.value = compared
+            self.details.value = compared
             self.row = None
 
-        task.show(show)
+        running.update(show)
 
 
-def facts(row: pd.DataFrame) -> list[tuple[str, object]]:
+def channel_facts(row: pd.DataFrame) -> list[tuple[str, object]]:
     """Give a channel's row as pairs to show."""
     created = row["creation_time"].item()
     return [
@@ -168,7 +168,7 @@ def facts(row: pd.DataFrame) -> list[tuple[str, object]]:
     ]
 
 
-def _named(channel: Channel) -> str:
+def _name_or_arn(channel: Channel) -> str:
     """Give a channel argument as what may be typed: a name or an ARN."""
     if isinstance(channel, str):
         return channel

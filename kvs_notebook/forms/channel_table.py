@@ -73,15 +73,15 @@ class ChannelTable(widgets.VBox):
         self.shown = self.frame
         self.painted: Future[None] = Future()
         self.painted.set_result(None)
-        self._texts = _texts(self.frame)
-        self._table = ITable(_displayed(self.frame), **OPTIONS)
+        self._search_texts = _search_texts(self.frame)
+        self._table = ITable(_display_frame(self.frame), **OPTIONS)
         self._selected_arn = ""
         self._listeners: list[Callable[[str], None]] = []
         self._lock = threading.RLock()
         self._stale = threading.Event()
         self._pool = pool = ThreadPoolExecutor(1, thread_name_prefix="kvs-table")
-        self.filter.observe(lambda _: self._filter_soon(pool), "value")
-        self._table.observe(lambda change: self._note_selection(change["new"]), "selected_rows")
+        self.filter.observe(lambda _: self._schedule_filter(pool), "value")
+        self._table.observe(lambda change: self._selection_changed(change["new"]), "selected_rows")
         super().__init__([self.filter, self._table])
 
     # --- rows
@@ -91,10 +91,10 @@ class ChannelTable(widgets.VBox):
         with self._lock:
             if frame.equals(self.frame):
                 return
-            self.frame, self._texts = frame, _texts(frame)
-            self._paint()
+            self.frame, self._search_texts = frame, _search_texts(frame)
+            self._render()
 
-    def _filter_soon(self, pool: ThreadPoolExecutor) -> None:
+    def _schedule_filter(self, pool: ThreadPoolExecutor) -> None:
         """Filter on the table's thread: of many keys typed at once, only the last state is painted."""
         if not self._stale.is_set():
             self._stale.set()
@@ -103,16 +103,16 @@ class ChannelTable(widgets.VBox):
     def _filter(self) -> None:
         self._stale.clear()
         with self._lock:
-            self._paint()
+            self._render()
 
-    def _paint(self) -> None:
+    def _render(self) -> None:
         keep = pd.Series(data=True, index=self.frame.index)
         for word in self.filter.value.casefold().split():
-            keep &= self._texts.str.contains(word, regex=False)
+            keep &= self._search_texts.str.contains(word, regex=False)
         self.shown = self.frame[keep].reset_index(drop=True)
         at = self.shown.index[self.shown["channel_arn"] == self._selected_arn]
         with self._table.hold_sync():
-            self._table.update(_displayed(self.shown), selected_rows=[int(row) for row in at], **OPTIONS)
+            self._table.update(_display_frame(self.shown), selected_rows=[int(row) for row in at], **OPTIONS)
 
     # --- selection
 
@@ -131,7 +131,7 @@ class ChannelTable(widgets.VBox):
         """Call a listener with the channel's name whenever another channel is selected."""
         self._listeners.append(listener)
 
-    def _note_selection(self, rows: Sequence[int]) -> None:
+    def _selection_changed(self, rows: Sequence[int]) -> None:
         with self._lock:
             arns = self.shown["channel_arn"]
             arn = arns.iloc[rows[0]] if rows and rows[0] < len(arns) else ""
@@ -151,14 +151,14 @@ class ChannelTable(widgets.VBox):
         super().close()
 
 
-def _displayed(frame: pd.DataFrame) -> pd.DataFrame:
+def _display_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Give the columns that are shown, as text and whole numbers: their formatting takes most of the time."""
     shown = frame[COLUMNS].copy()
     shown["creation_time"] = frame["creation_time"].dt.strftime("%Y-%m-%d %H:%M:%S")
     return shown.astype(object).where(shown.notna(), "")
 
 
-def _texts(frame: pd.DataFrame) -> pd.Series:
+def _search_texts(frame: pd.DataFrame) -> pd.Series:
     """Give each row as one text to filter by."""
     texts = pd.Series("", index=frame.index, dtype="str")
     for column in ("channel_name", "channel_status", "message_ttl_seconds", "version"):

@@ -10,14 +10,14 @@ from kvs_notebook.aws.error_translation import from_botocore_error
 from kvs_notebook.aws.regions import all_regions
 from kvs_notebook.errors import KVSError
 from kvs_notebook.forms.base_form import Form
-from kvs_notebook.forms.worker import Outcome, Task, Work
+from kvs_notebook.forms.worker import Job, JobResult, RunningJob
 
 SANDBOX = "sandbox, local: no AWS account"
 FIRST_REGION = "us-east-1"
 DEFAULT_CHAIN = "default: environment, then the default profile"
 
 
-class AccountForm(Form):
+class ConnectionForm(Form):
     """Choose a profile and a region, see whose they are, and make that connection the current one.
 
     Attributes
@@ -63,27 +63,27 @@ class AccountForm(Form):
         if region not in self.region.options:
             self.region.options = sorted([*self.region.options, region])
 
-    def prepare(self) -> Work:
+    def prepare(self) -> Job:
         """Read the fields; the work connects and asks who that is."""
         choice, region, allowed = self.profile.value, self.region.value, self.allow_changes.value
         if choice == SANDBOX:
-            return Work("Starting a sandbox", lambda task: self._use_sandbox(task, region))
+            return Job("Starting a sandbox", lambda running: self._use_sandbox(running, region))
         profile = None if choice == DEFAULT_CHAIN else choice
         options = {"region": region, **({"allow_changes": True} if allowed else {})}
         words = [repr(profile)] if profile else []
         line = f"kvs.connect({', '.join([*words, *(f'{name}={value!r}' for name, value in options.items())])})"
 
-        def run(task: Task) -> Outcome:
+        def run(running: RunningJob) -> JobResult:
             made = for_profile(profile, region=region, allow_changes=allowed)
             _ = made.identity
-            task.show(lambda: self._use(made))
+            running.update(lambda: self._use(made))
             who = f"account {made.account_id} as {made.identity['Arn']}"
             may = "changes are allowed" if allowed else "read-only"
-            return Outcome(made, f"Connected to {who} in {region} ({may}) in {task.took}.", line)
+            return JobResult(made, f"Connected to {who} in {region} ({may}) in {running.elapsed}.", line)
 
-        return Work(f"Connecting to {choice} in {region}", run)
+        return Job(f"Connecting to {choice} in {region}", run)
 
-    def _use_sandbox(self, task: Task, region: str) -> Outcome:
+    def _use_sandbox(self, running: RunningJob, region: str) -> JobResult:
         """Take the sandbox that is in use, so that nothing in it is lost; else start one with channels to look at."""
         from kvs_notebook.sandbox.sandbox import sandbox_in_use, use_sandbox
 
@@ -96,14 +96,14 @@ class AccountForm(Form):
             said, line = "Connected to the sandbox that is in use", ""
         made = sandbox.connection(region=region)
         _ = made.identity
-        task.show(lambda: self._use(made))
-        return Outcome(made, f"{said}, in {region}, in {task.took}.", line)
+        running.update(lambda: self._use(made))
+        return JobResult(made, f"{said}, in {region}, in {running.elapsed}.", line)
 
     def _use(self, connection: Connection) -> None:
         set_current(connection)
         self.connection = connection
         self.header.show(connection)
-        self.tell()
+        self.notify()
 
 
 def _connection_to_begin_with(connection: Connection | None) -> Connection:

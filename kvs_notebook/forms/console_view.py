@@ -22,14 +22,14 @@ from kvs_notebook.errors import EndpointUnreachable, KVSError, ServiceFault, Thr
 from kvs_notebook.forms.base_form import Form, Header
 from kvs_notebook.forms.channel_form import ChannelForm
 from kvs_notebook.forms.channel_table import ChannelTable
-from kvs_notebook.forms.connection_form import AccountForm
+from kvs_notebook.forms.connection_form import ConnectionForm
 from kvs_notebook.forms.create_form import CreateForm
 from kvs_notebook.forms.delete_form import DeleteForm
 from kvs_notebook.forms.endpoints_form import EndpointsForm
 from kvs_notebook.forms.keyboard import Keyboard
 from kvs_notebook.forms.tags_form import TagsForm
 from kvs_notebook.forms.update_form import UpdateForm
-from kvs_notebook.forms.worker import Outcome, Task, Work, Worker
+from kvs_notebook.forms.worker import Job, JobResult, RunningJob, Worker
 
 SECONDS_BETWEEN_LISTS = 1.0
 STUCK_AFTER_SECONDS = 300.0
@@ -78,9 +78,9 @@ class Console(widgets.VBox):
         self.saved: Future[pd.DataFrame] | None = None
         self.status = self._saver.status
         self.actions = {name: self._button(name) for name in _FORMS}
-        self._stage = widgets.VBox()
-        self._lister = _Lister(self._list, self._say_failure)
-        self._parts = (self._lister, self._saver, self.table)
+        self._form_area = widgets.VBox()
+        self._poller = ChannelPoller(self._list, self._show_failure)
+        self._parts = (self._poller, self._saver, self.table)
         super().__init__(
             [
                 self.header,
@@ -88,15 +88,15 @@ class Console(widgets.VBox):
                 _row(self.refresh_button, widgets.VBox([self.file]), self.save),
                 self.status,
                 _row(*self.actions.values()),
-                self._stage,
+                self._form_area,
                 Keyboard(self),
             ]
         )
         self.add_class("kvs-form")
         self.add_class("kvs-console")
-        self.table.on_select(self._selected)
+        self.table.on_select(self._channel_selected)
         self._view_count = 0  # from here on the browser counts the places that show it
-        self.observe(self._views_changed, "_view_count")
+        self.observe(self._view_count_changed, "_view_count")
         self.refresh()
 
     def __repr__(self) -> str:
@@ -107,11 +107,11 @@ class Console(widgets.VBox):
     @property
     def future(self) -> Future[pd.DataFrame]:
         """The future of the listing that was begun last."""
-        return self._lister.future
+        return self._poller.future
 
     def refresh(self) -> Future[pd.DataFrame]:
         """List the channels anew, and again once a second while one of them is in transition."""
-        return self._lister.ask()
+        return self._poller.request()
 
     def _list(self) -> pd.DataFrame:
         connection = self.connection
@@ -126,28 +126,28 @@ class Console(widgets.VBox):
         self.table.show(frame)
         if news:
             moving = int(frame["channel_status"].isin(IN_TRANSITION).sum())
-            self.status.say(_counted(len(frame), "channel") + (f", {moving:,} in transition." if moving else "."))
+            self.status.show(_count(len(frame), "channel") + (f", {moving:,} in transition." if moving else "."))
 
-    def _say_failure(self, error: Exception) -> None:
+    def _show_failure(self, error: Exception) -> None:
         said = str(error) if isinstance(error, KVSError) else f"{type(error).__name__}: {error}."
         shown = " The table shows what was there before." if len(self.table.frame) else ""
         self.status.alert(f"{said}{shown} Press Refresh to list again.")
 
-    def _views_changed(self, change: Mapping[str, Any]) -> None:
+    def _view_count_changed(self, change: Mapping[str, Any]) -> None:
         """Stop to list when the last place that showed the console is gone; go on when there is one again."""
         if change["old"] and not change["new"]:
-            self._lister.pause()
-        elif change["new"] and self._lister.paused:
+            self._poller.pause()
+        elif change["new"] and self._poller.paused:
             self.refresh()
 
     # --- the forms
 
     def _button(self, name: str) -> widgets.Button:
         button = widgets.Button(description=name)
-        button.on_click(lambda _: self._try_to_open(name))
+        button.on_click(lambda _: self._open_clicked(name))
         return button
 
-    def _try_to_open(self, name: str) -> None:
+    def _open_clicked(self, name: str) -> None:
         try:
             self.open_form(name)
         except Exception as error:  # noqa: BLE001 - nobody sees what a handler raises: it is said here
@@ -159,27 +159,27 @@ class Console(widgets.VBox):
         if form is None:
             form = self._forms[name] = _FORMS[name](self.connection)
             self._parts = (*self._parts, form)
-            form.on_change(self._connected if isinstance(form, AccountForm) else self._changed)
+            form.on_change(self._connection_changed if isinstance(form, ConnectionForm) else self._channel_changed)
         self.form = form
-        self._stage.children = [form]
+        self._form_area.children = [form]
         for each, button in self.actions.items():
             button.button_style = "info" if each == name else ""
         selected = self.table.selected
         if len(selected):
-            self._selected(selected["channel_name"].item())
+            self._channel_selected(selected["channel_name"].item())
         return form
 
-    def _selected(self, name: str) -> None:
+    def _channel_selected(self, name: str) -> None:
         if isinstance(self.form, (ChannelForm, EndpointsForm)):
-            self.form.choose(name)
+            self.form.select_channel(name)
 
-    def _changed(self) -> None:
+    def _channel_changed(self) -> None:
         self.refresh()
 
-    def _connected(self) -> None:
+    def _connection_changed(self) -> None:
         """Act on the connection that the connection form has made; the other forms are opened anew."""
         account = self._forms["Connection"]
-        on_stage = next((name for name, form in self._forms.items() if form is self.form), "Connection")
+        on_form_area = next((name for name, form in self._forms.items() if form is self.form), "Connection")
         for form in self._forms.values():
             if form is not account:
                 form.close()
@@ -188,25 +188,25 @@ class Console(widgets.VBox):
             self.connection = account.connection
             self.table.show(empty(CHANNELS))
         self.header.show(self.connection)
-        if on_stage != "Connection":
-            self.open_form(on_stage)
+        if on_form_area != "Connection":
+            self.open_form(on_form_area)
         self.refresh()
 
     # --- export
 
     def _save(self) -> None:
-        self.saved = self._saver.start(self._saving)
+        self.saved = self._saver.start(self._prepare_save)
 
-    def _saving(self) -> Work:
+    def _prepare_save(self) -> Job:
         path, painted = self.file.value.strip() or "channels.csv", self.table.painted
 
-        def run(_: Task) -> Outcome:
+        def run(_: RunningJob) -> JobResult:
             painted.result()  # what was typed into the filter a moment ago counts
             rows = self.table.shown
             to_csv(rows, path)
-            return Outcome(rows, f"Saved {_counted(len(rows), 'row')} to {path}.")
+            return JobResult(rows, f"Saved {_count(len(rows), 'row')} to {path}.")
 
-        return Work(f"Saving to {path}", run)
+        return Job(f"Saving to {path}", run)
 
     def close(self) -> None:
         """End the console's threads and take it away; what its forms have sent stays sent."""
@@ -215,38 +215,38 @@ class Console(widgets.VBox):
         super().close()
 
 
-class _Lister:
+class ChannelPoller:
     """List on a thread of its own, at most once a second, until nothing is in transition any more."""
 
-    def __init__(self, list_once: Callable[[], pd.DataFrame], fail: Callable[[Exception], None]) -> None:
-        self._list_once = list_once
-        self._fail = fail
+    def __init__(self, list_channels: Callable[[], pd.DataFrame], report_failure: Callable[[Exception], None]) -> None:
+        self._list_channels = list_channels
+        self._report_failure = report_failure
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="kvs-console")
         self._lock = threading.Lock()
-        self._asked: Future[pd.DataFrame] | None = None
+        self._requested: Future[pd.DataFrame] | None = None
         self._running = False
         self._pause = threading.Event()
-        self._last_list = -SECONDS_BETWEEN_LISTS
+        self._last_start = -SECONDS_BETWEEN_LISTS
         self.future: Future[pd.DataFrame] = Future()
 
     @property
     def paused(self) -> bool:
-        """True from pause() until it is asked again."""
+        """True from pause() until it is requested again."""
         return self._pause.is_set()
 
-    def ask(self) -> Future[pd.DataFrame]:
+    def request(self) -> Future[pd.DataFrame]:
         """Ask for a listing that begins after now; those who ask before it begins share it."""
         with self._lock:
             self._pause.clear()
-            if self._asked is None:
-                self._asked = self.future = Future()
+            if self._requested is None:
+                self._requested = self.future = Future()
             if not self._running:
                 self._running = True
-                self._pool.submit(contextvars.copy_context().run, self._go_on)
-            return self._asked
+                self._pool.submit(contextvars.copy_context().run, self._poll)
+            return self._requested
 
     def pause(self) -> None:
-        """List no more until it is asked again."""
+        """List no more until it is requested again."""
         self._pause.set()
 
     def close(self) -> None:
@@ -254,18 +254,18 @@ class _Lister:
         self._pause.set()
         self._pool.shutdown(wait=False)
 
-    def _go_on(self) -> None:
+    def _poll(self) -> None:
         changed, before, moving = time.monotonic(), None, False
         while True:
-            self._pause.wait(max(0.0, self._last_list + SECONDS_BETWEEN_LISTS - time.monotonic()))
+            self._pause.wait(max(0.0, self._last_start + SECONDS_BETWEEN_LISTS - time.monotonic()))
             with self._lock:
-                asked, self._asked = self._asked, None
-                if asked is None and (not moving or self._pause.is_set()):
+                requested, self._requested = self._requested, None
+                if requested is None and (not moving or self._pause.is_set()):
                     self._running = False
                     return
-            self._last_list = time.monotonic()
+            self._last_start = time.monotonic()
             try:
-                frame = self._list_for(asked)
+                frame = self._list_for(requested)
             except Exception as error:  # noqa: BLE001 - it is said in the console, and it is the future's
                 moving &= isinstance(error, MAY_PASS)
             else:
@@ -274,20 +274,20 @@ class _Lister:
                 moving = bool(frame["channel_status"].isin(IN_TRANSITION).any())
             moving &= time.monotonic() - changed < STUCK_AFTER_SECONDS
 
-    def _list_for(self, asked: Future[pd.DataFrame] | None) -> pd.DataFrame:
+    def _list_for(self, requested: Future[pd.DataFrame] | None) -> pd.DataFrame:
         try:
-            frame = self._list_once()
+            frame = self._list_channels()
         except Exception as error:
-            self._fail(error)
-            if asked is not None:
-                asked.set_exception(error)
+            self._report_failure(error)
+            if requested is not None:
+                requested.set_exception(error)
             raise
-        if asked is not None:
-            asked.set_result(frame)
+        if requested is not None:
+            requested.set_result(frame)
         return frame
 
 
-def _counted(number: int, what: str) -> str:
+def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
@@ -303,5 +303,5 @@ _FORMS: Mapping[str, Callable[[Connection], Form]] = {
     "Tags": lambda connection: TagsForm(connection=connection),
     "Delete": lambda connection: DeleteForm(connection=connection),
     "Endpoints": lambda connection: EndpointsForm(connection=connection),
-    "Connection": lambda connection: AccountForm(connection=connection),
+    "Connection": lambda connection: ConnectionForm(connection=connection),
 }

@@ -9,7 +9,7 @@ from kvs_notebook.channels.operations import create_channel
 from kvs_notebook.channels.waiters import is_active
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.fields import Field, TagRows, name_field, seconds, ttl_field
-from kvs_notebook.forms.worker import Outcome, Task, Work
+from kvs_notebook.forms.worker import Job, JobResult, RunningJob
 
 DEFAULT_TTL_SECONDS = 60
 
@@ -27,17 +27,17 @@ class CreateForm(Form):
         """Give the fields that must be right."""
         return [self.name, self.message_ttl_seconds, self.tags]
 
-    def prepare(self) -> Work:
+    def prepare(self) -> Job:
         """Read the fields; the work creates the channel and follows it until it is ACTIVE."""
         name, ttl, tags = self.name.value, int(seconds(self.message_ttl_seconds.value)), self.tags.value
         options: dict[str, Any] = {"message_ttl_seconds": ttl} if ttl != DEFAULT_TTL_SECONDS else {}
         options |= {"tags": tags} if tags else {}
-        line = self.line("create_channel", name, **options)
+        line = self.python_call("create_channel", name, **options)
 
-        def run(task: Task) -> Outcome:
+        def run(running: RunningJob) -> JobResult:
             row = create_channel(name, message_ttl_seconds=ttl, tags=tags, wait=False, connection=self.connection)
-            self.tell()
-            row = task.follow(row, is_active, self.connection, change=f"{name} was created")
-            return Outcome(row, f"Created {name} in {task.took}: it is {row['channel_status'].item()}.", line)
+            self.notify()
+            row = running.follow(row, is_active, self.connection, change=f"{name} was created")
+            return JobResult(row, f"Created {name} in {running.elapsed}: it is {row['channel_status'].item()}.", line)
 
-        return Work(f"Creating {name}", run, changes=True, settle=self.line("describe_channel", name))
+        return Job(f"Creating {name}", run, changes=True, check_code=self.python_call("describe_channel", name))

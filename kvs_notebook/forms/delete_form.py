@@ -11,10 +11,10 @@ from kvs_notebook.channels.operations import delete_channel
 from kvs_notebook.channels.reference import Channel
 from kvs_notebook.channels.tags import tags_of_channel
 from kvs_notebook.errors import InvalidInput, VersionMismatch
-from kvs_notebook.forms.channel_form import ChannelForm, facts
+from kvs_notebook.forms.channel_form import ChannelForm, channel_facts
 from kvs_notebook.forms.fields import Field, TagRows
-from kvs_notebook.forms.html import as_table
-from kvs_notebook.forms.worker import Outcome, Task, Work
+from kvs_notebook.forms.html import table_html
+from kvs_notebook.forms.worker import Job, JobResult, RunningJob
 
 
 class DeleteForm(ChannelForm):
@@ -38,43 +38,45 @@ class DeleteForm(ChannelForm):
         if self.row is not None:
             _check_name(typed, self.row["channel_name"].item())
 
-    def read(self, row: pd.DataFrame) -> Any:
+    def read_extras(self, row: pd.DataFrame) -> Any:
         """Read the tags, and the channel's age by the clock in which it lives; give both in words."""
         found = tags_of_channel(row["channel_arn"].item(), self.connection)
         tags = ", ".join(f"{key}={value}" for key, value in sorted(found.items())) or "none"
         age = _in_words((self.connection.now() - row["creation_time"].item()).total_seconds())
         return [("age", age), ("tags", tags)]
 
-    def show(self, row: pd.DataFrame, beside: Any) -> None:
+    def show(self, row: pd.DataFrame, extras: Any) -> None:
         """Show what will go."""
-        self.seen.value = (
+        self.details.value = (
             "<div>This will go, and cannot be brought back; a new channel of its name gets another ARN:</div>"
-            + as_table([*facts(row), *beside])
+            + table_html([*channel_facts(row), *extras])
         )
 
-    def prepare(self) -> Work:
+    def prepare(self) -> Job:
         """Read the fields; the work sends the version that was loaded and follows the channel until it is gone."""
         text, typed = self.channel.value, self.confirmation.value
 
-        def run(task: Task) -> Outcome:
-            seen = self.loaded(text)
+        def run(running: RunningJob) -> JobResult:
+            seen = self.loaded_row(text)
             name = seen["channel_name"].item()
             _check_name(typed, name)
             try:
                 row = delete_channel(seen, connection=self.connection)
             except VersionMismatch as error:
-                self.show_conflict(task, seen, "deleted", error)
+                self.show_conflict(running, seen, "deleted", error)
                 raise
-            self.tell()
-            task.follow(row, lambda _: False, self.connection, change=f"{name} was deleted", until_gone=True)
-            task.show(self._deleted)
-            ending = "it was still DELETING when the waiting stopped" if task.stopped.is_set() else "it is gone"
-            return Outcome(row, f"Deleted {name} in {task.took}: {ending}.", self.line("delete_channel", text))
+            self.notify()
+            running.follow(row, lambda _: False, self.connection, change=f"{name} was deleted", until_gone=True)
+            running.update(self._deleted)
+            ending = "it was still DELETING when the waiting stopped" if running.stopped.is_set() else "it is gone"
+            return JobResult(
+                row, f"Deleted {name} in {running.elapsed}: {ending}.", self.python_call("delete_channel", text)
+            )
 
-        return Work(f"Deleting {text}", run, changes=True, settle=self.line("describe_channel", text))
+        return Job(f"Deleting {text}", run, changes=True, check_code=self.python_call("describe_channel", text))
 
     def _deleted(self) -> None:
-        self.forget()
+        self.clear_channel()
         self.confirmation.value = ""
 
 

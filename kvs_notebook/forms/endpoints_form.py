@@ -11,8 +11,8 @@ from kvs_notebook.aws.service_model import choices
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.fields import Field, TagRows, channel_field
-from kvs_notebook.forms.html import as_table
-from kvs_notebook.forms.worker import Outcome, Task, Work
+from kvs_notebook.forms.html import table_html
+from kvs_notebook.forms.worker import Job, JobResult, RunningJob
 from kvs_notebook.signaling.connect import PROBE_CLIENT_ID, probe
 from kvs_notebook.signaling.endpoints import get_endpoints
 
@@ -51,43 +51,46 @@ class EndpointsForm(Form):
             beside=[self.try_it],
             connection=connection,
         )
-        self.try_it.on_click(lambda _: self._start(lambda: self._checked(self._prepare_trial)))
+        self.try_it.on_click(lambda _: self._start(lambda: self._prepare_checked(self._prepare_trial)))
 
     def fields(self) -> list[Field | TagRows]:
         """Give the fields that must be right."""
         return [self.channel]
 
-    def choose(self, name: str) -> None:
+    def select_channel(self, name: str) -> None:
         """Name another channel."""
         self.channel.value = name
 
-    def prepare(self) -> Work:
+    def prepare(self) -> Job:
         """Read the fields; the work asks the service."""
         text, role = self.channel.value, self.role.value
         wanted = [name for name, ticked in self.protocols.items() if ticked.value]
         if not wanted:
             raise InvalidInput("Tick at least one protocol.")
         options = {} if tuple(wanted) == DEFAULT_PROTOCOLS else {"protocols": wanted}
-        line = self.line("get_endpoints", text, role=role, **options)
+        line = self.python_call("get_endpoints", text, role=role, **options)
 
-        def run(task: Task) -> Outcome:
+        def run(running: RunningJob) -> JobResult:
             found = get_endpoints(text, role=role, protocols=wanted, connection=self.connection)
-            shown = as_table(found[["protocol", "endpoint"]].itertuples(index=False), ("protocol", "endpoint"))
-            return Outcome(found, f"Got {len(found)} endpoints of {text} for a {role} in {task.took}.", line, shown)
+            shown = table_html(found[["protocol", "endpoint"]].itertuples(index=False), ("protocol", "endpoint"))
+            return JobResult(
+                found, f"Got {len(found)} endpoints of {text} for a {role} in {running.elapsed}.", line, shown
+            )
 
-        return Work(f"Getting endpoints of {text}", run)
+        return Job(f"Getting endpoints of {text}", run)
 
-    def _prepare_trial(self) -> Work:
+    def _prepare_trial(self) -> Job:
         """Read the channel; the work connects as a viewer and leaves."""
         text = self.channel.value
 
-        def run(task: Task) -> Outcome:
+        def run(running: RunningJob) -> JobResult:
+            call = self.python_call("open_signaling", text, client_id=PROBE_CLIENT_ID)
             seconds = asyncio.run(probe(text, self.connection))
-            return Outcome(
+            return JobResult(
                 seconds,
-                f"Connected to {text} as the VIEWER {PROBE_CLIENT_ID} and left, in {task.took}: a ping to the service and back "
-                f"took {seconds * 1000:.1f} ms. Whether a MASTER is there, the service does not tell.",
-                f"async with {self.line('open_signaling', text, client_id=PROBE_CLIENT_ID)} as peer: print(await peer.ping())",
+                f"Connected to {text} as the VIEWER {PROBE_CLIENT_ID} and left, in {running.elapsed}: a ping to the service "
+                f"and back took {seconds * 1000:.1f} ms. Whether a MASTER is there, the service does not tell.",
+                f"async with {call} as peer: print(await peer.ping())",
             )
 
-        return Work(f"Trying {text}", run)
+        return Job(f"Trying {text}", run)

@@ -11,7 +11,7 @@ import ipywidgets as widgets
 from kvs_notebook.aws.service_model import bounds
 from kvs_notebook.aws.validation import MAX_TAGS, check_channel, check_channel_name, check_message_ttl, check_tags
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.forms.html import as_error
+from kvs_notebook.forms.html import error_html
 
 
 class Field(widgets.VBox):
@@ -45,7 +45,7 @@ class Field(widgets.VBox):
         with self._lock:
             self.input.value = str(value)
 
-    def replace(self, before: str, value: str) -> bool:
+    def replace_unedited(self, before: str, value: str) -> bool:
         """Set the value where it still is what it was before; tell whether it was."""
         with self._lock:
             unchanged = self.value == before
@@ -65,7 +65,7 @@ class Field(widgets.VBox):
     def show_problem(self) -> str:
         """Show under the input what is wrong, and give it."""
         problem = self.problem
-        self._note.value = as_error(problem) if problem else ""
+        self._note.value = error_html(problem) if problem else ""
         return problem
 
     def _typed(self, _: Mapping[str, Any]) -> None:
@@ -111,7 +111,7 @@ class TagRow(widgets.VBox):
         row.add_class("kvs-row")
         super().__init__([row, self._note])
 
-    def number(self, number: int) -> None:
+    def set_number(self, number: int) -> None:
         """Name the row's inputs by its place."""
         self.key.description = f"Tag {number} key (1 to {bounds('TagKey')[1]} characters)"
         self.tag_value.description = f"Tag {number} value (up to {bounds('TagValue')[1]})"
@@ -133,7 +133,7 @@ class TagRow(widgets.VBox):
                 problem = str(error)
             if keys.count(key) > 1:
                 problem = f"Tag key {key!r} stands in {keys.count(key)} rows: keep one of them."
-        self._note.value = as_error(problem) if problem else ""
+        self._note.value = error_html(problem) if problem else ""
         return problem
 
 
@@ -171,7 +171,7 @@ class TagRows(widgets.VBox):
         with self._lock:
             self._set_rows([self._row(key, value) for key, value in tags.items()])
 
-    def replace(self, before: Mapping[str, str], tags: Mapping[str, str]) -> bool:
+    def replace_unedited(self, before: Mapping[str, str], tags: Mapping[str, str]) -> bool:
         """Set the tags where they still are what they were before; tell whether they were."""
         with self._lock:
             unchanged = self.value == before
@@ -195,7 +195,7 @@ class TagRows(widgets.VBox):
         problems = [problem for row in self.rows if (problem := row.show_problem(keys))]
         if not problems and len(self.value) > MAX_TAGS:
             problems = [f"{len(self.value)} tags: a channel may have {MAX_TAGS}."]
-            self._note.value = as_error(problems[0])
+            self._note.value = error_html(problems[0])
         else:
             self._note.value = ""
         return " ".join(problems)
@@ -216,7 +216,7 @@ class TagRows(widgets.VBox):
 
     def _set_rows(self, rows: list[TagRow]) -> None:
         for number, row in enumerate(rows, start=1):
-            row.number(number)
+            row.set_number(number)
         self._rows.children = rows
         self._changed()
 

@@ -37,26 +37,28 @@ STYLE = """<style>
 """Colours are JupyterLab's variables, each with what it is where there are none."""
 
 
-def escaped(value: object) -> str:
+def escape_html(value: object) -> str:
     """Give any value as HTML text."""
     return html.escape(str(value))
 
 
-def as_code(line: str) -> str:
+def code_html(line: str) -> str:
     """Give a line of Python."""
-    return f"<code>{escaped(line)}</code>"
+    return f"<code>{escape_html(line)}</code>"
 
 
-def as_error(message: object) -> str:
+def error_html(message: object) -> str:
     """Give what is wrong, in the colour of what is wrong."""
-    return f'<div class="kvs-error">{escaped(message)}</div>'
+    return f'<div class="kvs-error">{escape_html(message)}</div>'
 
 
-def as_table(rows: Iterable[Sequence[object]], header: Sequence[object] = ()) -> str:
+def table_html(rows: Iterable[Sequence[object]], header: Sequence[object] = ()) -> str:
     """Give rows of text as a table whose first column names them, under a header where there is one."""
-    head = "".join(f'<th scope="col">{escaped(cell)}</th>' if cell else "<td></td>" for cell in header)
+    head = "".join(f'<th scope="col">{escape_html(cell)}</th>' if cell else "<td></td>" for cell in header)
     body = "".join(
-        f'<tr><th scope="row">{escaped(first)}</th>' + "".join(f"<td>{escaped(cell)}</td>" for cell in rest) + "</tr>"
+        f'<tr><th scope="row">{escape_html(first)}</th>'
+        + "".join(f"<td>{escape_html(cell)}</td>" for cell in rest)
+        + "</tr>"
         for first, *rest in rows
     )
     return f'<table class="kvs-table">{f"<tr>{head}</tr>" if head else ""}{body}</table>'

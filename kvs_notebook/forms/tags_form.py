@@ -23,8 +23,8 @@ from kvs_notebook.dataframes.builders import tags_frame
 from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.forms.channel_form import ChannelForm
 from kvs_notebook.forms.fields import Field, TagRows
-from kvs_notebook.forms.html import as_table, escaped
-from kvs_notebook.forms.worker import Outcome, Task, Work
+from kvs_notebook.forms.html import escape_html, table_html
+from kvs_notebook.forms.worker import Job, JobResult, RunningJob
 
 Tags = Mapping[str, str]
 
@@ -80,70 +80,72 @@ class TagsForm(ChannelForm):
         """Give the fields that must be right."""
         return [self.channel, self.tags]
 
-    def read(self, row: pd.DataFrame) -> Any:
+    def read_extras(self, row: pd.DataFrame) -> Any:
         """Read the tags."""
         return tags_of_channel(row["channel_arn"].item(), self.connection)
 
-    def draft(self) -> Any:
+    def edits(self) -> Any:
         """Give the tags as they were edited."""
         return self.tags.value
 
-    def show(self, row: pd.DataFrame, beside: Any) -> None:
+    def show(self, row: pd.DataFrame, extras: Any) -> None:
         """Show the channel and its tags as rows, with what was edited for it."""
-        edits = Difference({}, {}) if self.is_another(row) else Difference.between(self._base, self._draft)
+        edits = (
+            Difference({}, {}) if self.is_different_channel(row) else Difference.between(self._base, self._loaded_edits)
+        )
         before = self._base
-        self._see(row["channel_arn"].item(), beside)
-        if not self.tags.replace(self._draft, edits.on(self._base)):
-            self.tags.replace(before, self._base)  # other than at the click, but nobody has edited it
+        self._see(row["channel_arn"].item(), extras)
+        if not self.tags.replace_unedited(self._loaded_edits, edits.on(self._base)):
+            self.tags.replace_unedited(before, self._base)  # other than at the click, but nobody has edited it
         self._show_difference()
 
     def _see(self, arn: str, tags: dict[str, str]) -> None:
         """Take note of the tags that are there, and show how many they are."""
         self._base = tags
         name = ChannelArn.parse(arn).channel_name
-        self.seen.value = as_table([("channel_name", name), ("channel_arn", arn), ("tags", len(tags))])
+        self.details.value = table_html([("channel_name", name), ("channel_arn", arn), ("tags", len(tags))])
 
     def _show_difference(self) -> None:
         mine = Difference.between(self._base, self.tags.value)
-        self._preview.value = f"<div>To apply: {escaped(mine)}.</div>" if mine else ""
+        self._preview.value = f"<div>To apply: {escape_html(mine)}.</div>" if mine else ""
 
-    def prepare(self) -> Work:
+    def prepare(self) -> Job:
         """Read the rows; the work reads the tags again and sends what differs."""
         text, wanted = self.channel.value, self.tags.value
 
-        def run(task: Task) -> Outcome:
-            row, base = self.loaded(text), self._base
+        def run(running: RunningJob) -> JobResult:
+            row, base = self.loaded_row(text), self._base
             mine = Difference.between(base, wanted)
             name, arn = row["channel_name"].item(), row["channel_arn"].item()
             now = tags_of_channel(arn, self.connection)
             theirs = Difference.between(base, now)
             meanwhile = f" Someone else has meanwhile: {theirs}." if theirs else ""
             both = sorted(key for key in mine.keys & theirs.keys if now.get(key) != wanted.get(key))
-            task.show(lambda: self._see(arn, now))
+            running.update(lambda: self._see(arn, now))
             if both:
-                task.show(lambda: self.tags.replace(wanted, mine.on(now)))
+                running.update(lambda: self.tags.replace_unedited(wanted, mine.on(now)))
                 raise InvalidInput(
                     f"The tags of {name} were changed since they were loaded.{meanwhile} You wanted to: {mine}. "
                     f"Both concern {', '.join(both)}: look at the rows, which have theirs and yours, and apply again."
                 )
             to_do = Difference.between(now, mine.on(now))
             if to_do:
-                self._apply(task, arn, now, to_do)
+                self._apply(running, arn, now, to_do)
             there = to_do.on(now)
-            task.show(lambda: self._applied(arn, wanted, there))
+            running.update(lambda: self._applied(arn, wanted, there))
             said = (
                 f"Tags of {name}: {to_do}, done." if to_do else f"The tags of {name} are so already: nothing was sent."
             )
-            return Outcome(tags_frame({arn: there}), said + meanwhile, self._line(text, to_do))
+            return JobResult(tags_frame({arn: there}), said + meanwhile, self._line(text, to_do))
 
-        return Work(f"Applying tags of {text}", run, changes=True, settle=self.line("list_tags", text))
+        return Job(f"Applying tags of {text}", run, changes=True, check_code=self.python_call("list_tags", text))
 
     def _applied(self, arn: str, wanted: Tags, there: dict[str, str]) -> None:
         self._see(arn, there)
-        self.tags.replace(wanted, there)
+        self.tags.replace_unedited(wanted, there)
         self._show_difference()
 
-    def _apply(self, task: Task, arn: str, now: Tags, to_do: Difference) -> None:
+    def _apply(self, running: RunningJob, arn: str, now: Tags, to_do: Difference) -> None:
         """Set first, so that nothing is lost when the second call fails; remove first where there is no room."""
         steps = [("set", to_do.put), ("remove", to_do.removed)]
         if len({**now, **to_do.put}) > MAX_TAGS:
@@ -159,18 +161,20 @@ class TagsForm(ChannelForm):
                 else:
                     untag_channel(arn, tags, connection=self.connection)
             except KVSError as error:
-                self._explain(task, error, arn, what, done)
+                self._explain(running, error, arn, what, done)
                 raise
             done.append(what)
 
-    def _explain(self, task: Task, error: KVSError, arn: str, failed: str, done: list[str]) -> None:
+    def _explain(self, running: RunningJob, error: KVSError, arn: str, failed: str, done: list[str]) -> None:
         """Say in the error which part was done, which was not, and what is there now."""
         try:
             now = tags_of_channel(arn, self.connection)
         except KVSError:
-            there = f"What is there now is not known: {self.line('list_tags', ChannelArn.parse(arn).channel_name)}"
+            there = (
+                f"What is there now is not known: {self.python_call('list_tags', ChannelArn.parse(arn).channel_name)}"
+            )
         else:
-            task.show(lambda: self._see(arn, now))
+            running.update(lambda: self._see(arn, now))
             pairs = ", ".join(f"{key}={value}" for key, value in sorted(now.items())) or "none"
             there = f"The tags are now: {pairs}."
         before = f"Done: {', '.join(done)}. " if done else ""
@@ -180,7 +184,7 @@ class TagsForm(ChannelForm):
     def _line(self, text: str, to_do: Difference) -> str:
         lines = []
         if to_do.put:
-            lines.append(self.line("tag_channel", text, dict(sorted(to_do.put.items()))))
+            lines.append(self.python_call("tag_channel", text, dict(sorted(to_do.put.items()))))
         if to_do.removed:
-            lines.append(self.line("untag_channel", text, sorted(to_do.removed)))
-        return "; ".join(lines) or self.line("list_tags", text)
+            lines.append(self.python_call("untag_channel", text, sorted(to_do.removed)))
+        return "; ".join(lines) or self.python_call("list_tags", text)

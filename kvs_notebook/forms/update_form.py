@@ -14,7 +14,7 @@ from kvs_notebook.channels.waiters import is_active
 from kvs_notebook.errors import VersionMismatch
 from kvs_notebook.forms.channel_form import ChannelForm
 from kvs_notebook.forms.fields import Field, TagRows, seconds, ttl_field
-from kvs_notebook.forms.worker import Outcome, Task, Work
+from kvs_notebook.forms.worker import Job, JobResult, RunningJob
 
 
 class UpdateForm(ChannelForm):
@@ -29,50 +29,50 @@ class UpdateForm(ChannelForm):
         """Give the fields that must be right."""
         return [self.channel, self.message_ttl_seconds]
 
-    def draft(self) -> Any:
+    def edits(self) -> Any:
         """Give the TTL as it was typed."""
         return self.message_ttl_seconds.value
 
-    def show(self, row: pd.DataFrame, beside: Any) -> None:
+    def show(self, row: pd.DataFrame, extras: Any) -> None:
         """Show the row, and propose its TTL where nobody has typed another for this channel."""
-        super().show(row, beside)
+        super().show(row, extras)
         proposed, field = str(row["message_ttl_seconds"].item()), self.message_ttl_seconds
-        typed_for_another = self.is_another(row) and field.replace(self._draft, proposed)
-        if typed_for_another or field.replace(self._proposed, proposed):
+        typed_for_another = self.is_different_channel(row) and field.replace_unedited(self._loaded_edits, proposed)
+        if typed_for_another or field.replace_unedited(self._proposed, proposed):
             self._proposed = proposed
 
-    def prepare(self) -> Work:
+    def prepare(self) -> Job:
         """Read the fields; the work sends the version that was loaded and follows the channel until it is ACTIVE."""
         text, ttl = self.channel.value, int(seconds(self.message_ttl_seconds.value))
-        line = self.line("update_channel", text, message_ttl_seconds=ttl)
+        line = self.python_call("update_channel", text, message_ttl_seconds=ttl)
 
-        def run(task: Task) -> Outcome:
-            seen = self.loaded(text)
+        def run(running: RunningJob) -> JobResult:
+            seen = self.loaded_row(text)
             name, version = seen["channel_name"].item(), seen["version"].item()
             try:
                 row = update_channel(seen, message_ttl_seconds=ttl, wait=False, connection=self.connection)
             except VersionMismatch as error:
-                self.show_conflict(task, seen, f"{ttl} s", error)
+                self.show_conflict(running, seen, f"{ttl} s", error)
                 raise
             if row["version"].item() == version and is_active({"ChannelStatus": row["channel_status"].item()}):
-                task.show(lambda: self._take(text, row, None, self._draft))
-                return Outcome(row, f"{name} has a message TTL of {ttl} s already: nothing was sent.", line)
-            self.tell()
+                running.update(lambda: self._show_loaded(text, row, None, self._loaded_edits))
+                return JobResult(row, f"{name} has a message TTL of {ttl} s already: nothing was sent.", line)
+            self.notify()
 
             def updated(info: Mapping[str, Any]) -> bool:
                 return is_active(info) and info.get("Version") != version
 
-            row = task.follow(row, updated, self.connection, change=f"{name} was updated")
-            task.show(lambda: self._updated(text, row, str(ttl)))
-            return Outcome(
+            row = running.follow(row, updated, self.connection, change=f"{name} was updated")
+            running.update(lambda: self._updated(text, row, str(ttl)))
+            return JobResult(
                 row,
-                f"Updated {name} in {task.took}: its message TTL is {row['message_ttl_seconds'].item()} s, "
+                f"Updated {name} in {running.elapsed}: its message TTL is {row['message_ttl_seconds'].item()} s, "
                 f"it is {row['channel_status'].item()}.",
                 line,
             )
 
-        return Work(f"Updating {text}", run, changes=True, settle=self.line("describe_channel", text))
+        return Job(f"Updating {text}", run, changes=True, check_code=self.python_call("describe_channel", text))
 
     def _updated(self, text: str, row: pd.DataFrame, ttl: str) -> None:
         self._proposed = ttl
-        self._take(text, row, None, ttl)
+        self._show_loaded(text, row, None, ttl)

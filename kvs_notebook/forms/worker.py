@@ -23,13 +23,13 @@ from kvs_notebook.channels.lost_replies import reconciled_to
 from kvs_notebook.channels.reference import ChannelRef
 from kvs_notebook.channels.waiters import wait_until, wait_until_gone
 from kvs_notebook.errors import InvalidInput, KVSError, OutcomeUnknown, mark_accepted
-from kvs_notebook.forms.html import as_code, as_error, escaped
+from kvs_notebook.forms.html import code_html, error_html, escape_html
 
-PATIENCE_SECONDS = 120.0
+FOLLOW_TIMEOUT_SECONDS = 120.0
 """How long a form waits for a channel to be what it is to become."""
 
 
-class Status(widgets.HTML):
+class StatusLine(widgets.HTML):
     """Say in one line how it goes, to eyes and to screen readers.
 
     Attributes
@@ -44,16 +44,16 @@ class Status(widgets.HTML):
     role = "status"
     _late = ""
 
-    def say(self, text: str, *, line: str = "", shown: str = "") -> None:
+    def show(self, text: str, *, code: str = "", html: str = "") -> None:
         """Say what happens or has happened; ``line`` is the Python that does the same, ``shown`` HTML that belongs to it."""
-        self._set("status", text, f"The same in Python: {as_code(line)}" if line else "", shown)
+        self._set("status", text, f"The same in Python: {code_html(code)}" if code else "", html)
 
     def alert(self, text: str) -> None:
         """Say what went wrong and what to do next."""
         self._set("alert", text)
 
-    def also(self, text: str) -> None:
-        """Say one thing more, below, until clear(): the late outcome of work that nobody waits for any more."""
+    def append(self, text: str) -> None:
+        """Say one thing more, below, until clear(): the late result of work that nobody waits for any more."""
         self._late = f"{self._late} {text}".strip()
         self.text = f"{self.text} {text}"
         self.value += _late(text)
@@ -61,59 +61,59 @@ class Status(widgets.HTML):
     def clear(self) -> None:
         """Say nothing any more."""
         self._late = ""
-        self.say("")
+        self.show("")
 
     def _set(self, role: str, text: str, *more: str) -> None:
         self.text, self.role = f"{text} {self._late}".strip(), role
-        said = as_error(text) if role == "alert" else f"<div>{escaped(text)}</div>"
+        said = error_html(text) if role == "alert" else f"<div>{escape_html(text)}</div>"
         below = "".join(f"<div>{each}</div>" for each in more if each)
         self.value = f'<div role="{role}">{said}</div>{below}' + (_late(self._late) if self._late else "")
 
 
 def _late(text: str) -> str:
-    return f'<div role="status">{escaped(text)}</div>'
+    return f'<div role="status">{escape_html(text)}</div>'
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobResult:
     """What a piece of work has come to: a value, a sentence, the Python line that does the same, and HTML beside it."""
 
     value: Any
-    said: str
-    line: str = ""
-    shown: str = ""
+    message: str
+    code: str = ""
+    html: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Job:
     """What a click asks for, with everything that was read from the fields at that moment.
 
-    ``doing`` names it ("Creating front-door"), ``settle`` is the line of Python that shows what became of it.
+    ``title`` names it ("Creating front-door"), ``check_code`` is the line of Python that shows what became of it.
     """
 
-    doing: str
-    run: Callable[[Task], Outcome]
+    title: str
+    run: Callable[[RunningJob], JobResult]
     changes: bool = False
-    settle: str = ""
+    check_code: str = ""
 
 
-class Task:
+class RunningJob:
     """One piece of work under way."""
 
-    def __init__(self, work: Work, worker: Worker) -> None:
-        self.work = work
+    def __init__(self, job: Job, worker: Worker) -> None:
+        self.job = job
         self.future: Future[Any] = Future()
         self.stopped = threading.Event()
         self.reconciled: list[str] = []
         self._worker = worker
-        self._began = time.monotonic()
+        self._started = time.monotonic()
 
     @property
-    def took(self) -> str:
+    def elapsed(self) -> str:
         """The seconds since the click, in words."""
-        return f"{time.monotonic() - self._began:.1f} s"
+        return f"{time.monotonic() - self._started:.1f} s"
 
-    def show(self, change: Callable[[], object]) -> None:
+    def update(self, change: Callable[[], object]) -> None:
         """Change what the form shows, unless it was given up: the form may be about something else by now.
 
         A reading that other work waits behind is shown: that work may build on it.
@@ -122,11 +122,11 @@ class Task:
             if not self.stopped.is_set():
                 change()
 
-    def say(self, text: str) -> None:
+    def report(self, text: str) -> None:
         """Say how far it is."""
         with self._worker.lock:
-            if self._worker.awaits(self):
-                self._worker.status.say(f"{self.work.doing}... {text} {_if_it_ends(self.work)}")
+            if self._worker.is_current(self):
+                self._worker.status.show(f"{self.job.title}... {text} {_recovery_hint(self.job)}")
 
     def follow(
         self,
@@ -144,13 +144,13 @@ class Task:
         target = ChannelRef(row["channel_name"].item(), row["channel_arn"].item())
 
         def look(info: Mapping[str, Any]) -> bool:
-            self.say(f"{target.label} is {info.get('ChannelStatus')}.")
+            self.report(f"{target.label} is {info.get('ChannelStatus')}.")
             return self.stopped.is_set() or reached(info)
 
         with mark_accepted(change):
             if until_gone:
-                return wait_until_gone(target, PATIENCE_SECONDS, connection, enough=look)
-            return wait_until(target, look, PATIENCE_SECONDS, connection, may_be_missing=True)
+                return wait_until_gone(target, FOLLOW_TIMEOUT_SECONDS, connection, enough=look)
+            return wait_until(target, look, FOLLOW_TIMEOUT_SECONDS, connection, may_be_missing=True)
 
 
 class Worker:
@@ -158,102 +158,102 @@ class Worker:
 
     def __init__(self, buttons: Sequence[widgets.Button]) -> None:
         self.buttons = list(buttons)
-        self.status = Status()
-        self.cancel = widgets.Button(description="Stop waiting", disabled=True)
-        self.cancel.on_click(lambda _: self.stop_waiting())
-        self.off: set[widgets.Button] = set()
-        self.task: Task | None = None
+        self.status = StatusLine()
+        self.stop_button = widgets.Button(description="Stop waiting", disabled=True)
+        self.stop_button.on_click(lambda _: self.stop_waiting())
+        self.blocked: set[widgets.Button] = set()
+        self.latest: RunningJob | None = None
         self.lock = threading.RLock()
         self._pool = _new_pool()
 
-    def awaits(self, task: Task) -> bool:
-        """Tell whether it is this task that somebody waits for."""
-        return self.task is task and not task.stopped.is_set()
+    def is_current(self, running: RunningJob) -> bool:
+        """Tell whether it is this job that somebody waits for."""
+        return self.latest is running and not running.stopped.is_set()
 
     @property
-    def busy(self) -> bool:
+    def is_busy(self) -> bool:
         """True while a piece of work is under way that somebody waits for."""
-        return self.task is not None and not self.task.future.done() and not self.task.stopped.is_set()
+        return self.latest is not None and not self.latest.future.done() and not self.latest.stopped.is_set()
 
     @property
-    def changing(self) -> bool:
+    def is_changing(self) -> bool:
         """True while that piece of work changes something."""
-        return self.busy and self.task is not None and self.task.work.changes
+        return self.is_busy and self.latest is not None and self.latest.job.changes
 
-    def start(self, prepare: Callable[[], Work]) -> Future[Any]:
+    def start(self, prepare: Callable[[], Job]) -> Future[Any]:
         """Begin what ``prepare`` reads from the fields; give the future of its value.
 
         While a change is under way nothing else begins; behind a mere reading the work waits for its turn.
         """
         with self.lock:
-            if self.task is not None and self.changing:
-                return self.task.future
+            if self.latest is not None and self.is_changing:
+                return self.latest.future
             try:
-                work = prepare()
+                job = prepare()
             except Exception as error:  # noqa: BLE001 - nobody sees what a handler raises: it is said here
-                self.status.alert(_refusal(error))
-                return _failed(error)
-            task = self.task = Task(work, self)
-            self._disable(busy=True)
+                self.status.alert(_refusal_message(error))
+                return _failed_future(error)
+            running = self.latest = RunningJob(job, self)
+            self._disable_buttons(busy=True)
             self.status.clear()
-            self.status.say(_under_way(work))
-            self._pool.submit(contextvars.copy_context().run, self._do, task)
-            return task.future
+            self.status.show(_progress_message(job))
+            self._pool.submit(contextvars.copy_context().run, self._run, running)
+            return running.future
 
-    def _do(self, task: Task) -> None:
-        if not task.future.set_running_or_notify_cancel():
+    def _run(self, running: RunningJob) -> None:
+        if not running.future.set_running_or_notify_cancel():
             return
         try:
-            with reconciled_to(task.reconciled.append):
-                outcome = task.work.run(task)
+            with reconciled_to(running.reconciled.append):
+                result = running.job.run(running)
         except Exception as error:  # noqa: BLE001 - as above; it also is the future's
-            failure = _failure(task, error)
-            self._finish(task, lambda: self.status.alert(failure), failure)
-            task.future.set_exception(error)
+            failure = _failure_message(running, error)
+            self._finish(running, lambda: self.status.alert(failure), failure)
+            running.future.set_exception(error)
         else:
-            said = " ".join([outcome.said, *task.reconciled])
-            late = said if task.work.changes else ""
-            self._finish(task, lambda: self.status.say(said, line=outcome.line, shown=outcome.shown), late)
-            task.future.set_result(outcome.value)
+            said = " ".join([result.message, *running.reconciled])
+            late = said if running.job.changes else ""
+            self._finish(running, lambda: self.status.show(said, code=result.code, html=result.html), late)
+            running.future.set_result(result.value)
 
-    def _finish(self, task: Task, show: Callable[[], None], late: str) -> None:
-        """Show the outcome; where nobody waits for it any more, only what is worth knowing still."""
+    def _finish(self, running: RunningJob, show: Callable[[], None], late: str) -> None:
+        """Show the result; where nobody waits for it any more, only what is worth knowing still."""
         with self.lock:
-            if self.awaits(task):
-                self._disable(busy=False)
+            if self.is_current(running):
+                self._disable_buttons(busy=False)
                 show()
             elif late:
-                self.status.also(f"Meanwhile: {late}")
+                self.status.append(f"Meanwhile: {late}")
 
     def stop_waiting(self) -> None:
         """Wait no longer for what is under way; a request that was sent stays sent."""
         with self.lock:
-            task = self.task
-            if task is None or not self.busy:
+            running = self.latest
+            if running is None or not self.is_busy:
                 return
-            task.stopped.set()
+            running.stopped.set()
             self._pool.shutdown(wait=False)
             self._pool = _new_pool()  # what hangs keeps the old one for itself
-            self._disable(busy=False)
-            self.status.say(_given_up(task.work, unsent=task.future.cancel()))
+            self._disable_buttons(busy=False)
+            self.status.show(_stopped_message(running.job, unsent=running.future.cancel()))
 
     def close(self) -> None:
         """End the thread, once what it does has ended."""
-        if self.task is not None:
-            self.task.stopped.set()
+        if self.latest is not None:
+            self.latest.stopped.set()
         self._pool.shutdown(wait=False)
 
-    def _disable(self, *, busy: bool) -> None:
+    def _disable_buttons(self, *, busy: bool) -> None:
         for button in self.buttons:
-            button.disabled = busy or button in self.off
-        self.cancel.disabled = not busy
+            button.disabled = busy or button in self.blocked
+        self.stop_button.disabled = not busy
 
 
 def _new_pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="kvs-form")
 
 
-def _failed(error: Exception) -> Future[Any]:
+def _failed_future(error: Exception) -> Future[Any]:
     future: Future[Any] = Future()
     future.set_exception(error)
     return future
@@ -262,42 +262,42 @@ def _failed(error: Exception) -> Future[Any]:
 # --- words
 
 
-def _under_way(work: Work) -> str:
-    return f"{work.doing}... {_if_it_ends(work)}".rstrip()
+def _progress_message(job: Job) -> str:
+    return f"{job.title}... {_recovery_hint(job)}".rstrip()
 
 
-def _if_it_ends(work: Work) -> str:
+def _recovery_hint(job: Job) -> str:
     """Say what to do should this line be the last: the notebook was closed, or its kernel was restarted."""
-    return f"(If this line stays: {work.settle} shows what became of it.)" if work.changes else ""
+    return f"(If this line stays: {job.check_code} shows what became of it.)" if job.changes else ""
 
 
-def _given_up(work: Work, *, unsent: bool) -> str:
+def _stopped_message(job: Job, *, unsent: bool) -> str:
     if unsent:
-        return f"Stopped before {work.doing[0].lower()}{work.doing[1:]} began: nothing was sent."
-    if not work.changes:
-        return f"Stopped waiting: {work.doing[0].lower()}{work.doing[1:]} goes on unseen; it changes nothing."
+        return f"Stopped before {job.title[0].lower()}{job.title[1:]} began: nothing was sent."
+    if not job.changes:
+        return f"Stopped waiting: {job.title[0].lower()}{job.title[1:]} goes on unseen; it changes nothing."
     return (
-        f"Stopped waiting for {work.doing[0].lower()}{work.doing[1:]}. The request was already sent and is not called back: "
-        f"{work.settle} shows what became of it."
+        f"Stopped waiting for {job.title[0].lower()}{job.title[1:]}. The request was already sent and is not called back: "
+        f"{job.check_code} shows what became of it."
     )
 
 
-def _refusal(error: Exception) -> str:
-    return f"Not sent. {error}" if isinstance(error, KVSError) else _bug(error)
+def _refusal_message(error: Exception) -> str:
+    return f"Not sent. {error}" if isinstance(error, KVSError) else _bug_message(error)
 
 
-def _failure(task: Task, error: Exception) -> str:
+def _failure_message(running: RunningJob, error: Exception) -> str:
     """Say what went wrong, and what is known to have happened in spite of it."""
     if isinstance(error, CancelledError) or not isinstance(error, KVSError):
-        return _bug(error)
-    if not task.work.changes or error.accepted or isinstance(error, OutcomeUnknown):
+        return _bug_message(error)
+    if not running.job.changes or error.accepted or isinstance(error, OutcomeUnknown):
         return str(error)
     if isinstance(error, InvalidInput) and error.code is None:
         return f"Not sent. {error}"
     if error.maybe_applied:
-        return f"{error} A reply was lost on the way: {task.work.settle} shows what is there now."
+        return f"{error} A reply was lost on the way: {running.job.check_code} shows what is there now."
     return f"Nothing was changed. {error}"
 
 
-def _bug(error: Exception) -> str:
+def _bug_message(error: Exception) -> str:
     return f"{type(error).__name__}: {error}. This should not happen: please report it, with what you did."

@@ -25,7 +25,7 @@ def account(sandbox, monkeypatch):
 
 
 def text_of(header) -> str:
-    header.asked.result(20)
+    header.identified.result(20)
     return re.sub(r"<style>.*</style>|<[^>]*>", " ", header.value, flags=re.DOTALL)
 
 

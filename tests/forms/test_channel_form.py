@@ -54,7 +54,7 @@ def state(form):
     tags = getattr(form, "tags", None)
     return (
         texts,
-        form.seen.value,
+        form.details.value,
         form.row["channel_name"].item(),
         confirmation and confirmation.value,
         tags and tags.value,
@@ -72,7 +72,7 @@ def test_a_load_that_was_given_up_does_not_show_over_the_next(connection, channe
     held = Held(connection, operation)
     form = OPENED[kind]("front-door")
     late = give_up(form, held)
-    form.choose("back-door")
+    form.select_channel("back-door")
     form.future.result(20)
     before = state(form)
     held.let_go()
@@ -110,7 +110,7 @@ def test_a_change_that_was_given_up_leaves_the_form_to_the_next_channel(connecti
     held = Held(connection, operation)
     submitted(form)
     late = give_up(form, held)
-    form.choose("back-door")
+    form.select_channel("back-door")
     form.future.result(20)
     if kind == "delete":
         form.confirmation.value = "back-door"
@@ -137,7 +137,7 @@ def test_a_conflict_of_what_was_given_up_is_not_shown_over_the_next_channel(conn
     held = Held(connection, "DescribeSignalingChannel")
     submitted(form)
     late = give_up(form, held)
-    form.choose("back-door")
+    form.select_channel("back-door")
     form.future.result(20)
     before = state(form)
     held.let_go()

@@ -46,7 +46,7 @@ def test_it_lists_the_sandbox_the_default_chain_and_the_profiles_and_regions_of_
 
 def test_it_opens_where_nothing_is_configured_and_says_what_to_do():
     form = kvs.forms.connection()
-    form.header.asked.result(20)
+    form.header.identified.result(20)
     assert "account not known" in form.header.value
     assert "Configure a profile (aws configure sso)" in form.header.value
     assert not form.submit.disabled

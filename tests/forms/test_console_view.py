@@ -14,7 +14,7 @@ from kvs_notebook import errors
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels.tags import tags_of_channel
 from kvs_notebook.forms import console_view
-from kvs_notebook.forms.console_view import _Lister
+from kvs_notebook.forms.console_view import ChannelPoller
 
 
 def eventually(so: Callable[[], bool]) -> None:
@@ -142,7 +142,7 @@ def test_connecting_elsewhere_shows_what_is_there(sandbox, console):
     form = console.open_form("Connection")
     with kvs.use_sandbox() as other:
         other.seed()
-        form.profile.value = console_view.AccountForm(connection=console.connection).profile.options[0][1]
+        form.profile.value = console_view.ConnectionForm(connection=console.connection).profile.options[0][1]
         form.region.value = "ap-southeast-2"
         form.submit.click()
         made = form.future.result(20)
@@ -158,7 +158,7 @@ def test_connecting_where_nothing_may_be_listed_shows_no_channels_of_elsewhere(s
     with kvs.use_sandbox() as other:
         other.seed()
         other.deny("kinesisvideo:List*")
-        form.profile.value = console_view.AccountForm(connection=console.connection).profile.options[0][1]
+        form.profile.value = console_view.ConnectionForm(connection=console.connection).profile.options[0][1]
         form.submit.click()
         form.future.result(20)
         assert isinstance(console.future.exception(20), errors.AccessDenied)
@@ -184,7 +184,7 @@ def test_a_listing_of_the_connection_before_is_not_shown_after_connecting(sandbo
     form = console.open_form("Connection")
     with kvs.use_sandbox() as other:
         other.deny("kinesisvideo:List*")
-        form.profile.value = console_view.AccountForm(connection=console.connection).profile.options[0][1]
+        form.profile.value = console_view.ConnectionForm(connection=console.connection).profile.options[0][1]
         form.submit.click()
         form.future.result(20)
         go_on.set()
@@ -207,7 +207,7 @@ def test_a_form_that_was_opened_while_it_connects_is_opened_anew_on_the_new_conn
     with kvs.use_sandbox() as other:
         other.seed()
         monkeypatch.setattr(Connection, "identity", property(slow))
-        form.profile.value = console_view.AccountForm(connection=console.connection).profile.options[0][1]
+        form.profile.value = console_view.ConnectionForm(connection=console.connection).profile.options[0][1]
         form.submit.click()
         assert begun.wait(20)
         before = console.open_form(name)
@@ -215,7 +215,7 @@ def test_a_form_that_was_opened_while_it_connects_is_opened_anew_on_the_new_conn
         made = form.future.result(20)
         assert console.form is not before
         assert console.form.connection is made
-        assert console._stage.children == (console.form,)
+        assert console._form_area.children == (console.form,)
         console.future.result(20)
         console.table.select(console.table.shown["channel_name"].iloc[0])
         if name != "Create":
@@ -260,10 +260,10 @@ def test_it_lists_on_while_a_channel_is_in_transition_and_at_most_once_a_second(
         console.future.result(20)
         assert console.status.text == "1 channel, 1 in transition."
         # When each began, not when it arrived: one that was held up on its way is close to the next.
-        begun = {console._lister._last_list}
-        eventually(lambda: bool(begun.add(console._lister._last_list)) or lists(sandbox) >= 3)
+        begun = {console._poller._last_start}
+        eventually(lambda: bool(begun.add(console._poller._last_start)) or lists(sandbox) >= 3)
         sandbox.advance(3_600)
-        eventually(lambda: bool(begun.add(console._lister._last_list)) or console.status.text == "1 channel.")
+        eventually(lambda: bool(begun.add(console._poller._last_start)) or console.status.text == "1 channel.")
         times = sorted(begun)
         assert len(times) >= 2
         assert min(after - before for before, after in pairwise(times)) >= 0.95
@@ -282,7 +282,7 @@ def test_a_listing_that_fails_in_the_middle_of_a_transition_is_tried_again_where
         eventually(lambda: console.status.role == "alert")
         sandbox.faults.clear()
         sandbox.advance(3_600)
-        eventually(lambda: not console._lister._running)
+        eventually(lambda: not console._poller._running)
         assert (console.status.text == "1 channel.") is again
 
 
@@ -294,7 +294,7 @@ def test_it_stops_when_nothing_shows_it_any_more_and_goes_on_when_something_does
         console._view_count = 1  # as the browser says it
         eventually(lambda: lists(sandbox) >= 2)
         console._view_count = 0
-        eventually(lambda: not console._lister._running)
+        eventually(lambda: not console._poller._running)
         seen = lists(sandbox)
         console._view_count = 1
         eventually(lambda: lists(sandbox) > seen)
@@ -307,7 +307,7 @@ def test_what_is_stuck_is_not_looked_at_for_ever(monkeypatch, connection):
         kvs.create_channel("gate", wait=False, connection=sandbox.connection())
         console = kvs.forms.console(connection=sandbox.connection())
         console.future.result(20)
-        eventually(lambda: not console._lister._running)
+        eventually(lambda: not console._poller._running)
         assert lists(sandbox) == 1
 
 
@@ -321,19 +321,19 @@ def test_those_who_ask_at_once_share_a_listing(monkeypatch):
         assert go.wait(20)
         return kvs.frames.empty(kvs.frames.CHANNELS)
 
-    lister = _Lister(list_once, calls.append)
-    first = lister.ask()
+    poller = ChannelPoller(list_once, calls.append)
+    first = poller.request()
     assert begun.wait(20)
-    second, third = lister.ask(), lister.ask()
+    second, third = poller.request(), poller.request()
     go.set()
     assert second is third is not first
     assert first.result(20).empty
     assert second.result(20).empty
     assert len(calls) == 2
-    lister.close()
+    poller.close()
 
 
 def test_a_console_that_is_closed_lists_no_more(sandbox, console):
     console.close()
-    eventually(lambda: not console._lister._running)  # its future is there a moment before its thread has ended
+    eventually(lambda: not console._poller._running)  # its future is there a moment before its thread has ended
     assert lists(sandbox) == 1

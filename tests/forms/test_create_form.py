@@ -32,7 +32,7 @@ def test_the_line_that_is_shown_does_the_same(sandbox, connection, submit):
     kvs.delete_channel("gate", wait=True)
     made = eval(line, {"kvs": kvs})  # noqa: S307 - our own line
     assert made["message_ttl_seconds"].item() == 30
-    assert work.settle == "kvs.describe_channel('gate')"
+    assert work.check_code == "kvs.describe_channel('gate')"
 
 
 def test_on_a_connection_that_is_not_the_current_one_the_line_says_so(sandbox, connection, submit):

@@ -25,8 +25,8 @@ def test_it_shows_what_will_go(sandbox, channel):
         "Site=hq",
         "ACTIVE",
     ):
-        assert shown in form.seen.value
-    assert "cannot be brought back" in form.seen.value
+        assert shown in form.details.value
+    assert "cannot be brought back" in form.details.value
 
 
 @pytest.mark.parametrize("typed", ["", "front", "Front-Door", "front-door "])
@@ -50,7 +50,7 @@ def test_the_right_name_deletes_and_says_when_it_is_gone(channel, submit):
     assert form.status.text.endswith("it is gone.")
     assert len(kvs.list_channels()) == 0
     assert form.confirmation.value == ""
-    assert form.seen.value == ""
+    assert form.details.value == ""
 
 
 def test_a_name_typed_before_the_channel_was_loaded_is_checked_all_the_same(channel):
@@ -67,7 +67,7 @@ def test_a_channel_that_was_changed_since_is_not_deleted(channel, submit):
     theirs = kvs.update_channel("front-door", message_ttl_seconds=33)
     form.confirmation.value = "front-door"
     assert isinstance(submit(form), errors.VersionMismatch)
-    assert "is there now" in form.seen.value
+    assert "is there now" in form.details.value
     assert kvs.describe_channel("front-door").equals(theirs)
 
 

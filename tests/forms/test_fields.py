@@ -132,6 +132,6 @@ def test_html_in_a_tag_is_text_in_its_problem():
 def test_what_was_edited_meanwhile_is_not_replaced(field, before, edited, loaded):
     untouched, touched = field(before), field(before)
     touched.value = edited
-    assert untouched.replace(before, loaded)
-    assert not touched.replace(before, loaded)
+    assert untouched.replace_unedited(before, loaded)
+    assert not touched.replace_unedited(before, loaded)
     assert (untouched.value, touched.value) == (loaded, edited)

@@ -61,10 +61,10 @@ def test_only_the_difference_is_sent(sandbox, form, submit):
 
 
 def test_how_many_tags_there_are_is_shown_as_it_is(form, submit):
-    assert '<tr><th scope="row">tags</th><td>2</td></tr>' in form.seen.value
+    assert '<tr><th scope="row">tags</th><td>2</td></tr>' in form.details.value
     form.tags.value = {"Site": "annex", "Owner": "ops", "Env": "prod"}
     submit(form)
-    assert '<tr><th scope="row">tags</th><td>3</td></tr>' in form.seen.value
+    assert '<tr><th scope="row">tags</th><td>3</td></tr>' in form.details.value
 
 
 def test_what_is_so_already_is_not_sent(sandbox, form, submit):

@@ -18,7 +18,7 @@ def test_it_loads_the_channel_and_proposes_its_ttl(channel):
     form = kvs.forms.update_channel("front-door")
     assert form.future.result().equals(kvs.describe_channel("front-door"))
     assert form.message_ttl_seconds.value == "60"
-    assert channel["version"].item() in form.seen.value
+    assert channel["version"].item() in form.details.value
 
 
 @pytest.mark.parametrize("named", ["name", "arn", "row", "frame"])
@@ -69,7 +69,7 @@ def test_a_change_by_someone_else_is_shown_and_not_overwritten(sandbox, channel,
     assert form.status.role == "alert"
     assert form.status.text.startswith("Nothing was changed.")
     for shown in ("you saw", "60 s", "is there now", "33 s", theirs["version"].item(), "you wanted", "91 s"):
-        assert shown in form.seen.value
+        assert shown in form.details.value
     assert kvs.describe_channel("front-door").equals(theirs)
     assert isinstance(submit(form), errors.InvalidInput), "nothing is sent until it was loaded again"
     submit(form, "load")

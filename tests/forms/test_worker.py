@@ -10,7 +10,7 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.forms.worker import Outcome, Work, Worker
+from kvs_notebook.forms.worker import Job, JobResult, Worker
 
 
 class Bench:
@@ -21,15 +21,15 @@ class Bench:
         self.worker = Worker([self.button])
         self.begun, self.end = threading.Event(), threading.Event()
 
-    def work(self, doing: str = "Doing it", *, changes: bool = True, fails: Exception | None = None) -> Work:
+    def job(self, title: str = "Doing it", *, changes: bool = True, fails: Exception | None = None) -> Job:
         def run(task):
             self.begun.set()
             assert self.end.wait(20)
             if fails is not None:
                 raise fails
-            return Outcome(doing, f"{doing}: done.")
+            return JobResult(title, f"{title}: done.")
 
-        return Work(doing, run, changes, "kvs.look()")
+        return Job(title, run, changes, "kvs.look()")
 
 
 @pytest.fixture
@@ -41,28 +41,28 @@ def bench():
 
 
 def test_while_busy_the_buttons_are_disabled_and_the_line_says_what_goes_on(bench):
-    future = bench.worker.start(bench.work)
+    future = bench.worker.start(bench.job)
     assert bench.button.disabled
-    assert not bench.worker.cancel.disabled
+    assert not bench.worker.stop_button.disabled
     assert bench.worker.status.text == "Doing it... (If this line stays: kvs.look() shows what became of it.)"
     bench.end.set()
     assert future.result() == "Doing it"
     assert not bench.button.disabled
-    assert bench.worker.cancel.disabled
+    assert bench.worker.stop_button.disabled
     assert bench.worker.status.text == "Doing it: done."
 
 
 def test_a_second_click_during_a_change_does_nothing(bench):
     prepared = []
-    first = bench.worker.start(bench.work)
+    first = bench.worker.start(bench.job)
     second = bench.worker.start(lambda: prepared.append(1))
     assert second is first
     assert prepared == []
 
 
 def test_behind_a_mere_reading_work_waits_for_its_turn(bench):
-    reading = bench.worker.start(lambda: bench.work("Loading", changes=False))
-    change = bench.worker.start(lambda: bench.work("Changing"))
+    reading = bench.worker.start(lambda: bench.job("Loading", changes=False))
+    change = bench.worker.start(lambda: bench.job("Changing"))
     bench.end.set()
     assert reading.result() == "Loading"
     assert change.result() == "Changing"
@@ -70,9 +70,9 @@ def test_behind_a_mere_reading_work_waits_for_its_turn(bench):
 
 
 def test_stopping_says_that_the_request_was_sent_and_what_became_of_it_later(bench):
-    future = bench.worker.start(bench.work)
+    future = bench.worker.start(bench.job)
     assert bench.begun.wait(20)
-    bench.worker.cancel.click()
+    bench.worker.stop_button.click()
     assert not bench.button.disabled
     assert bench.worker.status.text == (
         "Stopped waiting for doing it. The request was already sent and is not called back: kvs.look() shows what became of it."
@@ -83,18 +83,18 @@ def test_stopping_says_that_the_request_was_sent_and_what_became_of_it_later(ben
 
 
 def test_what_was_stopped_before_it_began_sends_nothing(bench):
-    bench.worker.start(lambda: bench.work("Loading", changes=False))
-    waiting = bench.worker.start(lambda: bench.work("Changing"))
-    bench.worker.cancel.click()
+    bench.worker.start(lambda: bench.job("Loading", changes=False))
+    waiting = bench.worker.start(lambda: bench.job("Changing"))
+    bench.worker.stop_button.click()
     assert waiting.cancelled()
     assert bench.worker.status.text == "Stopped before changing began: nothing was sent."
 
 
 def test_what_hangs_does_not_hold_up_what_comes_next_and_its_late_failure_is_said_beside_it(bench):
-    stuck = bench.worker.start(lambda: bench.work("Creating one", fails=errors.Throttled("too many")))
+    stuck = bench.worker.start(lambda: bench.job("Creating one", fails=errors.Throttled("too many")))
     assert bench.begun.wait(20)
-    bench.worker.cancel.click()
-    done = bench.worker.start(lambda: Work("Creating two", lambda _: Outcome(2, "Created two."), changes=True))
+    bench.worker.stop_button.click()
+    done = bench.worker.start(lambda: Job("Creating two", lambda _: JobResult(2, "Created two."), changes=True))
     assert done.result(20) == 2
     bench.end.set()
     assert isinstance(stuck.exception(20), errors.Throttled)
@@ -103,7 +103,7 @@ def test_what_hangs_does_not_hold_up_what_comes_next_and_its_late_failure_is_sai
 
 def test_an_error_of_our_own_making_is_said_and_not_swallowed(bench):
     bench.end.set()
-    future = bench.worker.start(lambda: bench.work(fails=ZeroDivisionError("division by zero")))
+    future = bench.worker.start(lambda: bench.job(fails=ZeroDivisionError("division by zero")))
     assert isinstance(future.exception(), ZeroDivisionError)
     assert bench.worker.status.role == "alert"
     assert "ZeroDivisionError: division by zero. This should not happen: please report it" in bench.worker.status.text
@@ -120,22 +120,24 @@ def test_a_progress_that_nobody_waits_for_is_not_shown(bench):
     tasks = []
 
     def prepare():
-        work = bench.work()
-        return Work(work.doing, lambda task: tasks.append(task) or work.run(task), changes=True, settle="kvs.look()")
+        job = bench.job()
+        return Job(
+            job.title, lambda running: tasks.append(running) or job.run(running), changes=True, check_code="kvs.look()"
+        )
 
     bench.worker.start(prepare)
     assert bench.begun.wait(20)
-    tasks[0].say("gate is CREATING.")
+    tasks[0].report("gate is CREATING.")
     assert "gate is CREATING." in bench.worker.status.text
-    bench.worker.cancel.click()
-    tasks[0].say("gate is ACTIVE.")
+    bench.worker.stop_button.click()
+    tasks[0].report("gate is ACTIVE.")
     assert "gate is ACTIVE." not in bench.worker.status.text
 
 
 def test_work_runs_in_a_copy_of_the_context_of_whoever_clicked(bench):
     variable = contextvars.ContextVar("variable", default="none")
     variable.set("the cell's")
-    seen = bench.worker.start(lambda: Work("Looking", lambda _: Outcome(variable.get(), "")))
+    seen = bench.worker.start(lambda: Job("Looking", lambda _: JobResult(variable.get(), "")))
     assert seen.result() == "the cell's"
 
 
