@@ -147,3 +147,32 @@ def _region_of(choice: str) -> str | None:
     except BotoCoreError:
         return None  # connecting says what is wrong with it
     return region
+
+
+def connection(*, connection: Connection | None = None) -> ConnectionForm:
+    """Open a form that connects to an account and region, or to a sandbox, and makes that connection the current one.
+
+    Its fields are ``profile`` (the profiles of this machine, and the sandbox), ``region`` and ``allow_changes``. Submitting asks
+    STS for the identity; ``future.result()`` is the Connection. The form never asks for an access key.
+
+    Parameters
+    ----------
+    connection
+        The connection that the form shows first. If None, the current connection.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``lab`` is not installed.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> form = kvs.forms.connection()
+    >>> form.region.value = "eu-west-1"
+    >>> form.submit.click()
+    >>> form.future.result().region
+    'eu-west-1'
+    """
+    return ConnectionForm(connection=connection)

@@ -305,3 +305,33 @@ _FORMS: Mapping[str, Callable[[Connection], Form]] = {
     "Endpoints": lambda connection: EndpointsForm(connection=connection),
     "Connection": lambda connection: ConnectionForm(connection=connection),
 }
+
+
+def console(prefix: str | None = None, *, connection: Connection | None = None) -> Console:
+    """Open a live table of the channels, with all forms around it.
+
+    The forms act on the channel that is selected in the table. The table is listed again after each change, and once a second
+    while a channel is in transition; each time that spends one ListSignalingChannels call for each 1,000 channels.
+
+    Parameters
+    ----------
+    prefix
+        Only channels whose name begins with this.
+    connection
+        The account and region to list. If None, the current connection.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``lab`` is not installed.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> channel = kvs.create_channel("front-door")
+    >>> console = kvs.forms.console()
+    >>> console.future.result()["channel_name"].tolist()
+    ['front-door']
+    """
+    return Console(prefix, connection=connection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.channels.operations import create_channel
+from kvs_notebook.channels import operations
 from kvs_notebook.channels.waiters import is_active
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.fields import Field, TagRows, name_field, seconds, ttl_field
@@ -35,9 +35,41 @@ class CreateForm(Form):
         line = self.python_call("create_channel", name, **options)
 
         def run(running: RunningJob) -> JobResult:
-            row = create_channel(name, message_ttl_seconds=ttl, tags=tags, wait=False, connection=self.connection)
+            row = operations.create_channel(
+                name, message_ttl_seconds=ttl, tags=tags, wait=False, connection=self.connection
+            )
             self.notify()
             row = running.follow(row, is_active, self.connection, change=f"{name} was created")
             return JobResult(row, f"Created {name} in {running.elapsed}: it is {row['channel_status'].item()}.", line)
 
         return Job(f"Creating {name}", run, changes=True, check_code=self.python_call("describe_channel", name))
+
+
+def create_channel(*, connection: Connection | None = None) -> CreateForm:
+    """Open a form that creates a channel.
+
+    Its fields are ``name``, ``message_ttl_seconds`` and ``tags``. Submitting spends what :func:`kvs_notebook.create_channel`
+    spends; ``future.result()`` is its one-row channels frame.
+
+    Parameters
+    ----------
+    connection
+        The account and region to create it in. If None, the current connection.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``lab`` is not installed.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> form = kvs.forms.create_channel()
+    >>> form.name.value = "front-door"
+    >>> form.tags.value = {"Site": "hq"}
+    >>> form.submit.click()
+    >>> form.future.result()["channel_status"].item()
+    'ACTIVE'
+    """
+    return CreateForm(connection=connection)

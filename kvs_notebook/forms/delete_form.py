@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.channels.operations import delete_channel
+from kvs_notebook.channels import operations
 from kvs_notebook.channels.reference import Channel
 from kvs_notebook.channels.tags import tags_of_channel
 from kvs_notebook.errors import InvalidInput, VersionMismatch
@@ -61,7 +61,7 @@ class DeleteForm(ChannelForm):
             name = seen["channel_name"].item()
             _check_name(typed, name)
             try:
-                row = delete_channel(seen, connection=self.connection)
+                row = operations.delete_channel(seen, connection=self.connection)
             except VersionMismatch as error:
                 self.show_conflict(running, seen, "deleted", error)
                 raise
@@ -90,3 +90,36 @@ def _in_words(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} seconds"
+
+
+def delete_channel(channel: Channel | None = None, *, connection: Connection | None = None) -> DeleteForm:
+    """Open a form that deletes a channel after its name was typed.
+
+    Its fields are ``channel``, with the button ``load``, and ``confirmation``. The version that was loaded is sent. Loading
+    spends what :func:`kvs_notebook.describe_channel` and :func:`kvs_notebook.list_tags` spend, and submitting what
+    :func:`kvs_notebook.delete_channel` does.
+
+    Parameters
+    ----------
+    channel
+        A name, an ARN or a row, loaded at once. If None, the user enters it.
+    connection
+        The account and region of the channel. If None, the current connection.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``lab`` is not installed.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> channel = kvs.create_channel("front-door")
+    >>> form = kvs.forms.delete_channel("front-door")
+    >>> form.confirmation.value = "front-door"
+    >>> form.submit.click()
+    >>> form.future.result()["channel_status"].item()
+    'DELETING'
+    """
+    return DeleteForm(channel, connection=connection)

@@ -13,8 +13,8 @@ from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.fields import Field, TagRows, channel_field
 from kvs_notebook.forms.html import table_html
 from kvs_notebook.forms.worker import Job, JobResult, RunningJob
+from kvs_notebook.signaling import endpoints
 from kvs_notebook.signaling.connect import PROBE_CLIENT_ID, probe
-from kvs_notebook.signaling.endpoints import get_endpoints
 
 DEFAULT_PROTOCOLS = ("WSS", "HTTPS")
 
@@ -71,7 +71,7 @@ class EndpointsForm(Form):
         line = self.python_call("get_endpoints", text, role=role, **options)
 
         def run(running: RunningJob) -> JobResult:
-            found = get_endpoints(text, role=role, protocols=wanted, connection=self.connection)
+            found = endpoints.get_endpoints(text, role=role, protocols=wanted, connection=self.connection)
             shown = table_html(found[["protocol", "endpoint"]].itertuples(index=False), ("protocol", "endpoint"))
             return JobResult(
                 found, f"Got {len(found)} endpoints of {text} for a {role} in {running.elapsed}.", line, shown
@@ -94,3 +94,34 @@ class EndpointsForm(Form):
             )
 
         return Job(f"Trying {text}", run)
+
+
+def get_endpoints(channel: str | None = None, *, connection: Connection | None = None) -> EndpointsForm:
+    """Open a form that looks up the endpoints of a channel.
+
+    Its fields are ``channel``, ``role`` and ``protocols``. Submitting spends what :func:`kvs_notebook.get_endpoints` spends, and
+    the button that tries whether a viewer can connect spends what :func:`kvs_notebook.open_signaling` does.
+
+    Parameters
+    ----------
+    channel
+        A name or an ARN. If None, the user enters it.
+    connection
+        The account and region of the channel. If None, the current connection.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``lab`` is not installed.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> channel = kvs.create_channel("front-door")
+    >>> form = kvs.forms.get_endpoints("front-door")
+    >>> form.submit.click()
+    >>> form.future.result()["protocol"].tolist()
+    ['WSS', 'HTTPS']
+    """
+    return EndpointsForm(channel, connection=connection)

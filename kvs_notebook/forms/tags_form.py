@@ -188,3 +188,39 @@ class TagsForm(ChannelForm):
         if to_do.removed:
             lines.append(self.python_call("untag_channel", text, sorted(to_do.removed)))
         return "; ".join(lines) or self.python_call("list_tags", text)
+
+
+def edit_tags(channel: Channel | None = None, *, connection: Connection | None = None) -> TagsForm:
+    """Open a form that adds, changes and removes a channel's tags.
+
+    Its fields are ``channel``, with the button ``load``, and ``tags``, whose value is a mapping. Tags have no version: the form
+    reads them again before it sends anything, sends only the difference, and keeps what another client has changed. Loading
+    spends what :func:`kvs_notebook.describe_channel` and :func:`kvs_notebook.list_tags` spend. Submitting spends what list_tags
+    and, if there is a difference, :func:`kvs_notebook.tag_channel` and :func:`kvs_notebook.untag_channel` spend.
+
+    Parameters
+    ----------
+    channel
+        A name, an ARN or a row, loaded at once. If None, the user enters it.
+    connection
+        The account and region of the channel. If None, the current connection.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``lab`` is not installed.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> channel = kvs.create_channel("front-door", tags={"Site": "hq", "Owner": "ops"})
+    >>> form = kvs.forms.edit_tags("front-door")
+    >>> loaded = form.future.result()
+    >>> form.tags.value = {"Site": "annex"}
+    >>> form.submit.click()
+    >>> form.future.result()[["key", "value"]]
+        key  value
+    0  Site  annex
+    """
+    return TagsForm(channel, connection=connection)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.channels.operations import update_channel
+from kvs_notebook.channels import operations
 from kvs_notebook.channels.reference import Channel
 from kvs_notebook.channels.waiters import is_active
 from kvs_notebook.errors import VersionMismatch
@@ -50,7 +50,7 @@ class UpdateForm(ChannelForm):
             seen = self.loaded_row(text)
             name, version = seen["channel_name"].item(), seen["version"].item()
             try:
-                row = update_channel(seen, message_ttl_seconds=ttl, wait=False, connection=self.connection)
+                row = operations.update_channel(seen, message_ttl_seconds=ttl, wait=False, connection=self.connection)
             except VersionMismatch as error:
                 self.show_conflict(running, seen, f"{ttl} s", error)
                 raise
@@ -76,3 +76,37 @@ class UpdateForm(ChannelForm):
     def _updated(self, text: str, row: pd.DataFrame, ttl: str) -> None:
         self._proposed = ttl
         self._show_loaded(text, row, None, ttl)
+
+
+def update_channel(channel: Channel | None = None, *, connection: Connection | None = None) -> UpdateForm:
+    """Open a form that changes a channel's message TTL.
+
+    Its fields are ``channel``, with the button ``load``, and ``message_ttl_seconds``. The version that was loaded is sent: if
+    another client has changed the channel since, nothing is overwritten, and the form shows the loaded, the current and the
+    wanted state. Loading spends what :func:`kvs_notebook.describe_channel` spends, and submitting what
+    :func:`kvs_notebook.update_channel` does.
+
+    Parameters
+    ----------
+    channel
+        A name, an ARN or a row, loaded at once. If None, the user enters it.
+    connection
+        The account and region of the channel. If None, the current connection.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``lab`` is not installed.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> channel = kvs.create_channel("front-door")
+    >>> form = kvs.forms.update_channel("front-door")
+    >>> form.message_ttl_seconds.value = 90
+    >>> form.submit.click()
+    >>> int(form.future.result()["message_ttl_seconds"].item())
+    90
+    """
+    return UpdateForm(channel, connection=connection)

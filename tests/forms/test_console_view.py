@@ -13,6 +13,8 @@ import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels.tags import tags_of_channel
+from kvs_notebook.dataframes.builders import empty
+from kvs_notebook.dataframes.schemas import CHANNELS
 from kvs_notebook.forms import console_view
 from kvs_notebook.forms.console_view import ChannelPoller
 
@@ -319,7 +321,7 @@ def test_those_who_ask_at_once_share_a_listing(monkeypatch):
         calls.append(1)
         begun.set()
         assert go.wait(20)
-        return kvs.frames.empty(kvs.frames.CHANNELS)
+        return empty(CHANNELS)
 
     poller = ChannelPoller(list_once, calls.append)
     first = poller.request()
