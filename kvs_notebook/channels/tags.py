@@ -10,6 +10,7 @@ from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
+from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.aws.validation import check_tag_keys, check_tags
 from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref
 from kvs_notebook.dataframes.builders import tags_frame, wide_tags
@@ -73,15 +74,8 @@ def tags_of(channel_arns: Sequence[str] | pd.Series[str], connection: Connection
 def tags_of_channel(arn: str, connection: Connection) -> dict[str, str]:
     """Read the tags of one channel by its ARN, every page of them."""
     name = ChannelArn.parse(arn).channel_name
-    tags: dict[str, str] = {}
-    token: str | None = None
-    while True:
-        params = {"ResourceARN": arn, **({"NextToken": token} if token else {})}
-        reply = connection.call("ListTagsForResource", params, channel=name)
-        tags |= reply.get("Tags") or {}
-        token = reply.get("NextToken")
-        if not token:
-            return tags
+    pages = read_pages(connection, "ListTagsForResource", {"ResourceARN": arn}, items="Tags", channel=name)
+    return {key: value for page in pages for key, value in (page.get("Tags") or {}).items()}
 
 
 def tag_channel(channel: Channel, tags: Mapping[str, str], *, connection: Connection | None = None) -> pd.DataFrame:

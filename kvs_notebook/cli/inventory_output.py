@@ -136,7 +136,7 @@ class Printout:
         accounts = list(dict.fromkeys(read["account_id"]))
         connection = self._connection
         profile = f" (profile {connection.profile})" if connection.profile else ""
-        kind = " (sandbox)" if connection.is_sandbox else profile
+        kind = " (sandbox)" if connection.is_sandbox() else profile
         where = f"of account {accounts[0]}" if len(accounts) == 1 else f"of {len(accounts)} accounts"
         statuses = Counter(self._channels["channel_status"])
         states = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))

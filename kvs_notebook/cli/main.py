@@ -244,10 +244,10 @@ def policy(
     """
     import json
 
-    from kvs_notebook.aws.iam_policy import least_policy
+    from kvs_notebook.aws.iam_policy import iam_policy
 
     try:
-        document = least_policy(
+        document = iam_policy(
             read_only=read_only, account_id=account, region=region, prefix=prefix, role_arns=role_arns
         )
     except InvalidInput as error:

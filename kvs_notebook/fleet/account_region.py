@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from kvs_notebook.aws.assume_role import assuming
+from kvs_notebook.aws.assume_role import assume_role
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import for_profile
 from kvs_notebook.channels.listing import channel_infos
@@ -59,7 +59,7 @@ class Origin:
         InvalidInput
             Where it takes such keys.
         """
-        if not connection.portable:
+        if not connection.config.portable:
             raise InvalidInput(
                 "This connection's keys stay in this process, so an executor can't read with it: connect by a profile, as "
                 'in kvs.connect("my-profile"), or by the environment. For a sandbox start the workers in '
@@ -73,11 +73,11 @@ class Origin:
     def connect(self, account: Account, region: str) -> Connection:
         """Make a connection into an account; nothing is sent yet. Those of one account share its session, which is dear."""
         if self._connection is None:
-            return _way_in(*self._here, account).again(region=region)
+            return _way_in(*self._here, account).replace(region=region)
         with self._lock:
             if account not in self._ways:
                 self._ways[account] = _entered(self._connection, account)
-            return self._ways[account].again(region=region)
+            return self._ways[account].replace(region=region)
 
     def ask(self, account: Account) -> None:
         """Ask an account, in the region where connections begin, who its keys belong to; raise what it answers if not that."""
@@ -102,7 +102,7 @@ def _entered(base: Connection, account: Account) -> Connection:
     if account.profile is not None:
         return for_profile(account.profile, region=base.region, endpoint_url=base.endpoint_url)
     if account.role_arn is not None:
-        return assuming(base, account.role_arn, external_id=account.external_id, region=base.region)
+        return assume_role(base, account.role_arn, external_id=account.external_id, region=base.region)
     return base
 
 
@@ -154,7 +154,7 @@ class Reader:
     def silent_for(self) -> float:
         """The seconds since a call last came back."""
         connection = self._connection
-        return time.monotonic() - (self._began if connection is None else connection.rate_limiter.came_back)
+        return time.monotonic() - (self._began if connection is None else connection.last_reply)
 
     def read(self) -> Reading:
         """Read it; never raises an error of the service or of the way to it."""
@@ -180,7 +180,7 @@ class Reader:
         """Let it make no further call, and give what it has read so far: its channels where all are listed, without tags."""
         self._stopped = why
         if self._connection is not None:
-            self._connection.rate_limiter.shut(why)
+            self._connection.stop(why)
         channels = self._channels
         if channels is not None and self.unit.tags == "none":
             return self._reading(channels, {}, "none", None)
@@ -205,7 +205,7 @@ class Reader:
         if connection is not None:
             coverage |= {
                 "calls": connection.calls,
-                "throttles": connection.rate_limiter.throttles,
+                "throttles": connection.throttles,
                 "retries": max(connection.attempts - connection.calls, 0),
             }
         expired = problem is not None and problem.code not in NOT_ENABLED and status_of(problem) == EXPIRED

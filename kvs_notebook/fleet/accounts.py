@@ -12,6 +12,7 @@ import pandas as pd
 
 from kvs_notebook.aws.arns import ACCOUNT_ID, RoleArn
 from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.aws.regions import regions_in_partition_of
 from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.formatting import format_value
@@ -172,13 +173,6 @@ def regions_of(regions: Sequence[str] | str | None, connection: Connection) -> l
 
 
 def _enabled_regions(connection: Connection) -> set[str]:
-    client = connection.client("account")
-    enabled: set[str] = set()
-    token: str | None = None
-    while True:
-        reply = connection.call("ListRegions", {"NextToken": token} if token else {}, client=client)
-        listed = reply.get("Regions") or []
-        enabled |= {region["RegionName"] for region in listed if region.get("RegionOptStatus") in ENABLED}
-        token = reply.get("NextToken")
-        if not token:
-            return enabled
+    pages = read_pages(connection, "ListRegions", {}, items="Regions", client=connection.client("account"))
+    regions = (region for page in pages for region in page.get("Regions") or [])
+    return {region["RegionName"] for region in regions if region.get("RegionOptStatus") in ENABLED}

@@ -61,7 +61,7 @@ def _opened(account: Account, origin: Origin, regions: Sequence[str] | str | Non
     try:
         connection = origin.connect(account, origin.region)
         try:
-            account_id = connection.account_id
+            account_id = connection.identity().account_id
             if account.account_id not in (None, account_id):
                 return WrongConnection(f"{account.label} leads to account {account_id}, not to {account.account_id}.")
             return account_id, regions_of(regions, connection)

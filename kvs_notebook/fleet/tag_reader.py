@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.channels.tags import tags_of_channel
 from kvs_notebook.errors import (
     AccessDenied,
@@ -49,17 +50,19 @@ def read_tags(
 
 def _bulk(connection: Connection) -> dict[str, dict[str, str]]:
     """Read those of all channels with the Resource Groups Tagging API: a call for 100, those that never had a tag left out."""
-    client = connection.client("resourcegroupstaggingapi")
-    found: dict[str, dict[str, str]] = {}
-    token = ""
-    while True:
-        params = {"ResourceTypeFilters": [RESOURCE_TYPE], "ResourcesPerPage": PAGE}
-        reply = connection.call("GetResources", params | ({"PaginationToken": token} if token else {}), client=client)
-        for each in reply.get("ResourceTagMappingList") or []:
-            found[each["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in each.get("Tags") or []}
-        token = reply.get("PaginationToken") or ""
-        if not token:
-            return found
+    pages = read_pages(
+        connection,
+        "GetResources",
+        {"ResourceTypeFilters": [RESOURCE_TYPE], "ResourcesPerPage": PAGE},
+        items="ResourceTagMappingList",
+        token="PaginationToken",  # noqa: S106 - a member's name
+        client=connection.client("resourcegroupstaggingapi"),
+    )
+    return {
+        each["ResourceARN"]: {tag["Key"]: tag["Value"] for tag in each.get("Tags") or []}
+        for page in pages
+        for each in page.get("ResourceTagMappingList") or []
+    }
 
 
 def _is_tagged(arns: Sequence[str], connection: Connection) -> bool:

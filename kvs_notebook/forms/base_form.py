@@ -11,6 +11,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.connection_text import line_allowing_changes
 from kvs_notebook.aws.default_connection import current_connection, is_current
 from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.forms.fields import Field, TagRows
@@ -43,7 +44,7 @@ class Header(widgets.HTML):
 
     def _ask(self, connection: Connection) -> None:
         try:
-            _ = connection.identity
+            connection.identity()
         except KVSError as error:
             self._render(str(error))
         else:
@@ -56,11 +57,11 @@ class Header(widgets.HTML):
         except KVSError as error:
             badge, below = "", error_html(error)
         known = connection.known_identity
-        account = known["Account"] if known else "not known" if problem else "..."
+        account = known.account_id if known else "not known" if problem else "..."
         parts = [f"account {account}", connection.region]
         if connection.profile:
             parts.append(f"profile {connection.profile}")
-        parts.append(connection.endpoint)
+        parts.append(connection.endpoint())
         shown = "".join(f"<span>{escape_html(part)}</span>" for part in parts)
         if problem:
             below = f'<div role="alert">{error_html(problem)}</div>'
@@ -68,11 +69,11 @@ class Header(widgets.HTML):
 
 
 def _account_notes(connection: Connection) -> tuple[str, str]:
-    if connection.is_sandbox:
+    if connection.is_sandbox():
         return '<span class="kvs-badge">SANDBOX</span>', ""
-    if connection.may_change:
+    if connection.may_change():
         return "", '<div class="kvs-real">This is a real account: what is changed here changes it at once.</div>'
-    lift = code_html(connection.line_that_allows_changes)
+    lift = code_html(line_allowing_changes(connection.config))
     return "", f'<div class="kvs-real">This is a real account, read-only here. To allow changes: {lift}</div>'
 
 
@@ -138,7 +139,7 @@ class Form(widgets.VBox):
 
     def _is_enabled(self) -> bool:
         try:
-            return not self.changes or self.connection.may_change
+            return not self.changes or self.connection.may_change()
         except KVSError:
             return False  # the header says why
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ipywidgets as widgets
 
 from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.default_connection import current_connection, for_profile, set_current
 from kvs_notebook.aws.error_translation import from_botocore_error
 from kvs_notebook.aws.regions import all_regions
+from kvs_notebook.aws.session import SharedSession
 from kvs_notebook.errors import KVSError
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.worker import Job, JobResult, RunningJob
@@ -75,9 +77,9 @@ class ConnectionForm(Form):
 
         def run(running: RunningJob) -> JobResult:
             made = for_profile(profile, region=region, allow_changes=allowed)
-            _ = made.identity
+            identity = made.identity()
             running.update(lambda: self._use(made))
-            who = f"account {made.account_id} as {made.identity['Arn']}"
+            who = f"account {identity.account_id} as {identity.arn}"
             may = "changes are allowed" if allowed else "read-only"
             return JobResult(made, f"Connected to {who} in {region} ({may}) in {running.elapsed}.", line)
 
@@ -95,9 +97,9 @@ class ConnectionForm(Form):
         else:
             said, line = "Connected to the sandbox that is in use", ""
         made = sandbox.connection(region=region)
-        _ = made.identity
+        made.identity()
         running.update(lambda: self._use(made))
-        return JobResult(made, f"{said}, in {region}, in {running.elapsed}.", line)
+        return Outcome(made, f"{said}, in {region}, in {task.took}.", line)
 
     def _use(self, connection: Connection) -> None:
         set_current(connection)
@@ -113,7 +115,7 @@ def _connection_to_begin_with(connection: Connection | None) -> Connection:
     try:
         return current_connection(connection)
     except KVSError:
-        return Connection(session=boto3.Session, region=FIRST_REGION)
+        return Connection(ConnectionConfig(session=SharedSession(boto3.Session), region=FIRST_REGION))
 
 
 def _unnamed_choice() -> str:
@@ -131,7 +133,7 @@ def _profiles() -> tuple[list[str], str]:
     try:
         return list(botocore.session.Session().available_profiles), ""
     except BotoCoreError as error:
-        return [], str(from_botocore_error(error, operation="Reading the AWS configuration", where="this machine"))
+        return [], str(from_botocore_error(error, operation="Reading the AWS configuration"))
 
 
 def _region_of(choice: str) -> str | None:

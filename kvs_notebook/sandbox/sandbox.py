@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from kvs_notebook.aws.arns import check_account_id
 from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.connection_config import ConnectionConfig, LocalService
 from kvs_notebook.aws.default_connection import set_current
+from kvs_notebook.aws.session import SharedSession
 from kvs_notebook.errors import InvalidInput, MissingExtra, SandboxError
 from kvs_notebook.formatting import format_value
+from kvs_notebook.sandbox.advice import NEXT_STEPS, SANDBOX_STOPPED
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.aws_profile import Profile, profile_of
 from kvs_notebook.sandbox.backend.access_keys import Keys
@@ -185,15 +188,20 @@ class Sandbox:
         account_id = self.account_id if account_id is None else check_account_id(account_id)
         region = self.region if region is None else _check_region(region)
         access_key_id = self._keys.access_key_id(account_id)
-        return Connection(
-            session=partial(_isolated_session, access_key_id, self._keys.secret(access_key_id), region),
+        config = ConnectionConfig(
+            session=SharedSession(partial(_isolated_session, access_key_id, self._keys.secret(access_key_id), region)),
             region=region,
+            account_id=account_id,
             endpoint_url=self.endpoint_url,
             proxies={},
-            sandbox=True,
-            service_time=self._now,
-            ca_bundle=lambda: str(self._profile.ca_path),
+            local_service=LocalService(
+                now=self._now,
+                ca_path=lambda: str(self._profile.ca_path),
+                unreachable_hint=SANDBOX_STOPPED,
+                next_steps=NEXT_STEPS,
+            ),
         )
+        return Connection(config)
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
         """Give an environment for other programs, such as ``subprocess.run(..., env=sandbox.environment())``.

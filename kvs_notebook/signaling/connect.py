@@ -81,7 +81,7 @@ def open_signaling(
     connection = current_connection(connection)
     role = check_role(role)
     client_id = check_client_id(client_id, role)
-    if role == "MASTER" and not take_over and not connection.is_sandbox:
+    if role == "MASTER" and not take_over and not connection.is_sandbox():
         raise ReadOnly(
             "A new MASTER takes the place of the camera that is connected, which is not told: on a real account pass "
             "take_over=True where that is meant. Nothing was sent.",

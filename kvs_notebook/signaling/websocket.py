@@ -10,8 +10,9 @@ import ssl
 import time
 from typing import TYPE_CHECKING
 
-from kvs_notebook.aws.connection import Connection, is_loopback
-from kvs_notebook.aws.error_translation import NO_NETWORK, SANDBOX_GONE, from_code
+from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.error_translation import from_code
+from kvs_notebook.aws.loopback import is_loopback
 from kvs_notebook.channels.reference import ChannelRef
 from kvs_notebook.errors import EndpointUnreachable, KVSError, MissingExtra, Throttled
 from kvs_notebook.secret import Secret
@@ -125,7 +126,7 @@ class Line:
         except (OSError, TimeoutError, WebSocketException) as error:
             problem = EndpointUnreachable(
                 f"{self._operation} failed for {self.target.label}: {endpoint} did not answer ({type(error).__name__}). "
-                f"{SANDBOX_GONE if is_loopback(endpoint) else NO_NETWORK}",
+                f"{self._connection.unreachable_hint}",
                 operation=self._operation,
             )
         else:

@@ -55,13 +55,13 @@ def portal(monkeypatch):
 @pytest.fixture
 def connection(portal):
     made = for_profile(None, region="us-east-1", endpoint_url=portal[1], allow_changes=True)
-    made.rate_limiter._sleep = lambda _: None
+    made.rate_limiter.sleep = lambda _: None
     yield made
     made.close_clients()
 
 
 READS = {
-    "identity": lambda connection: connection.identity,
+    "identity": lambda connection: connection.identity(),
     "list": lambda connection: kvs.list_channels(connection=connection),
     "describe": lambda connection: kvs.describe_channel("gate", connection=connection),
     "tags": lambda connection: connection.call("ListTagsForResource", {"ResourceARN": ARN}),

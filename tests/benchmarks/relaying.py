@@ -171,7 +171,7 @@ async def _spell(rooms: list[Room]) -> float:
 @asynccontextmanager
 async def _rooms(channels: Any, viewers: int, connection: Connection) -> AsyncIterator[list[Room]]:
     """Connect a MASTER and its viewers to each of the channels, and let each of them listen."""
-    context = connection.tls_context(connection.endpoint)
+    context = connection.tls_context(connection.endpoint())
     rooms, listening = [], []
     try:
         for _, row in channels.iterrows():

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ import psutil
 from botocore.config import Config
 
 from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.connection_config import ConnectionConfig, LocalService
+from kvs_notebook.aws.session import SharedSession
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.backend.store import Store
 from kvs_notebook.sandbox.clock import WallClock
@@ -76,13 +79,19 @@ class Served:
     def connection(self, account_id: str = ACCOUNT, *, share: Mapping[str, float] | None = None) -> Connection:
         """Connect as the toolkit does."""
         return Connection(
-            session=self.session(account_id),
-            region=REGION,
-            endpoint_url=self.endpoint_url,
-            proxies={},
-            sandbox=True,
-            share=share,
-            ca_bundle=lambda: self.environment["AWS_CA_BUNDLE"],
+            ConnectionConfig(
+                session=SharedSession(self.session(account_id)),
+                region=REGION,
+                account_id=account_id,
+                endpoint_url=self.endpoint_url,
+                proxies={},
+                share=share,
+                local_service=LocalService(
+                    now=lambda: datetime.now(UTC),
+                    ca_path=lambda: self.environment["AWS_CA_BUNDLE"],
+                    unreachable_hint="The sandbox of the benchmark has stopped.",
+                ),
+            )
         )
 
     def plain_client(self, account_id: str = ACCOUNT) -> Any:

@@ -307,7 +307,7 @@ def test_a_name_of_256_letters_does_not_break_the_layout(notebook, connection):
 
 def test_a_read_only_form_is_greyed_out_with_the_line_that_lifts_it(notebook, sandbox):
     page = notebook.run(
-        "import kvs_notebook.aws.connection\nkvs_notebook.aws.connection.SANDBOX_USER = 'somebody'",
+        "import kvs_notebook.aws.identity\nkvs_notebook.aws.identity.SANDBOX_USER = 'somebody'",
         "import kvs_notebook as kvs\nkvs.forms.create_channel()",
     )
     expect(page.get_by_label(NAME)).to_be_disabled()

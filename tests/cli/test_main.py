@@ -22,9 +22,9 @@ import psutil
 import pytest
 
 import kvs_notebook as kvs
-from kvs_notebook.aws.iam_policy import least_policy
+from kvs_notebook.aws.iam_policy import iam_policy
 from kvs_notebook.cli import main
-from kvs_notebook.dataframes import schemas
+from kvs_notebook.dataframes import builders, schemas
 from kvs_notebook.jupyter import ipython_startup
 from kvs_notebook.version import __version__
 
@@ -271,7 +271,7 @@ def test_an_inventory_of_nothing_is_a_success(run: Run, tmp_path: Path) -> None:
     assert done.stdout == "0 channels in 3 regions of account 111122223333 (sandbox)\n" + "".join(
         f"Wrote {rows} rows to {name}\n" for rows, name in ((0, "a.csv"), (3, "a-coverage.csv"))
     )
-    pd.testing.assert_frame_equal(kvs.read_csv(tmp_path / "a.csv"), schemas.channels_frame([]))
+    pd.testing.assert_frame_equal(kvs.read_csv(tmp_path / "a.csv"), builders.channels_frame([]))
 
 
 def test_a_profile_is_read_as_the_sandbox_is(run: Run, profile: dict[str, str], account: kvs.Sandbox) -> None:
@@ -513,7 +513,7 @@ def test_a_policy_is_json_alone_and_the_same_each_time(run: Run) -> None:
     assert (first.returncode, first.stderr) == (0, "")
     assert first.stdout == second.stdout
     document = json.loads(first.stdout)
-    assert document == least_policy(read_only=True, account_id="111122223333", region="us-gov-west-1", prefix="lab-")
+    assert document == iam_policy(read_only=True, account_id="111122223333", region="us-gov-west-1", prefix="lab-")
     assert (
         document["Statement"][1]["Resource"] == "arn:aws-us-gov:kinesisvideo:us-gov-west-1:111122223333:channel/lab-*/*"
     )
@@ -523,16 +523,16 @@ def test_a_policy_needs_neither_credentials_nor_the_network(run: Run, environmen
     nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://192.0.2.1:3128")
     role = "arn:aws:iam::444455556666:role/Reader"
     done = run("policy", "--role-arn", role, env={**environment, **nowhere})
-    assert json.loads(done.stdout) == least_policy(role_arns=[role])
+    assert json.loads(done.stdout) == iam_policy(role_arns=[role])
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--account", "12345"], "Error: Account '12345': an account id has 12 digits.\n"),
+        (["--account", "12345"], "Error: Account id '12345' is not a string of 12 digits.\n"),
         (
             ["--region", "eu-wst-1"],
-            "Error: Region 'eu-wst-1': botocore knows none of that name. Did you mean 'eu-west-1'?\n",
+            "Error: 'eu-wst-1' is not a known AWS region. Did you mean 'eu-west-1'?\n",
         ),
         (["--prefix", "a*"], "Error: Channel name 'a*': '*' is not allowed. Use letters, digits and . _ - only.\n"),
     ],

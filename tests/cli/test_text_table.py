@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from kvs_notebook.cli import text_table
-from kvs_notebook.dataframes import schemas
+from kvs_notebook.dataframes import builders, schemas
 
 
 def channels(names: list[str], tags: list[dict[str, str]] | None = None, **more: Any) -> pd.DataFrame:
@@ -24,12 +24,12 @@ def channels(names: list[str], tags: list[dict[str, str]] | None = None, **more:
         }
         for name in names
     ]
-    frame = schemas.channels_frame(infos)
+    frame = builders.channels_frame(infos)
     if tags is None:
         return frame
-    return schemas.with_tags(
+    return builders.with_tags(
         frame,
-        schemas.tags_frame({info["ChannelARN"]: pairs for info, pairs in zip(infos, tags, strict=True)}),
+        builders.tags_frame({info["ChannelARN"]: pairs for info, pairs in zip(infos, tags, strict=True)}),
     )
 
 
@@ -66,12 +66,12 @@ def test_what_is_missing_is_shown_as_unknown() -> None:
 
 
 def test_no_channel_gives_no_table() -> None:
-    assert text_table.laid_out(schemas.channels_frame([]), 100) == ""
+    assert text_table.laid_out(builders.channels_frame([]), 100) == ""
 
 
 def test_a_line_for_each_change_says_what_was_and_what_is() -> None:
     place = ("111122223333", "us-east-1", "gate", "arn")
-    changes = schemas.rows_frame(
+    changes = builders.rows_frame(
         [
             (*place, "changed", "tag:Owner", None, "ops"),
             ("111122223333", "eu-west-1", None, None, "unknown", "status", "ok", "denied"),
@@ -88,7 +88,7 @@ def test_a_line_for_each_change_says_what_was_and_what_is() -> None:
 
 
 def test_a_line_for_each_problem_says_whose_it_is_and_what_there_is_instead() -> None:
-    problems = schemas.rows_frame(
+    problems = builders.rows_frame(
         [
             ("111122223333", "us-east-1", "gate", "arn", "Env", "near_value", "Env", "Prod", "prod"),
             ("444455556666", "us-east-1", "gate", "arn", "Owner", "missing", None, None, None),
@@ -106,5 +106,5 @@ def test_a_line_for_each_problem_says_whose_it_is_and_what_there_is_instead() ->
 
 
 def test_of_no_change_and_no_problem_there_is_no_line() -> None:
-    assert text_table.changes_laid_out(schemas.empty(schemas.CHANGES), 80) == ""
-    assert text_table.problems_laid_out(schemas.empty(schemas.TAG_PROBLEMS), 80) == ""
+    assert text_table.changes_laid_out(builders.empty(schemas.CHANGES), 80) == ""
+    assert text_table.problems_laid_out(builders.empty(schemas.TAG_PROBLEMS), 80) == ""

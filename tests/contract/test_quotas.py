@@ -111,7 +111,7 @@ def test_the_moments_at_which_the_toolkit_sends_would_pass_a_bucket_of_five(work
     with kvs.Sandbox(assumptions=BURST_OF_FIVE) as sandbox:
         sandbox.seed(100)
         connection = sandbox.connection()
-        connection._session.opened().events.register("before-send.kinesis-video", note)
+        connection.config.session.open().events.register("before-send.kinesis-video", note)
         WORK[work](connection)
         caller = Caller(connection.account_id, connection.region, "any key of that account")
     assert len(sent) > 100

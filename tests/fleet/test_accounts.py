@@ -57,7 +57,7 @@ def test_an_accounts_file_keeps_zeros_names_and_external_ids(tmp_path, as_frame)
         (f"account_id,role_arn,profile\n444455556666,{ROLE},lab\n", "row 2: give either role_arn or profile"),
         ("account_id,role_arn,profile\n444455556666,,\n", "row 2: give either role_arn or profile"),
         (f"account_id,role_arn\n111122223333,{ROLE}\n", "is not a role of account 111122223333"),
-        ("account_id,role_arn\n444455556666,Reader\n", "Role 'Reader': give its ARN"),
+        ("account_id,role_arn\n444455556666,Reader\n", "'Reader' is not the ARN of an IAM role"),
     ],
 )
 def test_an_accounts_file_that_cannot_be_meant_names_the_row(tmp_path, text, said):

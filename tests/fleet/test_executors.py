@@ -116,7 +116,7 @@ class Counting(ThreadPoolExecutor):
 def clients() -> list[Connection]:
     """Give the connections that have a client for listing."""
     alive = [each for each in gc.get_objects() if type(each) is Connection]
-    return [each for each in alive if any("listing" in key for key in each._clients)]
+    return [each for each in alive if any("listing" in key for key in each._clients._clients)]
 
 
 def test_few_units_are_under_way_at_a_time_and_their_clients_go_with_them(sandbox, environment, monkeypatch):

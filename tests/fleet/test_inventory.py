@@ -358,7 +358,7 @@ def test_keys_that_are_revoked_in_the_middle_are_no_region_that_is_not_enabled(f
 
 
 def test_where_sts_does_not_say_whether_the_keys_are_known_a_region_that_refuses_them_is_a_gap(fleet, connection):
-    assert connection.identity  # asked before STS falls silent
+    assert connection.identity()  # asked before STS falls silent
     fleet.faults.add("ListSignalingChannels", "revoked", times=None, region="eu-west-1")
     fleet.faults.add("GetCallerIdentity", "error", times=None)
     found = kvs.inventory(regions=REGIONS, connection=connection)
@@ -483,7 +483,7 @@ def test_channels_that_come_and_go_between_two_pages_neither_hide_nor_double_ano
             if to_do:
                 to_do.pop(0)()
 
-        events = connection._session.opened().events
+        events = connection.config.session.open().events
         events.register("after-call.kinesis-video.ListSignalingChannels", between_pages)
         found = kvs.inventory(connection=connection)
         assert not to_do

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
-from kvs_notebook.dataframes import schemas
+from kvs_notebook.dataframes import builders, schemas
 from kvs_notebook.errors import InvalidInput
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
@@ -228,12 +228,12 @@ KEYS = WORDS.filter(bool)
 )
 def test_every_channel_is_judged_by_the_plain_rule(fleet, required):
     arns = [f"arn:aws:kinesisvideo:us-east-1:{ACCOUNT}:channel/c{number}/1" for number in range(len(fleet))]
-    channels = schemas.channels_frame(
+    channels = builders.channels_frame(
         [{"ChannelARN": arn, "ChannelName": f"c{number}"} for number, arn in enumerate(arns)]
     )
-    tags = schemas.tags_frame(dict(zip(arns, fleet, strict=True)))
+    tags = builders.tags_frame(dict(zip(arns, fleet, strict=True)))
     place = (ACCOUNT, "us-east-1", "ok", None, None, "bulk", len(fleet), 1, 0, 0, 0.0)
-    inventory = kvs.Inventory(channels, tags, schemas.rows_frame([place], schemas.COVERAGE))
+    inventory = kvs.Inventory(channels, tags, builders.rows_frame([place], schemas.COVERAGE))
     problems = kvs.reports.tag_problems(inventory, required)
     found = {(row["channel_name"], row["key"]): row["problem"] for row in problems.to_dict("records")}
     expected = {

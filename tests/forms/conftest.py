@@ -32,7 +32,7 @@ def sandbox() -> Iterator[kvs.Sandbox]:
 def connection(sandbox: kvs.Sandbox) -> kvs.Connection:
     """Give the sandbox's connection, made current, whose pacing does not wait."""
     made = sandbox.connection()
-    made.rate_limiter._sleep = lambda _: None
+    made.rate_limiter.sleep = lambda _: None
     set_current(made)
     return made
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 
-import boto3
 import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.aws.connection import Connection
 
 CHANGING = ["create_channel", "update_channel", "delete_channel", "edit_tags"]
 FORMS = [*CHANGING, "get_endpoints", "connection"]
@@ -20,7 +18,7 @@ def account(sandbox, monkeypatch):
     """An account that does not say it is a sandbox."""
     for name, value in sandbox.environment({}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("kvs_notebook.aws.connection.SANDBOX_USER", "somebody")
+    monkeypatch.setattr("kvs_notebook.aws.identity.SANDBOX_USER", "somebody")
     return sandbox
 
 
@@ -75,7 +73,7 @@ def test_a_greyed_out_form_that_is_driven_from_code_sends_nothing(account, submi
 def test_a_form_makes_its_clients_when_it_opens(sandbox, name):
     made = sandbox.connection()
     getattr(kvs.forms, name)(connection=made)
-    assert {key.split()[0] for key in made._clients} >= {"kinesisvideo"}
+    assert {service for service, *_ in made._clients._clients} >= {"kinesisvideo"}
 
 
 def test_an_identity_that_cannot_be_had_is_said_in_the_header(sandbox):
@@ -87,13 +85,7 @@ def test_an_identity_that_cannot_be_had_is_said_in_the_header(sandbox):
 
 
 def test_html_in_a_profile_name_is_text(sandbox):
-    made = Connection(
-        session=boto3.Session,
-        region="us-east-1",
-        profile="<script>alert(1)</script>",
-        endpoint_url=sandbox.endpoint_url,
-        sandbox=True,
-    )
+    made = sandbox.connection().replace(profile="<script>alert(1)</script>")
     form = kvs.forms.create_channel(connection=made)
     assert "<script>" not in form.header.value
     assert "&lt;script&gt;" in form.header.value

@@ -30,7 +30,7 @@ def profiles(sandbox, monkeypatch, tmp_path):
         encoding="utf-8",
     )
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    monkeypatch.setattr("kvs_notebook.aws.connection.SANDBOX_USER", "somebody")
+    monkeypatch.setattr("kvs_notebook.aws.identity.SANDBOX_USER", "somebody")
     return sandbox
 
 
@@ -59,7 +59,7 @@ def test_a_choice_is_tested_and_becomes_the_current_connection(profiles, submit)
     form.region.value = "eu-west-1"
     made = submit(form)
     assert kvs.current_connection() is made
-    assert (made.profile, made.region, made.may_change) == ("fleet", "eu-west-1", False)
+    assert (made.profile, made.region, made.may_change()) == ("fleet", "eu-west-1", False)
     assert "Connected to account 111122223333 as arn:aws:iam::111122223333:user/" in form.status.text
     assert "kvs.connect(&#x27;fleet&#x27;, region=&#x27;eu-west-1&#x27;)" in form.status.value
     assert "profile fleet" in form.header.value
@@ -95,7 +95,7 @@ def test_changes_are_allowed_by_a_tick_only(profiles, submit):
     form.profile.value = "fleet"
     assert form.allow_changes.value is False
     form.allow_changes.value = True
-    assert submit(form).may_change
+    assert submit(form).may_change()
     assert "allow_changes=True" in form.status.value
 
 
@@ -124,7 +124,7 @@ def test_the_sandbox_is_started_with_a_fleet_when_there_is_none(submit):
     form = kvs.forms.connection()
     form.profile.value = SANDBOX
     made = submit(form)
-    assert made.is_sandbox
+    assert made.is_sandbox()
     assert len(kvs.list_channels()) == 11
     assert "SANDBOX" in form.header.value
 

@@ -276,7 +276,7 @@ def test_a_listing_that_fails_in_the_middle_of_a_transition_is_tried_again_where
     slow = kvs.Assumptions(creating_seconds=3_600)
     with kvs.Sandbox(assumptions=slow, quotas=False) as sandbox:
         there = sandbox.connection()
-        there.rate_limiter._sleep = lambda _: None
+        there.rate_limiter.sleep = lambda _: None
         kvs.create_channel("gate", wait=False, connection=there)
         console = kvs.forms.console(connection=there)
         console.future.result(20)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import kvs_notebook as kvs
-from kvs_notebook.dataframes import schemas
+from kvs_notebook.dataframes import builders, schemas
 from kvs_notebook.errors import InvalidInput
 
 ACCOUNT = "111122223333"
@@ -58,7 +58,7 @@ def test_a_chart_of_nothing_says_so(fleet, name):
 
 
 def test_regions_are_drawn_with_their_accounts_the_fullest_at_the_top():
-    counts = schemas.rows_frame(
+    counts = builders.rows_frame(
         [
             (ACCOUNT, "eu-west-1", 5),
             (ACCOUNT, "us-east-1", 2),
@@ -81,14 +81,14 @@ def test_regions_are_drawn_with_their_accounts_the_fullest_at_the_top():
 
 def test_of_more_accounts_than_colours_the_greatest_are_named_and_the_others_drawn_together():
     rows = [(f"{number:012}", "us-east-1", 1 + number) for number in range(20)]
-    drawn = bars(kvs.charts.channel_counts(schemas.rows_frame(rows, schemas.COUNTS)))
+    drawn = bars(kvs.charts.channel_counts(builders.rows_frame(rows, schemas.COUNTS)))
     assert list(drawn)[:2] == ["000000000019", "000000000018"]
     assert drawn["14 other accounts"] == {"us-east-1": sum(range(1, 15))}
 
 
 def test_regions_beyond_what_a_picture_has_room_for_are_counted_and_said_to_be_missing():
     rows = [(ACCOUNT, f"region-{number:02}", number) for number in range(1, 41)]
-    chart = kvs.charts.channel_counts(schemas.rows_frame([*rows, (ACCOUNT, "sa-east-1", None)], schemas.COUNTS))
+    chart = kvs.charts.channel_counts(builders.rows_frame([*rows, (ACCOUNT, "sa-east-1", None)], schemas.COUNTS))
     assert repr(chart) == "<Chart: 820 channels in 40 regions of 1 account>"
     assert list(bars(chart)[ACCOUNT]) == [f"region-{number:02}" for number in range(11, 41)]
     said = "10 regions with fewer channels, 1 unit not read: not in this picture"
@@ -97,14 +97,14 @@ def test_regions_beyond_what_a_picture_has_room_for_are_counted_and_said_to_be_m
 
 def test_units_beyond_what_a_picture_has_room_for_are_said_to_be_missing():
     rows = [(ACCOUNT, f"region-{number:02}", number, 100, 100 - number, number / 100, None) for number in range(1, 32)]
-    chart = kvs.charts.headroom(schemas.rows_frame(rows, schemas.HEADROOM))
+    chart = kvs.charts.headroom(builders.rows_frame(rows, schemas.HEADROOM))
     assert chart.title == "31 units, none near its quota"
     assert chart.figure.axes[0].get_xlabel() == "1 unit with a smaller share: not in this picture"
 
 
 def test_ages_fall_into_the_group_that_their_days_say():
     days = [0, 7, 8, 30, 365, 366, 731, None]
-    ages = schemas.rows_frame([(ACCOUNT, "us-east-1", "c", "arn", None, each) for each in days], schemas.AGES)
+    ages = builders.rows_frame([(ACCOUNT, "us-east-1", "c", "arn", None, each) for each in days], schemas.AGES)
     groups = bars(kvs.charts.channel_ages(ages))["channels"]
     assert groups == {
         "up to a week": 2,
@@ -137,7 +137,7 @@ def test_a_unit_near_its_quota_is_drawn_apart(fleet):
 def growth(*days):
     rows = [(f"2026-01-0{number + 1}", ACCOUNT, "us-east-1", count, None) for number, count in enumerate(days)]
     rows += [(f"2026-01-0{number + 1}", ACCOUNT, "eu-west-1", 10, None) for number in range(len(days))]
-    return kvs.charts.growth(schemas.rows_frame(rows, schemas.GROWTH))
+    return kvs.charts.growth(builders.rows_frame(rows, schemas.GROWTH))
 
 
 def test_growth_neither_falls_nor_hides_a_day_on_which_a_unit_was_not_read():
@@ -174,7 +174,7 @@ def test_the_days_on_which_an_account_let_nobody_in_are_hollow_and_no_other_is()
     rows = [(f"2026-01-0{day}", ACCOUNT, "us-east-1", day, None) for day in (1, 2, 3)]
     rows += [("2026-01-02", account, None, None, None) for account in ("444455556666", None, None)]
     rows += [("2026-01-04", "444455556666", None, None, None)]
-    chart = kvs.charts.growth(schemas.rows_frame(rows, schemas.GROWTH))
+    chart = kvs.charts.growth(builders.rows_frame(rows, schemas.GROWTH))
     line, whole, hollow = chart.figure.axes[0].lines
     assert line.get_ydata().tolist() == [1, 2, 3, 3]
     assert whole.get_ydata().tolist() == [1, 3]
@@ -185,14 +185,14 @@ def test_growth_of_a_single_day_and_of_many_can_be_drawn():
     assert growth(5)._repr_png_()
     days = pd.date_range("2026-01-01", periods=400)
     rows = [(day, ACCOUNT, "us-east-1", number, None) for number, day in enumerate(days)]
-    chart = kvs.charts.growth(schemas.rows_frame(rows, schemas.GROWTH))
+    chart = kvs.charts.growth(builders.rows_frame(rows, schemas.GROWTH))
     assert chart._repr_png_()
     assert len(chart.figure.axes[0].get_xticks()) <= 8
 
 
 def test_growth_of_no_day_is_refused():
     with pytest.raises(InvalidInput, match="no day to draw"):
-        kvs.charts.growth(schemas.empty(schemas.GROWTH))
+        kvs.charts.growth(builders.empty(schemas.GROWTH))
 
 
 # --- the rest of the kernel

@@ -26,7 +26,7 @@ from websockets.sync.client import connect
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.aws.connection import SANDBOX_USER
+from kvs_notebook.aws.identity import SANDBOX_USER
 from kvs_notebook.sandbox.backend import context
 from kvs_notebook.sandbox.clock import ManualClock
 from kvs_notebook.sandbox.http import asgi_server
@@ -107,7 +107,7 @@ def test_each_account_and_region_has_channels_of_its_own(sandbox):
 
 def test_the_identity_tells_a_connection_that_it_is_a_sandboxs(sandbox):
     assert context.USER == SANDBOX_USER
-    assert sandbox.connection().identity["Arn"] == f"arn:aws:iam::111122223333:user/{SANDBOX_USER}"
+    assert sandbox.connection().identity().arn == f"arn:aws:iam::111122223333:user/{SANDBOX_USER}"
 
 
 def test_the_port_is_on_loopback_alone(sandbox):
@@ -122,7 +122,7 @@ def test_the_port_is_on_loopback_alone(sandbox):
 @pytest.mark.parametrize(
     ("settings", "because"),
     [
-        ({"account_id": "12"}, "'12': an account id has 12 digits"),
+        ({"account_id": "12"}, "'12' is not a string of 12 digits"),
         ({"region": "Ireland"}, "'Ireland': give a region's code"),
         ({"clock": "fast"}, "'fast': choose 'real' or 'stepped'"),
     ],
@@ -406,7 +406,7 @@ def test_a_sandbox_ends_with_its_process_and_takes_its_directory_along(temporary
 def test_use_sandbox_makes_its_connection_the_current_one():
     with kvs.use_sandbox(clock="stepped") as sandbox:
         assert kvs.current_connection().endpoint_url == sandbox.endpoint_url
-        assert kvs.current_connection().is_sandbox
+        assert kvs.current_connection().is_sandbox()
         kvs.create_channel("front-door")
 
 

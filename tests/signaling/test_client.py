@@ -42,7 +42,7 @@ def sandbox(shared) -> kvs.Sandbox:
 @pytest.fixture
 def connection(sandbox, shared, monkeypatch) -> Connection:
     """Its connection, which does not wait for its turn."""
-    monkeypatch.setattr(shared[1].rate_limiter, "_sleep", lambda _: None)
+    monkeypatch.setattr(shared[1].rate_limiter, "sleep", lambda _: None)
     set_current(shared[1])
     return shared[1]
 
@@ -519,7 +519,7 @@ def test_two_masters_that_displace_each_other_do_not_do_so_for_ever(monkeypatch)
     monkeypatch.setattr(websocket, "FIRST_WAIT_SECONDS", 0.001)
     with kvs.Sandbox(quotas=False, assumptions=kvs.Assumptions(displaced_peer="closed")) as sandbox:
         connection = sandbox.connection()
-        monkeypatch.setattr(connection.rate_limiter, "_sleep", lambda _: None)
+        monkeypatch.setattr(connection.rate_limiter, "sleep", lambda _: None)
         channel = kvs.create_channel("front-door", connection=connection)
 
         async def scene() -> None:

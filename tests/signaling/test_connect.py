@@ -27,6 +27,7 @@ from kvs_notebook.secret import Secret
 from kvs_notebook.signaling import websocket
 from kvs_notebook.signaling.connect import probe
 from kvs_notebook.signaling.messages import Answer, Offer
+from tests.connections import connect_session
 
 BOUND_SECONDS = 30
 
@@ -47,7 +48,7 @@ def sandbox(shared) -> kvs.Sandbox:
 @pytest.fixture
 def connection(sandbox, shared, monkeypatch) -> Connection:
     """Its connection, which does not wait for its turn."""
-    monkeypatch.setattr(shared[1].rate_limiter, "_sleep", lambda _: None)
+    monkeypatch.setattr(shared[1].rate_limiter, "sleep", lambda _: None)
     set_current(shared[1])
     return shared[1]
 
@@ -127,7 +128,7 @@ def test_what_the_service_would_refuse_is_refused_before_a_call(sandbox, connect
 def real(monkeypatch) -> Connection:
     """A real account, of which nobody is asked anything."""
     session = boto3.Session("AKIAIOSFODNN7EXAMPLE", "secret", region_name="us-east-1")
-    made = Connection(session=session, region="us-east-1", allow_changes=True)
+    made = connect_session(session, "us-east-1", allow_changes=True)
     monkeypatch.setattr(made, "call", lambda *_, **__: pytest.fail("something was sent"))
     return made
 

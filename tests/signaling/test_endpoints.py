@@ -24,7 +24,8 @@ from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.aws.rate_limit import RateLimiter
 from kvs_notebook.dataframes.schemas import ENDPOINTS, ICE_SERVERS
 from kvs_notebook.secret import Secret
-from kvs_notebook.signaling import endpoints
+from kvs_notebook.signaling import endpoints, presign
+from tests.connections import connect_session
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +90,8 @@ def test_endpoints_of_a_whole_frame(sandbox, connection):
 @pytest.mark.parametrize(
     ("arguments", "because"),
     [
-        ({"role": "master"}, "'master': the service knows MASTER, VIEWER. Did you mean 'MASTER'?"),
-        ({"protocols": ["WS"]}, "'WS': the service knows"),
+        ({"role": "master"}, "'master': Expected one of: MASTER, VIEWER. Did you mean 'MASTER'?"),
+        ({"protocols": ["WS"]}, "'WS': Expected one of:"),
         ({"protocols": []}, "give a list"),
         ({"protocols": "WSS"}, "give a list"),
     ],
@@ -136,11 +137,11 @@ def test_a_url_is_signed_exactly_as_awss_own_clients_sign_it(monkeypatch, case):
     )
     session = boto3.Session("AKIA4F7WJQR7FMMWMNXI", "FakeSecretKey", token, region_name="us-west-2")
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: dt.datetime(2019, 12, 1, tzinfo=dt.UTC))
-    monkeypatch.setattr(endpoints, "SERVICE_NAME", service)
-    url = endpoints.query_signed(
+    monkeypatch.setattr(presign, "SERVICE_NAME", service)
+    url = presign.query_signed(
         f"wss://kvs.awsamazon.com{path}",
         {"X-Amz-TestParam": "test-param-value"},
-        Connection(session=session, region="us-west-2"),
+        connect_session(session, "us-west-2"),
         expires,
     )
     assert url.reveal().partition("?")[0] == f"wss://kvs.awsamazon.com{path}"
@@ -187,7 +188,7 @@ CANNOT_BE_SIGNED: list[tuple[dict[str, object], str]] = [
     ({"role": "MASTER", "client_id": "tablet"}, "Client id 'tablet': a MASTER has none, leave client_id= out."),
     ({}, "A VIEWER needs a client id"),
     ({"client_id": ""}, "Client id '' has 0 characters"),
-    ({"client_id": "a" * 257}, "has 257 characters: the service allows 1 to 256"),
+    ({"client_id": "a" * 257}, "has 257 characters (allowed: 1 to 256)"),
     ({"client_id": "my tablet"}, "' ' is not allowed. Use letters, digits and . _ - only."),
     ({"client_id": "tablet\n"}, "is not allowed"),
     ({"client_id": 7}, "Client id 7 is a int"),
@@ -225,9 +226,9 @@ def test_an_endpoint_that_the_service_leaves_out_is_its_fault(connection, monkey
 
 def test_nothing_is_signed_without_credentials(sandbox):
     session = boto3.Session(region_name="us-east-1")
-    connection = Connection(session=session, region="us-east-1", endpoint_url=sandbox.endpoint_url)
+    connection = connect_session(session, "us-east-1", endpoint_url=sandbox.endpoint_url)
     with pytest.raises(errors.NoCredentials):
-        endpoints.query_signed("wss://127.0.0.1:1", {}, connection, 299)
+        presign.query_signed("wss://127.0.0.1:1", {}, connection, 299)
 
 
 # --- ICE servers
@@ -271,8 +272,8 @@ def test_the_service_is_asked_for_the_endpoint_and_for_the_servers_once(sandbox,
     channel = kvs.create_channel("front-door")
     before = len(sandbox.requests)
     sent: list[Mapping[str, object]] = []
-    send = connection._send
-    monkeypatch.setattr(connection, "_send", lambda method, *given: sent.append(given[1]) or send(method, *given))
+    send = connection._attempt
+    monkeypatch.setattr(connection, "_attempt", lambda method, *given: sent.append(given[1]) or send(method, *given))
     kvs.get_ice_servers(channel, client_id="a.b_c-D")
     asked = sandbox.requests.iloc[before:]
     assert asked["operation"].tolist() == ["GetSignalingChannelEndpoint", "GetIceServerConfig"]
@@ -304,12 +305,12 @@ def test_ice_servers_of_a_channel_that_is_gone_are_not_found(sandbox, connection
 
 def test_ice_servers_that_are_throttled_are_asked_for_again_until_it_passes(sandbox, connection, monkeypatch):
     waits: list[float] = []
-    monkeypatch.setattr(connection.rate_limiter, "_sleep", waits.append)
+    monkeypatch.setattr(connection.rate_limiter, "sleep", waits.append)
     channel = kvs.create_channel("front-door")
     sandbox.faults.add("GetIceServerConfig", "throttle", times=3)
     assert len(kvs.get_ice_servers(channel)) == 6
     assert waits
-    assert connection.rate_limiter.throttles == 3
+    assert connection.throttles == 3
     sandbox.faults.add("GetIceServerConfig", "throttle", times=None)
     with pytest.raises(errors.Throttled) as raised:
         kvs.get_ice_servers(channel)
@@ -319,7 +320,7 @@ def test_ice_servers_that_are_throttled_are_asked_for_again_until_it_passes(sand
 
 def test_ice_servers_are_asked_for_no_faster_than_a_share_of_the_quota(connection, monkeypatch):
     waits: list[float] = []
-    monkeypatch.setattr(connection.rate_limiter, "_sleep", waits.append)
+    monkeypatch.setattr(connection.rate_limiter, "sleep", waits.append)
     channel = kvs.create_channel("front-door")
     waits.clear()
     for _ in range(3):
@@ -355,7 +356,7 @@ def test_an_endpoint_that_has_gone_is_unreachable(connection, monkeypatch):
 def test_a_sandboxs_connection_follows_no_endpoint_away_from_loopback(connection, monkeypatch):
     channel = kvs.create_channel("front-door")
     monkeypatch.setattr(endpoints, "endpoint_of", lambda *_: "https://r-1.kinesisvideo.us-east-1.amazonaws.com")
-    with pytest.raises(errors.InvalidInput, match="A sandbox answers on loopback only, not on https://r-1"):
+    with pytest.raises(errors.InvalidInput, match="A sandbox has endpoints on loopback only, not at https://r-1"):
         kvs.get_ice_servers(channel)
 
 

@@ -42,7 +42,7 @@ def sandbox(shared) -> kvs.Sandbox:
 @pytest.fixture
 def connection(sandbox, shared, monkeypatch) -> Connection:
     """Its connection, which does not wait for its turn."""
-    monkeypatch.setattr(shared[1].rate_limiter, "_sleep", lambda _: None)
+    monkeypatch.setattr(shared[1].rate_limiter, "sleep", lambda _: None)
     set_current(shared[1])
     return shared[1]
 

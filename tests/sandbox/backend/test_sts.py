@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 import kvs_notebook as kvs
 from kvs_notebook.sandbox.backend.context import Caller
+from tests.connections import connect_session
 
 ROLE = "arn:aws:iam::444455556666:role/fleet/Reader"
 
@@ -37,11 +38,9 @@ def test_a_role_gives_keys_of_its_own_account(sandbox, sts):
 def test_a_url_that_a_role_signs_lets_it_in(sandbox, sts):
     credentials = sts.assume_role(RoleArn=ROLE, RoleSessionName="kvs-notebook")["Credentials"]
     kvs.create_channel("gate", connection=sandbox.connection("444455556666"))
-    connection = kvs.Connection(
-        session=session_of(sandbox, credentials),
-        region="us-east-1",
-        endpoint_url=sandbox.endpoint_url,
-        ca_bundle=lambda: str(sandbox._profile.ca_path),
+    local_service = sandbox.connection("444455556666").config.local_service
+    connection = connect_session(
+        session_of(sandbox, credentials), "us-east-1", endpoint_url=sandbox.endpoint_url, local_service=local_service
     )
     assert "X-Amz-Security-Token=" in kvs.sign_url("gate", client_id="tablet", connection=connection).reveal()
     assert not kvs.get_ice_servers("gate", connection=connection).empty
@@ -81,6 +80,6 @@ def test_assuming_can_be_denied_and_is_written_down(sandbox, sts):
 
 
 def test_a_caller_is_an_iam_user_of_the_partition(connection):
-    assert connection.identity["Arn"] == "arn:aws:iam::111122223333:user/kvs-notebook-sandbox"
-    assert connection.identity["UserId"].startswith("AIDA111122223333")
+    assert connection.identity().arn == "arn:aws:iam::111122223333:user/kvs-notebook-sandbox"
+    assert connection.identity()["UserId"].startswith("AIDA111122223333")
     assert Caller("111122223333", "cn-north-1", "K").principal_arn.startswith("arn:aws-cn:iam::")
