@@ -1,4 +1,4 @@
-"""Create: a form for a new channel."""
+"""The form that creates a channel."""
 
 from __future__ import annotations
 
@@ -8,31 +8,38 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels import operations
 from kvs_notebook.channels.waiters import is_active
 from kvs_notebook.forms.base_form import Form
-from kvs_notebook.forms.fields import Field, TagRows, name_field, seconds, ttl_field
-from kvs_notebook.forms.worker import Job, JobResult, RunningJob
+from kvs_notebook.forms.executor import ContextExecutor
+from kvs_notebook.forms.fields import CheckedInput, TagRows, name_field, parse_seconds, ttl_field
+from kvs_notebook.forms.job import Job, JobResult, RunningJob
 
 DEFAULT_TTL_SECONDS = 60
 
 
 class CreateForm(Form):
-    """Create a channel: its name, its message TTL, its tags."""
+    """Create a channel.
 
-    def __init__(self, *, connection: Connection | None = None) -> None:
+    Attributes
+    ----------
+    name, message_ttl_seconds, tags
+        The fields.
+    """
+
+    def __init__(self, *, connection: Connection | None = None, executor: ContextExecutor | None = None) -> None:
         self.name = name_field()
         self.message_ttl_seconds = ttl_field(DEFAULT_TTL_SECONDS)
         self.tags = TagRows()
-        super().__init__(self.fields(), action="Create channel", connection=connection)
+        super().__init__(self.fields(), action="Create channel", connection=connection, executor=executor)
 
-    def fields(self) -> list[Field | TagRows]:
-        """Give the fields that must be right."""
+    def fields(self) -> list[CheckedInput]:
+        """Return the fields that must be valid before anything is sent."""
         return [self.name, self.message_ttl_seconds, self.tags]
 
     def prepare(self) -> Job:
-        """Read the fields; the work creates the channel and follows it until it is ACTIVE."""
-        name, ttl, tags = self.name.value, int(seconds(self.message_ttl_seconds.value)), self.tags.value
+        """Return a job that creates the channel and follows it until it is ACTIVE."""
+        name, ttl, tags = self.name.value, int(parse_seconds(self.message_ttl_seconds.value)), self.tags.value
         options: dict[str, Any] = {"message_ttl_seconds": ttl} if ttl != DEFAULT_TTL_SECONDS else {}
         options |= {"tags": tags} if tags else {}
-        line = self.python_call("create_channel", name, **options)
+        code = self.python_call("create_channel", name, **options)
 
         def run(running: RunningJob) -> JobResult:
             row = operations.create_channel(
@@ -40,7 +47,8 @@ class CreateForm(Form):
             )
             self.notify()
             row = running.follow(row, is_active, self.connection, change=f"{name} was created")
-            return JobResult(row, f"Created {name} in {running.elapsed}: it is {row['channel_status'].item()}.", line)
+            message = f"Created {name} in {running.elapsed}: it is {row['channel_status'].item()}."
+            return JobResult(row, message, code)
 
         return Job(f"Creating {name}", run, changes=True, check_code=self.python_call("describe_channel", name))
 

@@ -1,4 +1,4 @@
-"""Markup: text as HTML that shows it and never runs it, and how the forms look in a light and in a dark theme."""
+"""HTML of the forms: escaped text, tables, and the styles of the light and the dark theme."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ STYLE = """<style>
 .kvs-form .kvs-table th, .kvs-form .kvs-table td { text-align: left; padding: 2px 12px 2px 0; vertical-align: top; }
 .kvs-form .kvs-table th { white-space: nowrap; }
 </style>"""
-"""Colours are JupyterLab's variables, each with what it is where there are none."""
+"""Colours are JupyterLab's variables, each with a default for pages that do not define them."""
 
 
 def escape_html(value: object) -> str:
-    """Give any value as HTML text."""
+    """Return a value as HTML text."""
     return html.escape(str(value))
 
 
-def code_html(line: str) -> str:
-    """Give a line of Python."""
-    return f"<code>{escape_html(line)}</code>"
+def code_html(code: str) -> str:
+    """Return a line of Python as HTML."""
+    return f"<code>{escape_html(code)}</code>"
 
 
 def error_html(message: object) -> str:
-    """Give what is wrong, in the colour of what is wrong."""
+    """Return a message in the colour of errors."""
     return f'<div class="kvs-error">{escape_html(message)}</div>'
 
 
 def table_html(rows: Iterable[Sequence[object]], header: Sequence[object] = ()) -> str:
-    """Give rows of text as a table whose first column names them, under a header where there is one."""
+    """Return rows as a table whose first column names them, with a header if there is one."""
     head = "".join(f'<th scope="col">{escape_html(cell)}</th>' if cell else "<td></td>" for cell in header)
     body = "".join(
         f'<tr><th scope="row">{escape_html(first)}</th>'

@@ -46,7 +46,7 @@ def test_on_a_read_only_connection_a_changing_form_is_greyed_out_with_the_line_t
     assert all(field.input.disabled for field in form.fields() if hasattr(field, "input"))
     kvs.connect("sandbox", allow_changes=True)
     form = getattr(kvs.forms, name)()
-    assert "what is changed here changes it at once" in text_of(form.header)
+    assert "changes take effect at once" in text_of(form.header)
     assert not form.submit.disabled
 
 

@@ -8,6 +8,7 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook.forms.channel_table import ChannelTable
+from kvs_notebook.forms.executor import ContextExecutor
 
 
 @pytest.fixture
@@ -17,8 +18,14 @@ def fleet(sandbox, connection):
 
 
 @pytest.fixture
-def table(fleet):
-    made = ChannelTable()
+def executor():
+    with ContextExecutor() as threads:
+        yield threads
+
+
+@pytest.fixture
+def table(fleet, executor):
+    made = ChannelTable(executor)
     made.show(fleet)
     return made
 
@@ -34,9 +41,9 @@ def test_every_row_of_the_frame_is_sent_to_the_browser(table, fleet):
     assert rows_sent(table)[0][3] == f"{fleet['creation_time'].iloc[0]:%Y-%m-%d %H:%M:%S}"
 
 
-def test_ten_thousand_rows_are_sent_whole(sandbox, connection):
+def test_ten_thousand_rows_are_sent_whole(sandbox, connection, executor):
     sandbox.seed(10_000)
-    table = ChannelTable()
+    table = ChannelTable(executor)
     table.show(kvs.list_channels())
     assert len(rows_sent(table)) == 10_000
 

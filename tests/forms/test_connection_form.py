@@ -67,7 +67,7 @@ def test_a_choice_is_tested_and_becomes_the_current_connection(profiles, submit)
 
 def test_a_connection_that_was_given_up_does_not_become_the_current_one_later(profiles, submit, monkeypatch):
     begun, go_on = threading.Event(), threading.Event()
-    asked = Connection.identity.fget
+    asked = Connection.identity
 
     def slow(connection):
         if connection.region == "eu-west-1":
@@ -75,7 +75,7 @@ def test_a_connection_that_was_given_up_does_not_become_the_current_one_later(pr
             assert go_on.wait(20)
         return asked(connection)
 
-    monkeypatch.setattr(Connection, "identity", property(slow))
+    monkeypatch.setattr(Connection, "identity", slow)
     form = kvs.forms.connection()
     form.profile.value, form.region.value = "fleet", "eu-west-1"
     form.submit.click()

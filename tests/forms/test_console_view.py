@@ -15,8 +15,9 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels.tags import tags_of_channel
 from kvs_notebook.dataframes.builders import empty
 from kvs_notebook.dataframes.schemas import CHANNELS
-from kvs_notebook.forms import console_view
-from kvs_notebook.forms.console_view import ChannelPoller
+from kvs_notebook.forms import channel_poller, console_view
+from kvs_notebook.forms.channel_poller import ChannelPoller
+from kvs_notebook.forms.executor import ContextExecutor
 
 
 def eventually(so: Callable[[], bool]) -> None:
@@ -166,7 +167,7 @@ def test_connecting_where_nothing_may_be_listed_shows_no_channels_of_elsewhere(s
         assert isinstance(console.future.exception(20), errors.AccessDenied)
         assert console.table.shown.empty
         eventually(lambda: console.status.role == "alert")
-        assert "what was there before" not in console.status.text
+        assert "previous listing" not in console.status.text
 
 
 def test_a_listing_of_the_connection_before_is_not_shown_after_connecting(sandbox, console, monkeypatch):
@@ -197,7 +198,7 @@ def test_a_listing_of_the_connection_before_is_not_shown_after_connecting(sandbo
 
 @pytest.mark.parametrize("name", ["Create", "Update", "Endpoints"])
 def test_a_form_that_was_opened_while_it_connects_is_opened_anew_on_the_new_connection(console, monkeypatch, name):
-    begun, go_on, asked = threading.Event(), threading.Event(), Connection.identity.fget
+    begun, go_on, asked = threading.Event(), threading.Event(), Connection.identity
 
     def slow(connection):
         if connection is not console.connection:
@@ -208,7 +209,7 @@ def test_a_form_that_was_opened_while_it_connects_is_opened_anew_on_the_new_conn
     form = console.open_form("Connection")
     with kvs.use_sandbox() as other:
         other.seed()
-        monkeypatch.setattr(Connection, "identity", property(slow))
+        monkeypatch.setattr(Connection, "identity", slow)
         form.profile.value = console_view.ConnectionForm(connection=console.connection).profile.options[0][1]
         form.submit.click()
         assert begun.wait(20)
@@ -227,7 +228,7 @@ def test_a_form_that_was_opened_while_it_connects_is_opened_anew_on_the_new_conn
 
 
 def test_a_form_that_cannot_be_opened_is_said(console, monkeypatch):
-    monkeypatch.setitem(console_view._FORMS, "Create", lambda _: 1 / 0)
+    monkeypatch.setitem(console_view._FORMS, "Create", lambda **_: 1 / 0)
     console.actions["Create"].click()
     assert console.status.role == "alert"
     assert console.status.text == "ZeroDivisionError: division by zero"
@@ -284,7 +285,7 @@ def test_a_listing_that_fails_in_the_middle_of_a_transition_is_tried_again_where
         eventually(lambda: console.status.role == "alert")
         sandbox.faults.clear()
         sandbox.advance(3_600)
-        eventually(lambda: not console._poller._running)
+        eventually(lambda: not console._poller._is_running)
         assert (console.status.text == "1 channel.") is again
 
 
@@ -296,25 +297,25 @@ def test_it_stops_when_nothing_shows_it_any_more_and_goes_on_when_something_does
         console._view_count = 1  # as the browser says it
         eventually(lambda: lists(sandbox) >= 2)
         console._view_count = 0
-        eventually(lambda: not console._poller._running)
+        eventually(lambda: not console._poller._is_running)
         seen = lists(sandbox)
         console._view_count = 1
         eventually(lambda: lists(sandbox) > seen)
 
 
 def test_what_is_stuck_is_not_looked_at_for_ever(monkeypatch, connection):
-    monkeypatch.setattr(console_view, "STUCK_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(channel_poller, "STUCK_AFTER_SECONDS", 0.0)
     slow = kvs.Assumptions(creating_seconds=3_600)
     with kvs.Sandbox(assumptions=slow, quotas=False) as sandbox:
         kvs.create_channel("gate", wait=False, connection=sandbox.connection())
         console = kvs.forms.console(connection=sandbox.connection())
         console.future.result(20)
-        eventually(lambda: not console._poller._running)
+        eventually(lambda: not console._poller._is_running)
         assert lists(sandbox) == 1
 
 
 def test_those_who_ask_at_once_share_a_listing(monkeypatch):
-    monkeypatch.setattr(console_view, "SECONDS_BETWEEN_LISTS", 0.0)
+    monkeypatch.setattr(channel_poller, "SECONDS_BETWEEN_LISTS", 0.0)
     go, begun, calls = threading.Event(), threading.Event(), []
 
     def list_once():
@@ -323,19 +324,65 @@ def test_those_who_ask_at_once_share_a_listing(monkeypatch):
         assert go.wait(20)
         return empty(CHANNELS)
 
-    poller = ChannelPoller(list_once, calls.append)
-    first = poller.request()
-    assert begun.wait(20)
-    second, third = poller.request(), poller.request()
-    go.set()
-    assert second is third is not first
-    assert first.result(20).empty
-    assert second.result(20).empty
-    assert len(calls) == 2
-    poller.close()
+    with ContextExecutor() as executor:
+        poller = ChannelPoller(list_once, calls.append, executor)
+        first = poller.request()
+        assert begun.wait(20)
+        second, third = poller.request(), poller.request()
+        go.set()
+        assert second is third is not first
+        assert first.result(20).empty
+        assert second.result(20).empty
+        assert len(calls) == 2
+        poller.close()
+        assert poller.request().cancelled()
 
 
 def test_a_console_that_is_closed_lists_no_more(sandbox, console):
     console.close()
-    eventually(lambda: not console._poller._running)  # its future is there a moment before its thread has ended
+    eventually(lambda: not console._poller._is_running)  # its future is there a moment before its thread has ended
     assert lists(sandbox) == 1
+
+
+def test_closing_a_console_ends_its_threads(sandbox, connection):
+    before = set(threading.enumerate())
+    opened = kvs.forms.console()
+    opened.open_form("Create")
+    opened.future.result(20)
+    opened.table.filter.value = "front"
+    mine = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("kvs-form")]
+    assert mine
+    opened.close()
+    for thread in mine:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def test_a_change_survives_closing_its_console(sandbox, console):
+    form = console.open_form("Create")
+    sandbox.faults.add("CreateSignalingChannel", "delay", seconds=0.5)
+    form.name.value = "gate"
+    form.submit.click()
+    console.close()
+    assert form.future.result(20)["channel_name"].item() == "gate"
+
+
+def test_a_call_that_hangs_blocks_neither_the_table_nor_other_forms(sandbox, console, monkeypatch):
+    begun, go_on, tags_of = threading.Event(), threading.Event(), tags_of_channel
+
+    def slow(arn, connection):
+        begun.set()
+        assert go_on.wait(20)
+        return tags_of(arn, connection)
+
+    monkeypatch.setattr("kvs_notebook.forms.tags_form.tags_of_channel", slow)
+    console.table.select("parking-north")
+    tags = console.open_form("Tags")
+    assert begun.wait(20)
+    assert console.open_form("Update").future.result(20)["channel_name"].item() == "parking-north"
+    assert len(console.refresh().result(20)) == 11
+    console.table.filter.value = "parking"
+    console.table.painted.result(20)
+    assert not tags.future.done()
+    go_on.set()
+    tags.future.result(20)

@@ -37,7 +37,7 @@ def test_a_wrong_name_deletes_nothing(sandbox, channel, submit, typed):
     form.confirmation.value = typed
     assert isinstance(submit(form), errors.InvalidInput)
     assert "Type front-door to delete it" in form.status.text
-    assert "Type front-door" in form.confirmation.problem
+    assert "Type front-door" in form.confirmation.find_problem()
     assert kvs.describe_channel("front-door").equals(channel)
     assert not (sandbox.requests["operation"] == "DeleteSignalingChannel").any()
 

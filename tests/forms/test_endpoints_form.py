@@ -29,7 +29,7 @@ def test_the_protocols_are_those_that_are_ticked(connection, submit):
     assert submit(form)["protocol"].tolist() == ["HTTPS"]
     form.protocols["HTTPS"].value = False
     assert isinstance(submit(form), errors.InvalidInput)
-    assert form.status.text == "Not sent. Tick at least one protocol."
+    assert form.status.text == "Not sent. No protocol is ticked. Tick at least one."
 
 
 def test_a_protocol_that_the_channel_has_not_says_so(connection, submit):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvs_notebook.forms.html import code_html, error_html, table_html
-from kvs_notebook.forms.worker import StatusLine
+from kvs_notebook.forms.status_line import StatusLine
 
 
 class Reader(HTMLParser):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.forms.tags_form import Difference
+from kvs_notebook.forms.tag_difference import TagDifference
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_how_many_tags_there_are_is_shown_as_it_is(form, submit):
 
 def test_what_is_so_already_is_not_sent(sandbox, form, submit):
     submit(form)
-    assert "so already: nothing was sent" in form.status.text
+    assert "has these tags already: nothing was sent" in form.status.text
     assert sent(sandbox, "TagResource") + sent(sandbox, "UntagResource") == 0
 
 
@@ -78,7 +78,7 @@ def test_what_someone_else_changed_meanwhile_is_kept_and_said(form, submit):
     form.tags.value = {"Site": "annex", "Owner": "ops"}
     submit(form)
     assert tags_there() == {"Site": "annex", "Owner": "ops", "Env": "prod"}
-    assert form.status.text.endswith("Someone else has meanwhile: set Env=prod.")
+    assert form.status.text.endswith("Another client has meanwhile: set Env=prod.")
     assert form.tags.value == tags_there()
 
 
@@ -149,14 +149,14 @@ tags = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["", "1", "2"]))
 
 @given(tags, tags)
 def test_a_difference_makes_one_mapping_the_other(before, after):
-    difference = Difference.between(before, after)
-    assert difference.on(before) == after
+    difference = TagDifference.between(before, after)
+    assert difference.applied_to(before) == after
     assert bool(difference) is (before != after)
 
 
 @given(tags, tags, tags)
 def test_a_difference_made_elsewhere_touches_only_its_own_keys(base, mine, now):
-    difference = Difference.between(base, mine)
-    merged = difference.on(now)
+    difference = TagDifference.between(base, mine)
+    merged = difference.applied_to(now)
     for key in set(base) | set(mine) | set(now):
         assert merged.get(key) == (mine.get(key) if key in difference.keys else now.get(key))

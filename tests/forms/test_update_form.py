@@ -44,7 +44,7 @@ def test_what_was_not_loaded_is_not_updated(sandbox, channel, submit):
     form = kvs.forms.update_channel()
     form.channel.value, form.message_ttl_seconds.value = "front-door", 90
     assert isinstance(submit(form), errors.InvalidInput)
-    assert "Load front-door first" in form.status.text
+    assert "front-door is not loaded. Press Load" in form.status.text
     assert kvs.describe_channel("front-door").equals(channel)
     submit(form, "load")
     assert form.message_ttl_seconds.value == "90", "what was typed is not lost"

@@ -10,7 +10,9 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.forms.worker import Job, JobResult, Worker
+from kvs_notebook.forms.executor import ContextExecutor
+from kvs_notebook.forms.job import Job, JobResult
+from kvs_notebook.forms.worker import Worker
 
 
 class Bench:
@@ -18,7 +20,8 @@ class Bench:
 
     def __init__(self) -> None:
         self.button = widgets.Button(description="Do")
-        self.worker = Worker([self.button])
+        self.executor = ContextExecutor()
+        self.worker = Worker([self.button], self.executor)
         self.begun, self.end = threading.Event(), threading.Event()
 
     def job(self, title: str = "Doing it", *, changes: bool = True, fails: Exception | None = None) -> Job:
@@ -38,6 +41,7 @@ def bench():
     yield made
     made.end.set()
     made.worker.close()
+    made.executor.shutdown()
 
 
 def test_while_busy_the_buttons_are_disabled_and_the_line_says_what_goes_on(bench):
@@ -106,7 +110,7 @@ def test_an_error_of_our_own_making_is_said_and_not_swallowed(bench):
     future = bench.worker.start(lambda: bench.job(fails=ZeroDivisionError("division by zero")))
     assert isinstance(future.exception(), ZeroDivisionError)
     assert bench.worker.status.role == "alert"
-    assert "ZeroDivisionError: division by zero. This should not happen: please report it" in bench.worker.status.text
+    assert "ZeroDivisionError: division by zero. This is a bug: please report it" in bench.worker.status.text
     assert not bench.button.disabled
 
 
