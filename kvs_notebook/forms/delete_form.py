@@ -118,6 +118,8 @@ def delete_channel(channel: Channel | None = None, *, connection: Connection | N
 
     Raises
     ------
+    InvalidInput
+        If ``channel`` is a frame with several rows.
     MissingExtra
         If the extra ``lab`` is not installed.
 

@@ -184,6 +184,8 @@ def edit_tags(channel: Channel | None = None, *, connection: Connection | None =
 
     Raises
     ------
+    InvalidInput
+        If ``channel`` is a frame with several rows.
     MissingExtra
         If the extra ``lab`` is not installed.
 

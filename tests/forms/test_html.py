@@ -1,4 +1,4 @@
-"""What is shown as HTML is text, whatever it says."""
+"""HTML helpers escape any text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kvs_notebook.forms.status_line import StatusLine
 
 
 class Reader(HTMLParser):
-    """Take HTML apart as a browser does."""
+    """Parse HTML as a browser does."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), min_siz
 
 
 @given(texts)
-def test_any_text_comes_out_as_it_went_in_and_makes_no_element(text):
+def test_text_is_escaped_in_every_helper(text):
     for made, tags in (
         (code_html(text), ["code"]),
         (error_html(text), ["div"]),
@@ -47,7 +47,7 @@ def test_any_text_comes_out_as_it_went_in_and_makes_no_element(text):
 
 
 @given(texts)
-def test_a_status_shows_any_text_as_text(text):
+def test_status_line_escapes_text(text):
     status = StatusLine()
     status.show(text, code=text)
     assert status.text == text.strip()

@@ -1,4 +1,4 @@
-"""Work off the main thread: busy, stopped, late, and never half-said."""
+"""The worker: busy, stopped, late and failing jobs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kvs_notebook.forms.worker import Worker
 
 
 class Bench:
-    """A worker and work that goes on until it is told to end."""
+    """A worker, and a job that runs until the test ends it."""
 
     def __init__(self) -> None:
         self.button = widgets.Button(description="Do")
@@ -44,7 +44,7 @@ def bench():
     made.executor.shutdown()
 
 
-def test_while_busy_the_buttons_are_disabled_and_the_line_says_what_goes_on(bench):
+def test_busy_worker_disables_buttons_and_shows_progress(bench):
     future = bench.worker.start(bench.job)
     assert bench.button.disabled
     assert not bench.worker.stop_button.disabled
@@ -56,7 +56,7 @@ def test_while_busy_the_buttons_are_disabled_and_the_line_says_what_goes_on(benc
     assert bench.worker.status.text == "Doing it: done."
 
 
-def test_a_second_click_during_a_change_does_nothing(bench):
+def test_second_click_during_change_is_ignored(bench):
     prepared = []
     first = bench.worker.start(bench.job)
     second = bench.worker.start(lambda: prepared.append(1))
@@ -64,7 +64,7 @@ def test_a_second_click_during_a_change_does_nothing(bench):
     assert prepared == []
 
 
-def test_behind_a_mere_reading_work_waits_for_its_turn(bench):
+def test_job_waits_behind_load(bench):
     reading = bench.worker.start(lambda: bench.job("Loading", changes=False))
     change = bench.worker.start(lambda: bench.job("Changing"))
     bench.end.set()
@@ -73,7 +73,7 @@ def test_behind_a_mere_reading_work_waits_for_its_turn(bench):
     assert bench.worker.status.text == "Changing: done."
 
 
-def test_stopping_says_that_the_request_was_sent_and_what_became_of_it_later(bench):
+def test_stopped_change_shows_late_outcome(bench):
     future = bench.worker.start(bench.job)
     assert bench.begun.wait(20)
     bench.worker.stop_button.click()
@@ -86,7 +86,7 @@ def test_stopping_says_that_the_request_was_sent_and_what_became_of_it_later(ben
     assert bench.worker.status.text.endswith("Meanwhile: Doing it: done.")
 
 
-def test_what_was_stopped_before_it_began_sends_nothing(bench):
+def test_job_stopped_before_start_sends_nothing(bench):
     bench.worker.start(lambda: bench.job("Loading", changes=False))
     waiting = bench.worker.start(lambda: bench.job("Changing"))
     bench.worker.stop_button.click()
@@ -94,7 +94,7 @@ def test_what_was_stopped_before_it_began_sends_nothing(bench):
     assert bench.worker.status.text == "Stopped before changing began: nothing was sent."
 
 
-def test_what_hangs_does_not_hold_up_what_comes_next_and_its_late_failure_is_said_beside_it(bench):
+def test_hanging_job_does_not_delay_next_job(bench):
     stuck = bench.worker.start(lambda: bench.job("Creating one", fails=errors.Throttled("too many")))
     assert bench.begun.wait(20)
     bench.worker.stop_button.click()
@@ -105,7 +105,7 @@ def test_what_hangs_does_not_hold_up_what_comes_next_and_its_late_failure_is_sai
     assert bench.worker.status.text == "Created two. Meanwhile: Nothing was changed. too many"
 
 
-def test_an_error_of_our_own_making_is_said_and_not_swallowed(bench):
+def test_unexpected_error_is_shown(bench):
     bench.end.set()
     future = bench.worker.start(lambda: bench.job(fails=ZeroDivisionError("division by zero")))
     assert isinstance(future.exception(), ZeroDivisionError)
@@ -114,13 +114,13 @@ def test_an_error_of_our_own_making_is_said_and_not_swallowed(bench):
     assert not bench.button.disabled
 
 
-def test_an_error_while_the_fields_are_read_is_said(bench):
+def test_error_in_prepare_is_shown(bench):
     future = bench.worker.start(lambda: 1 / 0)
     assert isinstance(future.exception(), ZeroDivisionError)
     assert "please report it" in bench.worker.status.text
 
 
-def test_a_progress_that_nobody_waits_for_is_not_shown(bench):
+def test_progress_of_stopped_job_is_not_shown(bench):
     tasks = []
 
     def prepare():
@@ -138,14 +138,14 @@ def test_a_progress_that_nobody_waits_for_is_not_shown(bench):
     assert "gate is ACTIVE." not in bench.worker.status.text
 
 
-def test_work_runs_in_a_copy_of_the_context_of_whoever_clicked(bench):
+def test_job_runs_in_context_of_click(bench):
     variable = contextvars.ContextVar("variable", default="none")
     variable.set("the cell's")
     seen = bench.worker.start(lambda: Job("Looking", lambda _: JobResult(variable.get(), "")))
     assert seen.result() == "the cell's"
 
 
-def test_a_form_that_waits_can_be_stopped_and_says_how_far_it_was(connection):
+def test_stopped_form_shows_last_status(connection):
     slow = kvs.Assumptions(creating_seconds=3_600)
     with kvs.Sandbox(assumptions=slow, quotas=False) as sandbox:
         form = kvs.forms.create_channel(connection=sandbox.connection())
@@ -160,7 +160,7 @@ def test_a_form_that_waits_can_be_stopped_and_says_how_far_it_was(connection):
         assert "Meanwhile: Created gate in " in form.status.text
 
 
-def test_a_lost_reply_that_was_settled_is_said(sandbox, connection, submit):
+def test_reconciled_lost_reply_is_shown(sandbox, connection, submit):
     sandbox.faults.add("CreateSignalingChannel", "lost_reply")
     form = kvs.forms.create_channel()
     form.name.value = "gate"
@@ -169,7 +169,7 @@ def test_a_lost_reply_that_was_settled_is_said(sandbox, connection, submit):
     assert "a reply was lost and the call was sent again; the channel is there as asked for." in form.status.text
 
 
-def test_a_form_that_is_closed_leaves_no_thread(connection):
+def test_closed_form_ends_its_threads(connection):
     form = kvs.forms.create_channel()
     form.name.value = "gate"
     form.submit.click()
