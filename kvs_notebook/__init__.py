@@ -54,7 +54,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "sandbox.sandbox": ["Sandbox", "use_sandbox"],
         "secret": ["Secret"],
         "signaling": ["messages"],
-        "signaling.connect": ["open_signaling"],
+        "signaling.client": ["open_signaling"],
         "signaling.endpoints": ["get_endpoints", "get_ice_servers"],
         "signaling.presign": ["sign_url"],
     },

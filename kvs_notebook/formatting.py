@@ -10,3 +10,8 @@ def format_value(value: object) -> str:
     """Give a value as an error message may show it: quoted, and cut where it is long."""
     text = repr(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:70]}...{text[-15:]} ({len(text) - 2} long)"
+
+
+def format_count(number: int, noun: str) -> str:
+    """Return a number with its noun in singular or plural, such as ``"1 channel"`` or ``"1,200 channels"``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

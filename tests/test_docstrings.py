@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import kvs_notebook as kvs
-from kvs_notebook.sandbox.sandbox import RemoteFaults, sandbox_in_use
+from kvs_notebook.sandbox.sandbox import SandboxFaults, sandbox_in_use
 
 ROOMS = [name for name in kvs.__all__ if ismodule(getattr(kvs, name))]
 PUBLIC = [
@@ -78,7 +78,7 @@ def test_every_parameter_is_described_and_no_other(name: str) -> None:
 METHODS = [
     f"{name}.{method}"
     for name in [*CLASSES, "Sandbox.faults"]
-    for method, each in vars(RemoteFaults if name == "Sandbox.faults" else thing(name)).items()
+    for method, each in vars(SandboxFaults if name == "Sandbox.faults" else thing(name)).items()
     if isfunction(each) and not method.startswith("_")
 ]
 
@@ -86,7 +86,7 @@ METHODS = [
 @pytest.mark.parametrize("name", METHODS)
 def test_a_methods_parameters_are_named(name: str) -> None:
     owner, _, method = name.rpartition(".")
-    described = getattr(RemoteFaults if owner == "Sandbox.faults" else thing(owner), method)
+    described = getattr(SandboxFaults if owner == "Sandbox.faults" else thing(owner), method)
     parameters = [each for each in inspect.signature(described).parameters if each not in {"self", "path"}]
     assert [each for each in parameters if not re.search(rf"\b{each}\b", inspect.getdoc(described) or "")] == []
 

@@ -17,9 +17,10 @@ from kvs_notebook.dataframes.schemas import UNKNOWN
 from kvs_notebook.errors import ExportFailed, InvalidInput
 from kvs_notebook.fleet import reports
 from kvs_notebook.fleet.comparison import compare_snapshots
-from kvs_notebook.fleet.inventory import Inventory, coverage_path, place_of
-from kvs_notebook.fleet.required_tags import Required
-from kvs_notebook.fleet.snapshots import folders, save_snapshot
+from kvs_notebook.fleet.coverage import row_label
+from kvs_notebook.fleet.inventory import Inventory, coverage_path
+from kvs_notebook.fleet.required_tags import RequiredTags
+from kvs_notebook.fleet.snapshots import save_snapshot, snapshot_folders
 
 STANDARD_OUTPUT = "-"
 
@@ -65,7 +66,7 @@ class Printout:
     def show_changes(self, directory: str) -> bool:
         """Print what has changed since the newest snapshot; tell whether there is one."""
         try:
-            newest = list(folders(directory))[-1]
+            newest = list(snapshot_folders(directory))[-1]
         except InvalidInput as error:
             unreadable = error.__cause__ is not None and not isinstance(error.__cause__, FileNotFoundError)
             none = f"{directory} has no snapshot to compare with; --snapshot {directory} keeps one."
@@ -78,7 +79,7 @@ class Printout:
         self.say(text_table.changes_laid_out(changes, process.width()), nl=False)
         return True
 
-    def show_required(self, required: Required) -> bool:
+    def show_required(self, required: RequiredTags) -> bool:
         """Print who misses a required tag; tell whether all channels whose tags are known have them."""
         problems = reports.tag_problems(self._inventory, required)
         self.say("")
@@ -153,7 +154,7 @@ def gaps(inventory: Inventory) -> list[tuple[str, str]]:
     one_account = len(set(inventory.coverage["account_id"])) == 1
     found = []
     for row in inventory.gaps.astype("object").to_dict("records"):
-        place = row["region"] if one_account and isinstance(row["region"], str) else place_of(row)
+        place = row["region"] if one_account and isinstance(row["region"], str) else row_label(row)
         found.append((f"tags of {place}" if row["status"] == "ok" else place, str(row["message"])))
     return found
 

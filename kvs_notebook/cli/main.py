@@ -163,7 +163,7 @@ def inventory(
 
 def _required(texts: Sequence[str]) -> dict[str, list[str] | None]:
     """Take KEY or KEY=A,B apart; no value of a tag has a comma in it."""
-    from kvs_notebook.fleet.required_tags import requirements
+    from kvs_notebook.fleet.required_tags import parse_required_tags
 
     required: dict[str, list[str] | None] = {}
     for text in texts:
@@ -173,7 +173,7 @@ def _required(texts: Sequence[str]) -> dict[str, list[str] | None]:
         required[key] = values.split(",") if equals else None
     try:
         if required:
-            requirements(required)
+            parse_required_tags(required)
     except InvalidInput as error:
         raise click.UsageError(f"--require: {error}") from error
     return required

@@ -15,7 +15,7 @@ from kvs_notebook.forms.fields import CheckedInput, channel_field
 from kvs_notebook.forms.html import table_html
 from kvs_notebook.forms.job import Job, JobResult, RunningJob
 from kvs_notebook.signaling import endpoints
-from kvs_notebook.signaling.connect import PROBE_CLIENT_ID, probe
+from kvs_notebook.signaling.probe import PROBE_CLIENT_ID, probe_channel
 
 DEFAULT_PROTOCOLS = ("WSS", "HTTPS")
 
@@ -91,12 +91,12 @@ class EndpointsForm(Form):
         call = self.python_call("open_signaling", text, client_id=PROBE_CLIENT_ID)
 
         def run(running: RunningJob) -> JobResult:
-            seconds = asyncio.run(probe(text, self.connection))
+            seconds = asyncio.run(probe_channel(text, self.connection))
             message = (
                 f"Connected to {text} as the VIEWER {PROBE_CLIENT_ID} and left, in {running.elapsed}: a ping to the service "
                 f"and back took {seconds * 1000:.1f} ms. The service does not tell whether a MASTER is connected."
             )
-            return JobResult(seconds, message, f"async with {call} as peer: print(await peer.ping())")
+            return JobResult(seconds, message, f"async with {call} as client: print(await client.ping())")
 
         return Job(f"Trying {text}", run)
 

@@ -29,8 +29,8 @@ ROLE = "arn:aws:iam::444455556666:role/Reader"
 OPEN_REGIONS = {"us-east-1", "eu-west-1"}
 CLOSED_REGIONS = tuple(region for region in regions_in_partition_of("us-east-1") if region not in OPEN_REGIONS)
 STATUS = ["account_id", "region", "status", "tags_source"]
-WITHOUT_CALLS = {"use_sandbox"}
-"""It starts a sandbox of its own."""
+WITHOUT_CALLS = {"use_sandbox", "iam_policy", "scan_notebooks", "to_json", "to_parquet"}
+"""These call no service, or start one of their own."""
 
 
 @dataclass
@@ -181,7 +181,7 @@ def outcome(name: str, place: Place) -> Any:
 
 def test_every_public_function_is_called_here() -> None:
     functions = {name for name in kvs.__all__ if callable(getattr(kvs, name)) and name[0].islower()}
-    assert set(CALLS) == functions - WITHOUT_CALLS
+    assert set(CALLS) == functions - WITHOUT_CALLS, functions ^ set(CALLS)
     assert set(FUNCTIONS) <= functions
 
 

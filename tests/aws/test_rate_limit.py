@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from kvs_notebook import errors
-from kvs_notebook.aws import rate_limit
+from kvs_notebook.aws import concurrency, rate_limit
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.quotas import QUOTAS
 from kvs_notebook.aws.rate_limit import RateLimiter
@@ -229,7 +229,7 @@ def test_the_first_error_ends_it_and_drops_what_has_not_begun():
     with pytest.raises(errors.AccessDenied):
         map_concurrent(work, range(1000), description="x")
     go_on.set()
-    assert len(begun) <= rate_limit.THREADS + 1
+    assert len(begun) <= concurrency.THREADS + 1
 
 
 # --- messages

@@ -25,13 +25,14 @@ from botocore.config import Config
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.connection_config import ConnectionConfig, LocalService
 from kvs_notebook.aws.session import SharedSession
+from kvs_notebook.sandbox.address import Address
 from kvs_notebook.sandbox.assumptions import Assumptions
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys
 from kvs_notebook.sandbox.backend.store import Store
 from kvs_notebook.sandbox.clock import WallClock
-from kvs_notebook.sandbox.example_fleet import bulk
-from kvs_notebook.sandbox.http.admin_api import Remote
+from kvs_notebook.sandbox.example_fleet import seed_numbered
+from kvs_notebook.sandbox.http.admin_client import AdminClient
 from kvs_notebook.sandbox.http.request_log import requests_frame
-from kvs_notebook.sandbox.http.sigv4 import Keys
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +59,7 @@ class Order:
 class Served:
     """Be a client of a sandbox that runs elsewhere; ``environment`` is for programs that are to find it too."""
 
-    def __init__(self, endpoint_url: str, keys: Keys, environment: Mapping[str, str], pid: int) -> None:
+    def __init__(self, endpoint_url: str, keys: AccessKeys, environment: Mapping[str, str], pid: int) -> None:
         self.endpoint_url = endpoint_url
         self.keys = keys
         self.environment = environment
@@ -105,7 +106,9 @@ class Served:
         return psutil.Process(self.pid).memory_info().rss
 
     def requests(self) -> pd.DataFrame:
-        return requests_frame(Remote(self.endpoint_url, self.keys, ACCOUNT, REGION).requests())
+        return requests_frame(
+            AdminClient(Address(self.endpoint_url, self.keys, {"account_id": ACCOUNT, "region": REGION})).requests()
+        )
 
 
 @contextmanager
@@ -118,7 +121,7 @@ def served(order: Order) -> Iterator[Served]:
         if not line:
             raise RuntimeError("The sandbox's process ended before it answered: its error stands above.")
         answer = json.loads(line)
-        keys = Keys(bytes.fromhex(answer["root_secret"]))
+        keys = AccessKeys(bytes.fromhex(answer["root_secret"]))
         yield Served(answer["endpoint_url"], keys, answer["environment"], process.pid)
 
 
@@ -145,9 +148,9 @@ def serve(order: Mapping[str, Any]) -> None:
         state = None
         if order["tags"]:  # only a store takes tags in bulk: it is filled first, then served as a durable sandbox's
             state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kvs-notebook-benchmark-")))
-            with closing(Store(state / "sandbox.sqlite")) as store:
+            with closing(Store.open(state / "sandbox.sqlite")) as store:
                 for account_id, region in product(order["accounts"], order["regions"]):
-                    bulk(store, order["channels"], account_id, region, WallClock().now(), tags=order["tags"])
+                    seed_numbered(store, order["channels"], account_id, region, WallClock().now(), tags=order["tags"])
         assumptions = Assumptions(quota_burst=order["burst"], creating_seconds=order["creating_seconds"])
         sandbox = stack.enter_context(
             Sandbox(state, account_id=ACCOUNT, region=REGION, quotas=order["quotas"], assumptions=assumptions)
@@ -157,7 +160,7 @@ def serve(order: Mapping[str, Any]) -> None:
                 sandbox.seed(order["channels"], account_id=account_id, region=region)
         if order["delay_seconds"]:
             sandbox.faults.add("*", "delay", None, seconds=order["delay_seconds"])
-        root_secret = sandbox._keys._root_secret
+        root_secret = sandbox._address.keys.root_secret
         answer = {
             "endpoint_url": sandbox.endpoint_url,
             "root_secret": root_secret.hex(),

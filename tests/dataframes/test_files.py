@@ -158,9 +158,6 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="stopped"):
         files.to_csv(pd.DataFrame({"channel_name": [Unprintable()]}), path)
     assert path.read_text() == "before"
-    with pytest.raises(TypeError), files._whole(path, "w") as stream:
-        stream.writelines(["half", None])
-    assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -1,4 +1,4 @@
-"""What a request must look like: every bound of botocore's service model, compiled once, and the service's errors."""
+"""Validation of requests by every bound of botocore's service model, compiled once, and the service's errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kvs_notebook.aws.service_model import service_model
 from kvs_notebook.formatting import format_value
 
 OPERATIONS: Mapping[str, str] = {service_model().operation_model(name).http["requestUri"]: name for name in QUOTAS}
-"""The operation that each path names. Case matters, and the service's own casing is not consistent."""
+"""Operations by path; case matters, and the service's own casing is not consistent."""
 
 STATUSES: Mapping[str, int] = {
     **{shape.name: shape.metadata["error"]["httpStatusCode"] for shape in service_model().error_shapes},
@@ -26,20 +26,20 @@ STATUSES: Mapping[str, int] = {
     "UnknownOperationException": 404,
     "InternalFailure": 500,
 }
-"""HTTP status by error code. The service's own come from the model; the others follow AWS's general pattern."""
+"""HTTP status by error code: from the model, else by AWS's general pattern."""
 
 
 class ServiceError(Exception):
-    """Refuse a request as the service does.
+    """An error that the service returns.
 
     Attributes
     ----------
     code
         The service's error code, such as ``"ResourceInUseException"``.
     message
-        What it says.
+        Its message.
     status
-        The HTTP status of the reply.
+        The HTTP status of the response.
     """
 
     def __init__(self, code: str, message: str, *, status: int | None = None) -> None:
@@ -50,18 +50,18 @@ class ServiceError(Exception):
 
 
 def invalid_argument(message: str) -> ServiceError:
-    """Make the refusal of a value."""
+    """Return the error for a value that is not valid."""
     return ServiceError("InvalidArgumentException", message)
 
 
 Validator = Callable[[Any, str], None]
-"""Take a value and the name of its member; raise ServiceError where the model does not allow it."""
+"""Checks a value, given the name of its member; raises ServiceError if the model does not allow it."""
 
 
 def validate(operation: str, request: object) -> None:
-    """Check a request against the model: required, type, min, max, pattern, enum, however deep.
+    """Check a request against the model at every depth: required members, types, minimum, maximum, patterns, enums.
 
-    A null member counts as absent and a member that the model does not know is ignored, as the service does.
+    Like the service, treat a null member as absent and ignore a member that the model does not have.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def _compile(shape: Shape) -> Validator:
     if isinstance(shape, ListShape):
         return _list(shape)
     if isinstance(shape, MapShape):
-        raise TypeError(f"{shape.name}: no request of the nine operations holds a map")
+        raise TypeError(f"{shape.name}: no request of the nine operations contains a map")
     return {"string": _string, "integer": _integer, "boolean": _boolean}[shape.type_name](shape)
 
 
@@ -91,7 +91,7 @@ def _structure(shape: StructureShape) -> Validator:
         prefix = f"{where}." if where else ""
         for name in required:
             if value.get(name) is None:
-                raise invalid_argument(f"{prefix}{name} is required and was not given.")
+                raise invalid_argument(f"{prefix}{name} is required.")
         for name, check_member in members:
             member = value.get(name)
             if member is not None:
@@ -167,10 +167,10 @@ def _wrong_type(value: object, where: str, wanted: str) -> ServiceError:
 
 
 def input_validator(model: ServiceModel, operation: str) -> Validator:
-    """Compile what an operation's request must look like."""
+    """Compile the validator of an operation's request."""
     shape = model.operation_model(operation).input_shape
     if shape is None:
-        raise TypeError(f"{operation}: each operation here takes an input")
+        raise TypeError(f"{operation} has no input shape")
     return _compile(shape)
 
 
