@@ -11,9 +11,9 @@ def format_value(value: object) -> str:
     text = repr(value)
     if len(text) <= MAX_LENGTH:
         return text
-    return f"{text[:70]}...{text[-15:]} ({count_of(len(text) - 2, 'character')})"
+    return f"{text[:70]}...{text[-15:]} ({format_count(len(text) - 2, 'character')})"
 
 
-def count_of(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
     """Return a number and its noun, in the plural unless the number is 1: ``1 channel``, ``1,200 channels``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

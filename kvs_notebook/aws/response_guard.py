@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvs_notebook.aws.error_translation import NO_NETWORK
 from kvs_notebook.errors import EndpointUnreachable
-from kvs_notebook.formatting import count_of, format_value
+from kvs_notebook.formatting import format_count, format_value
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel
@@ -27,15 +27,19 @@ def watch(client: Any) -> None:
 
 def _check(operation_model: OperationModel, response_dict: Mapping[str, Any], endpoint_url: str, **_: Any) -> None:
     body: bytes = response_dict["body"]
-    if _is_service_reply(operation_model, body.strip(), succeeded=response_dict["status_code"] in SUCCESS):
-        return
+    if not _is_service_reply(operation_model, body.strip(), succeeded=response_dict["status_code"] in SUCCESS):
+        raise not_the_service(operation_model, body, endpoint_url)
+
+
+def not_the_service(operation_model: OperationModel, body: bytes, endpoint_url: str) -> EndpointUnreachable:
+    """Return the error for a response that did not come from the service; the call may have been applied."""
     error = EndpointUnreachable(
         f"{operation_model.name} failed: the response from {endpoint_url} did not come from the service, but possibly from a "
         f"proxy or a sign-in page: {_describe_body(body)}. {NO_NETWORK}",
         operation=operation_model.name,
     )
     error.maybe_applied = True
-    raise error
+    return error
 
 
 def _is_service_reply(operation_model: OperationModel, body: bytes, *, succeeded: bool) -> bool:
@@ -54,4 +58,4 @@ def _describe_body(body: bytes) -> str:
     """Describe a body: show an HTML page, but not other text, which may be part of a reply with a password."""
     if body.lstrip().startswith(b"<"):
         return format_value(" ".join(body.decode(errors="replace").split()))
-    return f"{count_of(len(body), 'byte')} that are not HTML or JSON"
+    return f"{format_count(len(body), 'byte')} that are not HTML or JSON"

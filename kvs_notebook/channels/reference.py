@@ -16,7 +16,7 @@ from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.validation import check_channel_name, check_version
 from kvs_notebook.errors import InvalidInput, WrongConnection
-from kvs_notebook.formatting import count_of, format_value
+from kvs_notebook.formatting import format_count, format_value
 
 Channel: TypeAlias = "str | pd.Series[Any] | pd.DataFrame | Mapping[str, Any]"
 """The types of a channel argument."""
@@ -92,7 +92,7 @@ def one_channel_ref(channel: Channel, connection: Connection) -> ChannelRef:
     found = channel_refs(channel, connection)
     if len(found) != 1:
         raise InvalidInput(
-            f"Expected one channel, got a frame of {count_of(len(found), 'row')}. Pass one row, such as frame.iloc[0]."
+            f"Expected one channel, got a frame of {format_count(len(found), 'row')}. Pass one row, such as frame.iloc[0]."
         )
     return found[0]
 
@@ -102,6 +102,12 @@ def describe(ref: ChannelRef, connection: Connection) -> dict[str, Any]:
     reply = connection.call("DescribeSignalingChannel", ref.params, channel=ref.label)
     info: dict[str, Any] = reply.get("ChannelInfo") or {}
     return info
+
+
+def resolve_arn(ref: ChannelRef, connection: Connection) -> str:
+    """Return the ARN of a channel; if only its name is known, this spends one DescribeSignalingChannel call."""
+    arn: str = ref.channel_arn or describe(ref, connection)["ChannelARN"]
+    return arn
 
 
 def ttl_of(info: Mapping[str, Any]) -> int | None:

@@ -12,7 +12,7 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.aws.validation import check_tag_keys, check_tags
-from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref
+from kvs_notebook.channels.reference import Channel, channel_refs, one_channel_ref, resolve_arn
 from kvs_notebook.dataframes.builders import tags_frame
 from kvs_notebook.errors import mark_accepted
 
@@ -60,14 +60,7 @@ def list_tags(channel: Channel, *, connection: Connection | None = None) -> pd.D
     1   front-door   Site    hq
     """
     connection = current_connection(connection)
-    return read_tags([_arn_of(ref, connection) for ref in channel_refs(channel, connection)], connection)
-
-
-def _arn_of(ref: ChannelRef, connection: Connection) -> str:
-    if ref.channel_arn is not None:
-        return ref.channel_arn
-    arn: str = describe(ref, connection)["ChannelARN"]
-    return arn
+    return read_tags([resolve_arn(ref, connection) for ref in channel_refs(channel, connection)], connection)
 
 
 def read_tags(channel_arns: Sequence[str] | pd.Series[str], connection: Connection) -> pd.DataFrame:
@@ -133,7 +126,7 @@ def tag_channel(channel: Channel, tags: Mapping[str, str], *, connection: Connec
     checked = check_tags(tags)
     ref = one_channel_ref(channel, connection)
     connection.require_changes("TagResource")
-    arn = _arn_of(ref, connection)
+    arn = resolve_arn(ref, connection)
     pairs = [{"Key": key, "Value": value} for key, value in checked.items()]
     connection.call("TagResource", {"ResourceARN": arn, "Tags": pairs}, channel=ref.label)
     with mark_accepted(f"The tags of {ref.label} were set"):
@@ -186,7 +179,7 @@ def untag_channel(channel: Channel, keys: Iterable[str], *, connection: Connecti
     checked = check_tag_keys(keys)
     ref = one_channel_ref(channel, connection)
     connection.require_changes("UntagResource")
-    arn = _arn_of(ref, connection)
+    arn = resolve_arn(ref, connection)
     connection.call("UntagResource", {"ResourceARN": arn, "TagKeyList": checked}, channel=ref.label)
     with mark_accepted(f"The tags of {ref.label} were removed"):
         return read_tags([arn], connection)

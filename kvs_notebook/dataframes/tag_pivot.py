@@ -9,7 +9,7 @@ import pandas as pd
 from kvs_notebook.dataframes.builders import empty, sort_rows
 from kvs_notebook.dataframes.schemas import TAG_PREFIX, TAGS, TEXT
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.formatting import count_of, format_value
+from kvs_notebook.formatting import format_count, format_value
 
 CHANNEL_COLUMNS = [column for column in TAGS if column not in {"key", "value"}]
 """The columns of a tags frame that say which channel a tag is on."""
@@ -74,7 +74,7 @@ def _without_repetitions(tags: pd.DataFrame) -> pd.DataFrame:
         format_value(value) for value in repeated[(repeated[identity] == first[identity]).all(axis="columns")]["value"]
     ]
     raise InvalidInput(
-        f"Tag {format_value(first['key'])} of channel {first['channel_name']} has {count_of(len(values), 'value')}: "
+        f"Tag {format_value(first['key'])} of channel {first['channel_name']} has {format_count(len(values), 'value')}: "
         f"{' and '.join(values)}. Keep the rows of one date."
     )
 
