@@ -13,7 +13,7 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.validation import check_channel_name
 from kvs_notebook.dataframes.builders import channels_frame, tags_frame
-from kvs_notebook.dataframes.files import File, opened, to_csv, to_parquet
+from kvs_notebook.dataframes.files import File, open_output, to_csv, to_parquet
 from kvs_notebook.dataframes.schemas import CHANNELS, TAGS
 from kvs_notebook.dataframes.tag_pivot import join_tags
 from kvs_notebook.errors import InvalidInput, InventoryIncomplete
@@ -80,14 +80,14 @@ class Inventory:
 
     def to_csv(self, path: File) -> None:
         """Write the wide frame to ``NAME.csv``, as to_csv() does, and coverage to ``NAME-coverage.csv``; both or neither."""
-        with opened(path, "w") as table, opened(coverage_path(path), "w") as coverage:
+        with open_output(path, "w") as table, open_output(coverage_path(path), "w") as coverage:
             to_csv(self.table(), table)
             to_csv(self.coverage, coverage)
             table.flush()
 
     def to_parquet(self, path: File) -> None:
         """Write the wide frame as Parquet, and coverage to ``NAME-coverage.parquet``; both or neither."""
-        with opened(path, "wb") as table, opened(coverage_path(path), "wb") as coverage:
+        with open_output(path, "wb") as table, open_output(coverage_path(path), "wb") as coverage:
             to_parquet(self.table(), table)
             to_parquet(self.coverage, coverage)
             table.flush()

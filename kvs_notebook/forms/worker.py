@@ -10,7 +10,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from kvs_notebook.channels.lost_replies import reconciled_to
+from kvs_notebook.channels.lost_replies import send_warnings_to
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.job import Job, RunningJob, not_sent_message
 from kvs_notebook.forms.status_line import StatusLine
@@ -89,7 +89,7 @@ class Worker:
             return
         job = running.job
         try:
-            with reconciled_to(running.reconciled.append):
+            with send_warnings_to(running.reconciled.append):
                 result = job.run(running)
         except Exception as error:  # noqa: BLE001 - as above; it also is the future's exception
             failure = job.failure_message(error)

@@ -166,7 +166,10 @@ def test_reconciled_lost_reply_is_shown(sandbox, connection, submit):
     form.name.value = "gate"
     submit(form)
     assert form.status.role == "status"
-    assert "a reply was lost and the call was sent again; the channel is there as asked for." in form.status.text
+    assert (
+        "a reply was lost and the call was sent again; the channel exists with the requested settings."
+        in form.status.text
+    )
 
 
 def test_closed_form_ends_its_threads(connection):
