@@ -63,7 +63,7 @@ HEAD_POSITION = 0.75
 MAX_NAME_LENGTH = 24
 
 
-class Peer(Protocol):
+class ClientLike(Protocol):
     """What a diagram reads of a signaling client."""
 
     role: str
@@ -253,12 +253,12 @@ class _Message:
     note: str = ""
 
 
-def conversation(*peers: Peer) -> Chart:
+def conversation(*peers: ClientLike) -> Chart:
     """Draw which peers are connected to a channel, and the messages between them in the order of sending.
 
     Parameters
     ----------
-    peers
+    *peers
         Peers of one channel, as open_signaling() returned them; their ``messages`` are drawn.
 
     Returns
@@ -310,7 +310,7 @@ def conversation(*peers: Peer) -> Chart:
     return Chart(figure, title)
 
 
-def _match_messages(peers: Sequence[Peer]) -> list[_Message]:
+def _match_messages(peers: Sequence[ClientLike]) -> list[_Message]:
     """Match what one peer has sent with what another received; a message of one side only has no other peer."""
     logs = [peer.ordered_messages() for peer in peers]
     unmatched = [[row for row in log if row["direction"] == "received"] for log in logs]
@@ -332,7 +332,7 @@ def _match_messages(peers: Sequence[Peer]) -> list[_Message]:
 
 
 def _take_receiver(
-    row: Mapping[Any, Any], sender: Peer, peers: Sequence[Peer], unmatched: list[list[Any]]
+    row: Mapping[Any, Any], sender: ClientLike, peers: Sequence[ClientLike], unmatched: list[list[Any]]
 ) -> int | None:
     """Return the position of the peer that has received a sent message, and remove it from the unmatched ones."""
     for position, peer in enumerate(peers):
@@ -346,7 +346,7 @@ def _take_receiver(
     return None
 
 
-def _columns(peers: Sequence[Peer]) -> dict[int | None, float]:
+def _columns(peers: Sequence[ClientLike]) -> dict[int | None, float]:
     """Return the column of each peer: masters left, viewers right, and the channel, whose key is None, between them."""
     masters = [position for position, peer in enumerate(peers) if peer.role == "MASTER"]
     viewers = [position for position, peer in enumerate(peers) if peer.role != "MASTER"]
@@ -354,7 +354,9 @@ def _columns(peers: Sequence[Peer]) -> dict[int | None, float]:
     return {position: float(column) for column, position in enumerate(order)}
 
 
-def _draw_lifelines(axes: Axes, peers: Sequence[Peer], columns: Mapping[int | None, float], bottom: float) -> None:
+def _draw_lifelines(
+    axes: Axes, peers: Sequence[ClientLike], columns: Mapping[int | None, float], bottom: float
+) -> None:
     """Draw the name and a line of each peer, solid if it is connected, and the channel as a wide band."""
     for position, x in columns.items():
         peer = None if position is None else peers[position]

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import kvs_notebook as kvs
-from kvs_notebook.cli.inventory_output import gaps
+from kvs_notebook.cli.inventory_output import describe_gaps
 from kvs_notebook.errors import InventoryIncomplete
 from tests.fleet.inventories import OTHER, REGIONS, ROLE, statuses
 
@@ -55,7 +55,7 @@ def test_failed_accounts_are_each_named(fleet_of_two_accounts, connection, monke
     with pytest.raises(InventoryIncomplete) as raised:
         found.raise_for_failures()
     assert "nan" not in str(raised.value)
-    named = gaps(found)
+    named = describe_gaps(found)
     assert [label for label, _ in named] == ["an account", "an account", "000000000000"]
     assert [message.partition(":")[0] for _, message in named[:2]] == ["lab", "sandbox"]
 

@@ -151,7 +151,7 @@ def test_conversation_draws_sender_and_receiver(channel):
 
 
 def test_messages_of_one_millisecond_keep_order_of_sending(channel, monkeypatch):
-    monkeypatch.setattr("kvs_notebook.signaling.client.milliseconds", lambda moment: 1_767_603_600_000)
+    monkeypatch.setattr("kvs_notebook.signaling.message_log.milliseconds", lambda moment: 1_767_603_600_000)
     assert arrows(run(lambda: offer_and_answer(channel))) == [(2, 0), (0, 2)]
 
 
