@@ -13,5 +13,5 @@ def format_value(value: object) -> str:
 
 
 def format_count(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural unless the number is 1: ``1 channel``, ``1,200 channels``."""
+    """Return a number with its noun in singular or plural, such as ``"1 channel"`` or ``"1,200 channels"``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
