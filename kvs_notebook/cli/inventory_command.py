@@ -149,10 +149,10 @@ def _parse_required(texts: Sequence[str]) -> dict[str, list[str] | None]:
             raise click.UsageError(f"--require {key} was given twice. List its values in one: --require {key}=A,B.")
         required[key] = values.split(",") if equals else None
     if required:
-        from kvs_notebook.fleet.required_tags import requirements
+        from kvs_notebook.fleet.required_tags import parse_required_tags
 
         try:
-            requirements(required)
+            parse_required_tags(required)
         except InvalidInput as error:
             raise click.UsageError(f"--require: {error}") from error
     return required

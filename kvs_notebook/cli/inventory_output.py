@@ -18,9 +18,10 @@ from kvs_notebook.dataframes.schemas import UNKNOWN
 from kvs_notebook.errors import ExportFailed, InvalidInput
 from kvs_notebook.fleet import reports
 from kvs_notebook.fleet.comparison import compare_snapshots
-from kvs_notebook.fleet.inventory import Inventory, coverage_path, place_of
-from kvs_notebook.fleet.required_tags import Required
-from kvs_notebook.fleet.snapshots import folders, save_snapshot
+from kvs_notebook.fleet.coverage import row_label
+from kvs_notebook.fleet.inventory import Inventory, coverage_path
+from kvs_notebook.fleet.required_tags import RequiredTags
+from kvs_notebook.fleet.snapshots import save_snapshot, snapshot_folders
 from kvs_notebook.formatting import format_count
 
 WRITERS: Mapping[str, Callable[[pd.DataFrame, Any], None]] = {
@@ -71,7 +72,7 @@ class InventoryOutput:
     def print_changes(self, directory: str) -> bool:
         """Print the changes since the newest snapshot; return whether there is a snapshot."""
         try:
-            newest = list(folders(directory))[-1]
+            newest = list(snapshot_folders(directory))[-1]
         except InvalidInput as error:
             is_unreadable = error.__cause__ is not None and not isinstance(error.__cause__, FileNotFoundError)
             absent = f"No snapshot in {directory} to compare with. Save one with --snapshot {directory}."
@@ -84,7 +85,7 @@ class InventoryOutput:
         self._print(format_changes(changes, table_width()), nl=False)
         return True
 
-    def print_required_tags(self, required: Required) -> bool:
+    def print_required_tags(self, required: RequiredTags) -> bool:
         """Print which channels fail a tag requirement; return whether all channels whose tags are known meet it."""
         self._print("")
         for row in reports.tag_coverage(self._inventory, required).to_dict("records"):
@@ -165,7 +166,7 @@ def describe_gaps(inventory: Inventory) -> list[tuple[str, str]]:
     has_one_account = len(set(inventory.coverage["account_id"])) == 1
     described = []
     for row in inventory.gaps.astype("object").to_dict("records"):
-        label = row["region"] if has_one_account and isinstance(row["region"], str) else place_of(row)
+        label = row["region"] if has_one_account and isinstance(row["region"], str) else row_label(row)
         described.append((f"tags of {label}" if row["status"] == "ok" else label, str(row["message"])))
     return described
 

@@ -11,6 +11,7 @@ import pytest
 from kvs_notebook.cli.terminal import display_width
 from kvs_notebook.cli.text_table import format_changes, format_channels, format_tag_problems
 from kvs_notebook.dataframes import builders, schemas
+from kvs_notebook.dataframes.tag_pivot import join_tags
 
 
 def channels(names: list[str], tags: list[dict[str, str]] | None = None, **more: Any) -> pd.DataFrame:
@@ -28,7 +29,7 @@ def channels(names: list[str], tags: list[dict[str, str]] | None = None, **more:
     frame = builders.channels_frame(infos)
     if tags is None:
         return frame
-    return builders.with_tags(
+    return join_tags(
         frame,
         builders.tags_frame({info["ChannelARN"]: pairs for info, pairs in zip(infos, tags, strict=True)}),
     )
