@@ -21,7 +21,7 @@ import pytest
 from numpydoc.docscrape import get_doc_object
 
 import kvs_notebook as kvs
-from kvs_notebook.sandbox.sandbox import RemoteFaults, sandbox_in_use
+from kvs_notebook.sandbox.sandbox import SandboxFaults, sandbox_in_use
 
 PACKAGE = "kvs_notebook"
 MODULES = [name for name in kvs.__all__ if ismodule(getattr(kvs, name))]
@@ -47,7 +47,7 @@ RETURNED_BY_FUNCTIONS = {"Connection", "Inventory", "charts.Chart"}
 METHODS = {
     f"{owner}.{name}": method
     for owner in [*CLASSES, "Sandbox.faults"]
-    for name, method in vars(RemoteFaults if owner == "Sandbox.faults" else public(owner)).items()
+    for name, method in vars(SandboxFaults if owner == "Sandbox.faults" else public(owner)).items()
     if isfunction(method) and not name.startswith("_")
 }
 

@@ -17,7 +17,7 @@ from kvs_notebook.dataframes.builders import empty
 from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS
 def chart():
     kvs.charts.channel_ages(kvs.reports.channel_ages(kvs.Inventory(*map(empty, (CHANNELS, TAGS, COVERAGE)))))
-for needs_an_extra in (kvs.use_sandbox, kvs.forms.console, chart):
+for needs_an_extra in (kvs.use_sandbox, lambda: kvs.forms.console(), chart):
     try:
         needs_an_extra()
     except kvs.errors.MissingExtra as error:

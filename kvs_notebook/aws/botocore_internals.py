@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from kvs_notebook.aws.response_guard import not_the_service
 from kvs_notebook.secret import Secret
 
 if TYPE_CHECKING:
     from botocore.auth import SigV4QueryAuth
     from botocore.awsrequest import AWSRequest
+    from botocore.model import OperationModel
 if TYPE_CHECKING:
     import boto3
     import botocore.session
@@ -113,10 +114,20 @@ def skip_response_parser(client: Any) -> None:
     """
     if not ENABLED:
         return
+    import orjson
 
-    def read_json(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-        if response_dict["status_code"] == 200 and response_dict["body"]:  # noqa: PLR2004
-            customized_response_dict.update(json.loads(response_dict["body"]))
+    def read_json(
+        operation_model: OperationModel,
+        response_dict: dict[str, Any],
+        customized_response_dict: dict[str, Any],
+        **_: Any,
+    ) -> None:
+        body = response_dict["body"]
+        if response_dict["status_code"] == 200 and body:  # noqa: PLR2004
+            try:
+                customized_response_dict.update(orjson.loads(body))
+            except orjson.JSONDecodeError as error:
+                raise not_the_service(operation_model, body, client.meta.endpoint_url) from error
             response_dict["body"] = b"{}"
 
     client.meta.events.register("before-parse.kinesis-video.ListSignalingChannels", read_json)

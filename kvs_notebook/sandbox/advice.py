@@ -1,4 +1,4 @@
-"""What the toolkit tells the user of a sandbox after an error."""
+"""Advice to users of a sandbox, which error messages of the toolkit append."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from kvs_notebook.aws.error_translation import NEXT_STEP
 from kvs_notebook.errors import ChannelNotFound, KVSError
 
-SANDBOX_STOPPED = (
-    "The sandbox has stopped. Call kvs.use_sandbox() again (in a walkthrough: run its first code cell), then repeat the "
-    "call."
+START_AGAIN = (
+    "Call kvs.use_sandbox() or kvs.Sandbox() again with the same arguments (in a walkthrough: run its first code cell), then "
+    "repeat the call."
 )
+SANDBOX_STOPPED = f"The sandbox has stopped. {START_AGAIN}"
 NEXT_STEPS: Mapping[type[KVSError], str] = {
     ChannelNotFound: f"{NEXT_STEP[ChannelNotFound]} If the sandbox was started again, "
     "run the cell that creates it again.",
 }
-"""A notebook may have started its sandbox again, which is empty then."""
+"""Advice per error: a notebook may have started its sandbox again, which is empty then."""

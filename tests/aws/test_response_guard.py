@@ -11,7 +11,7 @@ import pytest
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.default_connection import for_profile
-from kvs_notebook.fleet.tag_reader import _bulk
+from kvs_notebook.fleet.tag_reader import read_tags_in_bulk
 
 PAGE = b"<!doctype html>\n<html><body>Welcome to the hotel, please sign in</body></html>"
 ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/gate/1767603601000"
@@ -66,7 +66,7 @@ READS = {
     "describe": lambda connection: kvs.describe_channel("gate", connection=connection),
     "tags": lambda connection: connection.call("ListTagsForResource", {"ResourceARN": ARN}),
     "endpoints": lambda connection: connection.call("GetSignalingChannelEndpoint", {"ChannelARN": ARN}),
-    "bulk tags": _bulk,
+    "bulk tags": read_tags_in_bulk,
 }
 BODIES = {
     "a page": PAGE,
@@ -99,6 +99,14 @@ def test_half_an_answer_is_not_shown_since_it_may_have_a_password(portal, connec
     with pytest.raises(errors.EndpointUnreachable, match=f"It sent {len(SECRET)} bytes that are no answer") as raised:
         kvs.list_channels(connection=connection)
     assert "c2VjcmV0" not in str(raised.value)
+
+
+@pytest.mark.parametrize("body", [b'{"ChannelInfoList": [}', b'{"NextToken": NaN}', b'{"NextToken": "\\ud800"}'])
+def test_list_rejects_a_body_that_is_not_json(portal, connection, body):
+    portal[0].body = body
+    with pytest.raises(errors.EndpointUnreachable, match=f"It sent {len(body)} bytes that are no answer") as raised:
+        kvs.list_channels(connection=connection)
+    assert raised.value.maybe_applied
 
 
 @pytest.mark.parametrize("body", BODIES)
