@@ -1,4 +1,4 @@
-"""The error tree: each code of the service has a class, and each message says what to do next."""
+"""The error tree: every error code has a class, every class is in the docstring's tree and names a next step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def client_error(code: str, message: str = "It said so.", operation: str = "Desc
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
-def test_docstring_shows_error_tree():
+def test_docstring_shows_every_class_and_its_base():
     drawn = dict(re.findall(r"^[ │├└─]*(\w+)(?: \((\w+)\))?", errors.__doc__, re.MULTILINE))
     drawn = {name: base for name, base in drawn.items() if name in CLASSES}
     assert drawn.keys() == CLASSES.keys()
@@ -36,7 +36,7 @@ def test_docstring_shows_error_tree():
         assert set(standard) <= {base, "Exception"}, name
 
 
-def test_errors_of_nine_operations_have_classes():
+def test_every_error_of_the_nine_operations_has_a_class():
     codes = {shape.name for name in QUOTAS for shape in service_model().operation_model(name).error_shapes}
     assert codes <= error_translation.BY_CODE.keys()
     assert {error_translation.BY_CODE[code] for code in codes} >= {
@@ -46,7 +46,7 @@ def test_errors_of_nine_operations_have_classes():
     }
 
 
-def test_errors_of_ice_servers_have_classes():
+def test_every_error_of_get_ice_server_config_has_a_class():
     codes = {shape.name for shape in signaling_model().operation_model("GetIceServerConfig").error_shapes}
     assert codes <= error_translation.BY_CODE.keys()
     kinds = {code: error_translation.BY_CODE[code] for code in codes}
@@ -55,7 +55,7 @@ def test_errors_of_ice_servers_have_classes():
     assert kinds["InvalidClientException"] is errors.InvalidInput
 
 
-def test_next_steps_replace_usual_advice():
+def test_caller_may_override_the_next_step():
     steps = {errors.Throttled: "Wait for a place."}
     full = error_translation.from_code(
         "ClientLimitExceededException", "Full.", operation="ConnectAsViewer", next_steps=steps
@@ -69,7 +69,7 @@ def test_next_steps_replace_usual_advice():
 
 
 @pytest.mark.parametrize("code", error_translation.BY_CODE)
-def test_client_error_message_says_what_why_and_next_step(code):
+def test_client_error_names_operation_reason_and_next_step(code):
     error = error_translation.from_client_error(
         client_error(code), operation="DescribeSignalingChannel", subject="front-door"
     )
@@ -82,7 +82,7 @@ def test_client_error_message_says_what_why_and_next_step(code):
     assert (error.code, error.operation) == (code, "DescribeSignalingChannel")
 
 
-def test_resource_in_use_depends_on_operation():
+def test_resource_in_use_means_exists_on_create_and_busy_on_update():
     create = error_translation.from_client_error(
         client_error("ResourceInUseException"), operation="CreateSignalingChannel"
     )
@@ -93,7 +93,7 @@ def test_resource_in_use_depends_on_operation():
 
 
 @pytest.mark.parametrize("code", ["InternalFailure", "503", "SomethingNewException", ""])
-def test_unknown_code_is_service_fault(code):
+def test_unknown_code_is_a_service_fault(code):
     error = error_translation.from_client_error(client_error(code), operation="ListSignalingChannels")
     assert type(error) is errors.ServiceFault
     assert error.code == (code or None)
@@ -118,18 +118,18 @@ def test_unknown_code_is_service_fault(code):
         (botocore.DataNotFoundError(data_path="x"), errors.ServiceFault),
     ],
 )  # fmt: skip
-def test_botocore_errors_have_classes(raised, kind):
+def test_botocore_error_has_a_class(raised, kind):
     error = error_translation.from_botocore_error(raised, operation="ListSignalingChannels")
     assert type(error) is kind
     assert str(error).startswith("ListSignalingChannels failed: ")
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_errors_survive_pickle(name):
+def test_error_survives_pickling(name):
     error = CLASSES[name]("Why.")
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     assert (type(again), str(again)) == (type(error), "Why.")
 
 
-def test_lookup_error_shows_message_without_quotes():
+def test_lookup_error_shows_its_message_without_quotes():
     assert str(errors.ChannelNotFound("No such channel.")) == "No such channel."

@@ -1,4 +1,4 @@
-"""Secrets: no output, file, pickle or traceback contains one."""
+"""Secrets: no output, file, pickle or traceback contains the value until the caller reveals it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def frame() -> pd.DataFrame:
 # --- a value
 
 
-def test_reveal_returns_value(secret):
+def test_reveal_returns_the_value(secret):
     assert secret.reveal() == VALUE
 
 
@@ -56,28 +56,28 @@ def test_reveal_returns_value(secret):
         lambda secret: str(dir(secret)),
     ],
 )
-def test_display_shows_placeholder_only(secret, show):
+def test_no_representation_contains_the_value(secret, show):
     shown = show(secret)
     assert VALUE not in shown
     assert "<script" not in shown
 
 
-def test_html_is_escaped(secret):
+def test_html_is_escaped_and_names_reveal(secret):
     assert secret._repr_html_() == "&lt;Secret: <code>.reveal()</code> gives it&gt;"
     assert f"{secret:>40}" == PLACEHOLDER.rjust(40)
 
 
-def test_secret_lists_no_attributes(secret):
+def test_reveal_is_the_only_public_attribute(secret):
     assert not hasattr(secret, "__dict__")
     assert [name for name in dir(secret) if not name.startswith("_")] == ["reveal"]
 
 
-def test_json_rejects_secret(secret):
+def test_json_rejects_a_secret(secret):
     with pytest.raises(TypeError, match="Secret is not JSON serializable"):
         json.dumps({"password": secret})
 
 
-def test_secrets_compare_by_value():
+def test_secrets_are_equal_if_their_values_are():
     assert Secret("a") == Secret("a")
     assert Secret("ü") != Secret("a")
     assert Secret("a") != "a"
@@ -88,12 +88,12 @@ def test_secrets_compare_by_value():
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda secret: copy.deepcopy({"a": [secret]})["a"][0]])
-def test_copy_keeps_value(secret, copied):
+def test_copy_keeps_the_value(secret, copied):
     assert copied(secret).reveal() == VALUE
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_pickle_has_no_value(secret, protocol):
+def test_unpickled_secret_has_no_value_and_says_so(secret, protocol):
     stored = pickle.dumps([secret, {"url": secret}], protocol)
     assert VALUE.encode() not in stored
     again = pickle.loads(stored)[0]  # noqa: S301 - our own
@@ -143,20 +143,20 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize("case", WRITTEN)
-def test_written_frame_has_no_secret(frame, case):
+def test_written_dataframe_does_not_contain_the_value(frame, case):
     written = WRITTEN[case](frame)
     assert VALUE not in written
     assert ".reveal()" in written
 
 
-def test_pandas_writers_have_no_secret(frame):
+def test_pandas_json_and_parquet_do_not_contain_the_value(frame):
     assert VALUE not in frame.to_json()
     with pytest.raises(Exception, match="Secret") as raised:  # pyarrow knows no such type
         frame.to_parquet(io.BytesIO())
     assert VALUE not in str(raised.value)
 
 
-def test_parquet_has_placeholder(frame, tmp_path):
+def test_our_parquet_contains_the_placeholder(frame, tmp_path):
     path = tmp_path / "ice.parquet"
     files.to_parquet(frame, path)
     stored = pd.read_parquet(path)
@@ -166,7 +166,7 @@ def test_parquet_has_placeholder(frame, tmp_path):
     assert frame["password"][0].reveal() == VALUE
 
 
-def test_pickled_frame_has_no_secret(frame, tmp_path):
+def test_pickled_dataframe_does_not_contain_the_value(frame, tmp_path):
     path = tmp_path / "ice.pickle"
     frame.to_pickle(path)
     assert VALUE.encode() not in path.read_bytes()
@@ -174,7 +174,7 @@ def test_pickled_frame_has_no_secret(frame, tmp_path):
 
 
 @pytest.mark.parametrize("deep", [True, False])
-def test_copied_frame_keeps_secret(frame, deep):
+def test_copied_dataframe_keeps_the_value(frame, deep):
     assert frame.copy(deep=deep)["password"][1].reveal() == VALUE
     assert copy.deepcopy(frame).equals(frame)
 
@@ -187,7 +187,7 @@ def failing(secret: Secret, frame: pd.DataFrame) -> None:
     raise RuntimeError(f"with {held}")
 
 
-def test_traceback_with_variables_has_no_secret(secret, frame):
+def test_traceback_with_variables_does_not_contain_the_value(secret, frame):
     with pytest.raises(RuntimeError) as raised:
         failing(secret, frame)
     error = raised.value
