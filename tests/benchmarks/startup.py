@@ -21,7 +21,7 @@ NEEDS = {"uvicorn": "pip install 'kvs-notebook[sandbox]'"}
 START_PROGRAM = """
 import time
 began = time.perf_counter()
-from kvs_notebook.sandbox.server import Sandbox
+from kvs_notebook.sandbox.sandbox import Sandbox
 sandbox = Sandbox()
 sandbox.advance(0)
 print(time.perf_counter() - began)
