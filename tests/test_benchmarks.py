@@ -1,4 +1,4 @@
-"""The benchmarks' table: what it says, and how it ends; their numbers are measured by ``python -m tests.benchmarks``."""
+"""The table of the benchmarks and its exit code. ``python -m tests.benchmarks`` measures the numbers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.__main__ import BENCHMARKS, main
-from tests.benchmarks.served import Order, served
-from tests.benchmarks.table import Benchmark, Finding
+from tests.benchmarks.sandbox_process import SandboxSpec, run_sandbox
+from tests.benchmarks.table import Benchmark, Result
 
-PROMISED = [
+ROWS = [
     "list",
+    "list-scale",
     "tags",
     "sandbox-describe",
     "sandbox-scale",
@@ -24,7 +25,6 @@ PROMISED = [
     "sandbox-start",
     "first-table",
     "import",
-    "growth",
     "fleet-calls",
     "fleet-each",
     "fleet-bulk",
@@ -43,22 +43,22 @@ def row(name: str, *, holds: bool | None = True, needs: str | None = None, progr
         bar="<= 2x",
         needs={needs: "pip install it"} if needs else {},
         programs={program: "apt-get install it"} if program else {},
-        measure=lambda: Finding(ours="3 ms", beside="2 ms", ratio=1.5, holds=holds, note=f"a note on {name}"),
+        measure=lambda: Result(ours="3 ms", baseline="2 ms", ratio=1.5, holds=holds, note=f"a note on {name}"),
     )
 
 
-def test_every_promised_row_is_listed(project_root: Path) -> None:
-    done = subprocess.run(
+def test_list_option_names_every_row(project_root: Path) -> None:
+    completed = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks", "--list"],
         cwd=project_root,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == PROMISED
+    assert [line.partition(":")[0] for line in completed.stdout.splitlines()] == ROWS
 
 
-def test_a_table_in_which_every_bar_holds_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_succeeds_if_every_bar_holds(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([], [row("fast"), row("reported", holds=None)]) == 0
     table = capsys.readouterr().out
     line = " ".join(table.splitlines()[1].split())
@@ -66,19 +66,19 @@ def test_a_table_in_which_every_bar_holds_ends_well(capsys: pytest.CaptureFixtur
     assert "fast: a note on fast" in table
 
 
-def test_a_bar_that_does_not_hold_is_said_and_fails_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_fails_if_a_bar_does_not_hold(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([], [row("slow", holds=False), row("fast")]) == 1
     assert capsys.readouterr().out.splitlines()[1].endswith("<= 2x  NO")
 
 
-def test_a_missing_tool_is_named_and_fails_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_fails_if_a_module_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([], [row("fast", needs="no_such_package.server"), row("other")]) == 1
     table = capsys.readouterr().out
     assert table.splitlines()[1].endswith("<= 2x  MISSING")
     assert "fast: missing: no_such_package.server (pip install it)" in table
 
 
-def test_a_missing_program_is_named_and_fails_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_fails_if_a_program_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([], [row("shown", program="no-such-browser"), row("other", program=sys.executable)]) == 1
     table = capsys.readouterr().out
     assert table.splitlines()[1].endswith("<= 2x  MISSING")
@@ -86,19 +86,19 @@ def test_a_missing_program_is_named_and_fails_the_run(capsys: pytest.CaptureFixt
     assert "shown: missing: no-such-browser (apt-get install it)" in table
 
 
-def test_only_the_rows_asked_for_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_measures_only_requested_rows(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fast"], [row("slow", holds=False), row("fast")]) == 0
     assert "slow" not in capsys.readouterr().out
 
 
-def test_a_row_that_is_not_there_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
+def test_unknown_row_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exited:
         main(["fastest"], [row("fast")])
-    assert ended.value.code == 2
-    assert "no row fastest: there are fast" in capsys.readouterr().err
+    assert exited.value.code == 2
+    assert "unknown rows: fastest. Expected some of: fast." in capsys.readouterr().err
 
 
-def test_the_json_has_the_rows_of_the_table(tmp_path: Path) -> None:
+def test_json_has_the_rows_of_the_table(tmp_path: Path) -> None:
     path = tmp_path / "table.json"
     main(["--json", str(path)], [row("slow", holds=False), row("fast"), row("gone", needs="no_such_package")])
     written = json.loads(path.read_text(encoding="utf-8"))
@@ -110,8 +110,8 @@ def test_the_json_has_the_rows_of_the_table(tmp_path: Path) -> None:
     assert written["rows"][2]["missing"] == ["no_such_package (pip install it)"]
 
 
-def test_a_served_sandbox_has_what_was_ordered_and_ends_with_its_context() -> None:
-    with served(Order(channels=3, tags={"Site": "hq"})) as sandbox:
+def test_sandbox_process_follows_its_spec_and_stops_with_context() -> None:
+    with run_sandbox(SandboxSpec(channels=3, tags={"Site": "hq"})) as sandbox:
         client = sandbox.plain_client()
         infos = client.list_signaling_channels()["ChannelInfoList"]
         tags = client.list_tags_for_resource(ResourceARN=infos[2]["ChannelARN"])["Tags"]
@@ -124,5 +124,5 @@ def test_a_served_sandbox_has_what_was_ordered_and_ends_with_its_context() -> No
         socket.create_connection(("127.0.0.1", int(endpoint_url.rpartition(":")[2])))
 
 
-def test_the_rows_have_names_of_their_own() -> None:
+def test_row_names_are_unique() -> None:
     assert len({benchmark.name for benchmark in BENCHMARKS}) == len(BENCHMARKS)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from kvs_notebook.secret import Secret
+from kvs_notebook.aws.response_guard import not_the_service
 
-if TYPE_CHECKING:
-    from botocore.auth import SigV4QueryAuth
-    from botocore.awsrequest import AWSRequest
 if TYPE_CHECKING:
     import boto3
     import botocore.session
     from botocore.loaders import Loader
+    from botocore.model import OperationModel
 
 
 ENABLED = not os.environ.get("KVS_NOTEBOOK_PLAIN_BOTOCORE")
@@ -91,21 +88,6 @@ def close_client(client: Any) -> None:
     vars(client.meta.service_model).get("_instance_cache", {}).clear()
 
 
-@cache
-def secret_signer() -> type[SigV4QueryAuth]:
-    """Give botocore's signer of URLs, kept from writing the signature into its log."""
-    from botocore.auth import SigV4QueryAuth
-
-    class SecretSignature(SigV4QueryAuth):
-        def signature(self, string_to_sign: str, request: AWSRequest) -> Secret:  # type: ignore[override]
-            return Secret(super().signature(string_to_sign, request))
-
-        def _inject_signature_to_request(self, request: AWSRequest, signature: Secret) -> None:
-            super()._inject_signature_to_request(request, signature.reveal())  # type: ignore[misc]
-
-    return SecretSignature
-
-
 def skip_response_parser(client: Any) -> None:
     """Read the pages of ListSignalingChannels as JSON alone: botocore's parser takes twenty times as long for each channel.
 
@@ -113,10 +95,20 @@ def skip_response_parser(client: Any) -> None:
     """
     if not ENABLED:
         return
+    import orjson
 
-    def read_json(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-        if response_dict["status_code"] == 200 and response_dict["body"]:  # noqa: PLR2004
-            customized_response_dict.update(json.loads(response_dict["body"]))
+    def read_json(
+        operation_model: OperationModel,
+        response_dict: dict[str, Any],
+        customized_response_dict: dict[str, Any],
+        **_: Any,
+    ) -> None:
+        body = response_dict["body"]
+        if response_dict["status_code"] == 200 and body:  # noqa: PLR2004
+            try:
+                customized_response_dict.update(orjson.loads(body))
+            except orjson.JSONDecodeError as error:
+                raise not_the_service(operation_model, body, client.meta.endpoint_url) from error
             response_dict["body"] = b"{}"
 
     client.meta.events.register("before-parse.kinesis-video.ListSignalingChannels", read_json)

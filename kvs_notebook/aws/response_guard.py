@@ -27,15 +27,19 @@ def watch(client: Any) -> None:
 
 def _check(operation_model: OperationModel, response_dict: Mapping[str, Any], where: str, **_: Any) -> None:
     body: bytes = response_dict["body"]
-    if _is_answer(operation_model, body.strip(), succeeded=response_dict["status_code"] in SUCCESS):
-        return
+    if not _is_answer(operation_model, body.strip(), succeeded=response_dict["status_code"] in SUCCESS):
+        raise not_the_service(operation_model, body, where)
+
+
+def not_the_service(operation_model: OperationModel, body: bytes, where: str) -> EndpointUnreachable:
+    """Return the error for a reply to a call that did not come from its service; the call may have been applied."""
     error = EndpointUnreachable(
         f"{operation_model.name} failed: what answered for {where} is not the service. It sent {_described(body)}: a proxy, or a "
         f"page to sign in at? {NO_NETWORK}",
         operation=operation_model.name,
     )
     error.maybe_applied = True
-    raise error
+    return error
 
 
 def _is_answer(operation_model: OperationModel, body: bytes, *, succeeded: bool) -> bool:

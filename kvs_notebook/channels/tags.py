@@ -13,7 +13,7 @@ from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.aws.validation import check_tag_keys, check_tags
 from kvs_notebook.channels.reference import Channel, channel_refs, one_channel_ref, resolve_arn
-from kvs_notebook.dataframes.builders import tags_frame, wide_tags
+from kvs_notebook.dataframes.builders import tags_frame
 from kvs_notebook.errors import mark_accepted
 
 
@@ -169,37 +169,3 @@ def untag_channel(channel: Channel, keys: Iterable[str], *, connection: Connecti
     connection.call("UntagResource", {"ResourceARN": arn, "TagKeyList": checked}, channel=target.label)
     with mark_accepted(f"The tags of {target.label} were taken off"):
         return tags_of([arn], connection)
-
-
-def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
-    """Turn a long tags frame into one row per channel, with a column per tag key.
-
-    Parameters
-    ----------
-    tags
-        A long tags frame, as list_tags() gives it.
-
-    Returns
-    -------
-    pandas.DataFrame
-        account_id, region, channel_name, channel_arn, then one ``tag:<key>`` column (str) per key, sorted. A tag that a
-        channel does not have is missing (NaN), which is not the empty string. Channels without any tag are not in ``tags``
-        and so not in the result: ``list_channels(tags=True)`` has them.
-
-    Raises
-    ------
-    InvalidInput
-        Where a channel's tag has two values, as in rows of two moments.
-
-    Examples
-    --------
-    >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="stepped")
-    >>> _ = kvs.create_channel("front-door", tags={"Site": "hq"})
-    >>> _ = kvs.create_channel("gate", tags={"Site": "annex", "Owner": "ops"})
-    >>> kvs.pivot_tags(kvs.list_tags(kvs.list_channels()))[["channel_name", "tag:Owner", "tag:Site"]]
-      channel_name tag:Owner tag:Site
-    0   front-door       NaN       hq
-    1         gate       ops    annex
-    """
-    return wide_tags(tags)

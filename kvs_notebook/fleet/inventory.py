@@ -12,9 +12,10 @@ import pandas as pd
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.validation import check_channel_name
-from kvs_notebook.dataframes.builders import channels_frame, tags_frame, with_tags
+from kvs_notebook.dataframes.builders import channels_frame, tags_frame
 from kvs_notebook.dataframes.files import File, opened, to_csv, to_parquet
 from kvs_notebook.dataframes.schemas import CHANNELS, TAGS
+from kvs_notebook.dataframes.tag_pivot import join_tags
 from kvs_notebook.errors import InvalidInput, InventoryIncomplete
 from kvs_notebook.fleet.accounts import AccountsFile, accounts_to_read
 from kvs_notebook.fleet.collector import UNIT_TIMEOUT, Collector, open_pool
@@ -71,7 +72,7 @@ class Inventory:
 
     def table(self) -> pd.DataFrame:
         """Return the wide frame: channels, account_name if names are known, and a ``tag:<key>`` column for each key."""
-        wide = with_tags(self.channels, self.tags)
+        wide = join_tags(self.channels, self.tags)
         if self.account_names:
             names = wide["account_id"].map(self.account_names).astype("str")
             wide.insert(1, "account_name", names)

@@ -258,7 +258,7 @@ def conversation(*peers: ClientLike) -> Chart:
 
     Parameters
     ----------
-    peers
+    *peers
         Peers of one channel, as open_signaling() returned them; their ``messages`` are drawn.
 
     Returns

@@ -121,7 +121,7 @@ class Sandbox:
         self.stop()
 
     def stop(self) -> None:
-        """Stop serving; ``state`` keeps its content. A sandbox that was joined goes on; a second call does nothing."""
+        """Stop serving; ``state`` keeps its content. A sandbox that was joined keeps running; a second call does nothing."""
         self._stop()
 
     # --- connections

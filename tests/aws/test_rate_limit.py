@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from itertools import pairwise
 
@@ -13,7 +12,6 @@ from kvs_notebook.aws import concurrency, rate_limit
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.quotas import QUOTAS
 from kvs_notebook.aws.rate_limit import RateLimiter
-from kvs_notebook.signaling.rate_limit import MessageRateLimiter
 
 
 class Time:
@@ -230,52 +228,3 @@ def test_the_first_error_ends_it_and_drops_what_has_not_begun():
         map_concurrent(work, range(1000), description="x")
     go_on.set()
     assert len(begun) <= concurrency.THREADS + 1
-
-
-# --- messages
-
-
-def test_as_many_messages_leave_at_once_as_a_second_may_have_and_then_as_many_again(time):
-    left: list[tuple[str, float]] = []
-
-    async def send(pacing: MessageRateLimiter, message_type: str) -> None:
-        await pacing.wait(message_type)
-        left.append((message_type, time.now - 1000))
-
-    async def sleep(seconds: float) -> None:
-        time.sleep(seconds)
-
-    async def scene() -> None:
-        pacing = MessageRateLimiter(time, sleep)
-        for _ in range(12):
-            await send(pacing, "SDP_OFFER")
-        for _ in range(20):
-            await send(pacing, "ICE_CANDIDATE")
-
-    asyncio.run(scene())
-    assert [when for kind, when in left if kind == "SDP_OFFER"] == pytest.approx([0] * 5 + [10 / 9] * 5 + [20 / 9] * 2)
-    assert [when for kind, when in left if kind == "ICE_CANDIDATE"] == pytest.approx([20 / 9] * 20)
-
-
-def test_who_waits_for_an_offers_turn_keeps_no_candidate_waiting():
-    async def scene() -> list[str]:
-        gate, left = asyncio.Event(), []
-
-        async def sleep(_: float) -> None:
-            await gate.wait()
-
-        async def send(message_type: str, number: int) -> None:
-            await pacing.wait(message_type)
-            left.append(f"{message_type} {number}")
-
-        pacing = MessageRateLimiter(lambda: 0.0, sleep)
-        async with asyncio.TaskGroup() as group:
-            for number in range(7):
-                group.create_task(send("SDP_OFFER", number))
-            candidate = group.create_task(send("ICE_CANDIDATE", 0))
-            await candidate
-            gate.set()
-        return left
-
-    offers = [f"SDP_OFFER {number}" for number in range(7)]
-    assert asyncio.run(scene()) == [*offers[:5], "ICE_CANDIDATE 0", *offers[5:]]

@@ -101,6 +101,14 @@ def test_half_an_answer_is_not_shown_since_it_may_have_a_password(portal, connec
     assert "c2VjcmV0" not in str(raised.value)
 
 
+@pytest.mark.parametrize("body", [b'{"ChannelInfoList": [}', b'{"NextToken": NaN}', b'{"NextToken": "\\ud800"}'])
+def test_list_rejects_a_body_that_is_not_json(portal, connection, body):
+    portal[0].body = body
+    with pytest.raises(errors.EndpointUnreachable, match=f"It sent {len(body)} bytes that are no answer") as raised:
+        kvs.list_channels(connection=connection)
+    assert raised.value.maybe_applied
+
+
 @pytest.mark.parametrize("body", BODIES)
 def test_no_channel_is_said_to_be_created(portal, connection, body):
     portal[0].body = BODIES[body]

@@ -1,4 +1,4 @@
-"""Benchmarks: what the project promises of its speed, measured beside a peer in one run.
+"""Benchmarks: the project's promises of speed, each measured together with its baseline in one run.
 
-``python -m tests.benchmarks`` prints the table; they are no part of the default ``pytest``.
+``python -m tests.benchmarks`` prints the table. The default ``pytest`` run does not include them.
 """

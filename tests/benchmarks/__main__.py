@@ -1,4 +1,4 @@
-"""Measure: ``python -m tests.benchmarks [NAME ...] [--json FILE] [--list]``."""
+"""Run the benchmarks: ``python -m tests.benchmarks [NAME ...] [--json FILE] [--list]``."""
 
 from __future__ import annotations
 
@@ -7,33 +7,44 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from tests.benchmarks import comparing, console, describing, fleet, forms, growth, listing, relaying, starting, tagging
-from tests.benchmarks.table import Benchmark, as_json, laid_out, measured
+from tests.benchmarks import (
+    console,
+    fleet,
+    forms,
+    list_channels,
+    list_scale,
+    list_tags,
+    sandbox_describe,
+    signaling_relay,
+    snapshot_comparison,
+    startup,
+)
+from tests.benchmarks.table import Benchmark, format_json, format_table, run_benchmark
 
 BENCHMARKS = (
-    listing.BENCHMARK,
-    tagging.BENCHMARK,
-    describing.BESIDE_MOTO,
-    describing.SCALE,
-    relaying.BESIDE_ECHO,
-    relaying.SCALE,
-    starting.START_BENCHMARK,
-    starting.FIRST_TABLE_BENCHMARK,
-    starting.IMPORT_BENCHMARK,
-    growth.BENCHMARK,
+    list_channels.BENCHMARK,
+    list_scale.BENCHMARK,
+    list_tags.BENCHMARK,
+    sandbox_describe.COMPARED_WITH_MOTO,
+    sandbox_describe.SCALE,
+    signaling_relay.COMPARED_WITH_ECHO,
+    signaling_relay.SCALE,
+    startup.SANDBOX_START,
+    startup.FIRST_TABLE,
+    startup.IMPORT,
     fleet.CALLS,
     fleet.EACH,
     fleet.BULK,
     fleet.MEMORY,
-    comparing.BENCHMARK,
-    forms.HEARTBEAT_BENCHMARK,
-    forms.OPENING_BENCHMARK,
+    snapshot_comparison.BENCHMARK,
+    forms.HEARTBEAT,
+    forms.OPENING,
     console.BENCHMARK,
 )
 
 
 def main(arguments: Sequence[str] | None = None, benchmarks: Sequence[Benchmark] = BENCHMARKS) -> int:
-    """Print the table; give 1 where a bar does not hold or a tool is missing."""
+    """Print the table; return 1 if a bar does not hold or a tool is missing, else 0."""
     by_name = {benchmark.name: benchmark for benchmark in benchmarks}
     options = _options(by_name, arguments)
     if options.list:
@@ -42,22 +53,22 @@ def main(arguments: Sequence[str] | None = None, benchmarks: Sequence[Benchmark]
     rows = []
     for name in options.names or by_name:
         sys.stderr.write(f"{name} ...\n")
-        rows.append(measured(by_name[name]))
-    sys.stdout.write(laid_out(rows))
+        rows.append(run_benchmark(by_name[name]))
+    sys.stdout.write(format_table(rows))
     if options.json:
-        options.json.write_text(as_json(rows), encoding="utf-8")
+        options.json.write_text(format_json(rows), encoding="utf-8")
     return 1 if any(row.fails for row in rows) else 0
 
 
 def _options(names: Collection[str], arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Measure the project's speed.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="the rows to measure; all without it")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there too")
-    parser.add_argument("--list", action="store_true", help="name the rows and end")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="rows to measure (default: all)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the table to FILE")
+    parser.add_argument("--list", action="store_true", help="list the rows and exit")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in names]
     if unknown:
-        parser.error(f"no row {', '.join(unknown)}: there are {', '.join(names)}")
+        parser.error(f"unknown rows: {', '.join(unknown)}. Expected some of: {', '.join(names)}.")
     return options
 
 

@@ -1,6 +1,6 @@
-"""Fleet: an inventory of many accounts and regions, beside a loop over boto3 clients.
+"""Measure inventories of many accounts and regions, with boto3 scripts as the baseline.
 
-Run as a module it reads one inventory, for a row that measures the memory of a process of its own.
+Run as a module, it reads one inventory, so that the memory of its process can be measured.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from botocore.config import Config
 
 import kvs_notebook as kvs
 from kvs_notebook.aws.regions import regions_in_partition_of
-from tests.benchmarks.memory import peak_bytes
-from tests.benchmarks.served import REGION, Order, Served, served
-from tests.benchmarks.table import Benchmark, Finding
+from tests.benchmarks.peak_memory import peak_bytes
+from tests.benchmarks.sandbox_process import REGION, SandboxProcess, SandboxSpec, run_sandbox
+from tests.benchmarks.table import Benchmark, Result
 
 TAGS = {"Site": "hq", "Owner": "ops", "Env": "prod"}
 NEEDS = {"uvicorn": "pip install 'kvs-notebook[sandbox]'"}
@@ -29,27 +29,27 @@ TAGGED = 2_000
 
 ACCOUNTS, REGIONS, CHANNELS = 5, 20, 10
 DELAY_SECONDS = 0.05
-LEAST_RATIO_EACH, LEAST_RATIO_BULK = 8.0, 20.0
+MIN_RATIO_EACH, MIN_RATIO_BULK = 8.0, 20.0
 
 FEW_UNITS, MANY_UNITS = 100, 1_000
 UNIT_REGIONS = 20
-LARGEST_RATIO = 1.1
+MAX_RATIO = 1.1
 
 
 # --- how many calls
 
 
-def measure_calls() -> Finding:
-    with served(Order(channels=TAGGED, tags=TAGS)) as sandbox:
+def measure_calls() -> Result:
+    with run_sandbox(SandboxSpec(channels=TAGGED, tags=TAGS)) as sandbox:
         found = kvs.inventory(connection=sandbox.connection())
         requests = sandbox.requests()
     assert len(found.tags) == TAGGED * len(TAGS)
     calls = int((requests["operation"] == "GetResources").sum())
     one_by_one = int((requests["operation"] == "ListTagsForResource").sum())
     most = TAGGED // 100 + 1
-    return Finding(
+    return Result(
         ours=f"{calls} calls",
-        beside=f"{TAGGED:,} calls (ListTagsForResource)",
+        baseline=f"{TAGGED:,} calls (ListTagsForResource)",
         ratio=calls / most,
         holds=calls <= most and one_by_one == 0,
         note="counted by the sandbox",
@@ -59,20 +59,20 @@ def measure_calls() -> Finding:
 # --- how long
 
 
-def measure_each() -> Finding:
-    return _beside_the_loop("each", LEAST_RATIO_EACH)
+def measure_each() -> Result:
+    return _beside_the_loop("each", MIN_RATIO_EACH)
 
 
-def measure_bulk() -> Finding:
-    return _beside_the_loop("bulk", LEAST_RATIO_BULK)
+def measure_bulk() -> Result:
+    return _beside_the_loop("bulk", MIN_RATIO_BULK)
 
 
-def _beside_the_loop(tags: str, least: float) -> Finding:
+def _beside_the_loop(tags: str, least: float) -> Result:
     seconds = _seconds()
     ratio = seconds["loop"] / seconds[tags]
-    return Finding(
+    return Result(
         ours=f"{seconds[tags]:.2f} s",
-        beside=f"{seconds['loop']:.1f} s (boto3, one call after the other)",
+        baseline=f"{seconds['loop']:.1f} s (boto3, one call after the other)",
         ratio=ratio,
         holds=ratio >= least,
         note=f"run once; every reply comes {DELAY_SECONDS * 1000:.0f} ms late, for both",
@@ -83,9 +83,11 @@ def _beside_the_loop(tags: str, least: float) -> Finding:
 def _seconds() -> dict[str, float]:
     """Measure the loop and both inventories, once for the rows that show them."""
     accounts, regions = _accounts(ACCOUNTS), regions_in_partition_of("us-east-1")[:REGIONS]
-    order = Order(channels=CHANNELS, accounts=accounts, regions=tuple(regions), tags=TAGS, delay_seconds=DELAY_SECONDS)
+    order = SandboxSpec(
+        channels=CHANNELS, accounts=accounts, regions=tuple(regions), tags=TAGS, delay_seconds=DELAY_SECONDS
+    )
     seconds = {}
-    with served(order) as sandbox:
+    with run_sandbox(order) as sandbox:
         for tags in ("bulk", "each"):
             began = time.perf_counter()
             found = kvs.inventory(
@@ -101,7 +103,7 @@ def _seconds() -> dict[str, float]:
     return seconds
 
 
-def _loop(sandbox: Served, accounts: Sequence[str], regions: Sequence[str]) -> int:
+def _loop(sandbox: SandboxProcess, accounts: Sequence[str], regions: Sequence[str]) -> int:
     """Do as a script over boto3 does; give how many tags it has read."""
     tags = 0
     for account_id in accounts:
@@ -128,22 +130,22 @@ def _roles(accounts: Sequence[str]) -> list[str]:
 # --- how much memory
 
 
-def measure_memory() -> Finding:
+def measure_memory() -> Result:
     accounts = _accounts(MANY_UNITS // UNIT_REGIONS)
     regions = tuple(regions_in_partition_of("us-east-1")[:UNIT_REGIONS])
-    with served(Order(channels=1, accounts=accounts, regions=regions, tags=TAGS)) as sandbox:
+    with run_sandbox(SandboxSpec(channels=1, accounts=accounts, regions=regions, tags=TAGS)) as sandbox:
         few = _peak_bytes(sandbox, FEW_UNITS)
         many = _peak_bytes(sandbox, MANY_UNITS)
-    return Finding(
+    return Result(
         ours=f"{many / 2**20:,.0f} MiB",
-        beside=f"{few / 2**20:,.0f} MiB (at {FEW_UNITS} units)",
+        baseline=f"{few / 2**20:,.0f} MiB (at {FEW_UNITS} units)",
         ratio=many / few,
-        holds=many / few <= LARGEST_RATIO,
+        holds=many / few <= MAX_RATIO,
         note="peak resident memory of a process that reads one inventory; run once",
     )
 
 
-def _peak_bytes(sandbox: Served, units: int) -> int:
+def _peak_bytes(sandbox: SandboxProcess, units: int) -> int:
     command = [sys.executable, "-m", "tests.benchmarks.fleet", str(units)]
     environment = {**os.environ, **sandbox.environment}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -172,21 +174,21 @@ CALLS = Benchmark(
 EACH = Benchmark(
     name="fleet-each",
     work=f"{ACCOUNTS} accounts x {REGIONS} regions x {CHANNELS} channels at 50 ms, tags one by one",
-    bar=f">= {LEAST_RATIO_EACH:g}x faster",
+    bar=f">= {MIN_RATIO_EACH:g}x faster",
     needs=NEEDS,
     measure=measure_each,
 )
 BULK = Benchmark(
     name="fleet-bulk",
     work=f"{ACCOUNTS} accounts x {REGIONS} regions x {CHANNELS} channels at 50 ms, tags in bulk",
-    bar=f">= {LEAST_RATIO_BULK:g}x faster",
+    bar=f">= {MIN_RATIO_BULK:g}x faster",
     needs=NEEDS,
     measure=measure_bulk,
 )
 MEMORY = Benchmark(
     name="fleet-memory",
     work=f"memory of an inventory of {MANY_UNITS:,} units",
-    bar=f"<= {LARGEST_RATIO}x that of {FEW_UNITS}",
+    bar=f"<= {MAX_RATIO}x that of {FEW_UNITS}",
     needs=NEEDS,
     measure=measure_memory,
 )

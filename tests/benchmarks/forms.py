@@ -1,38 +1,38 @@
-"""Forms: how long a submit holds the kernel up, and how long the first form takes to open, in real kernels."""
+"""Measure how long a submit blocks the kernel, and how long the first form takes to open, in real kernels."""
 
 from __future__ import annotations
 
 import json
 import statistics
 
-from tests.benchmarks.kernel import KERNEL, said_in_kernel
-from tests.benchmarks.served import Order, served
-from tests.benchmarks.table import Benchmark, Finding, milliseconds
+from tests.benchmarks.kernel import KERNEL, run_in_kernel
+from tests.benchmarks.sandbox_process import SandboxSpec, run_sandbox
+from tests.benchmarks.table import Benchmark, Result, format_milliseconds
 
 KERNELS = 5
 CHANNELS = 10
 
 BEAT_SECONDS = 0.002
-WARMING_UP = 3
+WARM_UP_SUBMITS = 3
 SUBMITS = 20
-LONGEST_GAP_SECONDS = 0.050
+MAX_GAP_SECONDS = 0.050
 
-LONGEST_OPENING_SECONDS = 0.250
+MAX_OPENING_SECONDS = 0.250
 
-AT_ONCE = Order(channels=CHANNELS, creating_seconds=0)
-"""A channel is ACTIVE when it is first looked at: else a submit is mostly a wait of one second, in which nothing happens."""
+IMMEDIATELY_ACTIVE = SandboxSpec(channels=CHANNELS, creating_seconds=0)
+"""New channels are ACTIVE at the first poll; otherwise a submit mostly sleeps for a second."""
 
-UNDER_WAY = """
+CONNECT = """
 import time
 import kvs_notebook as kvs
 kvs.connect(share=1)
 assert len(kvs.list_channels())
 """
 
-HEARTBEAT = (
+HEARTBEAT_PROGRAM = (
     f"""
 import asyncio, json, os
-BEAT_SECONDS, WARMING_UP, SUBMITS = {BEAT_SECONDS}, {WARMING_UP}, {SUBMITS}
+BEAT_SECONDS, WARM_UP_SUBMITS, SUBMITS = {BEAT_SECONDS}, {WARM_UP_SUBMITS}, {SUBMITS}
 """
     """
 async def beat(gaps):
@@ -45,13 +45,13 @@ async def beat(gaps):
 
 async def longest_gap_during(work):
     gaps = []
-    heart = asyncio.create_task(beat(gaps))
+    heartbeat = asyncio.create_task(beat(gaps))
     await asyncio.sleep(0)
     began = time.perf_counter()
     await work
     seconds = time.perf_counter() - began
-    await asyncio.sleep(2 * BEAT_SECONDS)  # a beat that the end of the work has held up counts too
-    heart.cancel()
+    await asyncio.sleep(2 * BEAT_SECONDS)  # a beat delayed by the end of the work counts too
+    heartbeat.cancel()
     return max(gaps), seconds
 
 async def submits(count):
@@ -62,14 +62,14 @@ async def submits(count):
         assert row["channel_status"].item() == "ACTIVE"
 
 form = kvs.forms.create_channel()
-await submits(WARMING_UP)
+await submits(WARM_UP_SUBMITS)
 busy, seconds = await longest_gap_during(submits(SUBMITS))
 idle, _ = await longest_gap_during(asyncio.sleep(seconds))
 print(json.dumps([busy, idle, seconds]))
 """
 )
 
-OPENING = """
+OPENING_PROGRAM = """
 began = time.perf_counter()
 form = kvs.forms.create_channel()
 seconds = time.perf_counter() - began
@@ -77,7 +77,7 @@ assert not form.submit.disabled
 print(seconds)
 """
 
-PLAIN_OPENING = """
+PLAIN_OPENING_PROGRAM = """
 began = time.perf_counter()
 import ipywidgets
 def create(name, message_ttl_seconds):
@@ -87,53 +87,53 @@ print(time.perf_counter() - began)
 """
 
 
-def measure_heartbeat() -> Finding:
-    with served(AT_ONCE) as sandbox:
-        each = [json.loads(said_in_kernel(UNDER_WAY + HEARTBEAT, sandbox.environment)) for _ in range(KERNELS)]
-    busy, idle, taken = map(statistics.median, zip(*each, strict=True))
-    return Finding(
-        ours=milliseconds(busy),
-        beside=f"{milliseconds(idle)} (idle, as long)",
-        ratio=busy / LONGEST_GAP_SECONDS,
-        holds=busy <= LONGEST_GAP_SECONDS,
-        note=f"longest gap between two beats, {BEAT_SECONDS * 1000:g} ms apart, of a task on the kernel's loop during "
-        f"{SUBMITS} submits ({milliseconds(taken)}) after {WARMING_UP}; median of {KERNELS} kernels' longest, the worst "
-        f"{milliseconds(max(gap for gap, _, _ in each))}; share=1 and a sandbox whose "
-        "channels are ACTIVE at once, so that less of it is waiting; ratio to the bar",
+def measure_heartbeat() -> Result:
+    with run_sandbox(IMMEDIATELY_ACTIVE) as sandbox:
+        gaps = [json.loads(run_in_kernel(CONNECT + HEARTBEAT_PROGRAM, sandbox.environment)) for _ in range(KERNELS)]
+    busy, idle, seconds = map(statistics.median, zip(*gaps, strict=True))
+    return Result(
+        ours=format_milliseconds(busy),
+        baseline=f"{format_milliseconds(idle)} (idle kernel, same duration)",
+        ratio=busy / MAX_GAP_SECONDS,
+        holds=busy <= MAX_GAP_SECONDS,
+        note=f"longest gap between the beats, {BEAT_SECONDS * 1000:g} ms apart, of a task on the kernel's event loop during "
+        f"{SUBMITS} submits ({format_milliseconds(seconds)}) after {WARM_UP_SUBMITS}; median of {KERNELS} kernels, the "
+        f"longest of all {format_milliseconds(max(gap for gap, _, _ in gaps))}; share=1 and a sandbox whose "
+        "channels are ACTIVE immediately, so that less of the time is waiting; ratio to the bar",
     )
 
 
-def measure_opening() -> Finding:
-    ours, beside = [], []
-    with served(AT_ONCE) as sandbox:
+def measure_opening() -> Result:
+    ours, baseline = [], []
+    with run_sandbox(IMMEDIATELY_ACTIVE) as sandbox:
         for _ in range(KERNELS):
-            ours.append(float(said_in_kernel(UNDER_WAY + OPENING, sandbox.environment)))
-            beside.append(float(said_in_kernel(UNDER_WAY + PLAIN_OPENING, sandbox.environment)))
+            ours.append(float(run_in_kernel(CONNECT + OPENING_PROGRAM, sandbox.environment)))
+            baseline.append(float(run_in_kernel(CONNECT + PLAIN_OPENING_PROGRAM, sandbox.environment)))
     seconds = statistics.median(ours)
-    return Finding(
-        ours=milliseconds(seconds),
-        beside=f"{milliseconds(statistics.median(beside))} (ipywidgets.interact_manual)",
-        ratio=seconds / LONGEST_OPENING_SECONDS,
-        holds=seconds <= LONGEST_OPENING_SECONDS,
-        note="the first create_channel() form of a fresh kernel in which connect() and list_channels() have run, imports of "
-        f"ipywidgets and of the forms included; median of {KERNELS} kernels; ratio to the bar; the peer has two bare inputs "
+    return Result(
+        ours=format_milliseconds(seconds),
+        baseline=f"{format_milliseconds(statistics.median(baseline))} (ipywidgets.interact_manual)",
+        ratio=seconds / MAX_OPENING_SECONDS,
+        holds=seconds <= MAX_OPENING_SECONDS,
+        note="the first create_channel() form of a fresh kernel in which connect() and list_channels() have run, with imports "
+        f"of ipywidgets and of the forms; median of {KERNELS} kernels; ratio to the bar; the baseline has two plain inputs "
         "and a button",
     )
 
 
-FORMS = {"uvicorn": "pip install 'kvs-notebook[sandbox]'", "ipywidgets": "pip install 'kvs-notebook[lab]'"}
+NEEDS = {"uvicorn": "pip install 'kvs-notebook[sandbox]'", "ipywidgets": "pip install 'kvs-notebook[lab]'"}
 
-HEARTBEAT_BENCHMARK = Benchmark(
+HEARTBEAT = Benchmark(
     name="form-heartbeat",
     work=f"longest gap of the kernel's heartbeat in {SUBMITS} submits",
-    bar=f"<= {LONGEST_GAP_SECONDS * 1000:g} ms",
-    needs=FORMS | KERNEL,
+    bar=f"<= {MAX_GAP_SECONDS * 1000:g} ms",
+    needs=NEEDS | KERNEL,
     measure=measure_heartbeat,
 )
-OPENING_BENCHMARK = Benchmark(
+OPENING = Benchmark(
     name="form-open",
     work="first form of a kernel, opened",
-    bar=f"<= {LONGEST_OPENING_SECONDS * 1000:g} ms",
-    needs=FORMS | KERNEL,
+    bar=f"<= {MAX_OPENING_SECONDS * 1000:g} ms",
+    needs=NEEDS | KERNEL,
     measure=measure_opening,
 )

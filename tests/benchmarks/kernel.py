@@ -1,4 +1,4 @@
-"""Kernel: a program run in a fresh kernel of its own, and what it prints."""
+"""Run a program in a new IPython kernel."""
 
 from __future__ import annotations
 
@@ -7,28 +7,23 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 KERNEL = {"ipykernel": "pip install 'kvs-notebook[lab]'", "jupyter_client": "pip install 'kvs-notebook[lab]'"}
 
 
-def said_in_kernel(program: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Run a program as the first cell of a kernel, which ends with it; give what it has printed."""
+def run_in_kernel(program: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Run a program as the only cell of a new kernel, and return what it printed."""
     from jupyter_client.manager import run_kernel
 
-    said: list[str] = []
-    with run_kernel(env=dict(environment), stderr=subprocess.DEVNULL) as started:
-        kernel: Any = started  # a blocking client, which its annotation does not say
+    output: list[str] = []
+    with run_kernel(env=dict(environment), stderr=subprocess.DEVNULL) as client:
+        kernel: Any = client  # a blocking client, unlike its annotation
         reply = kernel.execute_interactive(
             program,
-            timeout=PATIENCE_SECONDS,
-            output_hook=lambda message: said.append(_printed(message)),
+            timeout=TIMEOUT_SECONDS,
+            output_hook=lambda message: output.append(message["content"].get("text", "")),
         )
     if reply["content"]["status"] != "ok":
         raise RuntimeError(f"The kernel failed: {reply['content'].get('evalue')}")
-    return "".join(said)
-
-
-def _printed(message: Mapping[str, Any]) -> str:
-    printed: str = message["content"].get("text", "")
-    return printed
+    return "".join(output)

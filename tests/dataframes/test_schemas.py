@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from kvs_notebook.dataframes import builders, schemas
 from kvs_notebook.dataframes.schemas import CHANNELS, ENDPOINTS, ICE_SERVERS, MESSAGES, TAGS
+from kvs_notebook.dataframes.tag_pivot import join_tags, pivot_tags
 from kvs_notebook.secret import Secret
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -177,9 +178,7 @@ def test_a_time_between_two_milliseconds_goes_to_the_nearest_either_way():
 
 
 def test_a_full_frame_survives_parquet():
-    frame = builders.with_tags(
-        builders.channels_frame([info("a"), info("b")]), builders.tags_frame({arn("a"): {"k": ""}})
-    )
+    frame = join_tags(builders.channels_frame([info("a"), info("b")]), builders.tags_frame({arn("a"): {"k": ""}}))
     stored = io.BytesIO()
     frame.to_parquet(stored)
     assert pd.read_parquet(stored).equals(frame)
@@ -199,7 +198,7 @@ def test_tags_are_a_row_each_in_the_order_of_channel_and_key():
 
 
 def test_wide_tags_tell_missing_from_empty():
-    wide = builders.wide_tags(builders.tags_frame({arn("a"): {"Site": "hq"}, arn("b"): {"Site": "", "Owner": "ops"}}))
+    wide = pivot_tags(builders.tags_frame({arn("a"): {"Site": "hq"}, arn("b"): {"Site": "", "Owner": "ops"}}))
     assert dtypes(wide) == {**dict(list(TAGS.items())[:4]), "tag:Owner": "str", "tag:Site": "str"}
     assert wide["tag:Site"].tolist() == ["hq", ""]
     assert wide["tag:Owner"].isna().tolist() == [True, False]
@@ -207,25 +206,23 @@ def test_wide_tags_tell_missing_from_empty():
 
 def test_a_tag_key_cannot_be_taken_for_a_column_of_ours():
     channels = builders.channels_frame([info("a")])
-    joined = builders.with_tags(
-        channels, builders.tags_frame({arn("a"): {"region": "x", "channel_arn": "y", "tag:z": "1"}})
-    )
+    joined = join_tags(channels, builders.tags_frame({arn("a"): {"region": "x", "channel_arn": "y", "tag:z": "1"}}))
     assert joined["region"].tolist() == ["us-east-1"]
     assert joined.columns.tolist() == [*CHANNELS, "tag:channel_arn", "tag:region", "tag:tag:z"]
 
 
 def test_joined_tags_keep_every_channel_and_its_order():
     channels = builders.channels_frame([info(name) for name in "abc"])
-    joined = builders.with_tags(channels, builders.tags_frame({arn("c"): {"k": "v"}, arn("a"): {"k": ""}}))
+    joined = join_tags(channels, builders.tags_frame({arn("c"): {"k": "v"}, arn("a"): {"k": ""}}))
     assert joined["channel_name"].tolist() == ["a", "b", "c"]
     assert joined["tag:k"].isna().tolist() == [False, True, False]
     assert dtypes(joined) == {**CHANNELS, "tag:k": "str"}
-    assert builders.with_tags(channels, builders.empty(TAGS)).equals(channels)
+    assert join_tags(channels, builders.empty(TAGS)).equals(channels)
 
 
 def test_frames_with_other_tag_columns_join_with_missing_values():
-    one = builders.with_tags(builders.channels_frame([info("a")]), builders.tags_frame({arn("a"): {"x": "1"}}))
-    two = builders.with_tags(builders.channels_frame([info("b")]), builders.tags_frame({arn("b"): {"w": "2"}}))
+    one = join_tags(builders.channels_frame([info("a")]), builders.tags_frame({arn("a"): {"x": "1"}}))
+    two = join_tags(builders.channels_frame([info("b")]), builders.tags_frame({arn("b"): {"w": "2"}}))
     joined = builders.concat([two, one, builders.empty(CHANNELS)], CHANNELS)
     assert joined.columns.tolist() == [*CHANNELS, "tag:w", "tag:x"]
     assert dtypes(joined) == {**CHANNELS, "tag:w": "str", "tag:x": "str"}

@@ -23,7 +23,7 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook.aws import concurrency, rate_limit
-from kvs_notebook.cli.inventory_output import gaps
+from kvs_notebook.cli.inventory_output import describe_gaps
 from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS
 from kvs_notebook.errors import ExportFailed, InvalidInput, InventoryIncomplete
 from kvs_notebook.fleet import account_region, collector, connection_factory, discovery, tag_reader
@@ -520,7 +520,7 @@ def test_failed_accounts_are_each_named(fleet, connection, monkeypatch):
     with pytest.raises(InventoryIncomplete) as raised:
         found.raise_for_failures()
     assert "nan" not in str(raised.value)
-    named = gaps(found)
+    named = describe_gaps(found)
     assert [label for label, _ in named] == ["an account", "an account", "000000000000"]
     assert [message.partition(":")[0] for _, message in named[:2]] == ["lab", "sandbox"]
 

@@ -227,7 +227,7 @@ def test_requests_list_what_was_served(sandbox, connection):
     kvs.create_channel("front-door")
     with pytest.raises(errors.ChannelNotFound):
         kvs.describe_channel("no-such")
-    assert connection.account_id == "111122223333"
+    assert connection.identity().account_id == "111122223333"
     requests = sandbox.requests
     assert dict(requests.dtypes.astype(str)) == {
         "time": "datetime64[ms, UTC]",

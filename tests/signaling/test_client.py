@@ -33,7 +33,7 @@ LINE = "candidate:1 1 UDP 2122252543 192.0.2.7 54321 typ host"
 
 @pytest.fixture
 def unlimited_messages(monkeypatch) -> None:
-    """Let messages leave as fast as they can, which a sandbox without quotas admits."""
+    """Disable the waits between messages, for a sandbox without quotas."""
     monkeypatch.setattr(client, "MessageRateLimiter", lambda: MessageRateLimiter(sleep=lambda _: asyncio.sleep(0)))
 
 

@@ -85,10 +85,10 @@ def _structure(shape: StructureShape) -> Validator:
     members = [(name, _compile(member)) for name, member in shape.members.items()]
     required = shape.metadata.get("required", [])
 
-    def check(value: Any, where: str) -> None:
+    def check(value: Any, path: str) -> None:
         if not isinstance(value, dict):
-            raise _wrong_type(value, where or "The request", "an object")
-        prefix = f"{where}." if where else ""
+            raise _wrong_type(value, path or "The request", "an object")
+        prefix = f"{path}." if path else ""
         for name in required:
             if value.get(name) is None:
                 raise invalid_argument(f"{prefix}{name} is required.")
@@ -104,13 +104,13 @@ def _list(shape: ListShape) -> Validator:
     check_member = _compile(shape.member)
     low, high = _bounds(shape)
 
-    def check(value: Any, where: str) -> None:
+    def check(value: Any, path: str) -> None:
         if not isinstance(value, list):
-            raise _wrong_type(value, where, "a list")
+            raise _wrong_type(value, path, "a list")
         if not low <= len(value) <= high:
-            raise invalid_argument(f"{where} has {len(value)} members: {low:.0f} to {high:.0f} are allowed.")
+            raise invalid_argument(f"{path} has {len(value)} members: {low:.0f} to {high:.0f} are allowed.")
         for index, member in enumerate(value):
-            check_member(member, f"{where}[{index}]")
+            check_member(member, f"{path}[{index}]")
 
     return check
 
@@ -121,17 +121,17 @@ def _string(shape: Shape) -> Validator:
     matches = regex.compile(pattern).fullmatch if pattern is not None else None
     choices: list[str] | None = shape.metadata.get("enum")
 
-    def check(value: Any, where: str) -> None:
+    def check(value: Any, path: str) -> None:
         if not isinstance(value, str):
-            raise _wrong_type(value, where, "a string")
+            raise _wrong_type(value, path, "a string")
         if not low <= len(value) <= high:
             raise invalid_argument(
-                f"{where} {format_value(value)} has {len(value)} characters: {low:.0f} to {high:.0f} are allowed."
+                f"{path} {format_value(value)} has {len(value)} characters: {low:.0f} to {high:.0f} are allowed."
             )
         if choices is not None and value not in choices:
-            raise invalid_argument(f"{where} {format_value(value)} is not one of {', '.join(choices)}.")
+            raise invalid_argument(f"{path} {format_value(value)} is not one of {', '.join(choices)}.")
         if matches is not None and not matches(value):
-            raise invalid_argument(f"{where} {format_value(value)} does not match the pattern {pattern}")
+            raise invalid_argument(f"{path} {format_value(value)} does not match the pattern {pattern}")
 
     return check
 
@@ -139,21 +139,21 @@ def _string(shape: Shape) -> Validator:
 def _integer(shape: Shape) -> Validator:
     low, high = _bounds(shape)
 
-    def check(value: Any, where: str) -> None:
+    def check(value: Any, path: str) -> None:
         if type(value) is not int:  # a bool is an int to Python, not to the service
-            raise _wrong_type(value, where, "a whole number")
+            raise _wrong_type(value, path, "a whole number")
         if not low <= value <= high:
             raise invalid_argument(
-                f"{where} {format_value(value)} is out of bounds: {low:.0f} to {high:.0f} are allowed."
+                f"{path} {format_value(value)} is out of bounds: {low:.0f} to {high:.0f} are allowed."
             )
 
     return check
 
 
 def _boolean(_shape: Shape) -> Validator:
-    def check(value: Any, where: str) -> None:
+    def check(value: Any, path: str) -> None:
         if not isinstance(value, bool):
-            raise _wrong_type(value, where, "true or false")
+            raise _wrong_type(value, path, "true or false")
 
     return check
 
@@ -162,8 +162,8 @@ def _bounds(shape: Shape) -> tuple[float, float]:
     return shape.metadata.get("min", 0), shape.metadata.get("max", float("inf"))
 
 
-def _wrong_type(value: object, where: str, wanted: str) -> ServiceError:
-    return invalid_argument(f"{where} {format_value(value)} is not {wanted}.")
+def _wrong_type(value: object, path: str, wanted: str) -> ServiceError:
+    return invalid_argument(f"{path} {format_value(value)} is not {wanted}.")
 
 
 def input_validator(model: ServiceModel, operation: str) -> Validator:

@@ -1,4 +1,4 @@
-"""Admin API of a sandbox: seeding, faults, time and the request log, beside the service that it simulates."""
+"""Admin API of a sandbox: seeding, faults, time and the request log."""
 
 from __future__ import annotations
 

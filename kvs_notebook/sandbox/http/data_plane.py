@@ -96,7 +96,7 @@ class DataPlane(Application):
         try:
             while (message := await receive())["type"] == "websocket.receive":
                 await self._relay.receive(peer, message.get("text"))
-            cleanly = "reason" in message  # a connection that breaks off gives none
+            cleanly = "reason" in message  # a broken connection has no reason
         finally:
             self._relay.disconnect(peer, cleanly=cleanly)
 

@@ -344,19 +344,6 @@ def test_update_needs_the_current_version(backend):
     assert backend.info(arn)["SingleMasterConfiguration"] == {"MessageTtlSeconds": 90}
 
 
-def test_update_needs_an_active_channel(backend):
-    arn = backend("CreateSignalingChannel", ChannelName="front-door")["ChannelARN"]
-    for status, and_then in (
-        ("CREATING", lambda: backend.update(arn, 90)),
-        ("UPDATING", lambda: backend.delete(arn)),
-        ("DELETING", int),
-    ):
-        with refused("ResourceInUseException", status):
-            backend.update(arn, 30)
-        backend.clock.advance(1)
-        and_then()
-
-
 @pytest.mark.parametrize("configuration", [None, {}, {"MessageTtlSeconds": None}])
 def test_update_without_ttl_is_rejected(backend, configuration):
     arn = backend.create()
@@ -390,15 +377,17 @@ def test_delete_with_a_version_needs_the_current_one(backend):
     backend.delete(arn, CurrentVersion=backend.info(arn)["Version"])
 
 
-def test_channel_that_is_not_active_cannot_be_deleted(backend):
+@pytest.mark.parametrize("operation", ["update", "delete"])
+def test_update_and_delete_need_an_active_channel(backend, operation):
     arn = backend("CreateSignalingChannel", ChannelName="front-door")["ChannelARN"]
+    change = {"update": lambda: backend.update(arn, 30), "delete": lambda: backend.delete(arn)}[operation]
     for status, and_then in (
         ("CREATING", lambda: backend.update(arn, 90)),
         ("UPDATING", lambda: backend.delete(arn)),
         ("DELETING", int),
     ):
         with refused("ResourceInUseException", status):
-            backend.delete(arn)
+            change()
         backend.clock.advance(1)
         and_then()
 

@@ -81,5 +81,5 @@ def test_assume_role_can_be_denied_and_is_logged(sandbox, sts):
 
 def test_caller_is_an_iam_user_of_the_partition(connection):
     assert connection.identity().arn == "arn:aws:iam::111122223333:user/kvs-notebook-sandbox"
-    assert connection.identity()["UserId"].startswith("AIDA111122223333")
+    assert connection.identity().user_id.startswith("AIDA111122223333")
     assert Caller("111122223333", "cn-north-1", "K").principal_arn.startswith("arn:aws-cn:iam::")

@@ -1,6 +1,6 @@
-"""Comparing: two snapshots of a million channels, beside pandas' plain outer merge.
+"""Compare two snapshots of a million channels, with a plain outer merge of pandas as the baseline.
 
-Run as a module it does one of the steps, so that each has a process, and a peak of memory, of its own.
+Run as a module, it runs one step: each step has its own process, and so its own peak of memory.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ import pandas as pd
 import kvs_notebook as kvs
 from kvs_notebook.dataframes.builders import rows_frame
 from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS
-from tests.benchmarks.memory import peak_bytes
-from tests.benchmarks.table import Benchmark, Finding
+from tests.benchmarks.peak_memory import peak_bytes
+from tests.benchmarks.table import Benchmark, Result
 
 UNITS, CHANNELS_EACH = 100, 10_000
 DAYS = ("2026-01-05", "2026-01-06")
 ADDED, REMOVED, CHANGED, TAGGED = 2_000, 1_000, 3_000, 1_500
 ROUNDS = 3
-LONGEST_RATIO, MOST_BYTES = 2.0, 1.5e9
+MAX_RATIO, MAX_BYTES = 2.0, 1.5e9
 REGION = "us-east-1"
 
 
-def measure() -> Finding:
+def measure() -> Result:
     with tempfile.TemporaryDirectory(prefix="kvs-notebook-benchmark-") as folder:
         _step("write", folder)
-        ours, beside, most = [], [], 0
+        ours, baseline, peak = [], [], 0
         for _ in range(ROUNDS):
             compared = _step("compare", folder)
             assert compared["changes"] == _expected(), compared
             ours.append(compared["seconds"])
-            most = max(most, compared["peak_bytes"])
+            peak = max(peak, compared["peak_bytes"])
             merged = _step("merge", folder)
             assert merged["both"] == UNITS * CHANNELS_EACH - REMOVED
-            beside.append(merged["seconds"])
-    mine, theirs = statistics.median(ours), statistics.median(beside)
-    return Finding(
-        ours=f"{mine:.2f} s, {most / 1e9:.2f} GB",
-        beside=f"{theirs:.2f} s (pandas: read_parquet, merge)",
+            baseline.append(merged["seconds"])
+    mine, theirs = statistics.median(ours), statistics.median(baseline)
+    return Result(
+        ours=f"{mine:.2f} s, {peak / 1e9:.2f} GB",
+        baseline=f"{theirs:.2f} s (pandas: read_parquet, merge)",
         ratio=mine / theirs,
-        holds=mine / theirs <= LONGEST_RATIO and most <= MOST_BYTES,
-        note=f"each in a process of its own, reading the files included; median of {ROUNDS}; "
-        "the merge says only which channels are on both days",
+        holds=mine / theirs <= MAX_RATIO and peak <= MAX_BYTES,
+        note=f"each in its own process, including the reading of files; median of {ROUNDS}; "
+        "the merge finds only which channels are on both days",
     )
 
 
@@ -60,18 +60,18 @@ def _expected() -> dict[str, int]:
 
 
 def _step(name: str, folder: str) -> Any:
-    command = [sys.executable, "-m", "tests.benchmarks.comparing", name, folder]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{name} failed: {done.stderr[-2_000:]}")
-    return json.loads(done.stdout)
+    command = [sys.executable, "-m", "tests.benchmarks.snapshot_comparison", name, folder]
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    if completed.returncode:
+        raise RuntimeError(f"{name} failed: {completed.stderr[-2_000:]}")
+    return json.loads(completed.stdout)
 
 
 # --- the steps
 
 
 def write(folder: str) -> dict[str, Any]:
-    """Write both days: on the second some channels are gone, some new, some changed, some tagged anew."""
+    """Write the snapshots of two days: on the second, some channels are removed, added, changed or have another tag."""
     numbers = np.arange(UNITS * CHANNELS_EACH + ADDED)
     stayed = numbers[: UNITS * CHANNELS_EACH]
     kvs.save_snapshot(_inventory(stayed, ttl_of=60, env="prod"), folder, date=DAYS[0])
@@ -80,7 +80,7 @@ def write(folder: str) -> dict[str, Any]:
 
 
 def compare(folder: str) -> dict[str, Any]:
-    """Compare them as the toolkit does."""
+    """Compare the snapshots with the toolkit."""
     began = time.perf_counter()
     changes = kvs.compare_snapshots(folder)
     seconds = time.perf_counter() - began
@@ -88,7 +88,7 @@ def compare(folder: str) -> dict[str, Any]:
 
 
 def merge(folder: str) -> dict[str, Any]:
-    """Merge them as pandas does."""
+    """Merge the snapshots with pandas."""
     began = time.perf_counter()
     before, after = (pd.read_parquet(Path(folder) / f"date={day}") for day in DAYS)
     merged = before.merge(after, how="outer", on="channel_arn", indicator=True)
@@ -97,7 +97,7 @@ def merge(folder: str) -> dict[str, Any]:
 
 
 def _inventory(numbers: np.ndarray, *, ttl_of: int, env: str) -> kvs.Inventory:
-    """Make an inventory of numbered channels: from REMOVED on, CHANGED have the given TTL and TAGGED the given tag."""
+    """Create an inventory of numbered channels: from REMOVED on, CHANGED have the given TTL and TAGGED the given tag."""
     accounts = _texts(f"{number % UNITS:012}" for number in numbers)
     names = _texts(f"camera-{number:07}" for number in numbers)
     created = 1_700_000_000_000 + numbers
@@ -117,8 +117,8 @@ def _inventory(numbers: np.ndarray, *, ttl_of: int, env: str) -> kvs.Inventory:
             "version": "v" + names,
         }
     ).astype(dict(CHANNELS))
-    places = channels[["account_id", "region", "channel_name", "channel_arn"]]
-    tags = places.assign(key="Env", value=np.where(tagged, env, "prod")).astype(dict(TAGS))
+    keys = channels[["account_id", "region", "channel_name", "channel_arn"]]
+    tags = keys.assign(key="Env", value=np.where(tagged, env, "prod")).astype(dict(TAGS))
     counts = channels.groupby("account_id").size()
     rows = [(account_id, REGION, "ok", None, None, "bulk", count, 1, 0, 0, 1.0) for account_id, count in counts.items()]
     return kvs.Inventory(channels, tags, rows_frame(rows, COVERAGE))
@@ -133,12 +133,12 @@ STEPS: Mapping[str, Callable[[str], dict[str, Any]]] = {"write": write, "compare
 BENCHMARK = Benchmark(
     name="compare",
     work=f"two snapshots of {UNITS * CHANNELS_EACH:,} channels compared",
-    bar=f"<= {LONGEST_RATIO:g}x a plain outer merge, <= {MOST_BYTES / 1e9:g} GB",
+    bar=f"<= {MAX_RATIO:g}x a plain outer merge, <= {MAX_BYTES / 1e9:g} GB",
     needs={},
     measure=measure,
 )
 
 
 if __name__ == "__main__":
-    _, step, where = sys.argv
-    sys.stdout.write(json.dumps(STEPS[step](where)))
+    _, step, folder = sys.argv
+    sys.stdout.write(json.dumps(STEPS[step](folder)))

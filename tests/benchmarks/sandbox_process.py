@@ -1,7 +1,7 @@
-"""A sandbox in a process of its own, so that what it spends is not counted as its client's.
+"""Run a sandbox in another process, so that its CPU time and memory do not count as the client's.
 
-Run as a module it is that process: it reads one order (JSON) from its arguments, answers with one line (JSON), and serves until
-its standard input closes, which also happens when whoever ordered it dies.
+Run as a module, it is that process: it reads a SandboxSpec (JSON) from its arguments, writes one line (JSON) when it is ready,
+and serves until its standard input closes, which also happens if the parent process dies.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 
 ACCOUNT, OTHER_ACCOUNT = "111122223333", "000000000000"
 REGION = "us-east-1"
-PATIENCE_SECONDS = 20.0
+TIMEOUT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What sandbox is wanted: so many channels in each region of each account, each channel with the same tags."""
+class SandboxSpec:
+    """What a sandbox contains: the number of channels in each region of each account, and the tags of each channel."""
 
     channels: int
     accounts: tuple[str, ...] = (ACCOUNT,)
@@ -56,8 +56,8 @@ class Order:
     creating_seconds: float = Assumptions().creating_seconds
 
 
-class Served:
-    """Be a client of a sandbox that runs elsewhere; ``environment`` is for programs that are to find it too."""
+class SandboxProcess:
+    """A sandbox that runs in another process; programs started with ``environment`` connect to it, too."""
 
     def __init__(self, endpoint_url: str, keys: AccessKeys, environment: Mapping[str, str], pid: int) -> None:
         self.endpoint_url = endpoint_url
@@ -78,7 +78,7 @@ class Served:
         )
 
     def connection(self, account_id: str = ACCOUNT, *, share: Mapping[str, float] | None = None) -> Connection:
-        """Connect as the toolkit does."""
+        """Create a connection of the toolkit."""
         return Connection(
             ConnectionConfig(
                 session=SharedSession(self.session(account_id)),
@@ -96,13 +96,13 @@ class Served:
         )
 
     def plain_client(self, account_id: str = ACCOUNT) -> Any:
-        """Connect as boto3 does by itself."""
+        """Create a boto3 client without the toolkit."""
         return self.session(account_id).client(
             "kinesisvideo", endpoint_url=self.endpoint_url, config=Config(proxies={})
         )
 
     def resident_bytes(self) -> int:
-        """Give the memory that its process has."""
+        """Return the resident memory of the sandbox's process."""
         return psutil.Process(self.pid).memory_info().rss
 
     def requests(self) -> pd.DataFrame:
@@ -112,22 +112,24 @@ class Served:
 
 
 @contextmanager
-def served(order: Order) -> Iterator[Served]:
-    """Serve a sandbox in another process while the context lasts."""
-    command = [sys.executable, "-m", "tests.benchmarks.served", json.dumps(asdict(order))]
-    with ended(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)) as process:
+def run_sandbox(spec: SandboxSpec) -> Iterator[SandboxProcess]:
+    """Run a sandbox in another process for the duration of the context."""
+    command = [sys.executable, "-m", "tests.benchmarks.sandbox_process", json.dumps(asdict(spec))]
+    with terminate_after(
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    ) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            raise RuntimeError("The sandbox's process ended before it answered: its error stands above.")
-        answer = json.loads(line)
-        keys = AccessKeys(bytes.fromhex(answer["root_secret"]))
-        yield Served(answer["endpoint_url"], keys, answer["environment"], process.pid)
+            raise RuntimeError("The sandbox exited before it was ready. Its error is on standard error above.")
+        ready = json.loads(line)
+        keys = AccessKeys(bytes.fromhex(ready["root_secret"]))
+        yield SandboxProcess(ready["endpoint_url"], keys, ready["environment"], process.pid)
 
 
 @contextmanager
-def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    """End a process with the context, by closing its standard input and, where that is not enough, by force."""
+def terminate_after(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """Stop a process at the end of the context: close its standard input and, if it does not exit, kill it."""
     with process:
         try:
             yield process
@@ -135,38 +137,38 @@ def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
             assert process.stdin is not None
             process.stdin.close()
             try:
-                process.wait(PATIENCE_SECONDS)
+                process.wait(TIMEOUT_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
 
 
-def serve(order: Mapping[str, Any]) -> None:
-    """Be the process: start, fill, say where, and wait for the end of standard input."""
-    from kvs_notebook.sandbox.sandbox import Sandbox  # the client's side does without the extra that it needs
+def serve(spec: Mapping[str, Any]) -> None:
+    """Start and fill a sandbox, write its address to standard output, and serve until standard input closes."""
+    from kvs_notebook.sandbox.sandbox import Sandbox  # the client's side must not need the sandbox extra
 
     with ExitStack() as stack:
         state = None
-        if order["tags"]:  # only a store takes tags in bulk: it is filled first, then served as a durable sandbox's
+        if spec["tags"]:  # fill a store first: sandbox.seed() cannot set tags in bulk
             state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kvs-notebook-benchmark-")))
             with closing(Store.open(state / "sandbox.sqlite")) as store:
-                for account_id, region in product(order["accounts"], order["regions"]):
-                    seed_numbered(store, order["channels"], account_id, region, WallClock().now(), tags=order["tags"])
-        assumptions = Assumptions(quota_burst=order["burst"], creating_seconds=order["creating_seconds"])
+                for account_id, region in product(spec["accounts"], spec["regions"]):
+                    seed_numbered(store, spec["channels"], account_id, region, WallClock().now(), tags=spec["tags"])
+        assumptions = Assumptions(quota_burst=spec["burst"], creating_seconds=spec["creating_seconds"])
         sandbox = stack.enter_context(
-            Sandbox(state, account_id=ACCOUNT, region=REGION, quotas=order["quotas"], assumptions=assumptions)
+            Sandbox(state, account_id=ACCOUNT, region=REGION, quotas=spec["quotas"], assumptions=assumptions)
         )
-        if not order["tags"]:
-            for account_id, region in product(order["accounts"], order["regions"]):
-                sandbox.seed(order["channels"], account_id=account_id, region=region)
-        if order["delay_seconds"]:
-            sandbox.faults.add("*", "delay", None, seconds=order["delay_seconds"])
+        if not spec["tags"]:
+            for account_id, region in product(spec["accounts"], spec["regions"]):
+                sandbox.seed(spec["channels"], account_id=account_id, region=region)
+        if spec["delay_seconds"]:
+            sandbox.faults.add("*", "delay", None, seconds=spec["delay_seconds"])
         root_secret = sandbox._address.keys.root_secret
-        answer = {
+        ready = {
             "endpoint_url": sandbox.endpoint_url,
             "root_secret": root_secret.hex(),
             "environment": sandbox.environment(),
         }
-        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.write(json.dumps(ready) + "\n")
         sys.stdout.flush()
         sys.stdin.read()
 

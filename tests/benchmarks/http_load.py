@@ -1,4 +1,4 @@
-"""Load: signed requests sent raw over sockets, since an SDK would measure itself."""
+"""Send signed requests over raw sockets: an SDK would measure itself."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 HOST = "127.0.0.1"
-HEAD_ENDS = b"\r\n\r\n"
-LENGTH = b"\r\ncontent-length:"
+END_OF_HEAD = b"\r\n\r\n"
+CONTENT_LENGTH = b"\r\ncontent-length:"
 SUCCESS = (b"http/1.1 200", b"http/1.0 200")
 
 
-def signed(session: boto3.Session, port: int, path: str, body: Mapping[str, Any]) -> bytes:
-    """Give one POST as it goes over the wire, signed now."""
+def sign_request(session: boto3.Session, port: int, path: str, body: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a POST request, signed with the current time."""
     data = json.dumps(body).encode()
     request = AWSRequest("POST", f"http://{HOST}:{port}{path}", {"Content-Type": "application/json"}, data)
     credentials = session.get_credentials()
@@ -31,40 +31,42 @@ def signed(session: boto3.Session, port: int, path: str, body: Mapping[str, Any]
     return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + data
 
 
-def latencies(port: int, requests: Sequence[bytes], *, connections: int, seconds: float) -> list[float]:
-    """Send requests in turn, each connection one at a time, and give the seconds that each took.
+def measure_latencies(port: int, requests: Sequence[bytes], *, connections: int, seconds: float) -> list[float]:
+    """Send requests in turn, one at a time on each connection, and return the seconds that each took.
 
-    A connection is kept alive where the server lets it, else made anew.
+    Connections are reused if the server keeps them alive.
 
     Raises
     ------
     RuntimeError
-        For a reply that is no 200.
+        If the status of a reply is not 200.
     """
     return asyncio.run(_all_connections(port, itertools.cycle(requests), connections, seconds))
 
 
 async def _all_connections(port: int, requests: Iterator[bytes], connections: int, seconds: float) -> list[float]:
     deadline = time.perf_counter() + seconds
-    taken: list[float] = []
+    seconds_taken: list[float] = []
 
     async def keep_connected() -> None:
         loop = asyncio.get_running_loop()
         while time.perf_counter() < deadline:
-            _, connection = await loop.create_connection(lambda: _Connection(requests, taken, deadline), HOST, port)
+            _, connection = await loop.create_connection(
+                lambda: _Connection(requests, seconds_taken, deadline), HOST, port
+            )
             await connection.ended
 
     await asyncio.gather(*(keep_connected() for _ in range(connections)))
-    return taken
+    return seconds_taken
 
 
 class _Connection(asyncio.Protocol):
-    """Send a request, read its reply, and again, until the deadline or until the server closes."""
+    """Send requests one after the other until the deadline or until the server closes the connection."""
 
-    def __init__(self, requests: Iterator[bytes], taken: list[float], deadline: float) -> None:
+    def __init__(self, requests: Iterator[bytes], seconds_taken: list[float], deadline: float) -> None:
         self.ended = asyncio.get_running_loop().create_future()
         self._requests = requests
-        self._taken = taken
+        self._seconds_taken = seconds_taken
         self._deadline = deadline
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -83,7 +85,7 @@ class _Connection(asyncio.Protocol):
         if head is None:
             return
         now = time.perf_counter()
-        self._taken.append(now - self._began)
+        self._seconds_taken.append(now - self._began)
         self._waiting = False
         if now < self._deadline and b"\r\nconnection: close" not in head:
             self._send()
@@ -92,7 +94,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is None and self._waiting:
-            exc = RuntimeError("The server closed a connection before it had answered.")
+            exc = RuntimeError("The server closed a connection before it answered.")
         if exc is None:
             self.ended.set_result(None)
         else:
@@ -100,13 +102,13 @@ class _Connection(asyncio.Protocol):
 
 
 def _head_of(reply: bytes) -> bytes | None:
-    """Give the head of a reply that has come whole, in lower case; None until then."""
-    at = reply.find(HEAD_ENDS)
-    if at < 0:
+    """Return the head of a reply in lower case, or None if the reply is not complete."""
+    end = reply.find(END_OF_HEAD)
+    if end < 0:
         return None
-    head = reply[: at + 2].lower()
+    head = reply[: end + 2].lower()
     if not head.startswith(SUCCESS):
         raise RuntimeError(f"The server refused a request: {reply[:500].decode('latin-1')}")
-    begins = head.index(LENGTH) + len(LENGTH)
-    length = int(head[begins : head.index(b"\r\n", begins)])
-    return head if len(reply) >= at + len(HEAD_ENDS) + length else None
+    start = head.index(CONTENT_LENGTH) + len(CONTENT_LENGTH)
+    length = int(head[start : head.index(b"\r\n", start)])
+    return head if len(reply) >= end + len(END_OF_HEAD) + length else None

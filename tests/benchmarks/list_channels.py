@@ -1,4 +1,4 @@
-"""Listing: 10,000 channels as a frame, beside boto3's paginator and pandas' own way to flatten it."""
+"""Measure list_channels() of 10,000 channels, with boto3's paginator and pandas.json_normalize as the baseline."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pandas as pd
 
 from kvs_notebook.channels.listing import PAGE_SIZE
 from kvs_notebook.channels.operations import list_channels
-from tests.benchmarks.served import Order, served
-from tests.benchmarks.table import Benchmark, Finding, milliseconds
+from tests.benchmarks.sandbox_process import SandboxSpec, run_sandbox
+from tests.benchmarks.table import Benchmark, Result, format_milliseconds
 
 CHANNELS = 10_000
 ROUNDS = 9
-LEAST_RATIO = 5.0
+MIN_RATIO = 5.0
 
 COLUMNS = {
     "ChannelName": "channel_name",
@@ -34,27 +34,27 @@ DTYPES = dict.fromkeys(COLUMNS.values(), "str") | {
 }
 
 
-def measure() -> Finding:
-    with served(Order(channels=CHANNELS)) as sandbox:
+def measure() -> Result:
+    with run_sandbox(SandboxSpec(channels=CHANNELS)) as sandbox:
         connection, client = sandbox.connection(), sandbox.plain_client()
-        _check_same(list_channels(connection=connection), plain_list(client))  # which also warms both up
-        ours, beside = [], []
+        _check_same(list_channels(connection=connection), plain_list(client))  # also a warm-up of both
+        ours, baseline = [], []
         for _ in range(ROUNDS):
             ours.append(cpu_seconds(lambda: list_channels(connection=connection)))
-            beside.append(cpu_seconds(lambda: plain_list(client)))
-    mine, theirs = statistics.median(ours), statistics.median(beside)
-    return Finding(
-        ours=milliseconds(mine),
-        beside=f"{milliseconds(theirs)} (paginator + json_normalize)",
+            baseline.append(cpu_seconds(lambda: plain_list(client)))
+    mine, theirs = statistics.median(ours), statistics.median(baseline)
+    return Result(
+        ours=format_milliseconds(mine),
+        baseline=f"{format_milliseconds(theirs)} (paginator + json_normalize)",
         ratio=theirs / mine,
-        holds=theirs / mine >= LEAST_RATIO,
-        note=f"CPU of the client's process, median of {ROUNDS}, pages of {PAGE_SIZE:,} on both sides; the peer leaves "
-        "account_id and region out",
+        holds=theirs / mine >= MIN_RATIO,
+        note=f"CPU of the client's process, median of {ROUNDS}, pages of {PAGE_SIZE:,} on both sides; the baseline leaves "
+        "out account_id and region",
     )
 
 
 def plain_list(client: Any) -> pd.DataFrame:
-    """List as anybody would who has boto3 and pandas."""
+    """List the channels with boto3 and pandas alone."""
     pages = client.get_paginator("list_signaling_channels").paginate(PaginationConfig={"PageSize": PAGE_SIZE})
     infos = [info for page in pages for info in page["ChannelInfoList"]]
     return pd.json_normalize(infos)[list(COLUMNS)].rename(columns=COLUMNS).astype(DTYPES)
@@ -66,7 +66,7 @@ def _check_same(ours: pd.DataFrame, plain: pd.DataFrame) -> None:
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """Give the CPU seconds of some work, begun with no garbage: else one contender collects what the other has left."""
+    """Return the CPU seconds of a call. Garbage is collected before, so that no side pays for what the other has left."""
     gc.collect()
     began = time.process_time()
     work()
@@ -76,7 +76,7 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 BENCHMARK = Benchmark(
     name="list",
     work=f"{CHANNELS:,} channels to a frame",
-    bar=f">= {LEAST_RATIO:g}x less CPU",
+    bar=f">= {MIN_RATIO:g}x less CPU",
     needs={"uvicorn": "pip install 'kvs-notebook[sandbox]'"},
     measure=measure,
 )

@@ -1,4 +1,4 @@
-"""Echo: a bare server that sends each WebSocket frame back, over TLS, on the server that the sandbox stands on."""
+"""A bare WebSocket echo server over TLS, on the same HTTP server as the sandbox (uvicorn)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.benchmarks.load import HOST
-from tests.benchmarks.served import ended
+from tests.benchmarks.http_load import HOST
+from tests.benchmarks.sandbox_process import terminate_after
 
 
 class Echo(NamedTuple):
-    """Where it answers, and whom to trust for that."""
+    """The URL of a running echo server, and the CA bundle that verifies it."""
 
     url: str
     ca_bundle: str
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Answer one connection until it ends."""
+    """Echo the frames of one connection until it closes."""
     assert scope["type"] == "websocket"
     await receive()
     await send({"type": "websocket.accept"})
@@ -34,26 +34,28 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def echoing() -> Iterator[Echo]:
-    """Serve it in another process while the context lasts."""
+def run_echo() -> Iterator[Echo]:
+    """Run the echo server in another process for the duration of the context."""
     import trustme
 
     with tempfile.TemporaryDirectory(prefix="kvs-notebook-benchmark-") as directory:
-        authority, server = Path(directory) / "ca.pem", Path(directory) / "server.pem"
+        ca_bundle, certificate = Path(directory) / "ca.pem", Path(directory) / "server.pem"
         ca = trustme.CA()
-        ca.cert_pem.write_to_path(authority)
-        ca.issue_cert(HOST).private_key_and_cert_chain_pem.write_to_path(server)
-        command = [sys.executable, "-m", "tests.benchmarks.echo", str(server)]
-        with ended(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)) as process:
+        ca.cert_pem.write_to_path(ca_bundle)
+        ca.issue_cert(HOST).private_key_and_cert_chain_pem.write_to_path(certificate)
+        command = [sys.executable, "-m", "tests.benchmarks.websocket_echo", str(certificate)]
+        with terminate_after(
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        ) as process:
             assert process.stdout is not None
             port = process.stdout.readline().strip()
             if not port:
-                raise RuntimeError("The echo's process ended before it answered: its error stands above.")
-            yield Echo(f"wss://{HOST}:{port}/", str(authority))
+                raise RuntimeError("The echo server exited before it was ready. Its error is on standard error above.")
+            yield Echo(f"wss://{HOST}:{port}/", str(ca_bundle))
 
 
 def serve(certificate: str) -> None:
-    """Be the process: say which port, and end with standard input."""
+    """Write the port to standard output and serve until standard input closes."""
     import uvicorn
 
     listener = socket.create_server((HOST, 0))

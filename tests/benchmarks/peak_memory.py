@@ -1,4 +1,4 @@
-"""Memory: the peak of this process."""
+"""The peak memory of this process."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def peak_bytes() -> int:
-    """Give the most bytes that were resident since this program began.
+    """Return the peak of resident bytes since this program started.
 
-    getrusage() counts what its parent had when it started this program, too: Linux has a number of the program's own.
+    On Linux, getrusage() also counts what the parent process had when it forked, VmHWM does not.
     """
     if sys.platform == "linux":
         return int(re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[0]) * 1024
