@@ -120,6 +120,16 @@ def test_error_in_prepare_is_shown(controlled):
     assert "please report it" in controlled.worker.status.text
 
 
+def test_worker_survives_a_status_line_that_fails(controlled, monkeypatch, caplog):
+    controlled.end.set()
+    monkeypatch.setattr(controlled.worker.status, "alert", lambda _: 1 / 0)
+    failed = controlled.worker.start(lambda: controlled.job(fails=errors.Throttled("too many")))
+    assert isinstance(failed.exception(20), ZeroDivisionError)
+    assert "Could not show how 'Doing it' ended" in caplog.text
+    caplog.clear()
+    assert controlled.worker.start(controlled.job).result(20) == "Doing it"
+
+
 def test_progress_of_stopped_job_is_not_shown(controlled):
     jobs = []
 
