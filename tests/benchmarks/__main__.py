@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from tests.benchmarks import (
+    command,
     console,
     fleet,
     forms,
@@ -32,9 +33,13 @@ BENCHMARKS = (
     startup.SANDBOX_START,
     startup.FIRST_TABLE,
     startup.IMPORT,
+    command.BENCHMARK,
     fleet.CALLS,
     fleet.EACH,
     fleet.BULK,
+    fleet.COMPETENT,
+    fleet.CPU,
+    fleet.DASK,
     fleet.MEMORY,
     snapshot_comparison.BENCHMARK,
     forms.HEARTBEAT,
