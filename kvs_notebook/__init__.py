@@ -7,8 +7,22 @@
   channel_name channel_status  message_ttl_seconds tag:Site
 0   front-door         ACTIVE                   60       hq
 
-Every name loads on first use, so that importing the package costs nothing.
+================  =========================================================================================
+Connect           connect, use_sandbox, current_connection
+Channels          list_channels, describe_channel, create_channel, update_channel, delete_channel,
+                  wait_for_channel
+Tags              list_tags, tag_channel, untag_channel, pivot_tags
+Signaling         get_endpoints, get_ice_servers, sign_url, open_signaling, messages
+Fleet             inventory, save_snapshot, read_snapshots, read_coverage, compare_snapshots, reports
+Forms, pictures   forms, charts, diagrams
+Files             to_csv, read_csv, to_json, to_parquet
+Safety            iam_policy, scan_notebooks, errors
+================  =========================================================================================
+
+``help(kvs.list_channels)`` describes one of them. Every name loads on first use, so importing the package is cheap.
 """
+
+import logging
 
 import lazy_loader
 
@@ -20,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "aws.connection": ["Connection"],
         "aws.default_connection": ["connect", "current_connection"],
+        "aws.iam_policy": ["iam_policy"],
         "channels.operations": [
             "create_channel",
             "delete_channel",
@@ -27,9 +42,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "list_channels",
             "update_channel",
         ],
-        "channels.tags": ["list_tags", "tag_channel", "pivot_tags", "untag_channel"],
+        "channels.tags": ["list_tags", "tag_channel", "untag_channel"],
         "channels.waiters": ["wait_for_channel"],
-        "dataframes.files": ["read_csv", "to_csv"],
+        "dataframes.files": ["read_csv", "to_csv", "to_json", "to_parquet"],
+        "dataframes.tag_pivot": ["pivot_tags"],
         "fleet": ["reports"],
         "fleet.comparison": ["compare_snapshots"],
         "fleet.inventory": ["Inventory", "inventory"],
@@ -38,10 +54,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "sandbox.assumptions": ["Assumptions"],
         "sandbox.sandbox": ["Sandbox", "use_sandbox"],
         "secret": ["Secret"],
+        "secret_scan.scanner": ["scan_notebooks"],
         "signaling": ["messages"],
-        "signaling.connect": ["open_signaling"],
+        "signaling.client": ["open_signaling"],
         "signaling.endpoints": ["get_endpoints", "get_ice_servers"],
         "signaling.presign": ["sign_url"],
     },
 )
 __all__ += ["__version__"]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-LONGEST_SHOWN = 90
-"""Characters of a value that an error message shows whole."""
+MAX_LENGTH = 90
+"""Characters of a value that a message shows uncut."""
 
 
 def format_value(value: object) -> str:
-    """Give a value as an error message may show it: quoted, and cut where it is long."""
+    """Return a value for a message: its repr, cut if it is long."""
     text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:70]}...{text[-15:]} ({len(text) - 2} long)"
+    if len(text) <= MAX_LENGTH:
+        return text
+    return f"{text[:70]}...{text[-15:]} ({format_count(len(text) - 2, 'character')})"
+
+
+def format_count(number: int, noun: str) -> str:
+    """Return a number and its noun, in the plural unless the number is 1: ``1 channel``, ``1,200 channels``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

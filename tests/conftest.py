@@ -1,60 +1,80 @@
-"""What every test stands on: no trace of the user's AWS environment, and sandboxes of its own."""
+"""Fixtures for every test: nothing of the user's AWS environment, private sandboxes; and how tests spread over workers."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 import kvs_notebook as kvs
 from kvs_notebook.aws.default_connection import set_current
 
-# A busy machine is no finding: neither an example's time nor the time to draw one fails a test.
+# Hypothesis fails no test because a busy machine is slow.
 settings.register_profile("kvs", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kvs")
 
-UNSAFE = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "NO_PROXY", "no_proxy")
+AWS_AND_PROXY_VARIABLES = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "NO_PROXY", "no_proxy")
 
-
-LONG = (
+SLOWEST_FIRST = (
     "browser/",
+    "notebooks/test_[ase]",
+    "cli/",
     "clients/",
     "forms/test_faults",
-    "cli/",
-    "test_exercises",
-    "test_notebooks",
     "test_contributing",
+    "test_readme",
 )
-"""Where a file's tests take a minute or more: they drive browsers, kernels and commands."""
+"""Patterns of the tests that take longest: started last, one of them would keep a single worker busy."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the contract be checked against a real account too."""
+    """Add the option to check the contract against a real account too."""
     parser.addoption("--real-aws-profile", help="an AWS profile to run tests/contract against, beside the sandbox")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Give two workers a core, since half of the time a test waits, for a browser, a kernel or a quota; more than 8 are idle.
-
-    A file is one worker's, and the longest one takes an eighth of the time of all.
-    """
+    """Return two workers for each core, at most 8: half of the time a test waits for a browser, a kernel or a quota."""
     return min(2 * (os.cpu_count() or 1), 8)
+
+
+class ByFile(LoadFileScheduling):
+    """Run a file's tests in one worker; the browser's all in one, those of a notebook's cells in one for each notebook."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith("tests/browser/"):
+            return "tests/browser/"
+        notebook = re.fullmatch(r"(tests/notebooks/).*\[(.*)\]", nodeid)
+        return "".join(notebook.groups()) if notebook else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    """Return the scheduler above, unless another one than pyproject.toml's is asked for."""
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the long files, in the random order that they are in: one begun last would keep a single worker busy."""
-    items.sort(key=lambda item: not item.nodeid.removeprefix("tests/").startswith(LONG))
+    """Put the slowest tests first; those of equal rank stay in their random order."""
+    items.sort(key=lambda item: _rank(item.nodeid.removeprefix("tests/")))
+
+
+def _rank(nodeid: str) -> int:
+    ranks = (rank for rank, slow in enumerate(SLOWEST_FIRST) if re.match(slow, nodeid))
+    return next(ranks, len(SLOWEST_FIRST))
 
 
 @pytest.fixture(autouse=True)
-def no_aws_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Take away every way to a real account, and the current connection of the test before."""
+def no_user_aws_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Remove the user's AWS settings, so that no test can reach a real account, and the connection of the test before."""
     for name in list(os.environ):
-        if name.startswith(UNSAFE):
+        if name.startswith(AWS_AND_PROXY_VARIABLES):
             monkeypatch.delenv(name)
     nowhere = tmp_path_factory.getbasetemp() / "no-aws-files"
     monkeypatch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
@@ -67,14 +87,14 @@ def no_aws_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
 
 @pytest.fixture
 def sandbox() -> Iterator[kvs.Sandbox]:
-    """Give a private sandbox on the lesson clock, on which each lifecycle request takes a second: no test has to sleep."""
+    """Yield a private sandbox on the stepped clock, on which each lifecycle request takes a second: no test has to sleep."""
     with kvs.Sandbox(clock="stepped") as started:
         yield started
 
 
 @pytest.fixture
 def connection(sandbox: kvs.Sandbox) -> kvs.Connection:
-    """Give the sandbox's connection, made current."""
+    """Return the sandbox's connection, made current."""
     made = sandbox.connection()
     set_current(made)
     return made
@@ -82,5 +102,5 @@ def connection(sandbox: kvs.Sandbox) -> kvs.Connection:
 
 @pytest.fixture
 def project_root() -> Path:
-    """Give the checkout's top folder."""
+    """Return the checkout's top folder."""
     return Path(__file__).parent.parent

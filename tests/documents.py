@@ -1,4 +1,4 @@
-"""What README and CONTRIBUTING show in fences, each block under a mark of its own, and the tests that run them."""
+"""The fenced blocks of README and CONTRIBUTING, each marked by a comment, and the tests that run them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Test = TypeVar("Test", bound=Callable[..., Any])
 
 
 class Block(NamedTuple):
-    """A fenced block; ``mark`` is what the comment in the line above it says, empty where there is none."""
+    """A fenced block; ``mark`` is the text of the comment in the line above it, or empty."""
 
     mark: str
     language: str
@@ -21,13 +21,13 @@ class Block(NamedTuple):
 
 
 def blocks_of(text: str) -> list[Block]:
-    """Give the fenced blocks of a document in Markdown."""
+    """Return the fenced blocks of a Markdown text."""
     found = re.findall(r"(?:^<!-- (.+?) -->\n)?^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     return [Block(*each) for each in found]
 
 
 class Document:
-    """A document whose blocks are run: each test says which by :meth:`runs`."""
+    """A document whose blocks are run; each test declares by :meth:`runs` which ones."""
 
     def __init__(self, name: str) -> None:
         self.text = (ROOT / name).read_text(encoding="utf-8")
@@ -39,17 +39,17 @@ class Document:
         return text
 
     def runs(self, *marks: str) -> Callable[[Test], Test]:
-        """Say that a test runs the blocks under these marks."""
+        """Declare that the decorated test runs the blocks with these marks."""
         self._run.update(marks)
         return lambda test: test
 
     def not_run(self) -> list[str]:
-        """Name the blocks that no test runs, and the marks that tests name and that are not there."""
+        """Return the blocks that no test runs, and the declared marks that the document does not have."""
         marks = [block.mark for block in self.blocks]
         unmarked = [block.text for block in self.blocks if not block.mark or marks.count(block.mark) > 1]
         return [*unmarked, *sorted(({*marks} ^ self._run) - {""})]
 
 
 def commands(block: str) -> list[str]:
-    """Give a block's lines without the remarks behind them."""
+    """Return a block's lines without the comments at their ends."""
     return [line.partition("  #")[0].strip() for line in block.splitlines() if line.strip()]

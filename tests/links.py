@@ -1,4 +1,4 @@
-"""Links of a document in Markdown or of a notebook's prose: which of them lead nowhere. Remote ones are never fetched."""
+"""Find broken links in a Markdown document or in a notebook's Markdown cells. Remote links are never fetched."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMED = re.compile(r"\b(?:id|name)=[\"']([^\"']+)")
 
 
 def prose(path: Path) -> str:
-    """Give a document's text, or that of a notebook's Markdown cells."""
+    """Return a document's text, or that of a notebook's Markdown cells."""
     if path.suffix != ".ipynb":
         return path.read_text(encoding="utf-8")
     cells = nbformat.read(path, as_version=4).cells
@@ -25,12 +25,12 @@ def prose(path: Path) -> str:
 
 
 def links(text: str) -> list[str]:
-    """Give where the links and pictures of a text lead, code left out."""
+    """Return the targets of the links and pictures of a text, without those in code."""
     return ["".join(each) for each in TARGET.findall(CODE.sub("", text))]
 
 
 def anchors(path: Path) -> set[str]:
-    """Give the anchors of a document: those of GitHub, or of JupyterLab, which keeps a heading's letters as they are."""
+    """Return the anchors of a document, as GitHub makes them, or as JupyterLab does, which keeps a heading's case."""
     text = CODE.sub(lambda found: found[0].strip("`") if "\n" not in found[0] else "", prose(path))
     titles = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title) for title in HEADING.findall(text)]
     if path.suffix == ".ipynb":
@@ -43,9 +43,9 @@ def anchors(path: Path) -> set[str]:
 
 
 def problems(path: Path, top: Path) -> list[str]:
-    """Say of each link of a document that leads nowhere why; ``top`` is the folder that all must stay in."""
-    said = [(link, _problem(link, path, top)) for link in links(prose(path))]
-    return [f"{link}: {problem}" for link, problem in said if problem]
+    """Return each broken link of a document and what to change; no link may leave the folder ``top``."""
+    found = [(link, _problem(link, path, top)) for link in links(prose(path))]
+    return [f"{link}: {problem}" for link, problem in found if problem]
 
 
 def _problem(link: str, path: Path, top: Path) -> str | None:
@@ -54,7 +54,7 @@ def _problem(link: str, path: Path, top: Path) -> str | None:
         return _remote_problem(link, top)
     target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
     if not link or parts.path.startswith("/"):
-        return "give a path from this document"
+        return "use a path relative to this document"
     if not target.is_relative_to(top) or not target.exists():
         return "no such file in the project"
     if parts.fragment and (target.is_dir() or unquote(parts.fragment) not in anchors(target)):
@@ -65,7 +65,7 @@ def _problem(link: str, path: Path, top: Path) -> str | None:
 def _remote_problem(link: str, top: Path) -> str | None:
     parts = urlsplit(link)
     if parts.scheme != "https" or not re.fullmatch(r"([a-z0-9-]+\.)+[a-z]{2,}", parts.netloc):
-        return "give https:// and a host's name"
+        return "use https:// and a host name"
     opens = parse_qs(parts.query).get("urlpath", [""])[0].removeprefix("lab/tree/")
     if parts.netloc == "mybinder.org" and opens and not (top / opens).is_file():
         return f"Binder would open {opens}, which is not in the project"

@@ -1,10 +1,12 @@
-"""Every public name says what its signature cannot: its parameters, what it raises and spends, and an example that runs."""
+"""Public docstrings describe parameters, errors and the API calls spent, and have examples that run.
+
+The format of every docstring is checked by ``numpydoc lint``, whose checks are chosen in pyproject.toml.
+"""
 
 from __future__ import annotations
 
 import builtins
 import doctest
-import importlib
 import inspect
 import re
 from collections import Counter
@@ -16,84 +18,78 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from numpydoc.docscrape import get_doc_object
 
 import kvs_notebook as kvs
-from kvs_notebook.sandbox.sandbox import RemoteFaults, sandbox_in_use
+from kvs_notebook.sandbox.sandbox import SandboxFaults, sandbox_in_use
 
-ROOMS = [name for name in kvs.__all__ if ismodule(getattr(kvs, name))]
+PACKAGE = "kvs_notebook"
+MODULES = [name for name in kvs.__all__ if ismodule(getattr(kvs, name))]
 PUBLIC = [
     *(name for name in kvs.__all__ if isfunction(getattr(kvs, name)) or isclass(getattr(kvs, name))),
-    *(f"{room}.{name}" for room in ROOMS for name in getattr(kvs, room).__all__ if name != "Message"),
+    *(f"{module}.{name}" for module in MODULES for name in getattr(kvs, module).__all__ if name != "Message"),
 ]
-"""Message is an alias, which has no docstring of its own."""
+"""All but Message, an alias, which has no docstring."""
 
-ASKED_ONCE = {"GetCallerIdentity"}
-"""Of STS, once for each connection and not for each call; connect() and Connection.identity say so."""
-
-
-def thing(name: str) -> Any:
-    return kvs if name == "kvs_notebook" else attrgetter(name)(kvs)
+SPENT_ONCE = {"GetCallerIdentity"}
+"""Sent to STS once for a connection, not for each call; the docstrings of connect() and Connection say so."""
 
 
-FUNCTIONS = [name for name in PUBLIC if isfunction(thing(name))]
-CLASSES = [name for name in PUBLIC if isclass(thing(name)) and not name.startswith("errors.")]
-MADE_BY_FUNCTIONS = {"Connection", "Inventory", "charts.Chart"}
-"""Nobody makes these by hand: their attributes are described, and the functions that make them have the examples."""
+def public(name: str) -> Any:
+    return kvs if name == PACKAGE else attrgetter(name)(kvs)
+
+
+FUNCTIONS = [name for name in PUBLIC if isfunction(public(name))]
+CLASSES = [name for name in PUBLIC if isclass(public(name)) and not name.startswith("errors.")]
+RETURNED_BY_FUNCTIONS = {"Connection", "Inventory", "charts.Chart"}
+"""Users do not call these classes: their attributes are described, and the functions that return them have the examples."""
+
+METHODS = {
+    f"{owner}.{name}": method
+    for owner in [*CLASSES, "Sandbox.faults"]
+    for name, method in vars(SandboxFaults if owner == "Sandbox.faults" else public(owner)).items()
+    if isfunction(method) and not name.startswith("_")
+}
+
+
+def docstring(name: str) -> str:
+    return inspect.getdoc(public(name)) or ""
 
 
 def parameters(name: str) -> set[str]:
-    return set(inspect.signature(thing(name)).parameters) if callable(thing(name)) else set()
+    return set(inspect.signature(public(name)).parameters) if callable(public(name)) else set()
 
 
-def said(name: str) -> str:
-    return inspect.getdoc(thing(name)) or ""
+def described(name: str, section: str) -> set[str]:
+    """Return the names that a section of a docstring describes; numpydoc takes those of Raises, and prose there, for types."""
+    entries = get_doc_object(public(name))[section]
+    names = {each.lstrip("*") for entry in entries for each in (entry.name or entry.type).split(", ")}
+    return {each for each in names if each.isidentifier()}
 
 
-def section(name: str, heading: str) -> str:
-    """What stands under one of numpydoc's headings."""
-    found = re.search(rf"^{heading}\n-+\n(.*?)(?=^\w+\n-+$|\Z)", said(name), re.DOTALL | re.MULTILINE)
-    return found[1] if found else ""
+# --- text
 
 
-def named(text: str) -> set[str]:
-    """The names that a section describes: those on the lines that are not indented."""
-    return {name for line in re.findall(r"^(\w[\w, ]*)$", text, re.MULTILINE) for name in line.split(", ")}
+def test_every_parameter_is_described_and_no_other() -> None:
+    called = {*FUNCTIONS, *CLASSES} - RETURNED_BY_FUNCTIONS
+    wrong = {
+        name: (described(name, "Parameters") or described(name, "Attributes")) ^ parameters(name) for name in called
+    }
+    assert {name: names for name, names in wrong.items() if names} == {}
 
 
-# --- what is said
+def test_method_docstrings_name_their_parameters() -> None:
+    unnamed = [
+        f"{name}({parameter})"
+        for name, method in METHODS.items()
+        for parameter in inspect.signature(method).parameters
+        if parameter not in {"self", "path"} and not re.search(rf"\b{parameter}\b", inspect.getdoc(method) or "")
+    ]
+    assert unnamed == []
 
 
-@pytest.mark.parametrize("name", PUBLIC)
-def test_a_docstring_begins_with_one_sentence(name: str) -> None:
-    first, _, rest = said(name).partition("\n")
-    assert first.endswith(".")
-    assert not rest.splitlines() or rest.startswith("\n")
-
-
-@pytest.mark.parametrize("name", sorted({*FUNCTIONS, *CLASSES} - MADE_BY_FUNCTIONS))
-def test_every_parameter_is_described_and_no_other(name: str) -> None:
-    assert named(section(name, "Parameters") or section(name, "Attributes")) == parameters(name)
-
-
-METHODS = [
-    f"{name}.{method}"
-    for name in [*CLASSES, "Sandbox.faults"]
-    for method, each in vars(RemoteFaults if name == "Sandbox.faults" else thing(name)).items()
-    if isfunction(each) and not method.startswith("_")
-]
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_a_methods_parameters_are_named(name: str) -> None:
-    owner, _, method = name.rpartition(".")
-    described = getattr(RemoteFaults if owner == "Sandbox.faults" else thing(owner), method)
-    parameters = [each for each in inspect.signature(described).parameters if each not in {"self", "path"}]
-    assert [each for each in parameters if not re.search(rf"\b{each}\b", inspect.getdoc(described) or "")] == []
-
-
-@pytest.mark.parametrize("name", PUBLIC)
-def test_the_errors_that_a_docstring_names_are_there(name: str) -> None:
-    raised = named(section(name, "Raises")) | named(section(name, "Warns"))
+def test_every_error_named_in_a_docstring_exists() -> None:
+    raised = {each for name in PUBLIC for section in ("Raises", "Warns") for each in described(name, section)}
     assert [each for each in raised if not hasattr(kvs.errors, each) and not hasattr(builtins, each)] == []
 
 
@@ -101,104 +97,107 @@ def test_the_errors_that_a_docstring_names_are_there(name: str) -> None:
 
 
 def examples(name: str) -> list[doctest.DocTest]:
-    finder = doctest.DocTestFinder(recurse=name != "kvs_notebook", exclude_empty=True)
-    return [test for test in finder.find(thing(name), name, globs={}) if test.examples]
+    """Return the examples of a name; those of a class include its methods', those of a module are its own only."""
+    finder = doctest.DocTestFinder(recurse=isclass(public(name)), exclude_empty=True)
+    return [test for test in finder.find(public(name), name, globs={}) if test.examples]
 
 
-@pytest.mark.parametrize("name", sorted({*FUNCTIONS, *CLASSES, *ROOMS} - MADE_BY_FUNCTIONS))
-def test_a_public_name_has_an_example(name: str) -> None:
-    assert re.search(r"^>>> ", said(name), re.MULTILINE)
+def run_examples(name: str) -> None:
+    report: list[str] = []
+    for example in examples(name):
+        doctest.DocTestRunner().run(example, out=report.append, clear_globs=False)
+    assert not report, "".join(report)
 
 
-def served() -> Counter[str]:
-    """How many requests of each kind the sandbox has answered so far."""
-    sandbox = sandbox_in_use()
-    return Counter() if sandbox is None else Counter(sandbox.requests["operation"])
-
-
-GOES_ON = {"open_signaling", *(name for name in FUNCTIONS if name.startswith("forms."))}
-"""What these give sends its calls after they have returned."""
-
-
-@pytest.fixture
-def sent_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterable[str]], Counter[str]]:
-    """Count what public functions send from their call to their return, where they are called by their public names."""
-
-    def counted(names: Iterable[str]) -> Counter[str]:
-        sent: Counter[str] = Counter()
-
-        def counting(function: Callable[..., Any]) -> Callable[..., Any]:
-            @wraps(function)
-            def call(*args: Any, **kwargs: Any) -> Any:
-                before = served()
-                result = function(*args, **kwargs)
-                sent.update(served() - before)
-                return result
-
-            return call
-
-        for name in names:
-            room, _, function = name.rpartition(".")
-            monkeypatch.setattr(thing(room or "kvs_notebook"), function, counting(thing(name)))
-        return sent
-
-    return counted
+def test_every_public_name_has_an_example() -> None:
+    names = {*FUNCTIONS, *CLASSES, *MODULES} - RETURNED_BY_FUNCTIONS
+    assert [name for name in names if not re.search(r"^>>> ", docstring(name), re.MULTILINE)] == []
 
 
 @pytest.fixture
-def nothing_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Begin without a connection, in an empty folder; end without the sandbox that an example has started."""
+def empty_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Begin in an empty folder, and stop the sandbox that an example started."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(importlib.import_module("kvs_notebook.aws.default_connection"), "_current", None)
     yield
     sandbox = sandbox_in_use()
     if sandbox is not None:
         sandbox.stop()
 
 
-def run(example: doctest.DocTest) -> None:
-    report: list[str] = []
-    doctest.DocTestRunner().run(example, out=report.append, clear_globs=False)
-    assert not report, "".join(report)
+def answered() -> Counter[str]:
+    """Count the requests that the sandbox in use has answered, by operation."""
+    sandbox = sandbox_in_use()
+    return Counter() if sandbox is None else Counter(sandbox.requests["operation"])
 
 
-def spends(name: str) -> str:
-    """What a docstring says of calls, and what those say that it refers to."""
-    text = said(name)
+SEND_AFTER_RETURN = {"open_signaling", *(name for name in FUNCTIONS if name.startswith("forms."))}
+"""What these functions return sends requests later; so every request of their example is theirs that no other function sent."""
+
+
+@pytest.fixture
+def count_calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterable[str]], Counter[str]]:
+    """Count what public functions send between their call and their return, if they are called by their public names."""
+
+    def count(names: Iterable[str]) -> Counter[str]:
+        sent: Counter[str] = Counter()
+
+        def counting(function: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(function)
+            def call(*args: Any, **kwargs: Any) -> Any:
+                before = answered()
+                result = function(*args, **kwargs)
+                sent.update(answered() - before)
+                return result
+
+            return call
+
+        for name in names:
+            module, _, function = name.rpartition(".")
+            monkeypatch.setattr(public(module or PACKAGE), function, counting(public(name)))
+        return sent
+
+    return count
+
+
+def unnamed_calls(name: str, sent: Iterable[str]) -> list[str]:
+    """Return the calls that neither a docstring names nor those that it refers to, if it has a sentence on what is spent."""
+    text = docstring(name)
     referred = re.findall(r":func:`kvs_notebook\.([\w.]+)`", text)
-    return "\n".join([text, *(said(each) for each in referred)]) if re.search(r"\b[Ss]pends?\b", text) else ""
+    spends = "\n".join([text, *map(docstring, referred)]) if re.search(r"\b[Ss]pends?\b", text) else ""
+    return [call for call in set(sent) - SPENT_ONCE if call not in spends]
 
 
-@pytest.mark.usefixtures("nothing_current")
+@pytest.mark.usefixtures("empty_session")
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_example_of_a_function_runs_and_sends_no_call_that_its_docstring_does_not_name(
-    name: str, sent_by: Callable[[Iterable[str]], Counter[str]]
+def test_function_example_runs_and_spends_only_named_calls(
+    name: str, count_calls: Callable[[Iterable[str]], Counter[str]]
 ) -> None:
-    by_others = sent_by(other for other in FUNCTIONS if other != name) if name in GOES_ON else Counter()
-    by_itself = Counter() if name in GOES_ON else sent_by([name])
-    for example in examples(name):
-        run(example)
-    sent = set(served() - by_others if name in GOES_ON else by_itself) - ASKED_ONCE
-    assert [call for call in sent if call not in spends(name)] == []
-    assert not sent or section(name, "Raises")
+    later = name in SEND_AFTER_RETURN
+    counted = count_calls(set(FUNCTIONS) - {name} if later else [name])
+    run_examples(name)
+    sent = answered() - counted if later else counted
+    assert unnamed_calls(name, sent) == []
+    assert not set(sent) - SPENT_ONCE or described(name, "Raises")
 
 
 ARGUMENTS = {"tags": {"Site": "hq"}, "keys": ["Site"], "message_ttl_seconds": 90, "client_id": "tablet"}
 
 
-@pytest.mark.parametrize("name", [name for name in kvs.__all__ if "channel" in parameters(name)])
-def test_a_call_by_name_sends_no_call_that_the_docstring_does_not_name(name: str, sandbox: kvs.Sandbox) -> None:
+def test_functions_that_take_a_name_spend_only_named_calls(sandbox: kvs.Sandbox) -> None:
     connection = sandbox.connection()
-    kvs.create_channel("front-door", connection=connection)
-    before = Counter(sandbox.requests["operation"])
-    given = {each: ARGUMENTS[each] for each in parameters(name) if each in ARGUMENTS}
-    thing(name)("front-door", **given, connection=connection)
-    sent = set(Counter(sandbox.requests["operation"]) - before) - ASKED_ONCE
-    assert [call for call in sent if call not in spends(name)] == []
+    unnamed = {}
+    for name in kvs.__all__:
+        if "channel" in parameters(name):
+            kvs.create_channel(channel := name.replace("_", "-"), connection=connection)
+            before = Counter(sandbox.requests["operation"])
+            arguments = {each: ARGUMENTS[each] for each in parameters(name) if each in ARGUMENTS}
+            public(name)(channel, **arguments, connection=connection)
+            unnamed[name] = unnamed_calls(name, Counter(sandbox.requests["operation"]) - before)
+    assert len(unnamed) > 5
+    assert {name: calls for name, calls in unnamed.items() if calls} == {}
 
 
-@pytest.mark.usefixtures("nothing_current")
-@pytest.mark.parametrize("name", ["kvs_notebook", *ROOMS, *CLASSES])
-def test_the_examples_of_a_room_or_class_run(name: str) -> None:
-    for example in examples(name):
-        run(example)
+@pytest.mark.usefixtures("empty_session")
+@pytest.mark.parametrize("name", [PACKAGE, *MODULES, *CLASSES])
+def test_examples_of_modules_and_classes_run(name: str) -> None:
+    run_examples(name)

@@ -10,6 +10,7 @@ from botocore import exceptions as botocore
 from botocore.exceptions import ClientError
 
 from kvs_notebook import errors
+from kvs_notebook.aws import error_translation
 from kvs_notebook.aws.quotas import QUOTAS
 from kvs_notebook.aws.service_model import service_model, signaling_model
 
@@ -37,14 +38,18 @@ def test_the_tree_in_the_docstring_is_the_tree():
 
 def test_every_error_that_the_model_lists_for_the_nine_operations_has_its_class():
     codes = {shape.name for name in QUOTAS for shape in service_model().operation_model(name).error_shapes}
-    assert codes <= errors.BY_CODE.keys()
-    assert {errors.BY_CODE[code] for code in codes} >= {errors.Throttled, errors.VersionMismatch, errors.AccessDenied}
+    assert codes <= error_translation.BY_CODE.keys()
+    assert {error_translation.BY_CODE[code] for code in codes} >= {
+        errors.Throttled,
+        errors.VersionMismatch,
+        errors.AccessDenied,
+    }
 
 
 def test_every_error_that_the_model_lists_for_ice_servers_has_its_class():
     codes = {shape.name for shape in signaling_model().operation_model("GetIceServerConfig").error_shapes}
-    assert codes <= errors.BY_CODE.keys()
-    kinds = {code: errors.BY_CODE[code] for code in codes}
+    assert codes <= error_translation.BY_CODE.keys()
+    kinds = {code: error_translation.BY_CODE[code] for code in codes}
     assert kinds["SessionExpiredException"] is errors.ExpiredCredentials
     assert kinds["NotAuthorizedException"] is errors.AccessDenied
     assert kinds["InvalidClientException"] is errors.InvalidInput
@@ -52,31 +57,44 @@ def test_every_error_that_the_model_lists_for_ice_servers_has_its_class():
 
 def test_where_it_happens_may_know_a_better_next_step():
     steps = {errors.Throttled: "Wait for a place."}
-    full = errors.from_code("ClientLimitExceededException", "Full.", operation="ConnectAsViewer", next_steps=steps)
+    full = error_translation.from_code(
+        "ClientLimitExceededException", "Full.", operation="ConnectAsViewer", next_steps=steps
+    )
     assert str(full) == "ConnectAsViewer failed: ClientLimitExceededException: Full. Wait for a place."
-    denied = errors.from_code("AccessDeniedException", "", operation="ConnectAsViewer", subject="a", next_steps=steps)
+    denied = error_translation.from_code(
+        "AccessDeniedException", "", operation="ConnectAsViewer", subject="a", next_steps=steps
+    )
     assert str(denied).startswith("ConnectAsViewer failed for a: AccessDeniedException: no message. ")
-    assert errors.NEXT_STEP[errors.AccessDenied] in str(denied)
+    assert error_translation.NEXT_STEP[errors.AccessDenied] in str(denied)
 
 
-@pytest.mark.parametrize("code", errors.BY_CODE)
+@pytest.mark.parametrize("code", error_translation.BY_CODE)
 def test_a_refusal_becomes_an_error_that_says_what_why_and_what_next(code):
-    error = errors.from_client_error(client_error(code), operation="DescribeSignalingChannel", subject="front-door")
-    kind = errors.BY_CODE[code]
+    error = error_translation.from_client_error(
+        client_error(code), operation="DescribeSignalingChannel", subject="front-door"
+    )
+    kind = error_translation.BY_CODE[code]
     assert type(error) is kind
-    assert str(error) == f"DescribeSignalingChannel failed for front-door: {code}: It said so. {errors.NEXT_STEP[kind]}"
+    assert (
+        str(error)
+        == f"DescribeSignalingChannel failed for front-door: {code}: It said so. {error_translation.NEXT_STEP[kind]}"
+    )
     assert (error.code, error.operation) == (code, "DescribeSignalingChannel")
 
 
 def test_a_name_that_is_taken_differs_from_a_channel_that_is_busy():
-    create = errors.from_client_error(client_error("ResourceInUseException"), operation="CreateSignalingChannel")
-    update = errors.from_client_error(client_error("ResourceInUseException"), operation="UpdateSignalingChannel")
+    create = error_translation.from_client_error(
+        client_error("ResourceInUseException"), operation="CreateSignalingChannel"
+    )
+    update = error_translation.from_client_error(
+        client_error("ResourceInUseException"), operation="UpdateSignalingChannel"
+    )
     assert (type(create), type(update)) == (errors.ChannelExists, errors.ChannelBusy)
 
 
 @pytest.mark.parametrize("code", ["InternalFailure", "503", "SomethingNewException", ""])
 def test_a_code_that_the_tree_does_not_know_is_a_fault_of_the_service(code):
-    error = errors.from_client_error(client_error(code), operation="ListSignalingChannels")
+    error = error_translation.from_client_error(client_error(code), operation="ListSignalingChannels")
     assert type(error) is errors.ServiceFault
     assert error.code == (code or None)
 
@@ -101,7 +119,7 @@ def test_a_code_that_the_tree_does_not_know_is_a_fault_of_the_service(code):
     ],
 )  # fmt: skip
 def test_what_botocore_raises_by_itself_has_its_class(raised, kind):
-    error = errors.from_botocore_error(raised, operation="ListSignalingChannels", where="the sandbox")
+    error = error_translation.from_botocore_error(raised, operation="ListSignalingChannels")
     assert type(error) is kind
     assert str(error).startswith("ListSignalingChannels failed: ")
 

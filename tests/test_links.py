@@ -1,4 +1,4 @@
-"""Every link in README, its neighbours and the walkthroughs leads somewhere."""
+"""No link in the Markdown documents and walkthroughs is broken."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ BINDER = "https://mybinder.org/v2/gh/a/b/HEAD?urlpath=lab/tree/gone.ipynb"
 
 
 @pytest.mark.parametrize("path", sorted(DOCUMENTS), ids=lambda path: path.name)
-def test_every_link_leads_somewhere(path: Path) -> None:
+def test_document_has_no_broken_link(path: Path) -> None:
     assert problems(path, ROOT) == []
 
 
-def test_the_documents_are_looked_at() -> None:
+def test_documents_and_their_links_are_found() -> None:
     assert {"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "00-start-here.ipynb"} <= {path.name for path in DOCUMENTS}
-    assert len(links(prose(ROOT / "README.md"))) > 30
+    assert {"CONTRIBUTING.md", "notebooks/pictures/console.png"} <= set(links(prose(ROOT / "README.md")))
 
 
-def test_every_picture_is_shown_somewhere() -> None:
+def test_every_picture_is_used_in_a_document() -> None:
     shown = {Path(link).name for path in DOCUMENTS for link in links(prose(path))}
     assert [path.name for path in (ROOT / "notebooks" / "pictures").iterdir() if path.name not in shown] == []
 
@@ -48,17 +48,17 @@ def test_every_picture_is_shown_somewhere() -> None:
         ("[there][1]\n\n[1]: gone.md", "gone.md: no such file in the project"),
         ("[![badge](https://example.com/a.svg)](gone.md)", "gone.md: no such file in the project"),
         ("[there](../outside.md)", "../outside.md: no such file in the project"),
-        ("[there](/other.md)", "/other.md: give a path from this document"),
-        ("[there]()", ": give a path from this document"),
+        ("[there](/other.md)", "/other.md: use a path relative to this document"),
+        ("[there]()", ": use a path relative to this document"),
         ("[there](#gone)", "#gone: no such heading"),
         ("[there](other.md#not-code)", "other.md#not-code: no such heading"),
         ("[there](book.ipynb#two-words)", "book.ipynb#two-words: no such heading"),
-        ("[out](http://example.com)", "http://example.com: give https:// and a host's name"),
-        ("[out](https://example)", "https://example: give https:// and a host's name"),
+        ("[out](http://example.com)", "http://example.com: use https:// and a host name"),
+        ("[out](https://example)", "https://example: use https:// and a host name"),
         (f"[out]({BINDER})", f"{BINDER}: Binder would open gone.ipynb, which is not in the project"),
     ],
 )
-def test_what_leads_nowhere_is_named(text: str, problem: str | None, tmp_path: Path) -> None:
+def test_broken_links_are_reported(text: str, problem: str | None, tmp_path: Path) -> None:
     top = tmp_path / "project"
     top.mkdir()
     (tmp_path / "outside.md").write_text("")
@@ -70,7 +70,7 @@ def test_what_leads_nowhere_is_named(text: str, problem: str | None, tmp_path: P
     assert problems(document, top) == ([problem] if problem else [])
 
 
-def test_headings_of_the_same_words_have_anchors_of_their_own(tmp_path: Path) -> None:
+def test_headings_with_equal_text_have_different_anchors(tmp_path: Path) -> None:
     path = tmp_path / "document.md"
     path.write_text('# Again\n\n## Again\n\n<a id="by-name"></a>\n')
     assert anchors(path) == {"again", "again-1", "by-name"}

@@ -19,7 +19,7 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook.aws.default_connection import set_current
-from kvs_notebook.cli.main import kvs_notebook
+from kvs_notebook.cli.main import cli
 from tests.clients.conftest import HERE as CLIENTS
 from tests.clients.conftest import node  # noqa: F401 - a fixture
 from tests.documents import ROOT, Document, blocks_of, commands
@@ -233,10 +233,10 @@ def test_every_form_has_a_place_in_the_table() -> None:
 
 
 def test_every_command_has_a_place_in_the_table_and_every_option_exists() -> None:
-    context = click.Context(kvs_notebook)
+    context = click.Context(cli)
     options = {
-        name: {option for parameter in kvs_notebook.get_command(context, name).params for option in parameter.opts}  # type: ignore[union-attr]
-        for name in kvs_notebook.list_commands(context)
+        name: {option for parameter in cli.get_command(context, name).params for option in parameter.opts}  # type: ignore[union-attr]
+        for name in cli.list_commands(context)
     }
     cells = [cell for cell in column("command") if cell.startswith("`")]
     first_words = {word for cell in cells for word in re.findall(r"`(\w+)", cell)}

@@ -13,7 +13,7 @@ import pytest
 from IPython.core.formatters import DisplayFormatter
 from IPython.core.ultratb import VerboseTB
 
-from kvs_notebook.dataframes import files, schemas
+from kvs_notebook.dataframes import builders, files
 from kvs_notebook.secret import SHOWN, Secret
 
 VALUE = "aB3+correct/horse="
@@ -28,7 +28,7 @@ def secret() -> Secret:
 
 @pytest.fixture
 def frame() -> pd.DataFrame:
-    return schemas.ice_frame(ARN, SERVERS)
+    return builders.ice_frame(ARN, SERVERS)
 
 
 # --- a value

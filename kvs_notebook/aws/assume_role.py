@@ -1,25 +1,28 @@
-"""Role: a session that stands for a role of another account, renewed by botocore before it expires."""
+"""Connections as an IAM role of another account, with credentials that botocore renews before they expire."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-from kvs_notebook.aws.botocore_internals import opened, slim
+from kvs_notebook.aws.arns import RoleArn
+from kvs_notebook.aws.botocore_internals import create_slim_session, open_session
 from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.session import SharedSession
 
 if TYPE_CHECKING:
     import boto3
 
 SESSION_NAME = "kvs-notebook"
-"""How the calls of a role show in CloudTrail."""
+"""The role session name, which CloudTrail shows for each call."""
 
 
-def assuming(connection: Connection, role_arn: str, *, external_id: str | None = None, region: str) -> Connection:
-    """Give a connection as a role, read-only, that a connection may assume; the role is assumed at its first call."""
-    return connection.again(
-        session=lambda: _session(connection, role_arn, external_id, region),
+def assume_role(connection: Connection, role_arn: str, *, external_id: str | None = None, region: str) -> Connection:
+    """Return a read-only connection as a role that a connection may assume; the role is assumed at its first call."""
+    return connection.replace(
+        session=SharedSession(lambda: _session(connection, role_arn, external_id, region)),
         region=region,
+        account_id=RoleArn.parse(role_arn).account_id,
         profile=None,
         allow_changes=False,
     )
@@ -35,7 +38,7 @@ def _session(connection: Connection, role_arn: str, external_id: str | None, reg
     )
 
     class Role(CredentialProvider):
-        """Give botocore the role's credentials where it looks for any."""
+        """Load the role's credentials as botocore asks for them."""
 
         METHOD = "assume-role"
 
@@ -48,8 +51,8 @@ def _session(connection: Connection, role_arn: str, external_id: str | None, reg
         role_arn=role_arn,
         extra_args={"RoleSessionName": SESSION_NAME, **({"ExternalId": external_id} if external_id else {})},
     )
-    session = slim(session_vars={"profile": (None, None, None, None)})
+    session = create_slim_session(session_vars={"profile": (None, None, None, None)})
     session.set_config_variable("config_file", os.devnull)
     session.set_config_variable("credentials_file", os.devnull)
     session.register_component("credential_provider", CredentialResolver([Role()]))
-    return opened(session, region_name=region)
+    return open_session(session, region_name=region)

@@ -2,60 +2,63 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from kvs_notebook.aws.response_guard import not_the_service
-from kvs_notebook.secret import Secret
 
-if TYPE_CHECKING:
-    from botocore.auth import SigV4QueryAuth
-    from botocore.awsrequest import AWSRequest
-    from botocore.model import OperationModel
 if TYPE_CHECKING:
     import boto3
     import botocore.session
     from botocore.loaders import Loader
+    from botocore.model import OperationModel
 
 
-OURS = frozenset({"kinesis-video", "kinesis-video-signaling", "resource-groups-tagging-api", "account", "sts", "*"})
+ENABLED = not os.environ.get("KVS_NOTEBOOK_PLAIN_BOTOCORE")
+"""Set the variable to 1 to do without what is here, for instance if a new botocore changes it: slower, same results."""
+
+SERVICES = frozenset({"kinesis-video", "kinesis-video-signaling", "resource-groups-tagging-api", "account", "sts", "*"})
 """The services that the toolkit calls, as botocore's events name them."""
 
 
-def slim(**options: Any) -> botocore.session.Session:
-    """Make a botocore session without what it does for other services, which costs each client as much as all the rest.
+def create_slim_session(**options: Any) -> botocore.session.Session:
+    """Create a botocore session without the handlers of other services, which cost each client as much as all the rest.
 
-    Its emitter does not translate the names that events had in botocore's early years: nothing here uses those.
+    Its emitter does not translate event names of botocore's early years, which nothing here uses. Benchmark: fleet-cpu.
     """
     import botocore.session
     from botocore.handlers import BUILTIN_HANDLERS, REGISTER_FIRST, REGISTER_LAST
     from botocore.hooks import HierarchicalEmitter
 
-    made = botocore.session.Session(include_builtin_handlers=False, **options)
+    if not ENABLED:
+        return botocore.session.Session(**options)
+    session = botocore.session.Session(include_builtin_handlers=False, **options)
     emitter = HierarchicalEmitter()
     register = {REGISTER_FIRST: emitter.register_first, REGISTER_LAST: emitter.register_last}
     for event, handler, *order in BUILTIN_HANDLERS:
         kind, *service = event.split(".")
-        if kind != "docs" and (not service or service[0] in OURS):
+        if kind != "docs" and (not service or service[0] in SERVICES):
             register[order[0]](event, handler) if order else emitter.register(event, handler)
-    made.register_component("event_emitter", emitter)
-    return made
+    session.register_component("event_emitter", emitter)
+    return session
 
 
-def opened(botocore_session: botocore.session.Session, **options: Any) -> boto3.Session:
-    """Make a boto3 session of a botocore session; a fleet has many, and each would read 8 MB of models of its own.
+def open_session(botocore_session: botocore.session.Session, **options: Any) -> boto3.Session:
+    """Create a boto3 session that shares botocore's models and the methods of clients with the others.
 
-    Its clients share their methods, too: botocore makes each client a class with dozens of functions, which only the garbage
-    collector takes away again.
+    A fleet has many sessions; each would read 8 MB of models of its own, and each client would be a class with dozens of
+    functions, which only the garbage collector frees. Benchmarks: fleet-cpu, fleet-memory.
     """
     import boto3
 
-    made = boto3.Session(botocore_session=botocore_session, **options)
-    data_path = botocore_session.get_config_variable("data_path")
-    botocore_session.register_component("data_loader", _models(data_path))
-    events = botocore_session.get_component("event_emitter")
-    events.register("creating-client-class", partial(_share_methods, data_path))
-    return made
+    session = boto3.Session(botocore_session=botocore_session, **options)
+    if ENABLED:
+        data_path = botocore_session.get_config_variable("data_path")
+        botocore_session.register_component("data_loader", _models(data_path))
+        events = botocore_session.get_component("event_emitter")
+        events.register("creating-client-class", partial(_share_methods, data_path))
+    return session
 
 
 @cache
@@ -66,38 +69,23 @@ def _models(data_path: str | None) -> Loader:
 
 
 _METHODS: dict[tuple[str | None, str], type] = {}
-"""The methods of a service's clients, by where its model was found and botocore's name of the event that a class is made."""
+"""The methods of each service's clients, by the folder of its model and the name of botocore's event."""
 
 
 def _share_methods(
     data_path: str | None, *, event_name: str, class_attributes: dict[str, Any], base_classes: list[type], **_: Any
 ) -> None:
-    place = (data_path, event_name)
-    if place not in _METHODS:
-        _METHODS[place] = type("Methods", (), {**class_attributes})
+    key = (data_path, event_name)
+    if key not in _METHODS:
+        _METHODS[key] = type("Methods", (), {**class_attributes})
     class_attributes.clear()
-    base_classes.insert(0, _METHODS[place])
+    base_classes.insert(0, _METHODS[key])
 
 
-def close(client: Any) -> None:
-    """Close a client, and let go of its operations: botocore has them in cycles, which wait for the garbage collector."""
+def close_client(client: Any) -> None:
+    """Close a client, and free its operations, which botocore holds in cycles until the garbage collector runs."""
     client.close()
     vars(client.meta.service_model).get("_instance_cache", {}).clear()
-
-
-@cache
-def secret_signer() -> type[SigV4QueryAuth]:
-    """Give botocore's signer of URLs, kept from writing the signature into its log."""
-    from botocore.auth import SigV4QueryAuth
-
-    class SecretSignature(SigV4QueryAuth):
-        def signature(self, string_to_sign: str, request: AWSRequest) -> Secret:  # type: ignore[override]
-            return Secret(super().signature(string_to_sign, request))
-
-        def _inject_signature_to_request(self, request: AWSRequest, signature: Secret) -> None:
-            super()._inject_signature_to_request(request, signature.reveal())  # type: ignore[misc]
-
-    return SecretSignature
 
 
 def skip_response_parser(client: Any) -> None:
@@ -105,6 +93,8 @@ def skip_response_parser(client: Any) -> None:
 
     The client must be used for that only, because CreationTime stays a number here. Benchmark: list.
     """
+    if not ENABLED:
+        return
     import orjson
 
     def read_json(

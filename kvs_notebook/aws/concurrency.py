@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from kvs_notebook.aws.rate_limit import Result
-
 THREADS = 8
 """Enough to fill one account and region: boto3 tops out near 500 calls a second in a process, the largest quota is 300."""
 
@@ -15,6 +13,7 @@ PROGRESS_AFTER_SECONDS = 1.0
 
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def map_concurrent(

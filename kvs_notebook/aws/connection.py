@@ -1,51 +1,49 @@
-"""Connection: one account in one region, its clients, its identity, its pacing."""
+"""One account in one region: its clients, its identity, its rate limits, and the path of each API call."""
 
 from __future__ import annotations
 
-import ipaddress
+import dataclasses
+import logging
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from functools import partial
+from typing import Any
 
-from kvs_notebook.aws import response_guard
 from kvs_notebook.aws.arns import ChannelArn
-from kvs_notebook.aws.botocore_internals import close
-from kvs_notebook.aws.error_translation import IN_SANDBOX, SANDBOX_GONE, from_botocore_error, from_client_error
-from kvs_notebook.aws.quotas import MUTATING
+from kvs_notebook.aws.attempts import AttemptTracker
+from kvs_notebook.aws.client_factory import ClientFactory
+from kvs_notebook.aws.connection_config import ConnectionConfig
+from kvs_notebook.aws.connection_text import describe_connection, line_allowing_changes
+from kvs_notebook.aws.error_translation import NO_NETWORK, from_botocore_error, from_client_error
+from kvs_notebook.aws.identity import Identity
+from kvs_notebook.aws.loopback import is_loopback
+from kvs_notebook.aws.operation_names import MUTATING, Operation
 from kvs_notebook.aws.rate_limit import RateLimiter
-from kvs_notebook.aws.session import SharedSession
-from kvs_notebook.errors import EndpointUnreachable, InvalidInput, KVSError, ReadOnly, WrongConnection
-from kvs_notebook.version import __version__
+from kvs_notebook.aws.retry import retry_throttled
+from kvs_notebook.aws.tls import create_tls_context
+from kvs_notebook.errors import KVSError, ReadOnly, Throttled, WrongConnection
 
-if TYPE_CHECKING:
-    import boto3
-
-SANDBOX_USER = "kvs-notebook-sandbox"
-"""The user name in the identity that a sandbox answers with: how a program started in its environment knows it."""
+_logger = logging.getLogger(__name__)
 
 
 class Connection:
-    """Talk to Kinesis Video Streams as one identity in one region; made by connect() and by Sandbox.connection().
+    """A connection to Kinesis Video Streams as one identity in one region, made by connect() or Sandbox.connection().
 
-    Clients are made once, under a lock, and may be shared by threads.
+    It may be shared by threads: its clients are made once, under a lock.
 
     Attributes
     ----------
-    region
-        The region's code, such as ``"us-east-1"``.
-    profile
-        The AWS profile's name, None for boto3's default chain.
-    endpoint_url
-        The endpoint where one was given, None for the service's own.
-    pacing
-        The buckets that keep every call of this connection under its share of the quotas.
-    portable
-        True where another process makes the same connection by the profile's name, or by the environment.
-    calls, attempts
-        API calls that were made, and HTTP requests that they took.
+    config
+        How it was made.
+    rate_limiter
+        Keeps every call of this connection under its share of the quotas.
+    calls, throttles
+        API calls that were made, and those that the service refused as too many.
+    last_reply
+        When a call last returned or failed, by time.monotonic(); before the first call, when the connection was made.
 
     Examples
     --------
@@ -53,112 +51,103 @@ class Connection:
     >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> europe = sandbox.connection(region="eu-west-1")
     >>> _ = kvs.create_channel("front-door", connection=europe)
-    >>> europe.account_id, europe.region, europe.may_change, europe.calls
-    ('111122223333', 'eu-west-1', True, 3)
+    >>> europe.account_id, europe.region, europe.may_change(), europe.calls
+    ('111122223333', 'eu-west-1', True, 2)
     """
 
-    def __init__(
-        self,
-        *,
-        session: boto3.Session | Callable[[], boto3.Session] | SharedSession,
-        region: str,
-        profile: str | None = None,
-        endpoint_url: str | None = None,
-        allow_changes: bool = False,
-        proxies: Mapping[str, str] | None = None,
-        sandbox: bool = False,
-        service_time: Callable[[], datetime] | None = None,
-        share: float | Mapping[str, float] | None = None,
-        ca_bundle: Callable[[], str] | None = None,
-        portable: bool = False,
-    ) -> None:
-        if sandbox and not is_loopback(endpoint_url):
-            raise InvalidInput(f"A sandbox answers on loopback only, not on {endpoint_url}.")
-        self.region = region
-        self.profile = profile
-        self.endpoint_url = endpoint_url
-        self.rate_limiter = RateLimiter(share)
-        self.calls = self.attempts = 0
-        self.portable = portable
-        self._session = session if isinstance(session, SharedSession) else SharedSession(session)
-        self._allow_changes = allow_changes
-        self._proxies = proxies
-        self._sandbox = sandbox
-        self._service_time = service_time
-        self._ca_bundle = ca_bundle
-        self._clients: dict[str, Any] = {}
+    def __init__(self, config: ConnectionConfig) -> None:
+        self.config = config
+        self.rate_limiter = RateLimiter(config.share)
+        self.calls = self.throttles = 0
+        self.last_reply = time.monotonic()
+        self._attempts = AttemptTracker()
+        self._clients = ClientFactory(config, self._attempts.watch)
+        self._identity: Identity | None = None
         self._lock = threading.RLock()
-        self._identity: Mapping[str, str] | None = None
-        self._attempts = threading.local()
-        self._made_with = {
-            "session": self._session,
-            "region": region,
-            "profile": profile,
-            "endpoint_url": endpoint_url,
-            "allow_changes": allow_changes,
-            "proxies": proxies,
-            "sandbox": sandbox,
-            "service_time": service_time,
-            "share": share,
-            "ca_bundle": ca_bundle,
-            "portable": portable,
-        }
 
-    def again(self, **changes: Any) -> Connection:
-        """Make another connection like this one, with these ``changes``; clients, buckets and counts are its own."""
-        made = Connection(**{**self._made_with, **changes})
+    def replace(self, **changes: Any) -> Connection:
+        """Return another connection with these changes of ``config``; its clients, rate limits and counts are its own."""
+        made = Connection(dataclasses.replace(self.config, **changes))
         if "session" not in changes:
             made._identity = self._identity
         return made
 
     def __repr__(self) -> str:
-        account = self._identity["Account"] if self._identity else "not asked yet"
-        parts = [f"account {account}", self.region]
-        if self.profile:
-            parts.append(f"profile {self.profile}")
-        if self.endpoint_url:
-            parts.append(self.endpoint_url)
-        if self._sandbox or (self._identity and self.is_sandbox):
-            parts.append("SANDBOX")
-        elif not self._allow_changes:
-            parts.append("read-only")
-        return f"<Connection: {', '.join(parts)}>"
+        return describe_connection(self.config, self._identity)
 
     @property
-    def identity(self) -> Mapping[str, str]:
-        """Ask STS who this connection is, once: Account, Arn and UserId.
+    def region(self) -> str:
+        """The region's code, such as ``"us-east-1"``."""
+        return self.config.region
+
+    @property
+    def profile(self) -> str | None:
+        """The AWS profile's name, None for boto3's default chain."""
+        return self.config.profile
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """The endpoint that was given, None for the service's own."""
+        return self.config.endpoint_url
+
+    @property
+    def attempts(self) -> int:
+        """HTTP requests that the calls took."""
+        return self._attempts.count
+
+    # --- identity
+
+    def identity(self) -> Identity:
+        """Return who this connection is: one GetCallerIdentity call of STS, which is kept.
 
         Raises
         ------
-        NoCredentials, ExpiredCredentials, EndpointUnreachable
-            Where nobody can be asked, or the answer is no.
+        NoCredentials
+            If no credentials were found.
+        ExpiredCredentials
+            If STS rejects the credentials.
+        EndpointUnreachable
+            If STS does not answer.
         """
         if self._identity is None:
-            self._identity = self.call("GetCallerIdentity", {}, client=self.client("sts"))
+            self._identity = Identity.from_reply(self.call("GetCallerIdentity", {}, client=self.client("sts")))
         return self._identity
 
     @property
-    def known_identity(self) -> Mapping[str, str] | None:
-        """The identity where STS was asked before, None where it was not."""
+    def known_identity(self) -> Identity | None:
+        """The identity if STS was asked before, else None."""
         return self._identity
 
     @property
     def account_id(self) -> str:
-        """The account's twelve digits, from STS."""
-        return self.identity["Account"]
+        """The account's 12 digits.
 
-    @property
+        Raises
+        ------
+        KVSError
+            If the account is not known yet, since no call was made. kvs.connect() asks for it, and so does :meth:`identity`.
+        """
+        if self.config.account_id is not None:
+            return self.config.account_id
+        if self._identity is None:
+            raise KVSError("The account of this connection is not known yet. Call connection.identity() first.")
+        return self._identity.account_id
+
+    def resolve_account_id(self) -> str:
+        """Return the account's 12 digits, from :meth:`identity` if they are not known yet."""
+        return self.config.account_id or self.identity().account_id
+
     def is_sandbox(self) -> bool:
-        """True where a local sandbox answers: on loopback, and with the sandbox's own identity."""
-        if self._sandbox:
+        """Return whether a local sandbox answers; for an endpoint on loopback that was not made by one, STS is asked once."""
+        if self.config.local_service is not None:
             return True
-        endpoint = self.client().meta.endpoint_url
-        return is_loopback(endpoint) and self.identity["Arn"].endswith(f"/{SANDBOX_USER}")
+        return is_loopback(self.endpoint()) and self.identity().is_sandbox_user
 
-    @property
     def may_change(self) -> bool:
-        """True where create, update, delete and tag calls are sent: in a sandbox, or once allowed."""
-        return self._allow_changes or self.is_sandbox
+        """Return whether create, update, delete and tag calls are sent: to a sandbox, or if changes are allowed."""
+        return self.config.allow_changes or self.is_sandbox()
+
+    # --- clients
 
     def client(
         self,
@@ -168,225 +157,155 @@ class Connection:
         prepare: Callable[[Any], None] | None = None,
         endpoint_url: str | None = None,
     ) -> Any:
-        """Give the boto3 client of ``service_name``, made on first use and kept.
+        """Return the boto3 client of ``service_name``, made on first use and kept.
 
         ``purpose`` names a client apart from the shared one, to which ``prepare`` is applied once, when it is made;
         ``endpoint_url`` is an endpoint that the service itself has named.
         """
-        key = f"{service_name} {purpose} {endpoint_url}"
-        with self._lock:
-            if key not in self._clients:
-                client = self._make_client(service_name, endpoint_url)
-                if prepare is not None:
-                    prepare(client)
-                self._clients[key] = client
-            return self._clients[key]
-
-    def _make_client(self, service_name: str, endpoint_url: str | None) -> Any:
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError
-
-        config = Config(
-            retries={"mode": "standard", "total_max_attempts": 3},  # pinned: boto3's default has changed before
-            user_agent_extra=f"kvs-notebook/{__version__}",
-            proxies=None if self._proxies is None else dict(self._proxies),
-            max_pool_connections=16,
-            connect_timeout=10,
-            read_timeout=30,
-        )
-        try:
-            client = self._session.client(
-                service_name,
-                region_name=self.region,
-                endpoint_url=self._checked(endpoint_url) or self._endpoint_of(service_name),
-                verify=self._trusted() if endpoint_url else None,
-                config=config,
-            )
-        except (
-            BotoCoreError,
-            ValueError,
-            OSError,
-            EOFError,
-        ) as error:  # a profile may run a program, or ask for a code
-            raise from_botocore_error(error, operation=f"{service_name} client", where=self._where) from error
-        response_guard.watch(client)
-        client.meta.events.register("response-received.*", self._see_attempt)
-        return client
+        return self._clients.client(service_name, purpose, prepare, endpoint_url)
 
     def close_clients(self) -> None:
-        """Close the clients and what they keep open; they would outlive the connection, which they tell of each attempt."""
-        with self._lock:
-            clients, self._clients = [*self._clients.values()], {}
-        for client in clients:
-            close(client)
+        """Close the clients; one that is asked for later is made anew."""
+        self._clients.close()
 
-    def _checked(self, endpoint_url: str | None) -> str | None:
-        """Refuse to leave loopback for an endpoint that a sandbox is said to have named."""
-        if self._sandbox and endpoint_url is not None and not is_loopback(endpoint_url):
-            raise InvalidInput(f"A sandbox answers on loopback only, not on {endpoint_url}.")
-        return endpoint_url
+    def endpoint(self) -> str:
+        """Return the URL that calls go to: the one that was given, else the service's own for the region."""
+        url: str = self.config.endpoint_url or self.client().meta.endpoint_url
+        return url
 
     def credentials(self) -> Any:
-        """Give botocore's credentials as they are now, to sign with.
+        """Return botocore's credentials as they are now, to sign with.
 
         Raises
         ------
-        NoCredentials, ExpiredCredentials
-            Where there are none, or they cannot be refreshed.
+        NoCredentials
+            If there are none.
+        ExpiredCredentials
+            If they cannot be refreshed.
         """
-        from botocore.exceptions import BotoCoreError, NoCredentialsError
+        from botocore.exceptions import BotoCoreError
 
         try:
-            credentials = self._session.opened().get_credentials()
-            if credentials is None:
-                raise NoCredentialsError
-            return credentials.get_frozen_credentials()
+            return self.config.session.credentials()
         except (BotoCoreError, OSError, EOFError) as error:
-            raise from_botocore_error(error, operation="Signing", where=self._where) from error
-
-    def _trusted(self) -> str | None:
-        try:
-            return self._ca_bundle() if self._ca_bundle else None
-        except OSError as error:
-            raise EndpointUnreachable(f"{self.endpoint_url} did not answer. {SANDBOX_GONE}") from error
+            raise from_botocore_error(error, operation="Signing", config=self.config) from error
 
     def tls_context(self, endpoint_url: str) -> ssl.SSLContext:
-        """Give the TLS settings for ``endpoint_url``, which the service named: this machine's trust, or a sandbox's own CA."""
-        self._checked(endpoint_url)
-        return ssl.create_default_context(cafile=self._trusted())
+        """Create the TLS settings for ``endpoint_url``, which the service named: this machine's trust, or a sandbox's own CA."""
+        return create_tls_context(self.config, endpoint_url)
 
-    @property
-    def endpoint(self) -> str:
-        """The URL that calls go to: the one that was given, else the service's own for the region."""
-        url: str = self.endpoint_url or self.client().meta.endpoint_url
-        return url
-
-    @property
-    def _where(self) -> str:
-        return self.endpoint_url or f"Kinesis Video Streams in {self.region}"
-
-    def _endpoint_of(self, service_name: str) -> str | None:
-        """Send other services to a given endpoint only on loopback: there one port answers for all, elsewhere it would not."""
-        if service_name == "kinesisvideo" or is_loopback(self.endpoint_url):
-            return self.endpoint_url
-        return None
-
-    def _see_attempt(self, response_dict: Mapping[str, Any] | None, exception: Exception | None, **_: Any) -> None:
-        """Note each attempt that botocore makes by itself, and whether its outcome was seen."""
-        from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
-
-        with self._lock:
-            self.attempts += 1
-        if response_dict is not None:
-            unseen = response_dict["status_code"] >= 500  # noqa: PLR2004
-        else:
-            unseen = not isinstance(exception, (EndpointConnectionError, ConnectTimeoutError))
-        if unseen:
-            self._attempts.unseen = True
+    # --- calls, in the order of their steps: policy, rate limit, attempt, translation of an error, retry
 
     def call(
         self,
-        operation: str,
+        operation: Operation,
         params: Mapping[str, Any],
         *,
         channel: str | None = None,
         client: Any = None,
     ) -> dict[str, Any]:
-        """Make one API call under the pacing, ``operation`` with ``params``, and give its reply.
+        """Make one API call, ``operation`` with ``params``, and return its reply.
 
-        ``channel`` is what it is about, for quotas and messages; ``client`` is whose call it is, None for the shared one.
+        ``channel`` is the channel's name, for quotas and messages; ``client`` is whose call it is, None for the shared one.
 
         Raises
         ------
         ReadOnly
-            Before anything is sent, for a change on a connection that may not make one.
+            If the operation changes something and this connection may not; nothing was sent.
         KVSError
-            The class for the service's error code, botocore's error as its cause; ``maybe_applied`` is True where an
+            The class for the service's error code, with botocore's error as its cause; ``maybe_applied`` is True if an
             attempt's outcome was not seen.
         """
-        from botocore import xform_name
-
         if operation in MUTATING:
             self.require_changes(operation)
-        if client is None:
-            client = self.client()
-        method = getattr(client, xform_name(operation))
-        self._attempts.unseen = False
+        attempt = partial(self._attempt, client or self.client(), operation, params, channel)
+        self._attempts.begin_call()
         try:
-            answer: dict[str, Any] = self.rate_limiter.run(
-                operation, channel, lambda: self._send(method, operation, params, channel)
-            )
+            return retry_throttled(attempt, operation, self.rate_limiter.sleep)
         except KVSError as error:
-            error.maybe_applied |= self._attempts.unseen
+            error.maybe_applied |= self._attempts.any_unseen
             raise
-        return answer
-
-    def _send(
-        self, method: Callable[..., dict[str, Any]], operation: str, params: Mapping[str, Any], subject: str | None
-    ) -> dict[str, Any]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        with self._lock:
-            self.calls += 1
-        try:
-            return method(**params)
-        except KVSError:
-            raise
-        except ClientError as error:
-            steps = IN_SANDBOX if self._sandbox else None
-            raise from_client_error(error, operation=operation, subject=subject, next_steps=steps) from error
-        except (BotoCoreError, OSError, EOFError) as error:
-            raise from_botocore_error(
-                error, operation=operation, where=self._where, in_sandbox=self._sandbox
-            ) from error
 
     def require_changes(self, operation: str) -> None:
-        """Raise ReadOnly for an ``operation``, with the line that lifts it, where this connection may change nothing."""
-        if not self.may_change:
+        """Raise ReadOnly for an ``operation``, with the line that lifts it, if this connection may change nothing."""
+        if not self.may_change():
             raise ReadOnly(
-                f"{operation} was not sent: this connection to account {self.account_id} in {self.region} is read-only. "
-                f"To allow changes: {self.line_that_allows_changes}",
+                f"{operation} was not sent: this connection to account {self.resolve_account_id()} in {self.region} is "
+                f"read-only. To allow changes: {line_allowing_changes(self.config)}",
                 operation=operation,
             )
 
+    def _attempt(
+        self, client: Any, operation: Operation, params: Mapping[str, Any], channel: str | None
+    ) -> dict[str, Any]:
+        """Wait for the rate limit, send one request, and raise an error of ours if it fails."""
+        from botocore import xform_name
+
+        self.rate_limiter.wait(operation, channel)
+        with self._lock:
+            self.calls += 1
+        try:
+            reply: dict[str, Any] = getattr(client, xform_name(operation))(**params)
+        except Exception as error:
+            problem = self._translate(error, operation, channel)
+            if problem is None:
+                raise
+            if isinstance(problem, Throttled):
+                with self._lock:
+                    self.throttles += 1
+            raise problem from error
+        else:
+            return reply
+        finally:
+            self.last_reply = time.monotonic()
+
+    def _translate(self, error: Exception, operation: Operation, channel: str | None) -> KVSError | None:
+        """Return the error of ours for one of botocore's, None for any other."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if isinstance(error, KVSError):
+            return None
+        if isinstance(error, ClientError):
+            next_steps = self.config.local_service.next_steps if self.config.local_service is not None else {}
+            return from_client_error(error, operation=operation, subject=channel, next_steps=next_steps)
+        if isinstance(error, (BotoCoreError, OSError, EOFError)):
+            return from_botocore_error(error, operation=operation, config=self.config)
+        return None
+
+    def stop(self, error: KVSError) -> None:
+        """Let no further call be sent: each raises ``error``, in other threads, too. Calls under way go on."""
+        self.rate_limiter.stop(error)
+
+    # --- what messages and checks need
+
     @property
-    def line_that_allows_changes(self) -> str:
-        """The Python line that makes this connection anew, with changes allowed."""
-        arguments = [f"{self.profile!r}"] if self.profile else []
-        arguments += [f"region={self.region!r}", "allow_changes=True"]
-        return f"kvs.connect({', '.join(arguments)})"
+    def unreachable_hint(self) -> str:
+        """What to do when the service does not answer."""
+        local_service = self.config.local_service
+        return NO_NETWORK if local_service is None else local_service.unreachable_hint
 
     def check_arn(self, arn: str) -> ChannelArn:
-        """Take an ``arn`` apart; raise WrongConnection where it is of another account or region than this connection."""
+        """Return the parts of an ``arn``; raise WrongConnection if it is of another account or region than this connection."""
         parsed = ChannelArn.parse(arn)
-        if (parsed.account_id, parsed.region) != (self.account_id, self.region):
+        account_id = self.resolve_account_id()
+        if (parsed.account_id, parsed.region) != (account_id, self.region):
             raise WrongConnection(
                 f"Channel {parsed.channel_name} is in account {parsed.account_id}, {parsed.region}, but this connection is to "
-                f"account {self.account_id}, {self.region}: pass connection= for that account and region. Nothing was sent."
+                f"account {account_id}, {self.region}. Pass connection= for that account and region; nothing was sent."
             )
         return parsed
 
     def service_time(self, error: KVSError) -> datetime:
-        """Give the service's clock at the time of an error: from its reply, so that this machine's clock may be off."""
+        """Return the service's clock at the time of an error: from its reply, so that this machine's clock may be off."""
         from email.utils import parsedate_to_datetime
 
-        if self._service_time is not None:
+        if self.config.local_service is not None:
             return self.now()
         response = getattr(error.__cause__, "response", {})
         date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
         return parsedate_to_datetime(date) if date else self.now()
 
     def now(self) -> datetime:
-        """Give the time in which channels live: a sandbox's own lifecycle time, else this machine's."""
-        return self._service_time() if self._service_time is not None else datetime.now(UTC)
-
-
-def is_loopback(url: str | None) -> bool:
-    """Tell whether a URL's host is this machine's loopback."""
-    host = urlsplit(url or "").hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        """Return the time in which channels live: a sandbox's own lifecycle time, else this machine's."""
+        local_service = self.config.local_service
+        return datetime.now(UTC) if local_service is None else local_service.now()

@@ -1,12 +1,14 @@
-"""Current: connect to an account, and the connection that a call uses which is told no other."""
+"""Connect to an account, and the default connection of calls without ``connection=``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from kvs_notebook.aws.botocore_internals import opened
+from kvs_notebook.aws.botocore_internals import open_session
 from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.connection_config import ConnectionConfig
+from kvs_notebook.aws.session import SharedSession
 from kvs_notebook.errors import InvalidInput, NoCredentials, NoRegion
 
 if TYPE_CHECKING:
@@ -46,10 +48,14 @@ def connect(
 
     Raises
     ------
-    NoCredentials, ExpiredCredentials
-        When there is no identity to be had, which is asked at once (one STS call, no Kinesis Video quota).
+    InvalidInput
+        If both ``profile`` and ``session`` are given, or ``share`` is out of range.
+    NoCredentials
+        If no credentials were found, or the profile does not exist.
+    ExpiredCredentials
+        If STS rejects the credentials: the identity is asked for at once, with one GetCallerIdentity call.
     NoRegion
-        When none is given and none is configured.
+        If no region is given and none is configured.
 
     Examples
     --------
@@ -58,7 +64,7 @@ def connect(
     <Connection: account 123456789012, eu-west-1, profile fleet, read-only>
     """
     connection = _make(profile, region, session, endpoint_url, allow_changes=allow_changes, share=share)
-    _ = connection.identity
+    connection.identity()
     set_current(connection)
     return connection
 
@@ -79,7 +85,7 @@ def _make(
         raise InvalidInput("Both profile and session were given: give one of them.")
     portable = session is None
     try:
-        session = session or opened(botocore.session.get_session(), profile_name=profile)
+        session = session or open_session(botocore.session.get_session(), profile_name=profile)
         region = region or session.region_name
     except ProfileNotFound as error:
         known = ", ".join(botocore.session.Session().available_profiles) or "none"
@@ -95,13 +101,15 @@ def _make(
             "or set AWS_REGION."
         )
     return Connection(
-        session=session,
-        region=region,
-        profile=profile,
-        endpoint_url=endpoint_url,
-        allow_changes=allow_changes,
-        share=share,
-        portable=portable,
+        ConnectionConfig(
+            session=SharedSession(session),
+            region=region,
+            profile=profile,
+            endpoint_url=endpoint_url,
+            allow_changes=allow_changes,
+            share=share,
+            portable=portable,
+        )
     )
 
 
@@ -112,33 +120,33 @@ def for_profile(
     endpoint_url: str | None = None,
     allow_changes: bool = False,
 ) -> Connection:
-    """Make a connection by a profile, or by boto3's default chain, that does not become the current one; nothing is sent."""
+    """Return a connection by a profile, or by boto3's default chain, without making it the default; nothing is sent."""
     return _make(profile, region, None, endpoint_url, allow_changes=allow_changes, share=None)
 
 
 def set_current(connection: Connection | None) -> None:
-    """Make a connection the one that calls without ``connection=`` use; None forgets it."""
+    """Make a connection the default of calls without ``connection=``; None forgets it."""
     global _current  # noqa: PLW0603 - one process-wide reference, by design: a ContextVar would differ between cells and threads
     _current = connection
 
 
 def is_current(connection: Connection) -> bool:
-    """Tell whether a connection is the one that calls without ``connection=`` use."""
+    """Return whether a connection is the default of calls without ``connection=``."""
     return connection is _current
 
 
 def current_connection(connection: Connection | None = None) -> Connection:
-    """Give the connection that was passed, else the current one, else a read-only one by boto3's default chain.
+    """Return the connection that was passed, else the default one, else a read-only one by boto3's default chain.
 
     Parameters
     ----------
     connection
-        One to use as it is; None takes the current one.
+        Returned as it is; None takes the default one.
 
     Raises
     ------
     NoRegion
-        When a connection has to be made and no region is configured.
+        If a connection has to be made and no region is configured.
 
     Examples
     --------

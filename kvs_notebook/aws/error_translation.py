@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
+from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.errors import (
     AccessDenied,
     ChannelBusy,
@@ -69,21 +70,9 @@ NEXT_STEP: dict[type[KVSError], str] = {
 }
 
 
-IN_SANDBOX: dict[type[KVSError], str] = {
-    ChannelNotFound: f"{NEXT_STEP[ChannelNotFound]} If the sandbox was started anew, run the cell that creates it again.",
-}
-"""What is added to know in a sandbox, which a notebook may have started again since."""
-
-
-SANDBOX_GONE = (
-    "The sandbox has gone: call kvs.use_sandbox() again (in a walkthrough: run its first code cell), then what you "
-    "wanted."
-)
-
-
 NO_NETWORK = (
-    "Check the region, the network and the proxy, then run the same again; without a network, kvs.use_sandbox() gives a "
-    "sandbox to go on with."
+    "Check the region, the network and the proxy, then call again. Without a network, kvs.use_sandbox() starts a local "
+    "sandbox."
 )
 
 
@@ -94,9 +83,9 @@ def from_client_error(
     subject: str | None = None,
     next_steps: Mapping[type[KVSError], str] | None = None,
 ) -> KVSError:
-    """Give the error of this tree for a service's refusal; the caller raises it ``from`` botocore's.
+    """Return the error of this package for a refusal of the service; the caller raises it ``from`` botocore's.
 
-    ``subject`` is what the call was about, in the user's words: a channel's name or ARN; ``next_steps`` beside those known.
+    ``subject`` is what the call was about, such as a channel's name; ``next_steps`` go before the usual advice.
     """
     details: dict[str, Any] = error.response.get("Error", {})  # type: ignore[assignment]
     return from_code(
@@ -104,7 +93,7 @@ def from_client_error(
         str(details.get("Message") or ""),
         operation=operation,
         subject=subject,
-        next_steps=next_steps or NEXT_STEP,
+        next_steps=next_steps or {},
     )
 
 
@@ -114,28 +103,36 @@ def from_code(
     *,
     operation: str,
     subject: str | None = None,
-    next_steps: Mapping[type[KVSError], str] = NEXT_STEP,
+    next_steps: Mapping[type[KVSError], str] | None = None,
 ) -> KVSError:
-    """Give the error of this tree for an error code of the service and what it said; ``next_steps`` beside those known."""
+    """Return the error of this package for an error code and a message of the service."""
     kind = BY_CODE.get(code, ServiceFault)
     if code == "ResourceInUseException" and operation == "CreateSignalingChannel":
         kind = ChannelExists
     about = f" for {subject}" if subject else ""
     said = (message or "no message").rstrip(".")
-    return kind(
-        f"{operation} failed{about}: {code}: {said}. {next_steps.get(kind) or NEXT_STEP[kind]}",
-        code=code or None,
-        operation=operation,
-    )
+    advice = {**NEXT_STEP, **(next_steps or {})}[kind]
+    return kind(f"{operation} failed{about}: {code}: {said}. {advice}", code=code or None, operation=operation)
 
 
 def from_botocore_error(
-    error: BotoCoreError | ValueError | OSError | EOFError, *, operation: str, where: str, in_sandbox: bool = False
+    error: BotoCoreError | ValueError | OSError | EOFError,
+    *,
+    operation: str,
+    config: ConnectionConfig | None = None,
 ) -> KVSError:
-    """Give the error of this tree for what botocore itself raised; ``where`` is the endpoint, in words."""
+    """Return the error of this package for what botocore itself raised, on a connection if there was one."""
+    kind, advice = _kind_and_advice(error)
+    if kind is EndpointUnreachable and config is not None and config.local_service is not None:
+        advice = config.local_service.unreachable_hint
+    why = str(error).strip().rstrip(".") or type(error).__name__
+    return kind(f"{operation} failed: {why}. {advice}", operation=operation)
+
+
+def _kind_and_advice(error: Exception) -> tuple[type[KVSError], str]:
+    """Return the class for an error of botocore, and what to do; the first row that fits counts."""
     from botocore import exceptions as botocore
 
-    unreachable = SANDBOX_GONE if in_sandbox else f"On the way to {where} nobody answered. {NO_NETWORK}"
     rows: tuple[tuple[tuple[type[Exception], ...], type[KVSError], str], ...] = (
         ((botocore.NoCredentialsError, botocore.PartialCredentialsError), NoCredentials, NEXT_STEP[NoCredentials]),
         (
@@ -148,16 +145,14 @@ def from_botocore_error(
             InvalidInput,
             "Correct the value and call again; nothing was sent.",
         ),
-        ((botocore.HTTPClientError, botocore.ConnectionError), EndpointUnreachable, unreachable),
+        ((botocore.HTTPClientError, botocore.ConnectionError), EndpointUnreachable, NO_NETWORK),
         (  # after those of the network, some of which are OSErrors, too
             (OSError, EOFError, botocore.ConfigNotFound, botocore.InvalidConfigError, botocore.ConfigParseError),
             NoCredentials,
-            "The AWS configuration names what cannot be used here: correct the profile, and call again.",
+            "The AWS configuration cannot be used on this machine. Correct the profile and call again.",
         ),
     )
-    kind, next_step = next(
-        ((kind, step) for kinds, kind, step in rows if isinstance(error, kinds)),
+    return next(
+        ((kind, advice) for kinds, kind, advice in rows if isinstance(error, kinds)),
         (ServiceFault, NEXT_STEP[ServiceFault]),
     )
-    why = str(error).strip().rstrip(".") or type(error).__name__
-    return kind(f"{operation} failed: {why}. {next_step}", operation=operation)

@@ -82,7 +82,7 @@ ACTIONS: Mapping[str, Action] = {
 EVERY = "*"
 
 
-def least_policy(
+def iam_policy(
     *,
     read_only: bool = False,
     account_id: str | None = None,
@@ -115,8 +115,8 @@ def least_policy(
 
     Examples
     --------
-    >>> from kvs_notebook.aws.iam_policy import least_policy
-    >>> everywhere, channels = least_policy(read_only=True, region="eu-west-1", prefix="lab-")["Statement"]
+    >>> import kvs_notebook as kvs
+    >>> everywhere, channels = kvs.iam_policy(read_only=True, region="eu-west-1", prefix="lab-")["Statement"]
     >>> everywhere["Action"]
     ['account:ListRegions', 'kinesisvideo:ListSignalingChannels', 'tag:GetResources']
     >>> channels["Resource"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kvs_notebook.aws.operation_names import Operation
+
 
 @dataclass(frozen=True, slots=True)
 class Quota:
@@ -14,7 +16,7 @@ class Quota:
     channel: float | None = None
 
 
-QUOTAS: Mapping[str, Quota] = {
+QUOTAS: Mapping[Operation, Quota] = {
     "CreateSignalingChannel": Quota(50),
     "DeleteSignalingChannel": Quota(50, 5),
     "DescribeSignalingChannel": Quota(300, 5),
@@ -28,12 +30,7 @@ QUOTAS: Mapping[str, Quota] = {
 """The published rates (the service's quota page). How large a burst may be is not published."""
 
 
-MUTATING = frozenset(
-    {"CreateSignalingChannel", "UpdateSignalingChannel", "DeleteSignalingChannel", "TagResource", "UntagResource"}
-)
-
-
-SIGNALING_QUOTAS: Mapping[str, Quota] = {
+SIGNALING_QUOTAS: Mapping[Operation, Quota] = {
     "ConnectAsMaster": Quota(None, 3),
     "ConnectAsViewer": Quota(None, 3),
     "GetIceServerConfig": Quota(100, 5),
@@ -49,11 +46,16 @@ MAX_VIEWERS = 10
 """Viewers connected to one channel at a time (the same page; AWS raises it on request)."""
 
 
+_ALL: dict[str, Quota] = {
+    operation: quota for quotas in (QUOTAS, SIGNALING_QUOTAS) for operation, quota in quotas.items()
+}
+
+
 def quota_of(operation: str) -> Quota | None:
-    """Give the published rates of an operation, None for one that has none."""
-    return QUOTAS.get(operation) or SIGNALING_QUOTAS.get(operation)
+    """Return the published rates of an operation, None if it has none."""
+    return _ALL.get(operation)
 
 
 def channel_quota(region: str) -> int:
-    """Give the number of channels that one account may have in a region (the service's quota page)."""
+    """Return the number of channels that one account may have in a region (the service's quota page)."""
     return 10_000 if region in {"us-east-1", "us-west-2"} else 5_000

@@ -1,4 +1,4 @@
-"""Session: boto3 sessions that threads may use together, and that share what botocore has read of its services."""
+"""boto3 sessions that threads may share."""
 
 from __future__ import annotations
 
@@ -11,20 +11,38 @@ if TYPE_CHECKING:
 
 
 class SharedSession:
-    """Hold a boto3 session, opened at first use, for every connection made of it: it is not safe for threads, so it is locked."""
+    """A boto3 session, opened on first use, for every connection made of it.
+
+    boto3's sessions are not safe for threads, so each use holds a lock.
+    """
 
     def __init__(self, session: boto3.Session | Callable[[], boto3.Session]) -> None:
         self._session = session
         self._lock = threading.RLock()
 
-    def opened(self) -> boto3.Session:
-        """Give the session."""
+    def open(self) -> boto3.Session:
+        """Return the session, opened if it was not yet."""
         with self._lock:
             if callable(self._session):
                 self._session = self._session()
             return self._session
 
     def client(self, service_name: str, **options: Any) -> Any:
-        """Make a client."""
+        """Create a client."""
         with self._lock:
-            return self.opened().client(service_name, **options)  # type: ignore[call-overload]
+            return self.open().client(service_name, **options)  # type: ignore[call-overload]
+
+    def credentials(self) -> Any:
+        """Return the credentials as they are now, refreshed if they were about to expire.
+
+        Raises
+        ------
+        botocore.exceptions.NoCredentialsError
+            If the session has none.
+        """
+        from botocore.exceptions import NoCredentialsError
+
+        credentials = self.open().get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        return credentials.get_frozen_credentials()

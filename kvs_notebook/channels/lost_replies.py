@@ -6,6 +6,7 @@ its own 404. Where the outcome of an attempt was not seen, the channel is descri
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ from kvs_notebook.errors import (
     ServiceFault,
     Throttled,
 )
+
+_logger = logging.getLogger(__name__)
 
 
 def reconcile_create(
@@ -115,6 +118,7 @@ def _outcome_unknown(error: KVSError, target: ChannelRef) -> OutcomeUnknown:
 
 def _warn_reconciled(operation: str, name: str, proof: str) -> None:
     message = f"{operation} for {name}: a reply was lost and the call was sent again; {proof}."
+    _logger.warning("%s", message)
     listener = _listener.get()
     if listener is not None:
         listener(message)

@@ -19,7 +19,8 @@ from kvs_notebook.channels.lost_replies import reconcile_create, reconcile_delet
 from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref, ttl_of
 from kvs_notebook.channels.tags import tags_of
 from kvs_notebook.channels.waiters import is_active, wait_until, wait_until_gone
-from kvs_notebook.dataframes.builders import channels_frame, channels_frame_of_pages, with_tags
+from kvs_notebook.dataframes.builders import channels_frame, channels_frame_of_pages
+from kvs_notebook.dataframes.tag_pivot import join_tags
 from kvs_notebook.errors import ChannelNotFound, InvalidInput, KVSError, mark_accepted
 
 
@@ -75,7 +76,7 @@ def list_channels(
     if tags is False:
         return channels
     keys = None if tags is True else list(dict.fromkeys(tags))
-    return with_tags(channels, tags_of(channels["channel_arn"], connection), keys)
+    return join_tags(channels, tags_of(channels["channel_arn"], connection), keys)
 
 
 def describe_channel(channel: Channel, *, connection: Connection | None = None) -> pd.DataFrame:

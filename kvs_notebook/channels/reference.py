@@ -107,6 +107,12 @@ def describe(target: ChannelRef, connection: Connection) -> dict[str, Any]:
     return info
 
 
+def resolve_arn(ref: ChannelRef, connection: Connection) -> str:
+    """Return the ARN of a channel; if only its name is known, this spends one DescribeSignalingChannel call."""
+    arn: str = ref.channel_arn or describe(ref, connection)["ChannelARN"]
+    return arn
+
+
 def ttl_of(info: Mapping[str, Any]) -> int | None:
     """Give the message TTL of a ChannelInfo in seconds."""
     ttl: int | None = (info.get("SingleMasterConfiguration") or {}).get("MessageTtlSeconds")

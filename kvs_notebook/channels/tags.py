@@ -10,9 +10,10 @@ from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
+from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.aws.validation import check_tag_keys, check_tags
-from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref
-from kvs_notebook.dataframes.builders import tags_frame, wide_tags
+from kvs_notebook.channels.reference import Channel, channel_refs, one_channel_ref, resolve_arn
+from kvs_notebook.dataframes.builders import tags_frame
 from kvs_notebook.errors import mark_accepted
 
 
@@ -53,14 +54,7 @@ def list_tags(channel: Channel, *, connection: Connection | None = None) -> pd.D
     1   front-door   Site    hq
     """
     connection = current_connection(connection)
-    return tags_of([_arn_of(target, connection) for target in channel_refs(channel, connection)], connection)
-
-
-def _arn_of(target: ChannelRef, connection: Connection) -> str:
-    if target.channel_arn is not None:
-        return target.channel_arn
-    arn: str = describe(target, connection)["ChannelARN"]
-    return arn
+    return tags_of([resolve_arn(target, connection) for target in channel_refs(channel, connection)], connection)
 
 
 def tags_of(channel_arns: Sequence[str] | pd.Series[str], connection: Connection) -> pd.DataFrame:
@@ -73,15 +67,8 @@ def tags_of(channel_arns: Sequence[str] | pd.Series[str], connection: Connection
 def tags_of_channel(arn: str, connection: Connection) -> dict[str, str]:
     """Read the tags of one channel by its ARN, every page of them."""
     name = ChannelArn.parse(arn).channel_name
-    tags: dict[str, str] = {}
-    token: str | None = None
-    while True:
-        params = {"ResourceARN": arn, **({"NextToken": token} if token else {})}
-        reply = connection.call("ListTagsForResource", params, channel=name)
-        tags |= reply.get("Tags") or {}
-        token = reply.get("NextToken")
-        if not token:
-            return tags
+    pages = read_pages(connection, "ListTagsForResource", {"ResourceARN": arn}, items="Tags", channel=name)
+    return {key: value for page in pages for key, value in (page.get("Tags") or {}).items()}
 
 
 def tag_channel(channel: Channel, tags: Mapping[str, str], *, connection: Connection | None = None) -> pd.DataFrame:
@@ -129,7 +116,7 @@ def tag_channel(channel: Channel, tags: Mapping[str, str], *, connection: Connec
     checked = check_tags(tags)
     target = one_channel_ref(channel, connection)
     connection.require_changes("TagResource")
-    arn = _arn_of(target, connection)
+    arn = resolve_arn(target, connection)
     pairs = [{"Key": key, "Value": value} for key, value in checked.items()]
     connection.call("TagResource", {"ResourceARN": arn, "Tags": pairs}, channel=target.label)
     with mark_accepted(f"The tags of {target.label} were set"):
@@ -178,41 +165,7 @@ def untag_channel(channel: Channel, keys: Iterable[str], *, connection: Connecti
     checked = check_tag_keys(keys)
     target = one_channel_ref(channel, connection)
     connection.require_changes("UntagResource")
-    arn = _arn_of(target, connection)
+    arn = resolve_arn(target, connection)
     connection.call("UntagResource", {"ResourceARN": arn, "TagKeyList": checked}, channel=target.label)
     with mark_accepted(f"The tags of {target.label} were taken off"):
         return tags_of([arn], connection)
-
-
-def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
-    """Turn a long tags frame into one row per channel, with a column per tag key.
-
-    Parameters
-    ----------
-    tags
-        A long tags frame, as list_tags() gives it.
-
-    Returns
-    -------
-    pandas.DataFrame
-        account_id, region, channel_name, channel_arn, then one ``tag:<key>`` column (str) per key, sorted. A tag that a
-        channel does not have is missing (NaN), which is not the empty string. Channels without any tag are not in ``tags``
-        and so not in the result: ``list_channels(tags=True)`` has them.
-
-    Raises
-    ------
-    InvalidInput
-        Where a channel's tag has two values, as in rows of two moments.
-
-    Examples
-    --------
-    >>> import kvs_notebook as kvs
-    >>> sandbox = kvs.use_sandbox(clock="stepped")
-    >>> _ = kvs.create_channel("front-door", tags={"Site": "hq"})
-    >>> _ = kvs.create_channel("gate", tags={"Site": "annex", "Owner": "ops"})
-    >>> kvs.pivot_tags(kvs.list_tags(kvs.list_channels()))[["channel_name", "tag:Owner", "tag:Site"]]
-      channel_name tag:Owner tag:Site
-    0   front-door       NaN       hq
-    1         gate       ops    annex
-    """
-    return wide_tags(tags)

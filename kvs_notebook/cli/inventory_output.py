@@ -1,169 +1,177 @@
-"""Printout: an inventory as a table, a summary and files, with its gaps named."""
+"""An inventory on the terminal and in files: channels, summary, gaps, quotas, changes and required tags."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 import pandas as pd
 
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.cli import process, text_table
-from kvs_notebook.dataframes import files
+from kvs_notebook.cli.terminal import STANDARD_OUTPUT, print_error, table_width
+from kvs_notebook.cli.text_table import format_changes, format_channels, format_tag_problems
+from kvs_notebook.dataframes.files import to_csv, to_json, to_parquet
 from kvs_notebook.dataframes.schemas import UNKNOWN
 from kvs_notebook.errors import ExportFailed, InvalidInput
 from kvs_notebook.fleet import reports
 from kvs_notebook.fleet.comparison import compare_snapshots
-from kvs_notebook.fleet.inventory import Inventory, coverage_path, place_of
-from kvs_notebook.fleet.required_tags import Required
-from kvs_notebook.fleet.snapshots import folders, save_snapshot
+from kvs_notebook.fleet.coverage import row_label
+from kvs_notebook.fleet.inventory import Inventory, coverage_path
+from kvs_notebook.fleet.required_tags import RequiredTags
+from kvs_notebook.fleet.snapshots import save_snapshot, snapshot_folders
+from kvs_notebook.formatting import format_count
 
-STANDARD_OUTPUT = "-"
+WRITERS: Mapping[str, Callable[[pd.DataFrame, Any], None]] = {
+    "csv": to_csv,
+    "parquet": to_parquet,
+    "json": to_json,
+}
 
 
-class Printout:
-    """An inventory on its way to the terminal.
+class InventoryOutput:
+    """Print an inventory and write it to files.
 
     Parameters
     ----------
     inventory
-        What was read.
+        The inventory that was read.
     connection
-        What it was read with.
-    beside_data
-        Whether standard output is taken by a file's data: words go to standard error then.
+        The connection that it was read with.
+    to_standard_error
+        Whether text goes to standard error, because standard output takes the data of a file.
     """
 
-    def __init__(self, inventory: Inventory, connection: Connection, *, beside_data: bool = False) -> None:
+    def __init__(self, inventory: Inventory, connection: Connection, *, to_standard_error: bool = False) -> None:
         self._inventory = inventory
         self._connection = connection
-        self._beside_data = beside_data
+        self._to_standard_error = to_standard_error
         self._channels = inventory.table()
-        self.gaps = gaps(inventory)
+        self.gaps = describe_gaps(inventory)
 
-    def show(self) -> None:
+    def print_channels(self) -> None:
         """Print the channels, a summary, and a line on standard error for each gap."""
-        self.say(text_table.laid_out(self._channels, process.width()), nl=False)
-        self.say(self._summary())
+        self._print(format_channels(self._channels, table_width()), nl=False)
+        self._print(self._summary())
         for label, message in self.gaps:
-            process.complain(f"{label}: {message}")
+            print_error(f"{label}: {message}")
 
-    def show_quotas(self) -> None:
-        """Print a line on standard error for each unit that is near its quota of channels."""
+    def print_quotas(self) -> None:
+        """Print a line on standard error for each account and region that is near its quota of channels."""
         if self._inventory.prefix is not None:
             return
-        units = reports.headroom(self._inventory)
-        for unit in units[units["problem"].isin([reports.NEAR, reports.FULL])].to_dict("records"):
-            process.complain(
-                f"{unit['account_id']} {unit['region']}: {unit['channels']:,} of {unit['quota']:,} channels "
-                f"({unit['share']:.0%} of the published quota). Delete some, or ask AWS for a higher one."
+        headroom = reports.headroom(self._inventory)
+        for row in headroom[headroom["problem"].isin([reports.NEAR, reports.FULL])].to_dict("records"):
+            print_error(
+                f"{row['account_id']} {row['region']}: {row['channels']:,} of {row['quota']:,} channels "
+                f"({row['share']:.0%} of the published quota). Delete channels, or request a higher quota."
             )
 
-    def show_changes(self, directory: str) -> bool:
-        """Print what has changed since the newest snapshot; tell whether there is one."""
+    def print_changes(self, directory: str) -> bool:
+        """Print the changes since the newest snapshot; return whether there is a snapshot."""
         try:
-            newest = list(folders(directory))[-1]
+            newest = list(snapshot_folders(directory))[-1]
         except InvalidInput as error:
-            unreadable = error.__cause__ is not None and not isinstance(error.__cause__, FileNotFoundError)
-            none = f"{directory} has no snapshot to compare with; --snapshot {directory} keeps one."
-            process.complain(str(error) if unreadable else none)
+            is_unreadable = error.__cause__ is not None and not isinstance(error.__cause__, FileNotFoundError)
+            absent = f"No snapshot in {directory} to compare with. Save one with --snapshot {directory}."
+            print_error(str(error) if is_unreadable else absent)
             return False
         changes = compare_snapshots(directory, before=newest, after=self._inventory)
         counts = Counter(changes["change"])
-        named = ", ".join(f"{count} {change}" for change, count in sorted(counts.items()))
-        self.say(f"\nSince {newest} in {directory}: {named or 'nothing has changed'}")
-        self.say(text_table.changes_laid_out(changes, process.width()), nl=False)
+        summary = ", ".join(f"{count} {change}" for change, count in sorted(counts.items()))
+        self._print(f"\nChanges since {newest} in {directory}: {summary or 'none'}")
+        self._print(format_changes(changes, table_width()), nl=False)
         return True
 
-    def show_required(self, required: Required) -> bool:
-        """Print who misses a required tag; tell whether all channels whose tags are known have them."""
-        problems = reports.tag_problems(self._inventory, required)
-        self.say("")
+    def print_required_tags(self, required: RequiredTags) -> bool:
+        """Print which channels fail a tag requirement; return whether all channels whose tags are known meet it."""
+        self._print("")
         for row in reports.tag_coverage(self._inventory, required).to_dict("records"):
             unknown = f", {row['unknown']} unknown" if row["unknown"] else ""
-            self.say(f"{row['key']}: {row['met']} of {row['channels']} channels have it as required{unknown}")
-        self.say(text_table.problems_laid_out(problems, process.width()), nl=False)
-        missed = problems[problems["problem"] != UNKNOWN]["channel_arn"].nunique()
-        if missed:
-            process.complain(
-                f"{missed} of {len(self._channels)} channels lack a required tag or have another value; tag them and read again."
+            self._print(f"{row['key']}: {row['met']} of {row['channels']} channels meet the requirement{unknown}")
+        problems = reports.tag_problems(self._inventory, required)
+        self._print(format_tag_problems(problems, table_width()), nl=False)
+        failing = problems[problems["problem"] != UNKNOWN]["channel_arn"].nunique()
+        if failing:
+            print_error(
+                f"{failing} of {len(self._channels)} channels lack a required tag or have a value that is not allowed. "
+                "Tag them, then run the command again."
             )
-        return not missed
+        return not failing
 
     def save_snapshot(self, directory: str) -> bool:
-        """Save the inventory as today's snapshot; tell whether it could be."""
+        """Save the inventory as today's snapshot; return whether it could be written."""
         try:
             folder = save_snapshot(self._inventory, directory)
         except ExportFailed as error:
-            process.complain(str(error))
+            print_error(str(error))
             return False
-        self.say(f"Wrote today's snapshot to {folder}")
+        self._print(f"Wrote today's snapshot to {folder}")
         return True
 
-    def say(self, text: str, *, nl: bool = True) -> None:
-        """Print text beside the data."""
-        click.echo(text, nl=nl, err=self._beside_data)
+    def write_file(self, file_format: str, path: str) -> bool:
+        """Write the channels to a file, and coverage beside a CSV file: both or none; return whether all could be written.
 
-    def write(self, form: str, path: str) -> bool:
-        """Write the channels to a file and, beside a CSV file, coverage: both or none; tell whether all could be written.
-
-        Where it can't be written that is said, so that the other files still come.
+        An error is printed rather than raised, so that the other files are written.
         """
         if path == STANDARD_OUTPUT:
-            _write_to_standard_output(self._channels, form)
+            _write_to_standard_output(self._channels, file_format)
             return True
-        frames = {path: self._channels}
+        written = {path: self._channels}
         try:
-            if form == "csv":
+            if file_format == "csv":
                 self._inventory.to_csv(path)
-                frames[str(coverage_path(path))] = self._inventory.coverage
+                written[str(coverage_path(path))] = self._inventory.coverage
             else:
-                _writer(form)(self._channels, path)
+                WRITERS[file_format](self._channels, path)
         except ExportFailed as error:
-            process.complain(str(error))
+            print_error(str(error))
             return False
-        for written, frame in frames.items():
-            self.say(f"Wrote {len(frame)} row{'' if len(frame) == 1 else 's'} to {written}")
+        for name, frame in written.items():
+            self._print(f"Wrote {format_count(len(frame), 'row')} to {name}")
         return True
 
+    def _print(self, text: str, *, nl: bool = True) -> None:
+        click.echo(text, nl=nl, err=self._to_standard_error)
+
     def _summary(self) -> str:
+        """Return one line: the number of channels, regions and accounts, the channels by status, and the labels of the gaps."""
         coverage = self._inventory.coverage
-        read = coverage[coverage["status"] == "ok"]
-        asked, answered = coverage["region"].nunique(), read["region"].nunique()
-        accounts = list(dict.fromkeys(read["account_id"]))
-        connection = self._connection
-        profile = f" (profile {connection.profile})" if connection.profile else ""
-        kind = " (sandbox)" if connection.is_sandbox else profile
-        where = f"of account {accounts[0]}" if len(accounts) == 1 else f"of {len(accounts)} accounts"
+        answered = coverage[coverage["status"] == "ok"]
+        regions, answered_regions = coverage["region"].nunique(), answered["region"].nunique()
+        of_regions = f"{answered_regions} of " if answered_regions < regions else ""
+        accounts = answered["account_id"].unique()
+        of_accounts = f"account {accounts[0]}" if len(accounts) == 1 else format_count(len(accounts), "account")
         statuses = Counter(self._channels["channel_status"])
-        states = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
-        count = len(self._channels)
-        return (
-            f"{count} channel{'' if count == 1 else 's'} in {f'{answered} of {asked}' if answered < asked else asked} "
-            f"region{'' if asked == 1 else 's'} {where}{kind}{': ' if states else ''}{states}"
-            f"{'; missing: ' if self.gaps else ''}{', '.join(label for label, _ in self.gaps)}"
+        summary = (
+            f"{format_count(len(self._channels), 'channel')} in {of_regions}{format_count(regions, 'region')} "
+            f"of {of_accounts}{self._origin()}"
         )
+        if statuses:
+            summary += ": " + ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
+        if self.gaps:
+            summary += "; missing: " + ", ".join(label for label, _ in self.gaps)
+        return summary
+
+    def _origin(self) -> str:
+        if self._connection.is_sandbox():
+            return " (sandbox)"
+        return f" (profile {self._connection.profile})" if self._connection.profile else ""
 
 
-def gaps(inventory: Inventory) -> list[tuple[str, str]]:
-    """Name each gap, by its region where there is one account only, with its reason."""
-    one_account = len(set(inventory.coverage["account_id"])) == 1
-    found = []
+def describe_gaps(inventory: Inventory) -> list[tuple[str, str]]:
+    """Return the label and the message of each gap; the label is the region alone if there is only one account."""
+    has_one_account = len(set(inventory.coverage["account_id"])) == 1
+    described = []
     for row in inventory.gaps.astype("object").to_dict("records"):
-        place = row["region"] if one_account and isinstance(row["region"], str) else place_of(row)
-        found.append((f"tags of {place}" if row["status"] == "ok" else place, str(row["message"])))
-    return found
+        label = row["region"] if has_one_account and isinstance(row["region"], str) else row_label(row)
+        described.append((f"tags of {label}" if row["status"] == "ok" else label, str(row["message"])))
+    return described
 
 
-def _writer(form: str) -> Callable[[pd.DataFrame, Any], None]:
-    write: Callable[[pd.DataFrame, Any], None] = getattr(files, f"to_{form}")
-    return write
-
-
-def _write_to_standard_output(frame: pd.DataFrame, form: str) -> None:
+def _write_to_standard_output(frame: pd.DataFrame, file_format: str) -> None:
     sys.stdout.reconfigure(encoding="utf-8", errors="strict")  # type: ignore[union-attr]
-    _writer(form)(frame, sys.stdout.buffer if form == "parquet" else sys.stdout)
+    WRITERS[file_format](frame, sys.stdout.buffer if file_format == "parquet" else sys.stdout)
     sys.stdout.flush()

@@ -1,23 +1,28 @@
-"""Tables for a terminal: what is long is cut to its width, the files have it whole."""
+"""Text tables for the terminal: cells are cut to its width and hold no control characters; files have the whole values.
+
+The layout is our own: rich 15 takes 34 s of CPU for 50,000 rows instead of 0.3 s, drops columns that do not fit, and passes
+escape sequences, line breaks and bidirectional overrides on to the terminal.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from kvs_notebook.cli.terminal import display_width, fit, printable
 from kvs_notebook.dataframes.schemas import TAG_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import pandas as pd
 
-GAP = "  "
-LEAST_NAME, LEAST_LAST = 12, 24
-ABSENT = "-"
+SEPARATOR = "  "
+MISSING = "-"
+MINIMUM_FIRST_WIDTH = 12
+MINIMUM_LAST_WIDTH = 24
 
 
-def laid_out(channels: pd.DataFrame, width: int) -> str:
-    """Give a line of titles and a line per channel, none wider than ``width``; nothing at all for no channel."""
+def format_channels(channels: pd.DataFrame, width: int) -> str:
+    """Return a header line and a line per channel, at most ``width`` columns wide; an empty string if there are no channels."""
     if channels.empty:
         return ""
     columns = {
@@ -29,68 +34,64 @@ def laid_out(channels: pd.DataFrame, width: int) -> str:
     }
     tag_columns = [column for column in channels.columns if column.startswith(TAG_PREFIX)]
     if tag_columns:
-        columns["TAGS"] = [_tags(row) for row in channels[tag_columns].to_dict("records")]
-    return _lines(columns, width, cut_last=bool(tag_columns))
+        columns["TAGS"] = [_format_tags(row) for row in channels[tag_columns].to_dict("records")]
+    return _format_table(columns, width, cut_last=bool(tag_columns))
 
 
-def changes_laid_out(changes: pd.DataFrame, width: int) -> str:
-    """Give a line for each change between two snapshots."""
+def format_changes(changes: pd.DataFrame, width: int) -> str:
+    """Return a header line and a line per change between two snapshots; an empty string if nothing has changed."""
     values = zip(changes["column"], changes["before"], changes["after"], strict=True)
-    return _told(changes, width, {"CHANGE": changes["change"].tolist(), "WHAT": [_what(*each) for each in values]})
+    details = {"CHANGE": changes["change"].tolist(), "DETAILS": [_format_change(*each) for each in values]}
+    return _format_rows(changes, width, details)
 
 
-def problems_laid_out(problems: pd.DataFrame, width: int) -> str:
-    """Give a line for each problem with a required tag."""
+def format_tag_problems(problems: pd.DataFrame, width: int) -> str:
+    """Return a header line and a line per problem with a required tag; an empty string if there are none."""
     found = zip(problems["found_key"], problems["found_value"], problems["allowed_value"], strict=True)
-    texts = {"KEY": problems["key"].tolist(), "PROBLEM": problems["problem"].str.replace("_", " ").tolist()}
-    return _told(problems, width, texts | {"FOUND": [_found(*each) for each in found]})
+    details = {
+        "KEY": problems["key"].tolist(),
+        "PROBLEM": problems["problem"].str.replace("_", " ").tolist(),
+        "FOUND": [_format_found_tag(*each) for each in found],
+    }
+    return _format_rows(problems, width, details)
 
 
-def _told(frame: pd.DataFrame, width: int, texts: Mapping[str, Sequence[str]]) -> str:
-    """Give lines that begin with where, the account only where there are several."""
+def _format_rows(frame: pd.DataFrame, width: int, details: Mapping[str, Sequence[str]]) -> str:
+    """Return lines that begin with channel and region, and the account if there are several."""
     if frame.empty:
         return ""
-    places = {"CHANNEL": "channel_name", "ACCOUNT": "account_id", "REGION": "region"}
+    keys = {"CHANNEL": "channel_name", "ACCOUNT": "account_id", "REGION": "region"}
     if len(set(frame["account_id"])) == 1:
-        del places["ACCOUNT"]
-    where = {title: frame[column].fillna(ABSENT).tolist() for title, column in places.items()}
-    return _lines(where | dict(texts), width, cut_last=True)
+        del keys["ACCOUNT"]
+    columns = {title: frame[column].fillna(MISSING).tolist() for title, column in keys.items()}
+    return _format_table({**columns, **details}, width, cut_last=True)
 
 
-def _what(column: object, before: object, after: object) -> str:
-    if not isinstance(column, str):
-        return ""
-    return f"{column}: {_or_absent(before)} \N{RIGHTWARDS ARROW} {_or_absent(after)}"
-
-
-def _found(key: object, value: object, allowed: object) -> str:
-    if not isinstance(key, str):
-        return ""
-    return f"{key}={value}" + (f" (probably {allowed})" if isinstance(allowed, str) else "")
-
-
-def _or_absent(value: object) -> str:
-    return value if isinstance(value, str) else ABSENT
-
-
-def _tags(row: Mapping[object, object]) -> str:
+def _format_tags(row: Mapping[object, object]) -> str:
     return " ".join(
         f"{str(key).removeprefix(TAG_PREFIX)}={value}" for key, value in row.items() if isinstance(value, str)
     )
 
 
-def _lines(columns: Mapping[str, Sequence[str]], width: int, *, cut_last: bool) -> str:
-    """Give a line of titles and a line for each row: the last column is cut first, where it may be, then the first."""
-    first, *middle, last = (max(map(len, [title, *cells])) for title, cells in columns.items())
-    rest = sum(middle) + len(GAP) * (len(columns) - 1) + (0 if cut_last else last)
-    first = min(first, max(width - rest - (min(last, LEAST_LAST) if cut_last else 0), LEAST_NAME))
-    widths = [first, *middle, width - rest - first if cut_last else last]
-    return "".join(
-        GAP.join(_cut(cell, room).ljust(room) for cell, room in zip(line, widths, strict=True)).rstrip() + "\n"
-        for line in [list(columns), *zip(*columns.values(), strict=True)]
-    )
+def _format_change(column: object, before: object, after: object) -> str:
+    if not isinstance(column, str):
+        return ""
+    old, new = (value if isinstance(value, str) else MISSING for value in (before, after))
+    return f"{column}: {old} \N{RIGHTWARDS ARROW} {new}"
 
 
-def _cut(text: str, room: int) -> str:
-    text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-    return text if len(text) <= room else text[: room - 1] + "\N{HORIZONTAL ELLIPSIS}"
+def _format_found_tag(key: object, value: object, allowed: object) -> str:
+    if not isinstance(key, str):
+        return ""
+    return f"{key}={value}" + (f" (probably {allowed})" if isinstance(allowed, str) else "")
+
+
+def _format_table(columns: Mapping[str, Sequence[str]], width: int, *, cut_last: bool) -> str:
+    """Return a header line and a line per row; if too wide, the last column is cut first if ``cut_last``, then the first."""
+    cells = [[title, *map(printable, column)] for title, column in columns.items()]
+    first, *middle, last = (max(map(display_width, column)) for column in cells)
+    others = sum(middle) + len(SEPARATOR) * (len(cells) - 1)
+    minimum_last = min(last, MINIMUM_LAST_WIDTH) if cut_last else last
+    first = min(first, max(width - others - minimum_last, MINIMUM_FIRST_WIDTH))
+    widths = [first, *middle, width - others - first if cut_last else last]
+    return "".join(SEPARATOR.join(map(fit, row, widths)).rstrip() + "\n" for row in zip(*cells, strict=True))

@@ -17,14 +17,11 @@ from kvs_notebook.dataframes.schemas import (
     ENDPOINTS,
     ICE_SERVERS,
     ROW_ORDER,
-    TAG_PREFIX,
     TAGS,
     TEXT,
     TIME,
     Schema,
 )
-from kvs_notebook.errors import InvalidInput
-from kvs_notebook.formatting import format_value
 from kvs_notebook.secret import Secret
 
 CHANNEL_MEMBERS = ("ChannelARN", "ChannelName", "ChannelType", "ChannelStatus", "CreationTime", "Version")
@@ -191,53 +188,3 @@ def rows_frame(rows: Sequence[Sequence[Any]], schema: Schema) -> pd.DataFrame:
     """Make a frame of rows whose values stand in the order of the schema's columns."""
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(schema)
     return _frame(dict(zip(schema, columns, strict=True)), schema)
-
-
-def wide_tags(tags: pd.DataFrame) -> pd.DataFrame:
-    """Turn a long tags frame into one row per channel and one ``tag:<key>`` column per key, sorted by key.
-
-    A tag that a channel does not have is missing (``NaN``); a tag without a value is the empty string.
-    """
-    places = [column for column in TAGS if column not in {"key", "value"}]
-    if tags.empty:
-        return empty({column: TAGS[column] for column in places})
-    keys = sorted(tags["key"].unique())
-    try:
-        wide = tags.pivot(index=places, columns="key", values="value")[keys]
-    except ValueError:  # one is there twice
-        wide = _each_once(tags, [*places, "key"]).pivot(index=places, columns="key", values="value")[keys]
-    wide.columns = pd.Index([TAG_PREFIX + key for key in keys])  # before the rest: a tag may be called "region"
-    wide = wide.reset_index()
-    return ordered(wide.astype({TAG_PREFIX + key: TEXT for key in keys}))
-
-
-def _each_once(tags: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Take a tag that is there twice once; where its values differ nobody knows which one holds."""
-    tags = tags.drop_duplicates([*by, "value"])
-    twice = tags[tags.duplicated(by, keep=False)]
-    if twice.empty:
-        return tags
-    first = twice.iloc[0]
-    values = [format_value(value) for value in twice[(twice[by] == first[by]).all(axis="columns")]["value"]]
-    raise InvalidInput(
-        f"Tag {format_value(first['key'])} of channel {first['channel_name']} has {len(values)} values: "
-        f"{' and '.join(values)}. Keep the rows of one date."
-    )
-
-
-def with_tags(channels: pd.DataFrame, tags: pd.DataFrame, keys: Sequence[str] | None = None) -> pd.DataFrame:
-    """Join tags onto a channels frame as ``tag:<key>`` columns: those of ``keys`` in that order, or all, sorted."""
-    if keys is not None:
-        tags = tags[tags["key"].isin(list(keys))]
-    wide = wide_tags(tags).drop(columns=["account_id", "region", "channel_name"])
-    joined = channels.merge(wide, how="left", on="channel_arn", sort=False)
-    for key in keys or []:
-        if TAG_PREFIX + key not in joined:
-            joined[TAG_PREFIX + key] = pd.array([None] * len(joined), dtype=TEXT)  # type: ignore[call-overload]
-    columns = [column for column in joined.columns if not column.startswith(TAG_PREFIX)]
-    tag_columns = (
-        [TAG_PREFIX + key for key in keys]
-        if keys is not None
-        else sorted(column for column in joined.columns if column.startswith(TAG_PREFIX))
-    )
-    return joined[[*columns, *tag_columns]]

@@ -9,8 +9,6 @@ import csv
 import json
 import os
 import re
-import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
@@ -20,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from kvs_notebook.atomic_file import replace_file
 from kvs_notebook.dataframes import schemas
 from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput
 
@@ -90,7 +89,33 @@ def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
 
 
 def to_json(frame: pd.DataFrame, path: File | IO[str]) -> None:
-    """Write a frame as a JSON list with an object per row; times as in ``to_csv``, missing values null."""
+    """Write a frame as a JSON list with an object per row.
+
+    Times are ISO 8601 in UTC with milliseconds, as in to_csv(); missing values are null.
+
+    Parameters
+    ----------
+    frame
+        Any frame of this package.
+    path
+        A file, which is replaced once the new one is complete, or a text stream.
+
+    Raises
+    ------
+    ExportFailed
+        If the file cannot be written; an older one is unchanged.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> _ = kvs.create_channel("front-door", tags={"Site": "hq"})
+    >>> kvs.to_json(kvs.list_tags("front-door")[["channel_name", "key", "value"]], "tags.json")
+    >>> print(open("tags.json").read().strip())
+    [
+    {"channel_name": "front-door", "key": "Site", "value": "hq"}
+    ]
+    """
     columns = [_plain(frame[name]) for name in frame.columns]
     rows = [
         json.dumps(dict(zip(frame.columns, row, strict=True)), ensure_ascii=False, default=str)
@@ -101,7 +126,30 @@ def to_json(frame: pd.DataFrame, path: File | IO[str]) -> None:
 
 
 def to_parquet(frame: pd.DataFrame, path: File | IO[bytes]) -> None:
-    """Write a frame as Parquet, each column of ours with its stated type: an empty one is exact too."""
+    """Write a frame as Parquet, each column of this package with its documented type, also if the frame is empty.
+
+    Parameters
+    ----------
+    frame
+        Any frame of this package; columns of your own have the type that pyarrow infers.
+    path
+        A file, which is replaced once the new one is complete, or a binary stream.
+
+    Raises
+    ------
+    ExportFailed
+        If the file cannot be written; an older one is unchanged.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> import pandas as pd
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> _ = kvs.create_channel("front-door")
+    >>> kvs.to_parquet(kvs.list_channels(), "channels.parquet")
+    >>> pd.read_parquet("channels.parquet").equals(kvs.list_channels())
+    True
+    """
     import pyarrow as pa
     import pyarrow.parquet
 
@@ -303,7 +351,7 @@ def opened(path: File | IO[Any], mode: str) -> Iterator[IO[Any]]:
         yield path
         return
     try:
-        with _whole(Path(path).resolve(), mode) as stream:
+        with _replaced(Path(path).resolve(), mode) as stream:  # a link of the user's stays a link
             yield stream
     except ExportFailed:  # another file's, which was to be whole before this one is
         raise
@@ -315,19 +363,13 @@ def opened(path: File | IO[Any], mode: str) -> Iterator[IO[Any]]:
 
 
 @contextmanager
-def _whole(path: Path, mode: str) -> Iterator[IO[Any]]:
-    """Write beside the path and rename; a device or a pipe (/dev/null) is written to, never replaced."""
-    text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+def _replaced(path: Path, mode: str) -> Iterator[IO[Any]]:
+    """Replace a file when the block ends; a device or a pipe (/dev/null) is written to, never replaced."""
+    binary = "b" in mode
     if path.exists() and not path.is_file():
+        text: dict[str, Any] = {} if binary else {"encoding": "utf-8", "newline": ""}
         with path.open(mode, **text) as stream:
             yield stream
         return
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with part.open(mode.replace("w", "x"), **text) as stream:  # not tempfile's 0600: the umask decides
-            yield stream
-        if path.exists():
-            shutil.copymode(path, part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replace_file(path, binary=binary) as stream:
+        yield stream

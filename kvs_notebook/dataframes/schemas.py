@@ -124,6 +124,15 @@ HEADROOM: Schema = {
     "share": "float64",
     "problem": TEXT,
 }
+SECRET_FINDINGS: Schema = {
+    "path": TEXT,
+    "cell": WHOLE,
+    "location": TEXT,
+    "kind": TEXT,
+    "excerpt": TEXT,
+    "occurrences": WHOLE,
+    "problem": TEXT,
+}
 SHARED_NAMES: Schema = {"channel_name": TEXT, "regions": WHOLE, "accounts": WHOLE, "places": TEXT}
 REPORTS = (COUNTS, AGES, GROWTH, TAG_PROBLEMS, TAG_COVERAGE, HEADROOM, SHARED_NAMES)
 
@@ -138,7 +147,18 @@ def dtype_of(column: str) -> str | None:
     """Give the dtype that a column of this name has in every frame of the package, None for a name that is not ours."""
     if column.startswith(TAG_PREFIX):
         return TEXT
-    for schema in (CHANNELS, TAGS, ENDPOINTS, ICE_SERVERS, MESSAGES, COVERAGE, SNAPSHOTS, CHANGES, *REPORTS):
+    for schema in (
+        CHANNELS,
+        TAGS,
+        ENDPOINTS,
+        ICE_SERVERS,
+        MESSAGES,
+        COVERAGE,
+        SNAPSHOTS,
+        CHANGES,
+        SECRET_FINDINGS,
+        *REPORTS,
+    ):
         if column in schema:
             return schema[column]
     return None

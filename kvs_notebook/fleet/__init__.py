@@ -1,4 +1,4 @@
-"""Many accounts, many regions, many days: inventories, snapshots and reports."""
+"""Inventories of many accounts and regions, daily snapshots, comparisons and reports."""
 
 import lazy_loader
 

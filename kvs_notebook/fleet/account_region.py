@@ -1,114 +1,39 @@
-"""Unit: one account in one region, read for an inventory; whatever goes wrong in it stays in it."""
+"""Read the channels and tags of one account in one region; its errors become its row of coverage."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from kvs_notebook.aws.assume_role import assuming
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.aws.default_connection import for_profile
 from kvs_notebook.channels.listing import channel_infos
-from kvs_notebook.errors import (
-    AccessDenied,
-    ExpiredCredentials,
-    InvalidInput,
-    KVSError,
-    NoCredentials,
-    Throttled,
-)
+from kvs_notebook.errors import ExpiredCredentials, KVSError
 from kvs_notebook.fleet.accounts import Account
+from kvs_notebook.fleet.connection_factory import ConnectionFactory
+from kvs_notebook.fleet.coverage import EXPIRED, NOT_ENABLED, status_of_error, unread_row
 from kvs_notebook.fleet.tag_reader import read_tags
 
-EXPIRED = "expired"
-
-NOT_ENABLED = frozenset({"UnrecognizedClientException", "InvalidClientTokenId"})
-"""How a region refuses keys of an account that has not enabled it; the same keys work elsewhere."""
-
-
-class Origin:
-    """Say where connections begin; sent to another process it makes them anew there, since it takes no credentials along.
-
-    Parameters
-    ----------
-    profile, region, endpoint_url
-        How the connection is made that roles are assumed from.
-    connection
-        That connection itself, where the work stays in its process.
-    """
-
-    def __init__(
-        self, profile: str | None, region: str, endpoint_url: str | None, connection: Connection | None = None
-    ) -> None:
-        self.region = region
-        self._here = (profile, region, endpoint_url)
-        self._connection = connection
-        self._ways: dict[Account, Connection] = {}
-        self._lock = threading.Lock()
-
-    @classmethod
-    def elsewhere(cls, connection: Connection) -> Origin:
-        """Say how another process makes a connection again, which a profile's name says and keys of this process do not.
-
-        Raises
-        ------
-        InvalidInput
-            Where it takes such keys.
-        """
-        if not connection.portable:
-            raise InvalidInput(
-                "This connection's keys stay in this process, so an executor can't read with it: connect by a profile, as "
-                'in kvs.connect("my-profile"), or by the environment. For a sandbox start the workers in '
-                "sandbox.environment()."
-            )
-        return cls(connection.profile, connection.region, connection.endpoint_url)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (Origin, self._here)
-
-    def connect(self, account: Account, region: str) -> Connection:
-        """Make a connection into an account; nothing is sent yet. Those of one account share its session, which is dear."""
-        if self._connection is None:
-            return _way_in(*self._here, account).again(region=region)
-        with self._lock:
-            if account not in self._ways:
-                self._ways[account] = _entered(self._connection, account)
-            return self._ways[account].again(region=region)
-
-    def ask(self, account: Account) -> None:
-        """Ask an account, in the region where connections begin, who its keys belong to; raise what it answers if not that."""
-        connection = self.connect(account, self.region)
-        try:
-            connection.call("GetCallerIdentity", {}, client=connection.client("sts"))
-        finally:
-            connection.close_clients()
-
-    def forget(self, account: Account) -> None:
-        """Let go of an account's session, once its last unit was read."""
-        with self._lock:
-            self._ways.pop(account, None)
-
-
-@lru_cache(maxsize=16)
-def _way_in(profile: str | None, region: str, endpoint_url: str | None, account: Account) -> Connection:
-    return _entered(for_profile(profile, region=region, endpoint_url=endpoint_url), account)
-
-
-def _entered(base: Connection, account: Account) -> Connection:
-    if account.profile is not None:
-        return for_profile(account.profile, region=base.region, endpoint_url=base.endpoint_url)
-    if account.role_arn is not None:
-        return assuming(base, account.role_arn, external_id=account.external_id, region=base.region)
-    return base
+UNKNOWN_KEY_CODES = frozenset({"UnrecognizedClientException", "InvalidClientTokenId"})
+"""Error codes of a region that does not know the access key: not enabled for the account, or the key was revoked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
-    """One account in one region, and what is to be read there."""
+class AccountRegion:
+    """One account in one region, and what is read there.
+
+    Attributes
+    ----------
+    account
+        How to connect to the account.
+    account_id, region
+        The account's id and the region's code.
+    prefix
+        Only channels whose name begins with it; None for all.
+    tags
+        How tags are read: ``"bulk"``, ``"each"`` or ``"none"``.
+    """
 
     account: Account
     account_id: str
@@ -118,10 +43,10 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What was read of a unit, as the service gave it, and the row of coverage.
+class AccountRegionResult:
+    """What was read of one account in one region.
 
-    Frames are made of many units at once: of one unit's few rows they would take longer than the calls.
+    The replies stay as the service sent them: a DataFrame of each account-region's few rows would cost more than the calls.
 
     Attributes
     ----------
@@ -129,134 +54,108 @@ class Reading:
         ChannelInfo structures.
     tags
         The tags of each channel that has some, by its ARN.
-    refused
-        Whether the keys were refused on the way, so that nothing more need be asked with them.
+    coverage
+        The row of coverage.
+    credentials_refused
+        True if the credentials have ended, so that no further call with them can succeed.
     """
 
     channels: Sequence[Mapping[str, Any]]
     tags: Mapping[str, Mapping[str, str]]
     coverage: dict[str, Any]
-    refused: bool = False
+    credentials_refused: bool = False
 
 
-class Reader:
-    """Read a unit, while another thread may see how long it has had no answer, and stop it."""
+class AccountRegionReader:
+    """Read one account in one region; another thread may watch the time since the last reply, and stop it."""
 
-    def __init__(self, unit: Unit, origin: Origin) -> None:
-        self.unit = unit
-        self._origin = origin
-        self._began = time.monotonic()
+    def __init__(self, account_region: AccountRegion, connections: ConnectionFactory) -> None:
+        self.account_region = account_region
+        self._connections = connections
+        self._started = time.monotonic()
         self._connection: Connection | None = None
         self._channels: Sequence[Mapping[str, Any]] | None = None
-        self._stopped: KVSError | None = None
+        self._stop_reason: KVSError | None = None
 
     @property
-    def silent_for(self) -> float:
-        """The seconds since a call last came back."""
+    def seconds_since_reply(self) -> float:
+        """The seconds since the last call returned, or since the start if none did."""
         connection = self._connection
-        return time.monotonic() - (self._began if connection is None else connection.rate_limiter.came_back)
+        return time.monotonic() - (self._started if connection is None else connection.last_reply)
 
-    def read(self) -> Reading:
-        """Read it; never raises an error of the service or of the way to it."""
+    def read(self) -> AccountRegionResult:
+        """Read channels and tags; an error of the service or of the network ends up in the result."""
         tags: Mapping[str, Mapping[str, str]] = {}
-        source = "none"
-        problem: KVSError | None = None
+        tags_source = "none"
+        error: KVSError | None = None
+        where = self.account_region
         try:
-            self._connection = connection = self._origin.connect(self.unit.account, self.unit.region)
-            if self._stopped is not None:
-                raise self._stopped
-            self._channels = channel_infos(self.unit.prefix, connection)
-            tags, source, problem = read_tags(
-                self.unit.tags, [info["ChannelARN"] for info in self._channels], connection
-            )
-        except KVSError as error:
-            problem = error
+            self._connection = connection = self._connections.connect(where.account, where.region)
+            if self._stop_reason is not None:
+                raise self._stop_reason
+            self._channels = channel_infos(where.prefix, connection)
+            arns = [info["ChannelARN"] for info in self._channels]
+            tags, tags_source, error = read_tags(where.tags, arns, connection)
+        except KVSError as raised:
+            error = raised
         finally:
             if self._connection is not None:
                 self._connection.close_clients()
-        return self._reading(self._channels, tags, source, problem)
+        return self._result(self._channels, tags, tags_source, error)
 
-    def stop(self, why: KVSError) -> Reading:
-        """Let it make no further call, and give what it has read so far: its channels where all are listed, without tags."""
-        self._stopped = why
+    def stop(self, reason: KVSError) -> AccountRegionResult:
+        """Prevent further calls and return what was read so far: the channels if all are listed, without their tags."""
+        self._stop_reason = reason
         if self._connection is not None:
-            self._connection.rate_limiter.shut(why)
+            self._connection.stop(reason)
         channels = self._channels
-        if channels is not None and self.unit.tags == "none":
-            return self._reading(channels, {}, "none", None)
-        return self._reading(channels, {}, "none" if channels is None else "failed", why)
+        if channels is not None and self.account_region.tags == "none":
+            return self._result(channels, {}, "none", None)
+        return self._result(channels, {}, "none" if channels is None else "failed", reason)
 
-    def _reading(
+    def _result(
         self,
         channels: Sequence[Mapping[str, Any]] | None,
         tags: Mapping[str, Mapping[str, str]],
-        source: str,
-        problem: KVSError | None,
-    ) -> Reading:
-        coverage = unread(self.unit.account_id, self.unit.region, problem) | {
-            "tags_source": source,
-            "seconds": round(time.monotonic() - self._began, 3),
-        }
+        tags_source: str,
+        error: KVSError | None,
+    ) -> AccountRegionResult:
+        coverage = unread_row(self.account_region.account_id, self.account_region.region, error)
+        coverage |= {"tags_source": tags_source, "seconds": round(time.monotonic() - self._started, 3)}
+        key_is_unknown = error is not None and error.code in UNKNOWN_KEY_CODES
         if channels is not None:
             coverage |= {"status": "ok", "channels": len(channels)}
-        elif problem is not None and problem.code in NOT_ENABLED:
-            coverage["status"] = self._status_of_unknown_keys()
-        connection = self._connection
-        if connection is not None:
-            coverage |= {
-                "calls": connection.calls,
-                "throttles": connection.rate_limiter.throttles,
-                "retries": max(connection.attempts - connection.calls, 0),
-            }
-        expired = problem is not None and problem.code not in NOT_ENABLED and status_of(problem) == EXPIRED
-        return Reading(channels or [], tags, coverage, refused=expired or coverage["status"] == EXPIRED)
+        elif key_is_unknown:
+            coverage["status"] = self._status_of_unknown_key()
+        expired = error is not None and not key_is_unknown and status_of_error(error) == EXPIRED
+        return AccountRegionResult(
+            channels or [],
+            tags,
+            coverage | self._calls_spent(),
+            credentials_refused=expired or coverage["status"] == EXPIRED,
+        )
 
-    def _status_of_unknown_keys(self) -> str:
-        """Give coverage's word where a region does not know the keys: others are asked, since they may have been revoked."""
+    def _calls_spent(self) -> dict[str, int]:
+        connection = self._connection
+        if connection is None:
+            return {}
+        return {
+            "calls": connection.calls,
+            "throttles": connection.throttles,
+            "retries": max(connection.attempts - connection.calls, 0),
+        }
+
+    def _status_of_unknown_key(self) -> str:
+        """Return the status if a region does not know the access key: STS tells a disabled region from a revoked key."""
         try:
-            self._origin.ask(self.unit.account)
+            self._connections.check_credentials(self.account_region.account)
         except ExpiredCredentials:
             return EXPIRED
         except KVSError:
             return "error"
-        return "region_disabled"
+        return NOT_ENABLED
 
 
-def read(unit: Unit, origin: Origin) -> Reading:
-    """Read a unit, as another process is told to."""
-    return Reader(unit, origin).read()
-
-
-def unread(account_id: str | None, region: str | None, problem: KVSError | None) -> dict[str, Any]:
-    """Give the row of coverage of a unit that was not read."""
-    return {
-        "account_id": account_id,
-        "region": region,
-        "status": "error" if problem is None else status_of(problem),
-        "error_code": None if problem is None else problem.code or type(problem).__name__,
-        "message": None if problem is None else str(problem),
-        "tags_source": "none",
-        "channels": 0,
-        "calls": 0,
-        "throttles": 0,
-        "retries": 0,
-        "seconds": 0.0,
-    }
-
-
-def unforeseen(error: Exception) -> KVSError:
-    """Give the problem of a unit or an account for an error that is none of this tree: a bug, or a worker that was lost."""
-    return KVSError(f"{type(error).__name__}: {error}", code=type(error).__name__)
-
-
-def status_of(problem: KVSError) -> str:
-    """Give coverage's word for what went wrong."""
-    kinds = (
-        (AccessDenied, "denied"),
-        (Throttled, "throttled"),
-        ((ExpiredCredentials, NoCredentials), EXPIRED),
-    )
-    return next((status for kind, status in kinds if isinstance(problem, kind)), "error")
-
-
-# --- tags
+def read_account_region(account_region: AccountRegion, connections: ConnectionFactory) -> AccountRegionResult:
+    """Read one account in one region; a function of the module, so that an executor can pickle it."""
+    return AccountRegionReader(account_region, connections).read()

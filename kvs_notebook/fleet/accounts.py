@@ -1,39 +1,41 @@
-"""Accounts: which ones an inventory reads, by which way, and in which regions."""
+"""Which accounts an inventory reads, and how it connects to each."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import pandas as pd
 
-from kvs_notebook.aws.arns import ACCOUNT_ID, RoleArn
-from kvs_notebook.aws.connection import Connection
-from kvs_notebook.aws.regions import regions_in_partition_of
-from kvs_notebook.errors import InvalidInput, KVSError
+from kvs_notebook.aws.arns import RoleArn, check_account_id
+from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
 
 COLUMNS = ("account_id", "role_arn", "profile", "account_name", "external_id")
-ENABLED = ("ENABLED", "ENABLED_BY_DEFAULT")
-EVERY_REGION = "all"
+MISSING_TEXTS = ("nan", "None", "<NA>")
+"""What a missing value of a frame becomes as text."""
 
 AccountsFile: TypeAlias = "str | os.PathLike[str] | pd.DataFrame"
-"""A CSV file, or a frame, with the columns account_id, role_arn or profile, account_name, external_id."""
+"""A CSV file or a frame with the columns account_id, role_arn or profile, account_name, external_id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One way into one account: a profile, a role, or neither: the session's own. It holds no credentials.
+    """How to connect to one account: by a profile, by a role, or, if neither is given, with the base connection.
+
+    It holds no credentials.
 
     Attributes
     ----------
+    profile, role_arn, external_id
+        The AWS profile, or the role to assume and the external id that it requires.
     account_id
-        The account that it is expected to lead to, None where that is not known before.
+        The account's id if the caller stated it, else None.
     account_name
-        What people call it.
+        The caller's name for the account.
     """
 
     profile: str | None = None
@@ -44,141 +46,97 @@ class Account:
 
     @property
     def label(self) -> str:
-        """What to call it in a message."""
+        """The account as messages name it."""
         return self.account_name or self.role_arn or self.profile or self.account_id or "this account"
 
 
-def accounts_of(
+def accounts_to_read(
     profiles: Iterable[str] | None,
     role_arns: Iterable[str] | None,
     external_id: str | None,
     accounts: AccountsFile | None,
 ) -> list[Account]:
-    """Give the accounts that an inventory was asked for: the session's own where nothing was named.
+    """Return the accounts of an inventory's arguments, once each; the connection's own account if there is no argument.
 
     Raises
     ------
     InvalidInput
-        For what is no profile's name, role's ARN or accounts file; nothing was sent.
+        If a profile is not a string, a role is not an IAM role's ARN, or the accounts file is not valid; nothing was sent.
     """
-    left_out = "leave it out where the connection's own account is meant"
-    named = [Account(profile=profile) for profile in texts_of("profiles", profiles, left_out)]
-    named += [_by_role(role_arn, external_id) for role_arn in texts_of("role_arns", role_arns, left_out)]
+    omitted = "to read the connection's own account"
+    found = [Account(profile=profile) for profile in check_names("profiles", profiles, omitted)]
+    found += [_account_of_role(role_arn, external_id) for role_arn in check_names("role_arns", role_arns, omitted)]
     if accounts is not None:
-        named += _listed(accounts)
-    return list(dict.fromkeys(named)) or [Account()]
+        found += _read_accounts(accounts)
+    return list(dict.fromkeys(found)) or [Account()]
 
 
-def texts_of(name: str, given: Iterable[object] | None, left_out: str) -> list[str]:
-    """Give what an argument lists, also as a Series or an array; ``left_out`` says what to do instead of naming nothing.
+def check_names(argument: str, values: Iterable[object] | None, omitted: str) -> list[str]:
+    """Return the strings of a list, a Series or an array; none if it is None.
+
+    ``omitted`` is what the caller gets by omitting the argument, for the message about an empty list.
 
     Raises
     ------
     InvalidInput
-        For one text in place of a list, a list of nothing, and what is no text.
+        If it is a string instead of a list, is empty, or contains a value that is not a string.
     """
-    if given is None:
+    if values is None:
         return []
-    if isinstance(given, str):
-        raise InvalidInput(f"{name}={format_value(given)}: give a list, such as [{given!r}].")
-    texts = list(given)
-    if not texts:
-        raise InvalidInput(f"{name} names none: {left_out}.")
-    wrong = [text for text in texts if not isinstance(text, str) or not text]
+    if isinstance(values, str):
+        raise InvalidInput(f"{argument} is not a list: {format_value(values)}. Pass a list, such as [{values!r}].")
+    names = list(values)
+    if not names:
+        raise InvalidInput(f"{argument} is an empty list. Omit it {omitted}.")
+    wrong = [name for name in names if not isinstance(name, str) or not name]
     if wrong:
-        raise InvalidInput(f"{name} has {format_value(wrong[0])} in it: give each as text.")
-    return [str(text) for text in texts]
+        raise InvalidInput(f"{argument} contains {format_value(wrong[0])}. Expected strings that are not empty.")
+    return [str(name) for name in names]
 
 
-def _by_role(role_arn: str, external_id: str | None, account_name: str | None = None) -> Account:
+def _account_of_role(role_arn: str, external_id: str | None, account_name: str | None = None) -> Account:
     account_id = RoleArn.parse(role_arn).account_id
     return Account(role_arn=role_arn, external_id=external_id, account_id=account_id, account_name=account_name)
 
 
-def _listed(accounts: AccountsFile) -> list[Account]:
-    """Read an accounts file, all of it text, so that account 000000000000 stays one."""
-    where = "The accounts frame" if isinstance(accounts, pd.DataFrame) else str(accounts)
-    if isinstance(accounts, pd.DataFrame):
-        table = accounts
-    else:
-        try:
-            table = pd.read_csv(
-                Path(accounts), dtype="str", keep_default_na=False, index_col=False, encoding="utf-8-sig"
-            )
-        except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-            raise InvalidInput(
-                f"Can't read the accounts in {where}: {error}. Give a CSV with {', '.join(COLUMNS)}."
-            ) from error
+def _read_accounts(accounts: AccountsFile) -> list[Account]:
+    source = "The accounts frame" if isinstance(accounts, pd.DataFrame) else str(accounts)
+    table = accounts if isinstance(accounts, pd.DataFrame) else _read_accounts_csv(Path(accounts))
     if "account_id" not in table or not {"role_arn", "profile"} & set(table):
         raise InvalidInput(
-            f"{where} has the columns {', '.join(map(str, table))}: it needs account_id, and role_arn or profile."
+            f"{source} has the columns {', '.join(map(str, table))}. Expected account_id, and role_arn or profile."
         )
     if table.empty:
-        raise InvalidInput(f"{where} names no account: give a row for each.")
+        raise InvalidInput(f"{source} has no row. Add one for each account.")
     rows = table[[column for column in COLUMNS if column in table]].astype("str").to_dict("records")
     return [
-        _row({str(name): str(value) for name, value in row.items()}, number, where)
-        for number, row in enumerate(rows, 2)
+        _parse_row({str(column): str(value) for column, value in row.items()}, f"{source}, row {number}")
+        for number, row in enumerate(rows, 2)  # as a spreadsheet counts: the header is row 1
     ]
 
 
-def _row(row: Mapping[str, str], number: int, where: str) -> Account:
-    given = {
-        name: value.strip() for name, value in row.items() if value.strip() and value not in ("nan", "None", "<NA>")
-    }
-    account_id = given.get("account_id", "")
-    if not ACCOUNT_ID.fullmatch(account_id):
-        raise InvalidInput(
-            f"{where}, row {number}: account_id {format_value(account_id)} does not have 12 digits; "
-            "a spreadsheet may have removed leading zeros."
-        )
-    if ("role_arn" in given) == ("profile" in given):
-        raise InvalidInput(f"{where}, row {number}: give either role_arn or profile for account {account_id}.")
-    if "role_arn" in given:
-        account = _by_role(given["role_arn"], given.get("external_id"), given.get("account_name"))
-        if account.account_id != account_id:
-            raise InvalidInput(f"{where}, row {number}: {given['role_arn']} is not a role of account {account_id}.")
-        return account
-    return Account(profile=given["profile"], account_id=account_id, account_name=given.get("account_name"))
-
-
-# --- regions
-
-
-def regions_asked(regions: Iterable[str] | str | None) -> Sequence[str] | str | None:
-    """Give the regions that were asked for, checked: a list, "all", or None for the connection's own."""
-    if regions is None or (isinstance(regions, str) and regions == EVERY_REGION):
-        return regions
-    if isinstance(regions, str):
-        raise InvalidInput(f"regions={format_value(regions)}: give a list, such as [{regions!r}], or 'all'.")
-    named = texts_of("regions", regions, "leave it out where the connection's own is meant, or give 'all'")
-    if EVERY_REGION in named:
-        raise InvalidInput("regions names 'all' beside others: give regions='all' by itself.")
-    return named
-
-
-def regions_of(regions: Sequence[str] | str | None, connection: Connection) -> list[str]:
-    """Give the regions to read for one account: those that were named, its enabled ones for "all", else its connection's."""
-    if regions is None:
-        return [connection.region]
-    if regions != EVERY_REGION:
-        return list(dict.fromkeys(regions))
-    known = regions_in_partition_of(connection.region)
+def _read_accounts_csv(path: Path) -> pd.DataFrame:
+    """Read every cell as text, so that account 000000000000 keeps its zeros."""
     try:
-        enabled = _enabled_regions(connection)
-    except KVSError:
-        return known  # the account may not say: those that are not enabled refuse, and coverage says so
-    return [region for region in known if region in enabled] or known  # read nothing, and coverage would be silent
+        return pd.read_csv(path, dtype="str", keep_default_na=False, index_col=False, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InvalidInput(
+            f"Can't read the accounts in {path}: {error}. Expected a CSV file with the columns {', '.join(COLUMNS)}."
+        ) from error
 
 
-def _enabled_regions(connection: Connection) -> set[str]:
-    client = connection.client("account")
-    enabled: set[str] = set()
-    token: str | None = None
-    while True:
-        reply = connection.call("ListRegions", {"NextToken": token} if token else {}, client=client)
-        listed = reply.get("Regions") or []
-        enabled |= {region["RegionName"] for region in listed if region.get("RegionOptStatus") in ENABLED}
-        token = reply.get("NextToken")
-        if not token:
-            return enabled
+def _parse_row(row: Mapping[str, str], source: str) -> Account:
+    cells = {column: text.strip() for column, text in row.items() if text.strip() and text not in MISSING_TEXTS}
+    try:
+        account_id = check_account_id(cells.get("account_id", ""))
+    except InvalidInput as error:
+        raise InvalidInput(f"{source}: {error} A spreadsheet may have removed leading zeros.") from error
+    if ("role_arn" in cells) == ("profile" in cells):
+        raise InvalidInput(f"{source}: account {account_id} needs either role_arn or profile.")
+    name = cells.get("account_name")
+    if "profile" in cells:
+        return Account(profile=cells["profile"], account_id=account_id, account_name=name)
+    account = _account_of_role(cells["role_arn"], cells.get("external_id"), name)
+    if account.account_id != account_id:
+        raise InvalidInput(f"{source}: {account.role_arn} is not a role of account {account_id}.")
+    return account

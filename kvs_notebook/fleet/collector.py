@@ -1,7 +1,8 @@
-"""Read account-regions on a pool, a bounded number at a time."""
+"""Read account-regions on threads or on an executor, a bounded number at a time."""
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
@@ -11,152 +12,192 @@ from threading import Event
 from tqdm.auto import tqdm
 
 from kvs_notebook.aws.concurrency import PROGRESS_AFTER_SECONDS
-from kvs_notebook.errors import (
-    EndpointUnreachable,
-    ExpiredCredentials,
-    KVSError,
+from kvs_notebook.errors import EndpointUnreachable, ExpiredCredentials, KVSError
+from kvs_notebook.fleet.account_region import (
+    AccountRegion,
+    AccountRegionReader,
+    AccountRegionResult,
+    read_account_region,
 )
-from kvs_notebook.fleet.account_region import Origin, Reader, Reading, Unit, read, unforeseen, unread
 from kvs_notebook.fleet.accounts import Account
-from kvs_notebook.fleet.credential_failures import Expiry, warn_of_end
+from kvs_notebook.fleet.connection_factory import ConnectionFactory
+from kvs_notebook.fleet.coverage import unexpected_error, unread_row
+from kvs_notebook.fleet.credential_failures import CredentialFailures, warn_of_end
+
+_logger = logging.getLogger(__name__)
 
 THREADS = 32
-"""Units that are read side by side on threads: they wait for the network most of the time."""
-
+"""Account-regions that are read at a time on threads, which wait for the network most of the time."""
 
 WINDOW = 128
-"""Units that an executor has under way or done at most: its queue does not grow with the fleet."""
-
+"""Account-regions that are submitted to an executor at a time, so that its queue does not grow with the fleet."""
 
 UNIT_TIMEOUT = 300.0
-
-
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
 @contextmanager
-def open_pool(executor: Executor | None, units: int) -> Iterator[Executor]:
-    """Yield the executor that was given, else one of threads, whose hanging calls are not waited for at the end."""
+def open_pool(executor: Executor | None, account_regions: int) -> Iterator[Executor]:
+    """Yield the caller's executor, else one of threads that is shut down without waiting for calls that hang."""
     if executor is not None:
         yield executor
         return
-    # Room for every unit, of which no more than THREADS are under way: one that hangs keeps its thread from nobody.
-    pool = ThreadPoolExecutor(THREADS + units, thread_name_prefix="kvs-inventory")
+    # More threads than are used at a time: an account-region that was given up keeps its thread until its call ends.
+    pool = ThreadPoolExecutor(THREADS + account_regions, thread_name_prefix="kvs-inventory")
     try:
         yield pool
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # what hangs is not waited for
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Collector:
-    """Read units on a pool, a bounded number at a time."""
+    """Read account-regions on a pool and yield their results as they come.
+
+    Parameters
+    ----------
+    account_regions
+        What to read.
+    connections
+        What the readers connect with: a factory of this process for threads, one for workers on an executor.
+    failures
+        Which credentials were refused.
+    pool
+        Threads or an executor.
+    timeout
+        Seconds without a reply after which an account-region is given up; None on an executor, whose readers cannot be stopped.
+    interrupted
+        Set when the user has interrupted the inventory.
+    """
 
     def __init__(
         self,
-        units: Sequence[Unit],
-        origin: Origin,
-        expiry: Expiry,
+        account_regions: Sequence[AccountRegion],
+        connections: ConnectionFactory,
+        failures: CredentialFailures,
         pool: Executor,
         *,
-        patience: float | None,
+        timeout: float | None,
         interrupted: Event,
     ) -> None:
-        self._waiting = deque(units)
-        self._left = Counter(unit.account for unit in units)
-        self._running: dict[Future[Reading], Reader] = {}
-        self._origin = origin
-        self._expiry = expiry
+        self._waiting = deque(account_regions)
+        self._unfinished = Counter(each.account for each in account_regions)
+        self._running: dict[Future[AccountRegionResult], AccountRegionReader] = {}
+        self._connections = connections
+        self._failures = failures
         self._pool = pool
-        self._patience = patience
+        self._timeout = timeout
         self._interrupted = interrupted
-        self._window = WINDOW if patience is None else THREADS
+        self._window = WINDOW if timeout is None else THREADS
 
-    def readings(self) -> Iterator[Reading]:
-        """Give each unit's reading as it comes; after Ctrl-C, that of each one left says so."""
+    def results(self) -> Iterator[AccountRegionResult]:
+        """Yield the result of each account-region; after an interrupt, those that were not read say so."""
         total = len(self._waiting)
-        with tqdm(total=total, desc="Inventory", unit="unit", delay=PROGRESS_AFTER_SECONDS, leave=False) as bar:
+        with tqdm(
+            total=total, desc="Inventory", unit="account-region", delay=PROGRESS_AFTER_SECONDS, leave=False
+        ) as bar:
             channels = throttles = 0
             try:
                 while (self._waiting or self._running) and not self._interrupted.is_set():
-                    for reading in self._step():
-                        channels += reading.coverage["channels"]
-                        throttles += reading.coverage["throttles"]
+                    for result in self._step():
+                        channels += result.coverage["channels"]
+                        throttles += result.coverage["throttles"]
                         bar.set_postfix(channels=channels, throttles=throttles, refresh=False)
                         bar.update()
-                        yield reading
-            except KeyboardInterrupt:  # where it could not be held back
+                        yield result
+            except KeyboardInterrupt:  # not deferred: another thread, or the second Ctrl-C
                 self._interrupted.set()
-            yield from self._given_up()
+            yield from self._abandon()
 
-    def _step(self) -> Iterator[Reading]:
+    def _step(self) -> Iterator[AccountRegionResult]:
+        """Start as many readers as fit, wait a moment for the first to finish, and yield what has ended."""
         while self._waiting and len(self._running) < self._window:
-            unit = self._waiting.popleft()
-            refused = self._expiry.of(unit.account)
-            if refused is not None:
-                self._read_one_of(unit.account)
-                yield _unread(unit, refused)
-            else:
-                try:
-                    self._begin(Reader(unit, self._origin))
-                except Exception as error:  # noqa: BLE001 - as an executor does that has broken down
-                    self._read_one_of(unit.account)
-                    yield _unread(unit, unforeseen(error))
-        done, _ = wait(self._running, LOOK_SECONDS, FIRST_COMPLETED)
+            failed = self._start(self._waiting.popleft())
+            if failed is not None:
+                yield failed
+        done, _ = wait(self._running, POLL_SECONDS, FIRST_COMPLETED)
         for future in done:
-            unit = self._running.pop(future).unit
-            self._read_one_of(unit.account)
-            yield self._taken(future, unit)
-        if self._patience is not None:
-            yield from self._overdue(self._patience)
+            yield self._finish(future, self._running.pop(future).account_region)
+        if self._timeout is not None:
+            yield from self._give_up_overdue(self._timeout)
 
-    def _begin(self, reader: Reader) -> None:
-        """Read a unit here, where it can be stopped, or send it to the executor's workers, where it can't."""
-        here = self._patience is not None
-        future = self._pool.submit(reader.read) if here else self._pool.submit(read, reader.unit, self._origin)
-        self._running[future] = reader
+    def _start(self, account_region: AccountRegion) -> AccountRegionResult | None:
+        """Start reading; return the result at once if the credentials have ended or the executor fails."""
+        error = self._failures.error_of(account_region.account)
+        if error is None:
+            error = self._submit(AccountRegionReader(account_region, self._connections))
+        if error is None:
+            return None
+        self._count_finished(account_region.account)
+        return _unread_result(account_region, error)
 
-    def _taken(self, future: Future[Reading], unit: Unit) -> Reading:
+    def _submit(self, reader: AccountRegionReader) -> KVSError | None:
+        """Submit a reader, or what a worker process makes one of; return the error if the executor has broken down."""
         try:
-            reading = future.result()
-        except Exception as error:  # noqa: BLE001 - whatever an executor says of a worker that was lost, or of a bug
-            return _unread(unit, unforeseen(error))
-        if reading.refused:
-            why = reading.coverage["message"]
-            ended = self._expiry.note(unit.account, ExpiredCredentials(why, code=reading.coverage["error_code"]))
+            if self._timeout is not None:
+                future = self._pool.submit(reader.read)
+            else:
+                future = self._pool.submit(read_account_region, reader.account_region, self._connections)
+        except Exception as error:  # noqa: BLE001 - an executor may raise any error
+            return _executor_error(reader.account_region, error)
+        self._running[future] = reader
+        return None
+
+    def _finish(self, future: Future[AccountRegionResult], account_region: AccountRegion) -> AccountRegionResult:
+        self._count_finished(account_region.account)
+        try:
+            result = future.result()
+        except Exception as error:  # noqa: BLE001 - an executor that lost a worker, or a bug
+            return _unread_result(account_region, _executor_error(account_region, error))
+        if result.credentials_refused:
+            message = result.coverage["message"]
+            ended = self._failures.record(
+                account_region.account, ExpiredCredentials(message, code=result.coverage["error_code"])
+            )
             if ended is not None:
-                warn_of_end(ended, why)
-        return reading
+                warn_of_end(ended, message)
+        return result
 
-    def _read_one_of(self, account: Account) -> None:
-        """Let go of an account's session with its last unit."""
-        self._left[account] -= 1
-        if not self._left[account]:
-            self._origin.forget(account)
+    def _count_finished(self, account: Account) -> None:
+        """Release an account's session after its last account-region."""
+        self._unfinished[account] -= 1
+        if not self._unfinished[account]:
+            self._connections.release(account)
 
-    def _overdue(self, patience: float) -> Iterator[Reading]:
+    def _give_up_overdue(self, timeout: float) -> Iterator[AccountRegionResult]:
         for future, reader in [*self._running.items()]:
-            if reader.silent_for > patience and not future.done():
-                del self._running[future]
-                self._read_one_of(reader.unit.account)
-                yield reader.stop(
-                    EndpointUnreachable(
-                        f"No answer for {patience:g} s: given up. Read it again by itself.", code="TimedOut"
-                    )
+            if reader.seconds_since_reply > timeout and not future.done():
+                where = reader.account_region
+                _logger.warning(
+                    "Gave up account %s, region %s: no reply for %g s", where.account_id, where.region, timeout
                 )
+                del self._running[future]
+                self._count_finished(where.account)
+                error = EndpointUnreachable(
+                    f"No reply for {timeout:g} s, given up. Read this account and region again, or increase unit_timeout=.",
+                    code="TimedOut",
+                )
+                yield reader.stop(error)
 
-    def _given_up(self) -> Iterator[Reading]:
+    def _abandon(self) -> Iterator[AccountRegionResult]:
+        """Yield a result for all that has not finished when the inventory is interrupted."""
         running, waiting = [*self._running.items()], [*self._waiting]
         self._running.clear()
         self._waiting.clear()
-        why = KVSError("Interrupted before it was read.", code="Interrupted")
+        error = KVSError("Interrupted before it was read.", code="Interrupted")
         for future, reader in running:
             if future.cancel() or not future.done():
-                yield reader.stop(why)
+                yield reader.stop(error)
             else:
-                yield self._taken(future, reader.unit)
-        for unit in waiting:
-            yield _unread(unit, why)
+                yield self._finish(future, reader.account_region)
+        for account_region in waiting:
+            yield _unread_result(account_region, error)
 
 
-def _unread(unit: Unit, problem: KVSError) -> Reading:
-    return Reading([], {}, unread(unit.account_id, unit.region, problem))
+def _unread_result(account_region: AccountRegion, error: KVSError) -> AccountRegionResult:
+    return AccountRegionResult([], {}, unread_row(account_region.account_id, account_region.region, error))
+
+
+def _executor_error(account_region: AccountRegion, error: Exception) -> KVSError:
+    where = account_region
+    _logger.warning("Reading account %s, region %s failed: %s", where.account_id, where.region, type(error).__name__)
+    return unexpected_error(error)

@@ -1,53 +1,65 @@
-"""Expiry: whose keys are refused, so that nothing more is asked with them, and everything else still is."""
+"""Remember refused credentials, so that no further call is made with them while other accounts are still read."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import warnings
 
 from kvs_notebook.errors import ExpiredCredentials, KVSError, NoCredentials
-from kvs_notebook.fleet.account_region import Origin
 from kvs_notebook.fleet.accounts import Account
+from kvs_notebook.fleet.connection_factory import ConnectionFactory
+
+_logger = logging.getLogger(__name__)
 
 BASE = Account()
-"""Whose keys the session's own account is read with, and every role is assumed with."""
+"""The base connection: its credentials read its own account, and assume every role."""
 
 
-class Expiry:
-    """Remember which keys were refused: a profile's, those that roles are assumed with, or one role's own."""
+class CredentialFailures:
+    """Which credentials were refused: a profile's, a role's, or those that roles are assumed with.
 
-    def __init__(self, origin: Origin) -> None:
-        self.origin = origin
-        self._refused: dict[Account, KVSError] = {}
+    Attributes
+    ----------
+    connections
+        What accounts are connected to with.
+    """
+
+    def __init__(self, connections: ConnectionFactory) -> None:
+        self.connections = connections
+        self._errors: dict[Account, KVSError] = {}
         self._lock = threading.Lock()
 
-    def of(self, account: Account) -> KVSError | None:
-        """Give why an account need not be asked any more, None where it may be."""
-        return self._refused.get(account) or (self._refused.get(BASE) if account.profile is None else None)
+    def error_of(self, account: Account) -> KVSError | None:
+        """Return the error that the credentials of an account ended with, None if they have not."""
+        own = self._errors.get(account)
+        return own or (self._errors.get(BASE) if account.profile is None else None)
 
-    def note(self, account: Account, problem: KVSError) -> str | None:
-        """Remember that an account's keys were refused; give what that ends, None where it was known.
+    def record(self, account: Account, error: KVSError) -> str | None:
+        """Record that an account's credentials were refused; return what ends with them, None if that was known.
 
-        A role's refusal may be that of the keys it is assumed with, which ends all roles: they are asked who they are (one
-        GetCallerIdentity).
+        If a role's credentials are refused, one GetCallerIdentity call tells whether those that assume roles have ended, and
+        with them every role.
         """
         with self._lock:
-            if self.of(account) is not None:
+            if self.error_of(account) is not None:
                 return None
-            whose = BASE if account.role_arn is not None and self._base_is_refused() else account
-            self._refused[whose] = problem
-        return "The inventory ends early" if whose == BASE else f"No more is read of {account.label}"
+            refused = BASE if account.role_arn is not None and self._base_is_refused() else account
+            self._errors[refused] = error
+        name = "the connection itself" if refused == BASE else refused.label
+        _logger.warning("Credentials of %s ended: %s", name, error.code or type(error).__name__)
+        return "The inventory ends early" if refused == BASE else f"No more is read of {refused.label}"
 
     def _base_is_refused(self) -> bool:
         try:
-            self.origin.ask(BASE)
+            self.connections.check_credentials(BASE)
         except (ExpiredCredentials, NoCredentials):
             return True
         except KVSError:
-            return False  # it does not say, so no other role is given up for it
+            return False  # STS did not tell, so the other roles are still tried
         return False
 
 
-def warn_of_end(what: str, why: str) -> None:
-    """Say once what ends since keys are refused."""
-    warnings.warn(f"{what}: {why} Coverage names what was not read.", stacklevel=3)
+def warn_of_end(what: str, reason: str) -> None:
+    """Warn the caller of what ends with refused credentials."""
+    warnings.warn(f"{what}: {reason} Coverage names what was not read.", stacklevel=3)

@@ -1,82 +1,105 @@
-"""Roster: which units an inventory reads, and which accounts let nobody in."""
+"""Find the account-regions to read: the account id of each account, and its regions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from threading import Event
-from typing import Any
+from typing import Any, NamedTuple
 
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.errors import ExpiredCredentials, KVSError, WrongConnection
-from kvs_notebook.fleet.account_region import Origin, Unit, unforeseen, unread
-from kvs_notebook.fleet.accounts import Account, regions_of
-from kvs_notebook.fleet.credential_failures import BASE, Expiry, warn_of_end
+from kvs_notebook.fleet.account_region import AccountRegion
+from kvs_notebook.fleet.accounts import Account
+from kvs_notebook.fleet.connection_factory import ConnectionFactory
+from kvs_notebook.fleet.coverage import unexpected_error, unread_row
+from kvs_notebook.fleet.credential_failures import BASE, CredentialFailures, warn_of_end
+from kvs_notebook.fleet.region_selection import regions_of_account
 
 
-def units_of(
+class Discovery(NamedTuple):
+    """What is to be read, the rows of coverage of accounts that could not be connected to, and names by account id."""
+
+    account_regions: list[AccountRegion]
+    failed_accounts: list[dict[str, Any]]
+    account_names: dict[str, str]
+
+
+class AccountDetails(NamedTuple):
+    """The id of an account, and the regions to read in it."""
+
+    account_id: str
+    regions: list[str]
+
+
+def discover_account_regions(
     accounts: Sequence[Account],
-    expiry: Expiry,
+    failures: CredentialFailures,
     regions: Sequence[str] | str | None,
     prefix: str | None,
     tags: str,
     *,
     interrupted: Event,
-) -> tuple[list[Unit], list[dict[str, Any]], dict[str, str]]:
-    """Ask each account who it is; give the units, the rows of coverage of those that did not answer, and their names.
+) -> Discovery:
+    """Ask STS for the id of each account, and list its regions for ``regions="all"``.
 
-    Where the credentials that roles are assumed with have expired, no further role is asked for.
+    Once the credentials that roles are assumed with have ended, no further role is assumed.
     """
 
-    def opened(account: Account) -> tuple[str, list[str]] | KVSError:
+    def details_of(account: Account) -> AccountDetails | KVSError:
         if interrupted.is_set():
-            return KVSError("Interrupted before it was asked who it is.", code="Interrupted")
-        known = expiry.of(account)
-        if known is not None:
-            return known
-        answer = _opened(account, expiry.origin, regions)
-        if isinstance(answer, ExpiredCredentials):
-            expiry.note(account, answer)
-        return answer
+            return KVSError("Interrupted before the account's id was requested.", code="Interrupted")
+        known_error = failures.error_of(account)
+        if known_error is not None:
+            return known_error
+        details = _account_details(account, failures.connections, regions)
+        if isinstance(details, ExpiredCredentials):
+            failures.record(account, details)
+        return details
 
-    found = map_concurrent(opened, accounts, description="Connecting", unit="account")
-    ended = expiry.of(BASE)
-    if ended is not None:
-        warn_of_end("The inventory ends early", str(ended))
-    units: dict[tuple[str, str], Unit] = {}
-    failed: list[dict[str, Any]] = []
-    names: dict[str, str] = {}
-    for account, answer in zip(accounts, found, strict=True):
-        if isinstance(answer, KVSError):
-            failed.append(_row(account, answer))
+    answers = map_concurrent(details_of, accounts, description="Connecting", unit="account")
+    base_error = failures.error_of(BASE)
+    if base_error is not None:
+        warn_of_end("The inventory ends early", str(base_error))
+    account_regions: dict[tuple[str, str], AccountRegion] = {}
+    failed_accounts: list[dict[str, Any]] = []
+    account_names: dict[str, str] = {}
+    for account, details in zip(accounts, answers, strict=True):
+        if isinstance(details, KVSError):
+            failed_accounts.append(_failed_account_row(account, details))
             continue
-        account_id, theirs = answer
+        account_id = details.account_id
         if account.account_name:
-            names.setdefault(account_id, account.account_name)
-        for region in theirs:  # of two ways into one account the first is taken
-            units.setdefault((account_id, region), Unit(account, account_id, region, prefix, tags))
-    return list(units.values()), failed, names
+            account_names.setdefault(account_id, account.account_name)
+        for region in details.regions:  # two profiles or roles of one account: the first is used
+            found = AccountRegion(account, account_id, region, prefix, tags)
+            account_regions.setdefault((account_id, region), found)
+    return Discovery(list(account_regions.values()), failed_accounts, account_names)
 
 
-def _opened(account: Account, origin: Origin, regions: Sequence[str] | str | None) -> tuple[str, list[str]] | KVSError:
+def _account_details(
+    account: Account, connections: ConnectionFactory, regions: Sequence[str] | str | None
+) -> AccountDetails | KVSError:
     try:
-        connection = origin.connect(account, origin.region)
+        connection = connections.connect(account, connections.region)
         try:
-            account_id = connection.account_id
+            account_id = connection.identity().account_id
             if account.account_id not in (None, account_id):
-                return WrongConnection(f"{account.label} leads to account {account_id}, not to {account.account_id}.")
-            return account_id, regions_of(regions, connection)
+                return WrongConnection(
+                    f"{account.label} belongs to account {account_id}, not to {account.account_id}. Correct the accounts file."
+                )
+            return AccountDetails(account_id, regions_of_account(regions, connection))
         finally:
             connection.close_clients()
     except KVSError as error:
         return error
-    except Exception as error:  # noqa: BLE001 - whatever a profile makes botocore do: the others are read all the same
-        return unforeseen(error)
+    except Exception as error:  # noqa: BLE001 - a profile may run any program: the other accounts are read all the same
+        return unexpected_error(error)
 
 
-def _row(account: Account, problem: KVSError) -> dict[str, Any]:
-    """Give the row of coverage of an account that let nobody in."""
-    row = unread(account.account_id, None, problem)
-    named = account.role_arn is not None and account.label in row["message"]  # a profile's name may be any word
-    if not named and not row["message"].startswith(f"{account.label} ") and account != Account():
+def _failed_account_row(account: Account, error: KVSError) -> dict[str, Any]:
+    """Return the row of coverage of an account that could not be connected to; its message names the account."""
+    row = unread_row(account.account_id, None, error)
+    names_role = account.role_arn is not None and account.label in row["message"]  # a profile's name may be any word
+    if not names_role and not row["message"].startswith(f"{account.label} ") and account != BASE:
         row["message"] = f"{account.label}: {row['message']}"
     return row

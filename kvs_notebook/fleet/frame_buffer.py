@@ -1,4 +1,4 @@
-"""Pile: what a fleet's units answered, put on bit by bit and taken off as one frame."""
+"""Collect items from many account-regions and return them as one DataFrame."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from kvs_notebook.dataframes.schemas import Schema
 
 Item = TypeVar("Item")
 
-MOST = 10_000
-"""Items kept as the service gave them before they become a frame, which holds the same in less memory."""
+MAX_ITEMS = 10_000
+"""Items kept as Python objects before they become a DataFrame, which takes less memory."""
 
 
-class Pile(Generic[Item]):
-    """Items that become the rows of one frame, put on in any order and taken off in the package's row order.
+class FrameBuffer(Generic[Item]):
+    """Items that become the rows of one DataFrame, in the package's row order whatever order they are appended in.
 
     Parameters
     ----------
-    frame_of
-        Makes a frame of many items at once: one for each unit's few would cost more than the unit's calls.
+    make_frame
+        Returns a DataFrame of many items: one for each account-region's few would take longer than the calls.
     schema
-        That of the frames.
+        The schema of the DataFrames.
     """
 
-    def __init__(self, frame_of: Callable[[list[Item]], pd.DataFrame], schema: Schema) -> None:
-        self._frame_of = frame_of
+    def __init__(self, make_frame: Callable[[list[Item]], pd.DataFrame], schema: Schema) -> None:
+        self._make_frame = make_frame
         self._schema = schema
         self._items: list[Item] = []
         self._frames: list[pd.DataFrame] = []
 
-    def put(self, items: Iterable[Item]) -> None:
-        """Put items on."""
+    def append(self, items: Iterable[Item]) -> None:
+        """Append items."""
         self._items.extend(items)
-        if len(self._items) >= MOST:
-            self._settle()
+        if len(self._items) >= MAX_ITEMS:
+            self._flush()
 
-    def whole(self) -> pd.DataFrame:
-        """Give all that was put on as one frame."""
+    def to_frame(self) -> pd.DataFrame:
+        """Return all items as one DataFrame."""
         if self._items:
-            self._settle()
+            self._flush()
         return concat(self._frames, self._schema)
 
-    def _settle(self) -> None:
-        self._frames.append(self._frame_of(self._items))
+    def _flush(self) -> None:
+        self._frames.append(self._make_frame(self._items))
         self._items = []

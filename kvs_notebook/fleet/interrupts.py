@@ -1,4 +1,4 @@
-"""Interruption: Ctrl-C as something to be asked for between two steps, so that it tears none of them."""
+"""Turn Ctrl-C into an event that is checked between two steps, so that no step is cut in the middle."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from types import FrameType
 
 
 @contextmanager
-def held_back() -> Iterator[threading.Event]:
-    """Give an event that the first Ctrl-C sets; a second one interrupts at once, as ever.
+def defer_interrupts() -> Iterator[threading.Event]:
+    """Yield an event that the first Ctrl-C sets; the second one raises KeyboardInterrupt at once.
 
-    Where Ctrl-C is somebody else's (another thread's, or a handler's of their own), it stays theirs.
+    On another thread than the main one, or if the caller has its own SIGINT handler, the signal is left alone.
     """
-    pressed = threading.Event()
+    interrupted = threading.Event()
     on_main_thread = threading.current_thread() is threading.main_thread()
     if not on_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield pressed
+        yield interrupted
         return
 
-    def take_note(_number: int, _frame: FrameType | None) -> None:
-        pressed.set()
+    def record_interrupt(_number: int, _frame: FrameType | None) -> None:
+        interrupted.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    signal.signal(signal.SIGINT, take_note)
+    signal.signal(signal.SIGINT, record_interrupt)
     try:
-        yield pressed
+        yield interrupted
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""Reports: what a fleet's owner asks, answered as frames; charts draws them.
+"""Reports on a fleet as DataFrames: counts, ages, growth, quotas, tags and shared names. ``kvs.charts`` draws them.
 
 >>> import kvs_notebook as kvs
 >>> sandbox = kvs.use_sandbox(clock="stepped")
@@ -9,8 +9,8 @@
 0  Owner   19            0        1
 1    Env   16            3        1
 
-Each takes what inventory() gave, and then tells what was not read from what is not there; most take a frame too, which cannot
-tell: a tag that was not read counts as missing there.
+Each takes an Inventory, whose coverage distinguishes what was not read from what does not exist. Most also take a frame, without
+coverage: a tag that was not read counts as missing there.
 """
 
 from __future__ import annotations
@@ -38,17 +38,18 @@ from kvs_notebook.dataframes.schemas import (
     Schema,
 )
 from kvs_notebook.errors import InvalidInput
+from kvs_notebook.fleet.coverage import TAGS_READ, account_region_keys
 from kvs_notebook.fleet.inventory import Inventory
-from kvs_notebook.fleet.report_inputs import Fleet, channels_of, counted, with_columns
+from kvs_notebook.fleet.report_inputs import InventoryOrFrame, channels_of, check_columns, known_counts
 from kvs_notebook.fleet.required_tags import (
     EMPTY,
     MISSING,
     NEAR_KEY,
     NEAR_VALUE,
     NOT_ALLOWED,
-    Required,
-    Verdict,
-    requirements,
+    RequiredTags,
+    TagFinding,
+    parse_required_tags,
     tag_columns,
 )
 from kvs_notebook.formatting import format_value
@@ -57,27 +58,27 @@ __all__ = ["channel_ages", "channel_counts", "growth", "headroom", "shared_names
 
 
 def __dir__() -> list[str]:
-    """Name what is public, and not what this room itself imports."""
+    """Return the public names, without those that this module imports."""
     return [*__all__]
 
 
-UNIT = ["account_id", "region"]
+ACCOUNT_REGION = ["account_id", "region"]
 NEAR, FULL = "near_quota", "at_quota"
 
 
-def channel_counts(fleet: Fleet) -> pd.DataFrame:
+def channel_counts(fleet: InventoryOrFrame) -> pd.DataFrame:
     """Count the channels of each account and region.
 
     Parameters
     ----------
     fleet
-        What inventory() gave, or a channels frame.
+        An Inventory or a channels frame.
 
     Returns
     -------
     pandas.DataFrame
-        account_id, region, channels (Int64), in this order. Of an Inventory each unit has a row: 0 where it has no channel,
-        missing where it was not read. A channels frame knows of no such units.
+        account_id, region, channels (Int64), in this order. Of an Inventory each account-region has a row: 0 if it has no
+        channel, missing if it was not read. A channels frame has no row for either.
 
     Examples
     --------
@@ -91,20 +92,20 @@ def channel_counts(fleet: Fleet) -> pd.DataFrame:
     2  111122223333   us-east-1        11
     """
     if isinstance(fleet, Inventory):
-        return _as(counted(fleet.coverage), COUNTS)
+        return _with_schema(known_counts(fleet.coverage), COUNTS)
     channels = channels_of(fleet)
-    return _as(channels.groupby(UNIT).size().rename("channels").reset_index(), COUNTS)
+    return _with_schema(channels.groupby(ACCOUNT_REGION).size().rename("channels").reset_index(), COUNTS)
 
 
-def channel_ages(fleet: Fleet, *, now: datetime | None = None) -> pd.DataFrame:
-    """Say how old each channel is, the oldest first.
+def channel_ages(fleet: InventoryOrFrame, *, now: datetime | None = None) -> pd.DataFrame:
+    """Return the age of each channel, the oldest first.
 
     Parameters
     ----------
     fleet
-        What inventory() gave, or a channels frame.
+        An Inventory or a channels frame.
     now
-        The moment, with a time zone, that ages are counted to; the present where none is given.
+        The time, with a time zone, that ages are measured at; None takes the present.
 
     Returns
     -------
@@ -126,25 +127,25 @@ def channel_ages(fleet: Fleet, *, now: datetime | None = None) -> pd.DataFrame:
     channels = channels_of(fleet)
     moment = pd.Timestamp.now("UTC") if now is None else pd.Timestamp(now)
     if moment.tzinfo is None:
-        raise InvalidInput(f"now={now}: say in which time zone, as datetime.now(UTC) does.")
+        raise InvalidInput(f"now={now} has no time zone. Pass an aware datetime, such as datetime.now(UTC).")
     days = (moment - channels["creation_time"]).dt.days
     ages = channels[[*ROW_ORDER, "creation_time"]].assign(age_days=days)
-    return _as(ages.sort_values("creation_time", kind="stable"), AGES)
+    return _with_schema(ages.sort_values("creation_time", kind="stable"), AGES)
 
 
 def growth(coverage: pd.DataFrame) -> pd.DataFrame:
-    """Follow the number of channels of each account and region over the snapshots.
+    """Return the number of channels of each account and region on the day of each snapshot.
 
     Parameters
     ----------
     coverage
-        What read_coverage() gave.
+        The frame that read_coverage() returned.
 
     Returns
     -------
     pandas.DataFrame
-        date, account_id, region, channels (Int64), diff (Int64), in this order. ``channels`` is missing, not 0, on a day on which
-        the unit was not read; ``diff`` is the difference from the last day before on which it was.
+        date, account_id, region, channels (Int64), diff (Int64), in this order. ``channels`` is missing, not 0, on a day when the
+        account-region was not read; ``diff`` is the difference from the last day before when it was.
 
     Examples
     --------
@@ -158,34 +159,34 @@ def growth(coverage: pd.DataFrame) -> pd.DataFrame:
     0 2026-01-05         0  <NA>
     1 2026-01-06         1     1
     """
-    given = with_columns(coverage, ["date", *UNIT, "status", "channels"], "read_coverage()")
-    days = counted(given.sort_values(["date", *UNIT], kind="stable"))
-    last_known = days.groupby(UNIT)["channels"].ffill()
-    before = last_known.groupby([days[column] for column in UNIT]).shift()
-    return _as(days.assign(diff=days["channels"] - before), GROWTH)
+    checked = check_columns(coverage, ["date", *ACCOUNT_REGION, "status", "channels"], "read_coverage()")
+    days = known_counts(checked.sort_values(["date", *ACCOUNT_REGION], kind="stable"))
+    last_known = days.groupby(ACCOUNT_REGION)["channels"].ffill()
+    before = last_known.groupby([days[column] for column in ACCOUNT_REGION]).shift()
+    return _with_schema(days.assign(diff=days["channels"] - before), GROWTH)
 
 
-def headroom(fleet: Fleet, *, quotas: Mapping[tuple[str, str], int] | None = None) -> pd.DataFrame:
-    """Say how far each account and region is from the quota of channels.
+def headroom(fleet: InventoryOrFrame, *, quotas: Mapping[tuple[str, str], int] | None = None) -> pd.DataFrame:
+    """Return how much of the quota of channels each account and region has left.
 
     Parameters
     ----------
     fleet
-        What inventory() gave, or its coverage.
+        An Inventory or its coverage.
     quotas
-        Those that AWS has raised for you, by account_id and region; else the published ones, 10,000 in us-east-1 and us-west-2,
-        5,000 elsewhere (the service's quota page).
+        Quotas that AWS has raised, by account id and region. The others are the published ones: 10,000 in us-east-1 and
+        us-west-2, 5,000 elsewhere (the service's quota page).
 
     Returns
     -------
     pandas.DataFrame
         account_id, region, channels, quota, free (Int64), share (float64, of the quota), problem (str): ``near_quota`` from
-        80 % on, ``at_quota`` where no channel can be created any more, ``unknown`` where the unit was not read, else missing.
+        80 %, ``at_quota`` if no channel can be created, ``unknown`` if the account-region was not read, else missing.
 
     Raises
     ------
     InvalidInput
-        For an inventory of a prefix, which has not counted all.
+        If the inventory has a prefix, or a key of quotas is not an account id and a region.
 
     Examples
     --------
@@ -198,27 +199,32 @@ def headroom(fleet: Fleet, *, quotas: Mapping[tuple[str, str], int] | None = Non
     """
     if isinstance(fleet, Inventory) and fleet.prefix is not None:
         raise InvalidInput(
-            f"This inventory has counted only channels that begin with {fleet.prefix!r}; the quota counts all. "
+            f"This inventory has only channels that begin with {fleet.prefix!r}, but the quota counts all. "
             "Read one without prefix=."
         )
     coverage = fleet.coverage if isinstance(fleet, Inventory) else fleet
-    units = counted(with_columns(coverage, [*UNIT, "status", "channels"], "inventory().coverage"))
-    for place in quotas or {}:
-        if not isinstance(place, tuple):
+    counts = known_counts(check_columns(coverage, [*ACCOUNT_REGION, "status", "channels"], "inventory().coverage"))
+    raised = _check_quotas(quotas or {})
+    counts["quota"] = pd.array([_quota_of(key, raised) for key in account_region_keys(counts)], dtype="Int64")
+    counts["free"] = (counts["quota"] - counts["channels"]).clip(lower=0)
+    counts["share"] = (counts["channels"] / counts["quota"]).astype("Float64").to_numpy("float64", na_value=np.nan)
+    counts["problem"] = [_quota_problem(share) for share in counts["share"]]
+    return _with_schema(counts, HEADROOM)
+
+
+def _check_quotas(quotas: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, str], int]:
+    for key in quotas:
+        if not isinstance(key, tuple):
             raise InvalidInput(
-                f"quotas of {format_value(place)}: give account and region, as in ('111122223333', 'us-east-1')."
+                f"quotas has the key {format_value(key)}. "
+                "Expected an account id and a region, such as ('111122223333', 'us-east-1')."
             )
-    places = zip(units["account_id"], units["region"], strict=True)
-    units["quota"] = pd.array([_quota_of(place, quotas or {}) for place in places], dtype="Int64")
-    units["free"] = (units["quota"] - units["channels"]).clip(lower=0)
-    units["share"] = (units["channels"] / units["quota"]).astype("Float64").to_numpy("float64", na_value=np.nan)
-    units["problem"] = [_quota_problem(share) for share in units["share"]]
-    return _as(units, HEADROOM)
+    return quotas
 
 
-def _quota_of(place: tuple[str, object], raised: Mapping[tuple[str, str], int]) -> int | None:
-    region = place[1]  # none, of an account that let nobody in
-    return raised.get((place[0], region), channel_quota(region)) if isinstance(region, str) else None
+def _quota_of(key: tuple[str, object], raised: Mapping[tuple[str, str], int]) -> int | None:
+    account_id, region = key  # the region is missing if the account could not be connected to
+    return raised.get((account_id, region), channel_quota(region)) if isinstance(region, str) else None
 
 
 def _quota_problem(share: float) -> str | None:
@@ -227,15 +233,15 @@ def _quota_problem(share: float) -> str | None:
     return None if share < NEAR_QUOTA else NEAR if share < 1 else FULL
 
 
-def tag_problems(fleet: Fleet, required: Required) -> pd.DataFrame:
-    """Name each channel that lacks a required tag, or has another value than those allowed.
+def tag_problems(fleet: InventoryOrFrame, required: RequiredTags) -> pd.DataFrame:
+    """List the channels that lack a required tag, or have a value that is not allowed.
 
     Parameters
     ----------
     fleet
-        What inventory() gave, or a channels frame with its ``tag:`` columns.
+        An Inventory, or a channels frame with ``tag:`` columns.
     required
-        The values that are allowed by key, None for any: ``{"Owner": None, "Env": ["prod", "dev"]}``.
+        The allowed values by key, None for any value: ``{"Owner": None, "Env": ["prod", "dev"]}``.
 
     Returns
     -------
@@ -243,17 +249,17 @@ def tag_problems(fleet: Fleet, required: Required) -> pd.DataFrame:
         A row for each channel and key with a problem: account_id, region, channel_name, channel_arn, key, problem, found_key,
         found_value, allowed_value (all str). ``problem`` is
 
-        - ``missing``: no such tag;
-        - ``near_key``: no such tag, but ``found_key``, which differs by case or space only, with ``found_value``;
-        - ``empty``: a tag without a value, where that is not among those allowed;
-        - ``near_value``: ``found_value``, which differs from ``allowed_value`` by case or space only;
+        - ``missing``: the channel does not have the tag;
+        - ``near_key``: it has ``found_key`` with ``found_value`` instead, which differs from the key by case or spaces only;
+        - ``empty``: the tag has no value, and the empty value is not allowed;
+        - ``near_value``: ``found_value`` differs from ``allowed_value`` by case or spaces only;
         - ``not_allowed``: any other value;
-        - ``unknown``: the tags of the channel's unit were not read.
+        - ``unknown``: the channel's tags were not read.
 
     Raises
     ------
     InvalidInput
-        For a key or value that no tag could have, and for a frame without a ``tag:`` column.
+        If a key or a value is not valid for a tag, or a frame has no ``tag:`` column.
 
     Examples
     --------
@@ -267,29 +273,29 @@ def tag_problems(fleet: Fleet, required: Required) -> pd.DataFrame:
     0    front-door  Owner    near_key     owner         ops           NaN
     1  loading-dock    Env  near_value       Env         Dev           dev
     """
-    table, verdicts = _judged(fleet, required)
+    table, findings_by_key = _check_required_tags(fleet, required)
     parts = []
-    for key, found in verdicts.items():
-        rows = [row for row, verdict in enumerate(found) if verdict.problem is not None]
-        columns = zip(*(found[row] for row in rows), strict=True)
-        part = table[ROW_ORDER].iloc[rows].assign(key=key, **dict(zip(Verdict._fields, columns, strict=False)))
-        parts.append(_as(part, TAG_PROBLEMS) if rows else empty(TAG_PROBLEMS))
+    for key, findings in findings_by_key.items():
+        rows = [row for row, finding in enumerate(findings) if finding.problem is not None]
+        columns = zip(*(findings[row] for row in rows), strict=True)
+        part = table[ROW_ORDER].iloc[rows].assign(key=key, **dict(zip(TagFinding._fields, columns, strict=False)))
+        parts.append(_with_schema(part, TAG_PROBLEMS) if rows else empty(TAG_PROBLEMS))
     return concat(parts, TAG_PROBLEMS)
 
 
-def tag_coverage(fleet: Fleet, required: Required) -> pd.DataFrame:
-    """Say for each required tag how many channels have it.
+def tag_coverage(fleet: InventoryOrFrame, required: RequiredTags) -> pd.DataFrame:
+    """Count the channels that have each required tag.
 
     Parameters
     ----------
     fleet, required
-        As for tag_problems(), which names the channels.
+        As for tag_problems(), which lists the channels.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each key in the order given: key, channels, met, near_miss (of key or value), not_allowed (or empty), missing,
-        unknown (Int64), share (float64): of those whose tags were read, how many meet it; missing where there are none.
+        A row for each key in the order of ``required``: key, channels, met, near_miss (of key or value), not_allowed (or empty),
+        missing, unknown (Int64), share (float64, of the channels whose tags were read; missing if there are none).
 
     Raises
     ------
@@ -305,24 +311,24 @@ def tag_coverage(fleet: Fleet, required: Required) -> pd.DataFrame:
         key  channels  met  missing
     0  Site        11    9        2
     """
-    _, verdicts = _judged(fleet, required)
+    _, findings_by_key = _check_required_tags(fleet, required)
     rows = []
-    for key, found in verdicts.items():
-        count = Counter(verdict.problem for verdict in found)
-        known = len(found) - count[UNKNOWN]
+    for key, findings in findings_by_key.items():
+        count = Counter(finding.problem for finding in findings)
+        known = len(findings) - count[UNKNOWN]
         share = count[None] / known if known else np.nan
         near, wrong = count[NEAR_KEY] + count[NEAR_VALUE], count[NOT_ALLOWED] + count[EMPTY]
-        rows.append((key, len(found), count[None], near, wrong, count[MISSING], count[UNKNOWN], share))
+        rows.append((key, len(findings), count[None], near, wrong, count[MISSING], count[UNKNOWN], share))
     return rows_frame(rows, TAG_COVERAGE)
 
 
-def shared_names(fleet: Fleet) -> pd.DataFrame:
-    """Name the channels that live in several regions, or in several accounts, under one name.
+def shared_names(fleet: InventoryOrFrame) -> pd.DataFrame:
+    """List the channel names that exist in several regions or in several accounts.
 
     Parameters
     ----------
     fleet
-        What inventory() gave, or a channels frame.
+        An Inventory or a channels frame.
 
     Returns
     -------
@@ -343,34 +349,36 @@ def shared_names(fleet: Fleet) -> pd.DataFrame:
     shared = channels[channels.duplicated("channel_name", keep=False)]
     by_name = shared.assign(places=shared["account_id"] + " " + shared["region"]).groupby("channel_name")
     found = by_name.agg(regions=("region", "nunique"), accounts=("account_id", "nunique"), places=("places", ", ".join))
-    return _as(found.reset_index(), SHARED_NAMES)
+    return _with_schema(found.reset_index(), SHARED_NAMES)
 
 
 # --- tags
 
 
-def _judged(fleet: Fleet, required: Required) -> tuple[pd.DataFrame, dict[str, list[Verdict]]]:
-    rules = requirements(required)
+def _check_required_tags(
+    fleet: InventoryOrFrame, required: RequiredTags
+) -> tuple[pd.DataFrame, dict[str, list[TagFinding]]]:
+    """Return the wide frame, and for each required key what was found on each of its channels."""
+    required_tags = parse_required_tags(required)
     table = fleet.table() if isinstance(fleet, Inventory) else channels_of(fleet)
     if not isinstance(fleet, Inventory) and len(table) and not any(tag_columns(table)):
         raise InvalidInput(
-            "This frame has no tag: column, so its tags were not read, or there are none. Give what inventory() gave, "
-            f"or list_channels(tags={[rule.key for rule in rules]})."
+            "The frame has no tag: column, so its tags were not read or do not exist. Pass an Inventory, "
+            f"or list_channels(tags={[each.key for each in required_tags]})."
         )
-    unread = _tags_unread(fleet, table)
-    return table, {rule.key: rule.verdicts(table, unread) for rule in rules}
+    unknown = _tags_unknown(fleet, table)
+    return table, {each.key: each.check(table, unknown) for each in required_tags}
 
 
-def _tags_unread(fleet: Fleet, table: pd.DataFrame) -> pd.Series:
-    """Tell for each channel whether its tags are not known."""
+def _tags_unknown(fleet: InventoryOrFrame, table: pd.DataFrame) -> pd.Series:
+    """Return for each channel whether its tags were not read."""
     if not isinstance(fleet, Inventory):
         return pd.Series(False, table.index)
-    coverage = fleet.coverage
-    read = coverage[coverage["tags_source"].isin(["bulk", "each"])]
-    places = pd.MultiIndex.from_frame(read[UNIT])
-    return pd.Series(~pd.MultiIndex.from_frame(table[UNIT]).isin(places), table.index)
+    read = fleet.coverage[fleet.coverage["tags_source"].isin(TAGS_READ)]
+    keys = pd.MultiIndex.from_frame(read[ACCOUNT_REGION])
+    return pd.Series(~pd.MultiIndex.from_frame(table[ACCOUNT_REGION]).isin(keys), table.index)
 
 
-def _as(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Give the columns of a schema with their dtypes, on a fresh RangeIndex."""
+def _with_schema(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Return the columns of a schema with their dtypes, on a new RangeIndex."""
     return frame[[*schema]].astype(dict(schema)).reset_index(drop=True)

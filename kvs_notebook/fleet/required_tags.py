@@ -1,4 +1,4 @@
-"""Requirement: a tag that every channel should have, the values that it may have, and what a channel has in its place."""
+"""Check channels for required tags: the key, and the values that are allowed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from kvs_notebook.dataframes.schemas import TAG_PREFIX, TEXT, UNKNOWN
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
 
-Required: TypeAlias = Mapping[str, Iterable[str] | None]
+RequiredTags: TypeAlias = Mapping[str, Iterable[str] | None]
+"""The allowed values by key, None for any value that is not empty."""
 
 NEAR_KEY, NEAR_VALUE = "near_key", "near_value"
 MISSING, EMPTY, NOT_ALLOWED = "missing", "empty", "not_allowed"
 
 
-class Verdict(NamedTuple):
-    """What is wrong with a channel's tag, None for nothing, and what there is in its place."""
+class TagFinding(NamedTuple):
+    """What was found on a channel for a required tag; ``problem`` is None if the requirement is met."""
 
     problem: str | None
     found_key: str | None = None
@@ -28,62 +29,70 @@ class Verdict(NamedTuple):
     allowed_value: str | None = None
 
 
-class Requirement(NamedTuple):
-    """A key that is required, and the values that are allowed: None for any that is not empty."""
+class RequiredTag(NamedTuple):
+    """A required key and its allowed values, None for any value that is not empty."""
 
     key: str
     allowed: frozenset[str] | None
 
-    def verdicts(self, table: pd.DataFrame, unread: pd.Series) -> list[Verdict]:
-        """Judge every channel of a wide frame; of ``unread`` ones the tags are not known."""
+    def check(self, table: pd.DataFrame, unknown: pd.Series) -> list[TagFinding]:
+        """Return the finding of each channel of a wide frame; ``unknown`` marks channels whose tags were not read."""
         values = _column(table, TAG_PREFIX + self.key)
-        distinct = {value: self._of_value(value) for value in values[values.notna()].unique()}
-        found = [distinct.get(value) for value in values]
-        near = self._near_keys(table, values.isna() & ~unread)
+        of_value = {value: self._check_value(value) for value in values[values.notna()].unique()}
+        findings = [of_value.get(value) for value in values]
+        near = self._find_near_keys(table, values.isna() & ~unknown)
         return [
-            Verdict(UNKNOWN) if not_read else verdict or near.get(row) or Verdict(MISSING)
-            for row, (verdict, not_read) in enumerate(zip(found, unread, strict=True))
+            TagFinding(UNKNOWN) if is_unknown else finding or near.get(row) or TagFinding(MISSING)
+            for row, (finding, is_unknown) in enumerate(zip(findings, unknown, strict=True))
         ]
 
-    def _of_value(self, value: str) -> Verdict:
+    def _check_value(self, value: str) -> TagFinding:
         if value in self.allowed if self.allowed is not None else value:
-            return Verdict(None, self.key, value)
+            return TagFinding(None, self.key, value)
         if not value:
-            return Verdict(EMPTY, self.key, value)
-        meant = next((each for each in sorted(self.allowed or ()) if _folded(each) == _folded(value)), None)
-        return Verdict(NOT_ALLOWED if meant is None else NEAR_VALUE, self.key, value, meant)
+            return TagFinding(EMPTY, self.key, value)
+        near = next((each for each in sorted(self.allowed or ()) if _normalize(each) == _normalize(value)), None)
+        return TagFinding(NOT_ALLOWED if near is None else NEAR_VALUE, self.key, value, near)
 
-    def _near_keys(self, table: pd.DataFrame, missing: pd.Series) -> dict[int, Verdict]:
-        """Give what stands under a key that differs by case or space only, for each row that lacks the key itself."""
-        near: dict[int, Verdict] = {}
-        for column in table.columns:
+    def _find_near_keys(self, table: pd.DataFrame, missing: pd.Series) -> dict[int, TagFinding]:
+        """Return, for each row without the key, the tag whose key differs from it by case or spaces only."""
+        near: dict[int, TagFinding] = {}
+        for column in tag_columns(table):
             key = column.removeprefix(TAG_PREFIX)
-            if column.startswith(TAG_PREFIX) and key != self.key and _folded(key) == _folded(self.key):
+            if key != self.key and _normalize(key) == _normalize(self.key):
                 for row in np.flatnonzero(missing & table[column].notna()):
-                    near.setdefault(int(row), Verdict(NEAR_KEY, key, table[column].iloc[row]))
+                    near.setdefault(int(row), TagFinding(NEAR_KEY, key, table[column].iloc[row]))
         return near
 
 
-def requirements(required: object) -> list[Requirement]:
-    """Check what is required; InvalidInput for what no tag could be."""
+def parse_required_tags(required: object) -> list[RequiredTag]:
+    """Return the requirements of a mapping.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not a mapping, is empty, or has a key or a value that is not valid for a tag.
+    """
     if not isinstance(required, Mapping) or not required:
         raise InvalidInput(
-            f'required={format_value(required)}: give a mapping, such as {{"Owner": None, "Env": ["prod", "dev"]}}.'
+            f"required={format_value(required)} is not valid. "
+            'Expected a mapping, such as {"Owner": None, "Env": ["prod", "dev"]}.'
         )
-    return [Requirement(key, _allowed(key, required[key])) for key in check_tag_keys(list(required))]
+    return [RequiredTag(key, _parse_allowed(key, required[key])) for key in check_tag_keys(list(required))]
 
 
-def _allowed(key: str, values: object) -> frozenset[str] | None:
+def _parse_allowed(key: str, values: object) -> frozenset[str] | None:
     if values is None:
         return None
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise InvalidInput(
-            f"Values of {format_value(key)}: {format_value(values)} is no list; give [{values!r}], or None for any value."
+            f"Values of {format_value(key)} are not a list: {format_value(values)}. "
+            f"Pass a list, such as [{values!r}], or None for any value."
         )
     allowed = frozenset(values)
     if not allowed:
         raise InvalidInput(
-            f"Values of {format_value(key)}: the list is empty; give at least one, or None for any value."
+            f"Values of {format_value(key)} are an empty list. Pass at least one value, or None for any value."
         )
     for value in allowed:
         check_tags({key: value})
@@ -91,7 +100,7 @@ def _allowed(key: str, values: object) -> frozenset[str] | None:
 
 
 def tag_columns(table: pd.DataFrame) -> Iterator[str]:
-    """Give the names of a frame's tag columns."""
+    """Yield the names of a frame's ``tag:`` columns."""
     return (column for column in table.columns if str(column).startswith(TAG_PREFIX))
 
 
@@ -101,6 +110,6 @@ def _column(table: pd.DataFrame, name: str) -> pd.Series:
     return pd.Series(pd.array([None] * len(table), dtype=TEXT), table.index)  # type: ignore[call-overload]
 
 
-def _folded(text: str) -> str:
-    """Give a text without what people mistype: case, and spaces anywhere."""
+def _normalize(text: str) -> str:
+    """Return a text without differences of case and spaces."""
     return "".join(text.split()).casefold()

@@ -1,8 +1,8 @@
-"""Snapshot: one day's inventory as files, a Parquet table for each unit that was read, and coverage beside them.
+"""One snapshot as files: a Parquet table for each account-region that was read, and its coverage.
 
-A unit's file is ``<account_id>_<region>.parquet``; coverage is ``_coverage.csv``, which whoever reads the whole folder as one
-table passes over, since its name begins with ``_``. It holds the SHA-256 of each unit's file, too: one flipped bit can be another
-channel to Parquet. Files and folders are readable by their owner alone.
+An account-region's file is ``<account_id>_<region>.parquet``. Coverage is ``_coverage.csv``, whose leading ``_`` makes readers of
+the whole folder skip it; it also holds the SHA-256 of each file, since Parquet may read a flipped bit as another channel. Files
+and folders are readable by their owner alone.
 """
 
 from __future__ import annotations
@@ -14,32 +14,30 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kvs_notebook.dataframes.builders import rows_frame
+from kvs_notebook.atomic_file import OWNER_ONLY, replace_file
 from kvs_notebook.dataframes.files import read_csv, to_csv
 from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TEXT
 from kvs_notebook.errors import DamagedFile, ExportFailed, KVSError
-from kvs_notebook.fleet.account_region import unread
+from kvs_notebook.fleet.coverage import TAGS_READ, AccountRegionKey, account_region_keys, coverage_frame, unread_row
 from kvs_notebook.fleet.inventory import Inventory
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Place: TypeAlias = tuple[str, str]
-"""An account and a region."""
-
 COVERAGE_FILE = "_coverage.csv"
 DIGEST = "digest"
-OURS_ALONE, FOLDER_OURS_ALONE = 0o600, 0o700
+OWNER_ONLY_FOLDER = 0o700
 TAGS = "tags"
 COLUMNS = {"account_id": TEXT, "region": TEXT, "account_name": TEXT, **CHANNELS, TAGS: TEXT}
+NOT_READ_THEN = "The account-region counts as not read on that day."
 
 
 class Snapshot:
-    """A day's inventory: its coverage, and the table of each unit, read when it is asked for.
+    """An inventory of one day: its coverage, and a table for each account-region, read when it is used.
 
     Attributes
     ----------
@@ -47,103 +45,99 @@ class Snapshot:
         The coverage frame.
     """
 
-    def __init__(self, coverage: pd.DataFrame, read: Callable[[Place], pa.Table]) -> None:
+    def __init__(self, coverage: pd.DataFrame, read: Callable[[AccountRegionKey], pa.Table]) -> None:
         self.coverage = coverage
         self._read = read
 
     @classmethod
-    def of(cls, inventory: Inventory) -> Snapshot:
-        """Make one of an inventory that was just read."""
+    def from_inventory(cls, inventory: Inventory) -> Snapshot:
+        """Create a snapshot of an inventory."""
         channels = _with_tags_as_json(inventory)
-        units: dict[Any, pd.DataFrame] = dict(iter(channels.groupby(["account_id", "region"], sort=False)))
-        nothing = channels.iloc[:0]
-        return cls(inventory.coverage, lambda place: _arrow(units.get(place, nothing)))
+        tables: dict[Any, pd.DataFrame] = dict(iter(channels.groupby(["account_id", "region"], sort=False)))
+        no_channels = channels.iloc[:0]
+        return cls(inventory.coverage, lambda key: _arrow_table(tables.get(key, no_channels)))
 
     @classmethod
-    def at(cls, folder: Path) -> Snapshot:
-        """Open one that was saved; a unit whose file is damaged is an ``error`` in its coverage, or when it is read."""
-        digests = _digests_at(folder)
-        return cls(coverage_at(folder), lambda place: _table_at(_file_of(folder, place), digests.get(place, "")))
+    def open(cls, folder: Path) -> Snapshot:
+        """Open a saved snapshot; an account-region whose file is damaged has the status ``error``, or raises when it is read."""
+        digests = _read_digests(folder)
+        return cls(read_coverage_file(folder), lambda key: _read_table(_table_path(folder, key), digests.get(key, "")))
 
-    def places(self) -> list[Place]:
-        """Give the units that were read."""
-        read = self.coverage[self.coverage["status"] == "ok"]
-        return list(zip(read["account_id"], read["region"], strict=True))
+    def keys_read(self) -> list[AccountRegionKey]:
+        """Return the account-regions that were read."""
+        return account_region_keys(self.coverage[self.coverage["status"] == "ok"])
 
-    def table(self, place: Place) -> pa.Table:
-        """Give a unit's channels; DamagedFile where its file cannot be read."""
-        return self._read(place)
+    def table(self, key: AccountRegionKey) -> pa.Table:
+        """Return the channels of an account-region; raise DamagedFile if its file cannot be read."""
+        return self._read(key)
 
     def save(self, folder: Path) -> None:
-        """Write it to a folder, which takes the place of an older one once it is whole; ExportFailed where that cannot be."""
-        with _replacing(folder) as part:
-            digests = {place: _write_table(self.table(place), _file_of(part, place)) for place in self.places()}
-            units = zip(self.coverage["account_id"], self.coverage["region"], strict=True)
-            coverage = self.coverage.assign(**{DIGEST: _text([digests.get(place) for place in units])})
-            with _ours_alone(part / COVERAGE_FILE).open("w", encoding="utf-8", newline="") as stream:
-                to_csv(coverage, stream)
+        """Write the snapshot to a folder, replacing an older one at the end; raise ExportFailed if it cannot be written."""
+        with _replace_folder(folder) as part:
+            digests = {key: _write_table(self.table(key), _table_path(part, key)) for key in self.keys_read()}
+            of_rows = [digests.get(key) for key in account_region_keys(self.coverage)]
+            with replace_file(part / COVERAGE_FILE, permissions=OWNER_ONLY) as stream:
+                to_csv(self.coverage.assign(**{DIGEST: _text_array(of_rows)}), stream)
 
 
 # --- tags
 
 
 def _with_tags_as_json(inventory: Inventory) -> pd.DataFrame:
-    """Give the columns of a snapshot; no tag is {}, tags that were not read are missing."""
-    found: dict[str, dict[str, str]] = {}
+    """Return the columns of a snapshot; a channel without tags has ``{}``, one whose tags were not read a missing value."""
+    tags_by_arn: dict[str, dict[str, str]] = {}
     tags = inventory.tags
     for arn, key, value in zip(tags["channel_arn"], tags["key"], tags["value"], strict=True):
-        found.setdefault(arn, {})[key] = value
-    coverage = inventory.coverage[inventory.coverage["tags_source"].isin(["bulk", "each"])]
-    were_read = set(zip(coverage["account_id"], coverage["region"], strict=True))
+        tags_by_arn.setdefault(arn, {})[key] = value
+    tags_known = set(account_region_keys(inventory.coverage[inventory.coverage["tags_source"].isin(TAGS_READ)]))
     channels = inventory.channels
-    places = zip(channels["account_id"], channels["region"], strict=True)
     texts = [
-        _as_json(found.get(arn, {})) if place in were_read else None
-        for place, arn in zip(places, channels["channel_arn"], strict=True)
+        _to_json(tags_by_arn.get(arn, {})) if key in tags_known else None
+        for key, arn in zip(account_region_keys(channels), channels["channel_arn"], strict=True)
     ]
     names = [inventory.account_names.get(account_id) for account_id in channels["account_id"]]
-    return channels.assign(account_name=_text(names), tags=_text(texts))[[*COLUMNS]]
+    return channels.assign(account_name=_text_array(names), tags=_text_array(texts))[[*COLUMNS]]
 
 
-def _text(values: list[str | None]) -> Any:
+def _text_array(values: list[str | None]) -> Any:
     return pd.array(values, dtype=TEXT)  # type: ignore[call-overload]
 
 
-def _as_json(tags: Mapping[str, str]) -> str:
+def _to_json(tags: Mapping[str, str]) -> str:
     return json.dumps(tags, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-# --- files
+# --- tables
 
 
-def _file_of(folder: Path, place: Place) -> Path:
-    account_id, region = place
+def _table_path(folder: Path, key: AccountRegionKey) -> Path:
+    account_id, region = key
     return folder / f"{account_id}_{region}.parquet"
 
 
-def _schema() -> pa.Schema:
-    """Give the types that every file has, an empty one too; none of them is a dictionary, which readers tell apart."""
+def _arrow_schema() -> pa.Schema:
+    """Return the types of every file, also of an empty one; none is a dictionary, which not every reader takes for text."""
     import pyarrow as pa
 
     types = {"creation_time": pa.timestamp("ms", tz="UTC"), "message_ttl_seconds": pa.int64()}
     return pa.schema([(column, types.get(column, pa.string())) for column in COLUMNS])
 
 
-def _arrow(frame: pd.DataFrame) -> pa.Table:
+def _arrow_table(frame: pd.DataFrame) -> pa.Table:
     import pyarrow as pa
 
-    return pa.Table.from_pandas(frame, schema=_schema(), preserve_index=False)
+    return pa.Table.from_pandas(frame, schema=_arrow_schema(), preserve_index=False)
 
 
 def _write_table(table: pa.Table, path: Path) -> str:
-    """Write a unit's file, and give its digest."""
+    """Write a table and return the digest of its file."""
     import pyarrow as pa
     import pyarrow.parquet
 
-    written = pa.BufferOutputStream()
-    pyarrow.parquet.write_table(table, written)
-    content = written.getvalue()
-    with _ours_alone(path).open("wb") as stream:
+    buffer = pa.BufferOutputStream()
+    pyarrow.parquet.write_table(table, buffer)
+    content = buffer.getvalue()
+    with replace_file(path, binary=True, permissions=OWNER_ONLY) as stream:
         stream.write(content)
     return _digest(content)
 
@@ -152,36 +146,40 @@ def _digest(content: pa.Buffer) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def _table_at(path: Path, digest: str) -> pa.Table:
+def _read_table(path: Path, digest: str) -> pa.Table:
+    """Read a table; raise DamagedFile if the file cannot be read or is not the one that was saved."""
     import pyarrow as pa
     import pyarrow.parquet
 
     try:
         content = pa.py_buffer(path.read_bytes())
         if digest != _digest(content):
-            raise DamagedFile(f"{path} is not what was saved. The unit counts as not read on that day.")
+            raise DamagedFile(f"{path} is not the file that was saved. {NOT_READ_THEN}")
         with pyarrow.parquet.ParquetFile(content) as file:
             table = file.read()
     except (OSError, pa.ArrowException) as error:
-        raise DamagedFile(f"{path} cannot be read: {error}. The unit counts as not read on that day.") from error
-    if not table.schema.equals(_schema()):
-        raise DamagedFile(f"{path} has other columns than a snapshot. The unit counts as not read on that day.")
+        raise DamagedFile(f"Can't read {path}: {error}. {NOT_READ_THEN}") from error
+    if not table.schema.equals(_arrow_schema()):
+        raise DamagedFile(f"{path} does not have the columns of a snapshot. {NOT_READ_THEN}")
     return table
 
 
-def _ours_alone(path: Path) -> Path:
-    """Make a file that its owner alone may read, whatever the umask says."""
-    path.touch(OURS_ALONE)
-    return path
+# --- files
 
 
 @contextmanager
-def _replacing(final: Path) -> Iterator[Path]:
-    """Give a folder to write to, which takes the place of ``final`` once it is whole."""
+def _replace_folder(final: Path) -> Iterator[Path]:
+    """Yield a folder to write to, which is renamed to ``final`` at the end.
+
+    Raises
+    ------
+    ExportFailed
+        If it cannot be written; the older folder is unchanged.
+    """
     part, old = (final.with_name(f".{secrets.token_hex(8)}.{end}") for end in ("part", "old"))
     try:
-        final.parent.mkdir(mode=FOLDER_OURS_ALONE, parents=True, exist_ok=True)
-        part.mkdir(mode=FOLDER_OURS_ALONE)
+        final.parent.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
+        part.mkdir(mode=OWNER_ONLY_FOLDER)
         yield part
         if final.exists():
             final.rename(old)
@@ -193,8 +191,8 @@ def _replacing(final: Path) -> Iterator[Path]:
             raise
     except OSError as error:
         raise ExportFailed(
-            f"Can't write {final}: {error.strerror or error}. Choose a folder that you may write to, on a disk with room; "
-            "what was there before is unchanged."
+            f"Can't write {final}: {error.strerror or error}. Choose a folder that you may write to, on a disk with space "
+            "left; what was there before is unchanged."
         ) from error
     finally:
         for left in (part, old):
@@ -204,45 +202,42 @@ def _replacing(final: Path) -> Iterator[Path]:
 # --- coverage
 
 
-def _digests_at(folder: Path) -> dict[Place, str]:
-    """Give the digest that each unit's file was saved with."""
+def _read_digests(folder: Path) -> dict[AccountRegionKey, str]:
+    """Return the digest of each file as it was saved."""
     try:
         saved = read_csv(folder / COVERAGE_FILE)
         known = saved[saved[DIGEST].notna()]
     except (KVSError, KeyError):
-        return {}  # coverage_at() says so, and no unit is asked for
-    return dict(zip(zip(known["account_id"], known["region"], strict=True), known[DIGEST], strict=True))
+        return {}  # read_coverage_file() reports it, and no account-region counts as read
+    return dict(zip(account_region_keys(known), known[DIGEST], strict=True))
 
 
-def coverage_at(folder: Path) -> pd.DataFrame:
-    """Read a day's coverage; where that cannot be, no unit of the day counts as read."""
+def read_coverage_file(folder: Path) -> pd.DataFrame:
+    """Read the coverage of a snapshot; the status is ``error`` if a table is damaged, and everywhere if the coverage file is."""
     try:
-        coverage = read_csv(folder / COVERAGE_FILE)
-        coverage = coverage[[*COVERAGE]]
+        coverage = read_csv(folder / COVERAGE_FILE)[[*COVERAGE]]
     except (KVSError, KeyError) as error:
-        problem = DamagedFile(f"{folder / COVERAGE_FILE} cannot be read: {error}")
-        places = sorted(path.stem.partition("_")[::2] for path in folder.glob("*_*.parquet"))
-        rows = [unread(account_id, region, problem) for account_id, region in places]
-        return rows_frame([tuple(row[column] for column in COVERAGE) for row in rows], COVERAGE)
-    read = coverage[coverage["status"] == "ok"]
-    for row in read.index:
+        damage = DamagedFile(f"Can't read {folder / COVERAGE_FILE}: {error}")
+        keys = (path.stem.partition("_")[::2] for path in folder.glob("*_*.parquet"))
+        return coverage_frame([unread_row(account_id, region, damage) for account_id, region in keys])
+    for row in coverage.index[coverage["status"] == "ok"]:
         account_id, region, channels = coverage.loc[row, ["account_id", "region", "channels"]]
-        damage = _damage_of(_file_of(folder, (account_id, region)), int(channels))
-        if damage is not None:
-            gap = unread(account_id, region, damage)
-            coverage.loc[row, [*gap]] = [*gap.values()]
+        damage_found = _find_damage(_table_path(folder, (account_id, region)), int(channels))
+        if damage_found is not None:
+            unread = unread_row(account_id, region, damage_found)
+            coverage.loc[row, [*unread]] = [*unread.values()]
     return coverage
 
 
-def _damage_of(path: Path, channels: int) -> DamagedFile | None:
-    """Look whether a file is whole, by its end: the pages before that are read when they are needed."""
+def _find_damage(path: Path, channels: int) -> DamagedFile | None:
+    """Check the end of a file, where Parquet keeps the number of rows; the rest is checked when the table is read."""
     import pyarrow as pa
     import pyarrow.parquet
 
     try:
         rows = pyarrow.parquet.read_metadata(path).num_rows
     except (OSError, pa.ArrowException) as error:
-        return DamagedFile(f"{path} cannot be read: {error}")
+        return DamagedFile(f"Can't read {path}: {error}")
     if rows != channels:
-        return DamagedFile(f"{path} has {rows} channels; coverage says {channels}")
+        return DamagedFile(f"{path} has {rows} channels (expected {channels}, from its coverage)")
     return None

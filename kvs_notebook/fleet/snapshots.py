@@ -1,10 +1,11 @@
-"""History: a snapshot of the fleet a day, as Parquet that pandas, Dask, DuckDB and Athena read with the same types."""
+"""Daily snapshots of a fleet, as Parquet that pandas, Dask, DuckDB and Athena read with the same types."""
 
 from __future__ import annotations
 
 import json
 import re
 import warnings
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -16,27 +17,27 @@ from kvs_notebook.dataframes.files import File
 from kvs_notebook.dataframes.schemas import DATE, SNAPSHOTS, TAG_PREFIX, TEXT
 from kvs_notebook.errors import DamagedFile, InvalidInput
 from kvs_notebook.fleet.inventory import Inventory
-from kvs_notebook.fleet.snapshot_files import COLUMNS, TAGS, Snapshot, coverage_at
+from kvs_notebook.fleet.snapshot_files import COLUMNS, TAGS, Snapshot, read_coverage_file
 from kvs_notebook.formatting import format_value
 
-Day: TypeAlias = str | date
+DateLike: TypeAlias = str | date
+"""A date, a datetime, or text such as ``"2026-01-05"``."""
 
 FOLDER = re.compile(r"date=(\d{4}-\d\d-\d\d)")
 
 
-def save_snapshot(inventory: Inventory, directory: File, *, date: Day | None = None) -> Path:
+def save_snapshot(inventory: Inventory, directory: File, *, date: DateLike | None = None) -> Path:
     """Save an inventory as the snapshot of a day.
 
     Parameters
     ----------
     inventory
-        What inventory() gave; one of a prefix only is refused, since the rest would look deleted.
+        An inventory of whole account-regions, without ``prefix=``: the other channels would look deleted.
     directory
-        Where snapshots are kept: ``DIR/date=YYYY-MM-DD/<account_id>_<region>.parquet``, one file for each unit that was read, and
-        ``_coverage.csv``; readable by their owner alone.
+        The folder of all snapshots: ``DIR/date=YYYY-MM-DD/<account_id>_<region>.parquet``, one file for each account-region that
+        was read, and ``_coverage.csv``; readable by their owner alone.
     date
-        The day, today's in UTC where none is given. A snapshot of that day that is there already is replaced, as a whole and at
-        the end.
+        The day; None takes today's in UTC. An older snapshot of that day is replaced at the end, as a whole.
 
     Returns
     -------
@@ -46,14 +47,14 @@ def save_snapshot(inventory: Inventory, directory: File, *, date: Day | None = N
     Raises
     ------
     InvalidInput
-        For a date that is none, and for an inventory of a prefix.
+        If date is not an ISO 8601 date, or the inventory has a prefix.
     ExportFailed
-        When it cannot be written; what was there before is unchanged.
+        If it cannot be written; what was there before is unchanged.
 
     Notes
     -----
-    Each file has the columns of the channels frame, ``account_name``, and ``tags``: a JSON object of text, missing where the
-    tags were not read.
+    Each file has the columns of the channels frame, ``account_name``, and ``tags``: a JSON object as text, missing if the tags
+    were not read.
 
     Examples
     --------
@@ -63,14 +64,10 @@ def save_snapshot(inventory: Inventory, directory: File, *, date: Day | None = N
     >>> kvs.save_snapshot(kvs.inventory(), "history", date="2026-01-05").name
     'date=2026-01-05'
     """
-    if inventory.prefix is not None:
-        raise InvalidInput(
-            f"This inventory has only channels that begin with {inventory.prefix!r}: the rest would look deleted in a "
-            "comparison. Save one of whole units, without prefix=."
-        )
-    day = day_of(datetime.now(UTC).date() if date is None else date)
+    check_all_channels(inventory, "look deleted in a comparison")
+    day = parse_date(datetime.now(UTC).date() if date is None else date)
     folder = Path(directory) / f"date={day}"
-    Snapshot.of(inventory).save(folder)
+    Snapshot.from_inventory(inventory).save(folder)
     return folder
 
 
@@ -80,19 +77,19 @@ def read_snapshots(directory: File) -> pd.DataFrame:
     Parameters
     ----------
     directory
-        Where save_snapshot() has put them.
+        The folder that save_snapshot() writes to.
 
     Returns
     -------
     pandas.DataFrame
         date (datetime64[ms]), account_name, the columns of the channels frame, and a ``tag:<key>`` column (str) for each key; in
-        the order of date, account, region, name. What a day does not have may not have been read on it:
-        read_coverage() tells.
+        the order of date, account, region, name. A channel that is absent on a day may not have been read then:
+        see read_coverage().
 
     Raises
     ------
     InvalidInput
-        Where there is no snapshot.
+        If the folder has no snapshot.
 
     Warns
     -----
@@ -109,33 +106,28 @@ def read_snapshots(directory: File) -> pd.DataFrame:
     >>> kvs.read_snapshots("history").groupby("date").size().tolist()
     [11, 11]
     """
-    frames = []
-    for day, folder in folders(directory).items():
-        channels = concat(_whole_tables(Snapshot.at(folder), folder), COLUMNS)
-        channels.insert(0, "date", pd.Series(pd.Timestamp(day), channels.index, DATE))
-        frames.append(channels)
-    joined = pd.concat(frames, ignore_index=True)
+    joined = _concat_days(directory, lambda folder: concat(_undamaged_tables(Snapshot.open(folder), folder), COLUMNS))
     return pd.concat([joined[[*SNAPSHOTS]], _tag_columns(joined[TAGS])], axis="columns")
 
 
 def read_coverage(directory: File) -> pd.DataFrame:
-    """Read what the snapshots of a folder say of their coverage, as one long frame.
+    """Read the coverage of all snapshots of a folder as one long frame.
 
     Parameters
     ----------
     directory
-        Where save_snapshot() has put them.
+        The folder that save_snapshot() writes to.
 
     Returns
     -------
     pandas.DataFrame
-        date (datetime64[ms]) and the columns of coverage, in the order of date, account, region. A unit whose file is missing or
-        damaged has the status ``error``.
+        date (datetime64[ms]) and the columns of coverage, in the order of date, account, region. An account-region whose file is
+        missing or damaged has the status ``error``.
 
     Raises
     ------
     InvalidInput
-        Where there is no snapshot.
+        If the folder has no snapshot.
 
     Examples
     --------
@@ -146,38 +138,42 @@ def read_coverage(directory: File) -> pd.DataFrame:
             date     region status  channels
     0 2026-01-05  us-east-1     ok         0
     """
-    frames = []
-    for day, folder in folders(directory).items():
-        coverage = coverage_at(folder)
-        coverage.insert(0, "date", pd.Series(pd.Timestamp(day), coverage.index, DATE))
-        frames.append(coverage)
-    return pd.concat(frames, ignore_index=True)
+    return _concat_days(directory, read_coverage_file)
 
 
-def folders(directory: File) -> dict[str, Path]:
-    """Give the folder of each day, oldest first; InvalidInput where there is none."""
+def snapshot_folders(directory: File) -> dict[str, Path]:
+    """Return the folder of each day, oldest first; raise InvalidInput if there is none."""
     path = Path(directory)
     try:
-        names = sorted(each.name for each in path.iterdir())
+        names = sorted(entry.name for entry in path.iterdir())
     except OSError as error:
-        raise InvalidInput(f"Can't read {path}: {error.strerror}. save_snapshot() makes it.") from error
-    found = {match[1]: path / name for name in names if (match := FOLDER.fullmatch(name)) and _is_day(match[1])}
+        raise InvalidInput(f"Can't read {path}: {error.strerror}. Create it with save_snapshot().") from error
+    found = {match[1]: path / name for name in names if (match := FOLDER.fullmatch(name)) and _is_date(match[1])}
     if not found:
-        raise InvalidInput(f"{path} has no snapshot: save_snapshot() writes one to date=YYYY-MM-DD in it.")
+        raise InvalidInput(f"{path} has no snapshot (date=YYYY-MM-DD). Save one with save_snapshot().")
     return found
 
 
-def day_of(day: Day) -> str:
-    """Give a day as YYYY-MM-DD."""
+def parse_date(day: DateLike) -> str:
+    """Return a day as YYYY-MM-DD; raise InvalidInput if it is not an ISO 8601 date."""
     try:
         return date.fromisoformat(str(day.date() if isinstance(day, datetime) else day)).isoformat()
     except ValueError as error:
-        raise InvalidInput(f"date={format_value(day)}: give a day, such as '2026-01-05'.") from error
+        raise InvalidInput(f"{format_value(day)} is not a valid date. Expected a day, such as '2026-01-05'.") from error
 
 
-def _is_day(text: str) -> bool:
+def check_all_channels(inventory: Inventory, consequence: str) -> None:
+    """Raise InvalidInput if an inventory has only the channels of a prefix."""
+    if inventory.prefix is not None:
+        raise InvalidInput(
+            f"This inventory has only channels that begin with {inventory.prefix!r}, so the others would {consequence}. "
+            "Read one without prefix=."
+        )
+
+
+def _is_date(text: str) -> bool:
     try:
-        return bool(day_of(text))
+        return bool(parse_date(text))
     except InvalidInput:
         return False
 
@@ -185,28 +181,38 @@ def _is_day(text: str) -> bool:
 # --- reading
 
 
-def _whole_tables(snapshot: Snapshot, folder: Path) -> list[pd.DataFrame]:
-    """Give the tables that can be read, and warn of those that cannot."""
+def _concat_days(directory: File, read: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:
+    """Return the frames that ``read`` returns of each day's folder, below each other, with the date in the first column."""
+    frames = []
+    for day, folder in snapshot_folders(directory).items():
+        frame = read(folder)
+        frame.insert(0, "date", pd.Series(pd.Timestamp(day), frame.index, DATE))
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def _undamaged_tables(snapshot: Snapshot, folder: Path) -> list[pd.DataFrame]:
+    """Return the tables that can be read, and warn of those that are damaged."""
     damage = snapshot.coverage.loc[snapshot.coverage["error_code"] == DamagedFile.__name__, "message"].tolist()
     tables = []
-    for place in snapshot.places():
+    for key in snapshot.keys_read():
         try:
-            tables.append(snapshot.table(place).to_pandas())
+            tables.append(snapshot.table(key).to_pandas())
         except DamagedFile as error:
             damage.append(str(error))
     for message in damage:
-        warnings.warn(f"Left out of {folder.name}: {message}", stacklevel=3)
+        warnings.warn(f"Left out of {folder.name}: {message}", stacklevel=5)
     return tables
 
 
 def _tag_columns(texts: pd.Series) -> pd.DataFrame:
-    """Give a ``tag:<key>`` column for each key that occurs; each text that occurs is taken apart once."""
+    """Return a ``tag:<key>`` column for each key of JSON objects; each distinct text is parsed once."""
     codes, distinct = pd.factorize(texts)
     known = [json.loads(text) for text in distinct]
     keys = sorted({key for tags in known for key in tags})
-    none: dict[str, str] = {}
+    no_tags: dict[str, str] = {}
     columns = {
-        TAG_PREFIX + key: pd.array([tags.get(key) for tags in [*known, none]], dtype=TEXT).take(codes)  # type: ignore[call-overload]
+        TAG_PREFIX + key: pd.array([tags.get(key) for tags in [*known, no_tags]], dtype=TEXT).take(codes)  # type: ignore[call-overload]
         for key in keys
     }
     return pd.DataFrame(columns, index=texts.index)

@@ -1,11 +1,10 @@
-"""Form: a header that says where it acts, fields, a button that acts, and a line that says how it went."""
+"""The base of every form: a header, fields, a button that acts, and a line that shows how it goes."""
 
 from __future__ import annotations
 
-import contextvars
-import threading
+import dataclasses
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 import ipywidgets as widgets
@@ -13,88 +12,32 @@ import ipywidgets as widgets
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection, is_current
 from kvs_notebook.errors import InvalidInput, KVSError
-from kvs_notebook.forms.fields import Field, TagRows
-from kvs_notebook.forms.html import STYLE, as_code, as_error, escaped
-from kvs_notebook.forms.keyboard import Keyboard, inputs
-from kvs_notebook.forms.worker import Outcome, Status, Task, Work, Worker
-
-
-class Header(widgets.HTML):
-    """Say which account, region, profile and endpoint a form acts on, and whether that is a sandbox.
-
-    The identity is asked for on a thread of its own, where it is not known yet: ``asked`` is the future of the answer.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__()
-        self.show(connection)
-
-    def show(self, connection: Connection) -> None:
-        """Show another connection."""
-        self._connection = connection
-        self._paint()
-        self.asked: Future[None] = Future()
-        if connection.known_identity is not None:
-            self.asked.set_result(None)
-            return
-        pool = ThreadPoolExecutor(1, thread_name_prefix="kvs-header")
-        self.asked = pool.submit(contextvars.copy_context().run, self._ask, connection)
-        pool.shutdown(wait=False)
-
-    def _ask(self, connection: Connection) -> None:
-        try:
-            _ = connection.identity
-        except KVSError as error:
-            self._paint(str(error))
-        else:
-            self._paint()
-
-    def _paint(self, problem: str = "") -> None:
-        connection = self._connection
-        try:
-            badge, below = _standing(connection)
-        except KVSError as error:
-            badge, below = "", as_error(error)
-        known = connection.known_identity
-        account = known["Account"] if known else "not known" if problem else "..."
-        parts = [f"account {account}", connection.region]
-        if connection.profile:
-            parts.append(f"profile {connection.profile}")
-        parts.append(connection.endpoint)
-        shown = "".join(f"<span>{escaped(part)}</span>" for part in parts)
-        if problem:
-            below = f'<div role="alert">{as_error(problem)}</div>'
-        self.value = f'{STYLE}<div class="kvs-header">{shown}{badge}{below}</div>'
-
-
-def _standing(connection: Connection) -> tuple[str, str]:
-    if connection.is_sandbox:
-        return '<span class="kvs-badge">SANDBOX</span>', ""
-    if connection.may_change:
-        return "", '<div class="kvs-real">This is a real account: what is changed here changes it at once.</div>'
-    lift = as_code(connection.line_that_allows_changes)
-    return "", f'<div class="kvs-real">This is a real account, read-only here. To allow changes: {lift}</div>'
+from kvs_notebook.forms.executor import ContextExecutor
+from kvs_notebook.forms.fields import CheckedInput
+from kvs_notebook.forms.header import Header
+from kvs_notebook.forms.job import Job, JobResult, RunningJob
+from kvs_notebook.forms.keyboard import Keyboard, inputs_in
+from kvs_notebook.forms.worker import Worker
 
 
 class Form(widgets.VBox):
-    """Hold what every form has.
+    """The widgets and the work that every form has.
 
     Attributes
     ----------
     connection
-        The connection that it was opened with, and keeps.
+        The connection that the form was opened with, and keeps.
     submit, cancel
         The buttons that act and that stop waiting.
     status
-        The line that says how it goes: ``status.text``, ``status.role``.
+        The line that shows how it goes: ``status.text``, ``status.role``.
     future
-        The future of what was begun last, None where nothing was.
+        The future of the latest job, None before the first one.
     value
-        What the last success gave.
+        The value of the latest success.
     """
 
     changes = True
-    _threads: Callable[[], None] | None = None
 
     def __init__(
         self,
@@ -102,34 +45,35 @@ class Form(widgets.VBox):
         *,
         action: str,
         style: str = "primary",
-        buttons: Sequence[widgets.Button] = (),
-        beside: Sequence[widgets.Button] = (),
-        connection: Connection | None = None,
+        beside_submit: Sequence[widgets.Button] = (),
+        also_disabled: Sequence[widgets.Button] = (),
+        connection: Connection | None,
+        executor: ContextExecutor | None,
     ) -> None:
         self.connection = current_connection(connection)
         self.submit = widgets.Button(description=action, button_style=style)
-        self.submit.on_click(lambda _: self._start(self._checked))
-        self._worker = Worker([self.submit, *beside, *buttons])
-        self._threads = self._worker.close
-        self.cancel = self._worker.cancel
-        self.status: Status = self._worker.status
+        self.submit.on_click(lambda _: self._start(self._prepare_checked))
+        self._owns_executor = executor is None
+        self._executor = executor or ContextExecutor()
+        self._worker = Worker([self.submit, *beside_submit, *also_disabled], self._executor)
+        self.cancel = self._worker.stop_button
+        self.status = self._worker.status
         self.value: Any = None
         self.future: Future[Any] | None = None
         self._listeners: list[Callable[[], None]] = []
-        self._lock = threading.Lock()
-        self._open_client()
-        self.header = Header(self.connection)
+        self._create_clients()
+        self.header = Header(self.connection, self._executor)
         self._fields = widgets.VBox(list(fields))
-        actions = widgets.HBox([self.submit, *beside, self.cancel])
-        super().__init__([self.header, self._fields, actions, self.status, Keyboard(self)])
+        buttons = widgets.HBox([self.submit, *beside_submit, self.cancel])
+        super().__init__([self.header, self._fields, buttons, self.status, Keyboard(self)])
         self.add_class("kvs-form")
-        self.allow(self._may_act())
+        self.set_enabled(self._may_act())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.connection.region}; run this cell in JupyterLab to see it>"
 
-    def _open_client(self) -> None:
-        """Make the client now: made on the worker, the first one would hold up the kernel for 0.1 s."""
+    def _create_clients(self) -> None:
+        """Create the clients now: created on the worker's thread, the first one would block the kernel for 0.1 s."""
         try:
             self.connection.client()
             if self.connection.known_identity is None:
@@ -139,78 +83,85 @@ class Form(widgets.VBox):
 
     def _may_act(self) -> bool:
         try:
-            return not self.changes or self.connection.may_change
+            return not self.changes or self.connection.may_change()
         except KVSError:
             return False  # the header says why
 
-    def allow(self, may_act: bool) -> None:  # noqa: FBT001 - it is what is allowed
-        """Enable what changes something, or grey it out."""
-        self._worker.off = set() if may_act else {self.submit}
-        self.submit.disabled = not may_act
-        for each in inputs(self._fields):
-            each.disabled = not may_act
+    def set_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - as a setter's value
+        """Enable or disable the fields and the button that acts."""
+        self._worker.blocked = set() if enabled else {self.submit}
+        self.submit.disabled = not enabled
+        for each in inputs_in(self._fields):
+            each.disabled = not enabled
 
-    # --- for each form to say
+    def close(self) -> None:
+        """Remove the form and end its threads; a request that was sent stays sent."""
+        if hasattr(self, "_worker"):  # ipywidgets also closes a form whose __init__ has failed
+            self._worker.close()
+            if self._owns_executor:
+                self._executor.shutdown(wait=False)
+        super().close()
 
-    def fields(self) -> list[Field | TagRows]:
-        """Give the fields that must be right."""
+    # --- to be overridden
+
+    def fields(self) -> list[CheckedInput]:
+        """Return the fields that must be valid before anything is sent."""
         return []
 
-    def prepare(self) -> Work:
-        """Read the fields and give the work to do; called on the thread that clicked."""
+    def prepare(self) -> Job:
+        """Return the job that the fields ask for; called on the thread of the click."""
         raise NotImplementedError
 
-    # --- what happens
+    # --- jobs
 
-    def _start(self, prepare: Callable[[], Work]) -> None:
-        self.future = self._worker.start(lambda: self._noted(prepare()))
+    def _start(self, prepare: Callable[[], Job]) -> None:
+        self.future = self._worker.start(lambda: self._publish_result(prepare()))
 
-    def _checked(self, prepare: Callable[[], Work] | None = None) -> Work:
+    def _prepare_checked(self, prepare: Callable[[], Job] | None = None) -> Job:
         problems = [problem for field in self.fields() if (problem := field.show_problem())]
         if problems:
             raise InvalidInput(" ".join(problems))
         return self.prepare() if prepare is None else prepare()
 
-    def _noted(self, work: Work) -> Work:
-        """Keep the value of a success, and tell whoever listens once there is something new."""
+    def _publish_result(self, job: Job) -> Job:
+        """Return the job with two more steps: keep the value of a success, and notify listeners of a change."""
 
-        def run(task: Task) -> Outcome:
+        def run(running: RunningJob) -> JobResult:
             try:
-                outcome = work.run(task)
-                task.show(lambda: setattr(self, "value", outcome.value))
-                return outcome
+                result = job.run(running)
+                running.update(lambda: setattr(self, "value", result.value))
+                return result
             finally:
-                if work.changes:
-                    self.tell()
+                if job.changes:
+                    self.notify()
 
-        return Work(work.doing, run, work.changes, work.settle)
+        return dataclasses.replace(job, run=run)
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Call a listener, on the worker's thread, whenever a change was sent or has come to its end."""
+        """Call a listener, on the worker's thread, when a change was sent and when it has ended."""
         self._listeners.append(listener)
 
-    def tell(self) -> None:
-        """Tell the listeners."""
+    def notify(self) -> None:
+        """Call the listeners."""
         for listener in self._listeners:
             listener()
 
-    def line(self, function: str, *arguments: object, **options: object) -> str:
-        """Give the Python line that does what the form did."""
+    def python_call(self, function: str, *arguments: object, **options: object) -> str:
+        """Return the Python line that does what the form does."""
         if not is_current(self.connection):
-            options["connection"] = _Name("connection")
-        words = [repr(argument) for argument in arguments]
-        words += [f"{name}={value!r}" for name, value in options.items()]
-        return f"kvs.{function}({', '.join(words)})"
-
-    def close(self) -> None:
-        """Take the form away; what it has sent stays sent."""
-        if self._threads is not None:  # ipywidgets closes what was never finished, too
-            self._threads()
-        super().close()
+            options["connection"] = _Variable("connection")
+        return format_call(function, *arguments, **options)
 
 
-class _Name:
-    """Stand for a variable in a line of Python."""
+def format_call(function: str, *arguments: object, **options: object) -> str:
+    """Return a call of a public function as a line of Python."""
+    words = [repr(argument) for argument in arguments]
+    words += [f"{name}={value!r}" for name, value in options.items()]
+    return f"kvs.{function}({', '.join(words)})"
+
+
+class _Variable:
+    """A variable in a line of Python: its repr is its name."""
 
     def __init__(self, name: str) -> None:
         self._name = name

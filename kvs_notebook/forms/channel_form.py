@@ -1,8 +1,9 @@
-"""Channel: what the forms share that change a channel which is there; they load it first and show what they saw."""
+"""The base of the forms that change an existing channel: they load it first and show what they loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets as widgets
@@ -13,20 +14,23 @@ from kvs_notebook.channels.reference import Channel, describe, one_channel_ref
 from kvs_notebook.dataframes.builders import channels_frame
 from kvs_notebook.errors import InvalidInput, KVSError, VersionMismatch
 from kvs_notebook.forms.base_form import Form
+from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.fields import channel_field
-from kvs_notebook.forms.html import as_error, as_table
-from kvs_notebook.forms.worker import Outcome, Task, Work
+from kvs_notebook.forms.html import error_html, table_html
+from kvs_notebook.forms.job import Job, JobResult, RunningJob
 
 
 class ChannelForm(Form):
-    """Hold a channel's name, a button that loads it, and what was seen.
+    """A form with a channel's name, a button that loads it, and what was loaded.
 
     Attributes
     ----------
     channel, load
-        The field that names it and the button that reads it.
+        The field with its name or ARN, and the button that loads it.
+    details
+        The HTML that shows what was loaded.
     row
-        The one-row channels frame that was loaded last, None before: its version is what a change sends.
+        The one-row channels frame that was loaded last, None before: a change sends its version.
     """
 
     def __init__(
@@ -36,143 +40,135 @@ class ChannelForm(Form):
         *,
         action: str,
         style: str = "primary",
-        connection: Connection | None = None,
+        connection: Connection | None,
+        executor: ContextExecutor | None,
     ) -> None:
-        self.channel = channel_field("" if channel is None else _named(channel))
+        self.channel = channel_field("" if channel is None else _name_or_arn(channel))
         self.load = widgets.Button(description="Load")
-        self.load.on_click(lambda _: self._start(self._loading))
-        self.seen = widgets.HTML()
+        self.load.on_click(lambda _: self._start(self._prepare_load))
+        self.details = widgets.HTML()
         self.row: pd.DataFrame | None = None
-        self._asked_for = ""
+        self._loaded_text = ""
         self._shown_arn = ""
-        self._draft: Any = None
         super().__init__(
-            [self.channel, widgets.HBox([self.load]), self.seen, *fields],
+            [self.channel, widgets.HBox([self.load]), self.details, *fields],
             action=action,
             style=style,
-            buttons=[self.load],
+            also_disabled=[self.load],
             connection=connection,
+            executor=executor,
         )
         if channel is not None:
-            self._start(self._loading)
+            self._start(self._prepare_load)
 
-    def allow(self, may_act: bool) -> None:  # noqa: FBT001 - it is what is allowed
-        """Enable what changes something, or grey it out with the button that loads."""
-        super().allow(may_act)
-        if not may_act:
-            self._worker.off.add(self.load)
+    def set_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - as a setter's value
+        """Enable or disable the fields, the button that acts and the one that loads."""
+        super().set_enabled(enabled)
+        if not enabled:
+            self._worker.blocked.add(self.load)
 
-    def choose(self, name: str) -> None:
-        """Load another channel, unless a change is under way."""
-        if not self._worker.changing and name != self.channel.value:
+    def select_channel(self, name: str) -> None:
+        """Load another channel, unless a change is running."""
+        if not self._worker.is_changing and name != self.channel.value:
             self.channel.value = name
-            self._start(self._loading)
+            self._start(self._prepare_load)
 
-    def forget(self) -> None:
-        """Show no channel any more."""
-        self.row = None
-        self.seen.value = ""
+    # --- to be overridden
 
-    # --- for each form to say
+    def read_extras(self, row: pd.DataFrame) -> Any:
+        """Return what the form shows beside the row; called on the worker's thread."""
 
-    def read(self, row: pd.DataFrame) -> Any:
-        """Read what the form needs beside the row, and give it; called on the worker's thread."""
+    def edits(self) -> Any:
+        """Return what the user may edit while the channel is being loaded."""
 
-    def show(self, row: pd.DataFrame, beside: Any) -> None:  # noqa: ARG002 - there is none for every form
-        """Show a row that was loaded, and what was read beside it."""
-        self.seen.value = as_table(facts(row))
+    def show_channel(self, row: pd.DataFrame, extras: Any, edits: Any) -> None:  # noqa: ARG002 - for those that override it
+        """Show a row that was loaded, with its extras; ``edits`` are those of the moment when Load was pressed."""
+        self.details.value = table_html(channel_facts(row))
 
-    def draft(self) -> Any:
-        """Give what the user edits: what is edited while the channel is being loaded is kept."""
-        return None
+    # --- loading
 
-    def is_another(self, row: pd.DataFrame) -> bool:
-        """Tell whether another channel was shown before: what was edited was meant for that one, and is not kept."""
-        return self._shown_arn not in {"", row["channel_arn"].item()}
-
-    # --- what happens
-
-    def _loading(self) -> Work:
+    def _prepare_load(self) -> Job:
         problem = self.channel.show_problem()
         if problem:
             raise InvalidInput(problem)
         text = self.channel.value
-        draft = self.draft()
-        line = self.line("describe_channel", text)
+        edits = self.edits()
+        code = self.python_call("describe_channel", text)
 
-        def run(task: Task) -> Outcome:
-            task.show(self.forget)
-            row = channels_frame([describe(one_channel_ref(text, self.connection), self.connection)])
-            beside = self.read(row)
-            task.show(lambda: self._take(text, row, beside, draft))
-            return Outcome(row, f"Loaded {row['channel_name'].item()} in {task.took}.", line)
+        def run(running: RunningJob) -> JobResult:
+            running.update(self.clear_channel)
+            row = self._describe(text)
+            extras = self.read_extras(row)
+            running.update(lambda: self.set_loaded(text, row, extras, edits))
+            return JobResult(row, f"Loaded {row['channel_name'].item()} in {running.elapsed}.", code)
 
-        return Work(f"Loading {text}", run)
+        return Job(f"Loading {text}", run)
 
-    def _take(self, text: str, row: pd.DataFrame, beside: Any, draft: Any) -> None:
-        self.row, self._asked_for, self._draft = row, text, draft
-        self.show(row, beside)
+    def _describe(self, channel: Channel) -> pd.DataFrame:
+        return channels_frame([describe(one_channel_ref(channel, self.connection), self.connection)])
+
+    def clear_channel(self) -> None:
+        """Show no channel."""
+        self.row = None
+        self.details.value = ""
+
+    def set_loaded(self, text: str, row: pd.DataFrame, extras: Any, edits: Any) -> None:
+        """Keep a row as the one that was loaded for the text of the channel field, and show it."""
+        self.row, self._loaded_text = row, text
+        self.show_channel(row, extras, edits)
         self._shown_arn = row["channel_arn"].item()
 
-    def loaded(self, text: str) -> pd.DataFrame:
-        """Give the row that was loaded for what the channel field said; raise InvalidInput where there is none."""
-        if self.row is None or self._asked_for != text:
-            raise InvalidInput(f"Load {text} first, so that you see what you are about to change.")
+    def shows_another_channel(self, row: pd.DataFrame) -> bool:
+        """Return True if another channel was shown before this row: the user's edits were meant for that one."""
+        return self._shown_arn not in {"", row["channel_arn"].item()}
+
+    def loaded_row(self, text: str) -> pd.DataFrame:
+        """Return the row that was loaded for the text of the channel field; raise InvalidInput if there is none."""
+        if self.row is None or self._loaded_text != text:
+            raise InvalidInput(f"{text} is not loaded. Press Load first, to see what you are about to change.")
         return self.row
 
-    def show_conflict(self, task: Task, seen: pd.DataFrame, wanted: str, error: VersionMismatch) -> None:
-        """Show what was seen, what is there now and what was wanted; nothing is overwritten."""
-        name = seen["channel_name"].item()
+    # --- conflicts
+
+    @contextmanager
+    def showing_conflict(self, running: RunningJob, loaded: pd.DataFrame, wanted: str) -> Iterator[None]:
+        """Show what was loaded, what is there now and what was wanted, if another client has changed the channel."""
         try:
-            now = channels_frame([describe(one_channel_ref(seen, self.connection), self.connection)])
-        except KVSError as second:
-            raise error from second
-        rows = [
-            (
-                "you saw",
-                f"{seen['message_ttl_seconds'].item()} s",
-                seen["version"].item(),
-                seen["channel_status"].item(),
-            ),
-            (
-                "is there now",
-                f"{now['message_ttl_seconds'].item()} s",
-                now["version"].item(),
-                now["channel_status"].item(),
-            ),
-            ("you wanted", wanted, "", ""),
-        ]
-        compared = (
-            as_error(f"{name} was changed by someone else since it was loaded.")
-            + as_table(rows, header=("", "message_ttl_seconds", "version", "channel_status"))
-            + "<div>Nothing was overwritten. Press Load to see it as it is now, then decide anew.</div>"
+            yield
+        except VersionMismatch as error:
+            try:
+                current = self._describe(loaded)
+            except KVSError as second:
+                raise error from second
+            running.update(lambda: self._show_conflict(loaded, current, wanted))
+            raise
+
+    def _show_conflict(self, loaded: pd.DataFrame, current: pd.DataFrame, wanted: str) -> None:
+        rows = [("you saw", *_state(loaded)), ("is there now", *_state(current)), ("you wanted", wanted, "", "")]
+        self.details.value = (
+            error_html(f"Another client has changed {loaded['channel_name'].item()} since it was loaded.")
+            + table_html(rows, header=("", "message_ttl_seconds", "version", "channel_status"))
+            + "<div>Nothing was overwritten. Press Load to see the current state, then decide again.</div>"
         )
-
-        def show() -> None:
-            self.seen.value = compared
-            self.row = None
-
-        task.show(show)
+        self.row = None
 
 
-def facts(row: pd.DataFrame) -> list[tuple[str, object]]:
-    """Give a channel's row as pairs to show."""
-    created = row["creation_time"].item()
-    return [
-        ("channel_name", row["channel_name"].item()),
-        ("channel_arn", row["channel_arn"].item()),
-        ("channel_status", row["channel_status"].item()),
-        ("creation_time", f"{created:%Y-%m-%d %H:%M:%S} UTC"),
-        ("message_ttl_seconds", row["message_ttl_seconds"].item()),
-        ("version", row["version"].item()),
-    ]
+def _state(row: pd.DataFrame) -> tuple[str, str, str]:
+    return f"{row['message_ttl_seconds'].item()} s", row["version"].item(), row["channel_status"].item()
 
 
-def _named(channel: Channel) -> str:
-    """Give a channel argument as what may be typed: a name or an ARN."""
+def channel_facts(row: pd.DataFrame) -> list[tuple[str, object]]:
+    """Return the names and values of a channel's row, to be shown as a table."""
+    names = ["channel_name", "channel_arn", "channel_status", "creation_time", "message_ttl_seconds", "version"]
+    facts: dict[str, object] = {name: row[name].item() for name in names}
+    return list((facts | {"creation_time": f"{facts['creation_time']:%Y-%m-%d %H:%M:%S} UTC"}).items())
+
+
+def _name_or_arn(channel: Channel) -> str:
+    """Return the text of the channel field for a channel argument."""
     if isinstance(channel, str):
         return channel
     row = channel.iloc[0] if isinstance(channel, pd.DataFrame) and len(channel) == 1 else channel
     if isinstance(row, pd.DataFrame) or "channel_arn" not in row:
-        raise InvalidInput("A form takes one channel: give a name, an ARN, or one row of list_channels().")
+        raise InvalidInput("A form takes one channel: pass a name, an ARN or one row of list_channels().")
     return str(row["channel_arn"])

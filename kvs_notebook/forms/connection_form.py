@@ -1,24 +1,29 @@
-"""Account: a form that connects to an account and region, or to a sandbox; it never asks for a key."""
+"""The form that connects to an account and region, or to a sandbox; it never asks for an access key."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import ipywidgets as widgets
 
 from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.default_connection import current_connection, for_profile, set_current
 from kvs_notebook.aws.error_translation import from_botocore_error
 from kvs_notebook.aws.regions import all_regions
+from kvs_notebook.aws.session import SharedSession
 from kvs_notebook.errors import KVSError
-from kvs_notebook.forms.base_form import Form
-from kvs_notebook.forms.worker import Outcome, Task, Work
+from kvs_notebook.forms.base_form import Form, format_call
+from kvs_notebook.forms.executor import ContextExecutor
+from kvs_notebook.forms.job import Job, JobResult, RunningJob
 
 SANDBOX = "sandbox, local: no AWS account"
 FIRST_REGION = "us-east-1"
 DEFAULT_CHAIN = "default: environment, then the default profile"
 
 
-class AccountForm(Form):
-    """Choose a profile and a region, see whose they are, and make that connection the current one.
+class ConnectionForm(Form):
+    """Connect with a profile to a region, and make that connection the current one.
 
     Attributes
     ----------
@@ -28,7 +33,7 @@ class AccountForm(Form):
 
     changes = False
 
-    def __init__(self, *, connection: Connection | None = None) -> None:
+    def __init__(self, *, connection: Connection | None = None, executor: ContextExecutor | None = None) -> None:
         profiles, problem = _profiles()
         self.profile = widgets.Dropdown(
             options=[(SANDBOX, SANDBOX), (DEFAULT_CHAIN, DEFAULT_CHAIN), *((name, name) for name in profiles)],
@@ -39,22 +44,26 @@ class AccountForm(Form):
             description="Allow changes: create, update, tag and delete channels of this account", indent=False
         )
         self.profile.observe(lambda _: self._propose_region(), "value")
-        fields = [self.profile, self.region, self.allow_changes]
-        super().__init__(fields, action="Connect", connection=_connection_to_begin_with(connection))
-        self._show_choice()
+        super().__init__(
+            [self.profile, self.region, self.allow_changes],
+            action="Connect",
+            connection=_initial_connection(connection),
+            executor=executor,
+        )
+        self._show_connection()
         if problem:
             self.status.alert(problem)
 
-    def _show_choice(self) -> None:
-        """Let the fields show the connection that is in use."""
+    def _show_connection(self) -> None:
+        """Set the fields to the form's connection."""
         connection = self.connection
         self._add_region(connection.region)
         known = [value for _, value in self.profile.options]
-        self.profile.value = connection.profile if connection.profile in known else _unnamed_choice()
+        self.profile.value = connection.profile if connection.profile in known else _choice_without_profile()
         self.region.value = connection.region
 
     def _propose_region(self) -> None:
-        region = _region_of(self.profile.value)
+        region = _configured_region(self.profile.value)
         if region:
             self._add_region(region)
             self.region.value = region
@@ -63,79 +72,80 @@ class AccountForm(Form):
         if region not in self.region.options:
             self.region.options = sorted([*self.region.options, region])
 
-    def prepare(self) -> Work:
-        """Read the fields; the work connects and asks who that is."""
+    def prepare(self) -> Job:
+        """Return a job that connects and asks for the identity."""
         choice, region, allowed = self.profile.value, self.region.value, self.allow_changes.value
         if choice == SANDBOX:
-            return Work("Starting a sandbox", lambda task: self._use_sandbox(task, region))
+            return Job("Starting a sandbox", lambda running: self._connect_to_sandbox(running, region))
         profile = None if choice == DEFAULT_CHAIN else choice
-        options = {"region": region, **({"allow_changes": True} if allowed else {})}
-        words = [repr(profile)] if profile else []
-        line = f"kvs.connect({', '.join([*words, *(f'{name}={value!r}' for name, value in options.items())])})"
+        arguments = [profile] if profile else []
+        options: dict[str, Any] = {"region": region, **({"allow_changes": True} if allowed else {})}
+        code = format_call("connect", *arguments, **options)
 
-        def run(task: Task) -> Outcome:
+        def run(running: RunningJob) -> JobResult:
             made = for_profile(profile, region=region, allow_changes=allowed)
-            _ = made.identity
-            task.show(lambda: self._use(made))
-            who = f"account {made.account_id} as {made.identity['Arn']}"
-            may = "changes are allowed" if allowed else "read-only"
-            return Outcome(made, f"Connected to {who} in {region} ({may}) in {task.took}.", line)
+            identity = made.identity()
+            running.update(lambda: self._use(made))
+            changes = "changes are allowed" if allowed else "read-only"
+            account = f"account {identity.account_id} as {identity.arn}"
+            message = f"Connected to {account} in {region} ({changes}) in {running.elapsed}."
+            return JobResult(made, message, code)
 
-        return Work(f"Connecting to {choice} in {region}", run)
+        return Job(f"Connecting to {choice} in {region}", run)
 
-    def _use_sandbox(self, task: Task, region: str) -> Outcome:
-        """Take the sandbox that is in use, so that nothing in it is lost; else start one with channels to look at."""
+    def _connect_to_sandbox(self, running: RunningJob, region: str) -> JobResult:
+        """Connect to the sandbox that is in use, to keep what is in it; if there is none, start one with an example fleet."""
         from kvs_notebook.sandbox.sandbox import sandbox_in_use, use_sandbox
 
         sandbox = sandbox_in_use()
         if sandbox is None:
             sandbox = use_sandbox()
             sandbox.seed()
-            said, line = "Started a sandbox with a fleet to look at", "sandbox = kvs.use_sandbox(); sandbox.seed()"
+            message, code = "Started a sandbox with a fleet to look at", "sandbox = kvs.use_sandbox(); sandbox.seed()"
         else:
-            said, line = "Connected to the sandbox that is in use", ""
+            message, code = "Connected to the sandbox that is in use", ""
         made = sandbox.connection(region=region)
-        _ = made.identity
-        task.show(lambda: self._use(made))
-        return Outcome(made, f"{said}, in {region}, in {task.took}.", line)
+        made.identity()
+        running.update(lambda: self._use(made))
+        return JobResult(made, f"{message}, in {region}, in {running.elapsed}.", code)
 
     def _use(self, connection: Connection) -> None:
         set_current(connection)
         self.connection = connection
         self.header.show(connection)
-        self.tell()
+        self.notify()
 
 
-def _connection_to_begin_with(connection: Connection | None) -> Connection:
-    """Give the current connection, or where none can be made one that lets the form open and say what is missing."""
+def _initial_connection(connection: Connection | None) -> Connection:
+    """Return the current connection; if there is none, one with which the form can open and show what is missing."""
     import boto3
 
     try:
         return current_connection(connection)
     except KVSError:
-        return Connection(session=boto3.Session, region=FIRST_REGION)
+        return Connection(ConnectionConfig(session=SharedSession(boto3.Session), region=FIRST_REGION))
 
 
-def _unnamed_choice() -> str:
-    """Give the choice for a connection without a profile; one by the environment may be a sandbox too."""
+def _choice_without_profile() -> str:
+    """Return the choice for a connection without a profile, which may be that of a sandbox in use."""
     from kvs_notebook.sandbox.sandbox import sandbox_in_use
 
     return DEFAULT_CHAIN if sandbox_in_use() is None else SANDBOX
 
 
 def _profiles() -> tuple[list[str], str]:
-    """Give the profiles of this machine, and what is wrong with its AWS configuration."""
+    """Return the profiles of this machine, and what is wrong with its AWS configuration."""
     import botocore.session
     from botocore.exceptions import BotoCoreError
 
     try:
         return list(botocore.session.Session().available_profiles), ""
     except BotoCoreError as error:
-        return [], str(from_botocore_error(error, operation="Reading the AWS configuration", where="this machine"))
+        return [], str(from_botocore_error(error, operation="Reading the AWS configuration"))
 
 
-def _region_of(choice: str) -> str | None:
-    """Give the region that a profile has in the configuration."""
+def _configured_region(choice: str) -> str | None:
+    """Return the region of a profile in the AWS configuration."""
     import botocore.session
     from botocore.exceptions import BotoCoreError
 
@@ -145,5 +155,34 @@ def _region_of(choice: str) -> str | None:
         profile = None if choice == DEFAULT_CHAIN else choice
         region: str | None = botocore.session.Session(profile=profile).get_config_variable("region")
     except BotoCoreError:
-        return None  # connecting says what is wrong with it
+        return None  # connecting reports what is wrong
     return region
+
+
+def connection(*, connection: Connection | None = None) -> ConnectionForm:
+    """Open a form that connects to an account and region, or to a sandbox, and makes that connection the current one.
+
+    Its fields are ``profile`` (the profiles of this machine, and the sandbox), ``region`` and ``allow_changes``. Submitting asks
+    STS for the identity; ``future.result()`` is the Connection. The form never asks for an access key.
+
+    Parameters
+    ----------
+    connection
+        The connection that the form shows first. If None, the current connection.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``lab`` is not installed.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> form = kvs.forms.connection()
+    >>> form.region.value = "eu-west-1"
+    >>> form.submit.click()
+    >>> form.future.result().region
+    'eu-west-1'
+    """
+    return ConnectionForm(connection=connection)

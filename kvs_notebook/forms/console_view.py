@@ -1,12 +1,10 @@
-"""Panel: the console, a live table of the channels with all forms around it."""
+"""The console: a live table of the channels with all forms around it."""
 
 from __future__ import annotations
 
-import contextvars
-import threading
-import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -15,72 +13,64 @@ import pandas as pd
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.channels.operations import list_channels
-from kvs_notebook.dataframes.builders import empty
 from kvs_notebook.dataframes.files import to_csv
-from kvs_notebook.dataframes.schemas import CHANNELS
-from kvs_notebook.errors import EndpointUnreachable, KVSError, ServiceFault, Throttled
-from kvs_notebook.forms.base_form import Form, Header
+from kvs_notebook.errors import KVSError
+from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.channel_form import ChannelForm
+from kvs_notebook.forms.channel_poller import ChannelPoller, count_in_transition
 from kvs_notebook.forms.channel_table import ChannelTable
-from kvs_notebook.forms.connection_form import AccountForm
+from kvs_notebook.forms.connection_form import ConnectionForm
 from kvs_notebook.forms.create_form import CreateForm
 from kvs_notebook.forms.delete_form import DeleteForm
 from kvs_notebook.forms.endpoints_form import EndpointsForm
+from kvs_notebook.forms.executor import ContextExecutor
+from kvs_notebook.forms.header import Header
+from kvs_notebook.forms.job import Job, JobResult
 from kvs_notebook.forms.keyboard import Keyboard
 from kvs_notebook.forms.tags_form import TagsForm
 from kvs_notebook.forms.update_form import UpdateForm
-from kvs_notebook.forms.worker import Outcome, Task, Work, Worker
+from kvs_notebook.forms.worker import Worker
 
-SECONDS_BETWEEN_LISTS = 1.0
-STUCK_AFTER_SECONDS = 300.0
-"""A transition takes seconds: after five minutes without any change the console looks only when it is told to."""
-
-IN_TRANSITION = ("CREATING", "UPDATING", "DELETING")
-
-MAY_PASS = (Throttled, ServiceFault, EndpointUnreachable)
-"""What a listing may fail of and come through a second later: a transition is followed on."""
+DEFAULT_FILE = "channels.csv"
 
 
 class Console(widgets.VBox):
-    """Show the channels of one account and region in a live table, and the forms that act on the one that is selected.
+    """Show the channels of one account and region in a live table, and the forms that act on the selected one.
 
     Attributes
     ----------
+    connection
+        The connection of the table and the forms.
     table
         The table: ``table.filter``, ``table.select(name)``, ``table.selected``, ``table.shown``.
     actions
         The buttons that open a form, by its name; ``open_form(name)`` does the same from code.
     form
         The form that is open, None before.
-    future
-        The future of the listing that was begun last; its result is the channels frame.
+    status
+        The line that shows how many channels there are, or what failed.
     file, save, saved
-        The field that names a CSV file, the button that writes what is shown, and the future of the rows that were written.
+        The field with the name of a CSV file, the button that writes the shown rows to it, and the future of these rows.
     """
-
-    _parts: tuple[Any, ...] = ()
 
     def __init__(self, prefix: str | None = None, *, connection: Connection | None = None) -> None:
         self.connection = current_connection(connection)
         self.connection.client()
         self._prefix = prefix
-        self.header = Header(self.connection)
-        self.table = ChannelTable()
+        self._executor = ContextExecutor()
+        self.header = Header(self.connection, self._executor)
+        self.table = ChannelTable(self._executor, source=self.connection)
         self.form: Form | None = None
         self._forms: dict[str, Form] = {}
-        self._lock = threading.Lock()
-        self.refresh_button = widgets.Button(description="Refresh")
-        self.refresh_button.on_click(lambda _: self.refresh())
-        self.file = widgets.Text(value="channels.csv", description="File to save the rows to")
-        self.save = widgets.Button(description="Save CSV")
-        self._saver = Worker([self.save])
-        self.save.on_click(lambda _: self._save())
+        self._form_area = widgets.VBox()
+        self.actions = {name: _button(name, partial(self._open_clicked, name)) for name in _FORMS}
+        self.refresh_button = _button("Refresh", self.refresh)
+        self.file = widgets.Text(value=DEFAULT_FILE, description="File to save the rows to")
+        self.save = _button("Save CSV", self._save)
         self.saved: Future[pd.DataFrame] | None = None
+        self._saver = Worker([self.save], self._executor)
         self.status = self._saver.status
-        self.actions = {name: self._button(name) for name in _FORMS}
-        self._stage = widgets.VBox()
-        self._lister = _Lister(self._list, self._say_failure)
-        self._parts = (self._lister, self._saver, self.table)
+        self._poller = ChannelPoller(self._list, self._show_failure, self._executor)
         super().__init__(
             [
                 self.header,
@@ -88,207 +78,132 @@ class Console(widgets.VBox):
                 _row(self.refresh_button, widgets.VBox([self.file]), self.save),
                 self.status,
                 _row(*self.actions.values()),
-                self._stage,
+                self._form_area,
                 Keyboard(self),
             ]
         )
         self.add_class("kvs-form")
         self.add_class("kvs-console")
-        self.table.on_select(self._selected)
-        self._view_count = 0  # from here on the browser counts the places that show it
-        self.observe(self._views_changed, "_view_count")
+        self.table.on_select(self._channel_selected)
+        self._view_count = 0  # from now on the browser counts the places that show the console
+        self.observe(self._view_count_changed, "_view_count")
         self.refresh()
 
     def __repr__(self) -> str:
         return f"<Console: {self.connection.region}; run this cell in JupyterLab to see it>"
 
+    def close(self) -> None:
+        """Remove the console and end its threads; a request that a form has sent stays sent."""
+        if hasattr(self, "_poller"):  # ipywidgets also closes a console whose __init__ has failed
+            self._poller.close()
+            self._saver.close()
+            for form in self._forms.values():
+                form.close()
+            self._executor.shutdown(wait=False)
+        super().close()
+
     # --- the table
 
     @property
     def future(self) -> Future[pd.DataFrame]:
-        """The future of the listing that was begun last."""
-        return self._lister.future
+        """The future of the latest listing; its result is the channels frame."""
+        return self._poller.future
 
     def refresh(self) -> Future[pd.DataFrame]:
-        """List the channels anew, and again once a second while one of them is in transition."""
-        return self._lister.ask()
+        """List the channels now, and again once a second while one of them is in transition."""
+        return self._poller.request()
 
     def _list(self) -> pd.DataFrame:
         connection = self.connection
         frame = list_channels(self._prefix, connection=connection)
-        with self._lock:
-            if connection is self.connection:
-                self._show(frame)
+        has_news = not frame.equals(self.table.frame) or self.status.role == "alert" or not self.status.text
+        if self.table.show(frame, connection) and has_news:
+            moving = count_in_transition(frame)
+            self.status.show(_count(len(frame), "channel") + (f", {moving:,} in transition." if moving else "."))
         return frame
 
-    def _show(self, frame: pd.DataFrame) -> None:
-        news = not frame.equals(self.table.frame) or self.status.role == "alert" or not self.status.text
-        self.table.show(frame)
-        if news:
-            moving = int(frame["channel_status"].isin(IN_TRANSITION).sum())
-            self.status.say(_counted(len(frame), "channel") + (f", {moving:,} in transition." if moving else "."))
+    def _show_failure(self, error: Exception) -> None:
+        message = str(error) if isinstance(error, KVSError) else f"{type(error).__name__}: {error}."
+        note = " The table shows the previous listing." if len(self.table.frame) else ""
+        self.status.alert(f"{message}{note} Press Refresh to list again.")
 
-    def _say_failure(self, error: Exception) -> None:
-        said = str(error) if isinstance(error, KVSError) else f"{type(error).__name__}: {error}."
-        shown = " The table shows what was there before." if len(self.table.frame) else ""
-        self.status.alert(f"{said}{shown} Press Refresh to list again.")
-
-    def _views_changed(self, change: Mapping[str, Any]) -> None:
-        """Stop to list when the last place that showed the console is gone; go on when there is one again."""
+    def _view_count_changed(self, change: Mapping[str, Any]) -> None:
+        """Stop listing when the last place that shows the console is gone; go on when there is one again."""
         if change["old"] and not change["new"]:
-            self._lister.pause()
-        elif change["new"] and self._lister.paused:
+            self._poller.pause()
+        elif change["new"] and self._poller.paused:
             self.refresh()
 
     # --- the forms
 
-    def _button(self, name: str) -> widgets.Button:
-        button = widgets.Button(description=name)
-        button.on_click(lambda _: self._try_to_open(name))
-        return button
-
-    def _try_to_open(self, name: str) -> None:
+    def _open_clicked(self, name: str) -> None:
         try:
             self.open_form(name)
-        except Exception as error:  # noqa: BLE001 - nobody sees what a handler raises: it is said here
+        except Exception as error:  # noqa: BLE001 - a notebook does not show what a handler raises: the status line does
             self.status.alert(f"{type(error).__name__}: {error}")
 
     def open_form(self, name: str) -> Form:
-        """Open a form by the name on its button, with the channel that is selected; a form that was open keeps its fields."""
+        """Open a form by the name on its button, for the selected channel; a form that was open before keeps its fields."""
         form = self._forms.get(name)
         if form is None:
-            form = self._forms[name] = _FORMS[name](self.connection)
-            self._parts = (*self._parts, form)
-            form.on_change(self._connected if isinstance(form, AccountForm) else self._changed)
+            form = self._forms[name] = _FORMS[name](connection=self.connection, executor=self._executor)
+            form.on_change(self._connection_changed if isinstance(form, ConnectionForm) else self._channel_changed)
         self.form = form
-        self._stage.children = [form]
+        self._form_area.children = [form]
         for each, button in self.actions.items():
             button.button_style = "info" if each == name else ""
         selected = self.table.selected
         if len(selected):
-            self._selected(selected["channel_name"].item())
+            self._channel_selected(selected["channel_name"].item())
         return form
 
-    def _selected(self, name: str) -> None:
+    def _channel_selected(self, name: str) -> None:
         if isinstance(self.form, (ChannelForm, EndpointsForm)):
-            self.form.choose(name)
+            self.form.select_channel(name)
 
-    def _changed(self) -> None:
+    def _channel_changed(self) -> None:
         self.refresh()
 
-    def _connected(self) -> None:
-        """Act on the connection that the connection form has made; the other forms are opened anew."""
-        account = self._forms["Connection"]
-        on_stage = next((name for name, form in self._forms.items() if form is self.form), "Connection")
+    def _connection_changed(self) -> None:
+        """Use the connection that the connection form has made; open the other forms again."""
+        connection_form = self._forms["Connection"]
+        open_name = next((name for name, form in self._forms.items() if form is self.form), "Connection")
         for form in self._forms.values():
-            if form is not account:
+            if form is not connection_form:
                 form.close()
-        self._forms = {"Connection": account}
-        with self._lock:  # a listing that is under way shows nothing after this
-            self.connection = account.connection
-            self.table.show(empty(CHANNELS))
+        self._forms = {"Connection": connection_form}
+        self.connection = connection_form.connection
+        self.table.change_source(self.connection)  # a listing of the connection before, still running, is not shown
         self.header.show(self.connection)
-        if on_stage != "Connection":
-            self.open_form(on_stage)
+        if open_name != "Connection":
+            self.open_form(open_name)
         self.refresh()
 
     # --- export
 
     def _save(self) -> None:
-        self.saved = self._saver.start(self._saving)
+        self.saved = self._saver.start(self._prepare_save)
 
-    def _saving(self) -> Work:
-        path, painted = self.file.value.strip() or "channels.csv", self.table.painted
+    def _prepare_save(self) -> Job:
+        path, painted = self.file.value.strip() or DEFAULT_FILE, self.table.painted
 
-        def run(_: Task) -> Outcome:
-            painted.result()  # what was typed into the filter a moment ago counts
+        def run(_: object) -> JobResult:
+            painted.result()  # the filter that was typed just before the click counts
             rows = self.table.shown
             to_csv(rows, path)
-            return Outcome(rows, f"Saved {_counted(len(rows), 'row')} to {path}.")
+            return JobResult(rows, f"Saved {_count(len(rows), 'row')} to {path}.")
 
-        return Work(f"Saving to {path}", run)
-
-    def close(self) -> None:
-        """End the console's threads and take it away; what its forms have sent stays sent."""
-        for part in self._parts:  # none, where ipywidgets closes what was never finished
-            part.close()
-        super().close()
+        return Job(f"Saving to {path}", run)
 
 
-class _Lister:
-    """List on a thread of its own, at most once a second, until nothing is in transition any more."""
-
-    def __init__(self, list_once: Callable[[], pd.DataFrame], fail: Callable[[Exception], None]) -> None:
-        self._list_once = list_once
-        self._fail = fail
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="kvs-console")
-        self._lock = threading.Lock()
-        self._asked: Future[pd.DataFrame] | None = None
-        self._running = False
-        self._pause = threading.Event()
-        self._last_list = -SECONDS_BETWEEN_LISTS
-        self.future: Future[pd.DataFrame] = Future()
-
-    @property
-    def paused(self) -> bool:
-        """True from pause() until it is asked again."""
-        return self._pause.is_set()
-
-    def ask(self) -> Future[pd.DataFrame]:
-        """Ask for a listing that begins after now; those who ask before it begins share it."""
-        with self._lock:
-            self._pause.clear()
-            if self._asked is None:
-                self._asked = self.future = Future()
-            if not self._running:
-                self._running = True
-                self._pool.submit(contextvars.copy_context().run, self._go_on)
-            return self._asked
-
-    def pause(self) -> None:
-        """List no more until it is asked again."""
-        self._pause.set()
-
-    def close(self) -> None:
-        """End the thread."""
-        self._pause.set()
-        self._pool.shutdown(wait=False)
-
-    def _go_on(self) -> None:
-        changed, before, moving = time.monotonic(), None, False
-        while True:
-            self._pause.wait(max(0.0, self._last_list + SECONDS_BETWEEN_LISTS - time.monotonic()))
-            with self._lock:
-                asked, self._asked = self._asked, None
-                if asked is None and (not moving or self._pause.is_set()):
-                    self._running = False
-                    return
-            self._last_list = time.monotonic()
-            try:
-                frame = self._list_for(asked)
-            except Exception as error:  # noqa: BLE001 - it is said in the console, and it is the future's
-                moving &= isinstance(error, MAY_PASS)
-            else:
-                if before is None or not frame.equals(before):
-                    changed, before = time.monotonic(), frame
-                moving = bool(frame["channel_status"].isin(IN_TRANSITION).any())
-            moving &= time.monotonic() - changed < STUCK_AFTER_SECONDS
-
-    def _list_for(self, asked: Future[pd.DataFrame] | None) -> pd.DataFrame:
-        try:
-            frame = self._list_once()
-        except Exception as error:
-            self._fail(error)
-            if asked is not None:
-                asked.set_exception(error)
-            raise
-        if asked is not None:
-            asked.set_result(frame)
-        return frame
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _button(description: str, clicked: Callable[[], object]) -> widgets.Button:
+    button = widgets.Button(description=description)
+    button.on_click(lambda _: clicked())
+    return button
 
 
 def _row(*children: widgets.Widget) -> widgets.HBox:
@@ -297,11 +212,41 @@ def _row(*children: widgets.Widget) -> widgets.HBox:
     return row
 
 
-_FORMS: Mapping[str, Callable[[Connection], Form]] = {
-    "Create": lambda connection: CreateForm(connection=connection),
-    "Update": lambda connection: UpdateForm(connection=connection),
-    "Tags": lambda connection: TagsForm(connection=connection),
-    "Delete": lambda connection: DeleteForm(connection=connection),
-    "Endpoints": lambda connection: EndpointsForm(connection=connection),
-    "Connection": lambda connection: AccountForm(connection=connection),
+_FORMS: dict[str, Callable[..., Form]] = {
+    "Create": CreateForm,
+    "Update": UpdateForm,
+    "Tags": TagsForm,
+    "Delete": DeleteForm,
+    "Endpoints": EndpointsForm,
+    "Connection": ConnectionForm,
 }
+
+
+def console(prefix: str | None = None, *, connection: Connection | None = None) -> Console:
+    """Open a live table of the channels, with all forms around it.
+
+    The forms act on the channel that is selected in the table. The table is listed again after each change, and once a second
+    while a channel is in transition; each time that spends one ListSignalingChannels call for each 1,000 channels.
+
+    Parameters
+    ----------
+    prefix
+        Only channels whose name begins with this.
+    connection
+        The account and region to list. If None, the current connection.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``lab`` is not installed.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> channel = kvs.create_channel("front-door")
+    >>> console = kvs.forms.console()
+    >>> console.future.result()["channel_name"].tolist()
+    ['front-door']
+    """
+    return Console(prefix, connection=connection)

@@ -1,43 +1,83 @@
-"""Create: a form for a new channel."""
+"""The form that creates a channel."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.channels.operations import create_channel
+from kvs_notebook.channels import operations
 from kvs_notebook.channels.waiters import is_active
 from kvs_notebook.forms.base_form import Form
-from kvs_notebook.forms.fields import Field, TagRows, name_field, seconds, ttl_field
-from kvs_notebook.forms.worker import Outcome, Task, Work
+from kvs_notebook.forms.executor import ContextExecutor
+from kvs_notebook.forms.fields import CheckedInput, TagRows, name_field, parse_seconds, ttl_field
+from kvs_notebook.forms.job import Job, JobResult, RunningJob
 
 DEFAULT_TTL_SECONDS = 60
 
 
 class CreateForm(Form):
-    """Create a channel: its name, its message TTL, its tags."""
+    """Create a channel.
 
-    def __init__(self, *, connection: Connection | None = None) -> None:
+    Attributes
+    ----------
+    name, message_ttl_seconds, tags
+        The fields.
+    """
+
+    def __init__(self, *, connection: Connection | None = None, executor: ContextExecutor | None = None) -> None:
         self.name = name_field()
         self.message_ttl_seconds = ttl_field(DEFAULT_TTL_SECONDS)
         self.tags = TagRows()
-        super().__init__(self.fields(), action="Create channel", connection=connection)
+        super().__init__(self.fields(), action="Create channel", connection=connection, executor=executor)
 
-    def fields(self) -> list[Field | TagRows]:
-        """Give the fields that must be right."""
+    def fields(self) -> list[CheckedInput]:
+        """Return the fields that must be valid before anything is sent."""
         return [self.name, self.message_ttl_seconds, self.tags]
 
-    def prepare(self) -> Work:
-        """Read the fields; the work creates the channel and follows it until it is ACTIVE."""
-        name, ttl, tags = self.name.value, int(seconds(self.message_ttl_seconds.value)), self.tags.value
+    def prepare(self) -> Job:
+        """Return a job that creates the channel and follows it until it is ACTIVE."""
+        name, ttl, tags = self.name.value, int(parse_seconds(self.message_ttl_seconds.value)), self.tags.value
         options: dict[str, Any] = {"message_ttl_seconds": ttl} if ttl != DEFAULT_TTL_SECONDS else {}
         options |= {"tags": tags} if tags else {}
-        line = self.line("create_channel", name, **options)
+        code = self.python_call("create_channel", name, **options)
 
-        def run(task: Task) -> Outcome:
-            row = create_channel(name, message_ttl_seconds=ttl, tags=tags, wait=False, connection=self.connection)
-            self.tell()
-            row = task.follow(row, is_active, self.connection, change=f"{name} was created")
-            return Outcome(row, f"Created {name} in {task.took}: it is {row['channel_status'].item()}.", line)
+        def run(running: RunningJob) -> JobResult:
+            row = operations.create_channel(
+                name, message_ttl_seconds=ttl, tags=tags, wait=False, connection=self.connection
+            )
+            self.notify()
+            row = running.follow(row, is_active, self.connection, change=f"{name} was created")
+            message = f"Created {name} in {running.elapsed}: it is {row['channel_status'].item()}."
+            return JobResult(row, message, code)
 
-        return Work(f"Creating {name}", run, changes=True, settle=self.line("describe_channel", name))
+        return Job(f"Creating {name}", run, changes=True, check_code=self.python_call("describe_channel", name))
+
+
+def create_channel(*, connection: Connection | None = None) -> CreateForm:
+    """Open a form that creates a channel.
+
+    Its fields are ``name``, ``message_ttl_seconds`` and ``tags``. Submitting spends what :func:`kvs_notebook.create_channel`
+    spends; ``future.result()`` is its one-row channels frame.
+
+    Parameters
+    ----------
+    connection
+        The account and region to create it in. If None, the current connection.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``lab`` is not installed.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> form = kvs.forms.create_channel()
+    >>> form.name.value = "front-door"
+    >>> form.tags.value = {"Site": "hq"}
+    >>> form.submit.click()
+    >>> form.future.result()["channel_status"].item()
+    'ACTIVE'
+    """
+    return CreateForm(connection=connection)

@@ -1,4 +1,4 @@
-"""Delete: a form that shows what will go and asks for its name."""
+"""The form that deletes a channel: it shows what will be deleted and asks for the channel's name."""
 
 from __future__ import annotations
 
@@ -7,84 +7,131 @@ from typing import Any
 import pandas as pd
 
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.channels.operations import delete_channel
+from kvs_notebook.channels import operations
 from kvs_notebook.channels.reference import Channel
 from kvs_notebook.channels.tags import tags_of_channel
-from kvs_notebook.errors import InvalidInput, VersionMismatch
-from kvs_notebook.forms.channel_form import ChannelForm, facts
-from kvs_notebook.forms.fields import Field, TagRows
-from kvs_notebook.forms.html import as_table
-from kvs_notebook.forms.worker import Outcome, Task, Work
+from kvs_notebook.errors import InvalidInput
+from kvs_notebook.forms.channel_form import ChannelForm, channel_facts
+from kvs_notebook.forms.executor import ContextExecutor
+from kvs_notebook.forms.fields import CheckedInput, TextField
+from kvs_notebook.forms.html import table_html
+from kvs_notebook.forms.job import Job, JobResult, RunningJob
 
 
 class DeleteForm(ChannelForm):
-    """Delete a channel, if it still is the one that was seen and its name was typed.
+    """Delete a channel, if it was not changed since it was loaded and its name was typed.
 
     Attributes
     ----------
     confirmation
-        The field that takes the channel's name.
+        The field for the channel's name.
     """
 
-    def __init__(self, channel: Channel | None = None, *, connection: Connection | None = None) -> None:
-        self.confirmation = Field("Type the channel's name to delete it", self._check_confirmation)
-        super().__init__(channel, [self.confirmation], action="Delete channel", style="danger", connection=connection)
+    def __init__(
+        self,
+        channel: Channel | None = None,
+        *,
+        connection: Connection | None = None,
+        executor: ContextExecutor | None = None,
+    ) -> None:
+        self.confirmation = TextField("Type the channel's name to delete it", self._check_confirmation)
+        super().__init__(
+            channel,
+            [self.confirmation],
+            action="Delete channel",
+            style="danger",
+            connection=connection,
+            executor=executor,
+        )
 
-    def fields(self) -> list[Field | TagRows]:
-        """Give the fields that must be right."""
+    def fields(self) -> list[CheckedInput]:
+        """Return the fields that must be valid before anything is sent."""
         return [self.channel, self.confirmation]
 
     def _check_confirmation(self, typed: str) -> None:
         if self.row is not None:
             _check_name(typed, self.row["channel_name"].item())
 
-    def read(self, row: pd.DataFrame) -> Any:
-        """Read the tags, and the channel's age by the clock in which it lives; give both in words."""
+    def read_extras(self, row: pd.DataFrame) -> Any:
+        """Return the channel's age, by the service's clock, and its tags, in words."""
         found = tags_of_channel(row["channel_arn"].item(), self.connection)
         tags = ", ".join(f"{key}={value}" for key, value in sorted(found.items())) or "none"
-        age = _in_words((self.connection.now() - row["creation_time"].item()).total_seconds())
+        age = _format_age((self.connection.now() - row["creation_time"].item()).total_seconds())
         return [("age", age), ("tags", tags)]
 
-    def show(self, row: pd.DataFrame, beside: Any) -> None:
-        """Show what will go."""
-        self.seen.value = (
-            "<div>This will go, and cannot be brought back; a new channel of its name gets another ARN:</div>"
-            + as_table([*facts(row), *beside])
+    def show_channel(self, row: pd.DataFrame, extras: Any, edits: Any) -> None:  # noqa: ARG002 - nothing is edited here
+        """Show what will be deleted."""
+        self.details.value = (
+            "<div>This channel will be deleted and cannot be brought back; a new one of its name gets another ARN:</div>"
+            + table_html([*channel_facts(row), *extras])
         )
 
-    def prepare(self) -> Work:
-        """Read the fields; the work sends the version that was loaded and follows the channel until it is gone."""
+    def prepare(self) -> Job:
+        """Return a job that sends the version that was loaded and follows the channel until it is gone."""
         text, typed = self.channel.value, self.confirmation.value
 
-        def run(task: Task) -> Outcome:
-            seen = self.loaded(text)
-            name = seen["channel_name"].item()
+        def run(running: RunningJob) -> JobResult:
+            loaded = self.loaded_row(text)
+            name = loaded["channel_name"].item()
             _check_name(typed, name)
-            try:
-                row = delete_channel(seen, connection=self.connection)
-            except VersionMismatch as error:
-                self.show_conflict(task, seen, "deleted", error)
-                raise
-            self.tell()
-            task.follow(row, lambda _: False, self.connection, change=f"{name} was deleted", until_gone=True)
-            task.show(self._deleted)
-            ending = "it was still DELETING when the waiting stopped" if task.stopped.is_set() else "it is gone"
-            return Outcome(row, f"Deleted {name} in {task.took}: {ending}.", self.line("delete_channel", text))
+            with self.showing_conflict(running, loaded, "deleted"):
+                row = operations.delete_channel(loaded, connection=self.connection)
+            self.notify()
+            running.follow(row, lambda _: False, self.connection, change=f"{name} was deleted", until_gone=True)
+            running.update(self._clear)
+            ending = "it was still DELETING when the waiting stopped" if running.stopped.is_set() else "it is gone"
+            message = f"Deleted {name} in {running.elapsed}: {ending}."
+            return JobResult(row, message, self.python_call("delete_channel", text))
 
-        return Work(f"Deleting {text}", run, changes=True, settle=self.line("describe_channel", text))
+        return Job(f"Deleting {text}", run, changes=True, check_code=self.python_call("describe_channel", text))
 
-    def _deleted(self) -> None:
-        self.forget()
+    def _clear(self) -> None:
+        self.clear_channel()
         self.confirmation.value = ""
 
 
 def _check_name(typed: str, name: str) -> None:
     if typed != name:
-        raise InvalidInput(f"Type {name} to delete it; what was typed is {typed!r}.")
+        raise InvalidInput(f"Confirmation {typed!r} is not the channel's name. Type {name} to delete it.")
 
 
-def _in_words(seconds: float) -> str:
+def _format_age(seconds: float) -> str:
     for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} seconds"
+
+
+def delete_channel(channel: Channel | None = None, *, connection: Connection | None = None) -> DeleteForm:
+    """Open a form that deletes a channel after its name was typed.
+
+    Its fields are ``channel``, with the button ``load``, and ``confirmation``. The version that was loaded is sent. Loading
+    spends what :func:`kvs_notebook.describe_channel` and :func:`kvs_notebook.list_tags` spend, and submitting what
+    :func:`kvs_notebook.delete_channel` does.
+
+    Parameters
+    ----------
+    channel
+        A name, an ARN or a row, loaded at once. If None, the user enters it.
+    connection
+        The account and region of the channel. If None, the current connection.
+
+    Raises
+    ------
+    InvalidInput
+        If ``channel`` is a frame with several rows.
+    MissingExtra
+        If the extra ``lab`` is not installed.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> channel = kvs.create_channel("front-door")
+    >>> form = kvs.forms.delete_channel("front-door")
+    >>> form.confirmation.value = "front-door"
+    >>> form.submit.click()
+    >>> form.future.result()["channel_status"].item()
+    'DELETING'
+    """
+    return DeleteForm(channel, connection=connection)

@@ -1,4 +1,4 @@
-"""Endpoints: a form that looks up where a channel's peers connect, and tries whether one can."""
+"""The form that looks up a channel's endpoints, and tries whether a viewer can connect."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.service_model import choices
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.forms.base_form import Form
-from kvs_notebook.forms.fields import Field, TagRows, channel_field
-from kvs_notebook.forms.html import as_table
-from kvs_notebook.forms.worker import Outcome, Task, Work
-from kvs_notebook.signaling.connect import PROBE_CLIENT_ID, probe
-from kvs_notebook.signaling.endpoints import get_endpoints
+from kvs_notebook.forms.executor import ContextExecutor
+from kvs_notebook.forms.fields import CheckedInput, channel_field
+from kvs_notebook.forms.html import table_html
+from kvs_notebook.forms.job import Job, JobResult, RunningJob
+from kvs_notebook.signaling import endpoints
+from kvs_notebook.signaling.probe import PROBE_CLIENT_ID, probe_channel
 
 DEFAULT_PROTOCOLS = ("WSS", "HTTPS")
 
@@ -27,67 +28,105 @@ class EndpointsForm(Form):
     channel, role, protocols
         The fields; ``protocols`` has a Checkbox for each protocol by its name.
     try_it
-        The button that connects once as a VIEWER and leaves. It never connects as MASTER, which would take the place of the
-        camera that is there. Its future's value is the seconds that a ping took.
+        The button that connects once as a VIEWER and disconnects. It never connects as MASTER, which would replace the camera
+        that is connected. The value of its future is the round-trip time of a ping in seconds.
     """
 
     changes = False
 
-    def __init__(self, channel: str | None = None, *, connection: Connection | None = None) -> None:
+    def __init__(
+        self,
+        channel: str | None = None,
+        *,
+        connection: Connection | None = None,
+        executor: ContextExecutor | None = None,
+    ) -> None:
         self.channel = channel_field(channel or "")
         self.role = widgets.Dropdown(options=choices("ChannelRole"), value="VIEWER", description="Role")
         self.protocols = {
             name: widgets.Checkbox(value=name in DEFAULT_PROTOCOLS, description=f"Protocol {name}", indent=False)
             for name in choices("ChannelProtocol")
         }
-        row = widgets.HBox(list(self.protocols.values()))
         self.try_it = widgets.Button(
             description="Try it as a VIEWER",
-            tooltip=f"Connect once, with the client id {PROBE_CLIENT_ID}, and leave; nobody is disturbed",
+            tooltip=f"Connect once, with the client id {PROBE_CLIENT_ID}, and disconnect; other peers are not affected",
         )
         super().__init__(
-            [self.channel, self.role, row],
+            [self.channel, self.role, widgets.HBox(list(self.protocols.values()))],
             action="Get endpoints",
-            beside=[self.try_it],
+            beside_submit=[self.try_it],
             connection=connection,
+            executor=executor,
         )
-        self.try_it.on_click(lambda _: self._start(lambda: self._checked(self._prepare_trial)))
+        self.try_it.on_click(lambda _: self._start(lambda: self._prepare_checked(self._prepare_trial)))
 
-    def fields(self) -> list[Field | TagRows]:
-        """Give the fields that must be right."""
+    def fields(self) -> list[CheckedInput]:
+        """Return the fields that must be valid before anything is sent."""
         return [self.channel]
 
-    def choose(self, name: str) -> None:
-        """Name another channel."""
+    def select_channel(self, name: str) -> None:
+        """Set the channel field."""
         self.channel.value = name
 
-    def prepare(self) -> Work:
-        """Read the fields; the work asks the service."""
+    def prepare(self) -> Job:
+        """Return a job that gets the endpoints."""
         text, role = self.channel.value, self.role.value
-        wanted = [name for name, ticked in self.protocols.items() if ticked.value]
-        if not wanted:
-            raise InvalidInput("Tick at least one protocol.")
-        options = {} if tuple(wanted) == DEFAULT_PROTOCOLS else {"protocols": wanted}
-        line = self.line("get_endpoints", text, role=role, **options)
+        protocols = [name for name, checkbox in self.protocols.items() if checkbox.value]
+        if not protocols:
+            raise InvalidInput("No protocol is ticked. Tick at least one.")
+        options = {} if tuple(protocols) == DEFAULT_PROTOCOLS else {"protocols": protocols}
+        code = self.python_call("get_endpoints", text, role=role, **options)
 
-        def run(task: Task) -> Outcome:
-            found = get_endpoints(text, role=role, protocols=wanted, connection=self.connection)
-            shown = as_table(found[["protocol", "endpoint"]].itertuples(index=False), ("protocol", "endpoint"))
-            return Outcome(found, f"Got {len(found)} endpoints of {text} for a {role} in {task.took}.", line, shown)
+        def run(running: RunningJob) -> JobResult:
+            found = endpoints.get_endpoints(text, role=role, protocols=protocols, connection=self.connection)
+            html = table_html(found[["protocol", "endpoint"]].itertuples(index=False), ("protocol", "endpoint"))
+            message = f"Got {len(found)} endpoints of {text} for a {role} in {running.elapsed}."
+            return JobResult(found, message, code, html)
 
-        return Work(f"Getting endpoints of {text}", run)
+        return Job(f"Getting endpoints of {text}", run)
 
-    def _prepare_trial(self) -> Work:
-        """Read the channel; the work connects as a viewer and leaves."""
+    def _prepare_trial(self) -> Job:
+        """Return a job that connects as a viewer and disconnects."""
         text = self.channel.value
+        call = self.python_call("open_signaling", text, client_id=PROBE_CLIENT_ID)
 
-        def run(task: Task) -> Outcome:
-            seconds = asyncio.run(probe(text, self.connection))
-            return Outcome(
-                seconds,
-                f"Connected to {text} as the VIEWER {PROBE_CLIENT_ID} and left, in {task.took}: a ping to the service and back "
-                f"took {seconds * 1000:.1f} ms. Whether a MASTER is there, the service does not tell.",
-                f"async with {self.line('open_signaling', text, client_id=PROBE_CLIENT_ID)} as peer: print(await peer.ping())",
+        def run(running: RunningJob) -> JobResult:
+            seconds = asyncio.run(probe_channel(text, self.connection))
+            message = (
+                f"Connected to {text} as the VIEWER {PROBE_CLIENT_ID} and left, in {running.elapsed}: a ping to the service "
+                f"and back took {seconds * 1000:.1f} ms. The service does not tell whether a MASTER is connected."
             )
+            return JobResult(seconds, message, f"async with {call} as client: print(await client.ping())")
 
-        return Work(f"Trying {text}", run)
+        return Job(f"Trying {text}", run)
+
+
+def get_endpoints(channel: str | None = None, *, connection: Connection | None = None) -> EndpointsForm:
+    """Open a form that looks up the endpoints of a channel.
+
+    Its fields are ``channel``, ``role`` and ``protocols``. Submitting spends what :func:`kvs_notebook.get_endpoints` spends, and
+    the button that tries whether a viewer can connect spends what :func:`kvs_notebook.open_signaling` does.
+
+    Parameters
+    ----------
+    channel
+        A name or an ARN. If None, the user enters it.
+    connection
+        The account and region of the channel. If None, the current connection.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``lab`` is not installed.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> channel = kvs.create_channel("front-door")
+    >>> form = kvs.forms.get_endpoints("front-door")
+    >>> form.submit.click()
+    >>> form.future.result()["protocol"].tolist()
+    ['WSS', 'HTTPS']
+    """
+    return EndpointsForm(channel, connection=connection)

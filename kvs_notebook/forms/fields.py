@@ -1,9 +1,9 @@
-"""Fields: a label, an input and, under it, what is wrong with what was typed."""
+"""Fields: a label, an input and, below it, the problem with what was typed."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
@@ -11,173 +11,175 @@ import ipywidgets as widgets
 from kvs_notebook.aws.service_model import bounds
 from kvs_notebook.aws.validation import MAX_TAGS, check_channel, check_channel_name, check_message_ttl, check_tags
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.forms.html import as_error
+from kvs_notebook.forms.html import error_html
 
 
-class Field(widgets.VBox):
-    """Hold one line of text that is checked while it is typed.
+class CheckedInput(widgets.VBox):
+    """An input that is checked while the user types, with its problem below."""
+
+    def __init__(self, children: Sequence[widgets.Widget]) -> None:
+        # A cell sets a value while the worker's thread replaces the value that it has seen. Reentrant, because it does so by
+        # the same setter.
+        self._lock = threading.RLock()
+        self._problem_line = widgets.HTML()
+        super().__init__([*children, self._problem_line])
+
+    @property
+    def value(self) -> Any:
+        """The value of the input."""
+        return self.read_value()
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        with self._lock:
+            self.write_value(value)
+
+    def replace_if_unchanged(self, before: Any, value: Any) -> bool:
+        """Set the value if it is still what it was before; return whether it was."""
+        with self._lock:
+            unchanged: bool = self.value == before
+            if unchanged:
+                self.value = value
+        return unchanged
+
+    def show_problem(self) -> str:
+        """Show what is wrong below the input, and return it."""
+        problem = self.find_problem()
+        self._problem_line.value = error_html(problem) if problem else ""
+        return problem
+
+    # --- to be overridden
+
+    def read_value(self) -> Any:
+        """Return the value of the input."""
+        raise NotImplementedError
+
+    def write_value(self, value: Any) -> None:
+        """Set the value of the input."""
+        raise NotImplementedError
+
+    def find_problem(self) -> str:
+        """Return what is wrong, or an empty text."""
+        raise NotImplementedError
+
+
+class TextField(CheckedInput):
+    """One line of text.
 
     Attributes
     ----------
     input
         The ipywidgets Text.
-    problem
-        What is wrong with it, empty where nothing is.
     """
 
     def __init__(
         self, label: str, check: Callable[[str], object], value: object = "", *, placeholder: str = ""
     ) -> None:
         self._check = check
-        self._lock = threading.RLock()
         self.input = widgets.Text(value=str(value), description=label, placeholder=placeholder)
-        self._note = widgets.HTML()
-        self.input.observe(self._typed, "value")
-        super().__init__([self.input, self._note])
+        self.input.observe(lambda _: self.show_problem(), "value")
+        super().__init__([self.input])
 
-    @property
-    def value(self) -> str:
-        """What stands in the input."""
+    def read_value(self) -> str:
+        """Return the text."""
         return str(self.input.value)
 
-    @value.setter
-    def value(self, value: object) -> None:
-        with self._lock:
-            self.input.value = str(value)
+    def write_value(self, value: object) -> None:
+        """Set the text."""
+        self.input.value = str(value)
 
-    def replace(self, before: str, value: str) -> bool:
-        """Set the value where it still is what it was before; tell whether it was."""
-        with self._lock:
-            unchanged = self.value == before
-            if unchanged:
-                self.value = value
-        return unchanged
-
-    @property
-    def problem(self) -> str:
-        """Say what is wrong, by the check that the functions make too."""
-        try:
-            self._check(self.value)
-        except InvalidInput as error:
-            return str(error)
-        return ""
-
-    def show_problem(self) -> str:
-        """Show under the input what is wrong, and give it."""
-        problem = self.problem
-        self._note.value = as_error(problem) if problem else ""
-        return problem
-
-    def _typed(self, _: Mapping[str, Any]) -> None:
-        self.show_problem()
+    def find_problem(self) -> str:
+        """Return what is wrong with the text, by the check that the public functions make too."""
+        return _message_of(self._check, self.value)
 
 
-def name_field() -> Field:
-    """Make the field of a new channel's name."""
+def _message_of(check: Callable[[Any], object], value: object) -> str:
+    """Return why a check rejects a value, or an empty text."""
+    try:
+        check(value)
+    except InvalidInput as error:
+        return str(error)
+    return ""
+
+
+def name_field() -> TextField:
+    """Return the field for the name of a new channel."""
     low, high = bounds("ChannelName")
-    return Field(
+    return TextField(
         f"Channel name ({low} to {high} letters, digits and . _ -)", check_channel_name, placeholder="front-door"
     )
 
 
-def channel_field(value: str = "") -> Field:
-    """Make the field that names a channel which is there."""
-    return Field("Channel (name or ARN)", check_channel, value, placeholder="front-door")
+def channel_field(value: str = "") -> TextField:
+    """Return the field for an existing channel."""
+    return TextField("Channel (name or ARN)", check_channel, value, placeholder="front-door")
 
 
-def ttl_field(value: object = "") -> Field:
-    """Make the field of a message TTL."""
+def ttl_field(value: object = "") -> TextField:
+    """Return the field for a message TTL."""
     low, high = bounds("MessageTtlSeconds")
-    return Field(f"Message TTL in seconds ({low} to {high})", lambda text: check_message_ttl(seconds(text)), value)
+    return TextField(
+        f"Message TTL in seconds ({low} to {high})", lambda text: check_message_ttl(parse_seconds(text)), value
+    )
 
 
-def seconds(text: str) -> int | str:
-    """Give the number that was typed, or the text where it is none."""
+def parse_seconds(text: str) -> int | str:
+    """Return the number that was typed, or the text if it is not a number."""
     return int(text) if text.strip().isdecimal() else text
 
 
 class TagRow(widgets.VBox):
-    """Hold one tag: its key, its value, and a button that takes the row away."""
+    """One tag: its key, its value, and the button that removes it."""
 
     def __init__(self, key: str, value: str, changed: Callable[[], None], removed: Callable[[TagRow], None]) -> None:
         self.key = widgets.Text(value=key)
         self.tag_value = widgets.Text(value=value)
         self.remove = widgets.Button()
-        self._note = widgets.HTML()
+        self._problem_line = widgets.HTML()
         for text in (self.key, self.tag_value):
             text.observe(lambda _: changed(), "value")
         self.remove.on_click(lambda _: removed(self))
         row = widgets.HBox([widgets.VBox([self.key]), widgets.VBox([self.tag_value]), self.remove])
         row.add_class("kvs-row")
-        super().__init__([row, self._note])
+        super().__init__([row, self._problem_line])
 
-    def number(self, number: int) -> None:
-        """Name the row's inputs by its place."""
+    def set_number(self, number: int) -> None:
+        """Label the row's inputs with its number."""
         self.key.description = f"Tag {number} key (1 to {bounds('TagKey')[1]} characters)"
         self.tag_value.description = f"Tag {number} value (up to {bounds('TagValue')[1]})"
         self.remove.description = f"Remove tag {number}"
 
     @property
     def pair(self) -> tuple[str, str]:
-        """Give key and value as they stand."""
+        """The key and the value."""
         return self.key.value, self.tag_value.value
 
-    def show_problem(self, keys: list[str]) -> str:
-        """Show what is wrong with this tag, and give it; ``keys`` are those of all rows."""
+    def show_problem(self, all_keys: list[str]) -> str:
+        """Show what is wrong with this tag below it, and return it."""
         key, value = self.pair
-        problem = ""
-        if key or value:
-            try:
-                check_tags({key: value})
-            except InvalidInput as error:
-                problem = str(error)
-            if keys.count(key) > 1:
-                problem = f"Tag key {key!r} stands in {keys.count(key)} rows: keep one of them."
-        self._note.value = as_error(problem) if problem else ""
+        problem = _message_of(check_tags, {key: value}) if key or value else ""
+        if key and all_keys.count(key) > 1:
+            problem = f"Tag key {key!r} is in {all_keys.count(key)} rows. Keep one of them."
+        self._problem_line.value = error_html(problem) if problem else ""
         return problem
 
 
-def _focus_once_shown(text: widgets.Text) -> None:
-    """Give the focus to an input that the browser has yet to make."""
+class TagRows(CheckedInput):
+    """Tags as rows that can be added, changed and removed; an empty row is ignored.
 
-    def shown(_: Mapping[str, Any]) -> None:
-        text.unobserve(shown, "_view_count")
-        text.focus()
-
-    text._view_count = 0  # noqa: SLF001 - from here on the browser counts the places that show it
-    text.observe(shown, "_view_count")
-
-
-class TagRows(widgets.VBox):
-    """Hold tags as rows that can be added, changed and removed; a row of nothing counts for nothing."""
+    Attributes
+    ----------
+    add
+        The button that adds a row.
+    """
 
     def __init__(self, tags: Mapping[str, str] | None = None) -> None:
         self._listeners: list[Callable[[], None]] = []
-        self._lock = threading.RLock()
         self._rows = widgets.VBox()
-        self._note = widgets.HTML()
         self.add = widgets.Button(description=f"Add a tag (up to {MAX_TAGS})")
-        self.add.on_click(lambda _: self._append("", "", focus=True))
-        super().__init__([self._rows, self._note, widgets.HBox([self.add])])
+        self.add.on_click(lambda _: self._append_empty_row())
+        super().__init__([self._rows, widgets.HBox([self.add])])
         self.value = tags or {}
-
-    @property
-    def value(self) -> dict[str, str]:
-        """The tags of all rows, as a mapping."""
-        return dict(row.pair for row in self.rows if any(row.pair))
-
-    @value.setter
-    def value(self, tags: Mapping[str, str]) -> None:
-        with self._lock:
-            self._set_rows([self._row(key, value) for key, value in tags.items()])
-
-    def replace(self, before: Mapping[str, str], tags: Mapping[str, str]) -> bool:
-        """Set the tags where they still are what they were before; tell whether they were."""
-        with self._lock:
-            unchanged = self.value == before
-            if unchanged:
-                self.value = tags
-        return unchanged
 
     @property
     def rows(self) -> tuple[TagRow, ...]:
@@ -189,24 +191,31 @@ class TagRows(widgets.VBox):
         """Call a listener after each change of a row."""
         self._listeners.append(listener)
 
+    def read_value(self) -> dict[str, str]:
+        """Return the tags of all rows as a mapping."""
+        return dict(row.pair for row in self.rows if any(row.pair))
+
+    def write_value(self, value: Mapping[str, str]) -> None:
+        """Replace the rows by those of a mapping."""
+        self._set_rows([self._new_row(key, text) for key, text in value.items()])
+
+    def find_problem(self) -> str:
+        """Return what is wrong with the number of tags."""
+        count = len(self.value)
+        return f"Too many tags: {count} (maximum {MAX_TAGS})." if count > MAX_TAGS else ""
+
     def show_problem(self) -> str:
-        """Show what is wrong under its row, and give all of it."""
-        keys = [row.key.value for row in self.rows]
-        problems = [problem for row in self.rows if (problem := row.show_problem(keys))]
-        if not problems and len(self.value) > MAX_TAGS:
-            problems = [f"{len(self.value)} tags: a channel may have {MAX_TAGS}."]
-            self._note.value = as_error(problems[0])
-        else:
-            self._note.value = ""
-        return " ".join(problems)
+        """Show what is wrong below each row and below all of them, and return it."""
+        all_keys = [row.key.value for row in self.rows]
+        problems = [*(row.show_problem(all_keys) for row in self.rows), super().show_problem()]
+        return " ".join(problem for problem in problems if problem)
 
-    def _row(self, key: str, value: str) -> TagRow:
-        return TagRow(key, value, self._changed, self._remove)
+    def _new_row(self, key: str = "", value: str = "") -> TagRow:
+        return TagRow(key, value, self._row_changed, self._remove)
 
-    def _append(self, key: str, value: str, *, focus: bool = False) -> None:
-        row = self._row(key, value)
-        if focus:
-            _focus_once_shown(row.key)
+    def _append_empty_row(self) -> None:
+        row = self._new_row()
+        _focus_when_shown(row.key)
         self._set_rows([*self.rows, row])
 
     def _remove(self, row: TagRow) -> None:
@@ -216,11 +225,22 @@ class TagRows(widgets.VBox):
 
     def _set_rows(self, rows: list[TagRow]) -> None:
         for number, row in enumerate(rows, start=1):
-            row.number(number)
+            row.set_number(number)
         self._rows.children = rows
-        self._changed()
+        self._row_changed()
 
-    def _changed(self) -> None:
+    def _row_changed(self) -> None:
         self.show_problem()
         for listener in self._listeners:
             listener()
+
+
+def _focus_when_shown(text: widgets.Text) -> None:
+    """Give the focus to an input that the browser does not show yet."""
+
+    def shown(_: Mapping[str, Any]) -> None:
+        text.unobserve(shown, "_view_count")
+        text.focus()
+
+    text._view_count = 0  # noqa: SLF001 - ipywidgets' documented counter of the places that show a widget, off until set
+    text.observe(shown, "_view_count")

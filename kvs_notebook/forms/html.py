@@ -1,4 +1,4 @@
-"""Markup: text as HTML that shows it and never runs it, and how the forms look in a light and in a dark theme."""
+"""HTML of the forms: escaped text, tables, and the styles of the light and the dark theme."""
 
 from __future__ import annotations
 
@@ -34,29 +34,31 @@ STYLE = """<style>
 .kvs-form .kvs-table th, .kvs-form .kvs-table td { text-align: left; padding: 2px 12px 2px 0; vertical-align: top; }
 .kvs-form .kvs-table th { white-space: nowrap; }
 </style>"""
-"""Colours are JupyterLab's variables, each with what it is where there are none."""
+"""Colours are JupyterLab's variables, each with a default for pages that do not define them."""
 
 
-def escaped(value: object) -> str:
-    """Give any value as HTML text."""
+def escape_html(value: object) -> str:
+    """Return a value as HTML text."""
     return html.escape(str(value))
 
 
-def as_code(line: str) -> str:
-    """Give a line of Python."""
-    return f"<code>{escaped(line)}</code>"
+def code_html(code: str) -> str:
+    """Return a line of Python as HTML."""
+    return f"<code>{escape_html(code)}</code>"
 
 
-def as_error(message: object) -> str:
-    """Give what is wrong, in the colour of what is wrong."""
-    return f'<div class="kvs-error">{escaped(message)}</div>'
+def error_html(message: object) -> str:
+    """Return a message in the colour of errors."""
+    return f'<div class="kvs-error">{escape_html(message)}</div>'
 
 
-def as_table(rows: Iterable[Sequence[object]], header: Sequence[object] = ()) -> str:
-    """Give rows of text as a table whose first column names them, under a header where there is one."""
-    head = "".join(f'<th scope="col">{escaped(cell)}</th>' if cell else "<td></td>" for cell in header)
+def table_html(rows: Iterable[Sequence[object]], header: Sequence[object] = ()) -> str:
+    """Return rows as a table whose first column names them, with a header if there is one."""
+    head = "".join(f'<th scope="col">{escape_html(cell)}</th>' if cell else "<td></td>" for cell in header)
     body = "".join(
-        f'<tr><th scope="row">{escaped(first)}</th>' + "".join(f"<td>{escaped(cell)}</td>" for cell in rest) + "</tr>"
+        f'<tr><th scope="row">{escape_html(first)}</th>'
+        + "".join(f"<td>{escape_html(cell)}</td>" for cell in rest)
+        + "</tr>"
         for first, *rest in rows
     )
     return f'<table class="kvs-table">{f"<tr>{head}</tr>" if head else ""}{body}</table>'

@@ -1,14 +1,12 @@
-"""Tags: a form for a channel's tags, as rows; only the difference is sent.
+"""The form that edits a channel's tags.
 
-Tags have no version, so that two who change them at once would overwrite each other without notice. So they are read again before
-anything is sent: what someone else has changed meanwhile is kept and said, and where both have changed the same key nothing is
-sent until the user has seen it.
+Tags have no version: two clients that change them at once would overwrite each other unnoticed. So the form reads the tags again
+before it sends anything, sends only the difference, and keeps what another client has changed. If both have changed the same
+key, it sends nothing until the user has seen it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import ipywidgets as widgets
@@ -22,42 +20,11 @@ from kvs_notebook.channels.tags import tag_channel, tags_of_channel, untag_chann
 from kvs_notebook.dataframes.builders import tags_frame
 from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.forms.channel_form import ChannelForm
-from kvs_notebook.forms.fields import Field, TagRows
-from kvs_notebook.forms.html import as_table, escaped
-from kvs_notebook.forms.worker import Outcome, Task, Work
-
-Tags = Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What has to be set and what to be removed, to make one mapping of tags the other."""
-
-    put: dict[str, str]
-    removed: dict[str, str]
-
-    @classmethod
-    def between(cls, before: Tags, after: Tags) -> Difference:
-        """Compare two mappings of tags."""
-        put = {key: value for key, value in after.items() if before.get(key) != value}
-        return cls(put, {key: value for key, value in before.items() if key not in after})
-
-    @property
-    def keys(self) -> set[str]:
-        """The keys that differ."""
-        return {*self.put, *self.removed}
-
-    def __bool__(self) -> bool:
-        return bool(self.put or self.removed)
-
-    def __str__(self) -> str:
-        parts = [f"set {key}={value}" for key, value in sorted(self.put.items())]
-        return ", ".join([*parts, *(f"remove {key}" for key in sorted(self.removed))]) or "nothing"
-
-    def on(self, tags: Tags) -> dict[str, str]:
-        """Give the tags with this difference made to them."""
-        kept = {key: value for key, value in tags.items() if key not in self.removed}
-        return dict(sorted((kept | self.put).items()))
+from kvs_notebook.forms.executor import ContextExecutor
+from kvs_notebook.forms.fields import CheckedInput, TagRows
+from kvs_notebook.forms.html import escape_html, table_html
+from kvs_notebook.forms.job import Job, JobResult, RunningJob
+from kvs_notebook.forms.tag_difference import TagDifference, Tags
 
 
 class TagsForm(ChannelForm):
@@ -66,121 +33,173 @@ class TagsForm(ChannelForm):
     Attributes
     ----------
     tags
-        The rows; ``tags.value`` is the mapping that they make.
+        The rows; ``tags.value`` is their mapping.
     """
 
-    def __init__(self, channel: Channel | None = None, *, connection: Connection | None = None) -> None:
+    def __init__(
+        self,
+        channel: Channel | None = None,
+        *,
+        connection: Connection | None = None,
+        executor: ContextExecutor | None = None,
+    ) -> None:
         self.tags = TagRows()
-        self._base: dict[str, str] = {}
+        self._loaded_tags: dict[str, str] = {}
         self._preview = widgets.HTML()
         self.tags.on_change(self._show_difference)
-        super().__init__(channel, [self.tags, self._preview], action="Apply tags", connection=connection)
+        super().__init__(
+            channel, [self.tags, self._preview], action="Apply tags", connection=connection, executor=executor
+        )
 
-    def fields(self) -> list[Field | TagRows]:
-        """Give the fields that must be right."""
+    def fields(self) -> list[CheckedInput]:
+        """Return the fields that must be valid before anything is sent."""
         return [self.channel, self.tags]
 
-    def read(self, row: pd.DataFrame) -> Any:
-        """Read the tags."""
+    def read_extras(self, row: pd.DataFrame) -> Any:
+        """Return the channel's tags."""
         return tags_of_channel(row["channel_arn"].item(), self.connection)
 
-    def draft(self) -> Any:
-        """Give the tags as they were edited."""
+    def edits(self) -> Any:
+        """Return the tags as they were edited."""
         return self.tags.value
 
-    def show(self, row: pd.DataFrame, beside: Any) -> None:
-        """Show the channel and its tags as rows, with what was edited for it."""
-        edits = Difference({}, {}) if self.is_another(row) else Difference.between(self._base, self._draft)
-        before = self._base
-        self._see(row["channel_arn"].item(), beside)
-        if not self.tags.replace(self._draft, edits.on(self._base)):
-            self.tags.replace(before, self._base)  # other than at the click, but nobody has edited it
+    def show_channel(self, row: pd.DataFrame, extras: Any, edits: Any) -> None:
+        """Show the channel and its tags as rows, with the user's edits applied to them."""
+        before = self._loaded_tags
+        mine = TagDifference({}, {}) if self.shows_another_channel(row) else TagDifference.between(before, edits)
+        self._set_loaded_tags(row["channel_arn"].item(), extras)
+        if not self.tags.replace_if_unchanged(edits, mine.applied_to(extras)):
+            self.tags.replace_if_unchanged(
+                before, extras
+            )  # changed by another job since the click, but not by the user
         self._show_difference()
 
-    def _see(self, arn: str, tags: dict[str, str]) -> None:
-        """Take note of the tags that are there, and show how many they are."""
-        self._base = tags
+    def _set_loaded_tags(self, arn: str, tags: dict[str, str]) -> None:
+        """Keep the tags that the channel has, and show how many they are."""
+        self._loaded_tags = tags
         name = ChannelArn.parse(arn).channel_name
-        self.seen.value = as_table([("channel_name", name), ("channel_arn", arn), ("tags", len(tags))])
+        self.details.value = table_html([("channel_name", name), ("channel_arn", arn), ("tags", len(tags))])
 
     def _show_difference(self) -> None:
-        mine = Difference.between(self._base, self.tags.value)
-        self._preview.value = f"<div>To apply: {escaped(mine)}.</div>" if mine else ""
+        mine = TagDifference.between(self._loaded_tags, self.tags.value)
+        self._preview.value = f"<div>To apply: {escape_html(mine)}.</div>" if mine else ""
 
-    def prepare(self) -> Work:
-        """Read the rows; the work reads the tags again and sends what differs."""
+    def prepare(self) -> Job:
+        """Return a job that reads the tags again and sends the difference."""
         text, wanted = self.channel.value, self.tags.value
+        return Job(
+            f"Applying tags of {text}",
+            lambda running: self._apply(running, text, wanted),
+            changes=True,
+            check_code=self.python_call("list_tags", text),
+        )
 
-        def run(task: Task) -> Outcome:
-            row, base = self.loaded(text), self._base
-            mine = Difference.between(base, wanted)
-            name, arn = row["channel_name"].item(), row["channel_arn"].item()
-            now = tags_of_channel(arn, self.connection)
-            theirs = Difference.between(base, now)
-            meanwhile = f" Someone else has meanwhile: {theirs}." if theirs else ""
-            both = sorted(key for key in mine.keys & theirs.keys if now.get(key) != wanted.get(key))
-            task.show(lambda: self._see(arn, now))
-            if both:
-                task.show(lambda: self.tags.replace(wanted, mine.on(now)))
-                raise InvalidInput(
-                    f"The tags of {name} were changed since they were loaded.{meanwhile} You wanted to: {mine}. "
-                    f"Both concern {', '.join(both)}: look at the rows, which have theirs and yours, and apply again."
-                )
-            to_do = Difference.between(now, mine.on(now))
-            if to_do:
-                self._apply(task, arn, now, to_do)
-            there = to_do.on(now)
-            task.show(lambda: self._applied(arn, wanted, there))
-            said = (
-                f"Tags of {name}: {to_do}, done." if to_do else f"The tags of {name} are so already: nothing was sent."
+    def _apply(self, running: RunningJob, text: str, wanted: Tags) -> JobResult:
+        row, loaded = self.loaded_row(text), self._loaded_tags
+        name, arn = row["channel_name"].item(), row["channel_arn"].item()
+        current = tags_of_channel(arn, self.connection)
+        running.update(lambda: self._set_loaded_tags(arn, current))
+        mine, theirs = TagDifference.between(loaded, wanted), TagDifference.between(loaded, current)
+        note = f" Another client has meanwhile: {theirs}." if theirs else ""
+        conflicts = sorted(key for key in mine.keys & theirs.keys if current.get(key) != wanted.get(key))
+        if conflicts:
+            running.update(lambda: self.tags.replace_if_unchanged(wanted, mine.applied_to(current)))
+            raise InvalidInput(
+                f"The tags of {name} were changed since they were loaded.{note} You wanted to: {mine}. "
+                f"Both concern {', '.join(conflicts)}: check the rows, which have their changes and yours, and apply again."
             )
-            return Outcome(tags_frame({arn: there}), said + meanwhile, self._line(text, to_do))
+        to_send = TagDifference.between(current, mine.applied_to(current))
+        self._send_difference(running, arn, current, to_send)
+        result = to_send.applied_to(current)
+        running.update(lambda: self._show_applied(arn, wanted, result))
+        message = (
+            f"Tags of {name}: {to_send}, done." if to_send else f"{name} has these tags already: nothing was sent."
+        )
+        return JobResult(tags_frame({arn: result}), message + note, self._code(text, to_send))
 
-        return Work(f"Applying tags of {text}", run, changes=True, settle=self.line("list_tags", text))
-
-    def _applied(self, arn: str, wanted: Tags, there: dict[str, str]) -> None:
-        self._see(arn, there)
-        self.tags.replace(wanted, there)
+    def _show_applied(self, arn: str, wanted: Tags, result: dict[str, str]) -> None:
+        self._set_loaded_tags(arn, result)
+        self.tags.replace_if_unchanged(wanted, result)
         self._show_difference()
 
-    def _apply(self, task: Task, arn: str, now: Tags, to_do: Difference) -> None:
-        """Set first, so that nothing is lost when the second call fails; remove first where there is no room."""
-        steps = [("set", to_do.put), ("remove", to_do.removed)]
-        if len({**now, **to_do.put}) > MAX_TAGS:
+    def _send_difference(self, running: RunningJob, arn: str, current: Tags, difference: TagDifference) -> None:
+        """Set first, so that no tag is lost if the second call fails; remove first if there are too many to set."""
+        steps = [("set", difference.put), ("remove", difference.removed)]
+        if len({**current, **difference.put}) > MAX_TAGS:
             steps.reverse()
         done: list[str] = []
         for verb, tags in steps:
             if not tags:
                 continue
-            what = f"{verb} {', '.join(sorted(tags))}"
+            step = f"{verb} {', '.join(sorted(tags))}"
             try:
                 if verb == "set":
                     tag_channel(arn, tags, connection=self.connection)
                 else:
                     untag_channel(arn, tags, connection=self.connection)
             except KVSError as error:
-                self._explain(task, error, arn, what, done)
+                self._explain(running, error, arn, step, done)
                 raise
-            done.append(what)
+            done.append(step)
 
-    def _explain(self, task: Task, error: KVSError, arn: str, failed: str, done: list[str]) -> None:
-        """Say in the error which part was done, which was not, and what is there now."""
+    def _explain(self, running: RunningJob, error: KVSError, arn: str, failed: str, done: list[str]) -> None:
+        """Add to the error which step was done, which failed, and which tags the channel has now."""
         try:
-            now = tags_of_channel(arn, self.connection)
+            current = tags_of_channel(arn, self.connection)
         except KVSError:
-            there = f"What is there now is not known: {self.line('list_tags', ChannelArn.parse(arn).channel_name)}"
+            state = (
+                f"What is there now is not known: {self.python_call('list_tags', ChannelArn.parse(arn).channel_name)}"
+            )
         else:
-            task.show(lambda: self._see(arn, now))
-            pairs = ", ".join(f"{key}={value}" for key, value in sorted(now.items())) or "none"
-            there = f"The tags are now: {pairs}."
+            running.update(lambda: self._set_loaded_tags(arn, current))
+            pairs = ", ".join(f"{key}={value}" for key, value in sorted(current.items())) or "none"
+            state = f"The tags are now: {pairs}."
         before = f"Done: {', '.join(done)}. " if done else ""
-        error.accepted = True  # what is known is said here
-        error.args = (f"{before}Failed: {failed}. {error} {there}", *error.args[1:])
+        error.accepted = True  # the message says what is known: nothing is to be added to it
+        error.args = (f"{before}Failed: {failed}. {error} {state}", *error.args[1:])
 
-    def _line(self, text: str, to_do: Difference) -> str:
+    def _code(self, text: str, difference: TagDifference) -> str:
         lines = []
-        if to_do.put:
-            lines.append(self.line("tag_channel", text, dict(sorted(to_do.put.items()))))
-        if to_do.removed:
-            lines.append(self.line("untag_channel", text, sorted(to_do.removed)))
-        return "; ".join(lines) or self.line("list_tags", text)
+        if difference.put:
+            lines.append(self.python_call("tag_channel", text, dict(sorted(difference.put.items()))))
+        if difference.removed:
+            lines.append(self.python_call("untag_channel", text, sorted(difference.removed)))
+        return "; ".join(lines) or self.python_call("list_tags", text)
+
+
+def edit_tags(channel: Channel | None = None, *, connection: Connection | None = None) -> TagsForm:
+    """Open a form that adds, changes and removes a channel's tags.
+
+    Its fields are ``channel``, with the button ``load``, and ``tags``, whose value is a mapping. Tags have no version: the form
+    reads them again before it sends anything, sends only the difference, and keeps what another client has changed. Loading
+    spends what :func:`kvs_notebook.describe_channel` and :func:`kvs_notebook.list_tags` spend. Submitting spends what list_tags
+    and, if there is a difference, :func:`kvs_notebook.tag_channel` and :func:`kvs_notebook.untag_channel` spend.
+
+    Parameters
+    ----------
+    channel
+        A name, an ARN or a row, loaded at once. If None, the user enters it.
+    connection
+        The account and region of the channel. If None, the current connection.
+
+    Raises
+    ------
+    InvalidInput
+        If ``channel`` is a frame with several rows.
+    MissingExtra
+        If the extra ``lab`` is not installed.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> channel = kvs.create_channel("front-door", tags={"Site": "hq", "Owner": "ops"})
+    >>> form = kvs.forms.edit_tags("front-door")
+    >>> loaded = form.future.result()
+    >>> form.tags.value = {"Site": "annex"}
+    >>> form.submit.click()
+    >>> form.future.result()[["key", "value"]]
+        key  value
+    0  Site  annex
+    """
+    return TagsForm(channel, connection=connection)

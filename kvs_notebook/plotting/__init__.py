@@ -1,4 +1,4 @@
-"""Matplotlib figures: charts of reports and diagrams of what was seen."""
+"""Matplotlib charts of reports, and diagrams of channel state and signaling."""
 
 import lazy_loader
 

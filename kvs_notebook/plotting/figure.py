@@ -1,14 +1,14 @@
-"""Chart: a picture in a value that shows itself in a notebook and saves itself to a file, and the figure it is drawn on."""
+"""Matplotlib figures that a notebook displays and that are saved to files."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kvs_notebook.atomic_file import replace_file
 from kvs_notebook.dataframes.files import File
 from kvs_notebook.errors import ExportFailed, InvalidInput, MissingExtra
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
-"""Okabe and Ito's, which also those tell apart who do not see all colours."""
+"""Okabe and Ito's palette, which people with colour blindness can distinguish too."""
 
 GREY, RED = "#BBBBBB", "#D55E00"
-PALETTE = 64
+PNG_COLORS = 64
 WIDTH = 7.0
-"""Inches, of every figure."""
+"""Inches; the width of every figure."""
 
 
 class Chart:
-    """A picture that shows itself in a notebook.
+    """A figure that a notebook displays.
 
     Attributes
     ----------
     figure
-        matplotlib's Figure.
+        The matplotlib Figure.
     title
-        What it shows, in words.
+        What it shows, as text.
     """
 
     def __init__(self, figure: Figure, title: str) -> None:
@@ -43,50 +43,55 @@ class Chart:
         return f"<Chart: {self.title}>"
 
     def _repr_png_(self) -> bytes:
-        """Give the picture in few colours: a third of the size, in a notebook that is kept and compared."""
-        from PIL import Image  # which matplotlib needs, too
+        """Return the figure as PNG with few colours, which takes a third of the space in a saved notebook."""
+        from PIL import Image  # a dependency of matplotlib
 
-        drawn, small = BytesIO(), BytesIO()
-        self.figure.savefig(drawn, format="png", dpi=100)
-        with Image.open(drawn) as picture:
-            picture.convert("RGB").quantize(PALETTE).save(small, "png", optimize=True)
-        return small.getvalue()
+        full, reduced = BytesIO(), BytesIO()
+        self.figure.savefig(full, format="png", dpi=100)
+        with Image.open(full) as picture:
+            picture.convert("RGB").quantize(PNG_COLORS).save(reduced, "png", optimize=True)
+        return reduced.getvalue()
 
     def save(self, path: File) -> None:
-        """Write the picture to a file, in the format that its name ends with (.png, .svg, .pdf).
+        """Write the figure to a file, in the format of its name's ending (.png, .svg, .pdf).
 
         Raises
         ------
         InvalidInput
-            For an ending that matplotlib does not know.
+            If matplotlib does not know the ending.
         ExportFailed
-            When it cannot be written; what was there before is unchanged.
+            If it cannot be written; an older file is unchanged.
         """
         target = Path(path)
         known = self.figure.canvas.get_supported_filetypes()
-        form = target.suffix.removeprefix(".").lower()
-        if form not in known:
-            raise InvalidInput(f"Can't tell a picture's format from {target.name!r}: end it with .{', .'.join(known)}.")
-        part = target.with_name(f".{secrets.token_hex(8)}.part")
+        ending = target.suffix.removeprefix(".").lower()
+        if ending not in known:
+            raise InvalidInput(f"{target.name!r} does not end with a known format. Expected .{', .'.join(known)}.")
         try:
-            self.figure.savefig(part, format=form, dpi=200)
-            part.replace(target)
+            with replace_file(target, binary=True) as stream:
+                self.figure.savefig(stream, format=ending, dpi=200)
         except OSError as error:
             raise ExportFailed(
                 f"Can't write {target}: {error.strerror or error}. Choose a file in a folder that exists and that you may "
                 "write to; what was there before is unchanged."
             ) from error
-        finally:
-            part.unlink(missing_ok=True)
 
 
 @contextmanager
-def figure_of(width: float, height: float) -> Iterator[Figure]:
-    """Give a figure in inches, beside pyplot: none stays open, and no style of the user's changes."""
+def open_figure(width: float, height: float) -> Iterator[Figure]:
+    """Yield a new Figure, in inches, without pyplot: no figure stays open, and the user's settings are unchanged.
+
+    Raises
+    ------
+    MissingExtra
+        If matplotlib is not installed.
+    """
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingExtra(f"Pictures need matplotlib ({error}): pip install 'kvs-notebook[lab]'") from error
+        raise MissingExtra(
+            f"Charts and diagrams require matplotlib ({error}). Install it: pip install 'kvs-notebook[lab]'"
+        ) from error
     with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9}):
         yield Figure(figsize=(width, height), layout="constrained")

@@ -1,1 +1,1 @@
-"""A local stand-in for the service, apart from the toolkit: it serves clients of any kind over real HTTP."""
+"""Local simulation of the service, independent of the toolkit: it serves any client over HTTP."""

@@ -1,4 +1,4 @@
-"""Lifecycle time: what CreationTime, states and TTLs are counted in, and the versions that go with it."""
+"""Lifecycle time, which CreationTime, statuses and TTLs are counted in, and the versions of channels."""
 
 from __future__ import annotations
 
@@ -9,98 +9,98 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 STEPPED_START = datetime(2026, 1, 5, 9, tzinfo=UTC)
-"""When every lesson begins."""
+"""Start of the stepped clock."""
 
 STEP_SECONDS = 1.0
-"""Seconds that one lifecycle request takes in a lesson."""
+"""Seconds by which each request of an operation moves the stepped clock."""
 
 ALPHANUMERIC = string.ascii_letters + string.digits
 VERSION_LENGTH = 20
-"""Letters of a version: the two real ones that were published have 20, of mixed case (likely, not sure)."""
+"""Characters of a version: the two published ones have 20, of mixed case (likely, not sure)."""
 
 
 class Clock(Protocol):
-    """Tell lifecycle time, which only ever goes forward."""
+    """Lifecycle time, which never goes back."""
 
     def now(self) -> datetime:
-        """Give the time, in UTC; looking does not move it."""
+        """Return the time in UTC, without moving it."""
 
     def tick(self) -> None:
-        """Take note that a lifecycle request has come in."""
+        """Note a request of an operation."""
 
     def advance(self, seconds: float) -> None:
-        """Go forward at once, so that nobody has to wait."""
+        """Move time forward by some seconds."""
 
 
 class ManualClock:
-    """Stand still until moved: for tests."""
+    """A clock that only :meth:`advance` moves, for tests."""
 
     def __init__(self, start: datetime = STEPPED_START) -> None:
         self._now = start
 
     def now(self) -> datetime:
-        """Give the time, in UTC."""
+        """Return the time in UTC."""
         return self._now
 
     def tick(self) -> None:
-        """Stay: only advance() moves this clock."""
+        """Do nothing: only advance() moves this clock."""
 
     def advance(self, seconds: float) -> None:
-        """Go forward by some seconds."""
+        """Move time forward by some seconds."""
         self._now += _forward(seconds)
 
 
 class SteppedClock(ManualClock):
-    """Begin at a fixed time and move one second per lifecycle request, so that a lesson's outputs never differ."""
+    """A clock that starts at a fixed time and moves one second per request, so that outputs are reproducible."""
 
     def tick(self) -> None:
-        """Go forward by the second that a request takes in a lesson."""
+        """Move time forward by one step."""
         self.advance(STEP_SECONDS)
 
 
 class WallClock:
-    """Follow this machine's time, ahead of it by what it was advanced."""
+    """The time of this machine plus what it was advanced by."""
 
     def __init__(self) -> None:
         self._ahead = timedelta()
 
     def now(self) -> datetime:
-        """Give the time, in UTC."""
+        """Return the time in UTC."""
         return datetime.now(UTC) + self._ahead
 
     def tick(self) -> None:
-        """Stay: time passes by itself."""
+        """Do nothing: time passes by itself."""
 
     def advance(self, seconds: float) -> None:
-        """Go forward by some seconds."""
+        """Move time forward by some seconds."""
         self._ahead += _forward(seconds)
 
 
 def _forward(seconds: float) -> timedelta:
     if seconds < 0:
-        raise ValueError(f"The lifecycle clock cannot go back by {-seconds} s: give 0 or more.")
+        raise ValueError(f"seconds={seconds} is not valid. Expected 0 or more: lifecycle time cannot go back.")
     return timedelta(seconds=seconds)
 
 
-class Ids(Protocol):
-    """Give the versions that channels carry."""
+class Versions(Protocol):
+    """Source of the versions of channels."""
 
-    def version(self, channel_arn: str, before: str | None) -> str:
-        """Give the version that follows ``before`` (None: the first one) on a channel."""
+    def next(self, channel_arn: str, previous: str | None) -> str:
+        """Return the version of a channel that follows ``previous``; None for the first one."""
 
 
-class RandomIds:
-    """Give versions that nobody can foretell, as the service does."""
+class RandomVersions:
+    """Random versions, like the service's."""
 
-    def version(self, channel_arn: str, before: str | None) -> str:  # noqa: ARG002 - random on purpose
-        """Give 20 random letters and digits."""
+    def next(self, channel_arn: str, previous: str | None) -> str:  # noqa: ARG002 - random on purpose
+        """Return 20 random letters and digits."""
         return "".join(secrets.choice(ALPHANUMERIC) for _ in range(VERSION_LENGTH))
 
 
-class DerivedIds:
-    """Give versions that follow from the channel and the version before, the same in every run of a lesson."""
+class DerivedVersions:
+    """Versions derived from the channel and the previous version, the same in every run."""
 
-    def version(self, channel_arn: str, before: str | None) -> str:
-        """Give 20 letters and digits drawn from a digest."""
-        digest = hashlib.sha512(f"{channel_arn} {before or ''}".encode()).digest()
+    def next(self, channel_arn: str, previous: str | None) -> str:
+        """Return 20 letters and digits of a digest."""
+        digest = hashlib.sha512(f"{channel_arn} {previous or ''}".encode()).digest()
         return "".join(ALPHANUMERIC[byte % len(ALPHANUMERIC)] for byte in digest[:VERSION_LENGTH])

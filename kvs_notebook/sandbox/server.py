@@ -1,142 +1,153 @@
-"""Owner: the running part of a sandbox, in the process that serves it."""
+"""Server of a sandbox: the part that runs in the process that started it."""
 
 from __future__ import annotations
 
 import dataclasses
 import socket
 import sqlite3
+from contextlib import ExitStack, closing
 
 from kvs_notebook.errors import SandboxError
+from kvs_notebook.sandbox.address import Address
 from kvs_notebook.sandbox.assumptions import Assumptions
-from kvs_notebook.sandbox.aws_profile import profile_of
-from kvs_notebook.sandbox.backend.access_keys import Keys
-from kvs_notebook.sandbox.backend.context import Service
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys
+from kvs_notebook.sandbox.backend.context import ServiceContext
 from kvs_notebook.sandbox.backend.faults import Faults
-from kvs_notebook.sandbox.backend.rate_limits import Quotas
+from kvs_notebook.sandbox.backend.rate_limits import RateLimits
 from kvs_notebook.sandbox.backend.store import Store
-from kvs_notebook.sandbox.clock import Clock, DerivedIds, RandomIds, SteppedClock, WallClock
-from kvs_notebook.sandbox.http.admin_api import Controls
-from kvs_notebook.sandbox.http.asgi_server import Host, listen
-from kvs_notebook.sandbox.http.control_plane import App
-from kvs_notebook.sandbox.http.middleware import Gate
-from kvs_notebook.sandbox.http.request_log import Journal
+from kvs_notebook.sandbox.certificates import CertificateAuthority
+from kvs_notebook.sandbox.clock import Clock, DerivedVersions, RandomVersions, SteppedClock, Versions, WallClock
+from kvs_notebook.sandbox.http.admin_api import AdminApi
+from kvs_notebook.sandbox.http.asgi_server import LOOPBACK, AsgiServer, listen
+from kvs_notebook.sandbox.http.control_plane import ControlPlane
+from kvs_notebook.sandbox.http.middleware import RequestPipeline
+from kvs_notebook.sandbox.http.request_log import RequestLog
 from kvs_notebook.sandbox.settings import Settings
 from kvs_notebook.sandbox.signaling.relay import Relay
-from kvs_notebook.sandbox.state_directory import Residence
+from kvs_notebook.sandbox.state_directory import StateDirectory
 
 DEFAULT_ACCOUNT = "111122223333"
 DEFAULT_REGION = "us-east-1"
 
 
-class Owner:
-    """Serve a sandbox until stopped.
+class Server:
+    """Serve a sandbox from :meth:`start` to :meth:`stop`.
 
     Parameters
     ----------
+    directory
+        Where the state is kept; this process must have acquired it.
+    certificates
+        The CA that signs the certificate of the data plane.
     settings
-        How.
-    residence
-        Where; it must have been taken.
-
-    Raises
-    ------
-    SandboxError
-        When the port is taken or the database cannot be read; the residence is left.
+        The settings that the caller named.
     """
 
-    def __init__(self, settings: Settings, residence: Residence) -> None:
-        self._residence = residence
-        self._undo = [residence.leave]
-        try:
-            self._start(settings)
-        except BaseException:
-            self.stop()
-            raise
+    def __init__(self, directory: StateDirectory, certificates: CertificateAuthority, settings: Settings) -> None:
+        self._directory = directory
+        self._certificates = certificates
+        self._settings = settings
+        self._started = ExitStack()
+        self.asgi_server = AsgiServer()
 
-    def _start(self, settings: Settings) -> None:
-        store = self._open_store()
-        self._undo.append(store.close)
-        self.keys = Keys(store.root_secret)
-        self.account_id = settings.account_id or store.get("account_id") or DEFAULT_ACCOUNT
-        self.region = settings.region or store.get("region") or DEFAULT_REGION
-        listener = self._listen(settings.port, remembered=int(store.get("port") or 0))
-        port = listener.getsockname()[1]
-        self.endpoint_url = f"http://127.0.0.1:{port}"
-        for name, value in (("account_id", self.account_id), ("region", self.region), ("port", str(port))):
-            store.put(name, value)
-        self.profile = profile_of(self._residence, self.endpoint_url, self.keys, self.account_id, self.region)
-        assumptions = settings.assumptions or Assumptions()
-        quotas = settings.quotas is not False
-        clock, ids = _clock_of(settings.clock)
-        service = Service(store, clock, ids, assumptions, self._open_data_plane)
-        self._store = store
-        self._host = Host()
-        self._undo.append(self._host.stop)
-        self._data_plane: str | None = None
-        complete = dataclasses.replace(
-            settings,
-            port=port,
-            account_id=self.account_id,
-            region=self.region,
-            clock=settings.clock or "real",
-            quotas=quotas,
-            assumptions=assumptions,
-        )
-        self._service = service
-        self._gate = Gate(self.keys, Quotas(assumptions, enabled=quotas), Faults(), Journal(), assumptions)
-        self._relay = Relay(service, self._gate.quotas)
-        controls = Controls(service, self._gate.faults, self._gate.journal, self._relay, complete.stated())
-        self._host.serve(App(service, self._gate, controls), listener)
-        if self._residence.durable:
-            self.profile.write()
-            notice = {"endpoint_url": self.endpoint_url, "root_secret": store.root_secret.hex()}
-            self._residence.announce(notice | {"settings": complete.stated()})
+    def start(self) -> Address:
+        """Open the state, listen, serve, and return the address.
+
+        Raises
+        ------
+        SandboxError
+            If the port is taken or the database cannot be read; the directory is released.
+        """
+        with ExitStack() as started:
+            started.callback(self._directory.release)
+            store = started.enter_context(closing(self._open_store()))
+            listener = started.enter_context(_listen(self._settings.port, int(store.get_setting("port") or 0)))
+            settings = self._complete(store, port=listener.getsockname()[1])
+            self.address = Address(
+                f"http://{LOOPBACK}:{settings.port}", AccessKeys(store.root_secret), settings.to_json()
+            )
+            self.asgi_server.start()
+            started.callback(self.asgi_server.stop)
+            self.asgi_server.serve(self._control_plane(store, settings), listener)
+            if self._directory.durable:
+                self._directory.publish(self.address)
+            self._started = started.pop_all()
+        return self.address
+
+    def stop(self) -> None:
+        """Stop serving, close the state and release the directory; a second call does nothing."""
+        self._started.close()
 
     def _open_store(self) -> Store:
         try:
-            return Store(self._residence.database)
+            return Store.open(self._directory.database)
         except (sqlite3.Error, OSError) as error:
             raise SandboxError(
-                f"The sandbox can't read its state in {self._residence.directory}: {error}. Move sandbox.sqlite away to begin "
-                "anew, or give another directory as state=."
+                f"Cannot read the sandbox's state in {self._directory.path}: {error}. Move sandbox.sqlite away to start with "
+                "an empty sandbox, or pass another directory as state=."
             ) from error
 
-    def _listen(self, port: int, *, remembered: int) -> socket.socket:
-        if port == 0 and remembered != 0:
-            try:
-                return listen(remembered)
-            except OSError:  # someone else has it by now: any other will do
-                return listen(0)
-        try:
-            return listen(port)
-        except (OSError, OverflowError) as error:
-            raise SandboxError(
-                f"The sandbox can't have port {port}: {error}. Stop what uses it, or leave port= out for one that is free."
-            ) from error
+    def _complete(self, store: Store, port: int) -> Settings:
+        """Return the settings in effect, and store those that the next start takes over."""
+        settings = dataclasses.replace(
+            self._settings,
+            port=port,
+            account_id=self._settings.account_id or store.get_setting("account_id") or DEFAULT_ACCOUNT,
+            region=self._settings.region or store.get_setting("region") or DEFAULT_REGION,
+            clock=self._settings.clock or "real",
+            quotas=self._settings.quotas is not False,
+            assumptions=self._settings.assumptions or Assumptions(),
+        )
+        for name in ("account_id", "region", "port"):
+            store.put_setting(name, str(getattr(settings, name)))
+        return settings
+
+    def _control_plane(self, store: Store, settings: Settings) -> ControlPlane:
+        """Assemble the backend and the application that serves it."""
+        assumptions = settings.assumptions or Assumptions()
+        clock, versions = _clock_and_versions(settings.clock)
+        self._service = ServiceContext(store, clock, versions, assumptions, self._open_data_plane)
+        rate_limits = RateLimits(assumptions, enabled=bool(settings.quotas))
+        self._pipeline = RequestPipeline(self.address.keys, rate_limits, Faults(), RequestLog(), assumptions)
+        self.relay = Relay(self._service, rate_limits)
+        admin_api = AdminApi(
+            self._service, self._pipeline.faults, self._pipeline.request_log, self.relay, self.address.settings
+        )
+        self._data_plane: str | None = None
+        return ControlPlane(self._service, self._pipeline, admin_api)
 
     def _open_data_plane(self) -> str:
-        """Open the TLS port where it is not open yet; called on the host's thread."""
+        """Return host and port of the data plane, which opens on first use; called on the server's thread."""
         if self._data_plane is None:
-            from kvs_notebook.sandbox.http.data_plane import (
-                DataPlane,  # with it a model is read: not before it is needed
-            )
+            from kvs_notebook.sandbox.http.data_plane import DataPlane  # reads another service model: on first use
 
-            listener = self._listen(0, remembered=int(self._store.get("data_port") or 0))
+            store = self._service.store
+            listener = _listen(0, int(store.get_setting("data_port") or 0))
             port = listener.getsockname()[1]
-            self._store.put("data_port", str(port))
-            self._data_plane = f"127.0.0.1:{port}"
-            data_plane = DataPlane(self._service, self._gate, self._relay)
-            self._host.serve_soon(data_plane, listener, self.profile.server_context())
+            store.put_setting("data_port", str(port))
+            self._data_plane = f"{LOOPBACK}:{port}"
+            data_plane = DataPlane(self._service, self._pipeline, self.relay)
+            self.asgi_server.serve_soon(data_plane, listener, self._certificates.server_context())
         return self._data_plane
 
-    def stop(self) -> None:
-        """Stop serving and give everything back; a second call does nothing."""
-        while self._undo:
-            self._undo.pop()()
+
+def _listen(port: int, remembered: int) -> socket.socket:
+    """Listen on a port; 0 takes the one that was used before if it is free, else any."""
+    if port == 0 and remembered != 0:
+        try:
+            return listen(remembered)
+        except OSError:  # another program uses it now
+            return listen(0)
+    try:
+        return listen(port)
+    except (OSError, OverflowError) as error:
+        raise SandboxError(
+            f"Cannot listen on port {port}: {error}. Stop the program that uses it, or omit port= to take a free one."
+        ) from error
 
 
-def _clock_of(clock: str | Clock | None) -> tuple[Clock, RandomIds | DerivedIds]:
-    """Give the clock that a setting names, and versions that nobody can foretell only where time can't be either."""
+def _clock_and_versions(clock: str | Clock | None) -> tuple[Clock, Versions]:
+    """Return the clock of a setting; versions are random only if time is not reproducible either."""
     if clock is None or clock == "real":
-        return WallClock(), RandomIds()
-    return (SteppedClock() if isinstance(clock, str) else clock), DerivedIds()
+        return WallClock(), RandomVersions()
+    return (SteppedClock() if isinstance(clock, str) else clock), DerivedVersions()

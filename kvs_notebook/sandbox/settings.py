@@ -1,19 +1,31 @@
-"""Settings: how a sandbox is started."""
+"""Settings that a sandbox is started with."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
+from kvs_notebook.aws.arns import check_account_id
+from kvs_notebook.errors import InvalidInput
+from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.clock import Clock
+
+CLOCKS = ("real", "stepped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Say how a sandbox is started; None takes what its directory remembers, else the default."""
+    """Settings of a sandbox; None means the value that the state directory stores, else the default.
+
+    Raises
+    ------
+    InvalidInput
+        If the account id, the region or the clock is not valid.
+    """
 
     port: int = 0
     account_id: str | None = None
@@ -22,13 +34,34 @@ class Settings:
     quotas: bool | None = None
     assumptions: Assumptions | None = None
 
-    def stated(self) -> dict[str, Any]:
-        """Give what was not left open, as it comes back from JSON: a clock of one's own by the name of its class."""
+    def __post_init__(self) -> None:
+        """Check the values before anything is started."""
+        if self.account_id is not None:
+            check_account_id(self.account_id)
+        if self.region is not None:
+            check_region(self.region)
+        if isinstance(self.clock, str) and self.clock not in CLOCKS:
+            raise InvalidInput(
+                f"clock={format_value(self.clock)} is not valid. Expected {' or '.join(map(repr, CLOCKS))}, or a Clock object."
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings that differ from the defaults as JSON values; a Clock object becomes its class name."""
         values = {field.name: (getattr(self, field.name), field.default) for field in dataclasses.fields(self)}
-        stated = {name: value for name, (value, default) in values.items() if value != default}
+        changed = {name: value for name, (value, default) in values.items() if value != default}
         if self.assumptions is not None:
-            stated["assumptions"] = dataclasses.asdict(self.assumptions)
+            changed["assumptions"] = dataclasses.asdict(self.assumptions)
         if not isinstance(self.clock, str | None):
-            stated["clock"] = type(self.clock).__name__
-        back: dict[str, Any] = json.loads(json.dumps(stated))
-        return back
+            changed["clock"] = type(self.clock).__name__
+        as_json: dict[str, Any] = json.loads(json.dumps(changed))
+        return as_json
+
+
+def check_region(region: str) -> str:
+    """Return a region's code; raise InvalidInput if it does not have the form of one.
+
+    A sandbox also serves regions that botocore does not know yet.
+    """
+    if not re.fullmatch("[a-z]{2}(-[a-z]+)+-[0-9]", region):
+        raise InvalidInput(f"region={format_value(region)} is not a region code. Expected a code such as 'eu-west-1'.")
+    return region

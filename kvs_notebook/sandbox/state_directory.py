@@ -1,115 +1,123 @@
-"""Residence: the directory that a sandbox lives in, which one process owns; where it is durable, others join."""
+"""State directory of a sandbox: its lock, its database and its files, shared by the processes that name it."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from kvs_notebook.atomic_file import OWNER_ONLY, replace_file
 from kvs_notebook.errors import SandboxError
+from kvs_notebook.sandbox.address import Address
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-OURS_ALONE = 0o700
+DIRECTORY_MODE = 0o700
+ADDRESS_FILE = "sandbox.json"
 
 
-class Residence:
-    """Hold a directory: who owns it, where its owner answers, and where its database is.
-
-    The lock is the system's own, so that it goes with its process however that ends.
+class StateDirectory:
+    """A directory in which one process at a time runs a server; if it is durable, other processes join that server.
 
     Parameters
     ----------
-    directory
-        Where to stay; None for a temporary one that goes with the sandbox, and is made when something is to be put there.
+    path
+        The directory. None uses a temporary directory, which is created when the first file is written and removed by
+        :meth:`release`.
     """
 
-    def __init__(self, directory: Path | None) -> None:
-        self.durable = directory is not None
-        self._directory = directory
+    def __init__(self, path: Path | None) -> None:
+        self.durable = path is not None
+        self._path = path
         self._lock: BaseFileLock | None = None
 
     @property
-    def directory(self) -> Path:
+    def path(self) -> Path:
         """The directory."""
-        if self._directory is None:  # most sandboxes need none, and so leave none behind when they are killed
-            self._directory = Path(tempfile.mkdtemp(prefix="kvs-notebook-"))
-        return self._directory
+        if self._path is None:  # most sandboxes write no file, so that a killed one leaves nothing behind
+            self._path = Path(tempfile.mkdtemp(prefix="kvs-notebook-"))
+        return self._path
 
     @property
     def database(self) -> Path | None:
-        """The SQLite file, None for one in memory."""
-        return self.directory / "sandbox.sqlite" if self.durable else None
+        """The SQLite file; None if the state is kept in memory."""
+        return self.path / "sandbox.sqlite" if self.durable else None
 
-    @property
-    def _notice(self) -> Path:
-        return self.directory / "sandbox.json"
-
-    def prepare(self) -> None:
-        """Make a durable directory where it is missing.
+    def create(self) -> None:
+        """Create a durable directory if it does not exist.
 
         Raises
         ------
         SandboxError
-            Where it cannot be made or used.
+            If the directory cannot be created or is not writable.
         """
         if not self.durable:
             return
         try:
-            self.directory.mkdir(mode=OURS_ALONE, parents=True, exist_ok=True)
-            if not os.access(self.directory, os.R_OK | os.W_OK | os.X_OK):
+            self.path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+            if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
         except OSError as error:
             raise SandboxError(
-                f"The sandbox can't keep its state in {self.directory}: {error.strerror}. Give a directory that you may "
-                "write to, as state=, or none for a sandbox in memory."
+                f"Cannot keep the sandbox's state in {self.path}: {error.strerror}. Pass a writable directory as state=, or "
+                "None to keep the state in memory."
             ) from error
 
-    def take(self) -> bool:
-        """Become the owner, if nobody is; the notice of one that has gone is taken down."""
+    def acquire(self) -> bool:
+        """Lock the directory for this process; return False if another process holds the lock.
+
+        The operating system releases the lock when the process ends, however it ends.
+
+        Raises
+        ------
+        SandboxError
+            If the file system cannot lock files.
+        """
         if not self.durable:
             return True
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.directory / "sandbox.lock", mode=0o600, thread_local=False)
+        lock = FileLock(self.path / "sandbox.lock", mode=OWNER_ONLY, thread_local=False)
         try:
             lock.acquire(blocking=False)
         except Timeout:
             return False
         except OSError as error:
             raise SandboxError(
-                f"The sandbox can't lock {self.directory}: {error.strerror}. Give a directory on a local disk as state=."
+                f"Cannot lock {self.path}: {error.strerror}. Pass a directory on a local disk as state=."
             ) from error
         self._lock = lock
-        self._notice.unlink(missing_ok=True)
+        self._remove_address()  # of a server that was killed
         return True
 
-    def leave(self) -> None:
-        """Stop being the owner; what is to be kept in a directory that does not last fails from then on."""
+    def release(self) -> None:
+        """Unlock the directory; remove a temporary one."""
         if not self.durable:
-            shutil.rmtree(self.directory, ignore_errors=True)
+            # A later write fails instead of leaving a new directory behind.
+            shutil.rmtree(self.path, ignore_errors=True)
         elif self._lock is not None:
-            self._notice.unlink(missing_ok=True)
+            self._remove_address()
             self._lock.release()
             self._lock = None
 
-    def announce(self, notice: Mapping[str, Any]) -> None:
-        """Say where the owner answers, to be called once it does."""
-        fresh = self._notice.with_suffix(".new")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(notice, file)
-        fresh.replace(self._notice)
+    def publish(self, address: Address) -> None:
+        """Write the address of a server that answers, for the processes that join it."""
+        self.write(ADDRESS_FILE, address.to_json())
 
-    def announced(self) -> dict[str, Any] | None:
-        """Give what the owner has said, None where it has not yet."""
+    def read_address(self) -> Address | None:
+        """Return the address of the running server; None if it has not been published yet."""
         try:
-            notice: dict[str, Any] = json.loads(self._notice.read_text(encoding="utf-8"))
+            return Address.from_json((self.path / ADDRESS_FILE).read_bytes())
         except FileNotFoundError:
             return None
-        return notice
+
+    def _remove_address(self) -> None:
+        (self.path / ADDRESS_FILE).unlink(missing_ok=True)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file atomically, readable by its owner alone from its first byte."""
+        with replace_file(self.path / name, binary=True, permissions=OWNER_ONLY) as file:
+            file.write(data)

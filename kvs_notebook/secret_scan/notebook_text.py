@@ -1,4 +1,4 @@
-"""Piece: the texts of a saved notebook, wherever in it they stand: sources, outputs, widget state, metadata."""
+"""Every text of a saved notebook, with its cell and location: sources, outputs, widget state, metadata."""
 
 from __future__ import annotations
 
@@ -10,119 +10,125 @@ from typing import Any, NamedTuple
 
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 SOURCE = ("source", "input")
-"""What a cell's source is called, since nbformat 4 and before."""
+"""The member with a cell's source: since nbformat 4, and before."""
 
-TYPED_PASSWORD = "password in a form"  # noqa: S105 - the kind of one
-"""ipywidgets keeps what was typed into its Password in the state that is saved."""
+TYPED_PASSWORD = "password in a form"  # noqa: S105 - a kind of secret
+"""ipywidgets saves what was typed into its Password in the widget state."""
 
 _NAME = re.compile("[a-z0-9_./+-]{1,60}")
 _MODEL = re.compile("[A-Za-z]{1,40}Model")
 _BINARY = re.compile(r"image/(?!svg)|audio/|video/|application/pdf|png$|jpeg$")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ANSI_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class Piece(NamedTuple):
-    """A text of a notebook; those of one group (a cell, a widget) are looked at together. ``kind`` says that it is a secret."""
+class NotebookText(NamedTuple):
+    """A text of a notebook.
+
+    Texts of one group (a cell or a widget) are searched together. ``secret_kind`` is set if the whole text is a secret.
+    """
 
     group: str
-    place: str
+    cell: int | None
+    location: str
     text: str
-    kind: str | None = None
+    secret_kind: str | None = None
 
 
-def pieces(notebook: Mapping[str, Any]) -> Iterator[Piece]:
-    """Give every text of a notebook, wherever in it: what JSON says beside what is expected is looked at too."""
-    shown_in: dict[str, int] = {}
+def iterate_texts(notebook: Mapping[str, Any]) -> Iterator[NotebookText]:
+    """Yield every text of a notebook, also in members that nbformat does not define."""
+    cell_of_widget: dict[str, int] = {}
     for number, cell in enumerate(_cells(notebook), 1):
-        for model in re.findall(r'"model_id": "([\w-]+)"', json.dumps(cell)):
-            shown_in.setdefault(model, number)
-        yield from _of_cell(number, cell)
+        for widget in re.findall(r'"model_id": "([\w-]+)"', json.dumps(cell)):
+            cell_of_widget.setdefault(widget, number)
+        yield from _cell_texts(number, cell)
     rest = {key: value for key, value in notebook.items() if key not in ("cells", "worksheets")}
     metadata = rest.get("metadata")
     if isinstance(metadata, dict):
-        yield from _of_widgets(metadata.get("widgets"), shown_in)
+        yield from _widget_texts(metadata.get("widgets"), cell_of_widget)
         rest["metadata"] = {key: value for key, value in metadata.items() if key != "widgets"}
     for text in _texts(rest):
-        yield Piece("notebook", "metadata of the notebook", text)
+        yield NotebookText("notebook", None, "metadata of the notebook", text)
 
 
 def _cells(notebook: Mapping[str, Any]) -> list[Any]:
-    """Give the cells; before nbformat 4 they stood in worksheets."""
+    """Return the cells; before nbformat 4 they were in worksheets."""
     if isinstance(notebook.get("cells"), list):
         return list(notebook["cells"])
     return [cell for sheet in notebook["worksheets"] if isinstance(sheet, dict) for cell in sheet.get("cells") or []]
 
 
-def _of_cell(number: int, cell: Any) -> Iterator[Piece]:
-    group = f"cell {number}"
-    if not isinstance(cell, dict):
-        cell = {"source": cell}
+def _cell_texts(number: int, cell: Any) -> Iterator[NotebookText]:
+    for location, text in _located_texts(cell if isinstance(cell, dict) else {"source": cell}):
+        yield NotebookText(f"cell {number}", number, location, text)
+
+
+def _located_texts(cell: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the texts of a cell with their locations, its source first."""
     for key, value in sorted(cell.items(), key=lambda member: member[0] not in SOURCE):
         if key == "outputs" and isinstance(value, list):
             for count, output in enumerate(value, 1):
-                yield from (Piece(group, f"{group}, output {count}{form}", text) for form, text in _of_output(output))
+                yield from ((f"output {count}{detail}", text) for detail, text in _output_texts(output))
         else:
-            place = "source" if key in SOURCE else _shown(key)
-            yield from (Piece(group, f"{group}, {place}", text) for text in _texts(value, key))
+            location = "source" if key in SOURCE else _safe_name(key)
+            yield from ((location, text) for text in _texts(value, key))
 
 
-def _of_output(output: Any) -> Iterator[tuple[str, str]]:
-    """Give the texts of an output, each with its form: a stream's name, a media type, or the traceback."""
+def _output_texts(output: Any) -> Iterator[tuple[str, str]]:
+    """Yield the texts of an output, each with its detail: the stream, the media type, or the traceback."""
     if not isinstance(output, dict):
         yield from (("", text) for text in _texts(output))
         return
     data = output.get("data")
     members = [member for member in output.items() if member[1] is not data]
     for key, value in [*members, *(data.items() if isinstance(data, dict) else [("data", data)])]:
-        form = str(output.get("name", key)) if output.get("output_type") == "stream" else key
-        yield from ((f" ({_shown(form)})", text) for text in _texts(value, key))
+        name = str(output.get("name", key)) if output.get("output_type") == "stream" else key
+        yield from ((f" ({_safe_name(name)})", text) for text in _texts(value, key))
 
 
-def _shown(name: str) -> str:
-    """Give a media type or a member's name as a place may show it; what only could be one may be a secret itself."""
+def _safe_name(name: str) -> str:
+    """Return a media type or a member's name for a location; a name of another form may be a secret itself."""
     return name if _NAME.fullmatch(name) else "other"
 
 
-def _of_widgets(widgets: Any, shown_in: Mapping[str, int]) -> Iterator[Piece]:
-    """Give the texts of the widgets that were saved, each with the cell that shows it, by itself or in another widget."""
+def _widget_texts(widgets: Any, cell_of_widget: Mapping[str, int]) -> Iterator[NotebookText]:
+    """Yield the texts of saved widgets, each with the cell that shows it, directly or in another widget."""
     saved = widgets.get(WIDGET_STATE, widgets) if isinstance(widgets, dict) else {}
     models = saved.get("state") if isinstance(saved, dict) else None
     if not isinstance(models, dict):
-        yield from (Piece("widgets", "widget state", text) for text in _texts(widgets))
+        yield from (NotebookText("widgets", None, "widget state", text) for text in _texts(widgets))
         return
-    cells = _cells_of(models, shown_in)
-    for name, model in models.items():
-        kind = str(model.get("model_name", "")) if isinstance(model, dict) else ""
-        cell = f"cell {cells[name]}, " if name in cells else ""
-        place = f"{cell}widget state{f' ({kind})' * bool(_MODEL.fullmatch(kind))}"
+    cells = _with_contained_widgets(cell_of_widget, models)
+    for widget, model in models.items():
+        name = str(model.get("model_name", "")) if isinstance(model, dict) else ""
+        location = f"widget state ({name})" if _MODEL.fullmatch(name) else "widget state"
         state = model.get("state") if isinstance(model, dict) else None
-        if kind == "PasswordModel" and isinstance(state, dict) and state.get("value"):
-            yield Piece(name, place, str(state["value"]), TYPED_PASSWORD)
+        if name == "PasswordModel" and isinstance(state, dict) and state.get("value"):
+            yield NotebookText(widget, cells.get(widget), location, str(state["value"]), TYPED_PASSWORD)
             state["value"] = ""
-        yield from (Piece(name, place, text) for text in _texts(model))
+        yield from (NotebookText(widget, cells.get(widget), location, text) for text in _texts(model))
 
 
-def _cells_of(models: Mapping[str, Any], shown_in: Mapping[str, int]) -> dict[str, int]:
-    """Give the cell of each widget: a widget names those that it holds."""
-    cells = dict(shown_in)
-    waiting = list(shown_in)
+def _with_contained_widgets(cell_of_widget: Mapping[str, int], models: Mapping[str, Any]) -> dict[str, int]:
+    """Return the cell of each widget: a widget that another one contains is in the same cell."""
+    cells = dict(cell_of_widget)
+    waiting = list(cells)
     while waiting:
-        name = waiting.pop()
-        for held in re.findall(r"IPY_MODEL_([\w-]+)", json.dumps(models.get(name))):
-            if held not in cells:
-                cells[held] = cells[name]
-                waiting.append(held)
+        widget = waiting.pop()
+        for contained in re.findall(r"IPY_MODEL_([\w-]+)", json.dumps(models.get(widget))):
+            if contained not in cells:
+                cells[contained] = cells[widget]
+                waiting.append(contained)
     return cells
 
 
 def _texts(value: Any, key: str = "") -> Iterator[str]:
-    """Give every text in a value, with the key that it stands under; lines of one text are joined."""
+    """Yield every text in a value, after the key that it belongs to; lists of lines are joined."""
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
         value = ("" if all(line.endswith("\n") for line in value[:-1]) else "\n").join(value)
     if isinstance(value, str):
         if not (_BINARY.match(key) and _BASE64.fullmatch(value)):
-            yield html.unescape(_COLOUR.sub("", f"{key}: {value}"))
+            yield html.unescape(_ANSI_COLOR.sub("", f"{key}: {value}"))
         return
     yield key
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Scan: the secrets in saved notebooks, in their sources, outputs, widget state and metadata, each with the place where it is."""
+"""Find secrets in saved notebooks: walk folders, read each notebook, and report every secret with its cell and location."""
 
 from __future__ import annotations
 
@@ -7,190 +7,236 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kvs_notebook.errors import DamagedFile, InvalidInput
-from kvs_notebook.secret_scan.notebook_text import TYPED_PASSWORD, Piece, pieces
-from kvs_notebook.secret_scan.patterns import (
-    KEY_ID,
-    SECRET_KEY,
-    SESSION_TOKEN,
-    SIGNED_URL,
-    TURN_PASSWORD,
-    TURN_USERNAME,
-    Leak,
-    Lookout,
-    names_a_key,
-)
+from kvs_notebook.formatting import format_count
+from kvs_notebook.secret_scan import patterns
+from kvs_notebook.secret_scan.notebook_text import TYPED_PASSWORD, NotebookText, iterate_texts
+from kvs_notebook.secret_scan.patterns import DetectedSecret, SecretDetector, has_key_id
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+StrPath = str | os.PathLike[str]
 
 SUFFIX = ".ipynb"
-LEFT_OUT = frozenset({".ipynb_checkpoints", ".venv", ".git", "node_modules"})
+EXCLUDED_FOLDERS = frozenset({".ipynb_checkpoints", ".venv", ".git", "node_modules"})
 VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
-"""The file that tells a virtual environment by any name."""
+"""The file that marks the folder of a virtual environment, whatever its name."""
 
-UNKNOWN = "What is in it is not known: mend it and scan it again."
+NOT_SCANNED = "It was not scanned: repair it and scan it again."
 
 CLEAR = "jupyter nbconvert --clear-output --inplace"
 CLEAR_WIDGETS = f"{CLEAR} --ClearMetadataPreprocessor.enabled=True"
 
 REVOKE: Mapping[str, frozenset[str]] = {
-    "deactivate the key in IAM": frozenset({KEY_ID, SECRET_KEY}),
-    "revoke the role's sessions in IAM": frozenset({SESSION_TOKEN}),
+    "deactivate the key in IAM": frozenset({patterns.KEY_ID, patterns.SECRET_KEY}),
+    "revoke the role's sessions in IAM": frozenset({patterns.SESSION_TOKEN}),
     "change the password": frozenset({TYPED_PASSWORD}),
-    "let signed URLs and TURN passwords expire": frozenset({SIGNED_URL, TURN_USERNAME, TURN_PASSWORD}),
+    "let signed URLs and TURN passwords expire": frozenset(
+        {patterns.SIGNED_URL, patterns.TURN_USERNAME, patterns.TURN_PASSWORD}
+    ),
 }
-"""What becomes of a secret that others have seen, by its kind."""
+"""What to do about a secret that others have seen, by its kind."""
 
 
 class Finding(NamedTuple):
-    """Secrets of one kind in one place of a notebook; ``excerpt`` tells none of them."""
+    """The secrets of one kind in one location of a notebook; ``excerpt`` contains none of them."""
 
     path: Path
-    place: str
+    cell: int | None
+    location: str
     kind: str
     excerpt: str
-    times: int = 1
+    occurrences: int = 1
 
     def __str__(self) -> str:
         path = str(self.path) if str(self.path).isprintable() else ascii(str(self.path))
-        return f"{path}: {self.place}: {self.kind}: {self.excerpt}{f' ({self.times} times)' * (self.times > 1)}"
+        location = self.location if self.cell is None else f"cell {self.cell}, {self.location}"
+        times = f" ({self.occurrences} times)" if self.occurrences > 1 else ""
+        return f"{path}: {location}: {self.kind}: {self.excerpt}{times}"
 
 
-class Scanned(NamedTuple):
-    """A file that was looked through, and what was found there; ``problem`` says why it could not be."""
+class ScannedFile(NamedTuple):
+    """A file and its findings; if it could not be scanned, ``problem`` says why."""
 
     path: Path
     findings: Sequence[Finding] = ()
     problem: str | None = None
 
 
-# --- files
+def scan_notebooks(paths: StrPath | Iterable[StrPath]) -> pd.DataFrame:
+    """Return the secrets that were saved in notebooks: signed URLs, AWS keys, session tokens and TURN passwords.
 
+    Sources, outputs of every kind, widget state and metadata are searched. The secrets of a sandbox are not reported: they are
+    valid only on the machine that it ran on. No request is sent.
 
-def scan(paths: Iterable[Path]) -> Iterator[Scanned]:
-    """Look through notebooks, and the folders that hold some, one by one; each file once, whatever is wrong with another.
+    Parameters
+    ----------
+    paths
+        A notebook or a folder, or several. In folders, the files that end in ``.ipynb`` are scanned, except checkpoints and
+        virtual environments.
 
-    In folders, notebooks are the files whose name ends in .ipynb; checkpoints and virtual environments are left out.
-    """
-    seen: set[str] = set()
-    for path in paths:
-        for file in _walk(path) if path.is_dir() else [Scanned(path)]:
-            if (real := os.path.realpath(file.path)) not in seen:
-                seen.add(real)
-                yield file if file.problem else _scanned(file.path)
-
-
-def _walk(folder: Path) -> Iterator[Scanned]:
-    closed: list[OSError] = []
-    for name, folders, files in os.walk(folder, onerror=closed.append):
-        here = Path(name)
-        folders[:] = sorted(
-            each for each in folders if each not in LEFT_OUT and not (here / each / VIRTUAL_ENVIRONMENT).exists()
-        )
-        yield from (Scanned(here / file) for file in sorted(files) if file.endswith(SUFFIX))
-    for error in closed:
-        yield Scanned(Path(error.filename), (), f"Can't look into {error.filename}: {error.strerror}. {UNKNOWN}")
-
-
-def _scanned(path: Path) -> Scanned:
-    try:
-        return Scanned(path, findings(path))
-    except InvalidInput as error:
-        return Scanned(path, (), str(error))
-
-
-def summary(scanned: Sequence[Scanned]) -> str:
-    """Say in one line what was found, and what to do next."""
-    looked_at = _counted(sum(not file.problem for file in scanned), "notebook")
-    found = [finding for file in scanned for finding in file.findings]
-    unread = sum(bool(file.problem) for file in scanned)
-    gap = f"; {_counted(unread, 'file')} could not be looked at" if unread else ""
-    if not found:
-        return f"No secret in {looked_at}{gap}." if scanned else "No notebook is there: nothing was looked at."
-    files = len({finding.path for finding in found})
-    secrets = _counted(sum(finding.times for finding in found), "secret")
-    return f"{secrets} in {files} of {looked_at}{gap}. {_next_step(found)}"
-
-
-def _next_step(found: Sequence[Finding]) -> str:
-    kinds = {finding.kind for finding in found}
-    in_widgets = [finding for finding in found if "widget state" in finding.place]
-    saved = [finding for finding in found if ", output " in finding.place] + in_widgets
-    clearing = CLEAR_WIDGETS if in_widgets else CLEAR
-    first = [f"clear the outputs ({clearing} FILE)"] if saved else []
-    first += [f"take {'the rest' if saved else 'them'} out of the source"] if len(saved) < len(found) else []
-    said = " and ".join(first)
-    *others, last = [step for step, of in REVOKE.items() if kinds & of]
-    then = f"{', '.join(others)} and {last}" if others else last
-    return f"{said[0].upper()}{said[1:]}; where others have seen the file, {then}."
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
-
-
-def findings(path: Path) -> list[Finding]:
-    """Give the secrets in a notebook, in the order in which they stand there.
+    Returns
+    -------
+    pandas.DataFrame
+        One row for the secrets of one kind in one location, with the columns ``path``, ``cell`` (Int64; counted from 1, missing
+        if the location is in no cell), ``location``, ``kind``, ``excerpt`` (never the secret itself), ``occurrences`` (Int64) and
+        ``problem``. A file that could not be scanned has one row, which has only ``path`` and ``problem``. So an empty frame
+        means that every file was scanned and no secret was found.
 
     Raises
     ------
     InvalidInput
-        For a file that is no notebook.
-    DamagedFile
-        For one that cannot be read: nothing is known of what is in it.
+        If a path does not exist.
 
     Examples
     --------
     >>> import json
-    >>> from pathlib import Path
-    >>> from kvs_notebook.secret_scan.scanner import findings
+    >>> import kvs_notebook as kvs
     >>> source = "key_id = 'AKIA" + "J5Q7WZLMXN2RTVBC'"
-    >>> path = Path("leaky.ipynb")
-    >>> _ = path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": source}]}))
-    >>> print(findings(path)[0])
-    leaky.ipynb: cell 1, source: access key id: AKIA...TVBC
+    >>> with open("leaky.ipynb", "w") as file:
+    ...     json.dump({"cells": [{"cell_type": "code", "source": source}]}, file)
+    >>> kvs.scan_notebooks("leaky.ipynb")[["path", "cell", "location", "kind", "excerpt"]]
+              path  cell location           kind      excerpt
+    0  leaky.ipynb     1   source  access key id  AKIA...TVBC
+    """
+    from kvs_notebook.dataframes.builders import rows_frame
+    from kvs_notebook.dataframes.schemas import SECRET_FINDINGS
+
+    given = [Path(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+    for path in given:
+        if not path.exists():
+            raise InvalidInput(f"Can't find {path}. Pass a notebook or a folder that exists.")
+    rows: list[tuple[Any, ...]] = []
+    for file in scan_files(given):
+        rows += [(str(finding.path), *finding[1:], None) for finding in file.findings]
+        if file.problem:
+            rows.append((str(file.path), None, None, None, None, None, file.problem))
+    return rows_frame(rows, SECRET_FINDINGS)
+
+
+# --- files
+
+
+def scan_files(paths: Iterable[Path]) -> Iterator[ScannedFile]:
+    """Scan notebooks, and those in folders, one by one; yield each file once, also if it cannot be scanned."""
+    seen: set[str] = set()
+    for path in paths:
+        for file in _walk(path) if path.is_dir() else [ScannedFile(path)]:
+            if (real := os.path.realpath(file.path)) not in seen:
+                seen.add(real)
+                yield file if file.problem else _scan_file(file.path)
+
+
+def _walk(folder: Path) -> Iterator[ScannedFile]:
+    errors: list[OSError] = []
+    for name, folders, files in os.walk(folder, onerror=errors.append):
+        parent = Path(name)
+        folders[:] = sorted(
+            each
+            for each in folders
+            if each not in EXCLUDED_FOLDERS and not (parent / each / VIRTUAL_ENVIRONMENT).exists()
+        )
+        yield from (ScannedFile(parent / file) for file in sorted(files) if file.endswith(SUFFIX))
+    for error in errors:
+        problem = f"Can't list {error.filename}: {error.strerror}. {NOT_SCANNED}"
+        yield ScannedFile(Path(error.filename), problem=problem)
+
+
+def _scan_file(path: Path) -> ScannedFile:
+    try:
+        return ScannedFile(path, find_secrets(path))
+    except InvalidInput as error:
+        return ScannedFile(path, problem=str(error))
+
+
+def find_secrets(path: Path) -> list[Finding]:
+    """Return the secrets of a notebook, in the order of their locations in it.
+
+    Raises
+    ------
+    InvalidInput
+        If the file is not a notebook, or cannot be read.
+    DamagedFile
+        If the file is not JSON in UTF-8, or is nested too deeply.
     """
     try:
-        cells = _by_cell(pieces(_read(path)))
+        groups = _group_texts(iterate_texts(_read_notebook(path)))
     except RecursionError as error:
-        raise DamagedFile(f"{path} is damaged: it is nested without end. {UNKNOWN}") from error
-    whole = {cell: "\n".join(piece.text for piece in of_cell) for cell, of_cell in cells.items()}
-    with_keys = any(map(names_a_key, whole.values()))
-    found: Counter[tuple[str, str]] = Counter()
-    excerpts: dict[tuple[str, str], str] = {}
-    for cell, of_cell in cells.items():
-        lookout = Lookout(whole[cell], with_keys=with_keys)
-        for piece in of_cell:
-            for leak in _leaks(piece, lookout):
-                found[piece.place, leak.kind] += 1
-                excerpts.setdefault((piece.place, leak.kind), leak.excerpt)
-    return [Finding(path, *key, excerpts[key], times) for key, times in found.items()]
+        raise DamagedFile(f"{path} is damaged: it is nested too deeply. {NOT_SCANNED}") from error
+    joined = {group: "\n".join(text.text for text in texts) for group, texts in groups.items()}
+    notebook_has_key_id = any(map(has_key_id, joined.values()))
+    counts: Counter[tuple[int | None, str, str]] = Counter()
+    excerpts: dict[tuple[int | None, str, str], str] = {}
+    for group, texts in groups.items():
+        detector = SecretDetector(joined[group], notebook_has_key_id=notebook_has_key_id)
+        for text in texts:
+            for secret in _detect(text, detector):
+                key = (text.cell, text.location, secret.kind)
+                counts[key] += 1
+                excerpts.setdefault(key, secret.excerpt)
+    return [Finding(path, *key, excerpts[key], count) for key, count in counts.items()]
 
 
-def _by_cell(texts: Iterable[Piece]) -> dict[str, list[Piece]]:
-    """Give the pieces of each cell or widget, those of one place as one: data of many short texts is looked at once."""
-    places: dict[tuple[str, str, str | None], list[str]] = {}
-    for piece in texts:
-        places.setdefault((piece.group, piece.place, piece.kind), []).append(piece.text)
-    cells: dict[str, list[Piece]] = {}
-    for (group, place, kind), of_place in places.items():
-        cells.setdefault(group, []).append(Piece(group, place, "\n".join(of_place), kind))
-    return cells
+def _group_texts(texts: Iterable[NotebookText]) -> dict[str, list[NotebookText]]:
+    """Return the texts of each cell or widget, those of one location joined, so that many short texts are searched at once."""
+    locations: dict[NotebookText, list[str]] = {}
+    for text in texts:
+        locations.setdefault(text._replace(text=""), []).append(text.text)
+    groups: dict[str, list[NotebookText]] = {}
+    for location, parts in locations.items():
+        groups.setdefault(location.group, []).append(location._replace(text="\n".join(parts)))
+    return groups
 
 
-def _leaks(piece: Piece, lookout: Lookout) -> Iterable[Leak]:
-    return lookout.leaks(piece.text) if piece.kind is None else [Leak(piece.kind, f"<{len(piece.text)} characters>")]
+def _detect(text: NotebookText, detector: SecretDetector) -> Iterable[DetectedSecret]:
+    if text.secret_kind is None:
+        return detector.detect(text.text)
+    return [DetectedSecret(text.secret_kind, f"<{len(text.text)} characters>")]
 
 
-def _read(path: Path) -> Mapping[str, Any]:
+def _read_notebook(path: Path) -> Mapping[str, Any]:
     if path.exists() and not path.is_file():
-        raise InvalidInput(f"{path} is no file.")
+        raise InvalidInput(f"{path} is not a file.")
     try:
         notebook = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise InvalidInput(f"Can't read {path}: {error.strerror}. {UNKNOWN}") from error
+        raise InvalidInput(f"Can't read {path}: {error.strerror}. {NOT_SCANNED}") from error
     except ValueError as error:
-        raise DamagedFile(f"{path} is damaged, or no notebook: {error}. {UNKNOWN}") from error
+        raise DamagedFile(f"{path} is damaged or not a notebook: {error}. {NOT_SCANNED}") from error
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells", notebook.get("worksheets")), list):
-        raise InvalidInput(f"{path} is no notebook: it has no cells.")
+        raise InvalidInput(f"{path} is not a notebook: it has no cells.")
     return notebook
+
+
+# --- summary
+
+
+def summarize(files: Sequence[ScannedFile]) -> str:
+    """Return one line: how many secrets are in how many notebooks, and what to do about them."""
+    if not files:
+        return "No notebooks found."
+    scanned = format_count(sum(not file.problem for file in files), "notebook")
+    failed = sum(bool(file.problem) for file in files)
+    gap = f"; {format_count(failed, 'file')} could not be scanned" if failed else ""
+    findings = [finding for file in files for finding in file.findings]
+    if not findings:
+        return f"No secrets in {scanned}{gap}."
+    secrets = format_count(sum(finding.occurrences for finding in findings), "secret")
+    return f"{secrets} in {len({finding.path for finding in findings})} of {scanned}{gap}. {_next_step(findings)}"
+
+
+def _next_step(findings: Sequence[Finding]) -> str:
+    in_widgets = sum(finding.location.startswith("widget state") for finding in findings)
+    in_outputs = sum(finding.location.startswith("output ") for finding in findings)
+    saved = in_widgets + in_outputs
+    steps = [f"clear the outputs ({CLEAR_WIDGETS if in_widgets else CLEAR} FILE)"] if saved else []
+    if saved < len(findings):
+        steps.append(f"remove {'the rest' if saved else 'them'} from the source")
+    first = " and ".join(steps)
+    kinds = {finding.kind for finding in findings}
+    *others, last = [step for step, of_kinds in REVOKE.items() if kinds & of_kinds]
+    then = f"{', '.join(others)} and {last}" if others else last
+    return f"{first[0].upper()}{first[1:]}; if others have seen the file, {then}."

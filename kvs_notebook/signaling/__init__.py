@@ -1,4 +1,4 @@
-"""Signaling: endpoints, presigned URLs, and peers that exchange offers, answers and candidates."""
+"""Endpoints, presigned URLs, and clients that exchange offers, answers and candidates over a channel."""
 
 import lazy_loader
 

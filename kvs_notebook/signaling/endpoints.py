@@ -1,4 +1,4 @@
-"""Endpoints: where a channel's peers and data-plane clients connect, and what they need there."""
+"""Get the endpoints of channels, and the TURN servers that their clients use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.validation import check_protocols, check_role, check_viewer_id
-from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref
+from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, one_channel_ref, resolve_arn
 from kvs_notebook.dataframes.builders import empty, endpoints_frame, ice_frame
 from kvs_notebook.dataframes.schemas import ENDPOINTS
 from kvs_notebook.errors import ServiceFault
@@ -32,28 +32,30 @@ def get_endpoints(
     channel
         A name, an ARN, a row, or a channels frame of any length.
     role
-        VIEWER or MASTER: what the WSS endpoint lets its client be.
+        VIEWER or MASTER: the role of the client that connects to the WSS endpoint.
     protocols
         WSS (signaling), HTTPS (ICE servers), WEBRTC (media ingestion, only on a channel that stores media).
     connection
-        Where the channel is; None takes the current connection.
+        The connection to use; None takes the current connection.
 
     Returns
     -------
     pandas.DataFrame
-        One row per channel and protocol, in the order asked for: channel_arn, role, protocol, endpoint (str).
+        One row per channel and protocol, in the order of ``protocols``: channel_arn, role, protocol, endpoint (str).
 
     Raises
     ------
     InvalidInput
-        For a role or protocol that the service does not know, and for WEBRTC on a channel that stores no media.
-    ChannelNotFound, ChannelBusy
-        When the channel is not there, or not yet available.
+        If the service does not know the role or a protocol, and for WEBRTC on a channel that stores no media.
+    ChannelNotFound
+        If a channel does not exist.
+    ChannelBusy
+        If a channel is not yet ACTIVE.
 
     Notes
     -----
     Spends one GetSignalingChannelEndpoint call for each channel (300 a second for an account and region, shared with every
-    device that connects), and one DescribeSignalingChannel call where only a name is given. Endpoints may be kept until
+    device that connects), and one DescribeSignalingChannel call if only a name is given. Endpoints may be kept until
     a connection to them fails.
 
     Examples
@@ -70,47 +72,51 @@ def get_endpoints(
     role = check_role(role)
     wanted = check_protocols(protocols)
 
-    def of_one(target: ChannelRef) -> pd.DataFrame:
-        arn = arn_of(target, connection)
-        return endpoints_frame(arn, role, _endpoints(arn, role, wanted, connection), wanted)
+    def read(ref: ChannelRef) -> pd.DataFrame:
+        arn = resolve_arn(ref, connection)
+        return endpoints_frame(arn, role, _request_endpoints(arn, role, wanted, connection), wanted)
 
-    found = map_concurrent(of_one, channel_refs(channel, connection), description="Getting endpoints")
+    found = map_concurrent(read, channel_refs(channel, connection), description="Getting endpoints")
     return pd.concat(found, ignore_index=True) if found else empty(ENDPOINTS)
 
 
 def get_ice_servers(
     channel: Channel, *, client_id: str | None = None, connection: Connection | None = None
 ) -> pd.DataFrame:
-    """Get the TURN servers that relay a channel's media where its peers cannot reach each other.
+    """Get the TURN servers that relay a channel's media if its peers cannot reach each other.
 
     Parameters
     ----------
     channel
         A name, an ARN, or a row.
     client_id
-        The viewer that they are for, where it is to be told apart.
+        The id of the viewer that will use them; optional.
     connection
-        Where the channel is; None takes the current connection.
+        The connection to use; None takes the current connection.
 
     Returns
     -------
     pandas.DataFrame
         One row per URI: channel_arn, uri (str), username, password (Secret: ``.reveal()`` gives it), ttl_seconds (Int64,
         5 minutes on a real account). The STUN server, ``stun:stun.kinesisvideo.REGION.amazonaws.com:443``, is not among
-        them: it needs no password and is the same for all.
+        them: it needs no password and is the same for every channel.
 
     Raises
     ------
     InvalidInput
-        For a client id that the service would refuse.
-    ChannelNotFound, ChannelBusy, Throttled
-        As the service refuses it.
+        If the service would refuse the client id.
+    ChannelNotFound
+        If the channel does not exist.
+    ChannelBusy
+        If the channel is not yet ACTIVE.
+    Throttled
+        If the service refuses the call 8 times because of its rate.
 
     Notes
     -----
     Spends one GetIceServerConfig call (5 a second for a channel, 100 for an account and region) and, for the endpoint, one
-    GetSignalingChannelEndpoint call; one DescribeSignalingChannel call where only a name is given. A sandbox relays no
-    media: its URIs name a port of loopback where nobody answers, and peers on one machine need nobody to.
+    GetSignalingChannelEndpoint call; one DescribeSignalingChannel call if only a name is given. A sandbox relays no
+    media: its URIs name a port of loopback without a server, since peers on one machine need no relay.
 
     Examples
     --------
@@ -126,38 +132,32 @@ def get_ice_servers(
     params: dict[str, Any] = {"Service": "TURN"}
     if client_id is not None:
         params["ClientId"] = check_viewer_id(client_id)
-    target = one_channel_ref(channel, connection)
-    arn = arn_of(target, connection)
-    client = connection.client("kinesis-video-signaling", endpoint_url=endpoint_of(arn, "VIEWER", "HTTPS", connection))
-    reply = connection.call("GetIceServerConfig", {"ChannelARN": arn, **params}, channel=target.label, client=client)
+    ref = one_channel_ref(channel, connection)
+    arn = resolve_arn(ref, connection)
+    client = connection.client(
+        "kinesis-video-signaling", endpoint_url=request_endpoint(arn, "VIEWER", "HTTPS", connection)
+    )
+    reply = connection.call("GetIceServerConfig", {"ChannelARN": arn, **params}, channel=ref.label, client=client)
     return ice_frame(arn, reply.get("IceServerList") or [])
 
 
-# --- for the rooms that connect
-
-
-def arn_of(target: ChannelRef, connection: Connection) -> str:
-    """Give a channel's ARN, asking for it where only the name is known."""
-    arn: str = target.channel_arn or describe(target, connection)["ChannelARN"]
-    return arn
-
-
-def endpoint_of(arn: str, role: str, protocol: str, connection: Connection) -> str:
-    """Ask for one endpoint of a channel."""
+def request_endpoint(arn: str, role: str, protocol: str, connection: Connection) -> str:
+    """Return one endpoint of a channel: one GetSignalingChannelEndpoint call."""
     found = {
-        item.get("Protocol"): item.get("ResourceEndpoint") for item in _endpoints(arn, role, [protocol], connection)
+        item.get("Protocol"): item.get("ResourceEndpoint")
+        for item in _request_endpoints(arn, role, [protocol], connection)
     }
     endpoint = found.get(protocol)
     if not endpoint:
         raise ServiceFault(
-            f"GetSignalingChannelEndpoint named no {protocol} endpoint for {ChannelArn.parse(arn).channel_name}. Call again in a "
-            "moment; if it stays, report it to AWS with the region.",
+            f"GetSignalingChannelEndpoint returned no {protocol} endpoint for {ChannelArn.parse(arn).channel_name}. Call again "
+            "in a moment; if it still fails, report it to AWS with the region.",
             operation="GetSignalingChannelEndpoint",
         )
     return endpoint
 
 
-def _endpoints(arn: str, role: str, protocols: list[str], connection: Connection) -> list[dict[str, str]]:
+def _request_endpoints(arn: str, role: str, protocols: list[str], connection: Connection) -> list[dict[str, str]]:
     reply = connection.call(
         "GetSignalingChannelEndpoint",
         {

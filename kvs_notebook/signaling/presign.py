@@ -1,20 +1,19 @@
-"""Sign the URLs with which clients connect to a channel."""
+"""Presign the URLs with which clients connect to a channel."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from kvs_notebook.aws.botocore_internals import secret_signer
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.validation import check_client_id, check_expires, check_role
-from kvs_notebook.channels.reference import Channel, one_channel_ref
+from kvs_notebook.channels.reference import Channel, one_channel_ref, resolve_arn
 from kvs_notebook.secret import Secret
-from kvs_notebook.signaling.endpoints import arn_of, endpoint_of
+from kvs_notebook.signaling.endpoints import request_endpoint
 
 SERVICE_NAME = "kinesisvideo"
-"""What a signature is for, of either endpoint."""
+"""The service that a signature is for, for both WSS endpoints."""
 
 
 def sign_url(
@@ -25,40 +24,44 @@ def sign_url(
     expires: int = 299,
     connection: Connection | None = None,
 ) -> Secret:
-    """Sign a WSS URL with which a client connects to a channel for signaling, without credentials of its own.
+    """Return a presigned WSS URL, with which a client without AWS credentials can connect to a channel.
 
     Parameters
     ----------
     channel
         A name, an ARN, or a row.
     role
-        VIEWER or MASTER: what whoever has the URL may be.
+        VIEWER or MASTER: the role in which the client connects.
     client_id
-        A viewer's id, which it needs: 1 to 256 letters, digits and ``. _ -``. A MASTER has none.
+        Required for a viewer: 1 to 256 letters, digits and ``. _ -``. A MASTER has none.
     expires
-        Seconds for which the URL can be used to connect, 299 as AWS's own clients sign; a connection outlasts it.
+        Seconds for which the URL can be used to connect, 299 as in AWS's own clients; an open connection outlasts it.
     connection
-        Where the channel is; None takes the current connection.
+        The connection to use; None takes the current connection.
 
     Returns
     -------
     Secret
-        The URL; ``.reveal()`` gives it. Whoever has it can connect until it expires, so it is not shown.
+        The URL; ``.reveal()`` returns it. Every holder of the URL can connect until it expires, so it is not shown.
 
     Raises
     ------
     InvalidInput
-        For a role, client id or time that the service would refuse.
-    ChannelNotFound, ChannelBusy
-        When the channel is not there, or not yet available.
-    NoCredentials, ExpiredCredentials
-        Where there is nothing to sign with.
+        If the service would refuse the role, client id or ``expires``.
+    ChannelNotFound
+        If the channel does not exist.
+    ChannelBusy
+        If the channel is not yet ACTIVE.
+    NoCredentials
+        If the connection has no credentials.
+    ExpiredCredentials
+        If the credentials cannot be refreshed.
 
     Notes
     -----
-    Signing itself costs nothing; the endpoint spends one GetSignalingChannelEndpoint call, and one
-    DescribeSignalingChannel call where only a name is given. The form of the URL is that of AWS's clients (query
-    parameters, host signed, a session token among what is signed).
+    Signing makes no call; looking up the endpoint spends one GetSignalingChannelEndpoint call, and one
+    DescribeSignalingChannel call if only a name is given. The URL has the form of AWS's own clients: the signature and a
+    session token are query parameters, and the host header is signed.
 
     Examples
     --------
@@ -75,21 +78,24 @@ def sign_url(
     role = check_role(role)
     client_id = check_client_id(client_id, role)
     expires = check_expires(expires)
-    arn = arn_of(one_channel_ref(channel, connection), connection)
-    endpoint = endpoint_of(arn, role, "WSS", connection)
-    return signed(endpoint, arn, client_id, connection, expires=expires)
+    arn = resolve_arn(one_channel_ref(channel, connection), connection)
+    endpoint = request_endpoint(arn, role, "WSS", connection)
+    return presign_websocket_url(endpoint, arn, client_id, connection, expires=expires)
 
 
-def signed(endpoint: str, arn: str, client_id: str | None, connection: Connection, *, expires: int = 299) -> Secret:
-    """Sign the URL of a WSS endpoint."""
+def presign_websocket_url(
+    endpoint: str, arn: str, client_id: str | None, connection: Connection, *, expires: int = 299
+) -> Secret:
+    """Return the presigned URL of a WSS endpoint; without a client id, for a MASTER."""
     parameters = {"X-Amz-ChannelARN": arn} | ({"X-Amz-ClientId": client_id} if client_id is not None else {})
-    return query_signed(endpoint, parameters, connection, expires)
+    return presign_url(endpoint, parameters, connection, expires)
 
 
-def query_signed(url: str, parameters: Mapping[str, str], connection: Connection, expires: int) -> Secret:
-    """Sign a URL with these parameters in its query."""
+def presign_url(url: str, parameters: Mapping[str, str], connection: Connection, expires: int) -> Secret:
+    """Return a URL with ``parameters`` and a signature in its query."""
+    from botocore.auth import SigV4QueryAuth
     from botocore.awsrequest import AWSRequest
 
     request = AWSRequest("GET", f"{url}?{urlencode(parameters)}")
-    secret_signer()(connection.credentials(), SERVICE_NAME, connection.region, expires).add_auth(request)
+    SigV4QueryAuth(connection.credentials(), SERVICE_NAME, connection.region, expires).add_auth(request)
     return Secret(str(request.url))

@@ -1,4 +1,4 @@
-"""Keep one WebSocket connection under the published message rates."""
+"""Limit the messages of one WebSocket connection to the published rates."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from kvs_notebook.aws.rate_limit import DEFAULT_SHARE
 
 
 class MessageRateLimiter:
-    """Keep one WebSocket connection under the rates of its messages.
+    """Limit the messages of one WebSocket connection to a share of the published rates.
 
-    As many as may be sent in a second leave at once, for a call begins with a handful of candidates; then the next one waits
-    until the first of them is a second, and a ninth of it more, ago. Each type of message has a queue of its own.
+    As many messages as a second admits leave at once, because a WebRTC call begins with a handful of candidates. The next one
+    waits until the first of them left 1/0.9 seconds ago. Each message type has a queue of its own.
     """
 
     def __init__(
@@ -23,13 +23,13 @@ class MessageRateLimiter:
     ) -> None:
         self._clock = clock
         self._sleep = sleep
-        self._left: dict[str, deque[float]] = {kind: deque(maxlen=int(rate)) for kind, rate in MESSAGE_RATES.items()}
-        self._turns = {kind: asyncio.Lock() for kind in MESSAGE_RATES}
+        self._sent_at: dict[str, deque[float]] = {kind: deque(maxlen=int(rate)) for kind, rate in MESSAGE_RATES.items()}
+        self._locks = {kind: asyncio.Lock() for kind in MESSAGE_RATES}
 
     async def wait(self, message_type: str) -> None:
-        """Wait until the next message of a type may leave; whoever asks first leaves first."""
-        left = self._left[message_type]
-        async with self._turns[message_type]:
-            if len(left) == left.maxlen:
-                await self._sleep(max(0.0, left[0] + 1 / DEFAULT_SHARE - self._clock()))
-            left.append(self._clock())
+        """Wait until the next message of a type may leave; callers are served in FIFO order."""
+        sent_at = self._sent_at[message_type]
+        async with self._locks[message_type]:
+            if len(sent_at) == sent_at.maxlen:
+                await self._sleep(max(0.0, sent_at[0] + 1 / DEFAULT_SHARE - self._clock()))
+            sent_at.append(self._clock())

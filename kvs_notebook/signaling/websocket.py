@@ -1,4 +1,4 @@
-"""Line: a WebSocket to a channel's endpoint, looked up, signed and opened, again where that is worth it."""
+"""Open WebSockets to a channel's endpoint: look it up, sign its URL, connect, and retry."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import json
 import logging
 import random
 import ssl
-import time
 from typing import TYPE_CHECKING
 
-from kvs_notebook.aws.connection import Connection, is_loopback
-from kvs_notebook.aws.error_translation import NO_NETWORK, SANDBOX_GONE, from_code
-from kvs_notebook.channels.reference import ChannelRef
+from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.error_translation import from_code
+from kvs_notebook.aws.loopback import is_loopback
+from kvs_notebook.channels.reference import ChannelRef, resolve_arn
 from kvs_notebook.errors import EndpointUnreachable, KVSError, MissingExtra, Throttled
 from kvs_notebook.secret import Secret
-from kvs_notebook.signaling.endpoints import arn_of, endpoint_of
-from kvs_notebook.signaling.presign import signed
+from kvs_notebook.signaling.endpoints import request_endpoint
+from kvs_notebook.signaling.presign import presign_websocket_url
 from kvs_notebook.version import __version__
 
 if TYPE_CHECKING:
+    from tenacity import RetryCallState
     from websockets.asyncio.client import ClientConnection
     from websockets.exceptions import InvalidStatus
 
@@ -27,90 +28,90 @@ PING_SECONDS = 30.0
 """The service closes a connection after 10 minutes without traffic; a ping counts as traffic."""
 
 OPENING_SECONDS = 10.0
-ATTEMPTS = 8
+MAX_ATTEMPTS = 8
 FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 10.0
 
-BRIEF_SECONDS = 10.0
-"""A connection that ends sooner ended for a reason that may still be there: another peer in its place, for one."""
-
-BY_STATUS = {
+CODE_BY_STATUS = {
     400: "InvalidArgumentException",
     403: "AccessDeniedException",
     404: "ResourceNotFoundException",
 }
-"""What a refusal means where it carries no code."""
+"""The error code of a refusal that carries none."""
 
 NEXT_STEPS: dict[type[KVSError], str] = {
-    Throttled: "A channel admits 3 connects a second and 10 viewers at a time: connect again later, or close one that is not "
-    "needed. A viewer whose line broke may keep its place for hours.",
+    Throttled: "A channel accepts 3 connects a second and 10 viewers at a time: connect again later, or close a connection "
+    "that is not needed. A viewer that lost its connection may count for hours.",
 }
 
-_QUIET = logging.getLogger("kvs_notebook.signaling.websocket.websockets")
-_QUIET.setLevel(logging.WARNING)  # below that the library logs the URL, which is a secret
+_logger = logging.getLogger(__name__)
+
+_library_logger = _logger.getChild("websockets")
+_library_logger.setLevel(logging.WARNING)  # at INFO and DEBUG the library logs the signed URL and every frame
 
 
-class Line:
-    """Connect to a channel in one role.
+class WebSocketConnector:
+    """Connect to one channel in one role, with a freshly signed URL each time.
 
     Attributes
     ----------
-    target
+    channel
         The channel.
+    operation
+        ConnectAsMaster or ConnectAsViewer.
     connects
-        How often it has connected.
+        How many connections were opened.
     """
 
-    def __init__(self, target: ChannelRef, role: str, client_id: str | None, connection: Connection) -> None:
-        self.target = target
+    def __init__(self, channel: ChannelRef, role: str, client_id: str | None, connection: Connection) -> None:
+        self.channel = channel
+        self.operation = "ConnectAsMaster" if role == "MASTER" else "ConnectAsViewer"
         self.connects = 0
-        self._operation = "ConnectAsMaster" if role == "MASTER" else "ConnectAsViewer"
         self._role = role
         self._client_id = client_id
         self._connection = connection
-        self._arn = target.channel_arn
-        self._opened_at = 0.0
-        self._brief = 0
+        self._arn = channel.channel_arn
 
-    async def open(self, worth_another: tuple[type[KVSError], ...]) -> ClientConnection:
-        """Connect, with up to 8 attempts where it fails as ``worth_another`` says, with waits that grow in between."""
+    async def open(self, retry_on: tuple[type[KVSError], ...]) -> ClientConnection:
+        """Open a connection, in at most 8 attempts if they fail with an error of ``retry_on``."""
         import tenacity
 
         retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(worth_another),
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
-            wait=tenacity.wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
+            retry=tenacity.retry_if_exception_type(retry_on),
+            stop=tenacity.stop_after_attempt(MAX_ATTEMPTS),
+            wait=lambda state: backoff_seconds(state.attempt_number - 1),
+            before_sleep=self._log_retry,
             reraise=True,
         )
-        return await retrying(self._connect)
+        socket: ClientConnection = await retrying(self._connect)
+        self.connects += 1
+        _logger.info("%s succeeded for %s (connection %d)", self.operation, self.channel.label, self.connects)
+        return socket
 
-    async def reopen(self, worth_another: tuple[type[KVSError], ...]) -> ClientConnection:
-        """Connect after a connection has ended, later and later after brief ones; after 8 brief ones in a row no more."""
-        self._brief = self._brief + 1 if time.monotonic() - self._opened_at < BRIEF_SECONDS else 0
-        if self._brief >= ATTEMPTS:
-            raise EndpointUnreachable(
-                f"{self._operation} succeeded for {self.target.label}, but {ATTEMPTS} connections in a row ended within "
-                f"{BRIEF_SECONDS:g} s. Look whether another peer takes its place again and again, a second MASTER or a viewer "
-                "of the same client id; then open it again.",
-                operation=self._operation,
-            )
-        if self._brief > 1:  # the first is an accident
-            longest = min(FIRST_WAIT_SECONDS * 2**self._brief, LONGEST_WAIT_SECONDS)
-            await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - jitter, no secret
-        return await self.open(worth_another)
+    def _log_retry(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        _logger.info(
+            "%s failed for %s in attempt %d of %d (%s), next attempt in %.1f s",
+            self.operation,
+            self.channel.label,
+            state.attempt_number,
+            MAX_ATTEMPTS,
+            type(error).__name__,
+            state.upcoming_sleep,
+        )
 
     async def _connect(self) -> ClientConnection:
         from websockets.asyncio.client import connect
         from websockets.exceptions import InvalidStatus, WebSocketException
 
-        url, endpoint, context = await asyncio.to_thread(self._prepare)
+        url, endpoint, tls_context = await asyncio.to_thread(self._prepare)
         try:
-            socket = await connect(
+            return await connect(
                 url.reveal(),
-                ssl=context,
+                ssl=tls_context,
                 proxy=None if is_loopback(endpoint) else True,
                 compression=None,
-                logger=_QUIET,
+                logger=_library_logger,
                 open_timeout=OPENING_SECONDS,
                 ping_interval=PING_SECONDS,
                 ping_timeout=PING_SECONDS,
@@ -120,50 +121,63 @@ class Line:
             problem = self._refusal(error)
         except ImportError as error:
             problem = MissingExtra(
-                f"{self._operation} was not sent: {error}. pip install python-socks, or use another proxy."
+                f"{self.operation} was not sent: {error}. pip install python-socks, or use another proxy."
             )
         except (OSError, TimeoutError, WebSocketException) as error:
             problem = EndpointUnreachable(
-                f"{self._operation} failed for {self.target.label}: {endpoint} did not answer ({type(error).__name__}). "
-                f"{SANDBOX_GONE if is_loopback(endpoint) else NO_NETWORK}",
-                operation=self._operation,
+                f"{self.operation} failed for {self.channel.label}: {endpoint} did not answer ({type(error).__name__}). "
+                f"{self._connection.unreachable_hint}",
+                operation=self.operation,
             )
-        else:
-            self.connects += 1
-            self._opened_at = time.monotonic()
-            return socket
-        raise problem  # out here its traceback holds no frame with the signed URL
+        raise problem  # outside of the handlers its traceback holds no frame with the signed URL
 
     def _prepare(self) -> tuple[Secret, str, ssl.SSLContext]:
-        """Do what takes AWS calls: the ARN once, the endpoint and the signature each time."""
+        """Return a signed URL, its endpoint and the TLS settings; this makes the AWS calls, so it runs on a thread."""
         connection = self._connection
         if self._arn is None:
-            self._arn = arn_of(self.target, connection)
-        endpoint = endpoint_of(self._arn, self._role, "WSS", connection)
-        connection.rate_limiter.wait(self._operation, self.target.label)
-        return signed(endpoint, self._arn, self._client_id, connection), endpoint, connection.tls_context(endpoint)
+            self._arn = resolve_arn(self.channel, connection)
+        endpoint = request_endpoint(self._arn, self._role, "WSS", connection)
+        connection.rate_limiter.wait(self.operation, self.channel.label)
+        url = presign_websocket_url(endpoint, self._arn, self._client_id, connection)
+        return url, endpoint, connection.tls_context(endpoint)
 
     def _refusal(self, error: InvalidStatus) -> KVSError:
-        """Give the error of a connection that was refused before its upgrade."""
+        """Return the error of a connection that was refused before its upgrade."""
         response = error.response
         code = response.headers.get("x-amzn-errortype", "").partition(":")[0]
         try:
-            said = str(json.loads(response.body or b"{}").get("Message") or "")
+            message = str(json.loads(response.body or b"{}").get("Message") or "")
         except (ValueError, AttributeError):
-            said = ""
+            message = ""
         return from_code(
-            code or BY_STATUS.get(response.status_code, f"HTTP {response.status_code}"),
-            said,
-            operation=self._operation,
-            subject=self.target.label,
+            code or CODE_BY_STATUS.get(response.status_code, f"HTTP {response.status_code}"),
+            message,
+            operation=self.operation,
+            subject=self.channel.label,
             next_steps=NEXT_STEPS,
         )
 
 
-async def hang_up(socket: ClientConnection) -> None:
-    """Close a connection as both sides agree, or at once where the caller is cancelled meanwhile."""
+def backoff_seconds(failures: int) -> float:
+    """Return a random wait before the next attempt, up to a bound that doubles with each failure (full jitter)."""
+    longest = min(FIRST_WAIT_SECONDS * 2**failures, LONGEST_WAIT_SECONDS)
+    return random.uniform(0, longest)  # noqa: S311 - jitter, no secret
+
+
+async def close_websocket(socket: ClientConnection) -> None:
+    """Close a connection with the closing handshake, or at once if the caller is cancelled."""
     try:
         await socket.close()
     except asyncio.CancelledError:
         socket.transport.abort()
         raise
+
+
+def require_websockets() -> None:
+    """Raise MissingExtra if the extra ``signaling`` is not installed."""
+    try:
+        import websockets  # noqa: F401 - only whether it is installed
+    except ImportError as error:
+        raise MissingExtra(
+            f"Signaling requires optional dependencies ({error}). Run: pip install 'kvs-notebook[signaling]'"
+        ) from error

@@ -6,19 +6,25 @@ import asyncio
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.aws.connection import Connection, is_loopback
-from kvs_notebook.aws.quotas import MUTATING, QUOTAS
+from kvs_notebook.aws.identity import Identity
+from kvs_notebook.aws.loopback import is_loopback
+from kvs_notebook.aws.operation_names import MUTATING
+from kvs_notebook.aws.quotas import QUOTAS
 from kvs_notebook.signaling.messages import Offer
 from kvs_notebook.version import __version__
+from tests.connections import connect_session
 
 ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600000"
 
@@ -28,28 +34,27 @@ ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600
 
 def test_a_connection_knows_who_it_is(connection):
     assert connection.account_id == "111122223333"
-    assert connection.identity["Arn"].startswith("arn:aws:iam::111122223333:user/")
+    assert connection.identity().arn.startswith("arn:aws:iam::111122223333:user/")
     assert connection.region == "us-east-1"
 
 
 def test_the_identity_is_asked_once(sandbox, connection):
     for _ in range(3):
-        assert connection.account_id
+        assert connection.identity().account_id == connection.account_id
     assert sandbox.requests["operation"].tolist() == ["GetCallerIdentity"]
 
 
 def test_its_repr_says_where_it_is_and_asks_nothing(sandbox, connection):
-    assert repr(connection) == f"<Connection: account not asked yet, us-east-1, {sandbox.endpoint_url}, SANDBOX>"
-    assert sandbox.requests.empty
-    _ = connection.account_id
     assert repr(connection) == f"<Connection: account 111122223333, us-east-1, {sandbox.endpoint_url}, SANDBOX>"
+    assert connection.account_id == "111122223333"
+    assert sandbox.requests.empty
 
 
 def test_a_repr_of_a_real_account_says_read_only_until_it_is_not():
     session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b")
-    careful = Connection(session=session, region="eu-west-1", profile="fleet")
+    careful = connect_session(session, "eu-west-1", profile="fleet")
     assert repr(careful) == "<Connection: account not asked yet, eu-west-1, profile fleet, read-only>"
-    free = Connection(session=session, region="eu-west-1", profile="fleet", allow_changes=True)
+    free = connect_session(session, "eu-west-1", profile="fleet", allow_changes=True)
     assert repr(free) == "<Connection: account not asked yet, eu-west-1, profile fleet>"
 
 
@@ -84,20 +89,41 @@ def test_what_changes_something_is_told_from_what_reads():
 
 
 def test_a_throttled_call_is_made_again_until_it_passes(sandbox, connection, monkeypatch):
-    monkeypatch.setattr(connection.rate_limiter, "_sleep", lambda _: None)
+    monkeypatch.setattr(connection.rate_limiter, "sleep", lambda _: None)
     sandbox.faults.add("ListSignalingChannels", "throttle", times=7)
     assert connection.call("ListSignalingChannels", {})["ChannelInfoList"] == []
     assert len(sandbox.requests) == 8
 
 
 def test_a_call_that_stays_throttled_fails_in_the_end(sandbox, connection, monkeypatch):
-    monkeypatch.setattr(connection.rate_limiter, "_sleep", lambda _: None)
+    monkeypatch.setattr(connection.rate_limiter, "sleep", lambda _: None)
     sandbox.faults.add("ListSignalingChannels", "throttle", times=None)
     with pytest.raises(errors.Throttled, match="lower the connection's share=") as raised:
         connection.call("ListSignalingChannels", {})
     assert len(sandbox.requests) == 8
     assert raised.value.code == "ClientLimitExceededException"
     assert not raised.value.maybe_applied
+
+
+@pytest.mark.parametrize("fault", [None, "denied", "throttle"])
+def test_a_connection_notes_when_a_call_came_back(sandbox, connection, monkeypatch, fault):
+    monkeypatch.setattr(connection.rate_limiter, "sleep", lambda _: None)
+    if fault:
+        sandbox.faults.add("ListSignalingChannels", fault, times=None)
+    for _ in range(2):
+        before = connection.last_reply
+        with suppress(errors.KVSError):
+            connection.call("ListSignalingChannels", {})
+        assert before < connection.last_reply <= time.monotonic()
+    assert connection.throttles == (2 * 8 if fault == "throttle" else 0)
+
+
+def test_a_stopped_connection_sends_no_retry(sandbox, connection, monkeypatch):
+    monkeypatch.setattr(connection.rate_limiter, "sleep", lambda _: connection.stop(errors.KVSError("Given up.")))
+    sandbox.faults.add("ListSignalingChannels", "throttle", times=None)
+    with pytest.raises(errors.KVSError, match="Given up"):
+        connection.call("ListSignalingChannels", {})
+    assert len(sandbox.requests) == 1
 
 
 @pytest.mark.parametrize(("fault", "unseen"), [("error", True), ("reset", True), ("denied", False), ("expired", False)])
@@ -127,13 +153,13 @@ def test_what_botocore_refuses_by_itself_is_invalid_input(sandbox, connection):
 def test_an_arn_of_another_account_or_region_is_refused(connection):
     assert connection.check_arn(ARN).channel_name == "front-door"
     for other in (ARN.replace("1111", "9999"), ARN.replace("us-east-1", "eu-west-1")):
-        with pytest.raises(errors.WrongConnection, match="pass connection= for that account and region"):
+        with pytest.raises(errors.WrongConnection, match="Pass connection= for that account and region"):
             connection.check_arn(other)
 
 
-def test_a_sandbox_connection_refuses_a_host_that_is_not_loopback():
+def test_a_sandbox_connection_refuses_a_host_that_is_not_loopback(connection):
     with pytest.raises(errors.InvalidInput, match="on loopback only"):
-        Connection(session=boto3.Session(), region="us-east-1", endpoint_url="http://192.0.2.1", sandbox=True)
+        connection.replace(endpoint_url="http://192.0.2.1")
 
 
 @pytest.mark.parametrize(
@@ -160,7 +186,7 @@ def test_an_endpoint_that_a_sandbox_is_said_to_have_named_is_refused_where_it_is
         lambda: connection.client("kinesis-video-signaling", endpoint_url=elsewhere),
         lambda: connection.tls_context(elsewhere),
     ):
-        with pytest.raises(errors.InvalidInput, match=f"on loopback only, not on {elsewhere}"):
+        with pytest.raises(errors.InvalidInput, match=f"on loopback only, not at {elsewhere}"):
             use()
 
 
@@ -175,10 +201,10 @@ def test_a_client_of_an_endpoint_is_made_once_for_each(sandbox, connection):
 
 def test_what_is_signed_with_are_the_credentials_as_they_are_now(monkeypatch):
     session = boto3.Session("AKIAIOSFODNN7EXAMPLE", "secret", "token", region_name="us-east-1")
-    given = Connection(session=session, region="us-east-1").credentials()
+    given = connect_session(session, "us-east-1").credentials()
     assert (given.access_key, given.secret_key, given.token) == ("AKIAIOSFODNN7EXAMPLE", "secret", "token")
     with pytest.raises(errors.NoCredentials, match="Signing failed"):
-        Connection(session=boto3.Session(), region="us-east-1").credentials()
+        connect_session(boto3.Session(), "us-east-1").credentials()
 
 
 # --- whatever the user's environment says, a sandbox's connection reaches the sandbox and nothing else
@@ -259,8 +285,12 @@ def test_no_call_leaves_loopback_whatever_the_environment_says(sandbox, trap, tm
     assert kvs.list_channels(tags=True, connection=connection)["tag:Site"].tolist() == ["hq"]
     assert channel["region"].item() == "eu-west-1"
     assert connection.account_id == "111122223333"
-    assert {client.meta.endpoint_url for client in connection._clients.values()} == {sandbox.endpoint_url}
+    assert {client.meta.endpoint_url for client in clients_of(connection)} == {sandbox.endpoint_url}
     assert trap.visits == 0
+
+
+def clients_of(connection: kvs.Connection) -> list[Any]:
+    return [*connection._clients._clients.values()]
 
 
 HOSTILE_TO_TLS: dict[str, Hostile] = {
@@ -292,7 +322,7 @@ def test_neither_do_ice_servers_nor_signaling(sandbox, trap, tmp_path, monkeypat
 
     assert len(kvs.get_ice_servers(channel, connection=connection)) == 6
     assert asyncio.run(call()) == Offer("v=0", "tablet")
-    assert all(is_loopback(client.meta.endpoint_url) for client in connection._clients.values())
+    assert all(is_loopback(client.meta.endpoint_url) for client in clients_of(connection))
     assert trap.visits == 0
 
 
@@ -302,12 +332,10 @@ def test_a_message_of_the_tree_names_the_line_that_lifts_read_only(sandbox):
         aws_access_key_id=sandbox.connection().client()._request_signer._credentials.access_key,
         aws_secret_access_key=sandbox.connection().client()._request_signer._credentials.secret_key,
     )
-    connection = Connection(
-        session=session, region="us-east-1", profile="fleet", endpoint_url=environment["AWS_ENDPOINT_URL"]
-    )
-    assert connection.is_sandbox  # known by its identity, though nobody said so
-    assert connection.may_change
-    connection._identity = {"Arn": "arn:aws:iam::111122223333:user/alice", "Account": "111122223333"}
+    connection = connect_session(session, "us-east-1", profile="fleet", endpoint_url=environment["AWS_ENDPOINT_URL"])
+    assert connection.is_sandbox()  # known by its identity, though nobody said so
+    assert connection.may_change()
+    connection._identity = Identity("111122223333", "arn:aws:iam::111122223333:user/alice", "AIDA")
     with pytest.raises(
         errors.ReadOnly, match=re.escape("kvs.connect('fleet', region='us-east-1', allow_changes=True)")
     ):
@@ -318,5 +346,5 @@ def test_trust_in_a_sandbox_that_has_gone_is_an_error_of_ours():
     with kvs.Sandbox() as sandbox:
         connection = sandbox.connection()
         connection.tls_context("https://127.0.0.1")
-    with pytest.raises(errors.EndpointUnreachable, match="has gone"):
+    with pytest.raises(errors.EndpointUnreachable, match="has stopped"):
         connection.tls_context("https://127.0.0.1")

@@ -24,7 +24,7 @@ def profile(sandbox: kvs.Sandbox, monkeypatch: pytest.MonkeyPatch) -> kvs.Sandbo
 
 
 def no_more_a_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kvs_notebook.aws.connection.SANDBOX_USER", "somebody")
+    monkeypatch.setattr("kvs_notebook.aws.identity.SANDBOX_USER", "somebody")
 
 
 # --- connect
@@ -72,7 +72,7 @@ def test_an_endpoint_on_loopback_answers_for_sts_too(sandbox):
         aws_access_key_id=credentials.access_key, aws_secret_access_key=credentials.secret_key, region_name="eu-west-1"
     )
     connection = kvs.connect(session=session, endpoint_url=sandbox.endpoint_url)
-    assert connection.is_sandbox
+    assert connection.is_sandbox()
     assert repr(connection) == f"<Connection: account 111122223333, eu-west-1, {sandbox.endpoint_url}, SANDBOX>"
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from contextlib import suppress
 from itertools import pairwise
 
 import pytest
 
 from kvs_notebook import errors
-from kvs_notebook.aws import rate_limit
+from kvs_notebook.aws import concurrency, rate_limit
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.quotas import QUOTAS
 from kvs_notebook.aws.rate_limit import RateLimiter
-from kvs_notebook.signaling.rate_limit import MessageRateLimiter
 
 
 class Time:
@@ -156,10 +153,10 @@ def test_threads_held_up_past_their_turns_leave_no_faster_than_the_quota():
 
 def test_buckets_that_are_free_are_forgotten(time):
     buckets = paced(time)
-    for number in range(rate_limit.FORGET_ABOVE + 10):
+    for number in range(rate_limit.MAX_BUCKETS + 10):
         buckets.wait("DescribeSignalingChannel", f"c{number}")
         time.now += 1
-    assert max(len(buckets._next_turn), len(buckets._doors)) <= rate_limit.FORGET_ABOVE
+    assert max(len(buckets._next_slot), len(buckets._departures)) <= rate_limit.MAX_BUCKETS
 
 
 @pytest.mark.parametrize("share", [0, -1, 1.01, {"ListTagsForResource": 0}])
@@ -169,7 +166,7 @@ def test_a_share_outside_the_quota_is_refused(share):
 
 
 def test_a_share_for_an_operation_that_does_not_exist_is_refused():
-    with pytest.raises(errors.InvalidInput, match="share names ListTags: the operations are"):
+    with pytest.raises(errors.InvalidInput, match="Unknown operations in share: ListTags"):
         RateLimiter({"ListTags": 0.5})
 
 
@@ -179,97 +176,22 @@ def test_a_mapping_of_shares_leaves_the_other_operations_at_their_defaults(time)
     assert departures(time, buckets, "TagResource", "ab") == pytest.approx([0, 1 / 45])
 
 
-# --- retries
+# --- stopped by another thread
 
 
-def throttled_times(count: int):
-    left = [count]
-
-    def call() -> str:
-        if left[0]:
-            left[0] -= 1
-            raise errors.Throttled("Slow down.")
-        return "done"
-
-    return call
-
-
-def test_a_throttled_call_comes_again(time):
-    buckets = paced(time)
-    assert buckets.run("ListSignalingChannels", None, throttled_times(7)) == "done"
-    assert buckets.throttles == 7
-
-
-def test_a_call_is_given_up_after_eight_attempts(time):
-    buckets = paced(time)
-    with pytest.raises(errors.Throttled, match="Slow down"):
-        buckets.run("ListSignalingChannels", None, throttled_times(8))
-    assert buckets.throttles == 8
-
-
-def test_the_waits_between_are_random_up_to_a_bound_that_doubles(time, monkeypatch):
-    monkeypatch.setattr("random.uniform", lambda low, high: high)
-    with pytest.raises(errors.Throttled):
-        paced(time).run("GetCallerIdentity", None, throttled_times(99))
-    assert time.slept == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0])
-
-
-@pytest.mark.parametrize(
-    "kind", [errors.ChannelLimitExceeded, errors.TagLimitExceeded, errors.AccessDenied, ValueError]
-)
-def test_nothing_but_throttling_comes_again(time, kind):
-    calls = []
-
-    def call() -> None:
-        calls.append(1)
-        raise kind("No.")
-
-    with pytest.raises(kind):
-        paced(time).run("CreateSignalingChannel", None, call)
-    assert len(calls) == 1
-
-
-# --- seen and shut from elsewhere
-
-
-@pytest.mark.parametrize("outcome", [None, errors.Throttled("Slow down."), errors.AccessDenied("No.")])
-def test_it_knows_when_a_call_last_came_back_whatever_came_of_it(time, outcome):
-    buckets = paced(time)
-    assert buckets.came_back == time.now
-
-    def call() -> None:
-        time.now += 7
-        if outcome is not None:
-            raise outcome
-
-    for _ in range(2):
-        with suppress(errors.KVSError):
-            buckets.run("GetCallerIdentity", None, call)
-        assert buckets.came_back == time.now
-
-
-def test_once_shut_no_call_leaves_not_even_one_that_was_waiting_for_its_turn(time):
-    calls = []
-    buckets = RateLimiter(clock=time, sleep=lambda _: buckets.shut(errors.KVSError("Given up.")))
-    buckets.run("ListSignalingChannels", None, lambda: calls.append(1))
+def test_stopped_limiter_raises_also_for_a_caller_that_waits(time):
+    limiter = RateLimiter(clock=time, sleep=lambda _: limiter.stop(errors.KVSError("Given up.")))
+    limiter.wait("ListSignalingChannels")
     for _ in range(2):
         with pytest.raises(errors.KVSError, match="Given up"):
-            buckets.run("ListSignalingChannels", None, lambda: calls.append(2))
-    assert calls == [1]
+            limiter.wait("ListSignalingChannels")
 
 
-def test_once_shut_a_throttled_call_does_not_come_again(time):
-    calls = []
-
-    def call() -> None:
-        calls.append(1)
-        buckets.shut(errors.KVSError("Given up."))
-        raise errors.Throttled("Slow down.")
-
-    buckets = paced(time)
+def test_stopped_limiter_raises_for_an_operation_without_quota(time):
+    limiter = paced(time)
+    limiter.stop(errors.KVSError("Given up."))
     with pytest.raises(errors.KVSError, match="Given up"):
-        buckets.run("ListSignalingChannels", None, call)
-    assert calls == [1]
+        limiter.wait("GetCallerIdentity")
 
 
 # --- side by side
@@ -305,53 +227,4 @@ def test_the_first_error_ends_it_and_drops_what_has_not_begun():
     with pytest.raises(errors.AccessDenied):
         map_concurrent(work, range(1000), description="x")
     go_on.set()
-    assert len(begun) <= rate_limit.THREADS + 1
-
-
-# --- messages
-
-
-def test_as_many_messages_leave_at_once_as_a_second_may_have_and_then_as_many_again(time):
-    left: list[tuple[str, float]] = []
-
-    async def send(pacing: MessageRateLimiter, message_type: str) -> None:
-        await pacing.wait(message_type)
-        left.append((message_type, time.now - 1000))
-
-    async def sleep(seconds: float) -> None:
-        time.sleep(seconds)
-
-    async def scene() -> None:
-        pacing = MessageRateLimiter(time, sleep)
-        for _ in range(12):
-            await send(pacing, "SDP_OFFER")
-        for _ in range(20):
-            await send(pacing, "ICE_CANDIDATE")
-
-    asyncio.run(scene())
-    assert [when for kind, when in left if kind == "SDP_OFFER"] == pytest.approx([0] * 5 + [10 / 9] * 5 + [20 / 9] * 2)
-    assert [when for kind, when in left if kind == "ICE_CANDIDATE"] == pytest.approx([20 / 9] * 20)
-
-
-def test_who_waits_for_an_offers_turn_keeps_no_candidate_waiting():
-    async def scene() -> list[str]:
-        gate, left = asyncio.Event(), []
-
-        async def sleep(_: float) -> None:
-            await gate.wait()
-
-        async def send(message_type: str, number: int) -> None:
-            await pacing.wait(message_type)
-            left.append(f"{message_type} {number}")
-
-        pacing = MessageRateLimiter(lambda: 0.0, sleep)
-        async with asyncio.TaskGroup() as group:
-            for number in range(7):
-                group.create_task(send("SDP_OFFER", number))
-            candidate = group.create_task(send("ICE_CANDIDATE", 0))
-            await candidate
-            gate.set()
-        return left
-
-    offers = [f"SDP_OFFER {number}" for number in range(7)]
-    assert asyncio.run(scene()) == [*offers[:5], "ICE_CANDIDATE 0", *offers[5:]]
+    assert len(begun) <= concurrency.THREADS + 1

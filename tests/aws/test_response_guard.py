@@ -11,7 +11,7 @@ import pytest
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.default_connection import for_profile
-from kvs_notebook.fleet.tag_reader import _bulk
+from kvs_notebook.fleet.tag_reader import read_tags_in_bulk
 
 PAGE = b"<!doctype html>\n<html><body>Welcome to the hotel, please sign in</body></html>"
 ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/gate/1767603601000"
@@ -55,18 +55,18 @@ def portal(monkeypatch):
 @pytest.fixture
 def connection(portal):
     made = for_profile(None, region="us-east-1", endpoint_url=portal[1], allow_changes=True)
-    made.rate_limiter._sleep = lambda _: None
+    made.rate_limiter.sleep = lambda _: None
     yield made
     made.close_clients()
 
 
 READS = {
-    "identity": lambda connection: connection.identity,
+    "identity": lambda connection: connection.identity(),
     "list": lambda connection: kvs.list_channels(connection=connection),
     "describe": lambda connection: kvs.describe_channel("gate", connection=connection),
     "tags": lambda connection: connection.call("ListTagsForResource", {"ResourceARN": ARN}),
     "endpoints": lambda connection: connection.call("GetSignalingChannelEndpoint", {"ChannelARN": ARN}),
-    "bulk tags": _bulk,
+    "bulk tags": read_tags_in_bulk,
 }
 BODIES = {
     "a page": PAGE,

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +23,15 @@ import psutil
 from botocore.config import Config
 
 from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.connection_config import ConnectionConfig, LocalService
+from kvs_notebook.aws.session import SharedSession
+from kvs_notebook.sandbox.address import Address
 from kvs_notebook.sandbox.assumptions import Assumptions
-from kvs_notebook.sandbox.backend.access_keys import Keys
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys
 from kvs_notebook.sandbox.backend.store import Store
 from kvs_notebook.sandbox.clock import WallClock
-from kvs_notebook.sandbox.example_fleet import bulk
-from kvs_notebook.sandbox.http.admin_api import Remote
+from kvs_notebook.sandbox.example_fleet import seed_numbered
+from kvs_notebook.sandbox.http.admin_client import AdminClient
 from kvs_notebook.sandbox.http.request_log import requests_frame
 
 if TYPE_CHECKING:
@@ -55,7 +59,7 @@ class SandboxSpec:
 class SandboxProcess:
     """A sandbox that runs in another process; programs started with ``environment`` connect to it, too."""
 
-    def __init__(self, endpoint_url: str, keys: Keys, environment: Mapping[str, str], pid: int) -> None:
+    def __init__(self, endpoint_url: str, keys: AccessKeys, environment: Mapping[str, str], pid: int) -> None:
         self.endpoint_url = endpoint_url
         self.keys = keys
         self.environment = environment
@@ -76,13 +80,19 @@ class SandboxProcess:
     def connection(self, account_id: str = ACCOUNT, *, share: Mapping[str, float] | None = None) -> Connection:
         """Create a connection of the toolkit."""
         return Connection(
-            session=self.session(account_id),
-            region=REGION,
-            endpoint_url=self.endpoint_url,
-            proxies={},
-            sandbox=True,
-            share=share,
-            ca_bundle=lambda: self.environment["AWS_CA_BUNDLE"],
+            ConnectionConfig(
+                session=SharedSession(self.session(account_id)),
+                region=REGION,
+                account_id=account_id,
+                endpoint_url=self.endpoint_url,
+                proxies={},
+                share=share,
+                local_service=LocalService(
+                    now=lambda: datetime.now(UTC),
+                    ca_path=lambda: self.environment["AWS_CA_BUNDLE"],
+                    unreachable_hint="The sandbox of the benchmark has stopped.",
+                ),
+            )
         )
 
     def plain_client(self, account_id: str = ACCOUNT) -> Any:
@@ -96,7 +106,9 @@ class SandboxProcess:
         return psutil.Process(self.pid).memory_info().rss
 
     def requests(self) -> pd.DataFrame:
-        return requests_frame(Remote(self.endpoint_url, self.keys, ACCOUNT, REGION).requests())
+        return requests_frame(
+            AdminClient(Address(self.endpoint_url, self.keys, {"account_id": ACCOUNT, "region": REGION})).requests()
+        )
 
 
 @contextmanager
@@ -111,7 +123,7 @@ def run_sandbox(spec: SandboxSpec) -> Iterator[SandboxProcess]:
         if not line:
             raise RuntimeError("The sandbox exited before it was ready. Its error is on standard error above.")
         ready = json.loads(line)
-        keys = Keys(bytes.fromhex(ready["root_secret"]))
+        keys = AccessKeys(bytes.fromhex(ready["root_secret"]))
         yield SandboxProcess(ready["endpoint_url"], keys, ready["environment"], process.pid)
 
 
@@ -138,9 +150,9 @@ def serve(spec: Mapping[str, Any]) -> None:
         state = None
         if spec["tags"]:  # fill a store first: sandbox.seed() cannot set tags in bulk
             state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kvs-notebook-benchmark-")))
-            with closing(Store(state / "sandbox.sqlite")) as store:
+            with closing(Store.open(state / "sandbox.sqlite")) as store:
                 for account_id, region in product(spec["accounts"], spec["regions"]):
-                    bulk(store, spec["channels"], account_id, region, WallClock().now(), tags=spec["tags"])
+                    seed_numbered(store, spec["channels"], account_id, region, WallClock().now(), tags=spec["tags"])
         assumptions = Assumptions(quota_burst=spec["burst"], creating_seconds=spec["creating_seconds"])
         sandbox = stack.enter_context(
             Sandbox(state, account_id=ACCOUNT, region=REGION, quotas=spec["quotas"], assumptions=assumptions)
@@ -150,7 +162,7 @@ def serve(spec: Mapping[str, Any]) -> None:
                 sandbox.seed(spec["channels"], account_id=account_id, region=region)
         if spec["delay_seconds"]:
             sandbox.faults.add("*", "delay", None, seconds=spec["delay_seconds"])
-        root_secret = sandbox._keys._root_secret
+        root_secret = sandbox._address.keys.root_secret
         ready = {
             "endpoint_url": sandbox.endpoint_url,
             "root_secret": root_secret.hex(),

@@ -170,7 +170,7 @@ async def _p50(channels: list[Traffic]) -> float:
 @asynccontextmanager
 async def _open_channels(channels: Any, viewers: int, connection: Connection) -> AsyncIterator[list[Traffic]]:
     """Connect a MASTER and its viewers to each of the channels, and receive on each connection."""
-    context = connection.tls_context(connection.endpoint)
+    context = connection.tls_context(connection.endpoint())
     opened, receiving = [], []
     try:
         for _, row in channels.iterrows():

@@ -1,6 +1,6 @@
-"""One JupyterLab, one Chromium and one page for the tests of a file; it may not reach out or complain.
+"""One JupyterLab, one Chromium and one page for these tests; the page may not leave loopback or report an error.
 
-No longer: while Playwright is open its event loop counts as running, and no test of another file could run one.
+They are closed before tests of other packages: while Playwright is open its event loop counts as running, and no other can run.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import kvs_notebook as kvs
 from tests.browser.lab import CHROMIUM, Lab, Watched, chromium
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Give Chromium; where there is none a test is skipped, and fails where CI is set."""
+    """Yield Chromium; if it is not installed, skip the test, or fail it in CI."""
     if CHROMIUM is None:
         missing = "Chromium is not installed (Debian: apt-get install chromium)"
         if os.environ.get("CI"):
@@ -27,15 +27,15 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def started() -> Iterator[kvs.Sandbox]:
     with kvs.Sandbox() as shared:
         yield shared
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def lab(started: kvs.Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Give a JupyterLab whose kernels find the sandbox in their environment."""
+    """Yield a JupyterLab whose kernels find the sandbox in their environment."""
     running = Lab(tmp_path_factory.mktemp("lab"), started.environment())
     yield running
     running.stop()
@@ -43,20 +43,20 @@ def lab(started: kvs.Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def sandbox(started: kvs.Sandbox) -> kvs.Sandbox:
-    """Give the sandbox that the kernels talk to, empty."""
+    """Return the sandbox that the kernels talk to, empty."""
     started.reset()
     return started
 
 
 @pytest.fixture
 def connection(sandbox: kvs.Sandbox) -> kvs.Connection:
-    """Give another client of the sandbox, apart from the kernels'."""
+    """Return a connection to the sandbox that is not a kernel's."""
     return sandbox.connection()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def page(browser: Browser, lab: Lab) -> Iterator[Watched]:
-    """Give one page for all tests: JupyterLab takes seconds to load."""
+    """Yield one page for all tests: JupyterLab takes seconds to load."""
     opened = browser.new_page(viewport={"width": 1280, "height": 1400})
     yield Watched(opened, lab)
     opened.close()
@@ -64,8 +64,8 @@ def page(browser: Browser, lab: Lab) -> Iterator[Watched]:
 
 @pytest.fixture
 def notebook(page: Watched) -> Iterator[Watched]:
-    """Give the page; afterwards nothing but loopback was asked and nothing was complained of."""
+    """Yield the page; at the end check that it sent no request beyond loopback and reported no error."""
     yield page
-    strangers, errors = page.leave()
-    assert strangers == []
+    remote_requests, errors = page.leave()
+    assert remote_requests == []
     assert errors == []

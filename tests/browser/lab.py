@@ -1,9 +1,8 @@
-"""A real JupyterLab and a real Chromium, on loopback, in folders of their own; ended by id."""
+"""JupyterLab and Chromium as processes on loopback, each with folders of its own."""
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import subprocess
@@ -38,12 +37,14 @@ SETTINGS = {
 }
 
 OPENING_MS = 60_000
-"""A cold JupyterLab on a busy machine."""
+"""Time for JupyterLab's first page on a busy machine."""
 
 IDLE_MS = 20_000
-"""How long a kernel may be idle while a cell waits for it, before it is taken for deaf."""
+"""How long a kernel may be idle while a cell waits for it, before the kernel is replaced."""
 
 NOTEBOOKS_TRIED = 3
+
+LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 
 expect.set_options(timeout=30_000)
 
@@ -57,7 +58,7 @@ class Lab:
         environment: Mapping[str, str],
         program: Sequence[str] = (sys.executable, "-m", "jupyterlab"),
         work: Path | None = None,
-        settings: Mapping[str, object] | None = SETTINGS,  # without: those that are installed
+        settings: Mapping[str, object] | None = SETTINGS,  # None: the installed overrides apply
     ) -> None:
         self.work = work or home / "work"
         folders = {name: home / name for name in ("config", "data", "runtime", "ipython", "settings", "app-settings")}
@@ -65,13 +66,12 @@ class Lab:
             folder.mkdir(parents=True, exist_ok=True)
         (folders["app-settings"] / "overrides.json").write_text(json.dumps(settings), encoding="utf-8")
         self.token = secrets.token_hex(16)
-        self._settings = folders["settings"]
         self._process = subprocess.Popen(
             [
                 *(*program, "--ip=127.0.0.1", "--port=0", "--no-browser", "--allow-root"),
                 f"--IdentityProvider.token={self.token}",
                 *([] if settings is None else [f"--LabApp.app_settings_dir={folders['app-settings']}"]),
-                "--LabApp.expose_app_in_browser=True",  # so that a page can go on to the next notebook
+                "--LabApp.expose_app_in_browser=True",  # window.jupyterapp runs JupyterLab's commands
             ],
             cwd=self.work,
             env={name: value for name, value in environment.items() if not name.startswith("JUPYTER")}
@@ -104,7 +104,7 @@ class Lab:
         raise RuntimeError("JupyterLab ended before it served:\n" + "".join(self.log))
 
     def _wait_until_served(self) -> None:
-        """Wait until the port listens: JupyterLab names its URL before."""
+        """Wait until the port listens: JupyterLab prints its URL before."""
         give_up = time.monotonic() + OPENING_MS / 1000
         while True:
             try:
@@ -136,38 +136,34 @@ class Lab:
         return content
 
     def end_sessions(self) -> None:
-        """End the kernels: an old one keeps old code."""
-        for session in json.loads(self._ask("sessions")):
-            self._ask(f"sessions/{session['id']}", "DELETE")
+        """End every kernel, and with it the sessions of its notebooks."""
+        for kernel in self._kernels():
+            self._ask(f"kernels/{kernel['id']}", "DELETE")
 
     def kernel_id(self) -> str:
-        """Give the id of the one kernel that runs."""
-        (session,) = json.loads(self._ask("sessions"))
-        found: str = session["kernel"]["id"]
-        return found
+        """Return the id of the only kernel."""
+        (kernel,) = self._kernels()
+        return kernel["id"]
 
     def kernel_state(self) -> str:
-        """Tell what the one kernel that runs does: idle, busy, starting."""
-        (session,) = json.loads(self._ask("sessions"))
-        state: str = session["kernel"]["execution_state"]
-        return state
+        """Return what the only kernel does: idle, busy or starting."""
+        (kernel,) = self._kernels()
+        return kernel["execution_state"]
+
+    def _kernels(self) -> list[dict[str, str]]:
+        kernels: list[dict[str, str]] = json.loads(self._ask("kernels"))
+        return kernels
 
     def restart_kernel(self) -> None:
-        """Restart the one kernel that runs, as its user would."""
+        """Restart the only kernel, as its user would."""
         self._ask(f"kernels/{self.kernel_id()}/restart", "POST")
 
     def settings_of(self, plugin: str) -> bytes:
-        """Give a plugin's settings and their schema, in which the installation's overrides are the defaults (JSON)."""
+        """Return a plugin's settings as JSON; the defaults of their schema include the installation's overrides."""
         return self._ask(f"settings/{plugin}", app="/lab")
 
-    def set_theme(self, theme: str) -> None:
-        """Set the theme of pages that are opened from now on, where a user's choice is kept."""
-        kept = self._settings / "@jupyterlab" / "apputils-extension" / "themes.jupyterlab-settings"
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps({"theme": theme}), encoding="utf-8")
-
     def notebook(self, cells: Sequence[str]) -> str:
-        """Write a notebook of code cells; give its name."""
+        """Write a notebook of code cells and return its name."""
         name = f"form-{secrets.token_hex(4)}.ipynb"
         book = new_notebook(cells=[new_code_cell(cell) for cell in cells])
         book.metadata["kernelspec"] = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -175,14 +171,14 @@ class Lab:
         return name
 
     def address(self, notebook: str) -> str:
-        """Give the URL that opens a notebook in a workspace of its own."""
+        """Return the URL that opens a notebook in a workspace of its own."""
         return f"{self.url}/lab/workspaces/{secrets.token_hex(4)}/tree/{notebook}?token={self.token}&reset"
 
 
-GO_ON = """async (path) => {
-  const { commands } = window.jupyterapp;
-  await commands.execute("docmanager:open", { path });
+OPEN = """async ([path, id]) => {
+  await window.jupyterapp.commands.execute("docmanager:open", { path, ...(id && { kernel: { id } }) });
 }"""
+SET_THEME = """async (theme) => { await window.jupyterapp.commands.execute("apputils:change-theme", { theme }); }"""
 PENDING = """() => [...document.querySelectorAll(".jp-InputPrompt")].some((prompt) => prompt.innerText.includes("*"))"""
 SAVE = """async () => { await window.jupyterapp.commands.execute("docmanager:save"); }"""
 LEAVE = """async () => {
@@ -191,50 +187,71 @@ LEAVE = """async () => {
   await commands.execute("application:close-all");
 }"""
 
+CLEAR_KERNEL = """async ([code, milliseconds]) => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const reply = kernel.requestExecute({ code, silent: true, store_history: false }).done;
+  const late = new Promise((resolve) => setTimeout(resolve, milliseconds));
+  return (await Promise.race([reply, late]))?.content.status === "ok";
+}"""
+FORGET = """import ipywidgets
+from kvs_notebook.aws.default_connection import set_current
+ipywidgets.Widget.close_all()
+set_current(None)
+get_ipython().reset(new_session=False)"""
+"""Leave no widget, connection or name to the next notebook of this kernel."""
+CLEARING_MS = 5_000
 
 TOOLBAR_OF_A_CLOSED_NOTEBOOK = "Error while computing the ReactiveToolbar TypeError: Cannot read properties of null"
-"""What JupyterLab says where it measures the toolbar of the notebook before, a moment after that was closed."""
+"""JupyterLab's message when it measures the toolbar of a notebook that was closed a moment before."""
 
 
 class Watched:
-    """A page that goes from notebook to notebook, and what it must not do."""
+    """A page that shows one notebook after the other, and records requests beyond loopback and errors.
+
+    The notebooks share a kernel: to start one and to import pandas in it takes longer than most tests.
+    """
 
     def __init__(self, page: Page, lab: Lab) -> None:
         self.page = page
         self.lab = lab
-        self.strangers: list[str] = []
+        self.remote_requests: list[str] = []
         self.errors: list[str] = []
         self._theme = self._name = ""
-        page.on("request", lambda request: self._see(request.url))
-        page.on("websocket", lambda socket: self._see(socket.url))
-        page.on("console", self._hear)
+        self._kernel: str | None = None
+        page.on("request", lambda request: self._record_request(request.url))
+        page.on("websocket", lambda socket: self._record_request(socket.url))
+        page.on("console", self._record_message)
         page.on("pageerror", lambda error: self.errors.append(f"{error.name}: {error.message}\n{error.stack}"))
 
-    def _see(self, url: str) -> None:
+    def _record_request(self, url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"data", "blob"} and parts.hostname != "127.0.0.1":
-            self.strangers.append(url)
+            self.remote_requests.append(url)
 
-    def _hear(self, message: ConsoleMessage) -> None:
+    def _record_message(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not message.text.startswith(TOOLBAR_OF_A_CLOSED_NOTEBOOK):
             self.errors.append(f"{message.text} ({message.location.get('url')})")
 
-    def run(self, *cells: str, theme: str = "JupyterLab Light") -> Page:
-        """Open a notebook of these cells and run them all.
+    def run(self, *cells: str, theme: str = LIGHT, own_kernel: bool = False) -> Page:
+        """Open a notebook of these cells and run them all; cells that change the kernel's process need their own kernel.
 
-        One kernel in a hundred of ipykernel 7 never hears of a cell: it stays idle, and the cell at [*] (SubshellManager hands
-        messages from thread to thread over sockets that share one wake-up). Its user would begin again, and so does this.
+        One kernel in a hundred of ipykernel 7 never receives a cell: it stays idle, and the cell at [*] (SubshellManager hands
+        messages from thread to thread over sockets that share one wake-up). Then this begins again, as a user would.
         """
+        if own_kernel:
+            self._end_kernel()
         for _ in range(NOTEBOOKS_TRIED):
             self._open(cells, theme)
             if self.run_all():
+                self._kernel = None if own_kernel else self.lab.kernel_id()
                 return self.page
-            strangers, _ = self.leave()
-            assert strangers == []
+            self._kernel = None
+            remote_requests, _ = self.leave()
+            assert remote_requests == []
         raise AssertionError(f"No kernel of {NOTEBOOKS_TRIED} ran the cells")
 
     def run_all(self, pending: str = PENDING) -> bool:
-        """Run all cells and wait until none is pending any more; False where one stays so although the kernel is idle."""
+        """Run all cells and wait for them; return False if one stays pending although the kernel is idle."""
         self.page.get_by_role("menuitem", name="Run").first.click()
         self.page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
         idle_since = None
@@ -247,17 +264,18 @@ class Watched:
         return True
 
     def _open(self, cells: Sequence[str], theme: str) -> None:
-        """Open a notebook of these cells, in the theme, and wait for its kernel."""
-        page, name = self.page, self.lab.notebook(cells)
-        self._name = name
-        if theme == self._theme:
-            page.evaluate(GO_ON, name)
+        """Open a notebook of these cells in a theme, and wait for its kernel."""
+        page, self._name = self.page, self.lab.notebook(cells)
+        if not self._theme:
+            page.goto(self.lab.address(self._name), timeout=OPENING_MS)
+            self._theme = LIGHT
         else:
-            self.lab.set_theme(theme)
-            page.goto(self.lab.address(name), timeout=OPENING_MS)
-            self._theme = theme
+            page.evaluate(OPEN, [self._name, self._kernel])
         expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(len(cells), timeout=OPENING_MS)
-        light = str(theme == "JupyterLab Light").lower()
+        if theme != self._theme:
+            page.evaluate(SET_THEME, theme)
+            self._theme = theme
+        light = str(theme == LIGHT).lower()
         page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
         self.wait_for_kernel()
 
@@ -267,23 +285,23 @@ class Watched:
         expect(status).to_be_visible(timeout=OPENING_MS)
 
     def reopen(self, while_closed: Callable[[], None]) -> Page:
-        """Save and close the notebook, let something happen, and open it again; its kernel goes on.
+        """Save and close the notebook, call a function, and open the notebook again; its kernel goes on.
 
-        JupyterLab asks the kernel for its widgets only once, and shows "Loading widget..." for good where that is among the
-        messages an ipykernel 7 never hears (see run). Its user would open the notebook again, and so does this.
+        JupyterLab asks the kernel for its widgets only once, and keeps "Loading widget..." if that message is one that an
+        ipykernel 7 never receives (see run). Then this opens the notebook again, as a user would.
         """
         self.page.evaluate(SAVE)
         self.page.evaluate(LEAVE)
         while_closed()
         for _ in range(NOTEBOOKS_TRIED):
-            self.page.evaluate(GO_ON, self._name)
-            if self._widgets_are_there():
+            self.page.evaluate(OPEN, [self._name, None])
+            if self._shows_widgets():
                 return self.page
             self.page.evaluate(LEAVE)
         raise AssertionError(f"None of {NOTEBOOKS_TRIED} openings showed the notebook's widgets")
 
-    def _widgets_are_there(self) -> bool:
-        """Wait until the notebook is open and its widgets are in the page; False where they do not come."""
+    def _shows_widgets(self) -> bool:
+        """Wait until the notebook is open and shows its widgets; return False if they do not come."""
         expect(self.page.locator(".jp-Notebook .jp-Cell").first).to_be_attached(timeout=OPENING_MS)
         try:
             self.page.locator(".jp-OutputArea-output .jupyter-widgets").first.wait_for(timeout=IDLE_MS)
@@ -292,25 +310,30 @@ class Watched:
         return True
 
     def leave(self) -> tuple[list[str], list[str]]:
-        """Close the notebook and its kernel; give what was asked beyond loopback, and what was complained of."""
-        found = self.strangers[:], self.errors[:]  # before: ipywidgets complains when a kernel goes before its widgets
+        """Close the notebook and return the requests beyond loopback and the errors; a kernel of its own ends."""
+        found = (
+            self.remote_requests[:],
+            self.errors[:],
+        )  # before: ipywidgets complains when widgets go before their page
+        if self._kernel is not None and not self.page.evaluate(CLEAR_KERNEL, [FORGET, CLEARING_MS]):
+            self._kernel = None
         self.page.evaluate(LEAVE)
-        self.lab.end_sessions()
-        self.strangers.clear()
+        if self._kernel is None:
+            self._end_kernel()
+        self.remote_requests.clear()
         self.errors.clear()
         return found
+
+    def _end_kernel(self) -> None:
+        self.lab.end_sessions()
+        self._kernel = None
 
 
 @contextmanager
 def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """Give Debian's Chromium, without a head."""
+    """Yield Debian's Chromium, headless."""
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
     try:
         yield browser
     finally:
         browser.close()
-
-
-def environment_of(sandbox_environment: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment of a JupyterLab whose kernels talk to a sandbox."""
-    return dict(os.environ) | dict(sandbox_environment)

@@ -1,14 +1,13 @@
-"""The console as its users meet it: select, change, sort, filter, save, and leave it."""
+"""The console in JupyterLab: select, change, sort, filter, save and close."""
 
 from __future__ import annotations
 
 import json
 
-import pytest
 from playwright.sync_api import Page, expect
 
 import kvs_notebook as kvs
-from tests.browser.test_forms import NAME, TTL, eventually, fill, press, status
+from tests.browser.test_forms import NAME, TTL, fill, press, status, wait_until
 
 OPEN = "import kvs_notebook as kvs\nconsole = kvs.forms.console()\nconsole"
 
@@ -18,7 +17,7 @@ def row(page: Page, name: str):
 
 
 def shows(page: Page, wanted: list[str]) -> None:
-    """Wait until the table shows these names: it takes some frames to paint what was filtered."""
+    """Wait until the table shows these names: a filter takes some frames to be painted."""
     expect(page.locator("table.dataTable tbody td:first-child")).to_have_text(wanted)
 
 
@@ -26,7 +25,7 @@ def button(page: Page, name: str):
     return page.get_by_role("button", name=name, exact=True)
 
 
-def test_the_console_over_create_update_tag_and_delete(notebook, sandbox, connection):
+def test_console_creates_updates_tags_and_deletes(notebook, sandbox, connection):
     sandbox.seed()
     page = notebook.run(OPEN)
     expect(status(page, "11 channels.")).to_be_visible()
@@ -59,7 +58,7 @@ def test_the_console_over_create_update_tag_and_delete(notebook, sandbox, connec
     assert "a-new-one" not in set(kvs.list_channels(connection=connection)["channel_name"])
 
 
-def test_selecting_a_row_drives_the_form_that_is_open(notebook, sandbox):
+def test_selected_row_fills_the_open_form(notebook, sandbox):
     sandbox.seed()
     page = notebook.run(OPEN)
     expect(row(page, "loading-dock-1")).to_be_visible()
@@ -71,7 +70,7 @@ def test_selecting_a_row_drives_the_form_that_is_open(notebook, sandbox):
     expect(page.get_by_label(TTL)).to_have_value("60")
 
 
-def test_a_row_that_is_clicked_again_is_selected_no_more(notebook, sandbox, connection):
+def test_second_click_deselects_a_row(notebook, sandbox, connection):
     sandbox.seed()
     page = notebook.run(OPEN)
     row(page, "parking-north").click()
@@ -86,7 +85,7 @@ def test_a_row_that_is_clicked_again_is_selected_no_more(notebook, sandbox, conn
     expect(page.get_by_label("Channel (name or ARN)")).to_have_value("")
 
 
-def test_the_order_the_page_and_the_selection_stay_when_the_table_is_listed_anew(notebook, sandbox, connection):
+def test_refresh_keeps_order_and_selection(notebook, sandbox, connection):
     sandbox.seed()
     page = notebook.run(OPEN)
     expect(row(page, "parking-north")).to_be_visible()
@@ -105,7 +104,7 @@ def test_the_order_the_page_and_the_selection_stay_when_the_table_is_listed_anew
     expect(page.get_by_label("Channel (name or ARN)")).to_have_value("parking-south")
 
 
-def test_what_is_filtered_is_what_is_shown_and_saved(notebook, sandbox):
+def test_filter_decides_what_is_shown_and_saved(notebook, sandbox):
     sandbox.seed()
     page = notebook.run(OPEN)
     expect(row(page, "parking-north")).to_be_visible()
@@ -119,7 +118,7 @@ def test_what_is_filtered_is_what_is_shown_and_saved(notebook, sandbox):
     assert saved["channel_name"].tolist() == ["parking-north", "parking-south"]
 
 
-def test_a_click_does_not_overtake_what_was_typed_into_the_filter(notebook, sandbox):
+def test_save_uses_filter_text_typed_before_the_click(notebook, sandbox):
     sandbox.seed()
     slow = "text.comm.on_msg(lambda message: (time.sleep(1), text._handle_msg(message)))  # the kernel is slow to hear"
     page = notebook.run(
@@ -131,7 +130,7 @@ def test_a_click_does_not_overtake_what_was_typed_into_the_filter(notebook, sand
     expect(status(page, "Saved 1 row to channels.csv.")).to_be_visible()
 
 
-def test_ten_thousand_channels_stay_usable(notebook, sandbox, connection):
+def test_console_is_usable_with_ten_thousand_channels(notebook, sandbox, connection):
     sandbox.seed(10_000)
     page = notebook.run(OPEN)
     expect(page.get_by_text("Showing 1 to 10 of 10,000 entries")).to_be_visible()
@@ -142,28 +141,28 @@ def test_ten_thousand_channels_stay_usable(notebook, sandbox, connection):
     expect(page.get_by_label(TTL)).to_have_value("60")
 
 
-@pytest.mark.parametrize("leave", ["clear the output", "delete the cell"])
-def test_a_console_that_is_gone_from_the_page_lists_no_more(notebook, leave):
+def test_console_stops_listing_when_it_left_the_page(notebook):
+    """One console's output is cleared, another's cell is deleted; either stops the requests of its console."""
     stuck = kvs.Assumptions(creating_seconds=3_600)
     with kvs.Sandbox(assumptions=stuck) as sandbox:
         kvs.create_channel("gate", wait=False, connection=sandbox.connection())
         environment = {name: value for name, value in sandbox.environment({}).items() if name.startswith("AWS_")}
-        page = notebook.run(f"import os\nos.environ.update({json.dumps(environment)})", OPEN)
+        page = notebook.run(f"import os\nos.environ.update({json.dumps(environment)})", OPEN, OPEN, own_kernel=True)
 
         def lists() -> int:
             return int((sandbox.requests["operation"] == "ListSignalingChannels").sum())
 
-        expect(row(page, "gate")).to_contain_text("CREATING")
-        eventually(lambda: lists() >= 3)
+        expect(row(page, "gate")).to_contain_text(["CREATING", "CREATING"])
+        wait_until(lambda: lists() >= 6)
         page.locator(".jp-Cell").nth(1).locator(".jp-InputPrompt").click()
-        if leave == "clear the output":
-            page.get_by_role("menuitem", name="Edit").click()
-            page.locator('.lm-Menu-item[data-command="editmenu:clear-current"]').click()
-        else:
-            page.keyboard.press("d")
-            page.keyboard.press("d")
+        page.get_by_role("menuitem", name="Edit").click()
+        page.locator('.lm-Menu-item[data-command="editmenu:clear-current"]').click()
+        expect(page.locator(".kvs-console")).to_have_count(1)
+        page.locator(".jp-Cell").nth(2).locator(".jp-InputPrompt").click()
+        page.keyboard.press("d")
+        page.keyboard.press("d")
         expect(page.locator(".kvs-console")).to_have_count(0)
-        page.wait_for_timeout(1_500)  # one more may be under way
-        seen = lists()
-        page.wait_for_timeout(2_500)
-        assert lists() == seen
+        page.wait_for_timeout(1_500)  # a console lists once a second; one more request may be under way
+        before = lists()
+        page.wait_for_timeout(1_500)
+        assert lists() == before

@@ -1,4 +1,4 @@
-"""The forms as their users meet them: in JupyterLab, by label and role, with the keyboard."""
+"""The forms in JupyterLab, used by label and role, with the keyboard."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ CHANNEL = "Channel (name or ARN)"
 
 
 def tab_to(page: Page, wanted: Locator) -> None:
-    """Press Tab until something has the focus, as somebody without a mouse does."""
+    """Press Tab until an element has the focus, as a user without a mouse does."""
     expect(wanted).to_be_visible()
     for _ in range(80):
         if wanted.evaluate("element => element === document.activeElement"):
             return
         page.keyboard.press("Tab")
-    raise AssertionError(f"no way by Tab to {wanted}")
+    raise AssertionError(f"Tab does not reach {wanted}")
 
 
 def fill(page: Page, label: str, text: str) -> None:
@@ -44,9 +44,9 @@ def alert(page: Page, text: str) -> Locator:
     return page.get_by_role("alert").filter(has_text=text)
 
 
-def eventually(so: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
-    while not so():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -58,7 +58,7 @@ def cells(page: Page) -> int:
 # --- each form, with the keyboard only
 
 
-def test_a_channel_is_created_with_the_keyboard_only(notebook, connection):
+def test_keyboard_creates_a_channel(notebook, connection):
     page = notebook.run("import kvs_notebook as kvs\nkvs.forms.create_channel()")
     fill(page, NAME, "front-door")
     fill(page, TTL, "30")
@@ -76,7 +76,7 @@ def test_a_channel_is_created_with_the_keyboard_only(notebook, connection):
     assert cells(page) == 1
 
 
-def test_a_ttl_is_updated_with_the_keyboard_only(notebook, connection):
+def test_keyboard_updates_a_message_ttl(notebook, connection):
     kvs.create_channel("front-door", connection=connection)
     page = notebook.run("import kvs_notebook as kvs\nkvs.forms.update_channel()")
     fill(page, CHANNEL, "front-door")
@@ -88,7 +88,7 @@ def test_a_ttl_is_updated_with_the_keyboard_only(notebook, connection):
     assert kvs.describe_channel("front-door", connection=connection)["message_ttl_seconds"].item() == 90
 
 
-def test_a_click_does_not_overtake_what_was_typed_before_it(notebook, connection):
+def test_submit_uses_text_that_was_typed_before_the_click(notebook, connection):
     kvs.create_channel("front-door", connection=connection)
     page = notebook.run(
         "import time\nimport kvs_notebook as kvs\nform = kvs.forms.update_channel('front-door')\nform.future.result()\n"
@@ -102,7 +102,7 @@ def test_a_click_does_not_overtake_what_was_typed_before_it(notebook, connection
     assert kvs.describe_channel("front-door", connection=connection)["message_ttl_seconds"].item() == 90
 
 
-def test_a_channel_is_deleted_only_with_the_right_name(notebook, connection):
+def test_delete_requires_the_channel_name(notebook, connection):
     kvs.create_channel("front-door", tags={"Site": "hq"}, connection=connection)
     page = notebook.run("import kvs_notebook as kvs\nkvs.forms.delete_channel('front-door')")
     expect(page.get_by_role("row", name="tags Site=hq")).to_be_visible()
@@ -116,7 +116,7 @@ def test_a_channel_is_deleted_only_with_the_right_name(notebook, connection):
     assert len(kvs.list_channels(connection=connection)) == 0
 
 
-def test_tags_are_added_changed_and_removed_with_the_keyboard_only(notebook, connection):
+def test_keyboard_adds_changes_and_removes_tags(notebook, connection):
     kvs.create_channel("front-door", tags={"Owner": "ops", "Site": "hq"}, connection=connection)
     page = notebook.run("import kvs_notebook as kvs\nkvs.forms.edit_tags('front-door')")
     expect(page.get_by_label("Tag 2 key (1 to 128 characters)")).to_have_value("Site")
@@ -133,7 +133,7 @@ def test_tags_are_added_changed_and_removed_with_the_keyboard_only(notebook, con
     assert dict(zip(tags["key"], tags["value"], strict=True)) == {"Env": "prod", "Site": "annex"}
 
 
-def test_endpoints_are_looked_up_with_the_keyboard_only(notebook, connection):
+def test_keyboard_looks_up_endpoints(notebook, connection):
     kvs.create_channel("front-door", connection=connection)
     page = notebook.run("import kvs_notebook as kvs\nkvs.forms.get_endpoints()")
     fill(page, CHANNEL, "front-door")
@@ -149,7 +149,7 @@ def test_endpoints_are_looked_up_with_the_keyboard_only(notebook, connection):
     expect(status(page, "Connected to front-door as the VIEWER kvs-notebook-probe and left")).to_be_visible()
 
 
-def test_a_connection_is_made_with_the_keyboard_only(notebook):
+def test_keyboard_makes_a_connection(notebook):
     page = notebook.run("import kvs_notebook as kvs\nform = kvs.forms.connection()\nform")
     tab_to(page, page.get_by_label("Profile"))
     page.keyboard.press("Home")
@@ -164,7 +164,7 @@ def test_a_connection_is_made_with_the_keyboard_only(notebook):
 # --- typing
 
 
-def test_no_key_that_is_pressed_in_a_form_reaches_the_notebook(notebook, sandbox):
+def test_keys_pressed_in_a_form_do_not_reach_the_notebook(notebook, sandbox):
     page = notebook.run("import kvs_notebook as kvs\nkvs.forms.get_endpoints()", "1 + 1")
     for wanted in (
         page.get_by_role("button", name="Get endpoints"),
@@ -180,7 +180,7 @@ def test_no_key_that_is_pressed_in_a_form_reaches_the_notebook(notebook, sandbox
     expect(page.get_by_label(CHANNEL)).to_have_value("baddxm")
 
 
-def test_problems_are_shown_under_their_fields_while_they_are_typed_and_all_of_them_on_submit(notebook, sandbox):
+def test_problems_appear_under_their_fields_and_on_submit(notebook, sandbox):
     page = notebook.run("import kvs_notebook as kvs\nkvs.forms.create_channel()")
     fill(page, NAME, "front door")
     expect(page.locator(".kvs-error", has_text="Channel name 'front door': ' ' is not allowed.")).to_be_visible()
@@ -197,7 +197,7 @@ def test_problems_are_shown_under_their_fields_while_they_are_typed_and_all_of_t
 # --- busy, stopped, gone
 
 
-def test_a_form_that_is_busy_says_so_and_takes_no_second_click(notebook, sandbox):
+def test_busy_form_shows_progress_and_ignores_a_second_click(notebook, sandbox):
     page = notebook.run("import kvs_notebook as kvs\nkvs.forms.create_channel()")
     sandbox.faults.add("CreateSignalingChannel", "delay", seconds=2)
     fill(page, NAME, "front-door")
@@ -211,7 +211,7 @@ def test_a_form_that_is_busy_says_so_and_takes_no_second_click(notebook, sandbox
     assert (sandbox.requests["operation"] == "CreateSignalingChannel").sum() == 1
 
 
-def test_a_refusal_is_an_alert_with_the_services_message_and_the_next_step(notebook, sandbox):
+def test_refusal_is_an_alert_with_message_and_next_step(notebook, sandbox):
     sandbox.deny("kinesisvideo:Create*")
     page = notebook.run("import kvs_notebook as kvs\nkvs.forms.create_channel()")
     fill(page, NAME, "front-door")
@@ -221,7 +221,7 @@ def test_a_refusal_is_an_alert_with_the_services_message_and_the_next_step(noteb
     expect(page.get_by_role("button", name="Create channel")).to_be_enabled()
 
 
-def test_stop_waiting_says_that_the_request_was_sent(notebook, sandbox, connection):
+def test_stop_waiting_reports_that_the_request_was_sent(notebook, sandbox, connection):
     page = notebook.run("import kvs_notebook as kvs\nkvs.forms.create_channel()")
     sandbox.faults.add("CreateSignalingChannel", "delay", seconds=3)
     fill(page, NAME, "front-door")
@@ -232,33 +232,33 @@ def test_stop_waiting_says_that_the_request_was_sent(notebook, sandbox, connecti
     assert len(kvs.list_channels(connection=connection)) == 1
 
 
-def test_a_kernel_that_is_restarted_in_the_middle_leaves_a_line_that_says_how_to_look(notebook, sandbox):
-    page = notebook.run("import kvs_notebook as kvs\nkvs.forms.create_channel()")
+def test_kernel_restart_leaves_a_line_with_the_call_to_check(notebook, sandbox):
+    page = notebook.run("import kvs_notebook as kvs\nkvs.forms.create_channel()", own_kernel=True)
     sandbox.faults.add("CreateSignalingChannel", "delay", seconds=5)
     fill(page, NAME, "front-door")
     press(page, "Create channel")
     expect(status(page, "Creating front-door...")).to_be_visible()
     notebook.lab.restart_kernel()
-    eventually(lambda: "CreateSignalingChannel" in set(sandbox.requests["operation"]))
+    wait_until(lambda: "CreateSignalingChannel" in set(sandbox.requests["operation"]))
     expect(
         status(page, "If this line stays: kvs.describe_channel('front-door') shows what became of it.")
     ).to_be_visible()
 
 
-def test_a_notebook_that_is_closed_in_the_middle_shows_the_outcome_when_it_is_opened_again(notebook, sandbox):
+def test_reopened_notebook_shows_the_outcome_of_a_submit(notebook, sandbox):
     page = notebook.run("import kvs_notebook as kvs\nkvs.forms.create_channel()")
     sandbox.faults.add("CreateSignalingChannel", "delay", seconds=2)
     fill(page, NAME, "front-door")
     press(page, "Create channel")
     expect(status(page, "Creating front-door...")).to_be_visible()
-    page = notebook.reopen(lambda: eventually(lambda: "CreateSignalingChannel" in set(sandbox.requests["operation"])))
+    page = notebook.reopen(lambda: wait_until(lambda: "CreateSignalingChannel" in set(sandbox.requests["operation"])))
     expect(status(page, "Created front-door in")).to_be_visible()
 
 
-# --- others
+# --- conflicts and hostile input
 
 
-def test_a_conflict_with_another_client_is_shown_and_nothing_is_overwritten(notebook, connection):
+def test_conflict_is_shown_and_nothing_is_overwritten(notebook, connection):
     kvs.create_channel("front-door", connection=connection)
     page = notebook.run("import kvs_notebook as kvs\nkvs.forms.update_channel('front-door')")
     expect(page.get_by_label(TTL)).to_have_value("60")
@@ -279,13 +279,14 @@ def test_a_conflict_with_another_client_is_shown_and_nothing_is_overwritten(note
 HOSTILE = "<img/src=x/onerror=document.body.remove()>"
 
 
-def test_html_in_what_is_typed_and_in_profile_names_is_text(notebook, sandbox, tmp_path):
+def test_html_in_input_and_profile_names_is_text(notebook, sandbox, tmp_path):
     config = tmp_path / "config"
     config.write_text(f"[profile {HOSTILE}]\nregion = us-east-1\n", encoding="utf-8")
     page = notebook.run(
         f"import os\nos.environ['AWS_CONFIG_FILE'] = {str(config)!r}",
         "import kvs_notebook as kvs\nkvs.forms.connection(connection=kvs.Sandbox().connection())",
         "kvs.forms.create_channel(connection=kvs.Sandbox().connection())",
+        own_kernel=True,
     )
     fill(page, NAME, HOSTILE)
     expect(page.locator(".kvs-error", has_text="onerror=document.body.remove()").first).to_be_visible()
@@ -293,7 +294,7 @@ def test_html_in_what_is_typed_and_in_profile_names_is_text(notebook, sandbox, t
     assert page.locator(".kvs-form img").count() == 0
 
 
-def test_a_name_of_256_letters_does_not_break_the_layout(notebook, connection):
+def test_name_of_256_letters_keeps_the_layout(notebook, connection):
     name = "a" * 256
     page = notebook.run("import kvs_notebook as kvs\nkvs.forms.create_channel()")
     fill(page, NAME, name)
@@ -305,10 +306,11 @@ def test_a_name_of_256_letters_does_not_break_the_layout(notebook, connection):
     assert form.evaluate(right) <= page.locator(".jp-Cell").evaluate(right)
 
 
-def test_a_read_only_form_is_greyed_out_with_the_line_that_lifts_it(notebook, sandbox):
+def test_read_only_form_is_disabled_and_names_allow_changes(notebook, sandbox):
     page = notebook.run(
-        "import kvs_notebook.aws.connection\nkvs_notebook.aws.connection.SANDBOX_USER = 'somebody'",
+        "import kvs_notebook.aws.identity\nkvs_notebook.aws.identity.SANDBOX_USER = 'not the sandbox'",
         "import kvs_notebook as kvs\nkvs.forms.create_channel()",
+        own_kernel=True,
     )
     expect(page.get_by_label(NAME)).to_be_disabled()
     expect(page.get_by_role("button", name="Create channel")).to_be_disabled()

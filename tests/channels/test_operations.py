@@ -105,7 +105,7 @@ def test_a_list_through_throttling_is_whole(sandbox, connection):
     sandbox.seed()
     sandbox.faults.add("ListTagsForResource", "throttle", times=5)
     assert len(kvs.list_channels(tags=True)) == 11
-    assert connection.rate_limiter.throttles == 5
+    assert connection.throttles == 5
 
 
 def test_a_shared_client_still_gives_datetimes_after_a_list(sandbox, connection):

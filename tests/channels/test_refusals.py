@@ -151,7 +151,7 @@ def test_the_services_refusal_keeps_its_code_and_its_cause_and_changes_nothing(c
     ],
 )
 def test_trouble_on_the_way_changes_nothing(sandbox, connection, channel, monkeypatch, fault, kind, operation, act):
-    monkeypatch.setattr(connection.rate_limiter, "_sleep", lambda _: None)
+    monkeypatch.setattr(connection.rate_limiter, "sleep", lambda _: None)
     if operation.endswith("tagResource") or operation == "TagResource":
         kind = {"error": errors.ServiceFault, "reset": errors.EndpointUnreachable}.get(fault, kind)
     before = state(connection)
@@ -206,7 +206,7 @@ def read_only(sandbox: kvs.Sandbox, monkeypatch: pytest.MonkeyPatch) -> kvs.Conn
     """A real account as the toolkit sees one: nothing says that a sandbox answers."""
     connection = sandbox.connection()
     monkeypatch.setattr(connection, "_sandbox", False)
-    monkeypatch.setattr("kvs_notebook.aws.connection.SANDBOX_USER", "somebody")
+    monkeypatch.setattr("kvs_notebook.aws.identity.SANDBOX_USER", "somebody")
     return connection
 
 

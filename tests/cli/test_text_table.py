@@ -1,4 +1,4 @@
-"""The table that a terminal shows."""
+"""Text tables: layout, width and characters that a terminal does not only show."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from kvs_notebook.cli import text_table
-from kvs_notebook.dataframes import schemas
+from kvs_notebook.cli.terminal import display_width
+from kvs_notebook.cli.text_table import format_changes, format_channels, format_tag_problems
+from kvs_notebook.dataframes import builders, schemas
+from kvs_notebook.dataframes.tag_pivot import join_tags
 
 
 def channels(names: list[str], tags: list[dict[str, str]] | None = None, **more: Any) -> pd.DataFrame:
@@ -24,17 +26,17 @@ def channels(names: list[str], tags: list[dict[str, str]] | None = None, **more:
         }
         for name in names
     ]
-    frame = schemas.channels_frame(infos)
+    frame = builders.channels_frame(infos)
     if tags is None:
         return frame
-    return schemas.with_tags(
+    return join_tags(
         frame,
-        schemas.tags_frame({info["ChannelARN"]: pairs for info, pairs in zip(infos, tags, strict=True)}),
+        builders.tags_frame({info["ChannelARN"]: pairs for info, pairs in zip(infos, tags, strict=True)}),
     )
 
 
-def test_a_line_for_each_channel_under_a_line_of_titles() -> None:
-    shown = text_table.laid_out(channels(["front-door", "gate"], [{"Site": "hq", "Owner": "ops"}, {"Site": ""}]), 100)
+def test_table_has_a_line_per_channel_under_its_header() -> None:
+    shown = format_channels(channels(["front-door", "gate"], [{"Site": "hq", "Owner": "ops"}, {"Site": ""}]), 100)
     assert shown == (
         "CHANNEL     REGION          STATUS  TTL   CREATED     TAGS\n"
         "front-door  ap-southeast-2  ACTIVE  60 s  2026-01-05  Owner=ops Site=hq\n"
@@ -45,33 +47,47 @@ def test_a_line_for_each_channel_under_a_line_of_titles() -> None:
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     wide = channels(["a" * 256, "b" * 20], [{"Note": "x" * 256}, {"k" * 128: "v"}])
-    lines = text_table.laid_out(wide, width).splitlines()
+    lines = format_channels(wide, width).splitlines()
     assert max(map(len, lines)) == width
     assert lines[1].startswith("aaaaaaaaaaa")
     assert "…" in lines[1]
-    untagged = text_table.laid_out(channels(["a" * 256]), width).splitlines()
+    untagged = format_channels(channels(["a" * 256]), width).splitlines()
     assert max(map(len, untagged)) == width
     assert "TAGS" not in untagged[0]
 
 
-def test_what_a_terminal_would_obey_is_not_sent_to_it() -> None:
-    shown = text_table.laid_out(channels(["gate"], [{"Note": "\x1b[31mred\nline"}]), 100)
-    assert "\x1b" not in shown
+@pytest.mark.parametrize("hostile", ["\x1b[31mred", "two\nlines", "\u202ereversed", "\r\t\x07", "\u2028", "a\u200bb"])
+def test_control_characters_are_replaced(hostile: str) -> None:
+    shown = format_channels(channels(["gate"], [{"Note": hostile}]), 100)
+    assert all(line.isprintable() for line in shown.split("\n"))
     assert len(shown.splitlines()) == 2
+    assert "\N{REPLACEMENT CHARACTER}" in shown
 
 
-def test_what_is_missing_is_shown_as_unknown() -> None:
+def test_wide_characters_take_two_columns() -> None:
+    names = ["e\N{COMBINING ACUTE ACCENT}tage", "front-door", "カメラ"]
+    lines = format_channels(channels(names, [{}, {"Site": "hq"}, {"Site": "東京" * 40}]), 80).splitlines()
+    assert [line.partition("ap-southeast-2")[0] for line in lines[1:]] == [
+        "e\N{COMBINING ACUTE ACCENT}tage       ",
+        "front-door  ",
+        "カメラ      ",
+    ]
+    assert lines[3].endswith(("東…", "京…"))
+    assert display_width(lines[3]) in {79, 80}
+
+
+def test_missing_values_are_question_marks() -> None:
     bare = channels(["gate"], ChannelStatus=None, CreationTime=None, SingleMasterConfiguration=None)
-    assert text_table.laid_out(bare, 100).splitlines()[1].split() == ["gate", "ap-southeast-2", "?", "?", "?"]
+    assert format_channels(bare, 100).splitlines()[1].split() == ["gate", "ap-southeast-2", "?", "?", "?"]
 
 
-def test_no_channel_gives_no_table() -> None:
-    assert text_table.laid_out(schemas.channels_frame([]), 100) == ""
+def test_no_channels_give_an_empty_string() -> None:
+    assert format_channels(builders.channels_frame([]), 100) == ""
 
 
-def test_a_line_for_each_change_says_what_was_and_what_is() -> None:
+def test_change_shows_the_values_before_and_after() -> None:
     place = ("111122223333", "us-east-1", "gate", "arn")
-    changes = schemas.rows_frame(
+    changes = builders.rows_frame(
         [
             (*place, "changed", "tag:Owner", None, "ops"),
             ("111122223333", "eu-west-1", None, None, "unknown", "status", "ok", "denied"),
@@ -79,32 +95,32 @@ def test_a_line_for_each_change_says_what_was_and_what_is() -> None:
         ],
         schemas.CHANGES,
     )
-    assert text_table.changes_laid_out(changes, 80) == (
-        "CHANNEL  REGION     CHANGE   WHAT\n"
+    assert format_changes(changes, 80) == (
+        "CHANNEL  REGION     CHANGE   DETAILS\n"
         "gate     us-east-1  changed  tag:Owner: - → ops\n"
         "-        eu-west-1  unknown  status: ok → denied\n"
         "roof     us-east-1  added\n"
     )
 
 
-def test_a_line_for_each_problem_says_whose_it_is_and_what_there_is_instead() -> None:
-    problems = schemas.rows_frame(
+def test_tag_problem_shows_the_tag_that_was_found() -> None:
+    problems = builders.rows_frame(
         [
             ("111122223333", "us-east-1", "gate", "arn", "Env", "near_value", "Env", "Prod", "prod"),
             ("444455556666", "us-east-1", "gate", "arn", "Owner", "missing", None, None, None),
         ],
         schemas.TAG_PROBLEMS,
     )
-    assert text_table.problems_laid_out(problems, 80) == (
+    assert format_tag_problems(problems, 80) == (
         "CHANNEL  ACCOUNT       REGION     KEY    PROBLEM     FOUND\n"
         "gate     111122223333  us-east-1  Env    near value  Env=Prod (probably prod)\n"
         "gate     444455556666  us-east-1  Owner  missing\n"
     )
-    narrow = text_table.problems_laid_out(problems, 70).splitlines()
+    narrow = format_tag_problems(problems, 70).splitlines()
     assert max(map(len, narrow)) <= 70
     assert narrow[1].endswith("…")
 
 
-def test_of_no_change_and_no_problem_there_is_no_line() -> None:
-    assert text_table.changes_laid_out(schemas.empty(schemas.CHANGES), 80) == ""
-    assert text_table.problems_laid_out(schemas.empty(schemas.TAG_PROBLEMS), 80) == ""
+def test_no_changes_and_no_problems_give_empty_strings() -> None:
+    assert format_changes(builders.empty(schemas.CHANGES), 80) == ""
+    assert format_tag_problems(builders.empty(schemas.TAG_PROBLEMS), 80) == ""

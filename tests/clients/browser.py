@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.async_api import async_playwright
 
 import kvs_notebook as kvs
-from kvs_notebook.signaling.client import Peer
+from kvs_notebook.signaling.client import SignalingClient
 
 aioice.ice.get_host_addresses = lambda **_: ["127.0.0.1"]  # it leaves loopback out
 CHANNEL, CLIENT_ID = "front-door", "page"
@@ -71,7 +71,7 @@ def pin(endpoint: str) -> str:
     return base64.b64encode(hashlib.sha256(key).digest()).decode()
 
 
-async def answer_calls(camera: Peer) -> None:
+async def answer_calls(camera: SignalingClient) -> None:
     """Be the camera: what comes over a data channel goes back."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
 

@@ -22,7 +22,7 @@ PREFIX = "kvs-notebook-contract-"
 
 
 class Service:
-    """The service as boto3 shows it, and what a test needs beside it."""
+    """A boto3 client of the service, with what tests need beside it."""
 
     def __init__(self, client: Any, account_id: str, let_time_pass: Callable[[], None]) -> None:
         self.client = client
@@ -35,7 +35,7 @@ class Service:
         return f"{PREFIX}{uuid.uuid4().hex[:12]}"
 
     def create(self, name: str | None = None, *, active: bool = True, **more: Any) -> str:
-        """Create a channel, let it become ACTIVE, and give its ARN; it is deleted when the test ends."""
+        """Create a channel, wait until it is ACTIVE, and return its ARN; it is deleted when the test ends."""
         arn: str = self.client.create_signaling_channel(ChannelName=name or self.name(), **more)["ChannelARN"]
         self.made(arn)
         if active:
@@ -43,7 +43,7 @@ class Service:
         return arn
 
     def made(self, arn: str) -> None:
-        """Remember to delete a channel when the test ends."""
+        """Delete a channel when the test ends."""
         self._made.append(arn)
 
     def info(self, arn: str) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class Service:
         return info
 
     def until(self, arn: str, status: str | None, *, version_other_than: str | None = None) -> None:
-        """Look until a channel has a status, or with None until it is gone."""
+        """Poll until a channel has a status, or with None until it is deleted."""
         for _ in range(60):
             try:
                 info = self.info(arn)
@@ -62,10 +62,10 @@ class Service:
                 if info["ChannelStatus"] == status and info["Version"] != version_other_than:
                     return
             self.let_time_pass()
-        raise AssertionError(f"{arn} did not become {status} within 60 looks")
+        raise AssertionError(f"{arn} did not become {status} within 60 polls")
 
-    def refusal(self, operation: str, **request: Any) -> str:
-        """Give the code that a call is refused with."""
+    def rejection(self, operation: str, **request: Any) -> str:
+        """Return the error code of a call."""
         with pytest.raises(ClientError) as refused:
             getattr(self.client, operation)(**request)
         return str(refused.value.response["Error"]["Code"])
@@ -104,7 +104,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """Give the service, in the sandbox or for real."""
+    """Return the service: a sandbox, or a real account."""
     if request.param == "sandbox":
         yield from on_sandbox()
     else:

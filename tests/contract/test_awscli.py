@@ -69,7 +69,7 @@ kv list-signaling-channels
 """
 
 
-def test_the_nine_operations_through_the_command():
+def test_nine_operations_through_the_command():
     assert AWS is not None
     done = subprocess.run(
         [KVS_NOTEBOOK, "sandbox", "--", "sh", "-c", NINE],
@@ -85,7 +85,7 @@ def test_the_nine_operations_through_the_command():
 
 
 def documents(text: str) -> list[Any]:
-    """Take JSON documents apart that stand one after the other."""
+    """Parse JSON documents that follow one another."""
     found, decoder = [], json.JSONDecoder()
     while text := text.strip():
         document, end = decoder.raw_decode(text)
@@ -94,8 +94,8 @@ def documents(text: str) -> list[Any]:
     return found
 
 
-def test_a_refusal_reads_as_that_of_the_service(aws):
-    done = aws.run("kinesisvideo", "describe-signaling-channel", "--channel-name", "nobody")
+def test_error_reads_like_the_services(aws):
+    done = aws.run("kinesisvideo", "describe-signaling-channel", "--channel-name", "missing")
     assert done.returncode in {254, 255}
     assert (
         "An error occurred (ResourceNotFoundException) when calling the DescribeSignalingChannel operation: "
@@ -103,7 +103,7 @@ def test_a_refusal_reads_as_that_of_the_service(aws):
     ) in done.stderr
 
 
-def test_who_one_is_can_be_asked(aws):
+def test_get_caller_identity_names_the_account(aws):
     done = aws.run("sts", "get-caller-identity")
     assert json.loads(done.stdout)["Account"] == "111122223333"
 
@@ -115,7 +115,7 @@ def test_every_page_of_a_list_is_followed(tmp_path):
     assert len(listed) == 30
 
 
-def test_the_command_runs_it_in_a_sandbox_of_its_own():
+def test_command_runs_a_program_in_its_own_sandbox():
     assert AWS is not None
     done = subprocess.run(
         [KVS_NOTEBOOK, "sandbox", "--fleet", "--", AWS, "kinesisvideo", "list-signaling-channels", "--query",

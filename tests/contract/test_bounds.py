@@ -27,7 +27,7 @@ def bound(shape: str, edge: str) -> int:
 
 @pytest.fixture
 def ask(service) -> Callable[..., str | None]:
-    """Make a call that boto3 does not check first; give the code that it is refused with."""
+    """Make a call that boto3 does not validate; return its error code."""
     meta = service.client.meta
     credentials = service.client._request_signer._credentials
     client = boto3.Session().client(
@@ -66,11 +66,11 @@ def tags(count: int, key: int = 4, value: int = 0) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(("off", "code"), [(0, FINE), (1, INVALID)])
-def test_a_names_length(service, ask, off, code):
+def test_channel_name_length_is_limited(service, ask, off, code):
     assert ask("create_signaling_channel", ChannelName=padded(service, bound("ChannelName", "max") + off)) == code
 
 
-def test_a_name_of_nothing(ask):
+def test_empty_channel_name_is_rejected(ask):
     assert ask("create_signaling_channel", ChannelName="") == INVALID
     assert ask("create_signaling_channel") == INVALID
 
@@ -78,58 +78,58 @@ def test_a_name_of_nothing(ask):
 @pytest.mark.parametrize(
     ("edge", "off", "code"), [("min", 0, FINE), ("min", -1, INVALID), ("max", 0, FINE), ("max", 1, INVALID)]
 )
-def test_a_ttls_range(service, ask, edge, off, code):
+def test_message_ttl_range_is_limited(service, ask, edge, off, code):
     ttl = {"MessageTtlSeconds": bound("MessageTtlSeconds", edge) + off}
     assert ask("create_signaling_channel", ChannelName=service.name(), SingleMasterConfiguration=ttl) == code
 
 
 @pytest.mark.parametrize(("count", "code"), [(0, FINE), (50, FINE)])
-def test_the_number_of_tags_at_creation(service, ask, count, code):
+def test_number_of_tags_at_creation_is_limited(service, ask, count, code):
     assert ask("create_signaling_channel", ChannelName=service.name(), Tags=tags(count)) == code
 
 
 @pytest.mark.parametrize(
     ("key", "value", "code"), [(128, 256, FINE), (129, 0, INVALID), (4, 257, INVALID), (4, 0, FINE)]
 )
-def test_the_length_of_keys_and_values(service, ask, key, value, code):
+def test_length_of_tag_keys_and_values_is_limited(service, ask, key, value, code):
     assert ask("create_signaling_channel", ChannelName=service.name(), Tags=tags(1, key, value)) == code
 
 
 @pytest.mark.parametrize(("count", "code"), [(0, INVALID), (1, FINE), (50, FINE)])
-def test_the_number_of_tags_in_one_call(service, ask, count, code):
+def test_number_of_tags_in_one_call_is_limited(service, ask, count, code):
     assert ask("tag_resource", ResourceARN=service.create(), Tags=tags(count)) == code
 
 
 @pytest.mark.parametrize(("count", "code"), [(0, INVALID), (1, FINE), (50, FINE), (51, INVALID)])
-def test_the_number_of_keys_in_one_call(service, ask, count, code):
+def test_number_of_tag_keys_in_one_call_is_limited(service, ask, count, code):
     assert ask("untag_resource", ResourceARN=service.create(), TagKeyList=[f"k{n}" for n in range(count)]) == code
 
 
 @pytest.mark.parametrize(("size", "code"), [(0, INVALID), (1, FINE), (10_000, FINE), (10_001, INVALID)])
-def test_the_size_of_a_page(ask, size, code):
+def test_page_size_is_limited(ask, size, code):
     assert ask("list_signaling_channels", MaxResults=size) == code
 
 
 @pytest.mark.parametrize(("length", "code"), [(0, INVALID), (1, FINE), (256, FINE), (257, INVALID)])
-def test_the_length_of_a_prefix(ask, length, code):
+def test_prefix_length_is_limited(ask, length, code):
     condition = {"ComparisonOperator": "BEGINS_WITH", "ComparisonValue": "x" * length}
     assert ask("list_signaling_channels", ChannelNameCondition=condition) == code
 
 
 @pytest.mark.parametrize(("length", "code"), [(0, INVALID), (1, WRONG_VERSION), (64, WRONG_VERSION), (65, INVALID)])
-def test_the_length_of_a_version(service, ask, length, code):
+def test_version_length_is_limited(service, ask, length, code):
     assert ask("delete_signaling_channel", ChannelARN=service.create(), CurrentVersion="v" * length) == code
 
 
 @pytest.mark.parametrize(("length", "code"), [(1025, INVALID), (1024, MISSING)])
-def test_the_length_of_an_arn(service, ask, length, code):
+def test_arn_length_is_limited(service, ask, length, code):
     assert ask("describe_signaling_channel", ChannelARN=arn_of_length(service, length)) == code
 
 
 @pytest.mark.parametrize(
     ("protocols", "code"), [([], INVALID), (["WSS"], FINE), (["WSS"] * 6, INVALID), (["WS"], INVALID)]
 )
-def test_the_number_of_protocols(service, ask, protocols, code):
+def test_number_of_protocols_is_limited(service, ask, protocols, code):
     configuration = {"Role": "VIEWER", "Protocols": protocols}
     arn = service.create()
     assert (
@@ -138,7 +138,7 @@ def test_the_number_of_protocols(service, ask, protocols, code):
     )
 
 
-def test_a_type_that_the_model_does_not_list(service, ask):
+def test_channel_type_outside_the_model_is_rejected(service, ask):
     assert ask("create_signaling_channel", ChannelName=service.name(), ChannelType="BOGUS") == INVALID
 
 
@@ -163,7 +163,7 @@ names = st.from_regex(r"[a-zA-Z0-9_.-]{1,40}", fullmatch=True)
     ttl=st.integers(5, 120),
     tags=st.dictionaries(KEYS, VALUES, max_size=8),
 )
-def test_names_ttls_and_tags_come_back_as_they_were(sandbox_client, name, ttl, tags):
+def test_names_ttls_and_tags_round_trip(sandbox_client, name, ttl, tags):
     sandbox, client = sandbox_client
     sandbox.reset()
     pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -177,7 +177,7 @@ def test_names_ttls_and_tags_come_back_as_they_were(sandbox_client, name, ttl, t
 
 @settings(max_examples=25)
 @given(channels=st.sets(names, max_size=12), page_size=st.integers(1, 14), prefix=st.sampled_from(["", "a", "Z", "0"]))
-def test_a_list_is_whole_at_every_size_of_page(sandbox_client, channels, page_size, prefix):
+def test_list_is_complete_at_every_page_size(sandbox_client, channels, page_size, prefix):
     sandbox, client = sandbox_client
     sandbox.reset()
     for name in channels:

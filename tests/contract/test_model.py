@@ -14,7 +14,7 @@ import kvs_notebook as kvs
 from kvs_notebook.aws.quotas import QUOTAS
 from kvs_notebook.aws.service_model import service_model
 
-ARN_OF_NOBODY = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/nobody/1767603600000"
+MISSING_ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/missing/1767603600000"
 TYPES = {"string": str, "integer": int, "timestamp": datetime}
 
 
@@ -59,7 +59,7 @@ def replies(client: Any) -> dict[str, dict[str, Any]]:
     return replies
 
 
-def test_every_reply_is_as_the_model_says():
+def test_every_reply_conforms_to_the_model():
     with kvs.Sandbox(clock="stepped") as sandbox:
         found = replies(sandbox.connection().client())
     assert found.keys() == QUOTAS.keys()
@@ -78,22 +78,22 @@ BAD: dict[str, list[dict[str, Any]]] = {
         {"ChannelName": "x", "Tags": [{"Key": f"k{n}", "Value": ""} for n in range(51)]},
         {"ChannelName": "x", "Tags": [{"Key": "aws:k", "Value": ""}]},
     ],
-    "describe_signaling_channel": [{}, {"ChannelName": "nobody"}, {"ChannelARN": "bad"}],
+    "describe_signaling_channel": [{}, {"ChannelName": "missing"}, {"ChannelARN": "bad"}],
     "list_signaling_channels": [{"MaxResults": 10_001}, {"NextToken": "bad"}],
     "update_signaling_channel": [
-        {"ChannelARN": ARN_OF_NOBODY, "CurrentVersion": "v"},
-        {"ChannelARN": ARN_OF_NOBODY, "CurrentVersion": "v", "SingleMasterConfiguration": {"MessageTtlSeconds": 90}},
+        {"ChannelARN": MISSING_ARN, "CurrentVersion": "v"},
+        {"ChannelARN": MISSING_ARN, "CurrentVersion": "v", "SingleMasterConfiguration": {"MessageTtlSeconds": 90}},
     ],
-    "delete_signaling_channel": [{"ChannelARN": ARN_OF_NOBODY}, {"ChannelARN": "bad"}],
-    "get_signaling_channel_endpoint": [{"ChannelARN": ARN_OF_NOBODY}],
-    "tag_resource": [{"ResourceARN": ARN_OF_NOBODY, "Tags": [{"Key": "k", "Value": ""}]}],
-    "untag_resource": [{"ResourceARN": ARN_OF_NOBODY, "TagKeyList": ["k"]}],
-    "list_tags_for_resource": [{"ResourceARN": ARN_OF_NOBODY}, {"ResourceARN": ARN_OF_NOBODY, "NextToken": "bad"}],
+    "delete_signaling_channel": [{"ChannelARN": MISSING_ARN}, {"ChannelARN": "bad"}],
+    "get_signaling_channel_endpoint": [{"ChannelARN": MISSING_ARN}],
+    "tag_resource": [{"ResourceARN": MISSING_ARN, "Tags": [{"Key": "k", "Value": ""}]}],
+    "untag_resource": [{"ResourceARN": MISSING_ARN, "TagKeyList": ["k"]}],
+    "list_tags_for_resource": [{"ResourceARN": MISSING_ARN}, {"ResourceARN": MISSING_ARN, "NextToken": "bad"}],
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("method", BAD)
-def test_every_refusal_is_one_that_the_model_lists_for_the_operation(method):
+def test_every_error_is_listed_by_the_model_for_the_operation(method):
     with kvs.Sandbox(clock="stepped") as sandbox:
         client = sandbox.connection().client()
         client.create_signaling_channel(ChannelName="taken")

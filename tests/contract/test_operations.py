@@ -9,7 +9,7 @@ import pytest
 TTL = "SingleMasterConfiguration"
 
 
-def test_a_channel_is_made_with_the_documented_defaults(service):
+def test_created_channel_has_the_documented_defaults(service):
     name = service.name()
     arn = service.create(name)
     info = service.info(arn)
@@ -20,7 +20,7 @@ def test_a_channel_is_made_with_the_documented_defaults(service):
     assert re.fullmatch("[a-zA-Z0-9]{1,64}", info["Version"])
 
 
-def test_an_arn_ends_in_the_creation_time_in_milliseconds(service):
+def test_arn_ends_in_the_creation_time_in_milliseconds(service):
     arn = service.create()
     assert re.fullmatch(
         rf"arn:[a-z\d-]+:kinesisvideo:{service.region}:{service.account_id}:channel/[a-zA-Z0-9_.-]+/[0-9]+", arn
@@ -30,23 +30,23 @@ def test_an_arn_ends_in_the_creation_time_in_milliseconds(service):
     assert round(created.timestamp() * 1000) == int(arn.rsplit("/", 1)[1])
 
 
-def test_a_channel_is_found_by_its_name_and_by_its_arn(service):
+def test_channel_is_found_by_name_and_by_arn(service):
     name = service.name()
     arn = service.create(name)
     assert service.client.describe_signaling_channel(ChannelName=name)["ChannelInfo"] == service.info(arn)
 
 
-def test_a_name_that_is_taken_is_refused_also_with_equal_settings(service):
+def test_taken_name_is_rejected_even_with_equal_settings(service):
     name = service.name()
     service.create(name)
-    assert service.refusal("create_signaling_channel", ChannelName=name) == "ResourceInUseException"
+    assert service.rejection("create_signaling_channel", ChannelName=name) == "ResourceInUseException"
 
 
-def test_a_channel_that_is_not_there_is_not_found(service):
-    assert service.refusal("describe_signaling_channel", ChannelName=service.name()) == "ResourceNotFoundException"
+def test_missing_channel_is_not_found(service):
+    assert service.rejection("describe_signaling_channel", ChannelName=service.name()) == "ResourceNotFoundException"
 
 
-def test_what_the_model_bounds_is_refused_by_the_service_where_boto3_lets_it_through(service):
+def test_service_rejects_what_the_model_bounds_and_boto3_sends(service):
     for request in (
         {"ChannelName": "with space"},
         {"ChannelName": "a" * 257},
@@ -54,12 +54,12 @@ def test_what_the_model_bounds_is_refused_by_the_service_where_boto3_lets_it_thr
         {"ChannelName": service.name(), TTL: {"MessageTtlSeconds": 121}},
         {"ChannelName": service.name(), "Tags": [{"Key": "k*", "Value": ""}]},
     ):
-        assert service.refusal("create_signaling_channel", **request) == "InvalidArgumentException", request
-    assert service.refusal("list_signaling_channels", MaxResults=10_001) == "InvalidArgumentException"
-    assert service.refusal("list_tags_for_resource", ResourceARN="notarn") == "InvalidArgumentException"
+        assert service.rejection("create_signaling_channel", **request) == "InvalidArgumentException", request
+    assert service.rejection("list_signaling_channels", MaxResults=10_001) == "InvalidArgumentException"
+    assert service.rejection("list_tags_for_resource", ResourceARN="notarn") == "InvalidArgumentException"
 
 
-def test_a_list_gives_every_channel_once_over_its_pages(service):
+def test_list_gives_every_channel_once_over_its_pages(service):
     prefix = service.name()
     arns = {service.create(f"{prefix}-{number}", active=False) for number in range(5)}
     condition = {"ComparisonOperator": "BEGINS_WITH", "ComparisonValue": prefix}
@@ -77,7 +77,7 @@ def test_a_list_gives_every_channel_once_over_its_pages(service):
     assert pages >= 3
 
 
-def test_a_list_has_whole_channels(service):
+def test_list_returns_complete_channels(service):
     name = service.name()
     arn = service.create(name)
     condition = {"ComparisonOperator": "BEGINS_WITH", "ComparisonValue": name}
@@ -85,7 +85,7 @@ def test_a_list_has_whole_channels(service):
     assert listed == service.info(arn)
 
 
-def test_an_update_changes_the_ttl_and_the_version(service):
+def test_update_changes_the_ttl_and_the_version(service):
     arn = service.create()
     before = service.info(arn)["Version"]
     reply = service.client.update_signaling_channel(
@@ -96,33 +96,33 @@ def test_an_update_changes_the_ttl_and_the_version(service):
     assert service.info(arn)[TTL] == {"MessageTtlSeconds": 90}
 
 
-def test_an_update_and_a_delete_of_another_version_are_refused(service):
+def test_update_and_delete_reject_another_version(service):
     arn = service.create()
     update = {"SingleMasterConfiguration": {"MessageTtlSeconds": 90}}
     wrong = {"ChannelARN": arn, "CurrentVersion": "NotTheVersion"}
-    assert service.refusal("update_signaling_channel", **wrong, **update) == "VersionMismatchException"
-    assert service.refusal("delete_signaling_channel", **wrong) == "VersionMismatchException"
+    assert service.rejection("update_signaling_channel", **wrong, **update) == "VersionMismatchException"
+    assert service.rejection("delete_signaling_channel", **wrong) == "VersionMismatchException"
 
 
-def test_a_deleted_channel_is_gone_in_the_end_and_its_name_is_free(service):
+def test_deleted_channel_disappears_and_frees_its_name(service):
     name = service.name()
     first = service.create(name)
     service.client.delete_signaling_channel(ChannelARN=first)
     service.until(first, None)
     second = service.create(name)
     assert second != first
-    assert service.refusal("describe_signaling_channel", ChannelARN=first) == "ResourceNotFoundException"
+    assert service.rejection("describe_signaling_channel", ChannelARN=first) == "ResourceNotFoundException"
 
 
-def test_a_name_is_taken_while_its_last_holder_is_deleting(service):
+def test_name_is_taken_while_its_channel_is_deleting(service):
     name = service.name()
     arn = service.create(name)
     service.client.delete_signaling_channel(ChannelARN=arn)
     assert service.info(arn)["ChannelStatus"] == "DELETING"
-    assert service.refusal("create_signaling_channel", ChannelName=name) == "ResourceInUseException"
+    assert service.rejection("create_signaling_channel", ChannelName=name) == "ResourceInUseException"
 
 
-def test_tags_are_set_changed_and_taken_off(service):
+def test_tags_are_set_changed_and_removed(service):
     arn = service.create(Tags=[{"Key": "Site", "Value": "hq"}, {"Key": "Note", "Value": ""}])
     client = service.client
 
@@ -136,14 +136,14 @@ def test_tags_are_set_changed_and_taken_off(service):
     assert tags() == {"Łódź": "東京"}
 
 
-def test_a_channel_has_fifty_tags_at_most(service):
+def test_channel_has_fifty_tags_at_most(service):
     arn = service.create(Tags=[{"Key": f"k{number}", "Value": ""} for number in range(50)])
-    code = service.refusal("tag_resource", ResourceARN=arn, Tags=[{"Key": "one-more", "Value": ""}])
+    code = service.rejection("tag_resource", ResourceARN=arn, Tags=[{"Key": "one-more", "Value": ""}])
     assert code == "TagsPerResourceExceededLimitException"
     service.client.tag_resource(ResourceARN=arn, Tags=[{"Key": "k0", "Value": "changed"}])
 
 
-def test_endpoints_come_for_the_protocols_that_were_asked_for(service):
+def test_endpoints_are_returned_for_the_requested_protocols(service):
     arn = service.create()
     for role in ("MASTER", "VIEWER"):
         reply = service.client.get_signaling_channel_endpoint(
@@ -157,7 +157,7 @@ def test_endpoints_come_for_the_protocols_that_were_asked_for(service):
 
 def test_media_ingestion_needs_media_storage(service):
     configuration = {"Protocols": ["WEBRTC"], "Role": "MASTER"}
-    code = service.refusal(
+    code = service.rejection(
         "get_signaling_channel_endpoint",
         ChannelARN=service.create(),
         SingleMasterChannelEndpointConfiguration=configuration,
@@ -165,7 +165,7 @@ def test_media_ingestion_needs_media_storage(service):
     assert code == "InvalidArgumentException"
 
 
-def test_an_error_carries_its_code_its_message_and_a_request_id(service):
+def test_error_has_code_message_and_request_id(service):
     client = service.client
     with pytest.raises(client.exceptions.ResourceNotFoundException) as refused:
         client.describe_signaling_channel(ChannelName=service.name())

@@ -1,4 +1,4 @@
-"""The published quotas over the wire, and what boto3 makes of a refusal."""
+"""The published quotas over HTTP, and how boto3 handles throttling."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 import kvs_notebook as kvs
 from kvs_notebook.sandbox.backend.context import Caller
-from kvs_notebook.sandbox.backend.rate_limits import Quotas
+from kvs_notebook.sandbox.backend.rate_limits import RateLimits
 
 BURST_OF_FIVE = kvs.Assumptions(quota_burst=5)
 
@@ -33,7 +33,7 @@ def outcomes(call: Callable[..., Any], times: int, **request: Any) -> Counter[st
     return found
 
 
-def test_who_asks_too_fast_is_refused():
+def test_requests_above_the_rate_are_throttled():
     with kvs.Sandbox(assumptions=BURST_OF_FIVE) as sandbox:
         client = sandbox.connection().client()
         found = outcomes(client.list_tags_for_resource, 40, ResourceARN=_a_channel(client))
@@ -56,7 +56,7 @@ def test_one_channel_has_a_quota_of_its_own():
         client.create_signaling_channel(ChannelName="other")
 
 
-def test_another_account_and_another_region_have_quotas_of_their_own():
+def test_accounts_and_regions_have_separate_quotas():
     with kvs.Sandbox(assumptions=kvs.Assumptions(quota_burst=1)) as sandbox:
         for account_id in ("111122223333", "444455556666"):
             for region in ("us-east-1", "eu-west-1"):
@@ -64,14 +64,14 @@ def test_another_account_and_another_region_have_quotas_of_their_own():
                 assert client.list_signaling_channels()["ChannelInfoList"] == []
 
 
-def test_without_quotas_nobody_is_refused():
+def test_no_request_is_throttled_without_quotas():
     with kvs.Sandbox(quotas=False, assumptions=kvs.Assumptions(quota_burst=1)) as sandbox:
         client = sandbox.connection().client()
         assert outcomes(client.list_signaling_channels, 30) == {"passed": 30}
 
 
 @pytest.mark.parametrize("mode", [None, "legacy", "standard", "adaptive"])
-def test_boto3_makes_one_attempt_on_a_refusal_in_every_mode(sandbox, mode):
+def test_boto3_does_not_retry_client_errors_in_any_mode(sandbox, mode):
     """When this fails, botocore has begun to retry the code: kvs_notebook.aws.rate_limit retries it on top."""
     credentials = sandbox.connection().client()._request_signer._credentials
     client = boto3.Session().client(
@@ -99,7 +99,7 @@ WORK = {
 
 
 @pytest.mark.parametrize("work", WORK)
-def test_the_moments_at_which_the_toolkit_sends_would_pass_a_bucket_of_five(work):
+def test_toolkit_send_times_fit_a_bucket_of_five(work):
     """The moments are the client's own: a busy machine may hand requests that left in time to the server in a heap."""
     sent: list[tuple[float, str, str | None]] = []
 
@@ -111,15 +111,15 @@ def test_the_moments_at_which_the_toolkit_sends_would_pass_a_bucket_of_five(work
     with kvs.Sandbox(assumptions=BURST_OF_FIVE) as sandbox:
         sandbox.seed(100)
         connection = sandbox.connection()
-        connection._session.opened().events.register("before-send.kinesis-video", note)
+        connection.config.session.open().events.register("before-send.kinesis-video", note)
         WORK[work](connection)
         caller = Caller(connection.account_id, connection.region, "any key of that account")
     assert len(sent) > 100
     sent.sort(key=itemgetter(0))
     moments = iter([moment for moment, _, _ in sent])
-    replayed = Quotas(BURST_OF_FIVE, lambda: next(moments))
+    replayed = RateLimits(BURST_OF_FIVE, lambda: next(moments))
     for _, operation, channel in sent:
-        replayed.spend(caller, operation, channel)
+        replayed.count_request(caller, operation, channel)
 
 
 def _a_channel(client: Any) -> str:

@@ -49,7 +49,7 @@ class Lives(RuleBasedStateMachine):
         self.sandbox.stop()
 
     def outcome(self, region: str, method: str, **request: Any) -> Any:
-        """Give the reply, or the code that the call is refused with."""
+        """Return the reply, or the error code of the call."""
         try:
             return getattr(self.clients[region], method)(**request)
         except ClientError as error:

@@ -1,4 +1,4 @@
-"""The sandbox's bytes on the wire, asked for by hand."""
+"""The HTTP responses of the sandbox, requested without an SDK."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Answer(NamedTuple):
 
 
 class Wire:
-    """Send bytes to a sandbox."""
+    """Send HTTP requests to a sandbox."""
 
     def __init__(self, sandbox: kvs.Sandbox) -> None:
         self.sandbox = sandbox
@@ -59,7 +59,7 @@ class Wire:
         SigV4Auth(self.credentials, service, region).add_auth(request)
         return dict(request.headers.items())
 
-    def ask(self, path: str, request: object, **signing: str) -> Answer:
+    def call(self, path: str, request: object, **signing: str) -> Answer:
         body = request if isinstance(request, bytes) else json.dumps(request).encode()
         return self.send("POST", path, body, self.signed(path, body, **signing))
 
@@ -70,11 +70,11 @@ def wire() -> Iterator[Wire]:
         yield Wire(sandbox)
 
 
-# --- answers
+# --- responses
 
 
-def test_an_answer_is_json_with_a_request_id_and_says_nothing_of_its_server(wire):
-    answer = wire.ask("/listSignalingChannels", {})
+def test_response_is_json_with_request_id_and_no_server_header(wire):
+    answer = wire.call("/listSignalingChannels", {})
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/json"
     assert len(answer.headers["x-amzn-RequestId"]) == 36
@@ -85,7 +85,7 @@ def test_an_answer_is_json_with_a_request_id_and_says_nothing_of_its_server(wire
 
 def test_unset_members_are_explicit_nulls_and_times_are_epoch_seconds(wire):
     kvs.create_channel("front-door", connection=wire.connection)
-    info = json.loads(wire.ask("/describeSignalingChannel", {"ChannelName": "front-door"}).body)["ChannelInfo"]
+    info = json.loads(wire.call("/describeSignalingChannel", {"ChannelName": "front-door"}).body)["ChannelInfo"]
     assert info["FullMeshConfiguration"] is None
     assert info["CreationTime"] == 1767603601.0
 
@@ -99,21 +99,21 @@ def test_operations_without_output_answer_with_an_empty_body(wire):
         ("/UntagResource", {"ResourceARN": arn, "TagKeyList": ["k"]}),
         ("/updateSignalingChannel", {"ChannelARN": arn, "CurrentVersion": version, **ttl}),
     ):
-        answer = wire.ask(path, request)
+        answer = wire.call(path, request)
         assert (answer.status, answer.body) == (200, b"")
     kvs.wait_for_channel("front-door", connection=wire.connection)
-    answer = wire.ask("/deleteSignalingChannel", {"ChannelARN": arn})
+    answer = wire.call("/deleteSignalingChannel", {"ChannelARN": arn})
     assert (answer.status, answer.body) == (200, b"")
 
 
-# --- refusals
+# --- errors
 
 
 @pytest.mark.parametrize(
     ("path", "request_", "status", "header"),
     [
         (
-            "/describeSignalingChannel", {"ChannelName": "nobody"}, 404,
+            "/describeSignalingChannel", {"ChannelName": "missing"}, 404,
             "ResourceNotFoundException:https://kinesisvideo.amazonaws.com/doc/2017-09-30/",
         ),
         (
@@ -127,27 +127,27 @@ def test_operations_without_output_answer_with_an_empty_body(wire):
         ),
     ],
 )  # fmt: skip
-def test_a_refusal_has_its_code_in_the_header_and_its_message_in_the_body(wire, path, request_, status, header):
-    answer = wire.ask(path, request_)
+def test_error_code_is_in_header_and_message_in_body(wire, path, request_, status, header):
+    answer = wire.call(path, request_)
     assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (status, header)
     assert json.loads(answer.body).keys() == {"Message"}
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"\xff", b'{"a":' * 100_000, b"nonsense"], ids=["cut", "bytes", "deep", "words"]
+    "body", [b"{", b"\xff", b'{"a":' * 100_000, b"not json"], ids=["cut", "bytes", "deep", "words"]
 )
-def test_a_body_that_is_no_json_is_a_serialization_error(wire, body):
-    answer = wire.ask("/listSignalingChannels", body)
+def test_invalid_json_body_is_a_serialization_error(wire, body):
+    answer = wire.call("/listSignalingChannels", body)
     assert (answer.status, answer.code) == (400, "SerializationException")
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"null", b"7"])
-def test_json_that_is_no_object_is_an_invalid_argument(wire, body):
-    assert wire.ask("/listSignalingChannels", body).code == "InvalidArgumentException"
+def test_json_body_other_than_object_is_invalid_argument(wire, body):
+    assert wire.call("/listSignalingChannels", body).code == "InvalidArgumentException"
 
 
-def test_an_empty_body_is_an_empty_request(wire):
-    assert wire.ask("/listSignalingChannels", b"").status == 200
+def test_empty_body_is_an_empty_request(wire):
+    assert wire.call("/listSignalingChannels", b"").status == 200
 
 
 @pytest.mark.parametrize(
@@ -163,66 +163,66 @@ def test_an_empty_body_is_an_empty_request(wire):
         ("DELETE", "/../listSignalingChannels"),
     ],
 )
-def test_paths_tell_upper_from_lower_case_and_all_others_are_unknown(wire, method, path):
+def test_paths_are_case_sensitive_and_others_unknown(wire, method, path):
     answer = wire.send(method, path, b"{}", wire.signed("/listSignalingChannels"))
     assert (answer.status, answer.code) == (404, "UnknownOperationException")
 
 
-def test_the_paths_are_the_models():
+def test_paths_are_the_models():
     assert len(OPERATIONS) == 9
     assert {"/TagResource", "/UntagResource", "/ListTagsForResource", "/createSignalingChannel"} <= set(OPERATIONS)
 
 
-def test_a_body_without_end_is_refused(wire):
-    answer = wire.ask("/listSignalingChannels", b" " * 1_048_577)
+def test_body_above_the_size_limit_is_rejected(wire):
+    answer = wire.call("/listSignalingChannels", b" " * 1_048_577)
     assert (answer.status, answer.code) == (413, "RequestEntityTooLargeException")
-    assert wire.ask("/listSignalingChannels", b" " * 1_048_000 + b"{}").status == 200
+    assert wire.call("/listSignalingChannels", b" " * 1_048_000 + b"{}").status == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "10.0.0.1", "[bad"])
-def test_a_host_that_is_not_loopback_is_refused_before_all_else(wire, host):
+def test_host_other_than_loopback_is_rejected_first(wire, host):
     answer = wire.send("POST", "/listSignalingChannels", b"{}", {"Host": host})
     assert (answer.status, answer.code) == (421, "AccessDeniedException")
     assert wire.sandbox.requests.empty
 
 
-def test_bytes_that_are_no_http_do_no_harm(wire):
+def test_bytes_that_are_not_http_do_no_harm(wire):
     host, port = wire.host.split(":")
     with socket.create_connection((host, int(port)), timeout=10) as raw:
         raw.sendall(b"\x16\x03\x01nonsense\r\n\r\n")
         assert b"400" in raw.recv(1000)
-    assert wire.ask("/listSignalingChannels", {}).status == 200
+    assert wire.call("/listSignalingChannels", {}).status == 200
 
 
 # --- signatures
 
 
-def test_a_request_that_nobody_signed_is_told_so(wire):
+def test_unsigned_request_is_rejected(wire):
     answer = wire.send("POST", "/listSignalingChannels", b"{}")
     assert (answer.status, answer.code) == (403, "MissingAuthenticationTokenException")
     assert wire.sandbox.requests["error_code"].tolist() == ["MissingAuthenticationTokenException"]
 
 
-def test_a_body_that_was_changed_is_noticed(wire):
+def test_body_changed_after_signing_is_rejected(wire):
     answer = wire.send("POST", "/listSignalingChannels", b'{"MaxResults":1}', wire.signed("/listSignalingChannels"))
     assert (answer.status, answer.code) == (403, "InvalidSignatureException")
 
 
-def test_the_scope_names_the_region(wire):
+def test_credential_scope_selects_the_region(wire):
     kvs.create_channel("front-door", connection=wire.sandbox.connection(region="eu-west-1"))
-    assert json.loads(wire.ask("/listSignalingChannels", {}).body)["ChannelInfoList"] == []
-    listed = json.loads(wire.ask("/listSignalingChannels", {}, region="eu-west-1").body)["ChannelInfoList"]
+    assert json.loads(wire.call("/listSignalingChannels", {}).body)["ChannelInfoList"] == []
+    listed = json.loads(wire.call("/listSignalingChannels", {}, region="eu-west-1").body)["ChannelInfoList"]
     assert [info["ChannelName"] for info in listed] == ["front-door"]
 
 
 @pytest.mark.parametrize(("path", "scope"), [("/listSignalingChannels", "sts"), ("/_sandbox/reset", "kinesisvideo")])
-def test_a_signature_for_another_service_is_refused(wire, path, scope):
-    answer = wire.ask(path, {}, service=scope)
+def test_signature_for_another_service_is_rejected(wire, path, scope):
+    answer = wire.call(path, {}, service=scope)
     assert (answer.status, answer.code) == (403, "InvalidSignatureException")
     assert "correct service" in json.loads(answer.body)["Message"]
 
 
-def test_a_url_may_carry_the_signature(wire):
+def test_url_may_carry_the_signature(wire):
     request = AWSRequest("POST", f"{wire.sandbox.endpoint_url}/listSignalingChannels")
     SigV4QueryAuth(wire.credentials, "kinesisvideo", "us-east-1", expires=60).add_auth(request)
     parts = urlsplit(request.url)
@@ -234,7 +234,7 @@ def test_a_url_may_carry_the_signature(wire):
 
 def test_sts_answers_in_its_own_format(wire):
     body = b"Action=GetCallerIdentity&Version=2011-06-15"
-    answer = wire.ask("/", body, service="sts")
+    answer = wire.call("/", body, service="sts")
     assert answer.headers["content-type"] == "text/xml"
     found = {element.tag.rpartition("}")[2]: element.text for element in ET.fromstring(answer.body).iter()}  # noqa: S314
     assert found["Account"] == "111122223333"
@@ -246,11 +246,11 @@ def test_sts_answers_in_its_own_format(wire):
 # --- control
 
 
-def test_what_is_asked_of_the_sandbox_itself_is_signed_too(wire):
+def test_admin_requests_must_be_signed(wire):
     for path in ("/_sandbox/reset", "/_sandbox/settings"):
         assert wire.send("POST", path, b"{}").code == "MissingAuthenticationTokenException"
-    answer = wire.ask("/_sandbox/explode", {}, service="kvs-notebook-sandbox")
+    answer = wire.call("/_sandbox/explode", {}, service="kvs-notebook-sandbox")
     assert (answer.status, answer.code) == (400, "InvalidArgumentException")
     for body in (b"[]", b"{", b'{"seconds": "x"}', b'{"unheard": 1}'):
-        assert wire.ask("/_sandbox/advance", body, service="kvs-notebook-sandbox").code == "InvalidArgumentException"
-    assert wire.ask("/_sandbox/advance", {"seconds": 1}, service="kvs-notebook-sandbox").status == 200
+        assert wire.call("/_sandbox/advance", body, service="kvs-notebook-sandbox").code == "InvalidArgumentException"
+    assert wire.call("/_sandbox/advance", {"seconds": 1}, service="kvs-notebook-sandbox").status == 200

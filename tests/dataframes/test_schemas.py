@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvs_notebook.dataframes import schemas
+from kvs_notebook.dataframes import builders, schemas
 from kvs_notebook.dataframes.schemas import CHANNELS, ENDPOINTS, ICE_SERVERS, MESSAGES, TAGS
+from kvs_notebook.dataframes.tag_pivot import join_tags, pivot_tags
 from kvs_notebook.secret import Secret
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,20 +48,20 @@ def dtypes(frame: pd.DataFrame) -> dict[str, str]:
 
 @pytest.mark.parametrize("schema", [CHANNELS, TAGS, ENDPOINTS, ICE_SERVERS, MESSAGES])
 def test_an_empty_frame_has_its_columns_and_dtypes(schema):
-    assert dtypes(schemas.empty(schema)) == dict(schema)
+    assert dtypes(builders.empty(schema)) == dict(schema)
 
 
 def test_frames_of_nothing_are_empty_frames():
-    assert dtypes(schemas.channels_frame([])) == dict(CHANNELS)
-    assert dtypes(schemas.tags_frame({})) == dict(TAGS)
-    assert dtypes(schemas.tags_frame({arn("a"): {}})) == dict(TAGS)
-    assert dtypes(schemas.endpoints_frame(arn("a"), "VIEWER", [], ["WSS"])) == dict(ENDPOINTS)
-    assert dtypes(schemas.concat([], CHANNELS)) == dict(CHANNELS)
+    assert dtypes(builders.channels_frame([])) == dict(CHANNELS)
+    assert dtypes(builders.tags_frame({})) == dict(TAGS)
+    assert dtypes(builders.tags_frame({arn("a"): {}})) == dict(TAGS)
+    assert dtypes(builders.endpoints_frame(arn("a"), "VIEWER", [], ["WSS"])) == dict(ENDPOINTS)
+    assert dtypes(builders.concat([], CHANNELS)) == dict(CHANNELS)
 
 
 @pytest.mark.parametrize("schema", [CHANNELS, TAGS, ENDPOINTS])
 def test_an_empty_frame_survives_parquet_and_concatenation(schema):
-    empty = schemas.empty(schema)
+    empty = builders.empty(schema)
     stored = io.BytesIO()
     empty.to_parquet(stored)
     assert dtypes(pd.read_parquet(stored)) == dict(schema)
@@ -79,7 +80,7 @@ def test_no_dtype_is_narrow_or_a_category():
 
 
 def test_a_channel_is_a_row_of_the_services_fields():
-    frame = schemas.channels_frame([info("front-door")])
+    frame = builders.channels_frame([info("front-door")])
     assert dtypes(frame) == dict(CHANNELS)
     assert frame.iloc[0].to_dict() == {
         "account_id": "111122223333",
@@ -98,19 +99,19 @@ def test_every_member_may_be_missing_or_null():
     full = info("front-door")
     for member in full:
         for reduced in ({**full, member: None}, {key: value for key, value in full.items() if key != member}):
-            frame = schemas.channels_frame([reduced, full])
+            frame = builders.channels_frame([reduced, full])
             assert dtypes(frame) == dict(CHANNELS)
             assert frame.isna().to_numpy().any()
-    assert dtypes(schemas.channels_frame([{}])) == dict(CHANNELS)
+    assert dtypes(builders.channels_frame([{}])) == dict(CHANNELS)
 
 
 def test_new_values_of_the_service_are_kept():
-    frame = schemas.channels_frame([info("a", ChannelStatus="PAUSED", ChannelType="MANY", Unheard="of")])
+    frame = builders.channels_frame([info("a", ChannelStatus="PAUSED", ChannelType="MANY", Unheard="of")])
     assert frame[["channel_status", "channel_type"]].to_numpy().tolist() == [["PAUSED", "MANY"]]
 
 
 def test_account_000000000000_and_names_like_numbers_stay_text():
-    frame = schemas.channels_frame([{**info("1E5"), "ChannelARN": arn("1E5", account_id="000000000000")}])
+    frame = builders.channels_frame([{**info("1E5"), "ChannelARN": arn("1E5", account_id="000000000000")}])
     assert frame[["account_id", "channel_name"]].to_numpy().tolist() == [["000000000000", "1E5"]]
 
 
@@ -121,11 +122,11 @@ def test_rows_are_in_the_order_of_account_region_and_name():
         for account_id, region in places
         for name in ("b", "a")
     ]
-    frame = schemas.channels_frame(infos)
+    frame = builders.channels_frame(infos)
     rows = frame[["account_id", "region", "channel_name"]].apply(tuple, axis=1).tolist()
     assert rows == sorted(rows)
     assert frame.index.equals(pd.RangeIndex(6))
-    joined = schemas.concat([schemas.channels_frame([row]) for row in infos], CHANNELS)
+    joined = builders.concat([builders.channels_frame([row]) for row in infos], CHANNELS)
     assert joined.equals(frame)
 
 
@@ -133,7 +134,7 @@ def test_rows_are_in_the_order_of_account_region_and_name():
 def test_pages_make_the_frame_of_their_channels_each_as_last_seen(names):
     pages = [[info(name, Version=f"page {number}") for name in page] for number, page in enumerate(names)]
     last = {each["ChannelARN"]: each for page in pages for each in page}
-    assert schemas.channels_frame_of_pages(iter(pages)).equals(schemas.channels_frame(list(last.values())))
+    assert builders.channels_frame_of_pages(iter(pages)).equals(builders.channels_frame(list(last.values())))
 
 
 def test_no_page_is_kept_once_the_next_one_is_asked_for():
@@ -150,7 +151,7 @@ def test_no_page_is_kept_once_the_next_one_is_asked_for():
             del page
             assert [each() for each in kept[:-1]] == [None] * (len(kept) - 1)
 
-    assert len(schemas.channels_frame_of_pages(pages())) == 3
+    assert len(builders.channels_frame_of_pages(pages())) == 3
 
 
 milliseconds = st.integers(0, 4_102_444_800_000)
@@ -164,8 +165,8 @@ def test_the_wires_numbers_and_botocores_datetimes_give_the_same_frame(rows):
         info(name, created_ms, CreationTime=(EPOCH + timedelta(milliseconds=created_ms)).astimezone(zone))
         for name, created_ms, zone in rows
     ]
-    frame = schemas.channels_frame(wire)
-    assert frame.equals(schemas.channels_frame(parsed))
+    frame = builders.channels_frame(wire)
+    assert frame.equals(builders.channels_frame(parsed))
     assert sorted(frame["creation_time"].map(lambda time: round(time.timestamp() * 1000))) == sorted(
         created_ms for _, created_ms, _ in rows
     )
@@ -173,11 +174,11 @@ def test_the_wires_numbers_and_botocores_datetimes_give_the_same_frame(rows):
 
 def test_a_time_between_two_milliseconds_goes_to_the_nearest_either_way():
     between = EPOCH + timedelta(seconds=1, microseconds=600)
-    assert schemas.milliseconds(between) == schemas.milliseconds(1.0006) == 1001
+    assert builders.milliseconds(between) == builders.milliseconds(1.0006) == 1001
 
 
 def test_a_full_frame_survives_parquet():
-    frame = schemas.with_tags(schemas.channels_frame([info("a"), info("b")]), schemas.tags_frame({arn("a"): {"k": ""}}))
+    frame = join_tags(builders.channels_frame([info("a"), info("b")]), builders.tags_frame({arn("a"): {"k": ""}}))
     stored = io.BytesIO()
     frame.to_parquet(stored)
     assert pd.read_parquet(stored).equals(frame)
@@ -187,7 +188,7 @@ def test_a_full_frame_survives_parquet():
 
 
 def test_tags_are_a_row_each_in_the_order_of_channel_and_key():
-    frame = schemas.tags_frame({arn("b"): {"z": "1", "a": ""}, arn("a"): {"k": "v"}, arn("c"): {}})
+    frame = builders.tags_frame({arn("b"): {"z": "1", "a": ""}, arn("a"): {"k": "v"}, arn("c"): {}})
     assert dtypes(frame) == dict(TAGS)
     assert frame[["channel_name", "key", "value"]].to_numpy().tolist() == [
         ["a", "k", "v"],
@@ -197,34 +198,32 @@ def test_tags_are_a_row_each_in_the_order_of_channel_and_key():
 
 
 def test_wide_tags_tell_missing_from_empty():
-    wide = schemas.wide_tags(schemas.tags_frame({arn("a"): {"Site": "hq"}, arn("b"): {"Site": "", "Owner": "ops"}}))
+    wide = pivot_tags(builders.tags_frame({arn("a"): {"Site": "hq"}, arn("b"): {"Site": "", "Owner": "ops"}}))
     assert dtypes(wide) == {**dict(list(TAGS.items())[:4]), "tag:Owner": "str", "tag:Site": "str"}
     assert wide["tag:Site"].tolist() == ["hq", ""]
     assert wide["tag:Owner"].isna().tolist() == [True, False]
 
 
 def test_a_tag_key_cannot_be_taken_for_a_column_of_ours():
-    channels = schemas.channels_frame([info("a")])
-    joined = schemas.with_tags(
-        channels, schemas.tags_frame({arn("a"): {"region": "x", "channel_arn": "y", "tag:z": "1"}})
-    )
+    channels = builders.channels_frame([info("a")])
+    joined = join_tags(channels, builders.tags_frame({arn("a"): {"region": "x", "channel_arn": "y", "tag:z": "1"}}))
     assert joined["region"].tolist() == ["us-east-1"]
     assert joined.columns.tolist() == [*CHANNELS, "tag:channel_arn", "tag:region", "tag:tag:z"]
 
 
 def test_joined_tags_keep_every_channel_and_its_order():
-    channels = schemas.channels_frame([info(name) for name in "abc"])
-    joined = schemas.with_tags(channels, schemas.tags_frame({arn("c"): {"k": "v"}, arn("a"): {"k": ""}}))
+    channels = builders.channels_frame([info(name) for name in "abc"])
+    joined = join_tags(channels, builders.tags_frame({arn("c"): {"k": "v"}, arn("a"): {"k": ""}}))
     assert joined["channel_name"].tolist() == ["a", "b", "c"]
     assert joined["tag:k"].isna().tolist() == [False, True, False]
     assert dtypes(joined) == {**CHANNELS, "tag:k": "str"}
-    assert schemas.with_tags(channels, schemas.empty(TAGS)).equals(channels)
+    assert join_tags(channels, builders.empty(TAGS)).equals(channels)
 
 
 def test_frames_with_other_tag_columns_join_with_missing_values():
-    one = schemas.with_tags(schemas.channels_frame([info("a")]), schemas.tags_frame({arn("a"): {"x": "1"}}))
-    two = schemas.with_tags(schemas.channels_frame([info("b")]), schemas.tags_frame({arn("b"): {"w": "2"}}))
-    joined = schemas.concat([two, one, schemas.empty(CHANNELS)], CHANNELS)
+    one = join_tags(builders.channels_frame([info("a")]), builders.tags_frame({arn("a"): {"x": "1"}}))
+    two = join_tags(builders.channels_frame([info("b")]), builders.tags_frame({arn("b"): {"w": "2"}}))
+    joined = builders.concat([two, one, builders.empty(CHANNELS)], CHANNELS)
     assert joined.columns.tolist() == [*CHANNELS, "tag:w", "tag:x"]
     assert dtypes(joined) == {**CHANNELS, "tag:w": "str", "tag:x": "str"}
     assert joined["channel_name"].tolist() == ["a", "b"]
@@ -238,7 +237,7 @@ def test_endpoints_are_taken_by_protocol_and_not_by_place():
         {"Protocol": "HTTPS", "ResourceEndpoint": "https://r"},
         {"Protocol": "WSS", "ResourceEndpoint": "wss://v"},
     ]
-    frame = schemas.endpoints_frame(arn("a"), "VIEWER", given_, ["WSS", "HTTPS", "WEBRTC"])
+    frame = builders.endpoints_frame(arn("a"), "VIEWER", given_, ["WSS", "HTTPS", "WEBRTC"])
     assert frame[["protocol", "endpoint"]].to_numpy().tolist() == [["WSS", "wss://v"], ["HTTPS", "https://r"]]
 
 
@@ -250,7 +249,7 @@ def test_an_ice_server_is_a_row_for_each_uri_in_the_order_of_the_reply():
         {"Uris": ["turn:b", "turns:a"], "Username": "u1", "Password": "p1", "Ttl": 300},
         {"Uris": ["turn:a"], "Username": "u2", "Password": "p2", "Ttl": 86_400},
     ]
-    frame = schemas.ice_frame(arn("a"), servers)
+    frame = builders.ice_frame(arn("a"), servers)
     assert dtypes(frame) == dict(ICE_SERVERS)
     assert frame["uri"].tolist() == ["turn:b", "turns:a", "turn:a"]
     assert frame["ttl_seconds"].tolist() == [300, 300, 86_400]
@@ -260,9 +259,9 @@ def test_an_ice_server_is_a_row_for_each_uri_in_the_order_of_the_reply():
 
 def test_every_member_of_an_ice_server_may_be_missing():
     for nothing in ([], [{}], [{"Uris": None}], [{"Uris": []}]):
-        assert dtypes(schemas.ice_frame(arn("a"), nothing)) == dict(ICE_SERVERS)
-        assert schemas.ice_frame(arn("a"), nothing).empty
-    bare = schemas.ice_frame(arn("a"), [{"Uris": ["stun:a"]}])
+        assert dtypes(builders.ice_frame(arn("a"), nothing)) == dict(ICE_SERVERS)
+        assert builders.ice_frame(arn("a"), nothing).empty
+    bare = builders.ice_frame(arn("a"), [{"Uris": ["stun:a"]}])
     assert dtypes(bare) == dict(ICE_SERVERS)
     assert bare["ttl_seconds"].isna().tolist() == [True]
     assert bare["password"][0] == Secret("")
@@ -273,7 +272,7 @@ def test_messages_are_rows_with_missing_values():
         (1767603600000, "sent", "SDP_OFFER", "tablet", None, "c1", "{}", None),
         (1767603600001, "received", "GO_AWAY", None, "tablet", None, None, None),
     ]
-    frame = schemas.rows_frame(rows, MESSAGES)
+    frame = builders.rows_frame(rows, MESSAGES)
     assert dtypes(frame) == dict(MESSAGES)
     assert frame["time"].diff().iloc[1] == timedelta(milliseconds=1)
     assert frame["recipient_client_id"].isna().tolist() == [True, False]

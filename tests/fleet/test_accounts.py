@@ -1,4 +1,4 @@
-"""Which accounts and regions an inventory reads."""
+"""The accounts and regions that an inventory reads."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import pytest
 import kvs_notebook as kvs
 from kvs_notebook.aws.regions import regions_in_partition_of
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.fleet.accounts import Account, accounts_of, regions_of
+from kvs_notebook.fleet.accounts import Account, accounts_to_read
+from kvs_notebook.fleet.region_selection import regions_of_account
 
 ROLE = "arn:aws:iam::444455556666:role/Reader"
 
 
-def test_without_a_name_it_is_the_sessions_own_account():
-    assert accounts_of(None, None, None, None) == [Account()]
+def test_accounts_default_to_base_connection():
+    assert accounts_to_read(None, None, None, None) == [Account()]
 
 
-def test_profiles_and_roles_are_ways_into_accounts_each_taken_once():
-    found = accounts_of(["fleet", "lab", "fleet"], [ROLE], "our-contract", None)
+def test_profiles_and_roles_become_accounts_without_duplicates():
+    found = accounts_to_read(["fleet", "lab", "fleet"], [ROLE], "our-contract", None)
     assert found == [
         Account(profile="fleet"),
         Account(profile="lab"),
@@ -27,7 +28,7 @@ def test_profiles_and_roles_are_ways_into_accounts_each_taken_once():
 
 
 @pytest.mark.parametrize("as_frame", [False, True])
-def test_an_accounts_file_keeps_zeros_names_and_external_ids(tmp_path, as_frame):
+def test_accounts_file_keeps_zeros_names_and_external_ids(tmp_path, as_frame):
     path = tmp_path / "accounts.csv"
     path.write_text(
         "account_id,role_arn,profile,account_name,external_id\n"
@@ -36,7 +37,7 @@ def test_an_accounts_file_keeps_zeros_names_and_external_ids(tmp_path, as_frame)
         encoding="utf-8-sig",
     )
     given = pd.read_csv(path, dtype="str", keep_default_na=False) if as_frame else path
-    assert accounts_of(None, None, None, given) == [
+    assert accounts_to_read(None, None, None, given) == [
         Account(
             role_arn="arn:aws:iam::000000000000:role/Reader",
             external_id="x-1",
@@ -48,62 +49,68 @@ def test_an_accounts_file_keeps_zeros_names_and_external_ids(tmp_path, as_frame)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "Can't read the accounts"),
-        ("account_id,role_arn\n", "names no account"),
-        ("name\nx\n", "it needs account_id, and role_arn or profile"),
-        ("account_id,profile\n44445555666,lab\n", "row 2: account_id '44445555666' has not 12 digits"),
-        (f"account_id,role_arn,profile\n444455556666,{ROLE},lab\n", "row 2: give either role_arn or profile"),
-        ("account_id,role_arn,profile\n444455556666,,\n", "row 2: give either role_arn or profile"),
+        ("account_id,role_arn\n", "has no row"),
+        ("name\nx\n", "Expected account_id, and role_arn or profile"),
+        ("account_id,profile\n44445555666,lab\n", "row 2: Account id '44445555666' is not a string of 12 digits"),
+        (
+            f"account_id,role_arn,profile\n444455556666,{ROLE},lab\n",
+            "row 2: account 444455556666 needs either role_arn or profile",
+        ),
+        (
+            "account_id,role_arn,profile\n444455556666,,\n",
+            "row 2: account 444455556666 needs either role_arn or profile",
+        ),
         (f"account_id,role_arn\n111122223333,{ROLE}\n", "is not a role of account 111122223333"),
-        ("account_id,role_arn\n444455556666,Reader\n", "Role 'Reader': give its ARN"),
+        ("account_id,role_arn\n444455556666,Reader\n", "'Reader' is not the ARN of an IAM role"),
     ],
 )
-def test_an_accounts_file_that_cannot_be_meant_names_the_row(tmp_path, text, said):
+def test_invalid_accounts_file_names_row(tmp_path, text, message):
     path = tmp_path / "accounts.csv"
     path.write_text(text)
-    with pytest.raises(InvalidInput, match=said):
-        accounts_of(None, None, None, path)
+    with pytest.raises(InvalidInput, match=message):
+        accounts_to_read(None, None, None, path)
 
 
-def test_a_file_that_is_not_there_says_so(tmp_path):
+def test_missing_accounts_file_raises_invalid_input(tmp_path):
     with pytest.raises(InvalidInput, match="Can't read the accounts in"):
-        accounts_of(None, None, None, tmp_path / "none.csv")
+        accounts_to_read(None, None, None, tmp_path / "none.csv")
 
 
 @pytest.mark.parametrize("options", [{"profiles": "fleet"}, {"role_arns": ROLE}])
-def test_one_name_where_a_list_is_meant_is_no_list_of_letters(options):
-    with pytest.raises(InvalidInput, match="give a list"):
-        accounts_of(options.get("profiles"), options.get("role_arns"), None, None)
+def test_string_instead_of_list_is_rejected(options):
+    with pytest.raises(InvalidInput, match="is not a list"):
+        accounts_to_read(options.get("profiles"), options.get("role_arns"), None, None)
 
 
 @pytest.mark.parametrize("options", [{"profiles": []}, {"role_arns": ()}])
-def test_a_list_of_nobody_does_not_mean_the_sessions_own_account(options):
-    with pytest.raises(InvalidInput, match="names none"):
-        accounts_of(options.get("profiles"), options.get("role_arns"), None, None)
+def test_empty_list_is_rejected(options):
+    with pytest.raises(InvalidInput, match="is an empty list"):
+        accounts_to_read(options.get("profiles"), options.get("role_arns"), None, None)
 
 
 # --- regions
 
 
-def test_regions_that_are_named_are_taken_once_and_none_is_the_connections_own(connection):
-    assert regions_of(["eu-west-1", "us-east-1", "eu-west-1"], connection) == ["eu-west-1", "us-east-1"]
-    assert regions_of(None, connection) == ["us-east-1"]
+def test_regions_are_deduplicated_and_default_to_connection(connection):
+    assert regions_of_account(["eu-west-1", "us-east-1", "eu-west-1"], connection) == ["eu-west-1", "us-east-1"]
+    assert regions_of_account(None, connection) == ["us-east-1"]
 
 
-def test_all_regions_are_those_that_the_account_has_enabled():
+def test_all_regions_are_enabled_ones():
     with kvs.Sandbox(assumptions=kvs.Assumptions(disabled_regions=("eu-south-2", "il-central-1"))) as sandbox:
-        found = regions_of("all", sandbox.connection())
+        found = regions_of_account("all", sandbox.connection())
     assert set(regions_in_partition_of("us-east-1")) - set(found) == {"eu-south-2", "il-central-1"}
 
 
-def test_where_the_account_may_not_say_all_regions_are_those_that_botocore_knows(sandbox, connection):
+def test_all_regions_fall_back_to_botocore_if_denied(sandbox, connection):
     sandbox.deny("account:ListRegions")
-    assert regions_of("all", connection) == regions_in_partition_of("us-east-1")
+    assert regions_of_account("all", connection) == regions_in_partition_of("us-east-1")
 
 
-@pytest.mark.parametrize("may_say", [True, False])
+@pytest.mark.parametrize("allowed", [True, False])
 @pytest.mark.parametrize(
     ("own", "found"),
     [
@@ -112,14 +119,14 @@ def test_where_the_account_may_not_say_all_regions_are_those_that_botocore_knows
         ("us-isob-east-1", ["us-isob-east-1"]),  # botocore knows none of that partition
     ],
 )
-def test_all_regions_are_those_of_the_connections_partition(sandbox, own, found, may_say):
-    if not may_say:
+def test_all_regions_stay_in_partition_of_connection(sandbox, own, found, allowed):
+    if not allowed:
         sandbox.deny("account:ListRegions")
-    assert regions_of("all", sandbox.connection(region=own)) == found
+    assert regions_of_account("all", sandbox.connection(region=own)) == found
 
 
-def test_an_account_that_enables_no_region_that_botocore_knows_is_not_taken_for_an_empty_one():
+def test_all_regions_are_tried_if_no_known_one_is_enabled():
     known = regions_in_partition_of("eu-central-2")  # public AWS, which is more than botocore knows for the service
     assert "eu-central-2" not in known
     with kvs.Sandbox(assumptions=kvs.Assumptions(disabled_regions=tuple(known))) as sandbox:
-        assert regions_of("all", sandbox.connection(region="eu-central-2")) == known
+        assert regions_of_account("all", sandbox.connection(region="eu-central-2")) == known

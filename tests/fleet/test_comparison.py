@@ -1,4 +1,4 @@
-"""Comparisons: what changed, and never a channel called removed that nobody has looked for."""
+"""Comparisons: what changed; a channel that was not read is never removed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
-from kvs_notebook.dataframes.builders import channels_frame, concat, rows_frame, tags_frame
-from kvs_notebook.dataframes.schemas import CHANGES, CHANNELS, COVERAGE
+from kvs_notebook.dataframes.builders import channels_frame, concat, tags_frame
+from kvs_notebook.dataframes.schemas import CHANGES, CHANNELS
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.fleet.account_region import unread
+from kvs_notebook.fleet.coverage import coverage_frame, unread_row
 from kvs_notebook.fleet.inventory import Inventory
 
 REGIONS = ["us-east-1", "eu-west-1"]
@@ -30,13 +30,13 @@ def fleet(sandbox, connection):
 
 @pytest.fixture
 def history(fleet, tmp_path):
-    """The first day; the second is up to the test."""
+    """A folder with the snapshot of the first day; each test saves the second."""
     kvs.save_snapshot(kvs.inventory(regions=REGIONS), tmp_path / "history", date=MONDAY)
     return tmp_path / "history"
 
 
 def changes(history, **options: Any) -> list[tuple[Any, ...]]:
-    """Save the second day, compare, and give region, name, change, column, before, after, a missing value as None."""
+    """Save the second day and return the changes: region, name, change, column, before, after, a missing value as None."""
     kvs.save_snapshot(kvs.inventory(regions=REGIONS, **options), history, date=TUESDAY)
     return rows(kvs.compare_snapshots(history))
 
@@ -49,13 +49,13 @@ def rows(found: pd.DataFrame) -> list[tuple[Any, ...]]:
 # --- what changed
 
 
-def test_nothing_that_changed_is_an_exact_empty_frame(history):
+def test_no_change_returns_exact_empty_frame(history):
     assert changes(history) == []
     found = kvs.compare_snapshots(history)
     assert {name: str(dtype) for name, dtype in found.dtypes.items()} == dict(CHANGES)
 
 
-def test_channels_that_came_and_went_are_added_and_removed(history):
+def test_new_and_deleted_channels_are_added_and_removed(history):
     kvs.create_channel("roof")
     kvs.delete_channel("parking-south", wait=True)
     assert changes(history) == [
@@ -64,7 +64,7 @@ def test_channels_that_came_and_went_are_added_and_removed(history):
     ]
 
 
-def test_a_change_has_the_old_and_the_new_value_of_each_column_and_tag(history):
+def test_change_has_old_and_new_value_of_column_and_tag(history):
     before, after = kvs.describe_channel("test-jchen"), kvs.update_channel("test-jchen", message_ttl_seconds=30)
     kvs.tag_channel("test-jchen", {"Owner": "jchen", "Note": ""})
     kvs.tag_channel("parking-north", {"Env": "staging"})
@@ -79,14 +79,14 @@ def test_a_change_has_the_old_and_the_new_value_of_each_column_and_tag(history):
     ]
 
 
-def test_a_name_that_came_back_with_another_arn_was_recreated(history):
+def test_same_name_with_another_arn_is_recreated(history):
     old = kvs.describe_channel("front-door-hq")["channel_arn"].item()
     kvs.delete_channel("front-door-hq", wait=True)
     new = kvs.create_channel("front-door-hq")["channel_arn"].item()
     assert changes(history) == [("us-east-1", "front-door-hq", "recreated", "channel_arn", old, new)]
 
 
-def test_the_changes_survive_a_csv(history, tmp_path):
+def test_changes_survive_csv_round_trip(history, tmp_path):
     kvs.create_channel("roof", tags={"Formula": "=1+1"})
     kvs.tag_channel("test-jchen", {"Note": ""})
     changes(history)
@@ -95,10 +95,10 @@ def test_the_changes_survive_a_csv(history, tmp_path):
     assert kvs.read_csv(tmp_path / "changes.csv").equals(found)
 
 
-# --- what nobody can know
+# --- what is unknown
 
 
-def test_a_unit_that_is_denied_is_unknown_and_its_channels_are_not_removed(history, fleet):
+def test_denied_account_region_is_unknown_and_not_removed(history, fleet):
     kvs.create_channel("roof")
     fleet.deny("kinesisvideo:List*", region="eu-west-1")
     assert changes(history) == [
@@ -107,7 +107,7 @@ def test_a_unit_that_is_denied_is_unknown_and_its_channels_are_not_removed(histo
     ]
 
 
-def test_what_comes_back_into_sight_is_not_added(history, fleet):
+def test_account_region_read_again_is_not_added(history, fleet):
     fleet.deny("kinesisvideo:List*", region="eu-west-1")
     changes(history)
     fleet.clear_denials()
@@ -116,24 +116,24 @@ def test_what_comes_back_into_sight_is_not_added(history, fleet):
     assert rows(kvs.compare_snapshots(history, before=MONDAY)) == []
 
 
-def test_a_unit_that_was_asked_for_on_one_day_only_is_unknown(history):
+def test_account_region_requested_on_one_day_is_unknown(history):
     everywhere = kvs.inventory(regions=[*REGIONS, "ap-southeast-2"])
     assert rows(kvs.compare_snapshots(history, after=everywhere)) == [
         ("ap-southeast-2", None, "unknown", "status", None, "ok")
     ]
 
 
-def test_an_account_that_let_nobody_in_is_unknown_for_what_coverage_says_of_it(fleet, tmp_path):
+def test_failed_account_is_unknown_with_its_status(fleet, tmp_path):
     roles = ["arn:aws:iam::444455556666:role/Reader"]
     kvs.save_snapshot(kvs.inventory(role_arns=roles, regions=REGIONS), tmp_path, date=MONDAY)
     fleet.deny("sts:AssumeRole")
-    shut = kvs.inventory(role_arns=roles, regions=REGIONS)
-    assert rows(kvs.compare_snapshots(tmp_path, after=shut)) == [
+    failed = kvs.inventory(role_arns=roles, regions=REGIONS)
+    assert rows(kvs.compare_snapshots(tmp_path, after=failed)) == [
         (region, None, "unknown", "status", "ok", "denied") for region in sorted(REGIONS)
     ]
 
 
-def test_a_damaged_file_is_unknown_and_never_removed(history):
+def test_damaged_file_is_unknown_and_never_removed(history):
     changes(history)
     path = history / f"date={TUESDAY}" / f"{ACCOUNT}_us-east-1.parquet"
     content = path.read_bytes()
@@ -145,7 +145,7 @@ def test_a_damaged_file_is_unknown_and_never_removed(history):
     assert rows(kvs.compare_snapshots(history)) == expected
 
 
-def test_tags_that_were_not_read_are_unknown_and_the_channels_are_compared(history, fleet):
+def test_unread_tags_are_unknown_while_channels_are_compared(history, fleet):
     kvs.create_channel("roof")
     for action in ("tag:*", "kinesisvideo:ListTags*"):
         fleet.deny(action, region="us-east-1")
@@ -155,11 +155,11 @@ def test_tags_that_were_not_read_are_unknown_and_the_channels_are_compared(histo
     ]
 
 
-def test_tags_read_in_another_way_are_the_same_tags(history):
+def test_tags_read_in_another_mode_are_equal(history):
     assert changes(history, tags="each") == []
 
 
-def test_a_region_that_was_never_enabled_is_no_gap(tmp_path):
+def test_region_never_enabled_has_no_change(tmp_path):
     with kvs.Sandbox(clock="stepped", assumptions=kvs.Assumptions(disabled_regions=("eu-west-1",))) as sandbox:
         for day in (MONDAY, TUESDAY):
             kvs.save_snapshot(kvs.inventory(regions=REGIONS, connection=sandbox.connection()), tmp_path, date=day)
@@ -169,7 +169,7 @@ def test_a_region_that_was_never_enabled_is_no_gap(tmp_path):
 # --- which two
 
 
-def test_an_inventory_is_compared_with_the_newest_snapshot(history):
+def test_inventory_is_compared_with_newest_snapshot(history):
     changes(history)
     kvs.create_channel("roof")
     assert [row[1:3] for row in rows(kvs.compare_snapshots(history, after=kvs.inventory(regions=REGIONS)))] == [
@@ -185,20 +185,20 @@ def test_two_inventories_need_no_folder(fleet, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("asked", "why"),
+    ("days", "message"),
     [
         ({}, "There is no snapshot before 2026-01-05 to compare with"),
-        ({"before": "2026-01-04"}, "There is no snapshot of 2026-01-04: there are 2026-01-05"),
-        ({"after": "tomorrow"}, "give a day, such as '2026-01-05'"),
+        ({"before": "2026-01-04"}, "There is no snapshot of 2026-01-04. The newest are of 2026-01-05"),
+        ({"after": "tomorrow"}, "is not a valid date. Expected a day, such as '2026-01-05'"),
     ],
 )
-def test_what_is_not_there_cannot_be_compared(history, asked, why):
-    with pytest.raises(InvalidInput, match=why):
-        kvs.compare_snapshots(history, **asked)
+def test_comparison_rejects_days_without_snapshot(history, days, message):
+    with pytest.raises(InvalidInput, match=message):
+        kvs.compare_snapshots(history, **days)
 
 
-def test_an_inventory_of_a_prefix_cannot_be_compared(history):
-    with pytest.raises(InvalidInput, match="the rest would look removed"):
+def test_comparison_rejects_inventory_of_prefix(history):
+    with pytest.raises(InvalidInput, match="the others would look removed"):
         kvs.compare_snapshots(history, after=kvs.inventory(prefix="front-"))
 
 
@@ -213,18 +213,18 @@ channel = st.fixed_dictionaries(
         "tags": st.dictionaries(texts, texts, max_size=2),
     }
 )
-unit = st.one_of(
+account_region = st.one_of(
     st.sampled_from(["denied", "region_disabled", "error"]),
     st.dictionaries(st.sampled_from("xyz"), channel, max_size=3),
 )
-days = st.dictionaries(st.sampled_from(REGIONS), unit)
+any_day = st.dictionaries(st.sampled_from(REGIONS), account_region)
 
 
 def inventory_of(day: dict[str, Any]) -> Inventory:
     infos, tags, coverage = [], {}, []
     for region, found in day.items():
         read = not isinstance(found, str)
-        row = unread(ACCOUNT, region, None)
+        row = unread_row(ACCOUNT, region, None)
         coverage.append(
             row | {"status": "ok" if read else found, "tags_source": "bulk", "channels": len(found) if read else 0}
         )
@@ -241,12 +241,12 @@ def inventory_of(day: dict[str, Any]) -> Inventory:
     return Inventory(
         concat([channels_frame(infos)], CHANNELS),
         tags_frame(tags),
-        rows_frame([tuple(row[column] for column in COVERAGE) for row in coverage], COVERAGE),
+        coverage_frame(coverage),
     )
 
 
 def expected(before: dict[str, Any], after: dict[str, Any]) -> set[tuple[Any, ...]]:
-    """Say the same the long way."""
+    """Return the same changes, computed without Arrow."""
     found: set[tuple[Any, ...]] = set()
     for region in before.keys() | after.keys():
         old, new = before.get(region), after.get(region)
@@ -275,8 +275,8 @@ def expected(before: dict[str, Any], after: dict[str, Any]) -> set[tuple[Any, ..
 
 
 @settings(max_examples=100)
-@given(before=days, after=days)
-def test_any_two_days_are_compared_as_one_would_by_hand(before, after, tmp_path_factory):
+@given(before=any_day, after=any_day)
+def test_comparison_equals_plain_comparison_of_any_two_days(before, after, tmp_path_factory):
     directory = tmp_path_factory.mktemp("days")
     kvs.save_snapshot(inventory_of(before), directory, date=MONDAY)
     kvs.save_snapshot(inventory_of(after), directory, date=TUESDAY)

@@ -1,4 +1,4 @@
-"""Inventories on Dask: the same rows from processes that were given no credentials, and nothing lost with one of them."""
+"""Inventories on executors: the same rows as on threads, without credentials in what is pickled."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.fleet import inventory as room
-from kvs_notebook.fleet.account_region import Origin
+from kvs_notebook.fleet import collector
 from kvs_notebook.fleet.accounts import Account
-from kvs_notebook.fleet.credential_failures import Expiry
-from kvs_notebook.fleet.discovery import units_of
+from kvs_notebook.fleet.connection_factory import ConnectionFactory
+from kvs_notebook.fleet.credential_failures import CredentialFailures
+from kvs_notebook.fleet.discovery import discover_account_regions
 
 OTHER = "444455556666"
 ROLES = [f"arn:aws:iam::{account}:role/Reader" for account in ("111122223333", OTHER, "777788889999")]
@@ -41,7 +41,7 @@ def sandbox():
 
 @pytest.fixture
 def environment(sandbox, monkeypatch):
-    """The sandbox's, in this process and in those that it starts."""
+    """The sandbox's environment variables, in this process and those that it starts."""
     for name, value in sandbox.environment({}).items():
         if name.startswith(("AWS_", "NO_PROXY", "no_proxy")):
             monkeypatch.setenv(name, value)
@@ -49,7 +49,7 @@ def environment(sandbox, monkeypatch):
 
 @pytest.fixture
 def client(environment, tmp_path):
-    """A cluster of 2 processes that find the sandbox in their environment, as this process does."""
+    """A client of a cluster of 2 processes with the sandbox's environment variables."""
     options = {"dashboard_address": ":0", "silence_logs": logging.CRITICAL}
     with (
         dask.config.set({"temporary-directory": str(tmp_path)}),
@@ -63,7 +63,7 @@ def without_times(coverage):
     return coverage.drop(columns=["seconds", "calls", "retries"])
 
 
-def test_dask_gives_the_rows_that_threads_give(client):
+def test_dask_returns_same_rows_as_threads(client):
     connection = kvs.connect()
     here = kvs.inventory(role_arns=ROLES, regions=REGIONS, connection=connection)
     with client.get_executor(pure=False) as executor:
@@ -74,10 +74,10 @@ def test_dask_gives_the_rows_that_threads_give(client):
     assert without_times(there.coverage).equals(without_times(here.coverage))
 
 
-def test_a_worker_that_is_killed_takes_nothing_along(sandbox, client, monkeypatch):
+def test_killed_worker_loses_no_rows(sandbox, client, monkeypatch):
     connection = kvs.connect()
     sandbox.faults.add("ListSignalingChannels", "delay", times=None, seconds=0.2)
-    monkeypatch.setattr(room, "WINDOW", 4)
+    monkeypatch.setattr(collector, "WINDOW", 4)
     victim = next(iter(client.run(os.getpid).values()))
     listed = threading.Event()
 
@@ -98,7 +98,7 @@ def test_a_worker_that_is_killed_takes_nothing_along(sandbox, client, monkeypatc
 
 
 class Counting(ThreadPoolExecutor):
-    """Count the units that were sent there and not yet taken, and the clients that are alive, each time one comes."""
+    """Count futures that are alive, and boto3 clients, each time work is submitted."""
 
     def __init__(self) -> None:
         super().__init__(1)
@@ -114,14 +114,14 @@ class Counting(ThreadPoolExecutor):
 
 
 def clients() -> list[Connection]:
-    """Give the connections that have a client for listing."""
+    """Return the connections that have a client for listing."""
     alive = [each for each in gc.get_objects() if type(each) is Connection]
-    return [each for each in alive if any("listing" in key for key in each._clients)]
+    return [each for each in alive if any("listing" in key for key in each._clients._clients)]
 
 
-def test_few_units_are_under_way_at_a_time_and_their_clients_go_with_them(sandbox, environment, monkeypatch):
+def test_executor_has_few_futures_and_clients_at_a_time(sandbox, environment, monkeypatch):
     connection = kvs.connect()
-    monkeypatch.setattr(room, "WINDOW", 3)
+    monkeypatch.setattr(collector, "WINDOW", 3)
     gc.collect()
     before = len(clients())
     with Counting() as executor:
@@ -131,16 +131,18 @@ def test_few_units_are_under_way_at_a_time_and_their_clients_go_with_them(sandbo
     found.raise_for_failures()
     assert len(executor.sent) == 12
     assert executor.most <= 3
-    assert executor.most_clients - before <= 2  # that of the unit which is read, and one whose end is near
+    assert executor.most_clients - before <= 2  # of the account-region that is read, and of one that is being closed
 
 
-def test_what_is_sent_to_an_executor_holds_no_secret(client, sandbox):
+def test_pickled_work_contains_no_secret(client, sandbox):
     import pickle
 
     connection = kvs.connect()
     secret = sandbox._keys.secret(sandbox._keys.access_key_id("111122223333"))
-    expiry = Expiry(Origin(None, "us-east-1", None, connection))
-    (unit,), _, _ = units_of([Account()], expiry, None, None, "bulk", interrupted=threading.Event())
-    sent = pickle.dumps((unit, Origin.elsewhere(connection)))
+    failures = CredentialFailures(ConnectionFactory.in_process(connection))
+    (account_region,), _, _ = discover_account_regions(
+        [Account()], failures, None, None, "bulk", interrupted=threading.Event()
+    )
+    sent = pickle.dumps((account_region, ConnectionFactory.for_workers(connection)))
     assert secret.encode() not in sent
     assert b"KVSB" not in sent

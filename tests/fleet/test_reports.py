@@ -1,4 +1,4 @@
-"""Reports: what a fleet's owner asks, answered from an inventory that may have gaps."""
+"""Reports, computed from an inventory that may have gaps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
-from kvs_notebook.dataframes import schemas
+from kvs_notebook.dataframes import builders, schemas
 from kvs_notebook.errors import InvalidInput
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
@@ -28,8 +28,8 @@ SCHEMAS = {
 
 
 @pytest.fixture
-def house(sandbox, connection):
-    """Two accounts: in one a front door here and there, in the other one with tags that are nearly right."""
+def two_accounts(sandbox, connection):
+    """Two accounts with channels of one name, some of whose tags are missing or nearly right."""
     far = sandbox.connection(region="eu-west-1")
     kvs.create_channel("front-door", tags={"Owner": "ops", "Env": "prod"})
     kvs.create_channel("front-door", tags={"Owner": "", "Env": "test"}, connection=far)
@@ -44,22 +44,22 @@ def read(**options):
 
 
 def rows(frame, *columns):
-    """The rows as tuples, what is missing as None."""
+    """Return the rows as tuples, a missing value as None."""
     return [
         tuple(None if pd.isna(value) else value for value in row) for row in frame[[*columns]].itertuples(index=False)
     ]
 
 
-def asked(name, fleet):
+def report_of(name, fleet):
     required = [REQUIRED] if name.startswith("tag_") else []
     return getattr(kvs.reports, name)(fleet, *required)
 
 
-# --- what each answers
+# --- each report
 
 
-def test_channels_are_counted_by_account_and_region_and_those_of_no_unit_that_was_not_read(house):
-    house.deny("kinesisvideo:ListSignalingChannels", account_id=OTHER, region="eu-west-1")
+def test_channel_counts_are_missing_for_unread_account_regions(two_accounts):
+    two_accounts.deny("kinesisvideo:ListSignalingChannels", account_id=OTHER, region="eu-west-1")
     with_gap = kvs.reports.channel_counts(read())
     assert rows(with_gap, "account_id", "region", "channels") == [
         (ACCOUNT, "eu-west-1", 1),
@@ -70,8 +70,8 @@ def test_channels_are_counted_by_account_and_region_and_those_of_no_unit_that_wa
     assert kvs.reports.channel_counts(kvs.list_channels())["channels"].tolist() == [2]
 
 
-def test_ages_are_whole_days_and_the_oldest_comes_first(house):
-    house.advance(86_400 * 3)
+def test_channel_ages_are_whole_days_oldest_first(two_accounts):
+    two_accounts.advance(86_400 * 3)
     kvs.create_channel("new")
     now = kvs.describe_channel("new")["creation_time"][0]
     ages = kvs.reports.channel_ages(kvs.list_channels(), now=now)
@@ -79,12 +79,12 @@ def test_ages_are_whole_days_and_the_oldest_comes_first(house):
     assert kvs.reports.channel_ages(kvs.list_channels(), now=datetime(2030, 1, 1, tzinfo=UTC))["age_days"].min() > 1000
 
 
-def test_growth_leaves_a_day_without_an_answer_out_and_counts_from_the_one_before(house, tmp_path):
+def test_growth_skips_unread_day_in_difference(two_accounts, tmp_path):
     history = tmp_path / "history"
     kvs.save_snapshot(read(), history, date="2026-01-05")
-    house.deny("kinesisvideo:ListSignalingChannels", account_id=ACCOUNT, region="us-east-1")
+    two_accounts.deny("kinesisvideo:ListSignalingChannels", account_id=ACCOUNT, region="us-east-1")
     kvs.save_snapshot(read(), history, date="2026-01-06")
-    house.clear_denials()
+    two_accounts.clear_denials()
     for number in range(3):
         kvs.create_channel(f"new-{number}")
     kvs.save_snapshot(read(), history, date="2026-01-07")
@@ -99,31 +99,31 @@ def test_growth_leaves_a_day_without_an_answer_out_and_counts_from_the_one_befor
 @pytest.mark.parametrize(
     ("quota", "free", "problem"), [(100, 98, None), (3, 1, None), (2, 0, "at_quota"), (1, 0, "at_quota")]
 )
-def test_headroom_says_what_is_left_of_a_quota(house, quota, free, problem):
-    units = kvs.reports.headroom(kvs.inventory(), quotas={(ACCOUNT, "us-east-1"): quota})
-    assert rows(units, "channels", "quota", "free", "share", "problem") == [(2, quota, free, 2 / quota, problem)]
+def test_headroom_returns_free_and_share_of_quota(two_accounts, quota, free, problem):
+    shares = kvs.reports.headroom(kvs.inventory(), quotas={(ACCOUNT, "us-east-1"): quota})
+    assert rows(shares, "channels", "quota", "free", "share", "problem") == [(2, quota, free, 2 / quota, problem)]
 
 
 @pytest.mark.parametrize(("channels", "problem"), [(7_999, None), (8_000, "near_quota"), (10_000, "at_quota")])
-def test_headroom_warns_from_80_percent_of_the_published_quota(house, channels, problem):
+def test_headroom_has_problem_from_80_percent(two_accounts, channels, problem):
     coverage = kvs.inventory().coverage.assign(channels=channels)
     assert rows(kvs.reports.headroom(coverage), "quota", "problem") == [(10_000, problem)]
 
 
-def test_headroom_of_a_unit_that_was_not_read_is_unknown_and_a_region_that_is_not_enabled_has_none(house):
-    house.deny("kinesisvideo:ListSignalingChannels", account_id=ACCOUNT, region="us-east-1")
+def test_headroom_of_unread_is_unknown_and_omits_disabled_regions(two_accounts):
+    two_accounts.deny("kinesisvideo:ListSignalingChannels", account_id=ACCOUNT, region="us-east-1")
     fleet = read()
     disabled = fleet.coverage["region"] == "eu-west-1"
-    units = kvs.reports.headroom(
+    shares = kvs.reports.headroom(
         fleet.coverage.assign(status=fleet.coverage["status"].mask(disabled, "region_disabled"))
     )
-    assert rows(units, "account_id", "channels", "free", "share", "problem") == [
+    assert rows(shares, "account_id", "channels", "free", "share", "problem") == [
         (ACCOUNT, None, None, None, "unknown"),
         (OTHER, 1, 9_999, 0.0001, None),
     ]
 
 
-def test_tag_problems_say_what_is_missing_what_is_wrong_and_what_was_probably_meant(house):
+def test_tag_problems_list_missing_wrong_and_near_tags(two_accounts):
     problems = kvs.reports.tag_problems(read(), REQUIRED)
     columns = ("account_id", "region", "channel_name", "key", "problem", "found_key", "found_value", "allowed_value")
     assert rows(problems, *columns) == [
@@ -136,15 +136,15 @@ def test_tag_problems_say_what_is_missing_what_is_wrong_and_what_was_probably_me
     ]
 
 
-def test_tag_coverage_counts_the_same_channels(house):
+def test_tag_coverage_counts_same_channels_as_tag_problems(two_accounts):
     coverage = kvs.reports.tag_coverage(read(), REQUIRED)
     counted = rows(coverage, "key", "channels", "met", "near_miss", "not_allowed", "missing", "unknown", "share")
     assert counted == [("Owner", 4, 1, 1, 1, 1, 0, 0.25), ("Env", 4, 1, 1, 1, 1, 0, 0.25)]
 
 
-def test_tags_that_were_not_read_are_unknown_and_never_missing(house):
+def test_unread_tags_are_unknown_and_never_missing(two_accounts):
     for action in ("tag:GetResources", "kinesisvideo:ListTagsForResource"):
-        house.deny(action, account_id=ACCOUNT, region="us-east-1")
+        two_accounts.deny(action, account_id=ACCOUNT, region="us-east-1")
     fleet = read()
     problems = kvs.reports.tag_problems(fleet, {"Owner": None})
     unread = problems[(problems["account_id"] == ACCOUNT) & (problems["region"] == "us-east-1")]
@@ -155,14 +155,14 @@ def test_tags_that_were_not_read_are_unknown_and_never_missing(house):
     assert rows(nothing_known, "unknown", "share") == [(2, None)]
 
 
-def test_a_frame_with_its_tags_is_judged_as_an_inventory_is(house):
+def test_frame_with_tags_has_same_problems_as_inventory(two_accounts):
     of_frame = kvs.reports.tag_problems(kvs.list_channels(tags=["Owner", "Env"]), REQUIRED)
     assert of_frame.equals(kvs.reports.tag_problems(kvs.inventory(), REQUIRED))
 
 
-def test_a_problem_can_be_mended_by_what_the_report_says(house):
+def test_tag_problems_can_be_corrected_from_report(two_accounts):
     problems = kvs.reports.tag_problems(read(), REQUIRED)
-    there = house.connection(OTHER)
+    there = two_accounts.connection(OTHER)
     for row in problems[problems["account_id"] == OTHER].to_dict("records"):
         if row["problem"] == "near_value":
             kvs.tag_channel(row["channel_arn"], {row["key"]: row["allowed_value"]}, connection=there)
@@ -172,7 +172,7 @@ def test_a_problem_can_be_mended_by_what_the_report_says(house):
     assert OTHER not in set(kvs.reports.tag_problems(read(), REQUIRED)["account_id"])
 
 
-def test_names_that_live_in_several_places_are_named_with_them(house):
+def test_shared_names_list_accounts_and_regions(two_accounts):
     shared = kvs.reports.shared_names(read())
     places = f"{ACCOUNT} eu-west-1, {ACCOUNT} us-east-1, {OTHER} us-east-1"
     assert rows(shared, "channel_name", "regions", "accounts", "places") == [("front-door", 2, 2, places)]
@@ -182,11 +182,11 @@ def test_names_that_live_in_several_places_are_named_with_them(house):
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_a_report_has_its_columns_and_dtypes_also_of_nothing_and_reads_back_from_csv(house, name, tmp_path):
+def test_report_has_exact_schema_and_survives_csv(two_accounts, name, tmp_path):
     whole = read()
     nothing = kvs.Inventory(whole.channels.iloc[:0], whole.tags.iloc[:0], whole.coverage.iloc[:0])
     for fleet in (whole, nothing):
-        report = asked(name, fleet)
+        report = report_of(name, fleet)
         assert {column: str(dtype) for column, dtype in report.dtypes.items()} == dict(SCHEMAS[name])
         assert report.index.equals(pd.RangeIndex(len(report)))
         kvs.to_csv(report, tmp_path / "report.csv")
@@ -194,16 +194,16 @@ def test_a_report_has_its_columns_and_dtypes_also_of_nothing_and_reads_back_from
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_a_report_leaves_what_it_was_given_as_it_was(house, name):
+def test_report_leaves_its_input_unchanged(two_accounts, name):
     fleet = read()
     before = [frame.copy() for frame in (fleet.channels, fleet.tags, fleet.coverage)]
-    asked(name, fleet)
+    report_of(name, fleet)
     for frame, was in zip((fleet.channels, fleet.tags, fleet.coverage), before, strict=True):
         pd.testing.assert_frame_equal(frame, was)
 
 
 def _plain_problem(tags, key, allowed):
-    """The rule of one channel and one key, read off the docstring of tag_problems()."""
+    """Return the problem of one key of one channel, by the docstring of tag_problems()."""
 
     def near(text):
         return "".join(text.split()).lower()
@@ -226,14 +226,14 @@ KEYS = WORDS.filter(bool)
     fleet=st.lists(st.dictionaries(KEYS, WORDS, max_size=4), min_size=1, max_size=6),
     required=st.dictionaries(KEYS, st.none() | st.lists(WORDS, min_size=1, max_size=3), min_size=1, max_size=3),
 )
-def test_every_channel_is_judged_by_the_plain_rule(fleet, required):
+def test_tag_problems_equal_plain_rule(fleet, required):
     arns = [f"arn:aws:kinesisvideo:us-east-1:{ACCOUNT}:channel/c{number}/1" for number in range(len(fleet))]
-    channels = schemas.channels_frame(
+    channels = builders.channels_frame(
         [{"ChannelARN": arn, "ChannelName": f"c{number}"} for number, arn in enumerate(arns)]
     )
-    tags = schemas.tags_frame(dict(zip(arns, fleet, strict=True)))
+    tags = builders.tags_frame(dict(zip(arns, fleet, strict=True)))
     place = (ACCOUNT, "us-east-1", "ok", None, None, "bulk", len(fleet), 1, 0, 0, 0.0)
-    inventory = kvs.Inventory(channels, tags, schemas.rows_frame([place], schemas.COVERAGE))
+    inventory = kvs.Inventory(channels, tags, builders.rows_frame([place], schemas.COVERAGE))
     problems = kvs.reports.tag_problems(inventory, required)
     found = {(row["channel_name"], row["key"]): row["problem"] for row in problems.to_dict("records")}
     expected = {
@@ -252,65 +252,67 @@ def test_every_channel_is_judged_by_the_plain_rule(fleet, required):
 
 
 @pytest.mark.parametrize(
-    ("required", "said"),
+    ("required", "message"),
     [
-        ({"Env": "prod"}, "give ['prod'], or None for any value"),
-        ({"Env": []}, "the list is empty"),
+        ({"Env": "prod"}, "Pass a list, such as ['prod'], or None for any value"),
+        ({"Env": []}, "are an empty list"),
         ({"Env": [1]}, "Value of tag 'Env'"),
         ({"Env": ["a" * 257]}, "Value of tag 'Env'"),
-        ({}, "give a mapping"),
-        (["Env"], "give a mapping"),
-        ({"Env": 7}, "is no list"),
+        ({}, "Expected a mapping"),
+        (["Env"], "Expected a mapping"),
+        ({"Env": 7}, "are not a list: 7"),
         ({"": None}, "Tag key"),
         ({"E*v": None}, "Tag key"),
     ],
 )
-def test_a_requirement_that_no_tag_could_meet_is_refused(house, required, said):
+def test_required_tags_reject_invalid_requirement(two_accounts, required, message):
     for report in (kvs.reports.tag_problems, kvs.reports.tag_coverage):
         with pytest.raises(InvalidInput) as refused:
             report(kvs.inventory(), required)
-        assert said in str(refused.value)
+        assert message in str(refused.value)
 
 
-def test_a_frame_of_another_kind_is_refused_with_the_function_that_gives_the_right_one(house):
+def test_report_rejects_frame_and_names_right_function(two_accounts):
     fleet = kvs.inventory()
-    for wrong, said in [
+    for wrong, message in [
         (lambda: kvs.reports.channel_counts(fleet.channels.drop(columns="region")), "without region"),
         (lambda: kvs.reports.channel_counts(fleet.coverage), "without channel_name"),
-        (lambda: kvs.reports.channel_ages({}), "give what list_channels() or inventory() gave"),
-        (lambda: kvs.reports.growth(fleet.coverage), "give what read_coverage() gave"),
-        (lambda: kvs.reports.headroom(fleet.channels), "give what inventory().coverage gave"),
+        (lambda: kvs.reports.channel_ages({}), "Pass a frame returned by list_channels() or inventory()."),
+        (lambda: kvs.reports.growth(fleet.coverage), "Pass a frame returned by read_coverage()."),
+        (lambda: kvs.reports.headroom(fleet.channels), "Pass a frame returned by inventory().coverage."),
         (lambda: kvs.reports.tag_problems(fleet.channels, REQUIRED), "list_channels(tags=['Owner', 'Env'])"),
         (lambda: kvs.reports.shared_names(fleet.coverage), "without channel_name"),
         (lambda: kvs.reports.channel_ages(fleet, now=datetime(2026, 1, 1)), "time zone"),  # noqa: DTZ001 - that is it
     ]:
         with pytest.raises(InvalidInput) as refused:
             wrong()
-        assert said in str(refused.value)
+        assert message in str(refused.value)
 
 
-def test_headroom_of_an_account_that_lets_nobody_in_is_unknown(house):
-    house.deny("sts:AssumeRole")
-    units = kvs.reports.headroom(kvs.inventory(role_arns=[f"arn:aws:iam::{OTHER}:role/Reader"]))
-    assert rows(units, "account_id", "region", "channels", "quota", "problem") == [(OTHER, None, None, None, "unknown")]
-    chart = kvs.charts.headroom(units)
-    assert chart.title == "1 unit, none near its quota"
-    assert chart.figure.axes[0].get_xlabel() == "1 unit not read: not in this picture"
+def test_headroom_of_failed_account_is_unknown(two_accounts):
+    two_accounts.deny("sts:AssumeRole")
+    shares = kvs.reports.headroom(kvs.inventory(role_arns=[f"arn:aws:iam::{OTHER}:role/Reader"]))
+    assert rows(shares, "account_id", "region", "channels", "quota", "problem") == [
+        (OTHER, None, None, None, "unknown")
+    ]
+    chart = kvs.charts.headroom(shares)
+    assert chart.title == "1 account-region, none near its quota"
+    assert chart.figure.axes[0].get_xlabel() == "Not shown: 1 account-region not read"
 
 
-def test_a_quota_of_no_account_and_region_is_refused(house):
-    with pytest.raises(InvalidInput, match="quotas of 'us-east-1': give account and region"):
+def test_headroom_rejects_quota_key_without_account(two_accounts):
+    with pytest.raises(InvalidInput, match="quotas has the key 'us-east-1'. Expected an account id and a region"):
         kvs.reports.headroom(kvs.inventory(), quotas={"us-east-1": 20})
 
 
 @pytest.mark.parametrize("report", ["channel_counts", "channel_ages", "shared_names", "tag_problems", "tag_coverage"])
-def test_the_days_of_a_history_are_not_counted_together(house, tmp_path, report):
+def test_report_rejects_rows_of_several_days(two_accounts, tmp_path, report):
     for day in ("2026-01-05", "2026-01-06"):
         kvs.save_snapshot(kvs.inventory(), tmp_path, date=day)
     history = kvs.read_snapshots(tmp_path)
     more = [REQUIRED] if report.startswith("tag") else []
     with pytest.raises(
-        InvalidInput, match=r"Channels with more than one row: \d+, as in a frame of several days. Give the rows"
+        InvalidInput, match=r"Channels with more than one row: \d+, as in a frame of several days. Pass the rows"
     ):
         getattr(kvs.reports, report)(history, *more)
     a_day = history[history["date"] == "2026-01-05"]
@@ -319,6 +321,6 @@ def test_the_days_of_a_history_are_not_counted_together(house, tmp_path, report)
     )
 
 
-def test_an_inventory_of_a_prefix_is_not_held_against_the_quota(house):
+def test_headroom_rejects_inventory_of_prefix(two_accounts):
     with pytest.raises(InvalidInput, match="only channels that begin with 'front'"):
         kvs.reports.headroom(kvs.inventory(prefix="front"))

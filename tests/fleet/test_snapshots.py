@@ -1,4 +1,4 @@
-"""Snapshots: a day's fleet in files that every reader takes for the same, whatever becomes of one of them."""
+"""Snapshots: files that pandas, Dask and DuckDB read with the same types, and whose damage is detected."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def fleet(sandbox, connection):
 
 @pytest.fixture
 def history(fleet, tmp_path):
-    """Two days of three units; nothing happened in between."""
+    """A folder with snapshots of three account-regions on two days, without a change."""
     for day in ("2026-01-05", "2026-01-06"):
         kvs.save_snapshot(kvs.inventory(regions=REGIONS), tmp_path / "history", date=day)
     return tmp_path / "history"
@@ -50,7 +50,7 @@ def us_east(history, day="2026-01-06"):
 # --- writing
 
 
-def test_each_unit_has_a_file_of_its_own_that_its_owner_alone_may_read(history):
+def test_each_account_region_has_file_readable_by_owner_only(history):
     names = ["111122223333_ap-southeast-2.parquet", "111122223333_eu-west-1.parquet", "111122223333_us-east-1.parquet"]
     assert files(history) == [
         f"date={day}/{name}" for day in ("2026-01-05", "2026-01-06") for name in [*names, "_coverage.csv"]
@@ -59,7 +59,7 @@ def test_each_unit_has_a_file_of_its_own_that_its_owner_alone_may_read(history):
     assert {path.stat().st_mode & 0o777 for path in [history, *history.glob("date=*")]} == {0o700}
 
 
-def test_a_unit_that_was_not_read_has_no_file_and_one_without_channels_an_empty_one(fleet, tmp_path):
+def test_unread_account_region_has_no_file_and_empty_one_does(fleet, tmp_path):
     fleet.deny("kinesisvideo:List*", region="eu-west-1")
     folder = kvs.save_snapshot(kvs.inventory(regions=["us-west-2", "eu-west-1"]), tmp_path / "history")
     assert files(folder) == ["111122223333_us-west-2.parquet", "_coverage.csv"]
@@ -68,7 +68,7 @@ def test_a_unit_that_was_not_read_has_no_file_and_one_without_channels_an_empty_
     assert {column: str(found[column].dtype) for column in CHANNELS} == dict(CHANNELS)
 
 
-def test_the_day_is_todays_where_none_is_given_and_any_that_is(fleet, tmp_path):
+def test_snapshot_date_defaults_to_today(fleet, tmp_path):
     found = kvs.inventory()
     assert kvs.save_snapshot(found, tmp_path).name.startswith("date=20")
     assert kvs.save_snapshot(found, tmp_path, date=date(2026, 1, 5)).name == "date=2026-01-05"
@@ -76,18 +76,18 @@ def test_the_day_is_todays_where_none_is_given_and_any_that_is(fleet, tmp_path):
 
 
 @pytest.mark.parametrize("wrong", ["yesterday", "2026-02-31", "../x", 5, "", 0, pd.NaT])
-def test_a_date_that_is_none_is_refused_and_nothing_is_written(fleet, tmp_path, wrong):
-    with pytest.raises(InvalidInput, match="give a day, such as '2026-01-05'"):
+def test_invalid_date_is_rejected_and_nothing_is_written(fleet, tmp_path, wrong):
+    with pytest.raises(InvalidInput, match="Expected a day, such as '2026-01-05'"):
         kvs.save_snapshot(kvs.inventory(), tmp_path / "history", date=wrong)
     assert not (tmp_path / "history").exists()
 
 
-def test_an_inventory_of_a_prefix_is_no_snapshot(fleet, tmp_path):
+def test_snapshot_rejects_inventory_of_prefix(fleet, tmp_path):
     with pytest.raises(InvalidInput, match="only channels that begin with 'front-'"):
         kvs.save_snapshot(kvs.inventory(prefix="front-"), tmp_path / "history")
 
 
-def test_a_second_snapshot_of_a_day_takes_the_place_of_the_first(history, fleet):
+def test_second_snapshot_of_day_replaces_first(history, fleet):
     kvs.create_channel("roof")
     kvs.save_snapshot(kvs.inventory(regions=["us-east-1"]), history, date="2026-01-06")
     assert files(history / "date=2026-01-06") == ["111122223333_us-east-1.parquet", "_coverage.csv"]
@@ -96,7 +96,7 @@ def test_a_second_snapshot_of_a_day_takes_the_place_of_the_first(history, fleet)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files as Linux does")
-def test_a_full_disk_leaves_the_older_snapshot_as_it_was(history, fleet):
+def test_full_disk_leaves_older_snapshot_unchanged(history, fleet):
     before = {name: (history / name).read_bytes() for name in files(history)}
     found = kvs.inventory(regions=REGIONS)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -111,7 +111,7 @@ def test_a_full_disk_leaves_the_older_snapshot_as_it_was(history, fleet):
     assert {name: (history / name).read_bytes() for name in files(history)} == before
 
 
-def test_a_folder_that_cannot_be_made_is_said(fleet, tmp_path):
+def test_folder_that_cannot_be_created_raises_export_failed(fleet, tmp_path):
     (tmp_path / "history").write_text("a file")
     with pytest.raises(ExportFailed, match="Can't write .*history/date="):
         kvs.save_snapshot(kvs.inventory(), tmp_path / "history")
@@ -120,7 +120,7 @@ def test_a_folder_that_cannot_be_made_is_said(fleet, tmp_path):
 # --- reading
 
 
-def test_all_days_are_one_long_frame(history, fleet):
+def test_read_snapshots_returns_all_days(history, fleet):
     found = kvs.read_snapshots(history)
     assert found["date"].dtype == "datetime64[ms]"
     assert found["date"].value_counts().to_dict() == {pd.Timestamp(f"2026-01-0{day}"): 26 for day in (5, 6)}
@@ -128,27 +128,27 @@ def test_all_days_are_one_long_frame(history, fleet):
     assert day.equals(kvs.inventory(regions=REGIONS).table())
 
 
-def test_the_long_frame_survives_a_csv(history, tmp_path):
+def test_snapshots_survive_csv_round_trip(history, tmp_path):
     found = kvs.read_snapshots(history)
     kvs.to_csv(found, tmp_path / "long.csv")
     assert kvs.read_csv(tmp_path / "long.csv").equals(found)
 
 
-def test_coverage_is_read_back_for_each_day(history, fleet):
+def test_read_coverage_returns_each_day(history, fleet):
     found = kvs.read_coverage(history)
     assert list(found) == ["date", *COVERAGE]
     today = found[found["date"] == "2026-01-06"].drop(columns=["date", "seconds"]).reset_index(drop=True)
     assert today.equals(kvs.inventory(regions=REGIONS).coverage.drop(columns="seconds"))
 
 
-def test_an_absent_value_stays_apart_from_an_empty_one(sandbox, connection, tmp_path):
+def test_missing_tag_differs_from_empty_tag(sandbox, connection, tmp_path):
     kvs.create_channel("a", tags={"Note": ""})
     kvs.create_channel("b")
     kvs.save_snapshot(kvs.inventory(), tmp_path, date="2026-01-05")
     assert kvs.read_snapshots(tmp_path)["tag:Note"].fillna("(none)").tolist() == ["", "(none)"]
 
 
-def test_the_names_of_accounts_are_kept(fleet, tmp_path):
+def test_snapshot_keeps_account_names(fleet, tmp_path):
     role = "arn:aws:iam::111122223333:role/Reader"
     accounts = pd.DataFrame({"account_id": ["111122223333"], "role_arn": [role], "account_name": ["Main"]})
     kvs.save_snapshot(kvs.inventory(accounts=accounts), tmp_path, date="2026-01-05")
@@ -156,7 +156,7 @@ def test_the_names_of_accounts_are_kept(fleet, tmp_path):
 
 
 @pytest.mark.parametrize("made", [False, True])
-def test_a_folder_without_snapshots_says_how_to_make_one(tmp_path, made):
+def test_folder_without_snapshots_names_save_snapshot(tmp_path, made):
     if made:
         (tmp_path / "history").mkdir()
     for read in (kvs.read_snapshots, kvs.read_coverage, kvs.compare_snapshots):
@@ -169,7 +169,7 @@ def test_a_folder_without_snapshots_says_how_to_make_one(tmp_path, made):
 
 @pytest.fixture
 def zeros(tmp_path):
-    """A day of the account that a partition would make the number 0 of, and of one without channels."""
+    """A snapshot of account 000000000000, which a reader might take for the number 0."""
     with kvs.Sandbox(account_id=ZEROS, clock="stepped") as sandbox:
         here = sandbox.connection()
         kvs.create_channel("1E5", tags={"Site": "Łódź", "Note": ""}, connection=here)
@@ -178,7 +178,7 @@ def zeros(tmp_path):
     return tmp_path / "zeros"
 
 
-def test_pandas_reads_the_whole_folder_with_the_types_of_the_channels_frame(zeros):
+def test_pandas_reads_folder_with_types_of_channels_frame(zeros):
     found = pd.read_parquet(zeros)
     assert {column: str(found[column].dtype) for column in CHANNELS} == dict(CHANNELS)
     assert found["account_id"].tolist() == [ZEROS] * 2
@@ -188,16 +188,16 @@ def test_pandas_reads_the_whole_folder_with_the_types_of_the_channels_frame(zero
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")  # in Dask's own code
-def test_dask_reads_it_with_the_same_types(zeros):
+def test_dask_reads_folder_with_same_types(zeros):
     found = dd.read_parquet(zeros)
-    texts = {"str": "string"}  # its own word for text
+    texts = {"str": "string"}  # Dask's name of the dtype
     assert {column: str(found[column].dtype) for column in CHANNELS} == {
         column: texts.get(dtype, dtype) for column, dtype in CHANNELS.items()
     }
     assert found["account_id"].compute(scheduler="synchronous").tolist() == [ZEROS] * 2
 
 
-def test_duckdb_reads_it_with_the_same_types(zeros):
+def test_duckdb_reads_folder_with_same_types(zeros):
     everything = f"FROM read_parquet('{zeros}/*/*.parquet', hive_partitioning = true)"
     with duckdb.connect() as database:
         types = {name: kind for name, kind, *_ in database.execute(f"DESCRIBE SELECT * {everything}").fetchall()}
@@ -213,10 +213,10 @@ def test_duckdb_reads_it_with_the_same_types(zeros):
 
 
 @pytest.mark.parametrize("size", [0, 4, 700, -1])
-def test_a_file_that_was_cut_short_is_left_out_with_a_warning_and_the_rest_is_complete(history, size):
+def test_truncated_file_is_left_out_with_warning(history, size):
     path = us_east(history)
     path.write_bytes(path.read_bytes()[:size])
-    with pytest.warns(UserWarning, match="Left out of date=2026-01-06: .*us-east-1.parquet cannot be read"):
+    with pytest.warns(UserWarning, match="Left out of date=2026-01-06: Can't read .*us-east-1.parquet"):
         found = kvs.read_snapshots(history)
     assert len(found) == 26 + 26 - 11
     coverage = kvs.read_coverage(history).set_index(["date", "region"])
@@ -224,16 +224,16 @@ def test_a_file_that_was_cut_short_is_left_out_with_a_warning_and_the_rest_is_co
     assert coverage["status"].tolist().count("ok") == 5
 
 
-def test_a_page_that_was_overwritten_is_noticed_when_it_is_read(history):
+def test_overwritten_page_is_detected(history):
     path = us_east(history)
     content = bytearray(path.read_bytes())
     content[4:400] = bytes(396)
     path.write_bytes(content)
-    with pytest.warns(UserWarning, match="us-east-1.parquet is not what was saved"):
+    with pytest.warns(UserWarning, match="us-east-1.parquet is not the file that was saved"):
         assert len(kvs.read_snapshots(history)) == 41
 
 
-def test_a_file_of_another_day_in_its_place_is_damage_where_it_has_not_as_many_channels(history, fleet):
+def test_file_of_another_day_is_detected(history, fleet):
     kvs.create_channel("roof")
     kvs.save_snapshot(kvs.inventory(regions=REGIONS), history, date="2026-01-07")
     us_east(history, "2026-01-06").replace(us_east(history, "2026-01-07"))
@@ -245,7 +245,7 @@ def test_a_file_of_another_day_in_its_place_is_damage_where_it_has_not_as_many_c
     ]
 
 
-def test_a_single_bit_is_noticed_wherever_it_is(history):
+def test_flipped_bit_is_detected_anywhere(history):
     path = us_east(history)
     whole = path.read_bytes()
     for at in range(0, len(whole), len(whole) // 60):
@@ -258,7 +258,7 @@ def test_a_single_bit_is_noticed_wherever_it_is(history):
         assert changes[["region", "change", "after"]].to_numpy().tolist() == [["us-east-1", "unknown", "error"]]
 
 
-def test_another_units_file_in_its_place_is_noticed(sandbox, connection, tmp_path):
+def test_file_of_another_account_region_is_detected(sandbox, connection, tmp_path):
     for region in REGIONS[:2]:
         kvs.create_channel("camera", connection=sandbox.connection(region=region))
     for day in ("2026-01-05", "2026-01-06"):
@@ -268,31 +268,31 @@ def test_another_units_file_in_its_place_is_noticed(sandbox, connection, tmp_pat
     assert changes[["region", "change", "after"]].to_numpy().tolist() == [["us-east-1", "unknown", "error"]]
 
 
-def test_a_folder_of_no_day_is_none_of_the_history(history):
+def test_folder_without_valid_date_is_ignored(history):
     (history / "date=2026-13-45").mkdir()
     assert len(kvs.read_snapshots(history)) == 52
 
 
-def test_without_coverage_no_unit_of_the_day_counts_as_read(history):
+def test_day_without_coverage_file_counts_as_unread(history):
     (history / "date=2026-01-06" / "_coverage.csv").unlink()
     coverage = kvs.read_coverage(history)
     assert coverage["status"].tolist() == ["ok"] * 3 + ["error"] * 3
-    with pytest.warns(UserWarning, match="_coverage.csv cannot be read"):
+    with pytest.warns(UserWarning, match="Can't read .*_coverage.csv"):
         assert len(kvs.read_snapshots(history)) == 26
 
 
-def test_a_process_that_is_killed_while_it_writes_leaves_no_half_a_day(history, fleet):
+def test_killed_process_leaves_no_partial_snapshot(history, fleet):
     script = """
 import os, sys
 import kvs_notebook as kvs
-from kvs_notebook.fleet import snapshot
-write, left = snapshot._write_table, [1]
+from kvs_notebook.fleet import snapshot_files
+write, left = snapshot_files._write_table, [1]
 def kill_at_the_second(table, path):
     if not left:
         os.kill(os.getpid(), 9)
     left.pop()
     write(table, path)
-snapshot._write_table = kill_at_the_second
+snapshot_files._write_table = kill_at_the_second
 kvs.save_snapshot(kvs.inventory(regions=["us-east-1", "eu-west-1"]), sys.argv[1], date="2026-01-07")
 """
     command = [sys.executable, "-c", script, str(history)]
@@ -301,7 +301,7 @@ kvs.save_snapshot(kvs.inventory(regions=["us-east-1", "eu-west-1"]), sys.argv[1]
     assert kvs.read_snapshots(history)["date"].nunique() == 2
 
 
-def test_an_inventory_made_by_hand_is_saved_as_well(tmp_path):
+def test_inventory_made_by_caller_is_saved(tmp_path):
     nothing = Inventory(empty(CHANNELS), empty(TAGS), empty(COVERAGE))
     kvs.save_snapshot(nothing, tmp_path, date="2026-01-05")
     assert kvs.read_snapshots(tmp_path).empty

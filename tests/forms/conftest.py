@@ -1,4 +1,4 @@
-"""Forms without a browser: opened, driven from code, and taken away; nothing sleeps, and no handler hides what it raised."""
+"""Fixtures for forms without a browser: nothing sleeps, and an exception in a handler fails the test."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from kvs_notebook.aws.default_connection import set_current
 
 @pytest.fixture(autouse=True)
 def nothing_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let whoever waits look again at once: the lesson clock moves with each look."""
+    """Do not sleep between two describes: the stepped clock moves with each request."""
     rest = time.sleep
     monkeypatch.setattr(time, "sleep", lambda _: rest(0))
 
 
 @pytest.fixture
 def sandbox() -> Iterator[kvs.Sandbox]:
-    """Give a private sandbox on the lesson clock, without quotas: real time stands still here."""
+    """Yield a private sandbox on the stepped clock, without rate limits."""
     with kvs.Sandbox(clock="stepped", quotas=False) as started:
         yield started
 
 
 @pytest.fixture
 def connection(sandbox: kvs.Sandbox) -> kvs.Connection:
-    """Give the sandbox's connection, made current, whose pacing does not wait."""
+    """Return the sandbox's connection as the current one; its rate limiter does not wait."""
     made = sandbox.connection()
-    made.rate_limiter._sleep = lambda _: None
+    made.rate_limiter.sleep = lambda _: None
     set_current(made)
     return made
 
 
 @pytest.fixture(autouse=True)
-def forms_are_closed_and_handlers_raise_nothing(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Close every widget; a handler's exception is only logged, so that a log of one fails the test."""
+def close_forms_and_check_handlers(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Close every widget, and fail if a handler's exception was logged: ipywidgets only logs it."""
     yield
     widgets.Widget.close_all()
     raised = [record for when in ("setup", "call") for record in caplog.get_records(when) if record.exc_info]
@@ -49,7 +49,7 @@ def forms_are_closed_and_handlers_raise_nothing(caplog: pytest.LogCaptureFixture
 
 @pytest.fixture
 def submit() -> Callable[[Any], Any]:
-    """Click a form's button and wait for what becomes of it; give the value, or the error where it failed."""
+    """Return a function that clicks a form's button and returns the value of its future, or its error."""
 
     def click(form: Any, button: str = "submit") -> Any:
         getattr(form, button).click()

@@ -1,15 +1,13 @@
-"""What every form has: where it acts, whether it may, and the line that lifts what holds it."""
+"""Every form: its header, its connection, and whether it may change anything."""
 
 from __future__ import annotations
 
 import re
 
-import boto3
 import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.aws.connection import Connection
 
 CHANGING = ["create_channel", "update_channel", "delete_channel", "edit_tags"]
 FORMS = [*CHANGING, "get_endpoints", "connection"]
@@ -17,27 +15,27 @@ FORMS = [*CHANGING, "get_endpoints", "connection"]
 
 @pytest.fixture
 def account(sandbox, monkeypatch):
-    """An account that does not say it is a sandbox."""
+    """Make the sandbox look like a real account."""
     for name, value in sandbox.environment({}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("kvs_notebook.aws.connection.SANDBOX_USER", "somebody")
+    monkeypatch.setattr("kvs_notebook.aws.identity.SANDBOX_USER", "another-user")
     return sandbox
 
 
 def text_of(header) -> str:
-    header.asked.result(20)
+    header.identified.result(20)
     return re.sub(r"<style>.*</style>|<[^>]*>", " ", header.value, flags=re.DOTALL)
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_the_header_says_where_the_form_acts(connection, name):
+def test_header_shows_account_region_and_endpoint(connection, name):
     header = text_of(getattr(kvs.forms, name)().header)
     for part in ("account 111122223333", "us-east-1", connection.endpoint_url, "SANDBOX"):
         assert part in header
 
 
 @pytest.mark.parametrize("name", CHANGING)
-def test_on_a_read_only_connection_a_changing_form_is_greyed_out_with_the_line_that_lifts_it(account, name):
+def test_changing_form_is_disabled_on_read_only_connection(account, name):
     kvs.connect("sandbox")
     form = getattr(kvs.forms, name)()
     header = text_of(form.header)
@@ -48,11 +46,11 @@ def test_on_a_read_only_connection_a_changing_form_is_greyed_out_with_the_line_t
     assert all(field.input.disabled for field in form.fields() if hasattr(field, "input"))
     kvs.connect("sandbox", allow_changes=True)
     form = getattr(kvs.forms, name)()
-    assert "what is changed here changes it at once" in text_of(form.header)
+    assert "changes take effect at once" in text_of(form.header)
     assert not form.submit.disabled
 
 
-def test_a_form_that_only_reads_is_not_greyed_out(account, submit):
+def test_reading_form_is_enabled_on_read_only_connection(account, submit):
     kvs.connect("sandbox", allow_changes=True)
     kvs.create_channel("gate")
     kvs.connect("sandbox")
@@ -61,7 +59,7 @@ def test_a_form_that_only_reads_is_not_greyed_out(account, submit):
     assert len(submit(form)) == 2
 
 
-def test_a_greyed_out_form_that_is_driven_from_code_sends_nothing(account, submit):
+def test_disabled_form_sends_nothing_from_code(account, submit):
     kvs.connect("sandbox")
     form = kvs.forms.create_channel()
     form.name.value = "gate"
@@ -72,13 +70,13 @@ def test_a_greyed_out_form_that_is_driven_from_code_sends_nothing(account, submi
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_a_form_makes_its_clients_when_it_opens(sandbox, name):
+def test_form_creates_its_clients_when_it_opens(sandbox, name):
     made = sandbox.connection()
     getattr(kvs.forms, name)(connection=made)
-    assert {key.split()[0] for key in made._clients} >= {"kinesisvideo"}
+    assert {service for service, *_ in made._clients._clients} >= {"kinesisvideo"}
 
 
-def test_an_identity_that_cannot_be_had_is_said_in_the_header(sandbox):
+def test_header_shows_why_identity_is_unknown(sandbox):
     sandbox.faults.add("GetCallerIdentity", "expired", times=None)
     form = kvs.forms.create_channel(connection=sandbox.connection())
     header = text_of(form.header)
@@ -86,20 +84,14 @@ def test_an_identity_that_cannot_be_had_is_said_in_the_header(sandbox):
     assert "Refresh them" in header
 
 
-def test_html_in_a_profile_name_is_text(sandbox):
-    made = Connection(
-        session=boto3.Session,
-        region="us-east-1",
-        profile="<script>alert(1)</script>",
-        endpoint_url=sandbox.endpoint_url,
-        sandbox=True,
-    )
+def test_profile_name_is_escaped(sandbox):
+    made = sandbox.connection().replace(profile="<script>alert(1)</script>")
     form = kvs.forms.create_channel(connection=made)
     assert "<script>" not in form.header.value
     assert "&lt;script&gt;" in form.header.value
 
 
-def test_a_form_keeps_the_connection_that_it_was_opened_with(sandbox, connection, submit):
+def test_form_keeps_its_connection(sandbox, connection, submit):
     form = kvs.forms.create_channel()
     kvs.current_connection(None)
     other = sandbox.connection(region="eu-west-1")

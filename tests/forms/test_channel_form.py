@@ -1,4 +1,4 @@
-"""What the forms share that change a channel: whoever gave up waiting sees nothing of it but its outcome, in words."""
+"""The forms that change a channel: after Stop waiting, a late outcome changes nothing but the status line."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ def channels(connection):
         kvs.create_channel(name, message_ttl_seconds=ttl, tags={"Site": name})
 
 
-class Held:
-    """The reply to the next call of an operation, which is held back until it is let go."""
+class HeldReply:
+    """Hold back the reply to the next call of an operation until it is released."""
 
     def __init__(self, connection, operation: str) -> None:
-        self.came, self._go = threading.Event(), threading.Event()
+        self.arrived, self._released = threading.Event(), threading.Event()
         call = connection.call
 
         def held(named, *arguments, **options):
             reply = call(named, *arguments, **options)
-            if named == operation and not self.came.is_set():
-                self.came.set()
-                assert self._go.wait(20)
+            if named == operation and not self.arrived.is_set():
+                self.arrived.set()
+                assert self._released.wait(20)
             return reply
 
         connection.call = held
 
-    def let_go(self) -> None:
-        self._go.set()
+    def release(self) -> None:
+        self._released.set()
 
 
-def give_up(form, held):
-    """Wait until the form waits for what is held, and stop waiting; give the future of what was given up."""
-    assert held.came.wait(20)
+def stop_waiting(form, held):
+    """Press Stop waiting once the form waits for the reply; return the future of the stopped job."""
+    assert held.arrived.wait(20)
     form.cancel.click()
     return form.future
 
@@ -54,7 +54,7 @@ def state(form):
     tags = getattr(form, "tags", None)
     return (
         texts,
-        form.seen.value,
+        form.details.value,
         form.row["channel_name"].item(),
         confirmation and confirmation.value,
         tags and tags.value,
@@ -68,21 +68,21 @@ LOADING = [(kind, "DescribeSignalingChannel") for kind in OPENED] + [
 
 
 @pytest.mark.parametrize(("kind", "operation"), LOADING)
-def test_a_load_that_was_given_up_does_not_show_over_the_next(connection, channels, kind, operation):
-    held = Held(connection, operation)
+def test_stopped_load_does_not_overwrite_next_load(connection, channels, kind, operation):
+    held = HeldReply(connection, operation)
     form = OPENED[kind]("front-door")
-    late = give_up(form, held)
-    form.choose("back-door")
+    late = stop_waiting(form, held)
+    form.select_channel("back-door")
     form.future.result(20)
     before = state(form)
-    held.let_go()
+    held.release()
     assert late.result(20)["channel_name"].item() == "front-door"
     assert state(form) == before
     assert form.status.text.startswith("Loaded back-door")
 
 
-def submitted(form):
-    """Begin what is then given up: with fields that are right."""
+def submit_valid(form):
+    """Submit the form with valid fields."""
     form.future.result(20)
     if hasattr(form, "message_ttl_seconds"):
         form.message_ttl_seconds.value = "75"
@@ -104,18 +104,18 @@ HELD = [
 
 
 @pytest.mark.parametrize(("kind", "operation"), HELD)
-def test_a_change_that_was_given_up_leaves_the_form_to_the_next_channel(connection, channels, kind, operation):
+def test_stopped_change_does_not_overwrite_next_channel(connection, channels, kind, operation):
     form = OPENED[kind]("front-door")
     form.future.result(20)
-    held = Held(connection, operation)
-    submitted(form)
-    late = give_up(form, held)
-    form.choose("back-door")
+    held = HeldReply(connection, operation)
+    submit_valid(form)
+    late = stop_waiting(form, held)
+    form.select_channel("back-door")
     form.future.result(20)
     if kind == "delete":
         form.confirmation.value = "back-door"
     before = state(form)
-    held.let_go()
+    held.release()
     assert late.exception(20) is None
     assert state(form) == before
     assert "Meanwhile: " in form.status.text
@@ -130,16 +130,16 @@ def test_a_change_that_was_given_up_leaves_the_form_to_the_next_channel(connecti
 
 
 @pytest.mark.parametrize("kind", ["update", "delete"])
-def test_a_conflict_of_what_was_given_up_is_not_shown_over_the_next_channel(connection, sandbox, channels, kind):
+def test_stopped_conflict_does_not_overwrite_next_channel(connection, sandbox, channels, kind):
     form = OPENED[kind]("front-door")
     form.future.result(20)
     kvs.update_channel("front-door", message_ttl_seconds=30, connection=sandbox.connection())
-    held = Held(connection, "DescribeSignalingChannel")
-    submitted(form)
-    late = give_up(form, held)
-    form.choose("back-door")
+    held = HeldReply(connection, "DescribeSignalingChannel")
+    submit_valid(form)
+    late = stop_waiting(form, held)
+    form.select_channel("back-door")
     form.future.result(20)
     before = state(form)
-    held.let_go()
+    held.release()
     assert "changed" in str(late.exception(20))
     assert state(form) == before

@@ -8,6 +8,7 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook.forms.channel_table import ChannelTable
+from kvs_notebook.forms.executor import ContextExecutor
 
 
 @pytest.fixture
@@ -17,26 +18,32 @@ def fleet(sandbox, connection):
 
 
 @pytest.fixture
-def table(fleet):
-    made = ChannelTable()
+def executor():
+    with ContextExecutor() as threads:
+        yield threads
+
+
+@pytest.fixture
+def table(fleet, executor):
+    made = ChannelTable(executor)
     made.show(fleet)
     return made
 
 
 def rows_sent(table) -> list[list[str]]:
-    """What goes to the browser."""
+    """Return the rows that are sent to the browser."""
     return json.loads(table._table._dt_args["data_json"])
 
 
-def test_every_row_of_the_frame_is_sent_to_the_browser(table, fleet):
+def test_table_sends_every_row_to_browser(table, fleet):
     assert table.shown.equals(fleet)
     assert [row[0] for row in rows_sent(table)] == fleet["channel_name"].tolist()
     assert rows_sent(table)[0][3] == f"{fleet['creation_time'].iloc[0]:%Y-%m-%d %H:%M:%S}"
 
 
-def test_ten_thousand_rows_are_sent_whole(sandbox, connection):
+def test_table_sends_ten_thousand_rows(sandbox, connection, executor):
     sandbox.seed(10_000)
-    table = ChannelTable()
+    table = ChannelTable(executor)
     table.show(kvs.list_channels())
     assert len(rows_sent(table)) == 10_000
 
@@ -50,21 +57,21 @@ def test_ten_thousand_rows_are_sent_whole(sandbox, connection):
         ("active robot 15", ["warehouse-robot-07", "warehouse-robot-08", "warehouse-robot-09"]),
     ],
 )
-def test_the_filter_takes_rows_that_have_every_word_in_whatever_column(table, words, names):
+def test_filter_keeps_rows_with_every_word(table, words, names):
     table.filter.value = words
     table.painted.result(20)
     assert table.shown["channel_name"].tolist() == names
     assert [row[0] for row in rows_sent(table)] == names
 
 
-def test_many_keys_typed_at_once_end_in_the_last_filter(table):
+def test_fast_typing_ends_in_last_filter(table):
     for typed in ("f", "fr", "front", "front-door-l"):
         table.filter.value = typed
     table.painted.result(20)
     assert table.shown["channel_name"].tolist() == ["front-door-lab"]
 
 
-def test_a_selection_survives_other_rows_and_a_filter(table, fleet):
+def test_selection_survives_new_rows_and_filter(table, fleet):
     heard = []
     table.on_select(heard.append)
     table.select("parking-north")
@@ -81,14 +88,14 @@ def test_a_selection_survives_other_rows_and_a_filter(table, fleet):
     assert heard == ["parking-north"]
 
 
-def test_a_selected_channel_that_goes_is_selected_no_more(table, fleet):
+def test_removed_channel_is_deselected(table, fleet):
     table.select("parking-north")
     table.show(fleet[fleet["channel_name"] != "parking-north"].reset_index(drop=True))
     assert table.selected.empty
     assert table._table.selected_rows == []
 
 
-def test_html_in_a_cell_is_text(table, fleet):
+def test_cell_is_escaped(table, fleet):
     table.show(fleet.assign(version="<img src=x onerror=alert(1)>"))
     assert "<img" not in table._table._dt_args["data_json"]
 

@@ -1,4 +1,4 @@
-"""The form that connects, and never asks for a key."""
+"""The form that connects, and never asks for an access key."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def profiles(sandbox, monkeypatch, tmp_path):
         encoding="utf-8",
     )
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    monkeypatch.setattr("kvs_notebook.aws.connection.SANDBOX_USER", "somebody")
+    monkeypatch.setattr("kvs_notebook.aws.identity.SANDBOX_USER", "another-user")
     return sandbox
 
 
@@ -38,36 +38,36 @@ def choices(form) -> list[str]:
     return [value for _, value in form.profile.options]
 
 
-def test_it_lists_the_sandbox_the_default_chain_and_the_profiles_and_regions_of_this_machine(profiles):
+def test_choices_are_sandbox_default_chain_profiles_and_regions(profiles):
     form = kvs.forms.connection()
     assert choices(form) == [SANDBOX, DEFAULT_CHAIN, "fleet", "keyless", "<b>bold</b>"]
     assert {"us-east-1", "eu-west-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1"} <= set(form.region.options)
 
 
-def test_it_opens_where_nothing_is_configured_and_says_what_to_do():
+def test_form_opens_without_configuration():
     form = kvs.forms.connection()
-    form.header.asked.result(20)
+    form.header.identified.result(20)
     assert "account not known" in form.header.value
     assert "Configure a profile (aws configure sso)" in form.header.value
     assert not form.submit.disabled
 
 
-def test_a_choice_is_tested_and_becomes_the_current_connection(profiles, submit):
+def test_submit_identifies_and_sets_current_connection(profiles, submit):
     form = kvs.forms.connection()
     form.profile.value = "fleet"
     assert form.region.value == "us-east-1", "the profile's region is proposed"
     form.region.value = "eu-west-1"
     made = submit(form)
     assert kvs.current_connection() is made
-    assert (made.profile, made.region, made.may_change) == ("fleet", "eu-west-1", False)
+    assert (made.profile, made.region, made.may_change()) == ("fleet", "eu-west-1", False)
     assert "Connected to account 111122223333 as arn:aws:iam::111122223333:user/" in form.status.text
     assert "kvs.connect(&#x27;fleet&#x27;, region=&#x27;eu-west-1&#x27;)" in form.status.value
     assert "profile fleet" in form.header.value
 
 
-def test_a_connection_that_was_given_up_does_not_become_the_current_one_later(profiles, submit, monkeypatch):
+def test_stopped_connection_does_not_become_current(profiles, submit, monkeypatch):
     begun, go_on = threading.Event(), threading.Event()
-    asked = Connection.identity.fget
+    asked = Connection.identity
 
     def slow(connection):
         if connection.region == "eu-west-1":
@@ -75,7 +75,7 @@ def test_a_connection_that_was_given_up_does_not_become_the_current_one_later(pr
             assert go_on.wait(20)
         return asked(connection)
 
-    monkeypatch.setattr(Connection, "identity", property(slow))
+    monkeypatch.setattr(Connection, "identity", slow)
     form = kvs.forms.connection()
     form.profile.value, form.region.value = "fleet", "eu-west-1"
     form.submit.click()
@@ -90,12 +90,12 @@ def test_a_connection_that_was_given_up_does_not_become_the_current_one_later(pr
     assert "eu-west-1" not in form.header.value
 
 
-def test_changes_are_allowed_by_a_tick_only(profiles, submit):
+def test_changes_need_ticked_checkbox(profiles, submit):
     form = kvs.forms.connection()
     form.profile.value = "fleet"
     assert form.allow_changes.value is False
     form.allow_changes.value = True
-    assert submit(form).may_change
+    assert submit(form).may_change()
     assert "allow_changes=True" in form.status.value
 
 
@@ -107,7 +107,7 @@ def test_changes_are_allowed_by_a_tick_only(profiles, submit):
         ("fleet", "denied", errors.AccessDenied, "IAM policy"),
     ],
 )
-def test_what_to_do_is_said_in_one_line(profiles, connection, submit, profile, fault, kind, said):
+def test_failed_connection_shows_next_step(profiles, connection, submit, profile, fault, kind, said):
     if fault:
         profiles.faults.add("GetCallerIdentity", fault, times=None)
     form = kvs.forms.connection()
@@ -120,16 +120,16 @@ def test_what_to_do_is_said_in_one_line(profiles, connection, submit, profile, f
     assert not form.submit.disabled
 
 
-def test_the_sandbox_is_started_with_a_fleet_when_there_is_none(submit):
+def test_sandbox_is_started_with_example_fleet(submit):
     form = kvs.forms.connection()
     form.profile.value = SANDBOX
     made = submit(form)
-    assert made.is_sandbox
+    assert made.is_sandbox()
     assert len(kvs.list_channels()) == 11
     assert "SANDBOX" in form.header.value
 
 
-def test_a_sandbox_that_is_in_use_is_kept(submit):
+def test_sandbox_in_use_is_kept(submit):
     with kvs.use_sandbox() as sandbox:
         kvs.create_channel("gate")
         form = kvs.forms.connection()
@@ -143,7 +143,7 @@ def test_a_sandbox_that_is_in_use_is_kept(submit):
     set_current(None)
 
 
-def test_no_form_has_a_place_for_a_key(connection):
+def test_no_form_asks_for_access_keys(connection):
     for name in kvs.forms.__all__:
         getattr(kvs.forms, name)()
     shown = [each for each in all_widgets.values() if hasattr(each, "description")]
@@ -154,7 +154,7 @@ def test_no_form_has_a_place_for_a_key(connection):
     ]
 
 
-def test_a_configuration_that_cannot_be_read_is_said(monkeypatch, tmp_path, connection):
+def test_unreadable_configuration_is_shown(monkeypatch, tmp_path, connection):
     broken = tmp_path / "config"
     broken.write_text("[profile fleet\nregion", encoding="utf-8")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(broken))

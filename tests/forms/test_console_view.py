@@ -13,8 +13,7 @@ import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels.tags import tags_of_channel
-from kvs_notebook.forms import console_view
-from kvs_notebook.forms.console_view import _Lister
+from kvs_notebook.forms import channel_poller, console_view
 
 
 def eventually(so: Callable[[], bool]) -> None:
@@ -32,17 +31,17 @@ def console(sandbox, connection):
     return opened
 
 
-def test_it_shows_the_channels(console):
+def test_console_shows_channels(console):
     assert console.table.shown.equals(kvs.list_channels())
     assert console.status.text == "11 channels."
 
 
-def test_a_prefix_narrows_it(sandbox, connection):
+def test_prefix_limits_channels(sandbox, connection):
     sandbox.seed()
     assert len(kvs.forms.console("front").future.result(20)) == 2
 
 
-def test_a_channel_that_a_form_creates_comes_into_the_table(console):
+def test_created_channel_appears_in_table(console):
     form = console.open_form("Create")
     form.name.value = "a-new-one"
     form.submit.click()
@@ -50,7 +49,7 @@ def test_a_channel_that_a_form_creates_comes_into_the_table(console):
     eventually(lambda: "a-new-one" in set(console.table.shown["channel_name"]))
 
 
-def test_the_selected_channel_is_the_one_that_the_forms_act_on(console):
+def test_forms_act_on_selected_channel(console):
     console.table.select("parking-north")
     form = console.open_form("Update")
     assert form.future.result(20)["channel_name"].item() == "parking-north"
@@ -63,7 +62,7 @@ def test_the_selected_channel_is_the_one_that_the_forms_act_on(console):
 
 
 @pytest.mark.parametrize("name", ["Update", "Tags", "Delete"])
-def test_of_two_rows_selected_in_haste_the_forms_load_the_second(sandbox, console, name):
+def test_fast_second_selection_wins(sandbox, console, name):
     form = console.open_form(name)
     sandbox.faults.add("DescribeSignalingChannel", "delay", seconds=0.3)
     console.table.select("loading-dock-1")
@@ -76,7 +75,7 @@ def test_of_two_rows_selected_in_haste_the_forms_load_the_second(sandbox, consol
         assert form.tags.value == tags_of_channel(form.row["channel_arn"].item(), console.connection)
 
 
-def test_create_update_and_delete_are_seen_in_the_table(console):
+def test_table_follows_create_update_and_delete(console):
     form = console.open_form("Create")
     form.name.value = "gate"
     form.submit.click()
@@ -98,7 +97,7 @@ def test_create_update_and_delete_are_seen_in_the_table(console):
     eventually(lambda: console.table.selected.empty)
 
 
-def test_what_is_shown_is_saved(console, tmp_path):
+def test_save_writes_shown_rows(console, tmp_path):
     console.table.filter.value = "parking"
     console.table.painted.result(20)
     console.file.value = str(tmp_path / "parking.csv")
@@ -108,7 +107,7 @@ def test_what_is_shown_is_saved(console, tmp_path):
     assert kvs.read_csv(tmp_path / "parking.csv").equals(console.table.shown)
 
 
-def test_what_was_filtered_a_moment_ago_is_what_is_saved(console, tmp_path):
+def test_save_waits_for_pending_filter(console, tmp_path):
     console.file.value = str(tmp_path / "parking.csv")
     with console.table._lock:  # so that it is not painted yet
         console.table.filter.value = "parking"
@@ -117,7 +116,7 @@ def test_what_was_filtered_a_moment_ago_is_what_is_saved(console, tmp_path):
     assert len(kvs.read_csv(tmp_path / "parking.csv")) == 2
 
 
-def test_a_file_that_cannot_be_written_is_said(console, tmp_path):
+def test_unwritable_file_is_shown(console, tmp_path):
     console.file.value = str(tmp_path / "nowhere" / "channels.csv")
     console.save.click()
     eventually(lambda: not console.save.disabled)
@@ -126,7 +125,7 @@ def test_a_file_that_cannot_be_written_is_said(console, tmp_path):
     assert "Nothing was changed" not in console.status.text
 
 
-def test_a_listing_that_fails_is_said_and_the_table_stays(sandbox, console):
+def test_failed_listing_keeps_table(sandbox, console):
     sandbox.deny("kinesisvideo:List*")
     assert isinstance(console.refresh().exception(20), errors.AccessDenied)
     assert console.status.role == "alert"
@@ -137,12 +136,12 @@ def test_a_listing_that_fails_is_said_and_the_table_stays(sandbox, console):
     eventually(lambda: console.status.role == "status")
 
 
-def test_connecting_elsewhere_shows_what_is_there(sandbox, console):
+def test_connecting_elsewhere_lists_its_channels(sandbox, console):
     update = console.open_form("Update")
     form = console.open_form("Connection")
     with kvs.use_sandbox() as other:
         other.seed()
-        form.profile.value = console_view.AccountForm(connection=console.connection).profile.options[0][1]
+        form.profile.value = console_view.ConnectionForm(connection=console.connection).profile.options[0][1]
         form.region.value = "ap-southeast-2"
         form.submit.click()
         made = form.future.result(20)
@@ -153,21 +152,21 @@ def test_connecting_elsewhere_shows_what_is_there(sandbox, console):
         console.future.result(20)
 
 
-def test_connecting_where_nothing_may_be_listed_shows_no_channels_of_elsewhere(sandbox, console):
+def test_denied_listing_after_connecting_empties_table(sandbox, console):
     form = console.open_form("Connection")
     with kvs.use_sandbox() as other:
         other.seed()
         other.deny("kinesisvideo:List*")
-        form.profile.value = console_view.AccountForm(connection=console.connection).profile.options[0][1]
+        form.profile.value = console_view.ConnectionForm(connection=console.connection).profile.options[0][1]
         form.submit.click()
         form.future.result(20)
         assert isinstance(console.future.exception(20), errors.AccessDenied)
         assert console.table.shown.empty
         eventually(lambda: console.status.role == "alert")
-        assert "what was there before" not in console.status.text
+        assert "previous listing" not in console.status.text
 
 
-def test_a_listing_of_the_connection_before_is_not_shown_after_connecting(sandbox, console, monkeypatch):
+def test_late_listing_of_previous_connection_is_ignored(sandbox, console, monkeypatch):
     begun, go_on, listed = threading.Event(), threading.Event(), console_view.list_channels
     there = console.connection
 
@@ -184,7 +183,7 @@ def test_a_listing_of_the_connection_before_is_not_shown_after_connecting(sandbo
     form = console.open_form("Connection")
     with kvs.use_sandbox() as other:
         other.deny("kinesisvideo:List*")
-        form.profile.value = console_view.AccountForm(connection=console.connection).profile.options[0][1]
+        form.profile.value = console_view.ConnectionForm(connection=console.connection).profile.options[0][1]
         form.submit.click()
         form.future.result(20)
         go_on.set()
@@ -194,8 +193,8 @@ def test_a_listing_of_the_connection_before_is_not_shown_after_connecting(sandbo
 
 
 @pytest.mark.parametrize("name", ["Create", "Update", "Endpoints"])
-def test_a_form_that_was_opened_while_it_connects_is_opened_anew_on_the_new_connection(console, monkeypatch, name):
-    begun, go_on, asked = threading.Event(), threading.Event(), Connection.identity.fget
+def test_form_opened_while_connecting_gets_new_connection(console, monkeypatch, name):
+    begun, go_on, asked = threading.Event(), threading.Event(), Connection.identity
 
     def slow(connection):
         if connection is not console.connection:
@@ -206,8 +205,8 @@ def test_a_form_that_was_opened_while_it_connects_is_opened_anew_on_the_new_conn
     form = console.open_form("Connection")
     with kvs.use_sandbox() as other:
         other.seed()
-        monkeypatch.setattr(Connection, "identity", property(slow))
-        form.profile.value = console_view.AccountForm(connection=console.connection).profile.options[0][1]
+        monkeypatch.setattr(Connection, "identity", slow)
+        form.profile.value = console_view.ConnectionForm(connection=console.connection).profile.options[0][1]
         form.submit.click()
         assert begun.wait(20)
         before = console.open_form(name)
@@ -215,7 +214,7 @@ def test_a_form_that_was_opened_while_it_connects_is_opened_anew_on_the_new_conn
         made = form.future.result(20)
         assert console.form is not before
         assert console.form.connection is made
-        assert console._stage.children == (console.form,)
+        assert console._form_area.children == (console.form,)
         console.future.result(20)
         console.table.select(console.table.shown["channel_name"].iloc[0])
         if name != "Create":
@@ -224,8 +223,8 @@ def test_a_form_that_was_opened_while_it_connects_is_opened_anew_on_the_new_conn
             console.form.future.result(20)
 
 
-def test_a_form_that_cannot_be_opened_is_said(console, monkeypatch):
-    monkeypatch.setitem(console_view._FORMS, "Create", lambda _: 1 / 0)
+def test_form_that_fails_to_open_is_shown(console, monkeypatch):
+    monkeypatch.setitem(console_view._FORMS, "Create", lambda **_: 1 / 0)
     console.actions["Create"].click()
     assert console.status.role == "alert"
     assert console.status.text == "ZeroDivisionError: division by zero"
@@ -246,13 +245,13 @@ def lists(sandbox) -> int:
     return int((sandbox.requests["operation"] == "ListSignalingChannels").sum())
 
 
-def test_without_a_transition_it_lists_once(sandbox, console):
+def test_console_lists_once_without_transition(sandbox, console):
     assert lists(sandbox) == 1
     console.refresh().result(20)
     assert lists(sandbox) == 2
 
 
-def test_it_lists_on_while_a_channel_is_in_transition_and_at_most_once_a_second(connection):
+def test_console_lists_once_a_second_during_transition(connection):
     slow = kvs.Assumptions(creating_seconds=3_600)
     with kvs.Sandbox(assumptions=slow, quotas=False) as sandbox:
         kvs.create_channel("gate", wait=False, connection=sandbox.connection())
@@ -260,21 +259,21 @@ def test_it_lists_on_while_a_channel_is_in_transition_and_at_most_once_a_second(
         console.future.result(20)
         assert console.status.text == "1 channel, 1 in transition."
         # When each began, not when it arrived: one that was held up on its way is close to the next.
-        begun = {console._lister._last_list}
-        eventually(lambda: bool(begun.add(console._lister._last_list)) or lists(sandbox) >= 3)
+        begun = {console._poller._last_start}
+        eventually(lambda: bool(begun.add(console._poller._last_start)) or lists(sandbox) >= 3)
         sandbox.advance(3_600)
-        eventually(lambda: bool(begun.add(console._lister._last_list)) or console.status.text == "1 channel.")
+        eventually(lambda: bool(begun.add(console._poller._last_start)) or console.status.text == "1 channel.")
         times = sorted(begun)
         assert len(times) >= 2
         assert min(after - before for before, after in pairwise(times)) >= 0.95
 
 
 @pytest.mark.parametrize(("kind", "again"), [("throttle", True), ("error", True), ("reset", True), ("denied", False)])
-def test_a_listing_that_fails_in_the_middle_of_a_transition_is_tried_again_where_that_may_help(connection, kind, again):
+def test_failed_listing_during_transition_retries_transient_errors(connection, kind, again):
     slow = kvs.Assumptions(creating_seconds=3_600)
     with kvs.Sandbox(assumptions=slow, quotas=False) as sandbox:
         there = sandbox.connection()
-        there.rate_limiter._sleep = lambda _: None
+        there.rate_limiter.sleep = lambda _: None
         kvs.create_channel("gate", wait=False, connection=there)
         console = kvs.forms.console(connection=there)
         console.future.result(20)
@@ -282,11 +281,11 @@ def test_a_listing_that_fails_in_the_middle_of_a_transition_is_tried_again_where
         eventually(lambda: console.status.role == "alert")
         sandbox.faults.clear()
         sandbox.advance(3_600)
-        eventually(lambda: not console._lister._running)
+        eventually(lambda: not console._poller._is_running)
         assert (console.status.text == "1 channel.") is again
 
 
-def test_it_stops_when_nothing_shows_it_any_more_and_goes_on_when_something_does(connection):
+def test_hidden_console_pauses_until_shown_again(connection):
     slow = kvs.Assumptions(creating_seconds=3_600)
     with kvs.Sandbox(assumptions=slow, quotas=False) as sandbox:
         kvs.create_channel("gate", wait=False, connection=sandbox.connection())
@@ -294,46 +293,68 @@ def test_it_stops_when_nothing_shows_it_any_more_and_goes_on_when_something_does
         console._view_count = 1  # as the browser says it
         eventually(lambda: lists(sandbox) >= 2)
         console._view_count = 0
-        eventually(lambda: not console._lister._running)
+        eventually(lambda: not console._poller._is_running)
         seen = lists(sandbox)
         console._view_count = 1
         eventually(lambda: lists(sandbox) > seen)
 
 
-def test_what_is_stuck_is_not_looked_at_for_ever(monkeypatch, connection):
-    monkeypatch.setattr(console_view, "STUCK_AFTER_SECONDS", 0.0)
+def test_stuck_transition_stops_listing(monkeypatch, connection):
+    monkeypatch.setattr(channel_poller, "STUCK_AFTER_SECONDS", 0.0)
     slow = kvs.Assumptions(creating_seconds=3_600)
     with kvs.Sandbox(assumptions=slow, quotas=False) as sandbox:
         kvs.create_channel("gate", wait=False, connection=sandbox.connection())
         console = kvs.forms.console(connection=sandbox.connection())
         console.future.result(20)
-        eventually(lambda: not console._lister._running)
+        eventually(lambda: not console._poller._is_running)
         assert lists(sandbox) == 1
 
 
-def test_those_who_ask_at_once_share_a_listing(monkeypatch):
-    monkeypatch.setattr(console_view, "SECONDS_BETWEEN_LISTS", 0.0)
-    go, begun, calls = threading.Event(), threading.Event(), []
-
-    def list_once():
-        calls.append(1)
-        begun.set()
-        assert go.wait(20)
-        return kvs.frames.empty(kvs.frames.CHANNELS)
-
-    lister = _Lister(list_once, calls.append)
-    first = lister.ask()
-    assert begun.wait(20)
-    second, third = lister.ask(), lister.ask()
-    go.set()
-    assert second is third is not first
-    assert first.result(20).empty
-    assert second.result(20).empty
-    assert len(calls) == 2
-    lister.close()
-
-
-def test_a_console_that_is_closed_lists_no_more(sandbox, console):
+def test_closed_console_stops_listing(sandbox, console):
     console.close()
-    eventually(lambda: not console._lister._running)  # its future is there a moment before its thread has ended
+    eventually(lambda: not console._poller._is_running)  # its future is there a moment before its thread has ended
     assert lists(sandbox) == 1
+
+
+def test_closing_a_console_ends_its_threads(sandbox, connection):
+    before = set(threading.enumerate())
+    opened = kvs.forms.console()
+    opened.open_form("Create")
+    opened.future.result(20)
+    opened.table.filter.value = "front"
+    mine = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("kvs-form")]
+    assert mine
+    opened.close()
+    for thread in mine:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def test_change_survives_closing_its_console(sandbox, console):
+    form = console.open_form("Create")
+    sandbox.faults.add("CreateSignalingChannel", "delay", seconds=0.5)
+    form.name.value = "gate"
+    form.submit.click()
+    console.close()
+    assert form.future.result(20)["channel_name"].item() == "gate"
+
+
+def test_hanging_call_blocks_no_other_form(sandbox, console, monkeypatch):
+    begun, go_on, tags_of = threading.Event(), threading.Event(), tags_of_channel
+
+    def slow(arn, connection):
+        begun.set()
+        assert go_on.wait(20)
+        return tags_of(arn, connection)
+
+    monkeypatch.setattr("kvs_notebook.forms.tags_form.tags_of_channel", slow)
+    console.table.select("parking-north")
+    tags = console.open_form("Tags")
+    assert begun.wait(20)
+    assert console.open_form("Update").future.result(20)["channel_name"].item() == "parking-north"
+    assert len(console.refresh().result(20)) == 11
+    console.table.filter.value = "parking"
+    console.table.painted.result(20)
+    assert not tags.future.done()
+    go_on.set()
+    tags.future.result(20)

@@ -8,7 +8,7 @@ import kvs_notebook as kvs
 from kvs_notebook import errors
 
 
-def test_a_channel_is_created_and_followed_until_it_is_active(sandbox, connection, submit):
+def test_create_follows_channel_until_active(sandbox, connection, submit):
     form = kvs.forms.create_channel()
     form.name.value, form.message_ttl_seconds.value, form.tags.value = "front-door", 30, {"Site": "hq"}
     row = submit(form)
@@ -21,7 +21,7 @@ def test_a_channel_is_created_and_followed_until_it_is_active(sandbox, connectio
     assert form.status.text.endswith(" s: it is ACTIVE.")
 
 
-def test_the_line_that_is_shown_does_the_same(sandbox, connection, submit):
+def test_shown_code_does_the_same(sandbox, connection, submit):
     form = kvs.forms.create_channel()
     form.name.value, form.message_ttl_seconds.value, form.tags.value = "gate", 30, {"Site": "it's"}
     form.tags.value = {"Site": "hq"}
@@ -32,10 +32,10 @@ def test_the_line_that_is_shown_does_the_same(sandbox, connection, submit):
     kvs.delete_channel("gate", wait=True)
     made = eval(line, {"kvs": kvs})  # noqa: S307 - our own line
     assert made["message_ttl_seconds"].item() == 30
-    assert work.settle == "kvs.describe_channel('gate')"
+    assert work.check_code == "kvs.describe_channel('gate')"
 
 
-def test_on_a_connection_that_is_not_the_current_one_the_line_says_so(sandbox, connection, submit):
+def test_shown_code_names_other_connection(sandbox, connection, submit):
     form = kvs.forms.create_channel(connection=sandbox.connection(region="eu-west-1"))
     form.name.value = "gate"
     submit(form)
@@ -43,7 +43,7 @@ def test_on_a_connection_that_is_not_the_current_one_the_line_says_so(sandbox, c
     assert len(kvs.list_channels()) == 0
 
 
-def test_all_problems_are_named_on_submit_and_nothing_is_sent(sandbox, connection, submit):
+def test_submit_names_all_problems_and_sends_nothing(sandbox, connection, submit):
     form = kvs.forms.create_channel()
     form.name.value, form.message_ttl_seconds.value, form.tags.value = "front door", "4", {"aws:x": "y"}
     error = submit(form)
@@ -55,7 +55,7 @@ def test_all_problems_are_named_on_submit_and_nothing_is_sent(sandbox, connectio
     assert not form.submit.disabled
 
 
-def test_a_double_click_creates_once(sandbox, connection):
+def test_double_click_creates_once(sandbox, connection):
     sandbox.faults.add("CreateSignalingChannel", "delay", seconds=0.5)
     form = kvs.forms.create_channel()
     form.name.value = "front-door"
@@ -68,7 +68,7 @@ def test_a_double_click_creates_once(sandbox, connection):
     assert form.status.text.startswith("Created front-door")
 
 
-def test_a_name_that_is_taken_says_what_to_do_and_loses_nothing(sandbox, connection, submit):
+def test_taken_name_keeps_fields_and_suggests_next_step(sandbox, connection, submit):
     there = kvs.create_channel("front-door")
     form = kvs.forms.create_channel()
     form.name.value, form.tags.value = "front-door", {"Site": "hq"}
@@ -81,7 +81,7 @@ def test_a_name_that_is_taken_says_what_to_do_and_loses_nothing(sandbox, connect
     assert kvs.list_channels().equals(there)
 
 
-def test_two_copies_work_side_by_side(sandbox, connection):
+def test_two_forms_work_side_by_side(sandbox, connection):
     one, two = kvs.forms.create_channel(), kvs.forms.create_channel()
     one.name.value, two.name.value = "one", "two"
     one.submit.click()
@@ -92,7 +92,7 @@ def test_two_copies_work_side_by_side(sandbox, connection):
 
 
 @pytest.mark.parametrize("name", ["a" * 256, "A.b_c-9"])
-def test_a_name_at_the_bounds_is_created(sandbox, connection, submit, name):
+def test_name_at_bounds_is_created(sandbox, connection, submit, name):
     form = kvs.forms.create_channel()
     form.name.value = name
     assert submit(form)["channel_name"].item() == name

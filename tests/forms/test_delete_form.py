@@ -1,4 +1,4 @@
-"""The form that deletes: it shows what will go and asks for the name."""
+"""The form that deletes: it shows what will be deleted and asks for the name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def channel(connection):
     return kvs.create_channel("front-door", tags={"Site": "hq"})
 
 
-def test_it_shows_what_will_go(sandbox, channel):
+def test_form_shows_what_will_be_deleted(sandbox, channel):
     sandbox.advance(3 * 86_400)
     form = kvs.forms.delete_channel("front-door")
     form.future.result()
@@ -25,24 +25,24 @@ def test_it_shows_what_will_go(sandbox, channel):
         "Site=hq",
         "ACTIVE",
     ):
-        assert shown in form.seen.value
-    assert "cannot be brought back" in form.seen.value
+        assert shown in form.details.value
+    assert "cannot be brought back" in form.details.value
 
 
 @pytest.mark.parametrize("typed", ["", "front", "Front-Door", "front-door "])
-def test_a_wrong_name_deletes_nothing(sandbox, channel, submit, typed):
+def test_wrong_confirmation_deletes_nothing(sandbox, channel, submit, typed):
     form = kvs.forms.delete_channel("front-door")
     form.future.result()
     form.confirmation.value = "x"
     form.confirmation.value = typed
     assert isinstance(submit(form), errors.InvalidInput)
     assert "Type front-door to delete it" in form.status.text
-    assert "Type front-door" in form.confirmation.problem
+    assert "Type front-door" in form.confirmation.find_problem()
     assert kvs.describe_channel("front-door").equals(channel)
     assert not (sandbox.requests["operation"] == "DeleteSignalingChannel").any()
 
 
-def test_the_right_name_deletes_and_says_when_it_is_gone(channel, submit):
+def test_delete_follows_channel_until_gone(channel, submit):
     form = kvs.forms.delete_channel("front-door")
     form.confirmation.value = "front-door"
     row = submit(form)
@@ -50,10 +50,10 @@ def test_the_right_name_deletes_and_says_when_it_is_gone(channel, submit):
     assert form.status.text.endswith("it is gone.")
     assert len(kvs.list_channels()) == 0
     assert form.confirmation.value == ""
-    assert form.seen.value == ""
+    assert form.details.value == ""
 
 
-def test_a_name_typed_before_the_channel_was_loaded_is_checked_all_the_same(channel):
+def test_confirmation_typed_before_load_is_checked(channel):
     form = kvs.forms.delete_channel("front-door")
     form.confirmation.value = "gate"
     form.submit.click()
@@ -61,17 +61,17 @@ def test_a_name_typed_before_the_channel_was_loaded_is_checked_all_the_same(chan
     assert len(kvs.list_channels()) == 1
 
 
-def test_a_channel_that_was_changed_since_is_not_deleted(channel, submit):
+def test_delete_rejects_stale_version(channel, submit):
     form = kvs.forms.delete_channel("front-door")
     form.future.result()
     theirs = kvs.update_channel("front-door", message_ttl_seconds=33)
     form.confirmation.value = "front-door"
     assert isinstance(submit(form), errors.VersionMismatch)
-    assert "is there now" in form.seen.value
+    assert "is there now" in form.details.value
     assert kvs.describe_channel("front-door").equals(theirs)
 
 
-def test_a_namesake_made_since_is_not_deleted(channel, submit):
+def test_recreated_channel_is_not_deleted(channel, submit):
     form = kvs.forms.delete_channel("front-door")
     form.future.result()
     kvs.delete_channel("front-door", wait=True)

@@ -10,7 +10,7 @@ import kvs_notebook as kvs
 from kvs_notebook import errors
 
 
-def test_endpoints_are_shown_and_given(connection, submit):
+def test_endpoints_are_shown_and_returned(connection, submit):
     kvs.create_channel("front-door")
     form = kvs.forms.get_endpoints("front-door")
     form.role.value = "MASTER"
@@ -21,7 +21,7 @@ def test_endpoints_are_shown_and_given(connection, submit):
         assert endpoint in form.status.value
 
 
-def test_the_protocols_are_those_that_are_ticked(connection, submit):
+def test_ticked_protocols_are_requested(connection, submit):
     kvs.create_channel("front-door")
     form = kvs.forms.get_endpoints("front-door")
     assert {name for name, box in form.protocols.items() if box.value} == {"WSS", "HTTPS"}
@@ -29,10 +29,10 @@ def test_the_protocols_are_those_that_are_ticked(connection, submit):
     assert submit(form)["protocol"].tolist() == ["HTTPS"]
     form.protocols["HTTPS"].value = False
     assert isinstance(submit(form), errors.InvalidInput)
-    assert form.status.text == "Not sent. Tick at least one protocol."
+    assert form.status.text == "Not sent. No protocol is ticked. Tick at least one."
 
 
-def test_a_protocol_that_the_channel_has_not_says_so(connection, submit):
+def test_unavailable_protocol_is_shown(connection, submit):
     kvs.create_channel("front-door")
     form = kvs.forms.get_endpoints("front-door")
     form.protocols["WEBRTC"].value = True
@@ -46,7 +46,7 @@ def trial(form: Any) -> Any:
     return form.future.exception(20) or form.future.result()
 
 
-def test_a_trial_connects_once_as_a_viewer_and_leaves(sandbox, connection):
+def test_trial_connects_once_as_viewer(sandbox, connection):
     kvs.create_channel("front-door")
     form = kvs.forms.get_endpoints("front-door")
     form.role.value = "MASTER"  # which a trial never is
@@ -60,7 +60,7 @@ def test_a_trial_connects_once_as_a_viewer_and_leaves(sandbox, connection):
     assert not form.submit.disabled
 
 
-def test_trials_take_up_one_place_however_many(sandbox, connection):
+def test_trials_use_one_viewer_slot(sandbox, connection):
     kvs.create_channel("front-door")
     form = kvs.forms.get_endpoints("front-door")
     for _ in range(12):
@@ -83,7 +83,7 @@ def test_trials_take_up_one_place_however_many(sandbox, connection):
         (lambda _: kvs.delete_channel("front-door", wait=True), "ResourceNotFoundException"),
     ],
 )
-def test_a_trial_says_in_words_why_it_was_refused(sandbox, connection, trouble, said):
+def test_refused_trial_shows_why(sandbox, connection, trouble, said):
     kvs.create_channel("front-door")
     form = kvs.forms.get_endpoints("front-door")
     trouble(sandbox)
@@ -93,7 +93,7 @@ def test_a_trial_says_in_words_why_it_was_refused(sandbox, connection, trouble, 
     assert not form.try_it.disabled
 
 
-def test_a_trial_knocks_once_at_a_channel_that_is_full(sandbox, connection):
+def test_trial_does_not_retry_full_channel(sandbox, connection):
     kvs.create_channel("front-door")
     form = kvs.forms.get_endpoints("front-door")
     sandbox.faults.add("ConnectAsViewer", "throttle", times=None)
@@ -102,7 +102,7 @@ def test_a_trial_knocks_once_at_a_channel_that_is_full(sandbox, connection):
     assert (sandbox.requests["operation"] == "ConnectAsViewer").sum() == 1
 
 
-def test_a_trial_of_no_channel_names_the_field(connection):
+def test_trial_without_channel_names_field(connection):
     form = kvs.forms.get_endpoints()
     assert isinstance(trial(form), errors.InvalidInput)
     assert form.status.text.startswith("Not sent.")

@@ -1,4 +1,4 @@
-"""A fault at every call of every form ends in a line that is true, with the form usable again."""
+"""A fault at every call of every form ends in a status that is true, and the form is usable again."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def started() -> Iterator[kvs.Sandbox]:
 
 @pytest.fixture
 def sandbox(started: kvs.Sandbox) -> kvs.Sandbox:
-    """One for all of them, emptied each time: there are many."""
+    """Return the shared sandbox, emptied: there are many tests."""
     started.reset()
     return started
 
@@ -97,7 +97,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "operation", "kind", "when", "times"), CASES)
-def test_a_fault_ends_in_a_line_that_says_what_is_known(sandbox, connection, name, operation, kind, when, times):
+def test_fault_ends_in_true_status(sandbox, connection, name, operation, kind, when, times):
     opened, _, happened = FORMS[name]
     kvs.create_channel("front-door", tags={"Site": "hq", "Owner": "ops"})
     before = state()

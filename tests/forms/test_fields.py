@@ -1,4 +1,4 @@
-"""Fields say what is wrong while it is typed, by the checks that the functions make."""
+"""Fields show problems while the user types, by the checks of the public functions."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ def note(field) -> str:
 
 
 @pytest.mark.parametrize("name", ["", "front door", "a" * 257, "<b>x</b>", "türe"])
-def test_a_name_that_the_service_would_refuse_is_named_under_its_field(name):
+def test_invalid_name_is_shown_below_field(name):
     field = name_field()
     field.value = "front-door"
     assert note(field) == ""
     field.value = name
     with pytest.raises(InvalidInput) as refused:
         validation.check_channel_name(name)
-    assert field.problem == str(refused.value)
+    assert field.find_problem() == str(refused.value)
     assert note(field) != ""
     assert "<b>" not in note(field)
 
 
 @pytest.mark.parametrize("ttl", ["4", "121", "", "x", "7.5", "1e2", "-5", "٣٠٠"])
-def test_a_ttl_that_the_service_would_refuse_is_named_under_its_field(ttl):
+def test_invalid_ttl_is_a_problem(ttl):
     field = ttl_field(60)
-    assert field.problem == ""
+    assert field.find_problem() == ""
     field.value = ttl
-    assert "message_ttl_seconds" in field.problem
-    assert "5 to 120" in field.problem
+    assert "message_ttl_seconds" in field.find_problem()
+    assert "5 to 120" in field.find_problem()
 
 
 @pytest.mark.parametrize("ttl", [5, 120, "60", " 30 "])
-def test_a_ttl_within_bounds_may_be_given_as_number_or_text(ttl):
+def test_ttl_accepts_number_or_text(ttl):
     field = ttl_field()
     field.value = ttl
-    assert field.problem == ""
+    assert field.find_problem() == ""
 
 
-def test_labels_say_the_bounds_of_the_services_model():
+def test_labels_show_bounds_of_service_model():
     assert name_field().input.description == "Channel name (1 to 256 letters, digits and . _ -)"
     assert ttl_field().input.description == "Message TTL in seconds (5 to 120)"
 
@@ -57,15 +57,15 @@ def test_labels_say_the_bounds_of_the_services_model():
         ("", True),
     ],
 )
-def test_a_channel_is_named_by_name_or_arn(text, problem):
+def test_channel_field_accepts_name_or_arn(text, problem):
     field = channel_field(text)
-    assert bool(field.problem) is problem
+    assert bool(field.find_problem()) is problem
 
 
 # --- tags
 
 
-def test_rows_are_a_mapping_and_a_mapping_is_rows():
+def test_tag_rows_convert_to_and_from_mapping():
     rows = TagRows({"Site": "hq", "Owner": ""})
     assert rows.value == {"Site": "hq", "Owner": ""}
     assert [row.key.description for row in rows.rows] == [
@@ -77,7 +77,7 @@ def test_rows_are_a_mapping_and_a_mapping_is_rows():
     assert len(rows.rows) == 1
 
 
-def test_rows_are_added_changed_and_removed_and_numbered_anew():
+def test_tag_rows_are_renumbered_after_each_edit():
     rows = TagRows({"Site": "hq"})
     rows.add.click()
     assert rows.value == {"Site": "hq"}, "an empty row counts for nothing"
@@ -89,7 +89,7 @@ def test_rows_are_added_changed_and_removed_and_numbered_anew():
     assert rows.rows[0].remove.description == "Remove tag 1"
 
 
-def test_whoever_listens_hears_of_each_change_of_a_row():
+def test_listener_receives_each_row_change():
     rows, heard = TagRows({"Site": "hq"}), []
     rows.on_change(lambda: heard.append(dict(rows.value)))
     rows.rows[0].tag_value.value = "annex"
@@ -103,23 +103,23 @@ def test_whoever_listens_hears_of_each_change_of_a_row():
         ({"aws:x": "y"}, "the prefix aws: is AWS's own"),
         ({"": "value without a key"}, "Tag key '' has 0 characters"),
         ({"Site": "a*b"}, "'*' is not allowed"),
-        ({f"k{number}": "" for number in range(51)}, "51 tags: a channel may have 50"),
+        ({f"k{number}": "" for number in range(51)}, "Too many tags: 51 (maximum 50)."),
     ],
 )
-def test_a_tag_that_the_service_would_refuse_is_named_under_its_row(tags, problem):
+def test_invalid_tag_is_a_problem(tags, problem):
     rows = TagRows()
     rows.value = tags
     assert problem in rows.show_problem()
 
 
-def test_a_key_in_two_rows_is_a_problem_of_both():
+def test_repeated_key_is_a_problem_of_both_rows():
     rows = TagRows({"Site": "hq"})
     rows.add.click()
     rows.rows[1].key.value = "Site"
-    assert rows.show_problem().count("stands in 2 rows: keep one of them") == 2
+    assert rows.show_problem().count("is in 2 rows. Keep one of them") == 2
 
 
-def test_html_in_a_tag_is_text_in_its_problem():
+def test_tag_is_escaped_in_its_problem():
     rows = TagRows({"<img src=x onerror=alert(1)>": "v"})
     assert "<img" not in note(rows.rows[0])
     assert "&lt;img" in note(rows.rows[0])
@@ -129,9 +129,9 @@ def test_html_in_a_tag_is_text_in_its_problem():
     ("field", "before", "edited", "loaded"),
     [(ttl_field, "60", "90", "33"), (TagRows, {"Site": "hq"}, {"Site": "annex"}, {"Site": "roof"})],
 )
-def test_what_was_edited_meanwhile_is_not_replaced(field, before, edited, loaded):
+def test_edited_value_is_not_replaced(field, before, edited, loaded):
     untouched, touched = field(before), field(before)
     touched.value = edited
-    assert untouched.replace(before, loaded)
-    assert not touched.replace(before, loaded)
+    assert untouched.replace_if_unchanged(before, loaded)
+    assert not touched.replace_if_unchanged(before, loaded)
     assert (untouched.value, touched.value) == (loaded, edited)

@@ -1,4 +1,4 @@
-"""What is shown as HTML is text, whatever it says."""
+"""HTML helpers escape any text."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvs_notebook.forms.html import as_code, as_error, as_table
-from kvs_notebook.forms.worker import Status
+from kvs_notebook.forms.html import code_html, error_html, table_html
+from kvs_notebook.forms.status_line import StatusLine
 
 
 class Reader(HTMLParser):
-    """Take HTML apart as a browser does."""
+    """Parse HTML as a browser does."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -35,11 +35,11 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), min_siz
 
 
 @given(texts)
-def test_any_text_comes_out_as_it_went_in_and_makes_no_element(text):
+def test_text_is_escaped_in_every_helper(text):
     for made, tags in (
-        (as_code(text), ["code"]),
-        (as_error(text), ["div"]),
-        (as_table([(text, text)], (text, text)), ["table", "tr", "th", "th", "tr", "th", "td"]),
+        (code_html(text), ["code"]),
+        (error_html(text), ["div"]),
+        (table_html([(text, text)], (text, text)), ["table", "tr", "th", "th", "tr", "th", "td"]),
     ):
         read = Reader(made)
         assert read.tags == tags
@@ -47,9 +47,9 @@ def test_any_text_comes_out_as_it_went_in_and_makes_no_element(text):
 
 
 @given(texts)
-def test_a_status_shows_any_text_as_text(text):
-    status = Status()
-    status.say(text, line=text)
+def test_status_line_escapes_text(text):
+    status = StatusLine()
+    status.show(text, code=text)
     assert status.text == text.strip()
     assert set(Reader(status.value).tags) == {"div", "code"}
     status.alert(text)

@@ -1,4 +1,4 @@
-"""The form that edits tags: only the difference is sent, and what others changed is kept and said."""
+"""The form that edits tags: it sends only the difference, and keeps and shows changes of other clients."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import time
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.forms.tags_form import Difference
 
 
 @pytest.fixture
@@ -41,11 +38,11 @@ def eventually(so: Callable[[], bool]) -> None:
         assert time.monotonic() < deadline
 
 
-def test_the_tags_that_are_there_are_rows(form):
+def test_loaded_tags_are_rows(form):
     assert form.tags.value == {"Owner": "ops", "Site": "hq"}
 
 
-def test_the_difference_is_shown_while_it_is_edited(form):
+def test_difference_is_previewed(form):
     form.tags.rows[1].tag_value.value = "annex"
     form.tags.rows[0].remove.click()
     assert "To apply: set Site=annex, remove Owner." in form._preview.value
@@ -60,29 +57,29 @@ def test_only_the_difference_is_sent(sandbox, form, submit):
     assert "kvs.tag_channel(&#x27;front-door&#x27;, {&#x27;Env&#x27;: &#x27;prod&#x27;" in form.status.value
 
 
-def test_how_many_tags_there_are_is_shown_as_it_is(form, submit):
-    assert '<tr><th scope="row">tags</th><td>2</td></tr>' in form.seen.value
+def test_number_of_tags_is_shown(form, submit):
+    assert '<tr><th scope="row">tags</th><td>2</td></tr>' in form.details.value
     form.tags.value = {"Site": "annex", "Owner": "ops", "Env": "prod"}
     submit(form)
-    assert '<tr><th scope="row">tags</th><td>3</td></tr>' in form.seen.value
+    assert '<tr><th scope="row">tags</th><td>3</td></tr>' in form.details.value
 
 
-def test_what_is_so_already_is_not_sent(sandbox, form, submit):
+def test_unchanged_tags_are_not_sent(sandbox, form, submit):
     submit(form)
-    assert "so already: nothing was sent" in form.status.text
+    assert "has these tags already: nothing was sent" in form.status.text
     assert sent(sandbox, "TagResource") + sent(sandbox, "UntagResource") == 0
 
 
-def test_what_someone_else_changed_meanwhile_is_kept_and_said(form, submit):
+def test_change_of_another_client_is_kept(form, submit):
     kvs.tag_channel("front-door", {"Env": "prod"})
     form.tags.value = {"Site": "annex", "Owner": "ops"}
     submit(form)
     assert tags_there() == {"Site": "annex", "Owner": "ops", "Env": "prod"}
-    assert form.status.text.endswith("Someone else has meanwhile: set Env=prod.")
+    assert form.status.text.endswith("Another client has meanwhile: set Env=prod.")
     assert form.tags.value == tags_there()
 
 
-def test_where_both_changed_the_same_tag_nothing_is_sent_until_it_was_seen(sandbox, form, submit):
+def test_conflict_on_same_tag_sends_nothing(sandbox, form, submit):
     kvs.tag_channel("front-door", {"Site": "theirs", "Env": "prod"})
     form.tags.value = {"Site": "mine", "Owner": "ops"}
     error = submit(form)
@@ -95,7 +92,7 @@ def test_where_both_changed_the_same_tag_nothing_is_sent_until_it_was_seen(sandb
     assert tags_there() == {"Env": "prod", "Owner": "ops", "Site": "mine"}
 
 
-def test_when_the_second_call_fails_it_says_which_part_was_done(sandbox, form, submit):
+def test_second_call_failing_names_the_part_done(sandbox, form, submit):
     sandbox.deny("kinesisvideo:UntagResource")
     form.tags.value = {"Site": "annex"}
     assert isinstance(submit(form), errors.AccessDenied)
@@ -108,7 +105,7 @@ def test_when_the_second_call_fails_it_says_which_part_was_done(sandbox, form, s
     assert sent(sandbox, "TagResource") == 1
 
 
-def test_when_nobody_can_say_what_is_there_it_says_how_to_look(sandbox, form, submit):
+def test_unknown_state_shows_how_to_look(sandbox, form, submit):
     sandbox.deny("kinesisvideo:TagResource")
     sandbox.faults.add("TagResource", "delay", seconds=1)
     form.tags.value = {"Site": "annex"}
@@ -119,7 +116,7 @@ def test_when_nobody_can_say_what_is_there_it_says_how_to_look(sandbox, form, su
     assert "What is there now is not known: kvs.list_tags('front-door')" in form.status.text
 
 
-def test_with_no_room_left_tags_are_removed_first(sandbox, connection, submit):
+def test_tags_are_removed_first_at_maximum(sandbox, connection, submit):
     kvs.create_channel("full", tags={f"k{number:02}": "" for number in range(50)})
     form = kvs.forms.edit_tags("full")
     form.future.result()
@@ -130,33 +127,15 @@ def test_with_no_room_left_tags_are_removed_first(sandbox, connection, submit):
     assert dict(zip(tags["key"], tags["value"], strict=True)) == wanted
 
 
-def test_rows_set_from_code_before_the_channel_was_loaded_are_what_is_wanted(channel, submit):
+def test_rows_set_before_load_are_applied(channel, submit):
     form = kvs.forms.edit_tags("front-door")
     form.tags.value = {"Site": "annex"}
     submit(form)
     assert tags_there() == {"Site": "annex"}
 
 
-def test_loading_again_keeps_what_was_edited(form, submit):
+def test_loading_again_keeps_edits(form, submit):
     form.tags.value = {"Site": "annex", "Owner": "ops"}
     kvs.tag_channel("front-door", {"Env": "prod"})
     submit(form, "load")
     assert form.tags.value == {"Env": "prod", "Owner": "ops", "Site": "annex"}
-
-
-tags = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["", "1", "2"]))
-
-
-@given(tags, tags)
-def test_a_difference_makes_one_mapping_the_other(before, after):
-    difference = Difference.between(before, after)
-    assert difference.on(before) == after
-    assert bool(difference) is (before != after)
-
-
-@given(tags, tags, tags)
-def test_a_difference_made_elsewhere_touches_only_its_own_keys(base, mine, now):
-    difference = Difference.between(base, mine)
-    merged = difference.on(now)
-    for key in set(base) | set(mine) | set(now):
-        assert merged.get(key) == (mine.get(key) if key in difference.keys else now.get(key))

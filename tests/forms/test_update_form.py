@@ -1,4 +1,4 @@
-"""The form that changes a message TTL, and never overwrites what it has not seen."""
+"""The form that changes a message TTL, and never overwrites another client's change."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def channel(connection):
     return kvs.create_channel("front-door")
 
 
-def test_it_loads_the_channel_and_proposes_its_ttl(channel):
+def test_load_proposes_current_ttl(channel):
     form = kvs.forms.update_channel("front-door")
     assert form.future.result().equals(kvs.describe_channel("front-door"))
     assert form.message_ttl_seconds.value == "60"
-    assert channel["version"].item() in form.seen.value
+    assert channel["version"].item() in form.details.value
 
 
 @pytest.mark.parametrize("named", ["name", "arn", "row", "frame"])
-def test_a_channel_may_be_given_in_every_way(channel, named, submit):
+def test_channel_accepts_name_arn_row_and_frame(channel, named, submit):
     ways = {
         "name": "front-door",
         "arn": channel["channel_arn"].item(),
@@ -35,22 +35,22 @@ def test_a_channel_may_be_given_in_every_way(channel, named, submit):
     assert form.status.text.endswith("its message TTL is 90 s, it is ACTIVE.")
 
 
-def test_a_frame_of_many_channels_is_refused_when_the_form_opens(channel):
+def test_frame_of_many_channels_is_refused(channel):
     with pytest.raises(errors.InvalidInput, match="one channel"):
         kvs.forms.update_channel(pd.concat([channel, channel]))
 
 
-def test_what_was_not_loaded_is_not_updated(sandbox, channel, submit):
+def test_update_needs_loaded_channel(sandbox, channel, submit):
     form = kvs.forms.update_channel()
     form.channel.value, form.message_ttl_seconds.value = "front-door", 90
     assert isinstance(submit(form), errors.InvalidInput)
-    assert "Load front-door first" in form.status.text
+    assert "front-door is not loaded. Press Load" in form.status.text
     assert kvs.describe_channel("front-door").equals(channel)
     submit(form, "load")
     assert form.message_ttl_seconds.value == "90", "what was typed is not lost"
 
 
-def test_another_channel_gets_its_own_ttl_proposed(channel, submit):
+def test_another_channel_proposes_its_own_ttl(channel, submit):
     kvs.create_channel("gate", message_ttl_seconds=30)
     form = kvs.forms.update_channel("front-door")
     form.future.result()
@@ -60,7 +60,7 @@ def test_another_channel_gets_its_own_ttl_proposed(channel, submit):
     assert form.message_ttl_seconds.value == "30"
 
 
-def test_a_change_by_someone_else_is_shown_and_not_overwritten(sandbox, channel, submit):
+def test_update_rejects_stale_version(sandbox, channel, submit):
     form = kvs.forms.update_channel("front-door")
     form.future.result()
     theirs = kvs.update_channel("front-door", message_ttl_seconds=33)
@@ -69,7 +69,7 @@ def test_a_change_by_someone_else_is_shown_and_not_overwritten(sandbox, channel,
     assert form.status.role == "alert"
     assert form.status.text.startswith("Nothing was changed.")
     for shown in ("you saw", "60 s", "is there now", "33 s", theirs["version"].item(), "you wanted", "91 s"):
-        assert shown in form.seen.value
+        assert shown in form.details.value
     assert kvs.describe_channel("front-door").equals(theirs)
     assert isinstance(submit(form), errors.InvalidInput), "nothing is sent until it was loaded again"
     submit(form, "load")
@@ -77,7 +77,7 @@ def test_a_change_by_someone_else_is_shown_and_not_overwritten(sandbox, channel,
     assert submit(form)["message_ttl_seconds"].item() == 91
 
 
-def test_the_ttl_that_is_there_already_is_not_sent(sandbox, channel, submit):
+def test_unchanged_ttl_is_not_sent(sandbox, channel, submit):
     form = kvs.forms.update_channel("front-door")
     form.future.result()
     submit(form)
@@ -85,15 +85,15 @@ def test_the_ttl_that_is_there_already_is_not_sent(sandbox, channel, submit):
     assert not (sandbox.requests["operation"] == "UpdateSignalingChannel").any()
 
 
-def test_a_second_update_sends_the_version_of_the_first(channel, submit):
+def test_second_update_sends_version_of_first(channel, submit):
     form = kvs.forms.update_channel("front-door")
     for ttl in (90, 91):
         form.message_ttl_seconds.value = ttl
         assert submit(form)["message_ttl_seconds"].item() == ttl
 
 
-def test_a_channel_that_is_not_there_says_so(connection, submit):
-    form = kvs.forms.update_channel("nobody")
+def test_missing_channel_is_shown(connection, submit):
+    form = kvs.forms.update_channel("missing-door")
     assert isinstance(form.future.exception(), errors.ChannelNotFound)
     assert form.status.role == "alert"
     assert "list_channels()" in form.status.text

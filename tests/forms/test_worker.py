@@ -1,4 +1,4 @@
-"""Work off the main thread: busy, stopped, late, and never half-said."""
+"""The worker: busy, stopped, late and failing jobs."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.forms.worker import Outcome, Work, Worker
+from kvs_notebook.forms.executor import ContextExecutor
+from kvs_notebook.forms.job import Job, JobResult
+from kvs_notebook.forms.worker import Worker
 
 
 class Bench:
-    """A worker and work that goes on until it is told to end."""
+    """A worker, and a job that runs until the test ends it."""
 
     def __init__(self) -> None:
         self.button = widgets.Button(description="Do")
-        self.worker = Worker([self.button])
+        self.executor = ContextExecutor()
+        self.worker = Worker([self.button], self.executor)
         self.begun, self.end = threading.Event(), threading.Event()
 
-    def work(self, doing: str = "Doing it", *, changes: bool = True, fails: Exception | None = None) -> Work:
+    def job(self, title: str = "Doing it", *, changes: bool = True, fails: Exception | None = None) -> Job:
         def run(task):
             self.begun.set()
             assert self.end.wait(20)
             if fails is not None:
                 raise fails
-            return Outcome(doing, f"{doing}: done.")
+            return JobResult(title, f"{title}: done.")
 
-        return Work(doing, run, changes, "kvs.look()")
+        return Job(title, run, changes, "kvs.look()")
 
 
 @pytest.fixture
@@ -38,41 +41,42 @@ def bench():
     yield made
     made.end.set()
     made.worker.close()
+    made.executor.shutdown()
 
 
-def test_while_busy_the_buttons_are_disabled_and_the_line_says_what_goes_on(bench):
-    future = bench.worker.start(bench.work)
+def test_busy_worker_disables_buttons_and_shows_progress(bench):
+    future = bench.worker.start(bench.job)
     assert bench.button.disabled
-    assert not bench.worker.cancel.disabled
+    assert not bench.worker.stop_button.disabled
     assert bench.worker.status.text == "Doing it... (If this line stays: kvs.look() shows what became of it.)"
     bench.end.set()
     assert future.result() == "Doing it"
     assert not bench.button.disabled
-    assert bench.worker.cancel.disabled
+    assert bench.worker.stop_button.disabled
     assert bench.worker.status.text == "Doing it: done."
 
 
-def test_a_second_click_during_a_change_does_nothing(bench):
+def test_second_click_during_change_is_ignored(bench):
     prepared = []
-    first = bench.worker.start(bench.work)
+    first = bench.worker.start(bench.job)
     second = bench.worker.start(lambda: prepared.append(1))
     assert second is first
     assert prepared == []
 
 
-def test_behind_a_mere_reading_work_waits_for_its_turn(bench):
-    reading = bench.worker.start(lambda: bench.work("Loading", changes=False))
-    change = bench.worker.start(lambda: bench.work("Changing"))
+def test_job_waits_behind_load(bench):
+    reading = bench.worker.start(lambda: bench.job("Loading", changes=False))
+    change = bench.worker.start(lambda: bench.job("Changing"))
     bench.end.set()
     assert reading.result() == "Loading"
     assert change.result() == "Changing"
     assert bench.worker.status.text == "Changing: done."
 
 
-def test_stopping_says_that_the_request_was_sent_and_what_became_of_it_later(bench):
-    future = bench.worker.start(bench.work)
+def test_stopped_change_shows_late_outcome(bench):
+    future = bench.worker.start(bench.job)
     assert bench.begun.wait(20)
-    bench.worker.cancel.click()
+    bench.worker.stop_button.click()
     assert not bench.button.disabled
     assert bench.worker.status.text == (
         "Stopped waiting for doing it. The request was already sent and is not called back: kvs.look() shows what became of it."
@@ -82,64 +86,66 @@ def test_stopping_says_that_the_request_was_sent_and_what_became_of_it_later(ben
     assert bench.worker.status.text.endswith("Meanwhile: Doing it: done.")
 
 
-def test_what_was_stopped_before_it_began_sends_nothing(bench):
-    bench.worker.start(lambda: bench.work("Loading", changes=False))
-    waiting = bench.worker.start(lambda: bench.work("Changing"))
-    bench.worker.cancel.click()
+def test_job_stopped_before_start_sends_nothing(bench):
+    bench.worker.start(lambda: bench.job("Loading", changes=False))
+    waiting = bench.worker.start(lambda: bench.job("Changing"))
+    bench.worker.stop_button.click()
     assert waiting.cancelled()
     assert bench.worker.status.text == "Stopped before changing began: nothing was sent."
 
 
-def test_what_hangs_does_not_hold_up_what_comes_next_and_its_late_failure_is_said_beside_it(bench):
-    stuck = bench.worker.start(lambda: bench.work("Creating one", fails=errors.Throttled("too many")))
+def test_hanging_job_does_not_delay_next_job(bench):
+    stuck = bench.worker.start(lambda: bench.job("Creating one", fails=errors.Throttled("too many")))
     assert bench.begun.wait(20)
-    bench.worker.cancel.click()
-    done = bench.worker.start(lambda: Work("Creating two", lambda _: Outcome(2, "Created two."), changes=True))
+    bench.worker.stop_button.click()
+    done = bench.worker.start(lambda: Job("Creating two", lambda _: JobResult(2, "Created two."), changes=True))
     assert done.result(20) == 2
     bench.end.set()
     assert isinstance(stuck.exception(20), errors.Throttled)
     assert bench.worker.status.text == "Created two. Meanwhile: Nothing was changed. too many"
 
 
-def test_an_error_of_our_own_making_is_said_and_not_swallowed(bench):
+def test_unexpected_error_is_shown(bench):
     bench.end.set()
-    future = bench.worker.start(lambda: bench.work(fails=ZeroDivisionError("division by zero")))
+    future = bench.worker.start(lambda: bench.job(fails=ZeroDivisionError("division by zero")))
     assert isinstance(future.exception(), ZeroDivisionError)
     assert bench.worker.status.role == "alert"
-    assert "ZeroDivisionError: division by zero. This should not happen: please report it" in bench.worker.status.text
+    assert "ZeroDivisionError: division by zero. This is a bug: please report it" in bench.worker.status.text
     assert not bench.button.disabled
 
 
-def test_an_error_while_the_fields_are_read_is_said(bench):
+def test_error_in_prepare_is_shown(bench):
     future = bench.worker.start(lambda: 1 / 0)
     assert isinstance(future.exception(), ZeroDivisionError)
     assert "please report it" in bench.worker.status.text
 
 
-def test_a_progress_that_nobody_waits_for_is_not_shown(bench):
+def test_progress_of_stopped_job_is_not_shown(bench):
     tasks = []
 
     def prepare():
-        work = bench.work()
-        return Work(work.doing, lambda task: tasks.append(task) or work.run(task), changes=True, settle="kvs.look()")
+        job = bench.job()
+        return Job(
+            job.title, lambda running: tasks.append(running) or job.run(running), changes=True, check_code="kvs.look()"
+        )
 
     bench.worker.start(prepare)
     assert bench.begun.wait(20)
-    tasks[0].say("gate is CREATING.")
+    tasks[0].report("gate is CREATING.")
     assert "gate is CREATING." in bench.worker.status.text
-    bench.worker.cancel.click()
-    tasks[0].say("gate is ACTIVE.")
+    bench.worker.stop_button.click()
+    tasks[0].report("gate is ACTIVE.")
     assert "gate is ACTIVE." not in bench.worker.status.text
 
 
-def test_work_runs_in_a_copy_of_the_context_of_whoever_clicked(bench):
+def test_job_runs_in_context_of_click(bench):
     variable = contextvars.ContextVar("variable", default="none")
     variable.set("the cell's")
-    seen = bench.worker.start(lambda: Work("Looking", lambda _: Outcome(variable.get(), "")))
+    seen = bench.worker.start(lambda: Job("Looking", lambda _: JobResult(variable.get(), "")))
     assert seen.result() == "the cell's"
 
 
-def test_a_form_that_waits_can_be_stopped_and_says_how_far_it_was(connection):
+def test_stopped_form_shows_last_status(connection):
     slow = kvs.Assumptions(creating_seconds=3_600)
     with kvs.Sandbox(assumptions=slow, quotas=False) as sandbox:
         form = kvs.forms.create_channel(connection=sandbox.connection())
@@ -154,7 +160,7 @@ def test_a_form_that_waits_can_be_stopped_and_says_how_far_it_was(connection):
         assert "Meanwhile: Created gate in " in form.status.text
 
 
-def test_a_lost_reply_that_was_settled_is_said(sandbox, connection, submit):
+def test_reconciled_lost_reply_is_shown(sandbox, connection, submit):
     sandbox.faults.add("CreateSignalingChannel", "lost_reply")
     form = kvs.forms.create_channel()
     form.name.value = "gate"
@@ -163,7 +169,7 @@ def test_a_lost_reply_that_was_settled_is_said(sandbox, connection, submit):
     assert "a reply was lost and the call was sent again; the channel is there as asked for." in form.status.text
 
 
-def test_a_form_that_is_closed_leaves_no_thread(connection):
+def test_closed_form_ends_its_threads(connection):
     form = kvs.forms.create_channel()
     form.name.value = "gate"
     form.submit.click()

@@ -1,4 +1,4 @@
-"""Charts: pictures that show what the reports say, and nothing that they do not."""
+"""Charts draw the values of reports, and note what is not shown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import kvs_notebook as kvs
-from kvs_notebook.dataframes import schemas
+from kvs_notebook.dataframes import builders, schemas
 from kvs_notebook.errors import InvalidInput
 
 ACCOUNT = "111122223333"
@@ -29,7 +29,7 @@ def chart_of(name, fleet):
 
 
 def bars(chart):
-    """What is drawn, by the name of the part: label and length of each bar."""
+    """Return the length of each bar by its label, for each part of the stacked bars."""
     axes = chart.figure.axes[0]
     labels = [label.get_text() for label in axes.get_yticklabels()]
     return {
@@ -42,7 +42,7 @@ def texts(chart):
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_a_chart_shows_itself_as_a_picture_that_is_not_blank(fleet, name):
+def test_chart_is_displayed_and_not_blank(fleet, name):
     chart = chart_of(name, fleet)
     with Image.open(BytesIO(chart._repr_png_())) as picture:
         assert picture.size[0] == 700
@@ -50,15 +50,15 @@ def test_a_chart_shows_itself_as_a_picture_that_is_not_blank(fleet, name):
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_a_chart_of_nothing_says_so(fleet, name):
+def test_chart_of_empty_report_has_zero_in_title(fleet, name):
     nothing = kvs.Inventory(fleet.channels.iloc[:0], fleet.tags.iloc[:0], fleet.coverage.iloc[:0])
     chart = chart_of(name, nothing)
     assert chart._repr_png_().startswith(b"\x89PNG")
     assert "0 " in chart.title
 
 
-def test_regions_are_drawn_with_their_accounts_the_fullest_at_the_top():
-    counts = schemas.rows_frame(
+def test_channel_counts_draw_accounts_with_largest_region_on_top():
+    counts = builders.rows_frame(
         [
             (ACCOUNT, "eu-west-1", 5),
             (ACCOUNT, "us-east-1", 2),
@@ -75,36 +75,36 @@ def test_regions_are_drawn_with_their_accounts_the_fullest_at_the_top():
     }
     assert [label.get_text() for label in chart.figure.axes[0].get_yticklabels()][-1] == "us-east-1"
     assert texts(chart) == {"5", "6"}
-    assert chart.figure.axes[0].get_xlabel() == "1 unit not read: not in this picture"
+    assert chart.figure.axes[0].get_xlabel() == "Not shown: 1 account-region not read"
     assert chart.title == "11 channels in 2 regions of 2 accounts"
 
 
-def test_of_more_accounts_than_colours_the_greatest_are_named_and_the_others_drawn_together():
+def test_channel_counts_combine_accounts_beyond_colors():
     rows = [(f"{number:012}", "us-east-1", 1 + number) for number in range(20)]
-    drawn = bars(kvs.charts.channel_counts(schemas.rows_frame(rows, schemas.COUNTS)))
+    drawn = bars(kvs.charts.channel_counts(builders.rows_frame(rows, schemas.COUNTS)))
     assert list(drawn)[:2] == ["000000000019", "000000000018"]
     assert drawn["14 other accounts"] == {"us-east-1": sum(range(1, 15))}
 
 
-def test_regions_beyond_what_a_picture_has_room_for_are_counted_and_said_to_be_missing():
+def test_channel_counts_note_regions_not_shown():
     rows = [(ACCOUNT, f"region-{number:02}", number) for number in range(1, 41)]
-    chart = kvs.charts.channel_counts(schemas.rows_frame([*rows, (ACCOUNT, "sa-east-1", None)], schemas.COUNTS))
+    chart = kvs.charts.channel_counts(builders.rows_frame([*rows, (ACCOUNT, "sa-east-1", None)], schemas.COUNTS))
     assert repr(chart) == "<Chart: 820 channels in 40 regions of 1 account>"
     assert list(bars(chart)[ACCOUNT]) == [f"region-{number:02}" for number in range(11, 41)]
-    said = "10 regions with fewer channels, 1 unit not read: not in this picture"
-    assert chart.figure.axes[0].get_xlabel() == said
+    note = "Not shown: 10 regions with fewer channels, 1 account-region not read"
+    assert chart.figure.axes[0].get_xlabel() == note
 
 
-def test_units_beyond_what_a_picture_has_room_for_are_said_to_be_missing():
+def test_headroom_notes_account_regions_not_shown():
     rows = [(ACCOUNT, f"region-{number:02}", number, 100, 100 - number, number / 100, None) for number in range(1, 32)]
-    chart = kvs.charts.headroom(schemas.rows_frame(rows, schemas.HEADROOM))
-    assert chart.title == "31 units, none near its quota"
-    assert chart.figure.axes[0].get_xlabel() == "1 unit with a smaller share: not in this picture"
+    chart = kvs.charts.headroom(builders.rows_frame(rows, schemas.HEADROOM))
+    assert chart.title == "31 account-regions, none near its quota"
+    assert chart.figure.axes[0].get_xlabel() == "Not shown: 1 account-region with a smaller share"
 
 
-def test_ages_fall_into_the_group_that_their_days_say():
+def test_ages_are_grouped_by_days():
     days = [0, 7, 8, 30, 365, 366, 731, None]
-    ages = schemas.rows_frame([(ACCOUNT, "us-east-1", "c", "arn", None, each) for each in days], schemas.AGES)
+    ages = builders.rows_frame([(ACCOUNT, "us-east-1", "c", "arn", None, each) for each in days], schemas.AGES)
     groups = bars(kvs.charts.channel_ages(ages))["channels"]
     assert groups == {
         "up to a week": 2,
@@ -116,7 +116,7 @@ def test_ages_fall_into_the_group_that_their_days_say():
     }
 
 
-def test_tags_are_drawn_as_the_report_counts_them(fleet):
+def test_tag_coverage_draws_counts_of_report(fleet):
     coverage = kvs.reports.tag_coverage(fleet, REQUIRED)
     drawn = bars(kvs.charts.tag_coverage(coverage))
     for name in ("met", "not_allowed", "missing"):
@@ -124,81 +124,78 @@ def test_tags_are_drawn_as_the_report_counts_them(fleet):
     assert "unknown" not in drawn
 
 
-def test_a_unit_near_its_quota_is_drawn_apart(fleet):
-    units = kvs.reports.headroom(fleet, quotas={(ACCOUNT, "us-east-1"): 13, (ACCOUNT, "eu-west-1"): 90})
-    chart = kvs.charts.headroom(units)
+def test_headroom_draws_near_quota_in_own_color(fleet):
+    shares = kvs.reports.headroom(fleet, quotas={(ACCOUNT, "us-east-1"): 13, (ACCOUNT, "eu-west-1"): 90})
+    chart = kvs.charts.headroom(shares)
     drawn = bars(chart)
     assert drawn["below"] == {f"{ACCOUNT} eu-west-1": 10, f"{ACCOUNT} us-east-1": 0}
     assert drawn["near"] == {f"{ACCOUNT} eu-west-1": 0, f"{ACCOUNT} us-east-1": pytest.approx(84.6, abs=0.1)}
     assert texts(chart) == {"9 of 90", "11 of 13"}
-    assert chart.title == "2 units, 1 near its quota"
+    assert chart.title == "2 account-regions, 1 near its quota"
 
 
 def growth(*days):
     rows = [(f"2026-01-0{number + 1}", ACCOUNT, "us-east-1", count, None) for number, count in enumerate(days)]
     rows += [(f"2026-01-0{number + 1}", ACCOUNT, "eu-west-1", 10, None) for number in range(len(days))]
-    return kvs.charts.growth(schemas.rows_frame(rows, schemas.GROWTH))
+    return kvs.charts.growth(builders.rows_frame(rows, schemas.GROWTH))
 
 
-def test_growth_neither_falls_nor_hides_a_day_on_which_a_unit_was_not_read():
+def test_growth_keeps_level_on_unread_day():
     chart = growth(5, None, 9)
-    line, whole, hollow = chart.figure.axes[0].lines
+    line, complete, incomplete = chart.figure.axes[0].lines
     assert line.get_ydata().tolist() == [15, 15, 19]
-    assert whole.get_ydata().tolist() == [15, 19]
-    assert hollow.get_ydata().tolist() == [15]
+    assert complete.get_ydata().tolist() == [15, 19]
+    assert incomplete.get_ydata().tolist() == [15]
     assert chart.title == "15 to 19 channels from 2026-01-01 to 2026-01-03"
 
 
-def test_growth_does_not_rise_by_a_unit_that_was_first_read_later():
+def test_growth_does_not_rise_by_account_region_read_later():
     chart = growth(None, 5, 6)
-    line, whole, hollow = chart.figure.axes[0].lines
+    line, complete, incomplete = chart.figure.axes[0].lines
     assert line.get_ydata().tolist() == [15, 15, 16]
-    assert (whole.get_ydata().tolist(), hollow.get_ydata().tolist()) == ([15, 16], [15])
+    assert (complete.get_ydata().tolist(), incomplete.get_ydata().tolist()) == ([15, 16], [15])
     assert chart.title == "15 to 16 channels from 2026-01-01 to 2026-01-03"
 
 
-def test_a_region_that_is_not_enabled_is_no_gap_in_a_picture(tmp_path):
+def test_region_not_enabled_is_no_gap_in_charts(tmp_path):
     with kvs.Sandbox(clock="stepped", assumptions=kvs.Assumptions(disabled_regions=("eu-west-1",))) as sandbox:
         sandbox.seed()
         for day in ("2026-01-05", "2026-01-06"):
             found = kvs.inventory(regions=["us-east-1", "eu-west-1"], connection=sandbox.connection())
             kvs.save_snapshot(found, tmp_path, date=day)
     days = kvs.charts.growth(kvs.reports.growth(kvs.read_coverage(tmp_path)))
-    _, whole = days.figure.axes[0].lines
-    assert whole.get_ydata().tolist() == [11, 11]
+    _, complete = days.figure.axes[0].lines
+    assert complete.get_ydata().tolist() == [11, 11]
     counts = kvs.charts.channel_counts(kvs.reports.channel_counts(found))
     assert counts.figure.axes[0].get_xlabel() == ""
 
 
-def test_the_days_on_which_an_account_let_nobody_in_are_hollow_and_no_other_is():
+def test_growth_marks_days_of_failed_accounts_only():
     rows = [(f"2026-01-0{day}", ACCOUNT, "us-east-1", day, None) for day in (1, 2, 3)]
     rows += [("2026-01-02", account, None, None, None) for account in ("444455556666", None, None)]
     rows += [("2026-01-04", "444455556666", None, None, None)]
-    chart = kvs.charts.growth(schemas.rows_frame(rows, schemas.GROWTH))
-    line, whole, hollow = chart.figure.axes[0].lines
+    chart = kvs.charts.growth(builders.rows_frame(rows, schemas.GROWTH))
+    line, complete, incomplete = chart.figure.axes[0].lines
     assert line.get_ydata().tolist() == [1, 2, 3, 3]
-    assert whole.get_ydata().tolist() == [1, 3]
-    assert hollow.get_ydata().tolist() == [2, 3]
+    assert complete.get_ydata().tolist() == [1, 3]
+    assert incomplete.get_ydata().tolist() == [2, 3]
 
 
-def test_growth_of_a_single_day_and_of_many_can_be_drawn():
+def test_growth_draws_one_day_and_many():
     assert growth(5)._repr_png_()
     days = pd.date_range("2026-01-01", periods=400)
     rows = [(day, ACCOUNT, "us-east-1", number, None) for number, day in enumerate(days)]
-    chart = kvs.charts.growth(schemas.rows_frame(rows, schemas.GROWTH))
+    chart = kvs.charts.growth(builders.rows_frame(rows, schemas.GROWTH))
     assert chart._repr_png_()
     assert len(chart.figure.axes[0].get_xticks()) <= 8
 
 
-def test_growth_of_no_day_is_refused():
+def test_growth_rejects_empty_report():
     with pytest.raises(InvalidInput, match="no day to draw"):
-        kvs.charts.growth(schemas.empty(schemas.GROWTH))
+        kvs.charts.growth(builders.empty(schemas.GROWTH))
 
 
-# --- the rest of the kernel
-
-
-def test_what_was_not_made_by_a_report_is_refused(fleet):
+def test_chart_rejects_frame_of_another_report(fleet):
     for name in [*DRAWN, "growth"]:
         with pytest.raises(InvalidInput, match=rf"kvs.reports.{name}\(\)"):
             getattr(kvs.charts, name)(fleet.tags)

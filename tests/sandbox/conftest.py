@@ -1,4 +1,4 @@
-"""A sandbox's service without its wire: what the tests of its rooms work at."""
+"""A backend of the sandbox without HTTP, for unit tests."""
 
 from __future__ import annotations
 
@@ -8,22 +8,28 @@ from typing import Any, Self
 import pytest
 
 from kvs_notebook.sandbox.assumptions import Assumptions
-from kvs_notebook.sandbox.backend.operations import Caller, Service, perform
+from kvs_notebook.sandbox.backend.context import Caller, ServiceContext
+from kvs_notebook.sandbox.backend.operations import perform
 from kvs_notebook.sandbox.backend.store import Store
-from kvs_notebook.sandbox.clock import DerivedIds, ManualClock
+from kvs_notebook.sandbox.clock import DerivedVersions, ManualClock
 
 
-class Desk:
-    """Make requests of one service as one caller, on a clock that stands still."""
+class Backend:
+    """Call the operations of one backend as one caller, with a manual clock."""
 
     def __init__(
         self, *, store: Store | None = None, channel_quota: Callable[[str], int] | None = None, **assumptions: Any
     ) -> None:
-        self.store = Store() if store is None else store
+        self.store = Store.open() if store is None else store
         self.clock = ManualClock()
         self.caller = Caller("111122223333", "us-east-1", "KVSB111122223333ABCD")
-        self.service = Service(
-            self.store, self.clock, DerivedIds(), Assumptions(**assumptions), lambda: "127.0.0.1:4433", channel_quota
+        self.service = ServiceContext(
+            self.store,
+            self.clock,
+            DerivedVersions(),
+            Assumptions(**assumptions),
+            lambda: "127.0.0.1:4433",
+            channel_quota,
         )
 
     def __enter__(self) -> Self:
@@ -36,7 +42,7 @@ class Desk:
         return perform(self.service, caller or self.caller, operation, request)
 
     def create(self, name: str = "front-door", **request: Any) -> str:
-        """Create a channel and let it become ACTIVE; give its ARN."""
+        """Create a channel, advance time until it is ACTIVE, and return its ARN."""
         arn: str = self("CreateSignalingChannel", ChannelName=name, **request)["ChannelARN"]
         self.clock.advance(self.service.assumptions.creating_seconds)
         return arn
@@ -76,7 +82,7 @@ class Desk:
         return found
 
     def names(self, page_size: int | None = None, prefix: str | None = None) -> list[str]:
-        """List to the end; give the names in the order of the pages."""
+        """List all pages; return the names in their order."""
         condition = {"ComparisonOperator": "BEGINS_WITH", "ComparisonValue": prefix} if prefix else None
         names: list[str] = []
         token = None
@@ -93,13 +99,13 @@ def pairs(tags: dict[str, str]) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def open_desk() -> type[Desk]:
-    """Give what opens a service, for tests that need their own assumptions or many of them."""
-    return Desk
+def open_backend() -> type[Backend]:
+    """Return the class that opens a backend, for tests that need several or other assumptions."""
+    return Backend
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    """Give a service with the default assumptions."""
-    with Desk() as opened:
+def backend() -> Iterator[Backend]:
+    """Return a backend with the default assumptions."""
+    with Backend() as opened:
         yield opened

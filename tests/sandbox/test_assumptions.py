@@ -1,4 +1,4 @@
-"""Each assumption changes something that a client can see: the default beside what the field was set to."""
+"""Each assumption changes what a client observes: the default value compared with another value."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ import pytest
 
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.sandbox.assumptions import Assumptions
-from kvs_notebook.sandbox.backend import account, resource_tagging, sts
-from kvs_notebook.sandbox.backend.access_keys import Keys
-from kvs_notebook.sandbox.backend.context import Call, needs
-from kvs_notebook.sandbox.backend.operations import Caller
-from kvs_notebook.sandbox.backend.rate_limits import Quotas
+from kvs_notebook.sandbox.backend import account_api, resource_tagging, sts
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys
+from kvs_notebook.sandbox.backend.context import Call, Caller, required_operations
+from kvs_notebook.sandbox.backend.rate_limits import RateLimits
 from kvs_notebook.sandbox.backend.validation import ServiceError
 from kvs_notebook.sandbox.signaling.relay import Peer, Relay
-from tests.sandbox.websocket_peer import CANDIDATE, Recorder, payload, said
+from tests.sandbox.websocket_peer import CANDIDATE, Recorder, payload, sent_text
 
-ELSEWHERE = Caller("111122223333", "eu-west-1", "KVSB111122223333ABCD")
+OTHER_REGION = Caller("111122223333", "eu-west-1", "KVSB111122223333ABCD")
 INVALID, NOT_FOUND, IN_USE, DENIED = (
     "InvalidArgumentException",
     "ResourceNotFoundException",
@@ -31,7 +30,7 @@ INVALID, NOT_FOUND, IN_USE, DENIED = (
 
 
 def code(act: Callable[[], Any]) -> str | None:
-    """The code of a refusal, None where there was none."""
+    """Return the error code of a call; None if it succeeds."""
     try:
         act()
     except ServiceError as error:
@@ -40,40 +39,40 @@ def code(act: Callable[[], Any]) -> str | None:
 
 
 def status_after(seconds: float) -> Callable[[Any], str]:
-    def look(desk: Any) -> str:
-        desk("CreateSignalingChannel", ChannelName="a")
-        desk.clock.advance(seconds)
-        status: str = desk("DescribeSignalingChannel", ChannelName="a")["ChannelInfo"]["ChannelStatus"]
+    def observe(backend: Any) -> str:
+        backend("CreateSignalingChannel", ChannelName="a")
+        backend.clock.advance(seconds)
+        status: str = backend("DescribeSignalingChannel", ChannelName="a")["ChannelInfo"]["ChannelStatus"]
         return status
 
-    return look
+    return observe
 
 
-def status_after_update(desk: Any) -> str:
-    arn = desk.create()
-    desk.update(arn, 90)
-    desk.clock.advance(1)
-    status: str = desk.info(arn)["ChannelStatus"]
+def status_after_update(backend: Any) -> str:
+    arn = backend.create()
+    backend.update(arn, 90)
+    backend.clock.advance(1)
+    status: str = backend.info(arn)["ChannelStatus"]
     return status
 
 
-def code_after_delete(desk: Any) -> str | None:
-    arn = desk.create()
-    desk.delete(arn)
-    desk.clock.advance(2)
-    return code(lambda: desk.info(arn))
+def code_after_delete(backend: Any) -> str | None:
+    arn = backend.create()
+    backend.delete(arn)
+    backend.clock.advance(2)
+    return code(lambda: backend.info(arn))
 
 
-def stale_view(desk: Any) -> list[Any]:
+def stale_view(backend: Any) -> list[Any]:
     """What describe and list show of a fresh channel, then of a fresh update, a second after each."""
-    arn = desk("CreateSignalingChannel", ChannelName="a")["ChannelARN"]
-    desk.clock.advance(1)
-    fresh = [code(lambda: desk.info(arn)), desk.names()]
-    desk.clock.advance(9)
-    version = desk.info(arn)["Version"]
-    desk.update(arn, 90, version)
-    desk.clock.advance(1)
-    seen = desk.info(arn)
+    arn = backend("CreateSignalingChannel", ChannelName="a")["ChannelARN"]
+    backend.clock.advance(1)
+    fresh = [code(lambda: backend.info(arn)), backend.names()]
+    backend.clock.advance(9)
+    version = backend.info(arn)["Version"]
+    backend.update(arn, 90, version)
+    backend.clock.advance(1)
+    seen = backend.info(arn)
     return [
         *fresh,
         seen["ChannelStatus"],
@@ -82,199 +81,201 @@ def stale_view(desk: Any) -> list[Any]:
     ]
 
 
-def three_names(desk: Any) -> list[str]:
+def three_names(backend: Any) -> list[str]:
     for name in ("a", "b", "c", "d"):
-        desk.create(name)
-    names: list[str] = desk.names()
+        backend.create(name)
+    names: list[str] = backend.names()
     return names
 
 
 def first_page(size: int | None) -> Callable[[Any], int]:
-    def look(desk: Any) -> int:
-        three_names(desk)
-        return len(desk("ListSignalingChannels", MaxResults=size)["ChannelInfoList"])
+    def observe(backend: Any) -> int:
+        three_names(backend)
+        return len(backend("ListSignalingChannels", MaxResults=size)["ChannelInfoList"])
 
-    return look
+    return observe
 
 
-def mixed_case(desk: Any) -> list[str]:
+def mixed_case(backend: Any) -> list[str]:
     for name in ("Door", "door", "d_or"):
-        desk.create(name)
-    names: list[str] = desk.names(prefix="do")
+        backend.create(name)
+    names: list[str] = backend.names(prefix="do")
     return names
 
 
-def list_with_bad_token(desk: Any) -> str | int:
-    three_names(desk)
-    return code(lambda: desk("ListSignalingChannels", NextToken="bad")) or len(
-        desk("ListSignalingChannels", NextToken="bad")
+def list_with_bad_token(backend: Any) -> str | int:
+    three_names(backend)
+    return code(lambda: backend("ListSignalingChannels", NextToken="bad")) or len(
+        backend("ListSignalingChannels", NextToken="bad")
     )
 
 
-def text_of_taken_name(desk: Any) -> str:
-    desk.create("a")
-    with pytest.raises(ServiceError) as refused:
-        desk.create("a")
-    return refused.value.message
+def text_of_taken_name(backend: Any) -> str:
+    backend.create("a")
+    with pytest.raises(ServiceError) as raised:
+        backend.create("a")
+    return raised.value.message
 
 
-def full_mesh(desk: Any) -> tuple[Any, ...]:
-    refused = code(lambda: desk.create("a", ChannelType="FULL_MESH"))
-    if refused:
-        return (refused,)
-    info = desk("DescribeSignalingChannel", ChannelName="a")["ChannelInfo"]
+def full_mesh(backend: Any) -> tuple[Any, ...]:
+    error_code = code(lambda: backend.create("a", ChannelType="FULL_MESH"))
+    if error_code:
+        return (error_code,)
+    info = backend("DescribeSignalingChannel", ChannelName="a")["ChannelInfo"]
     return info["ChannelType"], info["SingleMasterConfiguration"]
 
 
-def too_many_tags(desk: Any) -> str | None:
+def too_many_tags(backend: Any) -> str | None:
     tags = [{"Key": str(number), "Value": ""} for number in range(51)]
-    return code(lambda: desk.create(Tags=tags))
+    return code(lambda: backend.create(Tags=tags))
 
 
-def name_and_arn(desk: Any) -> list[str | None]:
-    arn = desk.create("a")
-    desk.create("b")
+def name_and_arn(backend: Any) -> list[str | None]:
+    arn = backend.create("a")
+    backend.create("b")
     return [
-        code(lambda name=name: desk("DescribeSignalingChannel", ChannelName=name, ChannelARN=arn))
+        code(lambda name=name: backend("DescribeSignalingChannel", ChannelName=name, ChannelARN=arn))
         for name in ("a", "b")
     ]
 
 
-def old_arn(desk: Any) -> str | None:
-    arn = desk.create()
-    desk.delete_for_good(arn)
-    desk.create()
-    return code(lambda: desk.info(arn))
+def old_arn(backend: Any) -> str | None:
+    arn = backend.create()
+    backend.delete_for_good(arn)
+    backend.create()
+    return code(lambda: backend.info(arn))
 
 
-def foreign_arn(desk: Any) -> str | None:
-    arn = desk("CreateSignalingChannel", caller=ELSEWHERE, ChannelName="a")["ChannelARN"]
-    return code(lambda: desk.info(arn))
+def foreign_arn(backend: Any) -> str | None:
+    arn = backend("CreateSignalingChannel", caller=OTHER_REGION, ChannelName="a")["ChannelARN"]
+    return code(lambda: backend.info(arn))
 
 
-def same_ttl(desk: Any) -> bool:
-    arn = desk.create()
-    version = desk.info(arn)["Version"]
-    desk.update(arn, 60)
-    same: bool = desk.info(arn)["Version"] == version
+def same_ttl(backend: Any) -> bool:
+    arn = backend.create()
+    version = backend.info(arn)["Version"]
+    backend.update(arn, 60)
+    same: bool = backend.info(arn)["Version"] == version
     return same
 
 
-def update_without_ttl(desk: Any) -> str | None:
-    arn = desk.create()
-    version = desk.info(arn)["Version"]
-    return code(lambda: desk("UpdateSignalingChannel", ChannelARN=arn, CurrentVersion=version))
+def update_without_ttl(backend: Any) -> str | None:
+    arn = backend.create()
+    version = backend.info(arn)["Version"]
+    return code(lambda: backend("UpdateSignalingChannel", ChannelARN=arn, CurrentVersion=version))
 
 
-def busy_update(desk: Any) -> list[str | None]:
-    arn = desk.create()
-    desk.update(arn, 90)
-    updating = code(lambda: desk.update(arn, 30))
-    desk.clock.advance(1)
-    desk.delete(arn)
-    return [updating, code(lambda: desk.update(arn, 30))]
+def busy_update(backend: Any) -> list[str | None]:
+    arn = backend.create()
+    backend.update(arn, 90)
+    updating = code(lambda: backend.update(arn, 30))
+    backend.clock.advance(1)
+    backend.delete(arn)
+    return [updating, code(lambda: backend.update(arn, 30))]
 
 
-def second_delete(desk: Any) -> str | None:
-    arn = desk.create()
-    desk.delete(arn)
-    return code(lambda: desk.delete(arn))
+def second_delete(backend: Any) -> str | None:
+    arn = backend.create()
+    backend.delete(arn)
+    return code(lambda: backend.delete(arn))
 
 
-def endpoint_without_role(desk: Any) -> str | list[Any]:
-    arn = desk.create()
-    return code(lambda: desk("GetSignalingChannelEndpoint", ChannelARN=arn)) or [
+def endpoint_without_role(backend: Any) -> str | list[Any]:
+    arn = backend.create()
+    return code(lambda: backend("GetSignalingChannelEndpoint", ChannelARN=arn)) or [
         endpoint["ResourceEndpoint"]
-        for endpoint in desk("GetSignalingChannelEndpoint", ChannelARN=arn)["ResourceEndpointList"]
+        for endpoint in backend("GetSignalingChannelEndpoint", ChannelARN=arn)["ResourceEndpointList"]
     ]
 
 
-def endpoint_protocols(desk: Any) -> list[str]:
+def endpoint_protocols(backend: Any) -> list[str]:
     only_role = {"Role": "VIEWER"}
-    reply = desk(
-        "GetSignalingChannelEndpoint", ChannelARN=desk.create(), SingleMasterChannelEndpointConfiguration=only_role
+    reply = backend(
+        "GetSignalingChannelEndpoint", ChannelARN=backend.create(), SingleMasterChannelEndpointConfiguration=only_role
     )
     return [endpoint["Protocol"] for endpoint in reply["ResourceEndpointList"]]
 
 
 def use_while(status: str) -> Callable[[Any], list[str | None]]:
-    def look(desk: Any) -> list[str | None]:
-        arn = desk("CreateSignalingChannel", ChannelName="a")["ChannelARN"]
+    def observe(backend: Any) -> list[str | None]:
+        arn = backend("CreateSignalingChannel", ChannelName="a")["ChannelARN"]
         if status == "DELETING":
-            desk.clock.advance(1)
-            desk.delete(arn)
+            backend.clock.advance(1)
+            backend.delete(arn)
         return [
-            code(lambda: desk.tag(arn, a="b")),
-            code(lambda: desk("UntagResource", ResourceARN=arn, TagKeyList=["a"])),
-            code(lambda: desk.endpoints(arn)),
-            code(lambda: desk.tags(arn)),
+            code(lambda: backend.tag(arn, a="b")),
+            code(lambda: backend("UntagResource", ResourceARN=arn, TagKeyList=["a"])),
+            code(lambda: backend.endpoints(arn)),
+            code(lambda: backend.tags(arn)),
         ]
 
-    return look
+    return observe
 
 
-def tag_twice(desk: Any) -> str | dict[str, str] | None:
-    arn = desk.create()
+def tag_twice(backend: Any) -> str | dict[str, str] | None:
+    arn = backend.create()
     tags = [{"Key": "a", "Value": "first"}, {"Key": "a", "Value": "last"}]
-    return code(lambda: desk("TagResource", ResourceARN=arn, Tags=tags)) or desk.tags(arn)
+    return code(lambda: backend("TagResource", ResourceARN=arn, Tags=tags)) or backend.tags(arn)
 
 
-def reserved_key(desk: Any) -> str | None:
-    arn = desk.create()
-    return code(lambda: desk.tag(arn, **{"aws:x": "y"}))
+def reserved_key(backend: Any) -> str | None:
+    arn = backend.create()
+    return code(lambda: backend.tag(arn, **{"aws:x": "y"}))
 
 
-def version_after_tagging(desk: Any) -> bool:
-    arn = desk.create()
-    version = desk.info(arn)["Version"]
-    desk.tag(arn, a="b")
-    tagged = desk.info(arn)["Version"]
-    desk("UntagResource", ResourceARN=arn, TagKeyList=["a"])
-    same: bool = version == tagged == desk.info(arn)["Version"]
+def version_after_tagging(backend: Any) -> bool:
+    arn = backend.create()
+    version = backend.info(arn)["Version"]
+    backend.tag(arn, a="b")
+    tagged = backend.info(arn)["Version"]
+    backend("UntagResource", ResourceARN=arn, TagKeyList=["a"])
+    same: bool = version == tagged == backend.info(arn)["Version"]
     return same
 
 
-def untagged(desk: Any) -> dict[str, Any]:
-    reply: dict[str, Any] = desk("ListTagsForResource", ResourceARN=desk.create())
+def untagged(backend: Any) -> dict[str, Any]:
+    reply: dict[str, Any] = backend("ListTagsForResource", ResourceARN=backend.create())
     return reply
 
 
-def burst(desk: Any) -> int:
-    quotas = Quotas(desk.service.assumptions, lambda: 0.0)
+def burst(backend: Any) -> int:
+    quotas = RateLimits(backend.service.assumptions, lambda: 0.0)
     passed = 0
-    while code(lambda: quotas.spend(desk.caller, "ListSignalingChannels", None)) is None:
+    while code(lambda: quotas.count_request(backend.caller, "ListSignalingChannels", None)) is None:
         passed += 1
     return passed
 
 
-def tagged_create(desk: Any) -> list[str]:
-    create, assumptions = "CreateSignalingChannel", desk.service.assumptions
-    assert needs(create, {"ChannelName": "a", "Tags": []}, assumptions) == (create,)
-    return list(needs(create, {"ChannelName": "a", "Tags": [{"Key": "Site", "Value": "hq"}]}, assumptions))
+def tagged_create(backend: Any) -> list[str]:
+    create, assumptions = "CreateSignalingChannel", backend.service.assumptions
+    assert required_operations(create, {"ChannelName": "a", "Tags": []}, assumptions) == (create,)
+    return list(
+        required_operations(create, {"ChannelName": "a", "Tags": [{"Key": "Site", "Value": "hq"}]}, assumptions)
+    )
 
 
 # --- the data plane
 
 
 def relayed(script: Callable[[Any, Callable[[str], Any], Relay], Any]) -> Callable[[Any], Any]:
-    """Play a script of peers with a relay: ``script(desk, join, relay)`` gives what they see."""
+    """Run a script of peers with a relay: ``script(backend, connect, relay)`` returns what they see."""
 
-    def look(desk: Any) -> Any:
-        arn = desk.create()
+    def observe(backend: Any) -> Any:
+        arn = backend.create()
 
         async def play() -> Any:
-            relay = Relay(desk.service, Quotas(desk.service.assumptions, enabled=False))
+            relay = Relay(backend.service, RateLimits(backend.service.assumptions, enabled=False))
 
-            def join(client_id: str) -> tuple[Peer, Recorder]:
-                call = Call(desk.service, desk.caller, "ConnectAsViewer", {})
-                relay.check_room(arn, client_id)
+            def connect(client_id: str) -> tuple[Peer, Recorder]:
+                call = Call(backend.service, backend.caller, "ConnectAsViewer", {})
+                relay.check_viewer_limit(arn, client_id)
                 recorder = Recorder()
                 peer = Peer(call, call.usable(arn), client_id, recorder)
-                relay.join(peer)
+                relay.connect(peer)
                 return peer, recorder
 
             try:
-                seen = await script(desk, join, relay)
+                seen = await script(backend, connect, relay)
             finally:
                 for task in asyncio.all_tasks() - {asyncio.current_task()}:
                     task.cancel()
@@ -282,11 +283,11 @@ def relayed(script: Callable[[Any, Callable[[str], Any], Relay], Any]) -> Callab
 
         return asyncio.run(play())
 
-    return look
+    return observe
 
 
-async def turn() -> None:
-    """Let every task do what it can do now."""
+async def run_pending_tasks() -> None:
+    """Run every task until it is idle."""
     for _ in range(60):
         await asyncio.sleep(0)
 
@@ -295,78 +296,80 @@ def frame(text: str, kind: str = CANDIDATE) -> str:
     return json.dumps({"action": kind, "messagePayload": payload(text), "recipientClientId": "b", "correlationId": "x"})
 
 
-async def first_of_two_masters(desk: Any, join: Any, relay: Relay) -> bool:
-    _, first = join("")
-    join("")
-    await turn()
+async def first_of_two_masters(backend: Any, connect: Any, relay: Relay) -> bool:
+    _, first = connect("")
+    connect("")
+    await run_pending_tasks()
     return first.open
 
 
-async def eleventh_after_a_broken_one(desk: Any, join: Any, relay: Relay) -> str | None:
-    peers = [join(f"v{number}")[0] for number in range(10)]
-    relay.leave(peers[0], cleanly=False)
-    return code(lambda: join("one-more"))
+async def eleventh_after_a_broken_one(backend: Any, connect: Any, relay: Relay) -> str | None:
+    peers = [connect(f"v{number}")[0] for number in range(10)]
+    relay.disconnect(peers[0], cleanly=False)
+    return code(lambda: connect("one-more"))
 
 
-async def answer_to_nobody(desk: Any, join: Any, relay: Relay) -> str | None:
-    peer, master = join("")
+async def response_for_absent_viewer(backend: Any, connect: Any, relay: Relay) -> str | None:
+    peer, master = connect("")
     await relay.receive(peer, frame("hello"))
     return master.got[0]["statusResponse"]["errorType"] if master.got else None
 
 
-async def two_candidates_for_nobody(desk: Any, join: Any, relay: Relay) -> list[str]:
-    peer, _ = join("a")
+async def two_queued_candidates(backend: Any, connect: Any, relay: Relay) -> list[str]:
+    peer, _ = connect("a")
     for text in ("1", "2"):
         await relay.receive(peer, frame(text))
-    _, master = join("")
-    await turn()
-    return [said(each)[1] for each in master.got]
+    _, master = connect("")
+    await run_pending_tasks()
+    return [sent_text(each)[1] for each in master.got]
 
 
-async def three_for_nobody(desk: Any, join: Any, relay: Relay) -> int:
-    peer, viewer = join("a")
+async def three_queued_messages(backend: Any, connect: Any, relay: Relay) -> int:
+    peer, viewer = connect("a")
     for text in ("1", "2", "3"):
         await relay.receive(peer, frame(text))
     return len(viewer.got)
 
 
-async def after_rubbish(desk: Any, join: Any, relay: Relay) -> tuple[bool, int]:
-    peer, viewer = join("a")
+async def after_malformed_frame(backend: Any, connect: Any, relay: Relay) -> tuple[bool, int]:
+    peer, viewer = connect("a")
     await relay.receive(peer, "no JSON")
     return viewer.open, viewer.code
 
 
 def after(*seconds: float) -> Callable[..., Any]:
-    """Wait in steps, with a word before each but the last; tell what the viewer got, and whether it is open still."""
+    """Wait in steps, with a message before each but the last; return what the viewer got, and whether it is open."""
 
-    async def script(desk: Any, join: Any, relay: Relay) -> tuple[list[str], bool]:
-        peer, viewer = join("a")
+    async def script(backend: Any, connect: Any, relay: Relay) -> tuple[list[str], bool]:
+        peer, viewer = connect("a")
         for number, step in enumerate(seconds):
             if number:
-                peer.hear()
-            desk.clock.advance(step)
-            relay.look()
-            await turn()
+                peer.mark_active()
+            backend.clock.advance(step)
+            relay.check_deadlines()
+            await run_pending_tasks()
         return [each["messageType"] for each in viewer.got], viewer.open
 
     return script
 
 
-def in_another_region(desk: Any) -> list[str]:
-    listed = account.perform("us-east-1", desk.service.assumptions.disabled_regions)["Regions"]
+def in_another_region(backend: Any) -> list[str]:
+    listed = account_api.list_regions("us-east-1", backend.service.assumptions.disabled_regions)["Regions"]
     return [each["RegionName"] for each in listed if each["RegionOptStatus"] == "DISABLED"]
 
 
-def tagged_in_bulk(desk: Any) -> int:
-    desk("CreateSignalingChannel", ChannelName="a", Tags=[{"Key": "Site", "Value": "hq"}])
-    found = resource_tagging.perform(desk.service, desk.caller, {"ResourceTypeFilters": ["kinesisvideo:channel"]})
+def tagged_in_bulk(backend: Any) -> int:
+    backend("CreateSignalingChannel", ChannelName="a", Tags=[{"Key": "Site", "Value": "hq"}])
+    found = resource_tagging.get_resources(
+        backend.service, backend.caller, {"ResourceTypeFilters": ["kinesisvideo:channel"]}
+    )
     return len(found["ResourceTagMappingList"])
 
 
-def assumed_role(desk: Any) -> str | None:
+def assumed_role(backend: Any) -> str | None:
     form = {"RoleArn": "arn:aws:iam::444455556666:role/Reader", "RoleSessionName": "kvs-notebook"}
-    external_id = desk.service.assumptions.role_external_id
-    return code(lambda: sts.perform("AssumeRole", form, desk.caller, Keys(b"secret"), external_id))
+    external_id = backend.service.assumptions.role_external_id
+    return code(lambda: sts.perform("AssumeRole", form, backend.caller, AccessKeys(b"secret"), external_id))
 
 
 ROWS: list[tuple[str, Any, Callable[[Any], Any], Any, Any]] = [
@@ -396,7 +399,7 @@ ROWS: list[tuple[str, Any, Callable[[Any], Any], Any, Any]] = [
     (
         "describe_without_channel",
         "not_found",
-        lambda desk: code(lambda: desk("DescribeSignalingChannel")),
+        lambda backend: code(lambda: backend("DescribeSignalingChannel")),
         INVALID,
         NOT_FOUND,
     ),
@@ -431,10 +434,10 @@ ROWS: list[tuple[str, Any, Callable[[Any], Any], Any, Any]] = [
     ("role_external_id", "our-contract", assumed_role, None, "AccessDenied"),
     ("displaced_peer", "closed", relayed(first_of_two_masters), True, False),
     ("lingering_viewer_seconds", 60, relayed(eleventh_after_a_broken_one), None, "ClientLimitExceededException"),
-    ("absent_viewer", "not_found", relayed(answer_to_nobody), None, NOT_FOUND),
-    ("queued_candidates", "latest", relayed(two_candidates_for_nobody), ["1", "2"], ["2"]),
-    ("queued_messages", 2, relayed(three_for_nobody), 0, 1),
-    ("malformed_frame", "ignore", relayed(after_rubbish), (False, 1007), (True, 0)),
+    ("absent_viewer", "not_found", relayed(response_for_absent_viewer), None, NOT_FOUND),
+    ("queued_candidates", "latest", relayed(two_queued_candidates), ["1", "2"], ["2"]),
+    ("queued_messages", 2, relayed(three_queued_messages), 0, 1),
+    ("malformed_frame", "ignore", relayed(after_malformed_frame), (False, 1007), (True, 0)),
     ("idle_seconds", 60, relayed(after(61)), ([], True), ([], False)),
     ("max_connection_seconds", 60, relayed(after(61)), ([], True), (["GO_AWAY"], True)),
     ("go_away_seconds", 30, relayed(after(*[599] * 7, 31)), (["GO_AWAY"], True), (["GO_AWAY"], False)),
@@ -442,21 +445,22 @@ ROWS: list[tuple[str, Any, Callable[[Any], Any], Any, Any]] = [
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "look", "by_default", "otherwise"), [pytest.param(*row, id=f"{row[0]}={row[1]}") for row in ROWS]
+    ("field", "value", "observe", "by_default", "otherwise"),
+    [pytest.param(*row, id=f"{row[0]}={row[1]}") for row in ROWS],
 )
-def test_an_assumption_changes_what_a_client_sees(open_desk, field, value, look, by_default, otherwise):
-    with open_desk() as desk:
-        assert look(desk) == by_default
-    with open_desk(**{field: value}) as desk:
-        assert look(desk) == otherwise
+def test_assumption_changes_what_a_client_sees(open_backend, field, value, observe, by_default, otherwise):
+    with open_backend() as backend:
+        assert observe(backend) == by_default
+    with open_backend(**{field: value}) as backend:
+        assert observe(backend) == otherwise
 
 
-def test_no_field_is_left_without_a_use():
+def test_every_field_is_tested():
     assert {field.name for field in fields(Assumptions)} == {row[0] for row in ROWS}
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(Assumptions)])
-def test_each_field_is_explained_with_the_section_that_leaves_it_open(field):
+def test_every_field_is_documented_with_its_contract_section(field):
     assert Assumptions.__doc__ is not None
     assert field in Assumptions.__doc__
 
@@ -472,7 +476,7 @@ def test_each_field_is_explained_with_the_section_that_leaves_it_open(field):
         ("quota_burst", 0.5),
     ],
 )
-def test_an_assumption_that_cannot_be_is_refused(field, value):
+def test_invalid_assumption_is_rejected(field, value):
     with pytest.raises(InvalidInput):
         Assumptions(**{field: value})
 

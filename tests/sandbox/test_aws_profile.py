@@ -1,4 +1,4 @@
-"""The sandbox as an AWS profile: files, and an environment that leads nowhere else."""
+"""The AWS profile of a sandbox: its files and its environment."""
 
 from __future__ import annotations
 
@@ -14,10 +14,16 @@ import pytest
 import trustme
 
 import kvs_notebook as kvs
-from kvs_notebook.sandbox.aws_profile import Profile
-from kvs_notebook.sandbox.state_directory import Residence
+from kvs_notebook.sandbox.address import Address
+from kvs_notebook.sandbox.aws_profile import AwsProfile
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys
+from kvs_notebook.sandbox.certificates import CertificateAuthority
+from kvs_notebook.sandbox.state_directory import StateDirectory
 
-WHO = """
+KEYS = AccessKeys(b"a root secret")
+ADDRESS = Address("http://127.0.0.1:4566", KEYS, {"account_id": "111122223333", "region": "eu-west-1"})
+
+IDENTITY_SCRIPT = """
 import boto3
 client = boto3.client("kinesisvideo")
 print(boto3.client("sts").get_caller_identity()["Account"], client.meta.region_name, client.meta.endpoint_url)
@@ -26,27 +32,22 @@ print(len(client.list_signaling_channels().get("ChannelInfoList", [])))
 
 
 @pytest.fixture
-def profile(tmp_path: Path) -> Profile:
-    made = Profile(
-        Residence(tmp_path),
-        endpoint_url="http://127.0.0.1:4566",
-        region="eu-west-1",
-        access_key_id="KVSB111122223333ABCD",
-        secret_access_key="secret",
-    )
-    made.write()
-    return made
+def profile(tmp_path: Path) -> AwsProfile:
+    directory = StateDirectory(tmp_path)
+    profile = AwsProfile(directory, CertificateAuthority(directory), ADDRESS)
+    profile.write()
+    return profile
 
 
-def test_the_config_file_holds_one_profile_and_the_credentials_file_nothing(profile, tmp_path):
+def test_config_file_has_one_profile_and_credentials_file_none(profile, tmp_path):
     config = configparser.ConfigParser()
     config.read(tmp_path / "config")
     assert config.sections() == ["profile sandbox"]
     assert dict(config["profile sandbox"]) == {
         "endpoint_url": "http://127.0.0.1:4566",
         "region": "eu-west-1",
-        "aws_access_key_id": "KVSB111122223333ABCD",
-        "aws_secret_access_key": "secret",
+        "aws_access_key_id": KEYS.access_key_id("111122223333"),
+        "aws_secret_access_key": KEYS.secret(KEYS.access_key_id("111122223333")),
     }
     assert (tmp_path / "credentials").read_text() == ""
 
@@ -83,7 +84,7 @@ def test_only_the_owner_may_read_its_files(profile, tmp_path):
         "AWS_EC2_METADATA_SERVICE_ENDPOINT",
     ],
 )
-def test_a_variable_that_leads_elsewhere_is_taken_out(profile, name):
+def test_variable_that_outranks_the_profile_is_removed(profile, name):
     assert name not in profile.environment({name: "real"})
 
 
@@ -99,7 +100,7 @@ def test_all_other_variables_stay(profile):
     assert environment.items() >= kept.items()
 
 
-def test_the_environment_names_the_profile_in_every_way_that_programs_ask(profile, tmp_path):
+def test_environment_names_the_profile_in_every_variable(profile, tmp_path):
     real = {"AWS_PROFILE": "production", "AWS_REGION": "us-west-2", "AWS_DEFAULT_REGION": "us-west-2"}
     environment = profile.environment(
         {**real, "AWS_ENDPOINT_URL": "https://example.com", "AWS_CONFIG_FILE": "/etc/aws"}
@@ -116,12 +117,12 @@ def test_the_environment_names_the_profile_in_every_way_that_programs_ask(profil
     assert all(Path(value).is_file() for value in environment.values() if value.startswith(str(tmp_path)))
 
 
-def test_hosts_that_need_no_proxy_stay_and_loopback_is_added(profile):
+def test_no_proxy_keeps_hosts_and_adds_loopback(profile):
     environment = profile.environment({"no_proxy": "intranet,localhost"})
     assert environment["NO_PROXY"] == environment["no_proxy"] == "intranet,localhost,127.0.0.1,::1"
 
 
-def test_what_was_trusted_before_is_trusted_still(profile, tmp_path):
+def test_certificates_trusted_before_stay_trusted(profile, tmp_path):
     roots = ssl.create_default_context().cert_store_stats()["x509_ca"]
     everything = ssl.create_default_context(cafile=profile.environment({})["SSL_CERT_FILE"])
     assert everything.cert_store_stats()["x509_ca"] > max(roots, 50)
@@ -131,19 +132,19 @@ def test_what_was_trusted_before_is_trusted_still(profile, tmp_path):
     assert own.cert_store_stats()["x509_ca"] == 2
 
 
-def test_a_bundle_that_is_not_there_does_not_matter(profile):
+def test_missing_bundle_is_ignored(profile):
     bundle = profile.environment({"AWS_CA_BUNDLE": "/no/such/file.pem"})["AWS_CA_BUNDLE"]
     assert ssl.create_default_context(cafile=bundle).cert_store_stats()["x509_ca"] > 50
 
 
-def test_the_ca_stays_the_same_in_its_directory(profile, tmp_path):
-    certificate = profile.ca_path.read_bytes()
-    again = Profile(Residence(tmp_path), endpoint_url="", region="", access_key_id="", secret_access_key="")
-    assert again.ca_path.read_bytes() == certificate
+def test_ca_stays_the_same_in_a_durable_directory(tmp_path):
+    certificate = CertificateAuthority(StateDirectory(tmp_path)).path.read_bytes()
+    again = CertificateAuthority(StateDirectory(tmp_path))
+    assert again.path.read_bytes() == certificate
     assert again.server_context()
 
 
-def test_a_program_in_a_hostile_environment_finds_the_sandbox_and_nothing_else(tmp_path):
+def test_program_in_hostile_environment_finds_only_the_sandbox(tmp_path):
     (tmp_path / "config").write_text("[profile sandbox]\nregion = us-west-2\nendpoint_url = http://192.0.2.1\n")
     (tmp_path / "credentials").write_text("[sandbox]\naws_access_key_id = AKIA\naws_secret_access_key = s\n")
     hostile = {
@@ -162,7 +163,7 @@ def test_a_program_in_a_hostile_environment_finds_the_sandbox_and_nothing_else(t
     with kvs.Sandbox(account_id="444455556666", region="eu-west-1") as sandbox:
         sandbox.seed()
         done = subprocess.run(
-            [sys.executable, "-c", WHO],
+            [sys.executable, "-c", IDENTITY_SCRIPT],
             env=sandbox.environment({"PATH": "/usr/bin", **hostile}),
             capture_output=True,
             text=True,
@@ -171,7 +172,7 @@ def test_a_program_in_a_hostile_environment_finds_the_sandbox_and_nothing_else(t
         assert done.stdout.split() == ["444455556666", "eu-west-1", sandbox.endpoint_url, "9"]
 
 
-def test_its_own_process_is_the_environment_where_none_is_given(sandbox, monkeypatch):
+def test_environment_defaults_to_the_process_environment(sandbox, monkeypatch):
     monkeypatch.setenv("SOME_SETTING", "kept")
     environment = sandbox.environment()
     assert environment["SOME_SETTING"] == "kept"
@@ -180,12 +181,10 @@ def test_its_own_process_is_the_environment_where_none_is_given(sandbox, monkeyp
     assert boto3.Session().client("sts").get_caller_identity()["Account"] == sandbox.account_id
 
 
-def test_a_sandbox_that_has_stopped_leaves_nothing_behind_when_it_is_asked_for_its_trust(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stopped_sandbox_writes_no_ca_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with kvs.Sandbox() as sandbox:
         connection = sandbox.connection()
-    with pytest.raises(kvs.errors.EndpointUnreachable, match="has gone"):
+    with pytest.raises(kvs.errors.EndpointUnreachable, match="has stopped"):
         connection.tls_context("https://127.0.0.1")
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Sandboxes as their users run them: started, joined, killed, taken over and stopped."""
+"""Sandboxes that are started, joined, killed, taken over and stopped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from websockets.sync.client import connect
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.aws.connection import SANDBOX_USER
+from kvs_notebook.aws.identity import SANDBOX_USER
 from kvs_notebook.sandbox.backend import context
 from kvs_notebook.sandbox.clock import ManualClock
 from kvs_notebook.sandbox.http import asgi_server
@@ -67,7 +67,7 @@ def names(sandbox: kvs.Sandbox) -> list[str]:
 
 @pytest.fixture
 def temporary(tmp_path, monkeypatch) -> Path:
-    """Give a folder for temporary files that nobody else uses."""
+    """Return a directory for temporary files of this test alone."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
@@ -78,14 +78,14 @@ def temporary(tmp_path, monkeypatch) -> Path:
 # --- started
 
 
-def test_a_sandbox_begins_empty_in_a_known_account_and_region(sandbox):
+def test_sandbox_begins_empty_in_a_known_account_and_region(sandbox):
     connection = sandbox.connection()
     assert (sandbox.account_id, sandbox.region) == ("111122223333", "us-east-1")
     assert (connection.account_id, connection.region) == ("111122223333", "us-east-1")
     assert kvs.list_channels(connection=connection).empty
 
 
-def test_it_says_what_it_is(sandbox, tmp_path):
+def test_repr_names_address_account_region_and_state(sandbox, tmp_path):
     assert repr(sandbox) == f"<Sandbox: {sandbox.endpoint_url}, account 111122223333, us-east-1, in memory>"
     sandbox.stop()
     assert repr(sandbox).endswith("in memory, stopped>")
@@ -93,7 +93,7 @@ def test_it_says_what_it_is(sandbox, tmp_path):
         assert repr(durable).endswith(f"account 444455556666, eu-west-1, {tmp_path / 'state'}>")
 
 
-def test_each_account_and_region_has_channels_of_its_own(sandbox):
+def test_accounts_and_regions_have_separate_channels(sandbox):
     places = [("111122223333", "us-east-1"), ("111122223333", "eu-west-1"), ("444455556666", "us-east-1")]
     for number, (account_id, region) in enumerate(places):
         for name in range(number + 1):
@@ -105,12 +105,12 @@ def test_each_account_and_region_has_channels_of_its_own(sandbox):
         assert set(channels["region"]) == {region}
 
 
-def test_the_identity_tells_a_connection_that_it_is_a_sandboxs(sandbox):
+def test_identity_shows_that_a_connection_is_a_sandboxs(sandbox):
     assert context.USER == SANDBOX_USER
-    assert sandbox.connection().identity["Arn"] == f"arn:aws:iam::111122223333:user/{SANDBOX_USER}"
+    assert sandbox.connection().identity().arn == f"arn:aws:iam::111122223333:user/{SANDBOX_USER}"
 
 
-def test_the_port_is_on_loopback_alone(sandbox):
+def test_port_is_on_loopback_alone(sandbox):
     port = int(sandbox.endpoint_url.rsplit(":", 1)[1])
     addresses = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), port, family=socket.AF_INET)}
     for address in addresses - {"127.0.0.1"}:
@@ -122,47 +122,47 @@ def test_the_port_is_on_loopback_alone(sandbox):
 @pytest.mark.parametrize(
     ("settings", "because"),
     [
-        ({"account_id": "12"}, "'12': an account id has 12 digits"),
-        ({"region": "Ireland"}, "'Ireland': give a region's code"),
-        ({"clock": "fast"}, "'fast': choose 'real' or 'stepped'"),
+        ({"account_id": "12"}, "'12' is not a string of 12 digits"),
+        ({"region": "Ireland"}, "region='Ireland' is not a region code"),
+        ({"clock": "fast"}, "clock='fast' is not valid. Expected 'real' or 'stepped'"),
     ],
 )
-def test_a_setting_that_means_nothing_starts_nothing(settings, because):
+def test_invalid_setting_starts_nothing(settings, because):
     before = threading.active_count()
     with pytest.raises(errors.InvalidInput, match=re.escape(because)):
         kvs.Sandbox(**settings)
     assert threading.active_count() == before
 
 
-def test_a_port_that_is_taken_is_named(sandbox, temporary):
+def test_taken_port_is_named_in_the_error(sandbox, temporary):
     port = int(sandbox.endpoint_url.rsplit(":", 1)[1])
     before = threading.active_count()
-    with pytest.raises(errors.SandboxError, match=f"can't have port {port}.*leave port= out"):
+    with pytest.raises(errors.SandboxError, match=f"Cannot listen on port {port}.*omit port="):
         kvs.Sandbox(port=port)
     assert threading.active_count() == before
     assert list(temporary.iterdir()) == []
 
 
-def test_a_port_is_taken_as_given():
+def test_given_port_is_used():
     with asgi_server.listen(0) as free:
         port = free.getsockname()[1]
     with kvs.Sandbox(port=port) as sandbox:
         assert sandbox.endpoint_url == f"http://127.0.0.1:{port}"
 
 
-# --- asked
+# --- administration
 
 
-def test_the_fleet_and_a_bulk_of_channels_can_be_seeded(sandbox):
+def test_example_fleet_and_numbered_channels_can_be_seeded(sandbox):
     assert (sandbox.seed(), sandbox.seed()) == (26, 0)
     assert sandbox.seed(1200, account_id="444455556666", region="eu-west-1") == 1200
-    bulk = kvs.list_channels(connection=sandbox.connection("444455556666", region="eu-west-1"))
-    assert bulk["channel_name"].tolist() == [f"device-{number:07}" for number in range(1200)]
-    with pytest.raises(errors.InvalidInput, match="-1 channels"):
+    seed_numbered = kvs.list_channels(connection=sandbox.connection("444455556666", region="eu-west-1"))
+    assert seed_numbered["channel_name"].tolist() == [f"device-{number:07}" for number in range(1200)]
+    with pytest.raises(errors.InvalidInput, match="count=-1 is not valid"):
         sandbox.seed(-1)
 
 
-def test_seeding_brings_back_what_was_deleted(sandbox, connection):
+def test_seeding_adds_deleted_channels_again(sandbox, connection):
     sandbox.seed()
     for name in ("front-door-hq", "test-jchen"):
         kvs.delete_channel(name, connection=connection)
@@ -171,15 +171,15 @@ def test_seeding_brings_back_what_was_deleted(sandbox, connection):
     assert len(kvs.list_channels(connection=connection)) == 11
 
 
-def test_a_name_that_is_no_text_is_refused_and_can_be_looked_up_among_the_requests(sandbox, connection):
+def test_channel_name_with_lone_surrogate_is_logged(sandbox, connection):
     client = connection.client()
     with pytest.raises(client.exceptions.ClientError):
-        client.create_signaling_channel(ChannelName="gate-\ud800")
-    assert sandbox.requests["channel_name"].tolist() == ["gate-?"]
+        client.create_signaling_channel(ChannelName="channel-\ud800")
+    assert sandbox.requests["channel_name"].tolist() == ["channel-?"]
     assert sandbox.requests["status"].tolist() == [400]
 
 
-def test_a_reset_forgets_all_but_the_way_in(sandbox, connection):
+def test_reset_keeps_the_address_and_keys(sandbox, connection):
     kvs.create_channel("front-door")
     sandbox.deny("kinesisvideo:Delete*")
     sandbox.faults.add("*", "error", times=None)
@@ -189,7 +189,7 @@ def test_a_reset_forgets_all_but_the_way_in(sandbox, connection):
     kvs.delete_channel(kvs.create_channel("front-door"))
 
 
-def test_time_can_be_moved_so_that_nobody_waits():
+def test_advance_replaces_waiting():
     clock = ManualClock(datetime(2027, 5, 1, tzinfo=UTC))
     with kvs.Sandbox(clock=clock) as sandbox:
         connection = sandbox.connection()
@@ -198,20 +198,20 @@ def test_time_can_be_moved_so_that_nobody_waits():
         assert created["creation_time"].item() == datetime(2027, 5, 1, tzinfo=UTC)
         sandbox.advance(1)
         assert kvs.describe_channel("front-door", connection=connection)["channel_status"].item() == "ACTIVE"
-        with pytest.raises(errors.InvalidInput, match="cannot go back by 5"):
+        with pytest.raises(errors.InvalidInput, match="seconds=-5.* cannot go back"):
             sandbox.advance(-5)
 
 
-def test_a_lesson_gives_the_same_outputs_in_every_run():
-    def lesson() -> list[str]:
+def test_stepped_clock_gives_reproducible_outputs():
+    def run_walkthrough() -> list[str]:
         with kvs.Sandbox(clock="stepped") as sandbox:
             connection = sandbox.connection()
             channel = kvs.create_channel("front-door", tags={"Site": "hq"}, connection=connection)
             changed = kvs.update_channel(channel, message_ttl_seconds=90, connection=connection)
             return [frame.to_csv() for frame in (channel, changed, kvs.list_tags(channel, connection=connection))]
 
-    first = lesson()
-    assert first == lesson()
+    first = run_walkthrough()
+    assert first == run_walkthrough()
     assert "2026-01-05 09:00:01+00:00" in first[0]
 
 
@@ -223,11 +223,11 @@ def test_real_time_gives_versions_that_differ():
     assert len(versions) == 2
 
 
-def test_requests_tell_what_was_served(sandbox, connection):
+def test_requests_list_what_was_served(sandbox, connection):
     kvs.create_channel("front-door")
     with pytest.raises(errors.ChannelNotFound):
         kvs.describe_channel("no-such")
-    assert connection.account_id == "111122223333"
+    assert connection.identity().account_id == "111122223333"
     requests = sandbox.requests
     assert dict(requests.dtypes.astype(str)) == {
         "time": "datetime64[ms, UTC]",
@@ -248,20 +248,20 @@ def test_requests_tell_what_was_served(sandbox, connection):
     assert requests["seconds"].between(0, 30).all()
 
 
-def test_requests_are_a_frame_with_its_dtypes_also_before_the_first(sandbox):
+def test_empty_requests_frame_has_the_same_dtypes(sandbox):
     dtypes = sandbox.requests.dtypes
     kvs.list_channels(connection=sandbox.connection())
     assert sandbox.requests.dtypes.equals(dtypes)
 
 
-def test_attempts_are_counted_as_the_client_counts_them(sandbox, connection):
+def test_attempts_are_those_that_the_client_states(sandbox, connection):
     sandbox.faults.add("ListSignalingChannels", "error", times=2)
     kvs.list_channels()
     assert sandbox.requests[["status", "attempt"]].to_numpy().tolist() == [[500, 1], [500, 2], [200, 3]]
 
 
 @pytest.mark.parametrize("kind", ["reset", "lost_reply"])
-def test_a_connection_that_is_cut_is_written_down_with_status_zero(sandbox, connection, kind):
+def test_cut_connection_is_logged_with_status_zero(sandbox, connection, kind):
     sandbox.faults.add("TagResource", kind, times=None)
     channel = kvs.create_channel("front-door")
     with pytest.raises(errors.EndpointUnreachable):
@@ -270,7 +270,7 @@ def test_a_connection_that_is_cut_is_written_down_with_status_zero(sandbox, conn
     assert kvs.list_tags(channel)["value"].tolist() == ([] if kind == "reset" else ["hq"])
 
 
-def test_a_delay_makes_one_answer_late_and_holds_up_no_other(sandbox, connection):
+def test_delay_affects_one_response_only(sandbox, connection):
     sandbox.faults.add("ListSignalingChannels", "delay", seconds=1.0)
     late = threading.Thread(target=kvs.list_channels, kwargs={"connection": connection})
     late.start()
@@ -281,7 +281,7 @@ def test_a_delay_makes_one_answer_late_and_holds_up_no_other(sandbox, connection
     assert sandbox.requests["seconds"].iloc[-1] >= 1.0
 
 
-def test_an_action_that_is_denied_is_denied_until_it_is_allowed_again(sandbox, connection):
+def test_action_is_denied_until_denials_are_cleared(sandbox, connection):
     channel = kvs.create_channel("front-door")
     sandbox.deny("kinesisvideo:Delete*")
     with pytest.raises(errors.AccessDenied, match="is not authorized to perform: kinesisvideo:DeleteSignalingChannel"):
@@ -301,7 +301,7 @@ def test_an_action_that_is_denied_is_denied_until_it_is_allowed_again(sandbox, c
         lambda sandbox: sandbox.connection("1"),
     ],
 )
-def test_what_means_nothing_is_refused_in_words(sandbox, ask):
+def test_invalid_admin_arguments_are_rejected(sandbox, ask):
     with pytest.raises(errors.InvalidInput):
         ask(sandbox)
 
@@ -309,7 +309,7 @@ def test_what_means_nothing_is_refused_in_words(sandbox, ask):
 # --- the data plane
 
 
-def test_the_tls_port_opens_with_the_first_endpoint_and_refuses_whom_it_does_not_know(sandbox, connection, caplog):
+def test_tls_port_opens_on_first_use_and_rejects_unknown_keys(sandbox, connection, caplog):
     channel = kvs.create_channel("front-door")
     endpoints = kvs.get_endpoints(channel, role="MASTER").set_index("protocol")["endpoint"]
     assert re.fullmatch(r"wss://127\.0\.0\.1:\d+/m", endpoints["WSS"])
@@ -331,8 +331,8 @@ def test_the_tls_port_opens_with_the_first_endpoint_and_refuses_whom_it_does_not
     assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
 
 
-def test_uvicorn_still_calls_a_refused_websocket_an_error():
-    """When this fails, take the filter out of kvs_notebook.sandbox.http.asgi_server: uvicorn has stopped saying it."""
+def test_uvicorn_still_logs_a_rejected_websocket_as_error():
+    """If this fails, remove the filter from kvs_notebook.sandbox.http.asgi_server: uvicorn no longer logs it."""
     from uvicorn.protocols.websockets import websockets_sansio_impl
 
     assert asgi_server.REFUSED_WEBSOCKET in Path(websockets_sansio_impl.__file__).read_text()
@@ -341,7 +341,7 @@ def test_uvicorn_still_calls_a_refused_websocket_an_error():
 # --- stopped
 
 
-def test_a_stopped_sandbox_leaves_no_thread_no_port_and_no_file(temporary, caplog):
+def test_stopped_sandbox_leaves_no_thread_port_or_file(temporary, caplog):
     before = threading.active_count()
     sandbox = kvs.Sandbox()
     connection = sandbox.connection()
@@ -364,11 +364,11 @@ def test_a_stopped_sandbox_leaves_no_thread_no_port_and_no_file(temporary, caplo
     assert not caplog.records
     with pytest.raises(errors.EndpointUnreachable, match=r"kvs\.use_sandbox\(\)"):
         kvs.create_channel("b", connection=connection)
-    with pytest.raises(errors.SandboxError, match="has gone"):
+    with pytest.raises(errors.SandboxError, match="has stopped"):
         sandbox.seed()
 
 
-def test_a_sandbox_that_is_killed_leaves_no_file_either(serve, temporary):
+def test_killed_sandbox_leaves_no_file(serve, temporary):
     process = serve()
     process.kill()
     process.wait(timeout=20)
@@ -377,11 +377,11 @@ def test_a_sandbox_that_is_killed_leaves_no_file_either(serve, temporary):
 
 def test_endpoints_and_environment_trust_one_ca(sandbox, connection):
     kvs.get_endpoints(kvs.create_channel("front-door"))
-    served = sandbox._profile.ca_path.read_bytes()
+    served = sandbox._certificates.path.read_bytes()
     assert Path(sandbox.environment()["NODE_EXTRA_CA_CERTS"]).read_bytes() == served
 
 
-def test_a_sandbox_that_nobody_holds_any_more_stops():
+def test_unreferenced_sandbox_stops():
     sandbox = kvs.Sandbox()
     gone, port = weakref.ref(sandbox), int(sandbox.endpoint_url.rsplit(":", 1)[1])
     del sandbox
@@ -391,7 +391,7 @@ def test_a_sandbox_that_nobody_holds_any_more_stops():
         pass
 
 
-def test_a_sandbox_ends_with_its_process_and_takes_its_directory_along(temporary):
+def test_sandbox_ends_with_its_process_and_removes_its_directory(temporary):
     code = "import kvs_notebook as kvs; print(kvs.use_sandbox().environment()['AWS_CONFIG_FILE'])"
     # Not -X dev, in which asyncio complains of a machine that is slow.
     done = subprocess.run([sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=True)
@@ -406,11 +406,11 @@ def test_a_sandbox_ends_with_its_process_and_takes_its_directory_along(temporary
 def test_use_sandbox_makes_its_connection_the_current_one():
     with kvs.use_sandbox(clock="stepped") as sandbox:
         assert kvs.current_connection().endpoint_url == sandbox.endpoint_url
-        assert kvs.current_connection().is_sandbox
+        assert kvs.current_connection().is_sandbox()
         kvs.create_channel("front-door")
 
 
-def test_use_sandbox_again_gives_a_fresh_one_and_stops_the_last():
+def test_use_sandbox_again_stops_the_previous_sandbox():
     with kvs.use_sandbox() as first:
         kvs.create_channel("front-door", wait=False)
         with kvs.use_sandbox():
@@ -418,7 +418,7 @@ def test_use_sandbox_again_gives_a_fresh_one_and_stops_the_last():
             assert repr(first).endswith("stopped>")
 
 
-def test_a_sandbox_lives_as_long_as_its_connection_is_current():
+def test_sandbox_lives_as_long_as_its_connection_is_current():
     kvs.use_sandbox()
     gc.collect()
     assert kvs.list_channels().empty
@@ -428,7 +428,7 @@ def test_a_sandbox_lives_as_long_as_its_connection_is_current():
 # --- durable
 
 
-def test_what_was_acknowledged_survives_a_kill(serve, tmp_path):
+def test_acknowledged_changes_survive_a_kill(serve, tmp_path):
     state = tmp_path / "state"
     process = serve(state=str(state))
     with kvs.Sandbox(state) as joined:
@@ -443,7 +443,7 @@ def test_what_was_acknowledged_survives_a_kill(serve, tmp_path):
         certificate = Path(ca).read_bytes()
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=20)
-        with pytest.raises(errors.SandboxError, match="has gone.*again with the same arguments"):
+        with pytest.raises(errors.SandboxError, match="has stopped.*again with the same arguments"):
             joined.seed()
         with pytest.raises(errors.EndpointUnreachable):
             kvs.list_channels(connection=connection)
@@ -456,7 +456,7 @@ def test_what_was_acknowledged_survives_a_kill(serve, tmp_path):
         assert Path(after.environment()["NODE_EXTRA_CA_CERTS"]).read_bytes() == certificate
 
 
-def test_a_kill_in_the_middle_of_many_creates_loses_none_that_was_acknowledged(serve, tmp_path):
+def test_kill_during_creates_loses_no_acknowledged_channel(serve, tmp_path):
     state = tmp_path / "state"
     process = serve(state=str(state), quotas=False)
     acknowledged: list[str] = []
@@ -480,7 +480,7 @@ def test_a_kill_in_the_middle_of_many_creates_loses_none_that_was_acknowledged(s
         assert len(names(after)) <= len(acknowledged) + 1
 
 
-def test_a_second_process_joins_the_one_that_runs(serve, tmp_path):
+def test_second_process_joins_the_running_sandbox(serve, tmp_path):
     state = tmp_path / "state"
     process = serve(state=str(state), account_id="444455556666", region="eu-west-1")
     with kvs.Sandbox(state) as joined:
@@ -501,7 +501,7 @@ def test_a_second_process_joins_the_one_that_runs(serve, tmp_path):
     assert done.stdout.strip() == "444455556666"
 
 
-def test_joining_with_the_same_settings_is_joining(tmp_path):
+def test_equal_settings_join_the_running_sandbox(tmp_path):
     settings = {
         "account_id": "444455556666",
         "region": "eu-west-1",
@@ -509,16 +509,16 @@ def test_joining_with_the_same_settings_is_joining(tmp_path):
         "quotas": False,
         "assumptions": kvs.Assumptions(creating_seconds=9, endpoint_protocols=("WSS",)),
     }
-    with kvs.Sandbox(tmp_path, **settings) as owner, kvs.Sandbox(tmp_path, **settings) as joined:
-        assert joined.endpoint_url == owner.endpoint_url
+    with kvs.Sandbox(tmp_path, **settings) as first, kvs.Sandbox(tmp_path, **settings) as joined:
+        assert joined.endpoint_url == first.endpoint_url
 
 
-def test_two_sandboxes_of_one_process_share_a_directory_too(tmp_path):
-    with kvs.Sandbox(tmp_path) as owner, kvs.Sandbox(tmp_path) as joined:
+def test_two_sandboxes_of_one_process_share_a_directory(tmp_path):
+    with kvs.Sandbox(tmp_path) as first, kvs.Sandbox(tmp_path) as joined:
         kvs.create_channel("front-door", wait=False, connection=joined.connection())
-        assert names(owner) == ["front-door"]
+        assert names(first) == ["front-door"]
         joined.stop()
-        assert names(owner) == ["front-door"]
+        assert names(first) == ["front-door"]
 
 
 @pytest.mark.parametrize(
@@ -527,15 +527,15 @@ def test_two_sandboxes_of_one_process_share_a_directory_too(tmp_path):
      {"assumptions": kvs.Assumptions(creating_seconds=9)}],
     ids=lambda settings: next(iter(settings)),
 )  # fmt: skip
-def test_joining_with_other_settings_is_refused(tmp_path, settings):
+def test_joining_with_other_settings_is_rejected(tmp_path, settings):
     with (
         kvs.Sandbox(tmp_path),
-        pytest.raises(errors.SandboxError, match=f"runs in .* already, with {next(iter(settings))}="),
+        pytest.raises(errors.SandboxError, match=f"already runs in .* with {next(iter(settings))}="),
     ):
         kvs.Sandbox(tmp_path, **settings)
 
 
-def test_a_restart_on_another_port_is_possible_where_the_old_one_is_taken(tmp_path):
+def test_restart_uses_another_port_if_the_old_is_taken(tmp_path):
     with kvs.Sandbox(tmp_path) as sandbox:
         port = int(sandbox.endpoint_url.rsplit(":", 1)[1])
     with asgi_server.listen(port), kvs.Sandbox(tmp_path) as again:
@@ -543,7 +543,7 @@ def test_a_restart_on_another_port_is_possible_where_the_old_one_is_taken(tmp_pa
         assert names(again) == []
 
 
-def test_a_lesson_goes_on_where_it_was(tmp_path):
+def test_stepped_clock_continues_after_a_restart(tmp_path):
     with kvs.Sandbox(tmp_path, clock="stepped") as sandbox:
         first = kvs.create_channel("a", connection=sandbox.connection())
     with kvs.Sandbox(tmp_path, clock="stepped") as sandbox:
@@ -551,7 +551,7 @@ def test_a_lesson_goes_on_where_it_was(tmp_path):
     assert second["creation_time"].item() > first["creation_time"].item()
 
 
-def test_its_files_are_its_owners_alone(tmp_path):
+def test_files_are_readable_by_their_owner_alone(tmp_path):
     state = tmp_path / "state"
     with kvs.Sandbox(state) as sandbox:
         kvs.create_channel("a", wait=False, connection=sandbox.connection())
@@ -563,7 +563,7 @@ def test_its_files_are_its_owners_alone(tmp_path):
     assert not (state / "sandbox.json").exists()
 
 
-def test_a_directory_given_by_a_relative_path_is_found_from_everywhere(tmp_path, monkeypatch):
+def test_relative_state_path_is_resolved_at_start(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with kvs.Sandbox("state") as sandbox:
         monkeypatch.chdir("/")
@@ -572,17 +572,19 @@ def test_a_directory_given_by_a_relative_path_is_found_from_everywhere(tmp_path,
     assert {Path(environment[name]).parent for name in names} == {tmp_path / "state"}
 
 
-def test_a_directory_that_is_none_is_named(tmp_path):
+def test_unusable_state_directory_is_named_in_the_error(tmp_path):
     (tmp_path / "file").write_text("")
     for state in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(errors.SandboxError, match="can't keep its state in .*state="):
+        with pytest.raises(errors.SandboxError, match="Cannot keep the sandbox's state in .*state="):
             kvs.Sandbox(state)
 
 
-def test_a_database_that_cannot_be_read_is_named_and_left_as_it_is(tmp_path):
+def test_unreadable_database_is_named_and_left_unchanged(tmp_path):
     database = tmp_path / "sandbox.sqlite"
     database.write_bytes(b"this is no database, " * 100)
-    with pytest.raises(errors.SandboxError, match=r"can't read its state.*Move sandbox\.sqlite away") as raised:
+    with pytest.raises(
+        errors.SandboxError, match=r"Cannot read the sandbox's state.*Move sandbox\.sqlite away"
+    ) as raised:
         kvs.Sandbox(tmp_path)
     assert isinstance(raised.value.__cause__, sqlite3.Error)
     assert database.read_bytes().startswith(b"this is no database")
@@ -591,7 +593,7 @@ def test_a_database_that_cannot_be_read_is_named_and_left_as_it_is(tmp_path):
         pass
 
 
-def test_a_notice_of_an_owner_that_was_killed_misleads_nobody(serve, tmp_path):
+def test_address_of_a_killed_server_is_ignored(serve, tmp_path):
     process = serve(state=str(tmp_path))
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=20)

@@ -1,4 +1,4 @@
-"""A plain WebSocket peer: what any client sends and receives, without this package's own."""
+"""A WebSocket peer that does not use this package's signaling client."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def payload(text: str = "hello") -> str:
     return base64.b64encode(json.dumps({"type": "x", "sdp": text}).encode()).decode()
 
 
-def said(frame: dict[str, Any]) -> tuple[str, str]:
-    """Give the type and the text of a frame that was received."""
+def sent_text(frame: dict[str, Any]) -> tuple[str, str]:
+    """Return the type and the text of a received frame."""
     return frame["messageType"], json.loads(base64.b64decode(frame["messagePayload"]))["sdp"]
 
 
@@ -41,8 +41,8 @@ class RawPeer:
         frame: dict[str, Any] = json.loads(await self.socket.recv())
         return frame
 
-    async def heard(self, count: int) -> list[tuple[str, str]]:
-        return [said(await self.receive()) for _ in range(count)]
+    async def receive_many(self, count: int) -> list[tuple[str, str]]:
+        return [sent_text(await self.receive()) for _ in range(count)]
 
     async def status(self) -> dict[str, str]:
         frame = await self.receive()
@@ -51,13 +51,13 @@ class RawPeer:
         return status
 
     async def closed(self) -> int:
-        """Wait until the other side has closed; give its code."""
+        """Wait until the other side has closed; return its code."""
         await self.socket.wait_closed()
         return self.socket.close_code or 0
 
 
 class Recorder:
-    """Carry text to nobody, and remember it; while it is not writable, the peer does not read."""
+    """Record the text sent to a peer; while it is not writable, the peer does not read."""
 
     def __init__(self) -> None:
         self.writable = asyncio.Event()
@@ -77,8 +77,8 @@ class Recorder:
         self.open, self.code = False, code
 
 
-class Door:
-    """One channel of a sandbox and who comes to it."""
+class ChannelSignaling:
+    """A channel of a sandbox, with signed URLs and peers for it."""
 
     def __init__(self, sandbox: kvs.Sandbox, name: str = "front-door") -> None:
         self.sandbox = sandbox
@@ -111,7 +111,7 @@ class Door:
 
 
 def run(work: Any) -> Any:
-    """Run a coroutine to its end, in bounded time."""
+    """Run a coroutine to its end in bounded time."""
 
     async def bounded() -> Any:
         async with asyncio.timeout(3 * SECONDS):

@@ -1,1 +1,1 @@
-"""What the sandbox knows and keeps: channels, tags, access keys, rate limits, faults."""
+"""Backend of the sandbox: operations, channels, tags, access keys, rate limits and faults."""

@@ -1,4 +1,4 @@
-"""Keys: those that a sandbox gives out, to accounts for good and to roles for a time; nothing is stored but one secret."""
+"""Access keys of accounts and role sessions, all derived from one root secret; no other key material is stored."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ KEY_ID = re.compile(rf"({KEY_PREFIX}|{SESSION_PREFIX})([0-9]{{12}})([A-Z2-7]{{4}
 SESSION = "session"
 
 
-class Holder(NamedTuple):
-    """Whose a key is; ``role_session`` is ``"ROLE/SESSION"`` for one that stands for a role."""
+class ResolvedKey(NamedTuple):
+    """The account and secret of an access key; ``role_session`` is ``"ROLE/SESSION"`` for temporary credentials."""
 
     account_id: str
     secret: str
     role_session: str | None = None
 
 
-class Session(NamedTuple):
-    """What stands for a role until it expires."""
+class RoleSession(NamedTuple):
+    """Temporary credentials of a role."""
 
     access_key_id: str
     secret_access_key: str
@@ -37,66 +37,70 @@ class Session(NamedTuple):
     expires: datetime
 
 
-class Keys:
-    """Give each account its access key, and each session of a role its own, derived from the sandbox's root secret."""
+class AccessKeys:
+    """Derive an access key for each account and each role session from the sandbox's root secret."""
 
     def __init__(self, root_secret: bytes) -> None:
-        self._root_secret = root_secret
+        self.root_secret = root_secret
 
     def access_key_id(self, account_id: str) -> str:
-        """Give the access key id of an account, 20 characters, the account among them."""
-        return f"{KEY_PREFIX}{account_id}{_letters(self._root_secret, f'access key {account_id}')}"
+        """Return the access key id of an account: 20 characters that include the account id."""
+        return f"{KEY_PREFIX}{account_id}{_letters(self.root_secret, f'access key {account_id}')}"
 
     def secret(self, access_key_id: str) -> str:
-        """Give the secret that goes with an account's access key id, 40 characters."""
-        return _secret(self._root_secret, f"secret of {access_key_id}")
+        """Return the secret of an account's access key id: 40 characters."""
+        return _secret(self.root_secret, f"secret of {access_key_id}")
 
     def account_of(self, access_key_id: str) -> str | None:
-        """Give the account of an access key id, None where this sandbox did not give it out."""
+        """Return the account of an access key id; None if this sandbox did not issue it."""
         found = KEY_ID.fullmatch(access_key_id)
         if found is None or not hmac.compare_digest(self.access_key_id(found[2]), access_key_id):
             return None
         return found[2]
 
-    def assume(self, account_id: str, role_session: str, expires: datetime) -> Session:
-        """Give what stands for a role of an account, all of it in the token: the sandbox forgets it at once."""
+    def issue_role_session(self, account_id: str, role_session: str, expires: datetime) -> RoleSession:
+        """Issue temporary credentials of a role; the token contains all of it, so that the sandbox stores nothing."""
         claim = json.dumps([account_id, role_session, int(expires.timestamp())])
-        token = page_tokens.sealed(claim, self._root_secret, SESSION)
-        return Session(
-            self._session_key_id(account_id, token), _secret(self._root_secret, f"secret of {token}"), token, expires
+        token = page_tokens.encode_token(claim, self.root_secret, SESSION)
+        return RoleSession(
+            self._session_key_id(account_id, token), _secret(self.root_secret, f"secret of {token}"), token, expires
         )
 
-    def holder(self, access_key_id: str, token: str | None, now: datetime) -> Holder:
-        """Give whose a key is.
+    def resolve(self, access_key_id: str, token: str | None, now: datetime) -> ResolvedKey:
+        """Return the account and secret of an access key and session token.
 
         Raises
         ------
         ServiceError
-            UnrecognizedClientException for a key or token that this sandbox did not give out, or not together;
-            ExpiredTokenException.
+            UnrecognizedClientException if this sandbox did not issue the key and token together; ExpiredTokenException.
         """
         if token is None:
             account_id = self.account_of(access_key_id)
             if account_id is None:
                 raise unrecognized()
-            return Holder(account_id, self.secret(access_key_id))
-        claim = page_tokens.opened(token, self._root_secret, SESSION)
+            return ResolvedKey(account_id, self.secret(access_key_id))
+        claim = page_tokens.decode_token(token, self.root_secret, SESSION)
         if claim is None:
             raise unrecognized()
         account_id, role_session, expires = json.loads(claim)
         if not hmac.compare_digest(self._session_key_id(account_id, token), access_key_id):
             raise unrecognized()
         if now >= datetime.fromtimestamp(expires, UTC):
-            raise ServiceError("ExpiredTokenException", "The security token included in the request is expired")
-        return Holder(account_id, _secret(self._root_secret, f"secret of {token}"), role_session)
+            raise expired_token()
+        return ResolvedKey(account_id, _secret(self.root_secret, f"secret of {token}"), role_session)
 
     def _session_key_id(self, account_id: str, token: str) -> str:
-        return f"{SESSION_PREFIX}{account_id}{_letters(self._root_secret, f'session key {token}')}"
+        return f"{SESSION_PREFIX}{account_id}{_letters(self.root_secret, f'session key {token}')}"
 
 
 def unrecognized() -> ServiceError:
-    """Make the refusal of a key that is not known, or not in this region."""
+    """Return the error for a key that is unknown, or unknown in this region."""
     return ServiceError("UnrecognizedClientException", "The security token included in the request is invalid.")
+
+
+def expired_token() -> ServiceError:
+    """Return the error for temporary credentials that have expired."""
+    return ServiceError("ExpiredTokenException", "The security token included in the request is expired")
 
 
 @lru_cache(maxsize=1024)

@@ -1,4 +1,4 @@
-"""The service that a request meets: its state, who calls, and the channel that the call is about."""
+"""Context of an operation: the state of the service, the caller, and the channel that the request names."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.backend.store import Channel, Store
 from kvs_notebook.sandbox.backend.validation import ServiceError, invalid_argument
-from kvs_notebook.sandbox.clock import Clock, Ids
+from kvs_notebook.sandbox.clock import Clock, Versions
 
 USER = "kvs-notebook-sandbox"
-"""The user whose name is in every identity of the sandbox."""
+"""The IAM user in every identity of the sandbox."""
 
 ACTIONS: Mapping[str, str] = {
     **{operation: f"kinesisvideo:{operation}" for operation in (*QUOTAS, *SIGNALING_QUOTAS)},
@@ -24,7 +24,7 @@ ACTIONS: Mapping[str, str] = {
     "GetResources": "tag:GetResources",
     "ListRegions": "account:ListRegions",
 }
-"""The IAM action that each operation asks for."""
+"""The IAM action that each operation requires."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -32,7 +32,7 @@ MILLISECOND = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: an account, by one of its access keys, in one region."""
+    """The caller of an operation: an account, in one region, by one of its access keys."""
 
     account_id: str
     region: str
@@ -41,7 +41,7 @@ class Caller:
 
     @property
     def principal_arn(self) -> str:
-        """The ARN of the user that the access key belongs to, or of the role's session that it stands for."""
+        """The ARN of the IAM user or role session that the access key belongs to."""
         partition = partition_of(self.region)
         if self.role_session is not None:
             return f"arn:{partition}:sts::{self.account_id}:assumed-role/{self.role_session}"
@@ -49,28 +49,28 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """What the operations work on.
+class ServiceContext:
+    """The state and the rules that operations work on.
 
     Attributes
     ----------
-    store, clock, ids, assumptions
-        Where channels are kept, lifecycle time, new versions, and what is assumed.
+    store, clock, versions, assumptions
+        Channels and tags, lifecycle time, the source of new versions, and the assumptions in effect.
     data_plane
-        Gives ``"127.0.0.1:PORT"`` of the TLS port, opening it where it is not open yet.
+        Returns ``"127.0.0.1:PORT"`` of the TLS port, and opens the port on first use.
     channel_quota
-        Gives the number of channels that an account may have in a region; None admits any number.
+        Returns the maximum number of channels of an account in a region; None allows any number.
     """
 
     store: Store
     clock: Clock
-    ids: Ids
+    versions: Versions
     assumptions: Assumptions
     data_plane: Callable[[], str]
     channel_quota: Callable[[str], int] | None = channel_quota
 
     def __post_init__(self) -> None:
-        """Move a clock that is behind what the store has seen, as after a restart, past it by whole seconds."""
+        """Advance a clock that is behind the stored state, as after a restart, by whole seconds."""
         behind_ms = self.store.latest_ms - self.now_ms
         if behind_ms > 0:
             self.clock.advance(behind_ms // 1000 + 1)
@@ -81,45 +81,45 @@ class Service:
         return (self.clock.now() - EPOCH) // MILLISECOND
 
     def advance(self, seconds: float) -> None:
-        """Move lifecycle time forward, for good: a restart on the same store does not fall behind it."""
+        """Move lifecycle time forward; a restart on the same store does not fall behind it."""
         self.clock.advance(seconds)
-        self.store.note(self.now_ms)
+        self.store.record_time(self.now_ms)
 
     def purge(self) -> None:
-        """Take out the channels that are gone, even from what describe and list show."""
+        """Remove the channels that neither describe nor list shows any more."""
         assumed = self.assumptions
         self.store.purge(self.now_ms - milliseconds(assumed.stale_seconds) - milliseconds(assumed.deleting_seconds))
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request on its way through an operation."""
+    """One request of an operation."""
 
-    service: Service
+    service: ServiceContext
     caller: Caller
     operation: str
     request: Mapping[str, Any]
 
     @property
     def store(self) -> Store:
-        """Where the channels are."""
+        """The channels and tags."""
         return self.service.store
 
     @property
     def assumptions(self) -> Assumptions:
-        """What is assumed."""
+        """The assumptions in effect."""
         return self.service.assumptions
 
     def inner(self, structure: str, member: str) -> Any:
-        """Give a member of a structure of the request, None where either is absent."""
+        """Return a member of a structure of the request; None if either is absent."""
         return (self.request.get(structure) or {}).get(member)
 
     def seen_ms(self) -> int:
-        """Give the time whose state describe and list show [2]."""
+        """Return the time whose state describe and list show [2]."""
         return self.service.now_ms - milliseconds(self.assumptions.stale_seconds)
 
     def status(self, channel: Channel, at_ms: int) -> str | None:
-        """Give a channel's status at a time, None where it is gone [2]."""
+        """Return a channel's status at a time; None if it is deleted [2]."""
         assumed = self.assumptions
         if channel.deleted_ms is not None and at_ms >= channel.deleted_ms:
             return "DELETING" if at_ms < channel.deleted_ms + milliseconds(assumed.deleting_seconds) else None
@@ -128,11 +128,13 @@ class Call:
         return "CREATING" if max(at_ms - channel.created_ms, 0) < milliseconds(assumed.creating_seconds) else "ACTIVE"
 
     def by_arn(self, arn: str) -> Channel:
-        """Give the channel that an ARN names, even one that is gone."""
+        """Return the channel of an ARN, even if it is deleted; raise ServiceError if it was never there."""
         _, _, _, region, account_id, resource = arn.split(":", 5)
         kind, name, _ = resource.split("/")
         if kind != "channel":
-            raise invalid_argument(f"{format_value(arn)} names a {kind}: this operation takes a signaling channel.")
+            raise invalid_argument(
+                f"{format_value(arn)} is the ARN of a {kind}. Expected the ARN of a signaling channel."
+            )
         if (account_id, region) != (self.caller.account_id, self.caller.region):
             raise self._foreign()
         channel = self.store.find(account_id, region, name)
@@ -146,7 +148,7 @@ class Call:
         return access_denied(self.caller, self.operation, self.request)
 
     def existing(self, arn: str) -> tuple[Channel, str]:
-        """Give the channel that an ARN names and its status now; 404 where it is gone."""
+        """Return the channel of an ARN and its status; raise ResourceNotFoundException if it is deleted."""
         channel = self.by_arn(arn)
         status = self.status(channel, self.service.now_ms)
         if status is None:
@@ -154,7 +156,7 @@ class Call:
         return channel, status
 
     def usable(self, arn: str) -> Channel:
-        """Give the channel that an ARN names, if endpoints may be had and tags be set while it is as it is [1.6, 1.7]."""
+        """Return the channel of an ARN if its status allows endpoints and tag changes [1.6, 1.7]."""
         channel, status = self.existing(arn)
         if status != "ACTIVE":
             deleting = status == "DELETING"
@@ -164,17 +166,17 @@ class Call:
         return channel
 
     def new_version(self, channel: Channel) -> str:
-        """Give the version that follows a channel's."""
-        return self.service.ids.version(channel.arn, channel.version)
+        """Return the version that follows a channel's."""
+        return self.service.versions.next(channel.arn, channel.version)
 
 
 def milliseconds(seconds: float) -> int:
-    """Give a duration as the store counts it."""
+    """Return a duration in the unit of the store."""
     return round(seconds * 1000)
 
 
-def needs(operation: str, request: object, assumptions: Assumptions) -> tuple[str, ...]:
-    """Give the operations whose actions a request must be allowed [7]."""
+def required_operations(operation: str, request: object, assumptions: Assumptions) -> tuple[str, ...]:
+    """Return the operations whose actions a request must be allowed [7]."""
     tagged = operation == "CreateSignalingChannel" and isinstance(request, dict) and bool(request.get("Tags"))
     if tagged and assumptions.tagged_create == "needs_tag_resource":
         return (operation, "TagResource")
@@ -182,7 +184,7 @@ def needs(operation: str, request: object, assumptions: Assumptions) -> tuple[st
 
 
 def access_denied(caller: Caller, operation: str, request: object) -> ServiceError:
-    """Make the refusal of a caller, in IAM's words: the resource is named as the request named it."""
+    """Return IAM's error for a caller, with the resource as the request names it."""
     resource = "*"
     if isinstance(request, dict):
         named = (request.get(key) for key in ("ChannelARN", "ResourceARN", "ChannelName", "RoleArn"))
@@ -195,12 +197,12 @@ def access_denied(caller: Caller, operation: str, request: object) -> ServiceErr
 
 
 def not_found() -> ServiceError:
-    """Make the refusal of a channel that is not there, in the service's words."""
+    """Return the service's error for a channel that does not exist."""
     return ServiceError("ResourceNotFoundException", "The requested channel is not found or not active.")
 
 
 def not_now(rule: str, channel: Channel, status: str) -> ServiceError:
-    """Make the refusal of a channel that is busy: ``rule`` is ``"in_use"`` or ``"not_found"``."""
+    """Return the error for a channel that is not ACTIVE; ``rule`` is ``"in_use"`` or ``"not_found"``."""
     if rule == "not_found":
         return not_found()
     return ServiceError(

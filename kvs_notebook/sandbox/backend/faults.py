@@ -1,4 +1,4 @@
-"""Scheduled trouble: what goes wrong with the next requests, and which actions are denied."""
+"""Scheduled faults of the next requests, and denied actions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from kvs_notebook.errors import InvalidInput
 from kvs_notebook.sandbox.backend.context import ACTIONS, Caller
 
 KINDS = ("throttle", "error", "denied", "expired", "revoked", "delay", "reset", "lost_reply")
-"""ClientLimitExceededException; a 500; AccessDeniedException; an expired token; keys that are not known any more; a late answer;
-a connection cut before the request takes effect; a connection cut after it has."""
+"""ClientLimitExceededException; a 500; AccessDeniedException; an expired token; revoked keys; a late response; a connection
+that is cut before the request takes effect; one that is cut after it."""
 
 EVERY_OPERATION = "*"
 OPERATIONS = (*ACTIONS, "GetCallerIdentity")
@@ -19,73 +19,77 @@ OPERATIONS = (*ACTIONS, "GetCallerIdentity")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Trouble that has struck one request; ``seconds`` is how late a delay makes the answer."""
+    """A fault of one request; ``seconds`` is how late a delay makes the response."""
 
     kind: str
     seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where trouble is: in one account, one region, or anywhere."""
+class Scope:
+    """The callers that a fault or denial applies to: of one account, one region, or all."""
 
     account_id: str | None = None
     region: str | None = None
 
-    def holds(self, caller: Caller) -> bool:
-        """Tell whether a caller is there."""
+    def includes(self, caller: Caller) -> bool:
+        """Return whether a caller is in the scope."""
         return self.account_id in (None, caller.account_id) and self.region in (None, caller.region)
 
 
-ANYWHERE = Place()
+EVERYWHERE = Scope()
 
 
 @dataclass(slots=True)
-class _Scheduled:
+class _ScheduledFault:
     operation: str
     fault: Fault
     times_left: int | None
-    place: Place
+    scope: Scope
 
 
 class Faults:
-    """Keep what is to go wrong, in the order in which it was added."""
+    """Keep faults in the order in which they were added."""
 
     def __init__(self) -> None:
-        self._scheduled: list[_Scheduled] = []
-        self._denied: list[tuple[re.Pattern[str], Place]] = []
+        self._scheduled: list[_ScheduledFault] = []
+        self._denied: list[tuple[re.Pattern[str], Scope]] = []
 
     def add(
-        self, operation: str, kind: str, times: int | None = 1, seconds: float = 0.0, place: Place = ANYWHERE
+        self, operation: str, kind: str, times: int | None = 1, seconds: float = 0.0, scope: Scope = EVERYWHERE
     ) -> None:
-        """Let an operation (``"*"``: any) go wrong for the next ``times`` requests, or for all of them with None.
+        """Add a fault to the next ``times`` requests of an operation (``"*"``: any), or to all of them with None.
 
         Raises
         ------
         InvalidInput
-            For an operation, a kind or a number that means nothing here.
+            If the operation, the kind, the number or the delay is not valid.
         """
         if operation not in (*OPERATIONS, EVERY_OPERATION):
-            raise InvalidInput(f"Fault for {operation!r}: name one of {', '.join(OPERATIONS)}, or '*' for all.")
+            raise InvalidInput(
+                f"operation={operation!r} is not valid. Expected '*' or one of: {', '.join(OPERATIONS)}."
+            )
         if kind not in KINDS:
-            raise InvalidInput(f"Fault {kind!r}: choose one of {', '.join(KINDS)}.")
+            raise InvalidInput(f"kind={kind!r} is not valid. Expected one of: {', '.join(KINDS)}.")
         if times is not None and times < 1:
-            raise InvalidInput(f"Fault for {times} requests: give 1 or more, or None for all.")
+            raise InvalidInput(f"times={times} is not valid. Expected 1 or more, or None for all requests.")
         if seconds < 0 or (kind == "delay" and seconds == 0):
-            raise InvalidInput(f"Fault {kind!r} with {seconds} seconds: a delay takes a number above 0.")
-        self._scheduled.append(_Scheduled(operation, Fault(kind, seconds), times, place))
+            raise InvalidInput(
+                f"seconds={seconds} is not valid for kind={kind!r}. Expected more than 0 for a delay, else 0."
+            )
+        self._scheduled.append(_ScheduledFault(operation, Fault(kind, seconds), times, scope))
 
     def take(self, operation: str, caller: Caller) -> list[Fault]:
-        """Give what strikes this request, and count it: at most one delay and one other fault, the delay first."""
+        """Return the faults of a request and count them: at most one delay and one other fault, the delay first."""
         if not self._scheduled:
             return []
-        struck = [self._next(operation, caller, delay=True), self._next(operation, caller, delay=False)]
-        return [fault for fault in struck if fault is not None]
+        due = [self._next(operation, caller, delay=True), self._next(operation, caller, delay=False)]
+        return [fault for fault in due if fault is not None]
 
     def _next(self, operation: str, caller: Caller, *, delay: bool) -> Fault | None:
         for entry in self._scheduled:
-            meant = entry.operation in (operation, EVERY_OPERATION) and entry.place.holds(caller)
-            if meant and (entry.fault.kind == "delay") is delay:
+            applies = entry.operation in (operation, EVERY_OPERATION) and entry.scope.includes(caller)
+            if applies and (entry.fault.kind == "delay") is delay:
                 if entry.times_left is not None:
                     entry.times_left -= 1
                     if entry.times_left == 0:
@@ -93,31 +97,33 @@ class Faults:
                 return entry.fault
         return None
 
-    def deny(self, pattern: str, place: Place = ANYWHERE) -> None:
-        """Deny the actions that a pattern names, with ``*`` and ``?`` as in an IAM policy: ``"kinesisvideo:Delete*"``.
+    def deny(self, pattern: str, scope: Scope = EVERYWHERE) -> None:
+        """Deny the actions that match a pattern, with ``*`` and ``?`` as in an IAM policy: ``"kinesisvideo:Delete*"``.
 
         Raises
         ------
         InvalidInput
-            For a pattern that names no action, which would deny nothing.
+            If the pattern matches no action.
         """
-        # IAM compares actions without regard to case, and knows no [sets].
+        # IAM ignores the case of actions, and its patterns have no [sets].
         compiled = re.compile(fnmatch.translate(pattern.replace("[", "[[]")), re.IGNORECASE)
         if not any(compiled.match(action) for action in ACTIONS.values()):
-            raise InvalidInput(f"Deny {pattern!r}: it names no action; try 'kinesisvideo:Delete*' or 'kinesisvideo:*'.")
-        self._denied.append((compiled, place))
+            raise InvalidInput(
+                f"pattern={pattern!r} matches no action. Expected a pattern such as 'kinesisvideo:Delete*'."
+            )
+        self._denied.append((compiled, scope))
 
     def is_denied(self, operation: str, caller: Caller) -> bool:
-        """Tell whether an operation is denied. GetCallerIdentity never is: AWS asks no permission for it."""
+        """Return whether an operation is denied; GetCallerIdentity never is, because AWS requires no permission for it."""
         if not self._denied or operation not in ACTIONS:
             return False
-        return any(compiled.match(ACTIONS[operation]) for compiled, place in self._denied if place.holds(caller))
+        return any(compiled.match(ACTIONS[operation]) for compiled, scope in self._denied if scope.includes(caller))
 
     def clear_denials(self) -> None:
-        """Deny nothing any more."""
+        """Remove all denials."""
         self._denied.clear()
 
     def clear(self) -> None:
-        """Let all go well again: no fault, nothing denied."""
+        """Remove all faults and denials."""
         self._scheduled.clear()
         self.clear_denials()

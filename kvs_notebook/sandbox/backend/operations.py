@@ -1,6 +1,6 @@
-"""The nine operations: what each does to the store, what it answers, and what it refuses.
+"""The nine channel operations: what each changes in the store, returns and rejects.
 
-Numbers in brackets are sections of the service's contract. What the contract leaves open is asked of ``assumptions``.
+Numbers in brackets are sections of the service's contract. ``assumptions`` decide what the contract leaves open.
 """
 
 from __future__ import annotations
@@ -11,27 +11,33 @@ from typing import Any
 from kvs_notebook.aws.validation import MAX_TAGS, RESERVED_TAG_PREFIX
 from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox.backend import page_tokens
-from kvs_notebook.sandbox.backend.context import Call, Caller, Service, access_denied, milliseconds, not_found, not_now
+from kvs_notebook.sandbox.backend.context import (
+    Call,
+    Caller,
+    ServiceContext,
+    access_denied,
+    milliseconds,
+    not_found,
+    not_now,
+)
 from kvs_notebook.sandbox.backend.store import Channel
 from kvs_notebook.sandbox.backend.validation import ServiceError, invalid_argument, validate
 
-__all__ = ["Caller", "Service", "access_denied", "channel_of", "not_found", "perform"]
-
 DEFAULT_TTL = 60
-"""Seconds, where a create names none [1.1, sure]."""
+"""Seconds, if a create names none [1.1, sure]."""
 
 Reply = dict[str, Any]
 
 
-def perform(service: Service, caller: Caller, operation: str, request: Mapping[str, Any]) -> Reply:
-    """Do one of the nine operations; give its reply as JSON takes it, times in epoch seconds.
+def perform(service: ServiceContext, caller: Caller, operation: str, request: Mapping[str, Any]) -> Reply:
+    """Perform one of the nine operations; return its reply as JSON values, times in epoch seconds.
 
-    Checks the request against the model first. Moves the lifecycle clock by one request, refused ones included.
+    Validates the request against the model first. Moves the lifecycle clock by one request, also if the request is rejected.
 
     Raises
     ------
     ServiceError
-        As the service refuses it; nothing was changed.
+        If the service would reject the request; nothing was changed.
     """
     service.clock.tick()
     call = Call(service, caller, operation, request)
@@ -44,9 +50,9 @@ def perform(service: Service, caller: Caller, operation: str, request: Mapping[s
 
 
 def channel_of(operation: str, request: object) -> str | None:
-    """Give the name of the channel that a request is about, which per-channel quotas count; None where it names none.
+    """Return the name of the channel that a request names, for per-channel quotas and the request log; None if it names none.
 
-    Takes any request, checked or not.
+    Accepts any request, valid or not.
     """
     if operation == "ListSignalingChannels" or not isinstance(request, dict):
         return None
@@ -56,10 +62,10 @@ def channel_of(operation: str, request: object) -> str | None:
         name = parts[1] if len(parts) == 3 else None  # noqa: PLR2004 - channel/NAME/NUMBER
     else:
         name = request.get("ChannelName")
-    return name.encode(errors="replace").decode() if isinstance(name, str) else None  # JSON admits half a character
+    return name.encode(errors="replace").decode() if isinstance(name, str) else None  # JSON allows lone surrogates
 
 
-# --- the nine
+# --- operations
 
 
 def _create(call: Call) -> Reply:
@@ -86,7 +92,7 @@ def _create(call: Call) -> Reply:
     ttl = call.inner("SingleMasterConfiguration", "MessageTtlSeconds") or DEFAULT_TTL
     created_ms = store.creation_ms(account_id, region, name, now_ms)
     channel = Channel(account_id, region, name, channel_type, ttl, version="", created_ms=created_ms)
-    store.add(channel._replace(version=call.service.ids.version(channel.arn, None)), tags)
+    store.add(channel._replace(version=call.service.versions.next(channel.arn, None)), tags)
     return {"ChannelARN": channel.arn}
 
 
@@ -97,14 +103,14 @@ def _describe(call: Call) -> Reply:
     if name is None and arn is None:
         if assumed.describe_without_channel == "not_found":
             raise not_found()
-        raise invalid_argument("Neither ChannelName nor ChannelARN was given: give one of them.")
+        raise invalid_argument("Neither ChannelName nor ChannelARN was given. Expected one of them.")
     if arn is not None:
         if name is not None and assumed.name_and_arn == "refuse":
-            raise invalid_argument("Both ChannelName and ChannelARN were given: give one of them.")
+            raise invalid_argument("Both ChannelName and ChannelARN were given. Expected one of them.")
         channel: Channel | None = call.by_arn(arn)
         if name is not None and channel is not None and name != channel.name and assumed.name_and_arn == "must_agree":
             raise invalid_argument(
-                f"ChannelName {format_value(name)} and ChannelARN {format_value(arn)} name two channels."
+                f"ChannelName {format_value(name)} and ChannelARN {format_value(arn)} name different channels."
             )
     else:
         channel = call.store.find(call.caller.account_id, call.caller.region, name or "")
@@ -120,9 +126,9 @@ def _list(call: Call) -> Reply:
     limit = min(call.request.get("MaxResults") or assumed.default_page_size, assumed.max_page_size)
     prefix = call.inner("ChannelNameCondition", "ComparisonValue") or ""
     scope = f"{caller.account_id} {caller.region} {prefix} {assumed.prefix_case} {assumed.list_order}"
-    after = _after(call, scope)
+    after = _continue_after(call, scope)
     if assumed.empty_first_page and after is None:
-        return {"ChannelInfoList": [], "NextToken": page_tokens.sealed("", call.store.root_secret, scope)}
+        return {"ChannelInfoList": [], "NextToken": page_tokens.encode_token("", call.store.root_secret, scope)}
     seen_ms = call.seen_ms()
     gone_ms = seen_ms - milliseconds(assumed.deleting_seconds)
     call.store.purge(gone_ms)
@@ -139,7 +145,7 @@ def _list(call: Call) -> Reply:
     )
     infos = [_info(call, channel, seen_ms) for channel in found[:limit]]
     more = len(found) > limit
-    token = page_tokens.sealed(found[limit - 1].name, call.store.root_secret, scope) if more else None
+    token = page_tokens.encode_token(found[limit - 1].name, call.store.root_secret, scope) if more else None
     return {"ChannelInfoList": infos, "NextToken": token}
 
 
@@ -176,13 +182,11 @@ def _endpoint(call: Call) -> Reply:
         raise invalid_argument(f"{configuration}.Role is required: MASTER or VIEWER.")
     protocols = call.inner(configuration, "Protocols") or call.assumptions.endpoint_protocols
     if "WEBRTC" in protocols:
-        raise invalid_argument(
-            "Protocol WEBRTC needs a channel that media storage is configured for; this one has none."
-        )
+        raise invalid_argument("Protocol WEBRTC requires a channel with media storage; this one has none.")
     call.usable(call.request["ChannelARN"])
     address = call.service.data_plane()
     endpoints = {"HTTPS": f"https://{address}", "WSS": f"wss://{address}/{'m' if role == 'MASTER' else 'v'}"}
-    # HTTPS comes first whatever was asked for, as was seen of the service [1.6].
+    # HTTPS comes first in any case, as observed of the service [1.6].
     return {
         "ResourceEndpointList": [
             {"Protocol": protocol, "ResourceEndpoint": endpoint}
@@ -212,7 +216,7 @@ def _untag(call: Call) -> Reply:
 
 def _list_tags(call: Call) -> Reply:
     """[1.9]."""
-    _after(call, "tags")  # 50 tags fit on one page: no token was ever given
+    _continue_after(call, "tags")  # 50 tags fit on one page, so that no token is valid
     channel, _ = call.existing(call.request["ResourceARN"])
     tags = call.store.tags(channel)
     if tags or call.assumptions.empty_tags == "map":
@@ -233,11 +237,11 @@ _OPERATIONS: Mapping[str, Callable[[Call], Reply]] = {
 }
 
 
-# --- what they share
+# --- helpers
 
 
 def _info(call: Call, channel: Channel, seen_ms: int) -> Reply | None:
-    """Give a ChannelInfo as of a time, explicit nulls included, None where the channel is not to be seen then."""
+    """Return a ChannelInfo as of a time, with explicit nulls; None if the channel is not visible then."""
     status = call.status(channel, seen_ms)
     if status is None or (call.assumptions.stale_seconds and channel.created_ms > seen_ms):
         return None
@@ -251,7 +255,7 @@ def _info(call: Call, channel: Channel, seen_ms: int) -> Reply | None:
         "ChannelStatus": status,
         "CreationTime": channel.created_ms / 1000,
         "SingleMasterConfiguration": None if full_mesh else {"MessageTtlSeconds": ttl},
-        "FullMeshConfiguration": None,  # seen of the service, though its public model has no such member [0]
+        "FullMeshConfiguration": None,  # observed of the service, although its public model has no such member [0]
         "Version": channel.version_before if unseen_update else channel.version,
     }
 
@@ -265,7 +269,7 @@ def _check_version(call: Call, channel: Channel) -> None:
 
 
 def _tags_of(call: Call) -> dict[str, str]:
-    """Give the tags of a request, their keys checked for what the model does not say [1.7]."""
+    """Return the tags of a request; check their keys for what the model does not state [1.7]."""
     tags: dict[str, str] = {}
     for tag in call.request.get("Tags") or ():
         key = tag["Key"]
@@ -287,16 +291,16 @@ def _tagged(call: Call, channel: Channel) -> Reply:
 
 def _too_many_tags(number: int) -> ServiceError:
     return ServiceError(
-        "TagsPerResourceExceededLimitException", f"The channel would have {number} tags: {MAX_TAGS} are allowed."
+        "TagsPerResourceExceededLimitException", f"Too many tags: the channel would have {number} (maximum {MAX_TAGS})."
     )
 
 
-def _after(call: Call, scope: str) -> str | None:
-    """Give the name that the request's page token goes on after, None for the first page [1.3]."""
+def _continue_after(call: Call, scope: str) -> str | None:
+    """Return the name after which the request's page continues; None for the first page [1.3]."""
     token = call.request.get("NextToken")
     if not token:
         return None
-    name = page_tokens.opened(token, call.store.root_secret, scope)
+    name = page_tokens.decode_token(token, call.store.root_secret, scope)
     if name is None and call.assumptions.malformed_token == "refuse":  # noqa: S105 - a page token is no password
-        raise invalid_argument(f"NextToken {format_value(token)} is not one that this list gave.")
+        raise invalid_argument(f"NextToken {format_value(token)} was not issued by this list.")
     return name

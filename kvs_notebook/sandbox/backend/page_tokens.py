@@ -1,4 +1,4 @@
-"""Page tokens: where a list goes on, sealed so that only the list that gave one takes it."""
+"""Page tokens: the name after which a list continues, authenticated for the list that issued it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import binascii
 import hashlib
 import hmac
 
-SEAL = 16
-"""Bytes of the digest that a token begins with."""
+DIGEST_BYTES = 16
+"""Length of the digest at the start of a token."""
 
 
-def sealed(name: str, secret: bytes, scope: str) -> str:
-    """Make the token that goes on after a name; ``scope`` is all that the list was asked for.
+def encode_token(name: str, secret: bytes, scope: str) -> str:
+    """Return the token that continues after a name; ``scope`` identifies the list and all its parameters.
 
-    A name of 256 characters gives 364 of the 1,024 that the model allows, all of them in its pattern.
+    The token of a name of 256 characters has 364 of the 1,024 characters that the model allows.
     """
-    return base64.b64encode(_seal(name, secret, scope) + name.encode()).decode()
+    return base64.b64encode(_digest(name, secret, scope) + name.encode()).decode()
 
 
-def opened(token: str, secret: bytes, scope: str) -> str | None:
-    """Give the name that a token goes on after, None where it was not given for this scope."""
+def decode_token(token: str, secret: bytes, scope: str) -> str | None:
+    """Return the name that a token continues after; None if it was not issued for this scope."""
     try:
         raw = base64.b64decode(token, validate=True)
     except binascii.Error:
         return None
-    name = raw[SEAL:].decode(errors="replace")
-    return name if hmac.compare_digest(raw[:SEAL], _seal(name, secret, scope)) else None
+    name = raw[DIGEST_BYTES:].decode(errors="replace")
+    return name if hmac.compare_digest(raw[:DIGEST_BYTES], _digest(name, secret, scope)) else None
 
 
-def _seal(name: str, secret: bytes, scope: str) -> bytes:
-    return hmac.digest(secret, f"page {scope}\n{name}".encode(), hashlib.sha256)[:SEAL]
+def _digest(name: str, secret: bytes, scope: str) -> bytes:
+    return hmac.digest(secret, f"page {scope}\n{name}".encode(), hashlib.sha256)[:DIGEST_BYTES]

@@ -1,4 +1,4 @@
-"""The published request rates, as the service enforces them: per account and region, and per channel."""
+"""Published request and message rates as the service enforces them: per account and region, per channel, per connection."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from kvs_notebook.sandbox.backend.context import Caller
 from kvs_notebook.sandbox.backend.validation import ServiceError
 
 SWEEP_ABOVE = 10_000
-"""Buckets kept before the full ones, which are as good as none, are dropped."""
+"""Number of buckets above which the full ones are dropped."""
 
 ROUNDING = 1e-9
 
 
-class Quotas:
-    """Count requests in token buckets, on wall time.
+class RateLimits:
+    """Limit requests and messages by token buckets on wall time.
 
-    How large a burst may be is not published: it is ``assumptions.quota_burst``.
+    The size of a burst is not published: it is ``assumptions.quota_burst``.
     """
 
     def __init__(
@@ -28,25 +28,25 @@ class Quotas:
         self.enabled = enabled
         self._burst = assumptions.quota_burst
         self._clock = clock
-        self._full_again: dict[Hashable, float] = {}  # by bucket, the moment when it will be full
+        self._full_again: dict[Hashable, float] = {}  # by bucket, the time at which it will be full
         self._sweep_above = SWEEP_ABOVE
 
-    def spend(self, caller: Caller, operation: str, channel: str | None) -> None:
-        """Take one request from the operation's quotas; a request that one of them refuses takes from none.
+    def count_request(self, caller: Caller, operation: str, channel: str | None) -> None:
+        """Count one request against the operation's quotas; a request that one of them rejects counts against none.
 
         Parameters
         ----------
         caller
-            Whose account and region.
+            Its account and region have quotas of their own.
         operation
-            One that has a published quota; any other is free.
+            An operation without a published quota is not limited.
         channel
-            The channel's name where the operation names one.
+            The name of the channel, if the operation names one.
 
         Raises
         ------
         ServiceError
-            ClientLimitExceededException, in the words seen of the service for video streams.
+            ClientLimitExceededException, with the message observed for video streams.
         """
         quota = quota_of(operation)
         if not self.enabled or quota is None:
@@ -55,7 +55,7 @@ class Quotas:
         account = (caller.account_id, caller.region, operation)
         account_full = now if quota.account is None else self._after_one_more(account, quota.account, now)
         if account_full is None:
-            raise _exceeded(f"Limit exceeded on number of requests for {operation} API")
+            raise account_limit_exceeded(operation)
         if quota.channel is not None and channel is not None:
             of_channel = (*account, channel)
             channel_full = self._after_one_more(of_channel, quota.channel, now)
@@ -66,8 +66,8 @@ class Quotas:
         if len(self._full_again) > self._sweep_above:
             self._sweep(now)
 
-    def send(self, connection: Hashable, message_type: str) -> None:
-        """Take one message from what a WebSocket connection may send.
+    def count_message(self, connection: Hashable, message_type: str) -> None:
+        """Count one message against what a WebSocket connection may send.
 
         Raises
         ------
@@ -83,7 +83,7 @@ class Quotas:
         self._full_again[bucket] = full
 
     def _after_one_more(self, bucket: Hashable, rate: float, now: float) -> float | None:
-        """Give the moment when the bucket will be full after one more request; None where it has no request left."""
+        """Return the time at which the bucket will be full after one more request; None if it is empty."""
         capacity = rate if self._burst is None else self._burst
         full = max(self._full_again.get(bucket, now), now) + 1 / rate
         return full if full - now <= capacity / rate + ROUNDING else None
@@ -91,6 +91,11 @@ class Quotas:
     def _sweep(self, now: float) -> None:
         self._full_again = {bucket: full for bucket, full in self._full_again.items() if full > now}
         self._sweep_above = max(SWEEP_ABOVE, 2 * len(self._full_again))
+
+
+def account_limit_exceeded(operation: str) -> ServiceError:
+    """Return the error for an account that exceeds an operation's rate."""
+    return _exceeded(f"Limit exceeded on number of requests for {operation} API")
 
 
 def _exceeded(message: str) -> ServiceError:

@@ -1,4 +1,4 @@
-"""Tagging: the Resource Groups Tagging API, as far as it finds channels: GetResources [5]."""
+"""Resource Groups Tagging API, as far as it finds channels: GetResources [5]."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
 from kvs_notebook.sandbox.backend import page_tokens
-from kvs_notebook.sandbox.backend.context import Caller, Service, milliseconds
+from kvs_notebook.sandbox.backend.context import Caller, ServiceContext, milliseconds
 from kvs_notebook.sandbox.backend.store import Channel
 from kvs_notebook.sandbox.backend.validation import ServiceError, input_validator
 
 MODEL = ServiceModel(Loader().load_service_model("resourcegroupstaggingapi", "service-2"), "resourcegroupstaggingapi")
 TARGETS = {f"{MODEL.metadata['targetPrefix']}.GetResources": "GetResources"}
-"""The operation that each value of the header x-amz-target names."""
+"""Operations by the value of the header x-amz-target."""
 
 CHANNELS = frozenset({"kinesisvideo", "kinesisvideo:channel"})
 LONGEST_PAGE = 100
@@ -23,8 +23,8 @@ LONGEST_PAGE = 100
 _VALIDATE = input_validator(MODEL, "GetResources")
 
 
-def perform(service: Service, caller: Caller, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer GetResources: a channel that never had a tag is left out, one that has none any more has an empty list.
+def get_resources(service: ServiceContext, caller: Caller, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a page of channels with their tags; channels that never had a tag are left out.
 
     Raises
     ------
@@ -50,25 +50,27 @@ def perform(service: Service, caller: Caller, request: Mapping[str, Any]) -> dic
     mappings = [(channel, service.store.tags(channel)) for channel in found[:limit]]
     more = len(found) > limit
     return {
-        "PaginationToken": page_tokens.sealed(found[limit - 1].name, service.store.root_secret, scope) if more else "",
+        "PaginationToken": page_tokens.encode_token(found[limit - 1].name, service.store.root_secret, scope)
+        if more
+        else "",
         "ResourceTagMappingList": [
             {"ResourceARN": channel.arn, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
             for channel, tags in mappings
-            if all(_passes(tags, each) for each in filters)
+            if all(_matches(tags, each) for each in filters)
         ],
     }
 
 
-def _passes(tags: Mapping[str, str], wanted: Mapping[str, Any]) -> bool:
-    values = wanted.get("Values") or []
-    return wanted["Key"] in tags and (not values or tags[wanted["Key"]] in values)
+def _matches(tags: Mapping[str, str], tag_filter: Mapping[str, Any]) -> bool:
+    key, values = tag_filter["Key"], tag_filter.get("Values") or []
+    return key in tags and (not values or tags[key] in values)
 
 
-def _after(service: Service, request: Mapping[str, Any], scope: str) -> str:
+def _after(service: ServiceContext, request: Mapping[str, Any], scope: str) -> str:
     token = request.get("PaginationToken")
     if not token:
         return ""
-    name = page_tokens.opened(token, service.store.root_secret, scope)
+    name = page_tokens.decode_token(token, service.store.root_secret, scope)
     if name is None:
-        raise ServiceError("InvalidParameterException", "The PaginationToken is not one that was given.")
+        raise ServiceError("InvalidParameterException", "The PaginationToken was not issued by this operation.")
     return name

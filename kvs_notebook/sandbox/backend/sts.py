@@ -1,4 +1,4 @@
-"""STS: who a caller is, and keys that stand for a role of another account, in the query protocol's XML."""
+"""STS in the XML of the query protocol: GetCallerIdentity and AssumeRole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 from kvs_notebook.aws.arns import RoleArn
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.sandbox.backend.access_keys import Keys
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys
 from kvs_notebook.sandbox.backend.context import Caller, access_denied
 from kvs_notebook.sandbox.backend.validation import ServiceError
 
@@ -18,16 +18,18 @@ OPERATIONS = ("GetCallerIdentity", "AssumeRole")
 NAMESPACE = 'xmlns="https://sts.amazonaws.com/doc/2011-06-15/"'
 SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")
 SHORTEST, DEFAULT, LONGEST = 900, 3600, 43_200
-"""Seconds that a session lasts (STS's own bounds)."""
+"""Duration of a session in seconds (STS's bounds)."""
 
 
-def parameters(body: bytes) -> dict[str, str]:
-    """Take the form apart that a request is."""
+def parse_form(body: bytes) -> dict[str, str]:
+    """Parse the form that a request consists of."""
     return dict(parse_qsl(body.decode("latin-1")))
 
 
-def perform(operation: str, form: Mapping[str, str], caller: Caller, keys: Keys, external_id: str | None) -> bytes:
-    """Answer one of STS's operations; ``external_id`` is what the sandbox's roles ask for, None for nothing.
+def perform(
+    operation: str, form: Mapping[str, str], caller: Caller, keys: AccessKeys, external_id: str | None
+) -> bytes:
+    """Perform an operation of STS; the sandbox's roles require ``external_id`` unless it is None.
 
     Raises
     ------
@@ -38,18 +40,18 @@ def perform(operation: str, form: Mapping[str, str], caller: Caller, keys: Keys,
         user_id = f"AIDA{caller.access_key_id[4:]}"
         members = _xml({"UserId": user_id, "Account": caller.account_id, "Arn": caller.principal_arn})
     else:
-        members = _assumed(form, caller, keys, external_id)
+        members = _assume_role(form, caller, keys, external_id)
     result = f"<{operation}Result>{members}</{operation}Result>"
     return f"<{operation}Response {NAMESPACE}>{result}</{operation}Response>".encode()
 
 
-def refusal(error: ServiceError) -> bytes:
-    """Give a refusal in the format of STS."""
+def error_response(error: ServiceError) -> bytes:
+    """Return an error in the format of STS."""
     details = _xml({"Type": "Sender", "Code": error.code, "Message": error.message})
     return f"<ErrorResponse {NAMESPACE}><Error>{details}</Error></ErrorResponse>".encode()
 
 
-def _assumed(form: Mapping[str, str], caller: Caller, keys: Keys, external_id: str | None) -> str:
+def _assume_role(form: Mapping[str, str], caller: Caller, keys: AccessKeys, external_id: str | None) -> str:
     name = form.get("RoleSessionName", "")
     try:
         role = RoleArn.parse(form.get("RoleArn", ""))
@@ -57,7 +59,7 @@ def _assumed(form: Mapping[str, str], caller: Caller, keys: Keys, external_id: s
         role = None
     if role is None or not SESSION_NAME.fullmatch(name):
         raise ServiceError(
-            "ValidationError", "RoleArn must be a role's ARN, RoleSessionName 2 to 64 letters.", status=400
+            "ValidationError", "RoleArn must be the ARN of a role, RoleSessionName 2 to 64 letters.", status=400
         )
     stated = form.get("DurationSeconds", str(DEFAULT))
     if not (stated.isascii() and stated.isdigit() and SHORTEST <= int(stated) <= LONGEST):
@@ -65,7 +67,7 @@ def _assumed(form: Mapping[str, str], caller: Caller, keys: Keys, external_id: s
     if external_id is not None and form.get("ExternalId") != external_id:
         raise access_denied(caller, "AssumeRole", dict(form))
     role_session = f"{role.role_name}/{name}"
-    session = keys.assume(role.account_id, role_session, datetime.now(UTC) + timedelta(seconds=int(stated)))
+    session = keys.issue_role_session(role.account_id, role_session, datetime.now(UTC) + timedelta(seconds=int(stated)))
     arn = Caller(role.account_id, caller.region, session.access_key_id, role_session).principal_arn
     credentials = _xml(
         {

@@ -1,4 +1,4 @@
-"""What a request must look like: every bound of botocore's service model, compiled once, and the service's errors."""
+"""Validation of requests by every bound of botocore's service model, compiled once, and the service's errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kvs_notebook.aws.service_model import service_model
 from kvs_notebook.formatting import format_value
 
 OPERATIONS: Mapping[str, str] = {service_model().operation_model(name).http["requestUri"]: name for name in QUOTAS}
-"""The operation that each path names. Case matters, and the service's own casing is not consistent."""
+"""Operations by path; case matters, and the service's own casing is not consistent."""
 
 STATUSES: Mapping[str, int] = {
     **{shape.name: shape.metadata["error"]["httpStatusCode"] for shape in service_model().error_shapes},
@@ -26,20 +26,20 @@ STATUSES: Mapping[str, int] = {
     "UnknownOperationException": 404,
     "InternalFailure": 500,
 }
-"""HTTP status by error code. The service's own come from the model; the others follow AWS's general pattern."""
+"""HTTP status by error code: from the model, else by AWS's general pattern."""
 
 
 class ServiceError(Exception):
-    """Refuse a request as the service does.
+    """An error that the service returns.
 
     Attributes
     ----------
     code
         The service's error code, such as ``"ResourceInUseException"``.
     message
-        What it says.
+        Its message.
     status
-        The HTTP status of the reply.
+        The HTTP status of the response.
     """
 
     def __init__(self, code: str, message: str, *, status: int | None = None) -> None:
@@ -50,18 +50,18 @@ class ServiceError(Exception):
 
 
 def invalid_argument(message: str) -> ServiceError:
-    """Make the refusal of a value."""
+    """Return the error for a value that is not valid."""
     return ServiceError("InvalidArgumentException", message)
 
 
 Validator = Callable[[Any, str], None]
-"""Take a value and the name of its member; raise ServiceError where the model does not allow it."""
+"""Checks a value, given the name of its member; raises ServiceError if the model does not allow it."""
 
 
 def validate(operation: str, request: object) -> None:
-    """Check a request against the model: required, type, min, max, pattern, enum, however deep.
+    """Check a request against the model at every depth: required members, types, minimum, maximum, patterns, enums.
 
-    A null member counts as absent and a member that the model does not know is ignored, as the service does.
+    Like the service, treat a null member as absent and ignore a member that the model does not have.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def _compile(shape: Shape) -> Validator:
     if isinstance(shape, ListShape):
         return _list(shape)
     if isinstance(shape, MapShape):
-        raise TypeError(f"{shape.name}: no request of the nine operations holds a map")
+        raise TypeError(f"{shape.name}: no request of the nine operations contains a map")
     return {"string": _string, "integer": _integer, "boolean": _boolean}[shape.type_name](shape)
 
 
@@ -85,13 +85,13 @@ def _structure(shape: StructureShape) -> Validator:
     members = [(name, _compile(member)) for name, member in shape.members.items()]
     required = shape.metadata.get("required", [])
 
-    def check(value: Any, where: str) -> None:
+    def check(value: Any, path: str) -> None:
         if not isinstance(value, dict):
-            raise _wrong_type(value, where or "The request", "an object")
-        prefix = f"{where}." if where else ""
+            raise _wrong_type(value, path or "The request", "an object")
+        prefix = f"{path}." if path else ""
         for name in required:
             if value.get(name) is None:
-                raise invalid_argument(f"{prefix}{name} is required and was not given.")
+                raise invalid_argument(f"{prefix}{name} is required.")
         for name, check_member in members:
             member = value.get(name)
             if member is not None:
@@ -104,13 +104,13 @@ def _list(shape: ListShape) -> Validator:
     check_member = _compile(shape.member)
     low, high = _bounds(shape)
 
-    def check(value: Any, where: str) -> None:
+    def check(value: Any, path: str) -> None:
         if not isinstance(value, list):
-            raise _wrong_type(value, where, "a list")
+            raise _wrong_type(value, path, "a list")
         if not low <= len(value) <= high:
-            raise invalid_argument(f"{where} has {len(value)} members: {low:.0f} to {high:.0f} are allowed.")
+            raise invalid_argument(f"{path} has {len(value)} members: {low:.0f} to {high:.0f} are allowed.")
         for index, member in enumerate(value):
-            check_member(member, f"{where}[{index}]")
+            check_member(member, f"{path}[{index}]")
 
     return check
 
@@ -121,17 +121,17 @@ def _string(shape: Shape) -> Validator:
     matches = regex.compile(pattern).fullmatch if pattern is not None else None
     choices: list[str] | None = shape.metadata.get("enum")
 
-    def check(value: Any, where: str) -> None:
+    def check(value: Any, path: str) -> None:
         if not isinstance(value, str):
-            raise _wrong_type(value, where, "a string")
+            raise _wrong_type(value, path, "a string")
         if not low <= len(value) <= high:
             raise invalid_argument(
-                f"{where} {format_value(value)} has {len(value)} characters: {low:.0f} to {high:.0f} are allowed."
+                f"{path} {format_value(value)} has {len(value)} characters: {low:.0f} to {high:.0f} are allowed."
             )
         if choices is not None and value not in choices:
-            raise invalid_argument(f"{where} {format_value(value)} is not one of {', '.join(choices)}.")
+            raise invalid_argument(f"{path} {format_value(value)} is not one of {', '.join(choices)}.")
         if matches is not None and not matches(value):
-            raise invalid_argument(f"{where} {format_value(value)} does not match the pattern {pattern}")
+            raise invalid_argument(f"{path} {format_value(value)} does not match the pattern {pattern}")
 
     return check
 
@@ -139,21 +139,21 @@ def _string(shape: Shape) -> Validator:
 def _integer(shape: Shape) -> Validator:
     low, high = _bounds(shape)
 
-    def check(value: Any, where: str) -> None:
+    def check(value: Any, path: str) -> None:
         if type(value) is not int:  # a bool is an int to Python, not to the service
-            raise _wrong_type(value, where, "a whole number")
+            raise _wrong_type(value, path, "a whole number")
         if not low <= value <= high:
             raise invalid_argument(
-                f"{where} {format_value(value)} is out of bounds: {low:.0f} to {high:.0f} are allowed."
+                f"{path} {format_value(value)} is out of bounds: {low:.0f} to {high:.0f} are allowed."
             )
 
     return check
 
 
 def _boolean(_shape: Shape) -> Validator:
-    def check(value: Any, where: str) -> None:
+    def check(value: Any, path: str) -> None:
         if not isinstance(value, bool):
-            raise _wrong_type(value, where, "true or false")
+            raise _wrong_type(value, path, "true or false")
 
     return check
 
@@ -162,15 +162,15 @@ def _bounds(shape: Shape) -> tuple[float, float]:
     return shape.metadata.get("min", 0), shape.metadata.get("max", float("inf"))
 
 
-def _wrong_type(value: object, where: str, wanted: str) -> ServiceError:
-    return invalid_argument(f"{where} {format_value(value)} is not {wanted}.")
+def _wrong_type(value: object, path: str, wanted: str) -> ServiceError:
+    return invalid_argument(f"{path} {format_value(value)} is not {wanted}.")
 
 
 def input_validator(model: ServiceModel, operation: str) -> Validator:
-    """Compile what an operation's request must look like."""
+    """Compile the validator of an operation's request."""
     shape = model.operation_model(operation).input_shape
     if shape is None:
-        raise TypeError(f"{operation}: each operation here takes an input")
+        raise TypeError(f"{operation} has no input shape")
     return _compile(shape)
 
 

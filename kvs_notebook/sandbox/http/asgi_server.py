@@ -1,4 +1,4 @@
-"""Host: a thread of its own, with an event loop and HTTP servers on loopback ports."""
+"""Thread with an event loop that serves ASGI applications with uvicorn on loopback ports."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from kvs_notebook.sandbox.http.wire_format import TRANSPORT
 LOOPBACK = "127.0.0.1"
 REFUSED_WEBSOCKET = "ASGI callable returned without completing handshake."
 INVALID_TEXT = "Invalid UTF-8 sequence received from client."
-PATIENCE_SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 
 LONGEST_FRAME = 131_072
 """Bytes; a longer frame closes its connection with 1009 [6.5: the limit of the front end that the observations suggest]."""
 
 
-class _Protocol(HttpToolsProtocol):
-    """Let the application reach the transport, so that it can cut the connection as a network that fails does."""
+class _HttpProtocol(HttpToolsProtocol):
+    """Pass the transport to the application, which cuts the connection to simulate a network failure."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         cast("dict[str, Any]", self.scope)[TRANSPORT] = self.transport
 
 
-class _WebSocket(WebSocketsSansIOProtocol):
-    """Tell the application of whatever comes in, pings included, and let it cut the connection."""
+class _WebSocketProtocol(WebSocketsSansIOProtocol):
+    """Report all data that comes in, pings included, to the application, and let it cut the connection."""
 
     on_data: Callable[[], None] | None = None
 
@@ -48,11 +48,11 @@ class _WebSocket(WebSocketsSansIOProtocol):
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
-        if self.response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:  # what follows from it has not begun yet
+        if self.response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:  # the application has not been called yet
             cast("dict[str, Any]", self.scope)[TRANSPORT] = self
 
     def shutdown(self) -> None:
-        """End the connection, as uvicorn does; one that is ending already it would end once more, which is an error."""
+        """Close the connection as uvicorn does, but not a second time, which would be an error."""
         if self.handshake_complete and self.conn.state is not State.OPEN:
             self.transport.close()
         else:
@@ -63,31 +63,34 @@ class _WebSocket(WebSocketsSansIOProtocol):
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Keep uvicorn from calling it an error that a WebSocket is refused, or that a client sends rubbish: both are answered."""
+    """Filter out what uvicorn logs as errors but the sandbox answers: rejected WebSockets and invalid text."""
     return record.msg not in {REFUSED_WEBSOCKET, INVALID_TEXT}
 
 
-class Host:
-    """Run HTTP servers on one daemon thread until stopped."""
+class AsgiServer:
+    """Serve ASGI applications on one daemon thread from :meth:`start` to :meth:`stop`."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
         self._servers: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
+
+    def start(self) -> None:
+        """Start the thread and its event loop."""
+        self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="kvs-notebook-sandbox", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
+        asyncio.set_event_loop(self.loop)
         try:
-            self._loop.run_forever()
+            self.loop.run_forever()
         finally:
-            self._loop.close()
+            self.loop.close()
 
     def serve(self, app: Callable[..., Any], listener: socket.socket) -> None:
-        """Serve an application on a socket; returns when it answers."""
-        asyncio.run_coroutine_threadsafe(self._serving(app, listener), self._loop).result(PATIENCE_SECONDS)
+        """Serve an application on a socket, and return when it answers."""
+        asyncio.run_coroutine_threadsafe(self._serve(app, listener), self.loop).result(TIMEOUT_SECONDS)
 
-    async def _serving(self, app: Callable[..., Any], listener: socket.socket) -> None:
+    async def _serve(self, app: Callable[..., Any], listener: socket.socket) -> None:
         server = self.serve_soon(app, listener)
         while not server.started:  # noqa: ASYNC110 - uvicorn sets a flag and no event
             await asyncio.sleep(0.001)
@@ -95,11 +98,11 @@ class Host:
     def serve_soon(
         self, app: Callable[..., Any], listener: socket.socket, context: ssl.SSLContext | None = None
     ) -> uvicorn.Server:
-        """Begin to serve, called on the host's own thread; whoever connects before that waits in the socket's queue."""
+        """Begin to serve, called on this server's thread; earlier connections wait in the socket's queue."""
         config = uvicorn.Config(
             app,
-            http=_Protocol,
-            ws=_WebSocket,
+            http=_HttpProtocol,
+            ws=_WebSocketProtocol,
             ws_max_size=LONGEST_FRAME,
             ws_ping_interval=None,  # the service sends none: an idle peer is an idle peer
             ws_per_message_deflate=False,
@@ -113,45 +116,46 @@ class Host:
         )
         config.load()
         config.ssl = context
-        logging.getLogger("uvicorn.error").addFilter(_is_news)  # the same function counts once
+        logging.getLogger("uvicorn.error").addFilter(_is_news)  # adding it again changes nothing
         server = uvicorn.Server(config)
-        server.force_exit = True  # nobody waits for idle connections at the end
-        self._servers.append((server, self._loop.create_task(server.serve([listener]))))
+        server.force_exit = True  # do not wait for idle connections at the end
+        self._servers.append((server, self.loop.create_task(server.serve([listener]))))
         return server
 
     def stop(self) -> None:
         """Stop every server, close its connections and end the thread; a second call does nothing."""
         if not self._thread.is_alive() or threading.current_thread() is self._thread:
             return
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(PATIENCE_SECONDS)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(PATIENCE_SECONDS)
+        asyncio.run_coroutine_threadsafe(self._stop(), self.loop).result(TIMEOUT_SECONDS)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(TIMEOUT_SECONDS)
 
-    async def _end(self) -> None:
-        states = [server.server_state for server, _ in self._servers]
+    async def _stop(self) -> None:
         # First: over TLS a transport that the server has closed gracefully could not be cut any more.
-        for connection in [connection for state in states for connection in state.connections]:
-            connection.transport.abort()
+        self._abort_connections()
         for server, _ in self._servers:
             server.should_exit = True
         await asyncio.gather(*(task for _, task in self._servers))
-        for connection in [connection for state in states for connection in state.connections]:
-            connection.transport.abort()
-        while any(state.connections for state in states):  # noqa: ASYNC110 - they are told by the loop
-            await asyncio.sleep(0)  # until each has been told that its connection is gone
+        self._abort_connections()
+        while any(server.server_state.connections for server, _ in self._servers):  # noqa: ASYNC110 - the loop tells them
+            await asyncio.sleep(0)
         left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:  # requests that are being delayed
+        for task in left:  # requests that a fault delays
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
+    def _abort_connections(self) -> None:
+        for connection in [each for server, _ in self._servers for each in server.server_state.connections]:
+            connection.transport.abort()
+
 
 def listen(port: int) -> socket.socket:
-    """Listen on a loopback port, 0 for any that is free.
+    """Return a socket that listens on a loopback port; 0 takes any free one.
 
     Raises
     ------
     OSError
-        When the port is taken.
+        If the port is taken.
     """
     # asyncio sets TCP_NODELAY only on sockets that name their protocol: without it every reply takes 44 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)

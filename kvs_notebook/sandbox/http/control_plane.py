@@ -1,114 +1,115 @@
-"""The control plane as an ASGI application: HTTP requests to operations, and what they answer or refuse back to HTTP."""
+"""Control plane as an ASGI application: routes HTTP requests to operations and encodes what they return."""
 
 from __future__ import annotations
 
-import asyncio
 import json
+from typing import Any
 
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.sandbox.backend import account, sts
+from kvs_notebook.sandbox.backend import account_api, sts
 from kvs_notebook.sandbox.backend.access_keys import unrecognized
-from kvs_notebook.sandbox.backend.context import Service
-from kvs_notebook.sandbox.backend.operations import not_found, perform
+from kvs_notebook.sandbox.backend.context import Caller, ServiceContext, not_found
+from kvs_notebook.sandbox.backend.operations import perform
 from kvs_notebook.sandbox.backend.validation import OPERATIONS, ServiceError
-from kvs_notebook.sandbox.http import admin_api, wire_format
-from kvs_notebook.sandbox.http.middleware import Gate, Passage
-from kvs_notebook.sandbox.http.sigv4 import Request
-from kvs_notebook.sandbox.http.wire_format import JSON_1_1, XML, Cut, Receive, Reply, Scope, Send
+from kvs_notebook.sandbox.http import wire_format
+from kvs_notebook.sandbox.http.admin_api import AdminApi
+from kvs_notebook.sandbox.http.admin_client import ADMIN_PATH, ADMIN_SERVICE
+from kvs_notebook.sandbox.http.application import Application
+from kvs_notebook.sandbox.http.middleware import RequestContext, RequestPipeline
+from kvs_notebook.sandbox.http.sigv4 import HttpRequest
+from kvs_notebook.sandbox.http.wire_format import JSON_1_1, XML, ConnectionCut, Receive, Response, Scope, Send
 
-TAGGING = "GetResources"
-REGIONS = "ListRegions"
-SIGNED_FOR = {TAGGING: "tagging", REGIONS: "account"}
-OUTPUT_IS_EMPTY = frozenset({"UpdateSignalingChannel", "DeleteSignalingChannel", "TagResource", "UntagResource"})
+GET_RESOURCES = "GetResources"
+LIST_REGIONS = "ListRegions"
+SIGNED_FOR = {GET_RESOURCES: "tagging", LIST_REGIONS: "account", **dict.fromkeys(sts.OPERATIONS, "sts")}
+"""The service that a request is signed for, unless it is Kinesis Video Streams."""
+
+WITHOUT_OUTPUT = frozenset({"UpdateSignalingChannel", "DeleteSignalingChannel", "TagResource", "UntagResource"})
 
 
-class App:
-    """Serve the control plane: the nine operations, GetCallerIdentity, and the control of the sandbox itself."""
+class ControlPlane(Application):
+    """Serve the nine channel operations, the STS, Account and tagging operations of the toolkit, and the admin API."""
 
-    def __init__(self, service: Service, gate: Gate, controls: admin_api.Controls) -> None:
+    def __init__(self, service: ServiceContext, pipeline: RequestPipeline, admin_api: AdminApi) -> None:
         self._service = service
-        self._gate = gate
-        self._controls = controls
+        self._pipeline = pipeline
+        self._admin_api = admin_api
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
-        websocket = scope["type"] == "websocket"
+    async def serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - rejected
+        """Reject the upgrade: signaling is on the data plane."""
+        raise not_found()
+
+    async def respond(self, request: HttpRequest) -> Response:
+        """Return the response to a request of any of the APIs."""
+        if request.method == "POST" and request.path.startswith(ADMIN_PATH):
+            return self._administer(request)
+        context = RequestContext(request, _operation_of(request))
         try:
-            if websocket:
-                raise not_found()
-            reply = await self._answer(await wire_format.read(scope, receive))
+            with self._pipeline.log_request(context):
+                response = await self._perform(context)
+                context.status = response.status
         except ServiceError as error:
-            reply = wire_format.refusal(error)
-        except Cut:
-            scope[wire_format.TRANSPORT].abort()
-            await receive()  # until the server has seen that the connection is gone
-            return
-        except asyncio.CancelledError:  # the host ends, and has cut the connection: there is nobody to answer
-            return
-        await wire_format.answer(reply, send, websocket=websocket)
+            return _error_response(context.operation, error)
+        return response
 
-    async def _answer(self, request: Request) -> Reply:
-        if request.method == "OPTIONS":
-            return wire_format.preflight()
-        if request.method == "POST" and request.path.startswith(admin_api.PATH):
-            return self._control(request)
-        passage = Passage(request, _operation_of(request))
-        try:
-            with self._gate.recorded(passage):
-                reply = await self._performed(passage)
-                passage.status = reply.status
-        except ServiceError as error:
-            if passage.operation in sts.OPERATIONS:
-                return Reply(error.status, sts.refusal(error), XML, error.code)
-            return wire_format.refusal_1_1(error) if passage.operation == TAGGING else wire_format.refusal(error)
-        return reply
-
-    async def _performed(self, passage: Passage) -> Reply:
-        operation, body = passage.operation, passage.request.body
-        of_sts = operation in sts.OPERATIONS
-        signed_for = "sts" if of_sts else SIGNED_FOR.get(operation, "kinesisvideo")
-        caller = passage.caller = self._gate.caller(passage.request, signed_for)
+    async def _perform(self, context: RequestContext) -> Response:
+        operation, body = context.operation, context.request.body
+        signed_for = SIGNED_FOR.get(operation, "kinesisvideo")
+        caller = context.caller = self._pipeline.authenticate(context.request, signed_for)
         if caller.region in self._service.assumptions.disabled_regions:
             raise unrecognized()
-        payload = passage.payload = sts.parameters(body) if of_sts else wire_format.parsed(body)
-        lost = await self._gate.admit(caller, operation, payload)
-        if of_sts:
-            external_id = self._service.assumptions.role_external_id
-            reply = Reply(200, sts.perform(operation, payload, caller, self._gate.keys, external_id), XML)
-        elif operation == REGIONS:
-            disabled = self._service.assumptions.disabled_regions
-            reply = Reply(200, wire_format.dumped(account.perform(caller.region, disabled)))
-        elif operation == TAGGING:
-            from kvs_notebook.sandbox.backend import (
-                resource_tagging,  # with it a model is read: not before it is needed
-            )
+        is_sts = operation in sts.OPERATIONS
+        payload = context.payload = sts.parse_form(body) if is_sts else wire_format.parse_body(body)
+        lose_reply = await self._pipeline.admit(caller, operation, payload)
+        response = self._dispatch(caller, operation, payload)
+        if lose_reply:
+            raise ConnectionCut
+        return response
 
-            reply = Reply(200, wire_format.dumped(resource_tagging.perform(self._service, caller, payload)), JSON_1_1)
-        else:
-            answer = perform(self._service, caller, operation, payload)
-            reply = Reply(200, b"" if operation in OUTPUT_IS_EMPTY else wire_format.dumped(answer))
-        if lost:
-            raise Cut
-        return reply
+    def _dispatch(self, caller: Caller, operation: str, payload: Any) -> Response:
+        assumptions = self._service.assumptions
+        if operation in sts.OPERATIONS:
+            body = sts.perform(operation, payload, caller, self._pipeline.keys, assumptions.role_external_id)
+            return Response(200, body, XML)
+        if operation == LIST_REGIONS:
+            answer = account_api.list_regions(caller.region, assumptions.disabled_regions)
+            return Response(200, wire_format.dump_json(answer))
+        if operation == GET_RESOURCES:
+            from kvs_notebook.sandbox.backend import resource_tagging  # reads another service model: on first use
 
-    def _control(self, request: Request) -> Reply:
-        self._gate.caller(request, admin_api.SERVICE_NAME)
+            answer = resource_tagging.get_resources(self._service, caller, payload)
+            return Response(200, wire_format.dump_json(answer), JSON_1_1)
+        answer = perform(self._service, caller, operation, payload)
+        return Response(200, b"" if operation in WITHOUT_OUTPUT else wire_format.dump_json(answer))
+
+    def _administer(self, request: HttpRequest) -> Response:
+        self._pipeline.authenticate(request, ADMIN_SERVICE)
         try:
-            answer = self._controls.do(request.path.removeprefix(admin_api.PATH), json.loads(request.body))
+            answer = self._admin_api.perform(request.path.removeprefix(ADMIN_PATH), json.loads(request.body))
         except (InvalidInput, ValueError, TypeError) as error:
             raise ServiceError("InvalidArgumentException", str(error)) from error
-        return Reply(200, wire_format.dumped(answer))
+        return Response(200, wire_format.dump_json(answer))
 
 
-def _operation_of(request: Request) -> str:
+def _error_response(operation: str, error: ServiceError) -> Response:
+    """Return an error in the protocol of the operation's service."""
+    if operation in sts.OPERATIONS:
+        return Response(error.status, sts.error_response(error), XML, error.code)
+    if operation == GET_RESOURCES:
+        return wire_format.json_1_1_error_response(error)
+    return wire_format.error_response(error)
+
+
+def _operation_of(request: HttpRequest) -> str:
+    """Return the operation that a request names by its path, its target header or its form."""
     if request.method == "POST":
         if request.path in OPERATIONS:
             return OPERATIONS[request.path]
-        if request.path == account.PATH:
-            return REGIONS
-        if request.path == "/" and request.headers.get("x-amz-target", "").endswith(f".{TAGGING}"):
-            return TAGGING
-        action = sts.parameters(request.body).get("Action") if request.path == "/" else None
+        if request.path == account_api.PATH:
+            return LIST_REGIONS
+        if request.path == "/" and request.headers.get("x-amz-target", "").endswith(f".{GET_RESOURCES}"):
+            return GET_RESOURCES
+        action = sts.parse_form(request.body).get("Action") if request.path == "/" else None
         if action in sts.OPERATIONS:
             return action
     raise ServiceError("UnknownOperationException", f"The sandbox has no {request.method} {request.path}.")

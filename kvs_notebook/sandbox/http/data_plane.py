@@ -1,4 +1,4 @@
-"""The data plane as an ASGI application: WebSocket signaling, and ICE servers over HTTPS."""
+"""Data plane as an ASGI application: WebSocket signaling, and ICE servers over HTTPS."""
 
 from __future__ import annotations
 
@@ -13,88 +13,69 @@ from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.service_model import signaling_model
 from kvs_notebook.aws.validation import check_viewer_id
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.sandbox.backend.context import Call, Service
+from kvs_notebook.sandbox.backend.context import Call, ServiceContext
 from kvs_notebook.sandbox.backend.validation import ServiceError, input_validator, invalid_argument
 from kvs_notebook.sandbox.http import wire_format
-from kvs_notebook.sandbox.http.middleware import Gate, Passage
-from kvs_notebook.sandbox.http.sigv4 import Request, pairs
-from kvs_notebook.sandbox.http.wire_format import Cut, Receive, Reply, Scope, Send
+from kvs_notebook.sandbox.http.application import Application
+from kvs_notebook.sandbox.http.middleware import RequestContext, RequestPipeline
+from kvs_notebook.sandbox.http.sigv4 import HttpRequest, parse_query
+from kvs_notebook.sandbox.http.wire_format import ConnectionCut, Receive, Response, Scope, Send
 from kvs_notebook.sandbox.signaling.message_queue import MASTER
 from kvs_notebook.sandbox.signaling.relay import Peer, Relay
 
-ICE = "GetIceServerConfig"
-PATHS = {signaling_model().operation_model(ICE).http["requestUri"]: ICE}
-_VALIDATE_ICE = input_validator(signaling_model(), ICE)
+GET_ICE_SERVERS = "GetIceServerConfig"
+PATHS = {signaling_model().operation_model(GET_ICE_SERVERS).http["requestUri"]: GET_ICE_SERVERS}
+_validate_ice_request = input_validator(signaling_model(), GET_ICE_SERVERS)
 
-ROLES = {"/m": "ConnectAsMaster", "/v": "ConnectAsViewer"}
-"""The action that each path of a WebSocket endpoint stands for: the endpoint says the role, no parameter does [6.1]."""
+CONNECT_OPERATIONS = {"/m": "ConnectAsMaster", "/v": "ConnectAsViewer"}
+"""The action of each path of a WebSocket endpoint: the path states the role, no parameter does [6.1]."""
 
 ICE_TTL_SECONDS = 300
-ICE_SERVERS = 2
-NOBODY = "turn{secure}:127.0.0.1:9?transport={transport}"
-"""Loopback's discard port: a sandbox relays no media, and peers on one machine need nobody to."""
+ICE_SERVER_COUNT = 2
+TURN_URI = "turn{secure}:127.0.0.1:9?transport={transport}"
+"""The discard port of loopback: a sandbox relays no media, and peers on one machine do not need a relay."""
 
 
-class DataPlane:
-    """Serve what GetSignalingChannelEndpoint names."""
+class DataPlane(Application):
+    """Serve the endpoints that GetSignalingChannelEndpoint returns."""
 
-    def __init__(self, service: Service, gate: Gate, relay: Relay) -> None:
+    def __init__(self, service: ServiceContext, pipeline: RequestPipeline, relay: Relay) -> None:
         self._service = service
-        self._gate = gate
+        self._pipeline = pipeline
         self._relay = relay
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTPS request, or carry one WebSocket until it ends."""
-        websocket = scope["type"] == "websocket"
-        try:
-            if websocket:
-                await self._signal(scope, receive, send)
-                return
-            reply = await self._answer(await wire_format.read(scope, receive))
-        except ServiceError as error:
-            reply = wire_format.refusal(error)
-        except Cut:
-            scope[wire_format.TRANSPORT].abort()
-            while (await receive())["type"] not in {"http.disconnect", "websocket.disconnect"}:
-                pass  # until the server has seen that the connection is gone
-            return
-        except asyncio.CancelledError:  # the host ends, and has cut the connection: there is nobody to answer
-            return
-        await wire_format.answer(reply, send, websocket=websocket)
 
     # --- HTTPS
 
-    async def _answer(self, request: Request) -> Reply:
-        if request.method == "OPTIONS":
-            return wire_format.preflight()
+    async def respond(self, request: HttpRequest) -> Response:
+        """Return ICE servers."""
         operation = PATHS.get(request.path) if request.method == "POST" else None
         if operation is None:
             raise ServiceError("UnknownOperationException", f"The endpoint has no {request.method} {request.path}.")
-        passage = Passage(request, operation)
-        with self._gate.recorded(passage):
-            caller = passage.caller = self._gate.caller(request, "kinesisvideo")
-            passage.payload = wire_format.parsed(request.body)
-            lost = await self._gate.admit(caller, operation, passage.payload)
-            _VALIDATE_ICE(passage.payload, "")
-            call = Call(self._service, caller, operation, passage.payload)
-            arn = call.usable(passage.payload["ChannelARN"]).arn
-            reply = Reply(200, wire_format.dumped({"IceServerList": self._ice_servers(arn)}))
-            if lost:
-                raise Cut
-            passage.status = reply.status
-        return reply
+        context = RequestContext(request, operation)
+        with self._pipeline.log_request(context):
+            caller = context.caller = self._pipeline.authenticate(request, "kinesisvideo")
+            context.payload = wire_format.parse_body(request.body)
+            lose_reply = await self._pipeline.admit(caller, operation, context.payload)
+            _validate_ice_request(context.payload, "")
+            call = Call(self._service, caller, operation, context.payload)
+            arn = call.usable(context.payload["ChannelARN"]).arn
+            response = Response(200, wire_format.dump_json({"IceServerList": self._ice_servers(arn)}))
+            if lose_reply:
+                raise ConnectionCut
+            context.status = response.status
+        return response
 
     def _ice_servers(self, arn: str) -> list[dict[str, Any]]:
-        """Give servers in the form that was seen of the service [6.6]; nobody answers there."""
+        """Return servers in the format that the service was observed to use [6.6]; no server answers at these URIs."""
         expires = self._service.now_ms // 1000 + ICE_TTL_SECONDS
         username = f"{expires}:{base64.b64encode(f'v1:{arn}'.encode()).decode()}"
         uris = [
-            NOBODY.format(secure=secure, transport=transport)
+            TURN_URI.format(secure=secure, transport=transport)
             for secure, transport in (("", "udp"), ("s", "udp"), ("s", "tcp"))
         ]
         return [
             {"Uris": uris, "Username": username, "Password": self._password(username, number), "Ttl": ICE_TTL_SECONDS}
-            for number in range(ICE_SERVERS)
+            for number in range(ICE_SERVER_COUNT)
         ]
 
     def _password(self, username: str, number: int) -> str:
@@ -103,44 +84,45 @@ class DataPlane:
 
     # --- WebSocket
 
-    async def _signal(self, scope: Scope, receive: Receive, send: Send) -> None:
-        line = scope[wire_format.TRANSPORT]
-        peer = await self._admitted(wire_format.read_head(scope), _Line(line, send))
+    async def serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Admit a peer, pass its frames to the relay until it disconnects."""
+        protocol = scope[wire_format.TRANSPORT]
+        peer = await self._admit_peer(wire_format.read_request_head(scope), _WebSocketConnection(protocol, send))
         await receive()
         await send({"type": "websocket.accept"})
-        line.on_data = peer.hear
-        self._relay.join(peer)
+        protocol.on_data = peer.mark_active
+        self._relay.connect(peer)
         cleanly = False
         try:
             while (message := await receive())["type"] == "websocket.receive":
                 await self._relay.receive(peer, message.get("text"))
-            cleanly = "reason" in message  # a connection that breaks off gives none
+            cleanly = "reason" in message  # a broken connection has no reason
         finally:
-            self._relay.leave(peer, cleanly=cleanly)
+            self._relay.disconnect(peer, cleanly=cleanly)
 
-    async def _admitted(self, head: Request, line: _Line) -> Peer:
-        """Let a peer in, or refuse it before the upgrade [6.1]."""
-        operation = ROLES.get(head.path)
+    async def _admit_peer(self, head: HttpRequest, connection: _WebSocketConnection) -> Peer:
+        """Return the peer of an upgrade; raise ServiceError to reject it before the upgrade [6.1]."""
+        operation = CONNECT_OPERATIONS.get(head.path)
         if operation is None:
             raise ServiceError(
                 "ResourceNotFoundException", f"No signaling at {head.path}: a WSS endpoint ends in /m or /v."
             )
-        passage = Passage(head, operation)
-        with self._gate.recorded(passage):
-            caller = passage.caller = self._gate.caller(head, "kinesisvideo")
-            parameters = passage.payload = _parameters(head)
-            if await self._gate.admit(caller, operation, parameters):
-                raise Cut
-            arn, client_id = _named(operation, parameters)
+        context = RequestContext(head, operation)
+        with self._pipeline.log_request(context):
+            caller = context.caller = self._pipeline.authenticate(head, "kinesisvideo")
+            parameters = context.payload = _channel_parameters(head)
+            if await self._pipeline.admit(caller, operation, parameters):
+                raise ConnectionCut
+            arn, client_id = _arn_and_client_id(operation, parameters)
             call = Call(self._service, caller, operation, parameters)
             channel = call.usable(arn)
-            self._relay.check_room(channel.arn, client_id)
-            passage.status = 101
-        return Peer(call, channel, client_id, line)
+            self._relay.check_viewer_limit(channel.arn, client_id)
+            context.status = 101
+        return Peer(call, channel, client_id, connection)
 
 
-class _Line:
-    """Carry text over a WebSocket of the server's."""
+class _WebSocketConnection:
+    """Send text over a WebSocket of the ASGI server."""
 
     def __init__(self, protocol: Any, send: Send) -> None:
         self.writable: asyncio.Event = protocol.writable
@@ -149,44 +131,44 @@ class _Line:
         self._closed = False
 
     async def send(self, text: str) -> bool:
-        """Send a frame."""
-        return await self._sent({"type": "websocket.send", "text": text})
+        """Send a frame; return False if the connection is gone."""
+        return await self._deliver({"type": "websocket.send", "text": text})
 
     async def close(self, code: int, reason: str) -> None:
-        """Close the connection; one whose peer does not read would never hear of it, and is cut."""
+        """Close the connection; cut it if the peer does not read, because no close frame would reach it."""
         if not self.writable.is_set():
             self._protocol.abort()
         else:
-            await self._sent({"type": "websocket.close", "code": code, "reason": reason})
+            await self._deliver({"type": "websocket.close", "code": code, "reason": reason})
         self._closed = True
 
-    async def _sent(self, message: dict[str, Any]) -> bool:
-        """Give a message to the server, which drops it without a word where the connection is ending or this ends it."""
+    async def _deliver(self, message: dict[str, Any]) -> bool:
+        """Pass a message to the server, which drops it silently if the connection is ending or this message ends it."""
         if self._closed or self._protocol.transport.is_closing():
             return False
         try:
             await self._send(message)
-        except OSError:  # uvicorn's word for a client that has gone
+        except OSError:  # uvicorn raises it if the client has gone
             self._closed = True
         return not (self._closed or self._protocol.transport.is_closing())
 
 
-def _parameters(head: Request) -> Mapping[str, str]:
-    """Give what the URL says of the channel, under the names that the API has for it."""
-    stated = dict(pairs(head.query))
+def _channel_parameters(head: HttpRequest) -> Mapping[str, str]:
+    """Return what the URL states about the channel, under the names of the API."""
+    query = dict(parse_query(head.query))
     names = {"X-Amz-ChannelARN": "ChannelARN", "X-Amz-ClientId": "ClientId"}
-    return {name: stated[parameter] for parameter, name in names.items() if parameter in stated}
+    return {name: query[parameter] for parameter, name in names.items() if parameter in query}
 
 
-def _named(operation: str, parameters: Mapping[str, str]) -> tuple[str, str]:
-    """Give the ARN and the client id of a URL; a MASTER's client id counts for nothing."""
-    needed = ["ChannelARN", "ClientId"] if operation == "ConnectAsViewer" else ["ChannelARN"]
-    for name in needed:
+def _arn_and_client_id(operation: str, parameters: Mapping[str, str]) -> tuple[str, str]:
+    """Return the ARN and the client id of a URL; the client id of a MASTER is ignored."""
+    required = ["ChannelARN", "ClientId"] if operation == "ConnectAsViewer" else ["ChannelARN"]
+    for name in required:
         if name not in parameters:
             raise invalid_argument(f"X-Amz-{name} is required in the URL.")
     try:
         ChannelArn.parse(parameters["ChannelARN"])
-        client_id = check_viewer_id(parameters["ClientId"]) if "ClientId" in needed else MASTER
+        client_id = check_viewer_id(parameters["ClientId"]) if "ClientId" in required else MASTER
     except InvalidInput as error:
         raise invalid_argument(str(error)) from error
     return parameters["ChannelARN"], client_id

@@ -1,4 +1,4 @@
-"""Gate: what every request passes, by whichever port: signature, scheduled trouble, permission, quotas, the journal."""
+"""Steps that every request of either port takes: authentication, faults, permissions, rate limits and the request log."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kvs_notebook.sandbox.assumptions import Assumptions
-from kvs_notebook.sandbox.backend.access_keys import Keys, unrecognized
-from kvs_notebook.sandbox.backend.context import Caller, needs
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys, expired_token, unrecognized
+from kvs_notebook.sandbox.backend.context import Caller, access_denied, required_operations
 from kvs_notebook.sandbox.backend.faults import Fault, Faults
-from kvs_notebook.sandbox.backend.operations import access_denied, channel_of
-from kvs_notebook.sandbox.backend.rate_limits import Quotas
+from kvs_notebook.sandbox.backend.operations import channel_of
+from kvs_notebook.sandbox.backend.rate_limits import RateLimits, account_limit_exceeded
 from kvs_notebook.sandbox.backend.validation import ServiceError
 from kvs_notebook.sandbox.http import sigv4, wire_format
-from kvs_notebook.sandbox.http.request_log import Entry, Journal
+from kvs_notebook.sandbox.http.request_log import LoggedRequest, RequestLog
 
 
 @dataclass(slots=True)
-class Passage:
-    """One request, as far as it has been understood."""
+class RequestContext:
+    """One request and what is known of it so far."""
 
-    request: sigv4.Request
+    request: sigv4.HttpRequest
     operation: str
     payload: Any = None
     caller: Caller | None = None
@@ -34,42 +34,42 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """Let requests through, or refuse them, and write them down."""
+class RequestPipeline:
+    """Authenticate, admit and log requests."""
 
-    keys: Keys
-    quotas: Quotas
+    keys: AccessKeys
+    rate_limits: RateLimits
     faults: Faults
-    journal: Journal
+    request_log: RequestLog
     assumptions: Assumptions
 
     @contextmanager
-    def recorded(self, passage: Passage) -> Iterator[None]:
-        """Write a request down, whatever comes of it; its status is 0 where the connection was cut."""
+    def log_request(self, context: RequestContext) -> Iterator[None]:
+        """Log a request whatever its outcome; its status stays 0 if the connection is cut."""
         began = time.perf_counter()
         try:
             yield
         except ServiceError as error:
-            passage.status, passage.error_code = error.status, error.code
+            context.status, context.error_code = error.status, error.code
             raise
         finally:
-            caller = passage.caller
-            self.journal.add(
-                Entry(
+            caller = context.caller
+            self.request_log.add(
+                LoggedRequest(
                     time.time(),
                     caller.account_id if caller else None,
                     caller.region if caller else None,
-                    passage.operation,
-                    channel_of(passage.operation, passage.payload),
-                    passage.status,
-                    passage.error_code,
-                    wire_format.attempt(passage.request),
+                    context.operation,
+                    channel_of(context.operation, context.payload),
+                    context.status,
+                    context.error_code,
+                    wire_format.attempt_number(context.request),
                     time.perf_counter() - began,
                 )
             )
 
-    def caller(self, request: sigv4.Request, service_name: str) -> Caller:
-        """Give who has signed a request for a service; refuse it where nobody has."""
+    def authenticate(self, request: sigv4.HttpRequest, service_name: str) -> Caller:
+        """Return the caller that signed a request for a service; raise ServiceError if the signature is not valid."""
         signer = sigv4.verify(request, self.keys, datetime.now(UTC))
         if signer.service_name != service_name:
             raise ServiceError(
@@ -78,33 +78,39 @@ class Gate:
         return Caller(signer.account_id, signer.region, signer.access_key_id, signer.role_session)
 
     async def admit(self, caller: Caller, operation: str, payload: Any) -> bool:
-        """Let an operation through, or raise what strikes it; True where its reply is to be lost."""
-        lost = False
+        """Apply faults, denials and rate limits to a request, and return whether its reply is to be lost.
+
+        Raises
+        ------
+        ServiceError
+            If a fault, a denial or a rate limit rejects the request, or its body is not JSON.
+        """
+        lose_reply = False
         for fault in self.faults.take(operation, caller):
-            lost = fault.kind == "lost_reply"
+            lose_reply = fault.kind == "lost_reply"
             if fault.kind == "delay":
                 await asyncio.sleep(fault.seconds)
-            elif not lost:
-                _strike(fault, operation, payload, caller)
-        for needed in needs(operation, payload, self.assumptions):
-            if self.faults.is_denied(needed, caller):
-                raise access_denied(caller, needed, payload)
-        self.quotas.spend(caller, operation, channel_of(operation, payload))
-        if isinstance(payload, wire_format.Unreadable):
-            raise ServiceError("SerializationException", payload.why)
-        return lost
+            elif not lose_reply:
+                _raise_fault(fault, operation, payload, caller)
+        for required in required_operations(operation, payload, self.assumptions):
+            if self.faults.is_denied(required, caller):
+                raise access_denied(caller, required, payload)
+        self.rate_limits.count_request(caller, operation, channel_of(operation, payload))
+        if isinstance(payload, wire_format.InvalidJson):
+            raise ServiceError("SerializationException", payload.reason)
+        return lose_reply
 
 
-def _strike(fault: Fault, operation: str, payload: Any, caller: Caller) -> None:
-    """Let a fault take the place of the answer."""
+def _raise_fault(fault: Fault, operation: str, payload: Any, caller: Caller) -> None:
+    """Raise what a fault puts in place of the response."""
     if fault.kind == "throttle":
-        raise ServiceError("ClientLimitExceededException", f"Limit exceeded on number of requests for {operation} API")
+        raise account_limit_exceeded(operation)
     if fault.kind == "denied":
         raise access_denied(caller, operation, payload)
     if fault.kind == "expired":
-        raise ServiceError("ExpiredTokenException", "The security token included in the request is expired")
+        raise expired_token()
     if fault.kind == "revoked":
         raise unrecognized()
     if fault.kind == "error":
-        raise ServiceError("InternalFailure", "The service failed, as this sandbox was told to.")
-    raise wire_format.Cut
+        raise ServiceError("InternalFailure", "The service failed because a fault of this sandbox was scheduled.")
+    raise wire_format.ConnectionCut

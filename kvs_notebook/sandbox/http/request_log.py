@@ -1,4 +1,4 @@
-"""Journal: what a sandbox has served, the newest requests kept."""
+"""Log of the requests that a sandbox has served."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import pandas as pd
 
-KEPT = 100_000
-"""Requests that are remembered; older ones are forgotten."""
+MAX_REQUESTS = 100_000
+"""Requests that are kept; older ones are dropped."""
 
 
-class Entry(NamedTuple):
-    """One request and its answer.
+class LoggedRequest(NamedTuple):
+    """One request and its outcome.
 
-    ``time`` is wall time in epoch seconds; ``status`` is 0 where the connection was cut; ``attempt`` is the client's own count.
+    ``time`` is wall time in epoch seconds; ``status`` is 0 if the connection was cut; ``attempt`` is the client's own count.
     """
 
     time: float
@@ -30,23 +30,23 @@ class Entry(NamedTuple):
     seconds: float
 
 
-class Journal:
-    """Remember the newest requests."""
+class RequestLog:
+    """Keep the newest requests."""
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque(maxlen=KEPT)
+        self._requests: deque[LoggedRequest] = deque(maxlen=MAX_REQUESTS)
 
-    def add(self, entry: Entry) -> None:
-        """Write a request down."""
-        self._entries.append(entry)
+    def add(self, request: LoggedRequest) -> None:
+        """Add a request."""
+        self._requests.append(request)
 
     def clear(self) -> None:
-        """Forget every request."""
-        self._entries.clear()
+        """Remove every request."""
+        self._requests.clear()
 
-    def entries(self) -> list[Entry]:
-        """Give the requests, oldest first."""
-        return list(self._entries)
+    def requests(self) -> list[LoggedRequest]:
+        """Return the requests, oldest first."""
+        return list(self._requests)
 
 
 COLUMNS: Mapping[str, str] = {
@@ -62,10 +62,10 @@ COLUMNS: Mapping[str, str] = {
 }
 
 
-def requests_frame(entries: Sequence[Entry]) -> pd.DataFrame:
-    """Give entries as a frame."""
+def requests_frame(requests: Sequence[LoggedRequest]) -> pd.DataFrame:
+    """Return logged requests as a DataFrame with the columns and dtypes of ``COLUMNS``."""
     import pandas as pd
 
-    frame = pd.DataFrame(entries, columns=list(COLUMNS))
+    frame = pd.DataFrame(requests, columns=list(COLUMNS))
     frame["time"] = pd.to_datetime(frame["time"], unit="s", utc=True)
     return frame.astype(dict(COLUMNS))

@@ -1,4 +1,4 @@
-"""SigV4: who has signed a request, in a header or in its URL."""
+"""Signature Version 4: verifies signatures in headers and URLs, and signs requests of the admin client."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from kvs_notebook.aws.validation import LONGEST_EXPIRY
-from kvs_notebook.sandbox.backend.access_keys import Keys
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys
 from kvs_notebook.sandbox.backend.validation import ServiceError
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 SIGNED_AT = re.compile("[0-9]{8}T[0-9]{6}Z")
 SKEW = timedelta(minutes=5)
-"""How far the clock of a caller may be off [general AWS pattern]."""
+"""Largest difference between the clocks of caller and service [general AWS pattern]."""
 
 AUTHORIZATION = re.compile(rf"{ALGORITHM} Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]+)")
 
 
-class Request(NamedTuple):
-    """What of an HTTP request is signed; header names in lower case, path and query as they came over the wire."""
+class HttpRequest(NamedTuple):
+    """The signed parts of an HTTP request; header names in lower case, path and query as received."""
 
     method: str
     path: str
@@ -35,7 +35,7 @@ class Request(NamedTuple):
 
 
 class Signer(NamedTuple):
-    """Who has signed a request, and for what."""
+    """The identity that signed a request, and the region and service that it is signed for."""
 
     account_id: str
     region: str
@@ -45,47 +45,48 @@ class Signer(NamedTuple):
 
 
 class _Claim(NamedTuple):
-    """What a request says of its signature."""
+    """What a request states about its signature."""
 
     credential: str
     signed_headers: str
     signature: str
     signed_at: str
-    query: str  # what of the query is signed
+    query: str  # the signed part
     valid_for: timedelta
     token: str | None
 
 
-def verify(request: Request, keys: Keys, now: datetime) -> Signer:
-    """Give who has signed a request.
+def verify(request: HttpRequest, keys: AccessKeys, now: datetime) -> Signer:
+    """Verify a signature and return the signer.
 
-    Any set of signed headers is taken that holds ``host``: clients differ [0]. In the query form the parameters are sorted, and
-    a ``+`` stands for itself.
+    Any set of signed headers that contains ``host`` is accepted: clients differ [0]. In a URL the parameters are sorted, and a
+    ``+`` is a plus sign, not a space.
 
     Raises
     ------
     ServiceError
-        As AWS refuses it: nothing signed, a key that is not known, a signature that does not match, a time that is off.
+        If the request is not signed, the access key is unknown, the signature does not match, or its time is out of bounds; with
+        AWS's code and message.
     """
-    claim = _claim_of(request)
+    claim = _parse_claim(request)
     parts = claim.credential.split("/")
     if len(parts) != 5 or parts[4] != "aws4_request":  # noqa: PLR2004 - KEY/DATE/REGION/SERVICE/aws4_request
         raise _incomplete("Credential must be KEY/DATE/REGION/SERVICE/aws4_request")
     access_key_id, date, region, service_name, _ = parts
-    holder = keys.holder(access_key_id, claim.token, now)
+    key = keys.resolve(access_key_id, claim.token, now)
     _check_time(claim, date, now)
-    expected = _signature(request, claim, holder.secret, f"{date}/{region}/{service_name}/aws4_request")
+    expected = _signature(request, claim, key.secret, f"{date}/{region}/{service_name}/aws4_request")
     if not hmac.compare_digest(expected, claim.signature):
         raise ServiceError(
             "InvalidSignatureException",
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
             "Key and signing method. Consult the service documentation for details.",
         )
-    return Signer(holder.account_id, region, service_name, access_key_id, holder.role_session)
+    return Signer(key.account_id, region, service_name, access_key_id, key.role_session)
 
 
-def sign(request: Request, keys: Keys, signer: Signer, now: datetime) -> dict[str, str]:
-    """Give the headers that sign a request: its own, with ``x-amz-date`` and ``authorization``."""
+def sign(request: HttpRequest, keys: AccessKeys, signer: Signer, now: datetime) -> dict[str, str]:
+    """Sign a request; return its headers with ``x-amz-date`` and ``authorization``."""
     signed_at = now.astimezone(UTC).strftime(TIME_FORMAT)
     headers = {**request.headers, "x-amz-date": signed_at}
     scope = f"{signed_at[:8]}/{signer.region}/{signer.service_name}/aws4_request"
@@ -96,21 +97,21 @@ def sign(request: Request, keys: Keys, signer: Signer, now: datetime) -> dict[st
     return {**headers, "authorization": authorization}
 
 
-# --- what a request claims
+# --- parsing the claim
 
 
-def _claim_of(request: Request) -> _Claim:
+def _parse_claim(request: HttpRequest) -> _Claim:
     authorization = request.headers.get("authorization")
     if authorization is not None:
         found = AUTHORIZATION.fullmatch(authorization.strip())
         signed_at = request.headers.get("x-amz-date")
         if found is None or signed_at is None:
             raise _incomplete(
-                f"Authorization must be {ALGORITHM} with Credential, SignedHeaders and Signature, beside an x-amz-date"
+                f"Authorization must be {ALGORITHM} with Credential, SignedHeaders and Signature, and x-amz-date must be sent"
             )
         token = request.headers.get("x-amz-security-token")
         return _Claim(found[1], found[2], found[3], signed_at, request.query, SKEW, token)
-    parameters = dict(pairs(request.query))
+    parameters = dict(parse_query(request.query))
     if "X-Amz-Signature" not in parameters:
         raise ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token")
     missing = [
@@ -134,14 +135,14 @@ def _claim_of(request: Request) -> _Claim:
     )
 
 
-def pairs(query: str) -> list[tuple[str, str]]:
-    """Take a query apart into names and values; ``unquote`` and not ``unquote_plus``, since a ``+`` stands for itself."""
+def parse_query(query: str) -> list[tuple[str, str]]:
+    """Parse a query into names and values; not with ``unquote_plus``, because a ``+`` is a plus sign."""
     parts = (part.partition("=") for part in query.split("&") if part)
     return [(unquote(name), unquote(value)) for name, _, value in parts]
 
 
 def _check_time(claim: _Claim, date: str, now: datetime) -> None:
-    signed_at = _moment(claim.signed_at)
+    signed_at = _parse_time(claim.signed_at)
     if signed_at is None:
         raise _incomplete(f"The date must have the form {now.strftime(TIME_FORMAT)}")
     if claim.signed_at[:8] != date:
@@ -158,8 +159,8 @@ def _check_time(claim: _Claim, date: str, now: datetime) -> None:
         )
 
 
-def _moment(text: str) -> datetime | None:
-    # fromisoformat takes a tenth of strptime's time, but more forms than this one.
+def _parse_time(text: str) -> datetime | None:
+    # fromisoformat takes a tenth of the time of strptime, but accepts more formats.
     try:
         return datetime.fromisoformat(text) if SIGNED_AT.fullmatch(text) else None
     except ValueError:
@@ -170,22 +171,22 @@ def _incomplete(message: str) -> ServiceError:
     return ServiceError("IncompleteSignatureException", f"{message}.")
 
 
-# --- the signature itself
+# --- computing the signature
 
 
-def _signature(request: Request, claim: _Claim, secret: str, scope: str) -> str:
+def _signature(request: HttpRequest, claim: _Claim, secret: str, scope: str) -> str:
     canonical = _canonical(request, claim)
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     key = _signing_key(secret, scope)
     return hmac.new(key, f"{ALGORITHM}\n{claim.signed_at}\n{scope}\n{digest}".encode(), hashlib.sha256).hexdigest()
 
 
-def _canonical(request: Request, claim: _Claim) -> str:
+def _canonical(request: HttpRequest, claim: _Claim) -> str:
     names = claim.signed_headers.split(";")
     if "host" not in names or any(name not in request.headers for name in names):
-        raise _incomplete("SignedHeaders must hold host, and only headers that were sent")
+        raise _incomplete("SignedHeaders must contain host, and only headers that were sent")
     headers = "".join(f"{name}:{' '.join(request.headers[name].split())}\n" for name in names)
-    encoded = sorted((quote(name, "-_.~"), quote(value, "-_.~")) for name, value in pairs(claim.query))
+    encoded = sorted((quote(name, "-_.~"), quote(value, "-_.~")) for name, value in parse_query(claim.query))
     return "\n".join(
         [
             request.method,
@@ -193,7 +194,7 @@ def _canonical(request: Request, claim: _Claim) -> str:
             "&".join(f"{name}={value}" for name, value in encoded),
             headers,
             claim.signed_headers,
-            hashlib.sha256(request.body).hexdigest(),  # and not the one that the caller states
+            hashlib.sha256(request.body).hexdigest(),  # not the hash that the caller states
         ]
     )
 

@@ -1,4 +1,4 @@
-"""Wire: HTTP requests as they come in, and answers and refusals as they go out, over ASGI."""
+"""Wire format of the service over ASGI: reading requests, encoding responses and errors, CORS headers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from kvs_notebook.sandbox.backend.validation import ServiceError
-from kvs_notebook.sandbox.http.sigv4 import Request
+from kvs_notebook.sandbox.http.sigv4 import HttpRequest
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -17,11 +17,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 TRANSPORT = "kvs_notebook.transport"
-"""Key in the scope: the connection's transport, which cuts it. ASGI has no word for it: the server has to put it there."""
+"""Key of the connection's transport in the scope. ASGI has no message that cuts a connection, so the server adds it."""
 
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 LONGEST_BODY = 1_048_576
-"""Bytes; a request with 50 tags of the longest kind has a fifth of it."""
+"""Bytes; a request with 50 tags of maximum length has a fifth of it."""
 
 JSON = b"application/json"
 JSON_1_1 = b"application/x-amz-json-1.1"
@@ -31,19 +31,19 @@ ERROR_TYPE_SUFFIX: Mapping[str, str] = {
     "AccessDeniedException": ":http://internal.amazon.com/coral/com.amazon.coral.service/"
 }
 DEFAULT_SUFFIX = ":https://kinesisvideo.amazonaws.com/doc/2017-09-30/"
-"""Real replies carry one of these after the code [4, likely]; a client that takes the header as it is breaks on them."""
+"""Real replies carry one of these after the code [4, likely]; a client must not compare the header as a whole."""
 
 FOR_BROWSERS = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"x-amzn-errortype,x-amzn-requestid,date"),
 )
-"""A page of any origin may read an answer: who has signed is who may ask, and no browser signs by itself."""
+"""A page of any origin may read a response: requests are authorized by their signature, which no browser adds by itself."""
 
 ALLOWED_HEADERS = (
     b"*,authorization,content-type,date,x-amz-date,x-amz-security-token,x-amz-target,x-amz-content-sha256,"
     b"x-amz-user-agent,amz-sdk-invocation-id,amz-sdk-request"
 )
-"""What a page's AWS SDK may send; the service was seen to allow these (aws-sdk-js-v3 issue 1962)."""
+"""Headers that an AWS SDK in a page may send; the service was observed to allow these (aws-sdk-js-v3 issue 1962)."""
 
 PREFLIGHT = (
     (b"access-control-allow-headers", ALLOWED_HEADERS),
@@ -54,8 +54,8 @@ PREFLIGHT = (
 _COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
-class Reply(NamedTuple):
-    """An answer on its way to the wire."""
+class Response(NamedTuple):
+    """A response before it is sent."""
 
     status: int
     body: bytes
@@ -64,25 +64,25 @@ class Reply(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class Cut(Exception):
-    """Cut the connection in place of an answer."""
+class ConnectionCut(Exception):
+    """The connection is cut instead of sending a response."""
 
 
-class Unreadable(NamedTuple):
-    """Stand for a body that is no JSON, until its turn to be refused has come."""
+class InvalidJson(NamedTuple):
+    """A body that is not JSON; it is rejected after the checks that come first."""
 
-    why: str
+    reason: str
 
 
-async def read(scope: Scope, receive: Receive) -> Request:
-    """Read a request whole; refuse one that was meant for another host, or that has no end."""
-    head = read_head(scope)
+async def read_request(scope: Scope, receive: Receive) -> HttpRequest:
+    """Read a whole request; raise ServiceError if it is meant for another host or is too large."""
+    head = read_request_head(scope)
     body = b""
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Cut
+            raise ConnectionCut
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > LONGEST_BODY:
@@ -92,14 +92,14 @@ async def read(scope: Scope, receive: Receive) -> Request:
     return head._replace(body=body)
 
 
-def read_head(scope: Scope) -> Request:
-    """Read what stands before a request's body; a WebSocket's upgrade is no more than that."""
+def read_request_head(scope: Scope) -> HttpRequest:
+    """Read a request without its body, such as the upgrade of a WebSocket."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     _check_host(headers.get("host", ""))
-    return Request(
+    return HttpRequest(
         scope.get("method", "GET"),
         scope["raw_path"].decode("latin-1"),
         scope["query_string"].decode("latin-1"),
@@ -108,7 +108,7 @@ def read_head(scope: Scope) -> Request:
 
 
 def _check_host(host: str) -> None:
-    """Refuse a name that is not loopback's: a web page's own name may have been made to point here."""
+    """Reject a Host that is not loopback, to prevent DNS rebinding by a web page."""
     try:
         name = urlsplit(f"//{host}").hostname
     except ValueError:
@@ -116,61 +116,61 @@ def _check_host(host: str) -> None:
     if name not in LOOPBACK_NAMES:
         raise ServiceError(
             "AccessDeniedException",
-            f"This sandbox answers on loopback, not as {host!r}: use http://127.0.0.1.",
+            f"Host {host!r} is not served. Use http://127.0.0.1: the sandbox answers on loopback only.",
             status=421,
         )
 
 
-def parsed(body: bytes) -> Any:
-    """Take a body apart."""
+def parse_body(body: bytes) -> Any:
+    """Parse a JSON body; an empty one is an empty object."""
     try:
         return json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:
-        return Unreadable(f"The body is not JSON: {error}")
+        return InvalidJson(f"The body is not JSON: {error}")
 
 
-def attempt(request: Request) -> int:
-    """Give the number that an AWS SDK counts its attempts by, in ``amz-sdk-request: attempt=2; max=3``."""
+def attempt_number(request: HttpRequest) -> int:
+    """Return the attempt that an AWS SDK states in ``amz-sdk-request: attempt=2; max=3``; 1 if it states none."""
     stated = request.headers.get("amz-sdk-request", "").partition("attempt=")[2].partition(";")[0]
     return int(stated) if stated.isascii() and stated.isdigit() else 1
 
 
-def dumped(answer: Mapping[str, Any]) -> bytes:
-    """Give an answer as compact JSON."""
-    return _COMPACT.encode(answer).encode()
+def dump_json(send_response: Mapping[str, Any]) -> bytes:
+    """Return an answer as compact JSON."""
+    return _COMPACT.encode(send_response).encode()
 
 
-def refusal(error: ServiceError) -> Reply:
-    """Give a refusal in the service's own format."""
-    return Reply(error.status, dumped({"Message": error.message}), JSON, error.code)
+def error_response(error: ServiceError) -> Response:
+    """Return an error in the service's own format."""
+    return Response(error.status, dump_json({"Message": error.message}), JSON, error.code)
 
 
-def refusal_1_1(error: ServiceError) -> Reply:
-    """Give a refusal in the format of the services that speak JSON 1.1."""
-    return Reply(error.status, dumped({"__type": error.code, "message": error.message}), JSON_1_1, error.code)
+def json_1_1_error_response(error: ServiceError) -> Response:
+    """Return an error in the format of services that use JSON 1.1."""
+    return Response(error.status, dump_json({"__type": error.code, "message": error.message}), JSON_1_1, error.code)
 
 
-def preflight() -> Reply:
-    """Give the answer to a browser that asks what a page may send."""
-    return Reply(200, b"", headers=PREFLIGHT)
+def preflight_response() -> Response:
+    """Return the response to a CORS preflight request."""
+    return Response(200, b"", headers=PREFLIGHT)
 
 
-def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:
+def _headers(response: Response) -> list[tuple[bytes, bytes]]:
     headers = [
-        (b"content-type", reply.content_type),
-        (b"content-length", str(len(reply.body)).encode()),
+        (b"content-type", response.content_type),
+        (b"content-length", str(len(response.body)).encode()),
         (b"x-amzn-requestid", str(uuid.uuid4()).encode()),
         *FOR_BROWSERS,
-        *reply.headers,
+        *response.headers,
     ]
-    if reply.error_code is not None:
-        suffix = ERROR_TYPE_SUFFIX.get(reply.error_code, DEFAULT_SUFFIX)
-        headers.append((b"x-amzn-errortype", f"{reply.error_code}{suffix}".encode()))
+    if response.error_code is not None:
+        suffix = ERROR_TYPE_SUFFIX.get(response.error_code, DEFAULT_SUFFIX)
+        headers.append((b"x-amzn-errortype", f"{response.error_code}{suffix}".encode()))
     return headers
 
 
-async def answer(reply: Reply, send: Send, *, websocket: bool = False) -> None:
-    """Send an answer; a WebSocket's upgrade is refused by one."""
+async def send_response(response: Response, send: Send, *, websocket: bool = False) -> None:
+    """Send a response; a WebSocket's upgrade is rejected by one."""
     kind = "websocket.http.response" if websocket else "http.response"
-    await send({"type": f"{kind}.start", "status": reply.status, "headers": _headers(reply)})
-    await send({"type": f"{kind}.body", "body": reply.body})
+    await send({"type": f"{kind}.start", "status": response.status, "headers": _headers(response)})
+    await send({"type": f"{kind}.body", "body": response.body})

@@ -1,4 +1,4 @@
-"""Envelope: the text frames that peers and the service exchange over a WebSocket [6.2, 6.3]."""
+"""Text frames that peers and the service exchange over a WebSocket [6.2, 6.3]."""
 
 from __future__ import annotations
 
@@ -12,55 +12,55 @@ from kvs_notebook.aws.quotas import MESSAGE_RATES
 from kvs_notebook.aws.service_model import bounds
 from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox.backend.validation import ServiceError, invalid_argument
-from kvs_notebook.sandbox.signaling.message_queue import Parcel
+from kvs_notebook.sandbox.signaling.message_queue import QueuedMessage
 
 LONGEST_DESCRIPTION = 1024
-"""Characters of a STATUS_RESPONSE's description [6.3, sure]."""
+"""Maximum length of a STATUS_RESPONSE's description [6.3, sure]."""
 
 ID = re.compile("[a-zA-Z0-9_.-]{1,256}")
-"""The form of correlation ids, and of client ids [6.1, 6.2, sure]."""
+"""Pattern of correlation ids and client ids [6.1, 6.2, sure]."""
 
 BASE64_ALPHABET = (string.ascii_letters + string.digits + "+/").encode()
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
-class Malformed(Exception):
-    """A frame is no JSON object: nobody can be told what was wrong with which message."""
+class MalformedFrame(Exception):
+    """A frame is not a JSON object, so that no STATUS_RESPONSE can name its message."""
 
 
-class Request(NamedTuple):
-    """What a peer wants sent."""
+class SendRequest(NamedTuple):
+    """A message that a peer asks the service to send."""
 
     message_type: str
     recipient_client_id: str
     payload: str
 
 
-def opened(text: str | None) -> tuple[Mapping[str, Any], str | None]:
-    """Take a frame apart: its members, and its correlation id where it has a valid one.
+def parse_frame(text: str | None) -> tuple[Mapping[str, Any], str | None]:
+    """Parse a frame into its members and its correlation id; None if it has no valid one.
 
     Raises
     ------
-    Malformed
-        Where it is no text (None), or no JSON object.
+    MalformedFrame
+        If the frame is binary (None) or not a JSON object.
     """
     if text is None:
-        raise Malformed("binary")
+        raise MalformedFrame("binary")
     try:
         members = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Malformed(str(error)) from error
+        raise MalformedFrame(str(error)) from error
     if not isinstance(members, dict):
-        raise Malformed("a frame is a JSON object")
-    # The JS client begins names in lower case, the C client in upper case.
+        raise MalformedFrame("not a JSON object")
+    # Names start with a lower-case letter in the JS client, with an upper-case letter in the C client.
     members = {name[:1].lower() + name[1:]: value for name, value in members.items()}
     correlation_id = members.get("correlationId")
     return members, correlation_id if _is_id(correlation_id) else None
 
 
-def request(members: Mapping[str, Any], *, to_viewer: bool) -> Request:
-    """Check what a peer wants sent; members that nobody knows are ignored.
+def parse_request(members: Mapping[str, Any], *, to_viewer: bool) -> SendRequest:
+    """Validate the members of a frame; unknown ones are ignored.
 
     Raises
     ------
@@ -69,7 +69,9 @@ def request(members: Mapping[str, Any], *, to_viewer: bool) -> Request:
     """
     message_type = members.get("action")
     if not isinstance(message_type, str) or message_type not in MESSAGE_RATES:
-        raise invalid_argument(f"action {format_value(message_type)} is not one of {', '.join(MESSAGE_RATES)}.")
+        raise invalid_argument(
+            f"action {format_value(message_type)} is not valid. Expected one of: {', '.join(MESSAGE_RATES)}."
+        )
     payload = members.get("messagePayload")
     if not isinstance(payload, str):
         raise invalid_argument("messagePayload is required: base64 of a JSON text.")
@@ -78,23 +80,23 @@ def request(members: Mapping[str, Any], *, to_viewer: bool) -> Request:
         raise invalid_argument(f"messagePayload has {len(payload)} characters: {low} to {high} are allowed.")
     if not _is_base64(payload):
         raise invalid_argument(
-            "messagePayload is not base64: letters, digits, + and /, in groups of four, the last one filled up with =."
+            "messagePayload is not base64. Expected letters, digits, + and / in groups of four, padded with =."
         )
     recipient = members.get("recipientClientId") if to_viewer else ""
     if to_viewer and not _is_id(recipient):
-        raise invalid_argument("recipientClientId is required of a MASTER: the client id of a viewer.")
-    return Request(message_type, str(recipient), payload)
+        raise invalid_argument("recipientClientId is required from a MASTER. Expected the client id of a viewer.")
+    return SendRequest(message_type, str(recipient), payload)
 
 
-def delivery(parcel: Parcel) -> str:
-    """Give the frame that brings a message to its recipient; the MASTER is told who has sent it, a viewer is not."""
-    # Neither base64 nor an id has anything to escape, and an encoder would take a fifth of the time of relaying.
-    sender = f',"senderClientId":"{parcel.sender}"' if parcel.sender else ""
-    return f'{{"messagePayload":"{parcel.payload}","messageType":"{parcel.message_type}"{sender}}}'
+def format_delivery(message: QueuedMessage) -> str:
+    """Return the frame that delivers a message; it names the sender to the MASTER only."""
+    # Base64 and ids need no escaping, and an encoder would take a fifth of the time of relaying.
+    sender = f',"senderClientId":"{message.sender}"' if message.sender else ""
+    return f'{{"messagePayload":"{message.payload}","messageType":"{message.message_type}"{sender}}}'
 
 
-def status_response(correlation_id: str, error: ServiceError) -> str:
-    """Give the frame that says what became of a message that was refused."""
+def format_status_response(correlation_id: str, error: ServiceError) -> str:
+    """Return the frame that reports a rejected message to its sender."""
     status = {
         "correlationId": correlation_id,
         "errorType": error.code,
@@ -104,13 +106,13 @@ def status_response(correlation_id: str, error: ServiceError) -> str:
     return _COMPACT.encode({"messageType": "STATUS_RESPONSE", "statusResponse": status})
 
 
-def notice(message_type: str) -> str:
-    """Give a frame of the service's own: GO_AWAY, RECONNECT_ICE_SERVER."""
+def format_notice(message_type: str) -> str:
+    """Return a notice of the service: GO_AWAY or RECONNECT_ICE_SERVER."""
     return _COMPACT.encode({"messageType": message_type})
 
 
 def _is_base64(text: str) -> bool:
-    """Tell whether a text is base64, as ``b64decode(validate=True)`` does in four times the time."""
+    """Return whether a text is base64; takes a quarter of the time of ``b64decode(validate=True)``."""
     unpadded = text.removesuffix("=").removesuffix("=")
     return len(text) % 4 == 0 and text.isascii() and not unpadded.encode().translate(None, BASE64_ALPHABET)
 

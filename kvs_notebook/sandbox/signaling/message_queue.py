@@ -1,4 +1,4 @@
-"""Mailbox: signaling messages that wait for a peer that is not connected, or does not read, until their time is up."""
+"""Queue of signaling messages for peers that are not connected or do not read, until the messages expire."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import NamedTuple
 from kvs_notebook.sandbox.backend.store import Store
 
 MASTER = ""
-"""Stands for the MASTER as sender and recipient; no client id is empty."""
+"""The MASTER as sender and recipient; no client id is empty."""
 
 
-class Parcel(NamedTuple):
-    """One message on its way from a peer to another; ``sender`` and ``recipient`` are client ids or MASTER."""
+class QueuedMessage(NamedTuple):
+    """One message; ``sender`` and ``recipient`` are client ids or MASTER."""
 
     sender: str
     recipient: str
@@ -19,17 +19,17 @@ class Parcel(NamedTuple):
     payload: str
 
 
-class Mailbox:
+class MessageQueue:
     """Keep messages per channel and recipient, oldest first, until they are removed.
 
     Parameters
     ----------
     store
-        In whose database: it outlives the process where that does, and a channel's messages go with the channel.
+        The database: a durable one keeps messages across processes, and a channel's messages are deleted with it.
     capacity
-        Messages that one sender may have waiting for one recipient: nobody uses up the room of others.
+        Maximum number of messages from one sender to one recipient, so that no sender fills the queue of others.
     latest_only
-        Types of which a sender has at most one waiting for a recipient: a newer one takes the place of an older one.
+        Types of which only the newest message from a sender to a recipient is kept.
     """
 
     def __init__(self, store: Store, *, capacity: int, latest_only: frozenset[str]) -> None:
@@ -37,29 +37,29 @@ class Mailbox:
         self._capacity = capacity
         self._latest_only = latest_only
 
-    def put(self, channel_id: int, parcel: Parcel, *, expires_ms: int, now_ms: int) -> bool:
-        """Keep a message; False where its sender has no room left for its recipient."""
+    def put(self, channel_id: int, message: QueuedMessage, *, expires_ms: int, now_ms: int) -> bool:
+        """Add a message; return False if its sender has reached the capacity for its recipient."""
         self._db.execute("DELETE FROM messages WHERE channel_id = ? AND expires_ms <= ?", (channel_id, now_ms))
-        if parcel.message_type in self._latest_only:
+        if message.message_type in self._latest_only:
             self._db.execute(
                 "DELETE FROM messages WHERE channel_id = ? AND sender = ? AND recipient = ? AND message_type = ?",
-                (channel_id, parcel.sender, parcel.recipient, parcel.message_type),
+                (channel_id, message.sender, message.recipient, message.message_type),
             )
         (waiting,) = self._db.execute(
             "SELECT COUNT(*) FROM messages WHERE channel_id = ? AND recipient = ? AND sender = ?",
-            (channel_id, parcel.recipient, parcel.sender),
+            (channel_id, message.recipient, message.sender),
         ).fetchone()
         if waiting >= self._capacity:
             return False
         self._db.execute(
             "INSERT INTO messages (channel_id, sender, recipient, message_type, payload, expires_ms) "
             "VALUES (?, ?, ?, ?, ?, ?)",
-            (channel_id, *parcel, expires_ms),
+            (channel_id, *message, expires_ms),
         )
         return True
 
-    def first(self, channel_id: int, recipient: str, *, now_ms: int) -> tuple[int, Parcel] | None:
-        """Give the oldest message for a recipient whose time is not up, with its number; None where there is none."""
+    def first(self, channel_id: int, recipient: str, *, now_ms: int) -> tuple[int, QueuedMessage] | None:
+        """Return the oldest message for a recipient that has not expired, with its number; None if there is none."""
         row = self._db.execute(
             "SELECT id, sender, recipient, message_type, payload FROM messages "
             "WHERE channel_id = ? AND recipient = ? AND expires_ms > ? ORDER BY id LIMIT 1",
@@ -68,8 +68,8 @@ class Mailbox:
         if row is None:
             return None
         number, *parts = row
-        return number, Parcel._make(parts)
+        return number, QueuedMessage._make(parts)
 
     def remove(self, number: int) -> None:
-        """Forget a message, by its number: it was delivered."""
+        """Remove a message by its number: it was delivered."""
         self._db.execute("DELETE FROM messages WHERE id = ?", (number,))

@@ -12,19 +12,20 @@ from hypothesis import strategies as st
 from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.quotas import QUOTAS
 from kvs_notebook.aws.service_model import service_model
-from kvs_notebook.sandbox.backend.operations import Caller, access_denied, channel_of
+from kvs_notebook.sandbox.backend.context import Caller, access_denied
+from kvs_notebook.sandbox.backend.operations import channel_of
 from kvs_notebook.sandbox.backend.validation import ServiceError
 from kvs_notebook.sandbox.clock import STEPPED_START, SteppedClock
 
-ELSEWHERE = Caller("111122223333", "eu-west-1", "KVSB111122223333ABCD")
-SOMEBODY = Caller("444455556666", "us-east-1", "KVSB444455556666ABCD")
+OTHER_REGION = Caller("111122223333", "eu-west-1", "KVSB111122223333ABCD")
+OTHER_ACCOUNT = Caller("444455556666", "us-east-1", "KVSB444455556666ABCD")
 NEVER = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/never/1767603600000"
 MANY_TAGS = {f"key-{number:02}": str(number) for number in range(51)}
 
 
 @contextmanager
-def refused(code: str, said: str | None = None) -> Iterator[None]:
-    with pytest.raises(ServiceError, match=said) as error:
+def refused(code: str, message: str | None = None) -> Iterator[None]:
+    with pytest.raises(ServiceError, match=message) as error:
         yield
     assert error.value.code == code
 
@@ -36,9 +37,9 @@ def pairs(tags: dict[str, str]) -> list[dict[str, str]]:
 # --- create
 
 
-def test_a_created_channel_has_the_services_defaults(desk):
-    arn = desk.create("front-door")
-    assert desk.info(arn) == {
+def test_created_channel_has_the_services_defaults(backend):
+    arn = backend.create("front-door")
+    assert backend.info(arn) == {
         "ChannelName": "front-door",
         "ChannelARN": "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600000",
         "ChannelType": "SINGLE_MASTER",
@@ -48,100 +49,102 @@ def test_a_created_channel_has_the_services_defaults(desk):
         "FullMeshConfiguration": None,
         "Version": "Xg85XX4QHIiUVMGBXxts",
     }
-    assert desk.tags(arn) == {}
+    assert backend.tags(arn) == {}
 
 
-def test_a_created_channel_has_what_was_asked_for(desk):
-    arn = desk.create(
+def test_created_channel_has_the_requested_values(backend):
+    arn = backend.create(
         "front-door", SingleMasterConfiguration={"MessageTtlSeconds": 5}, Tags=pairs({"Site": "hq", "b": ""})
     )
-    assert desk.info(arn)["SingleMasterConfiguration"] == {"MessageTtlSeconds": 5}
-    assert desk.tags(arn) == {"Site": "hq", "b": ""}
+    assert backend.info(arn)["SingleMasterConfiguration"] == {"MessageTtlSeconds": 5}
+    assert backend.tags(arn) == {"Site": "hq", "b": ""}
 
 
-def test_null_members_take_the_defaults(desk):
-    arn = desk.create("front-door", ChannelType=None, Tags=None, SingleMasterConfiguration={"MessageTtlSeconds": None})
-    assert desk.info(arn)["SingleMasterConfiguration"] == {"MessageTtlSeconds": 60}
+def test_null_members_take_the_defaults(backend):
+    arn = backend.create(
+        "front-door", ChannelType=None, Tags=None, SingleMasterConfiguration={"MessageTtlSeconds": None}
+    )
+    assert backend.info(arn)["SingleMasterConfiguration"] == {"MessageTtlSeconds": 60}
 
 
-def test_a_channel_is_creating_and_then_active(desk):
-    arn = desk("CreateSignalingChannel", ChannelName="front-door")["ChannelARN"]
-    assert desk.info(arn)["ChannelStatus"] == "CREATING"
-    desk.clock.advance(0.999)
-    assert desk.info(arn)["ChannelStatus"] == "CREATING"
-    desk.clock.advance(0.001)
-    assert desk.info(arn)["ChannelStatus"] == "ACTIVE"
+def test_channel_is_creating_and_then_active(backend):
+    arn = backend("CreateSignalingChannel", ChannelName="front-door")["ChannelARN"]
+    assert backend.info(arn)["ChannelStatus"] == "CREATING"
+    backend.clock.advance(0.999)
+    assert backend.info(arn)["ChannelStatus"] == "CREATING"
+    backend.clock.advance(0.001)
+    assert backend.info(arn)["ChannelStatus"] == "ACTIVE"
 
 
 @given(st.integers(0, 4_102_444_800_000))
-def test_the_arn_ends_in_exactly_the_creation_time(open_desk, epoch_ms):
-    with open_desk() as desk:
-        desk.clock._now = STEPPED_START.fromtimestamp(0, STEPPED_START.tzinfo)
-        desk.clock.advance(epoch_ms / 1000)
-        arn = desk.create()
-        assert ChannelArn.parse(arn).created_ms == round(desk.info(arn)["CreationTime"] * 1000)
+def test_arn_ends_in_exactly_the_creation_time(open_backend, epoch_ms):
+    with open_backend() as backend:
+        backend.clock._now = STEPPED_START.fromtimestamp(0, STEPPED_START.tzinfo)
+        backend.clock.advance(epoch_ms / 1000)
+        arn = backend.create()
+        assert ChannelArn.parse(arn).created_ms == round(backend.info(arn)["CreationTime"] * 1000)
 
 
-def test_a_name_taken_is_refused_with_the_services_code_even_for_the_same_request(desk):
-    desk("CreateSignalingChannel", ChannelName="front-door")
+def test_taken_name_is_rejected_even_for_the_same_request(backend):
+    backend("CreateSignalingChannel", ChannelName="front-door")
     for _ in ("CREATING", "ACTIVE"):
         with refused("ResourceInUseException", "front-door already exists"):
-            desk("CreateSignalingChannel", ChannelName="front-door")
-        desk.clock.advance(1)
+            backend("CreateSignalingChannel", ChannelName="front-door")
+        backend.clock.advance(1)
 
 
-def test_a_name_is_free_once_its_channel_is_gone_and_not_while_it_is_deleting(desk):
-    first = desk.create(Tags=pairs({"Site": "hq"}))
-    desk.delete(first)
-    desk.clock.advance(1.999)
+def test_name_is_free_when_its_channel_is_deleted(backend):
+    first = backend.create(Tags=pairs({"Site": "hq"}))
+    backend.delete(first)
+    backend.clock.advance(1.999)
     with refused("ResourceInUseException"):
-        desk.create()
-    desk.clock.advance(0.001)
-    second = desk.create()
+        backend.create()
+    backend.clock.advance(0.001)
+    second = backend.create()
     assert second != first
-    assert desk.tags(second) == {}
+    assert backend.tags(second) == {}
     with refused("ResourceNotFoundException"):
-        desk.info(first)
+        backend.info(first)
 
 
-def test_names_are_case_sensitive_and_free_in_other_accounts_and_regions(desk):
-    desk.create("front-door")
-    desk.create("Front-Door")
-    for other in (ELSEWHERE, SOMEBODY):
-        arn = desk("CreateSignalingChannel", caller=other, ChannelName="front-door")["ChannelARN"]
+def test_names_are_case_sensitive_and_unique_per_account_and_region(backend):
+    backend.create("front-door")
+    backend.create("Front-Door")
+    for other in (OTHER_REGION, OTHER_ACCOUNT):
+        arn = backend("CreateSignalingChannel", caller=other, ChannelName="front-door")["ChannelARN"]
         assert f":{other.region}:{other.account_id}:" in arn
-    assert desk.names() == ["Front-Door", "front-door"]
+    assert backend.names() == ["Front-Door", "front-door"]
 
 
-def test_two_creations_of_one_name_never_share_an_arn(open_desk):
-    with open_desk(creating_seconds=0, deleting_seconds=0) as desk:
+def test_two_creations_of_one_name_never_share_an_arn(open_backend):
+    with open_backend(creating_seconds=0, deleting_seconds=0) as backend:
         arns = []
         for _ in range(5):
-            arns.append(desk("CreateSignalingChannel", ChannelName="front-door")["ChannelARN"])
-            desk.delete(arns[-1])
+            arns.append(backend("CreateSignalingChannel", ChannelName="front-door")["ChannelARN"])
+            backend.delete(arns[-1])
         assert len(set(arns)) == 5
 
 
-def test_the_channel_quota_counts_one_account_in_one_region(open_desk):
-    with open_desk(channel_quota=lambda _: 2) as desk:
-        doomed = desk.create("a")
-        desk.create("b")
-        desk("CreateSignalingChannel", caller=ELSEWHERE, ChannelName="c")
+def test_channel_quota_counts_one_account_in_one_region(open_backend):
+    with open_backend(channel_quota=lambda _: 2) as backend:
+        doomed = backend.create("a")
+        backend.create("b")
+        backend("CreateSignalingChannel", caller=OTHER_REGION, ChannelName="c")
         with refused("AccountChannelLimitExceededException", "2 channels in us-east-1"):
-            desk.create("c")
+            backend.create("c")
         with refused("ResourceInUseException"):
-            desk.create("b")
-        desk.delete_for_good(doomed)
-        desk.create("c")
+            backend.create("b")
+        backend.delete_for_good(doomed)
+        backend.create("c")
 
 
-def test_full_mesh_is_refused(desk):
+def test_full_mesh_is_rejected(backend):
     with refused("InvalidArgumentException", "FULL_MESH is not supported"):
-        desk.create(ChannelType="FULL_MESH")
+        backend.create(ChannelType="FULL_MESH")
 
 
 @pytest.mark.parametrize(
-    ("tags", "said"),
+    ("tags", "message"),
     [
         (pairs({"aws:cloudformation:stack-name": "x"}), "the prefix aws: is reserved"),
         (pairs({"AWS:x": "x"}), "the prefix aws: is reserved"),
@@ -149,34 +152,34 @@ def test_full_mesh_is_refused(desk):
         (pairs(MANY_TAGS), "Tags has 51 members"),
     ],
 )
-def test_a_create_with_tags_that_cannot_be_changes_nothing(desk, tags, said):
-    with refused("InvalidArgumentException", said):
-        desk.create("front-door", Tags=tags)
-    assert desk.names() == []
+def test_create_with_invalid_tags_changes_nothing(backend, tags, message):
+    with refused("InvalidArgumentException", message):
+        backend.create("front-door", Tags=tags)
+    assert backend.names() == []
 
 
-def test_fifty_tags_can_be_given_at_once(desk):
+def test_fifty_tags_can_be_given_at_once(backend):
     tags = dict(list(MANY_TAGS.items())[:50])
-    assert desk.tags(desk.create(Tags=pairs(tags))) == tags
+    assert backend.tags(backend.create(Tags=pairs(tags))) == tags
 
 
 # --- describe
 
 
-def test_describe_finds_by_name_by_arn_and_by_both(desk):
-    arn = desk.create("front-door")
-    by_arn = desk("DescribeSignalingChannel", ChannelARN=arn)
-    assert desk("DescribeSignalingChannel", ChannelName="front-door") == by_arn
-    assert desk("DescribeSignalingChannel", ChannelName="front-door", ChannelARN=arn) == by_arn
+def test_describe_finds_by_name_by_arn_and_by_both(backend):
+    arn = backend.create("front-door")
+    by_arn = backend("DescribeSignalingChannel", ChannelARN=arn)
+    assert backend("DescribeSignalingChannel", ChannelName="front-door") == by_arn
+    assert backend("DescribeSignalingChannel", ChannelName="front-door", ChannelARN=arn) == by_arn
 
 
-def test_describe_refuses_nothing_at_all_and_two_channels(desk):
-    arn = desk.create("front-door")
-    desk.create("back-door")
+def test_describe_rejects_no_channel_and_two_channels(backend):
+    arn = backend.create("front-door")
+    backend.create("back-door")
     with refused("InvalidArgumentException", "Neither"):
-        desk("DescribeSignalingChannel")
-    with refused("InvalidArgumentException", "name two channels"):
-        desk("DescribeSignalingChannel", ChannelName="back-door", ChannelARN=arn)
+        backend("DescribeSignalingChannel")
+    with refused("InvalidArgumentException", "name different channels"):
+        backend("DescribeSignalingChannel", ChannelName="back-door", ChannelARN=arn)
 
 
 ON_AN_ARN: dict[str, dict[str, Any]] = {
@@ -190,15 +193,15 @@ ON_AN_ARN: dict[str, dict[str, Any]] = {
 }
 
 
-def on(desk: Any, operation: str, arn: str) -> dict[str, Any]:
+def on(backend: Any, operation: str, arn: str) -> dict[str, Any]:
     member = "ResourceARN" if "Resource" in operation else "ChannelARN"
-    reply: dict[str, Any] = desk(operation, **{member: arn, **ON_AN_ARN[operation]})
+    reply: dict[str, Any] = backend(operation, **{member: arn, **ON_AN_ARN[operation]})
     return reply
 
 
 @pytest.mark.parametrize("operation", ON_AN_ARN)
-def test_an_unknown_channel_is_not_found(desk, operation):
-    arn = desk.create()
+def test_unknown_channel_is_not_found(backend, operation):
+    arn = backend.create()
     created = arn.rpartition("/")[2]
     another_moment = arn.replace(created, str(int(created) + 1))
     for nothing in (NEVER, another_moment, arn.replace(created, f"0{created}"), arn.replace("arn:aws:", "arn:aws-cn:")):
@@ -206,40 +209,40 @@ def test_an_unknown_channel_is_not_found(desk, operation):
             "ResourceNotFoundException",
             "^ResourceNotFoundException: The requested channel is not found or not active.$",
         ):
-            on(desk, operation, nothing)
+            on(backend, operation, nothing)
 
 
 @pytest.mark.parametrize("operation", ON_AN_ARN)
-def test_a_deleted_channel_is_not_found(desk, operation):
-    arn = desk.create()
-    desk.delete_for_good(arn)
+def test_deleted_channel_is_not_found(backend, operation):
+    arn = backend.create()
+    backend.delete_for_good(arn)
     with refused("ResourceNotFoundException"):
-        on(desk, operation, arn)
+        on(backend, operation, arn)
 
 
 @pytest.mark.parametrize("operation", ON_AN_ARN)
-@pytest.mark.parametrize("owner", [ELSEWHERE, SOMEBODY])
-def test_an_arn_of_another_account_or_region_is_denied(desk, operation, owner):
-    arn = desk("CreateSignalingChannel", caller=owner, ChannelName="front-door")["ChannelARN"]
-    desk.clock.advance(1)
+@pytest.mark.parametrize("owner", [OTHER_REGION, OTHER_ACCOUNT])
+def test_arn_of_another_account_or_region_is_denied(backend, operation, owner):
+    arn = backend("CreateSignalingChannel", caller=owner, ChannelName="front-door")["ChannelARN"]
+    backend.clock.advance(1)
     with refused("AccessDeniedException", f"not authorized to perform: kinesisvideo:{operation} on resource: {arn}"):
-        on(desk, operation, arn)
+        on(backend, operation, arn)
 
 
 @pytest.mark.parametrize("operation", ON_AN_ARN)
-def test_an_arn_of_a_video_stream_is_no_channels(desk, operation):
-    with refused("InvalidArgumentException", "names a stream"):
-        on(desk, operation, NEVER.replace("channel/", "stream/"))
+def test_arn_of_a_video_stream_is_rejected(backend, operation):
+    with refused("InvalidArgumentException", "is the ARN of a stream"):
+        on(backend, operation, NEVER.replace("channel/", "stream/"))
 
 
 # --- list
 
 
-def test_a_list_tells_all_that_describe_tells(desk):
-    arns = [desk.create(name) for name in ("b", "a")]
-    reply = desk("ListSignalingChannels")
-    assert reply == {"ChannelInfoList": [desk.info(arns[1]), desk.info(arns[0])], "NextToken": None}
-    assert desk("ListSignalingChannels", caller=ELSEWHERE) == {"ChannelInfoList": [], "NextToken": None}
+def test_list_returns_the_same_as_describe(backend):
+    arns = [backend.create(name) for name in ("b", "a")]
+    reply = backend("ListSignalingChannels")
+    assert reply == {"ChannelInfoList": [backend.info(arns[1]), backend.info(arns[0])], "NextToken": None}
+    assert backend("ListSignalingChannels", caller=OTHER_REGION) == {"ChannelInfoList": [], "NextToken": None}
 
 
 @given(
@@ -247,121 +250,108 @@ def test_a_list_tells_all_that_describe_tells(desk):
     page_size=st.integers(1, 10),
     prefix=st.sampled_from([None, "a", "ab", "c"]),
 )
-def test_paging_gives_each_channel_once_for_any_page_size(open_desk, names, page_size, prefix):
-    with open_desk() as desk:
+def test_paging_gives_each_channel_once_for_any_page_size(open_backend, names, page_size, prefix):
+    with open_backend() as backend:
         for name in names:
-            desk.create(name)
-        assert desk.names(page_size, prefix) == sorted(name for name in names if name.startswith(prefix or ""))
+            backend.create(name)
+        assert backend.names(page_size, prefix) == sorted(name for name in names if name.startswith(prefix or ""))
 
 
-def test_pages_are_as_long_as_asked_up_to_the_cap(open_desk):
-    with open_desk(default_page_size=3, max_page_size=5) as desk:
+def test_page_length_is_as_requested_up_to_the_maximum(open_backend):
+    with open_backend(default_page_size=3, max_page_size=5) as backend:
         for number in range(8):
-            desk.create(f"channel-{number}")
+            backend.create(f"channel-{number}")
 
         def first_page(**request: Any) -> int:
-            return len(desk("ListSignalingChannels", **request)["ChannelInfoList"])
+            return len(backend("ListSignalingChannels", **request)["ChannelInfoList"])
 
         assert first_page() == 3
         assert first_page(MaxResults=4) == 4
         assert first_page(MaxResults=10_000) == 5
 
 
-def test_the_last_page_has_no_token_even_when_it_is_full(desk):
+def test_full_last_page_has_no_token(backend):
     for name in "abcd":
-        desk.create(name)
-    first = desk("ListSignalingChannels", MaxResults=2)
-    last = desk("ListSignalingChannels", MaxResults=2, NextToken=first["NextToken"])
+        backend.create(name)
+    first = backend("ListSignalingChannels", MaxResults=2)
+    last = backend("ListSignalingChannels", MaxResults=2, NextToken=first["NextToken"])
     assert [info["ChannelName"] for info in last["ChannelInfoList"]] == ["c", "d"]
     assert last["NextToken"] is None
 
 
-def test_a_channel_deleted_between_pages_neither_skips_nor_repeats_others(desk):
-    arns = {name: desk.create(name) for name in "abcdef"}
-    first = desk("ListSignalingChannels", MaxResults=2)
+def test_delete_between_pages_neither_skips_nor_repeats(backend):
+    arns = {name: backend.create(name) for name in "abcdef"}
+    first = backend("ListSignalingChannels", MaxResults=2)
     for name in "bc":
-        desk.delete_for_good(arns[name])
-    rest = desk("ListSignalingChannels", NextToken=first["NextToken"])
+        backend.delete_for_good(arns[name])
+    rest = backend("ListSignalingChannels", NextToken=first["NextToken"])
     assert [info["ChannelName"] for info in rest["ChannelInfoList"]] == ["d", "e", "f"]
 
 
-def test_a_deleting_channel_is_listed_until_it_is_gone(desk):
-    desk.delete(desk.create("a"))
-    desk.create("b")
-    reply = desk("ListSignalingChannels")
+def test_deleting_channel_is_listed_until_it_is_deleted(backend):
+    backend.delete(backend.create("a"))
+    backend.create("b")
+    reply = backend("ListSignalingChannels")
     assert [info["ChannelStatus"] for info in reply["ChannelInfoList"]] == ["DELETING", "ACTIVE"]
-    desk.clock.advance(1)
-    assert desk.names() == ["b"]
+    backend.clock.advance(1)
+    assert backend.names() == ["b"]
 
 
-def test_a_token_goes_on_with_its_own_list_only(desk):
+def test_token_is_valid_for_its_own_list_only(backend):
     for name in ("aa", "ab", "b"):
-        desk.create(name)
-    token = desk("ListSignalingChannels", MaxResults=1)["NextToken"]
+        backend.create(name)
+    token = backend("ListSignalingChannels", MaxResults=1)["NextToken"]
     other = {"ComparisonOperator": "BEGINS_WITH", "ComparisonValue": "a"}
     for request in (
         {"NextToken": token, "ChannelNameCondition": other},
-        {"NextToken": token, "caller": ELSEWHERE},
-        {"NextToken": token, "caller": SOMEBODY},
+        {"NextToken": token, "caller": OTHER_REGION},
+        {"NextToken": token, "caller": OTHER_ACCOUNT},
         {"NextToken": token[:-4] + "AAA="},
         {"NextToken": "bm90IGEgdG9rZW4="},
         {"NextToken": "a"},
     ):
-        with refused("InvalidArgumentException", "NextToken .* is not one that this list gave"):
-            desk("ListSignalingChannels", **request)
-    assert desk("ListSignalingChannels", MaxResults=5, NextToken=token)["ChannelInfoList"][0]["ChannelName"] == "ab"
-    assert len(desk("ListSignalingChannels", NextToken="")["ChannelInfoList"]) == 3
+        with refused("InvalidArgumentException", "NextToken .* was not issued by this list"):
+            backend("ListSignalingChannels", **request)
+    assert backend("ListSignalingChannels", MaxResults=5, NextToken=token)["ChannelInfoList"][0]["ChannelName"] == "ab"
+    assert len(backend("ListSignalingChannels", NextToken="")["ChannelInfoList"]) == 3
 
 
 # --- update
 
 
-def test_an_update_changes_the_ttl_and_the_version_and_takes_time(desk):
-    arn = desk.create()
-    before = desk.info(arn)
-    assert desk.update(arn, 90) == {}
-    during = desk.info(arn)
+def test_update_changes_ttl_and_version_and_takes_time(backend):
+    arn = backend.create()
+    before = backend.info(arn)
+    assert backend.update(arn, 90) == {}
+    during = backend.info(arn)
     assert during["ChannelStatus"] == "UPDATING"
-    desk.clock.advance(1)
-    after = desk.info(arn)
+    backend.clock.advance(1)
+    after = backend.info(arn)
     assert after["ChannelStatus"] == "ACTIVE"
     assert after["SingleMasterConfiguration"] == {"MessageTtlSeconds": 90}
     assert after["Version"] == during["Version"] != before["Version"]
     assert after == {**before, "Version": after["Version"], "SingleMasterConfiguration": {"MessageTtlSeconds": 90}}
 
 
-def test_an_update_needs_the_current_version(desk):
-    arn = desk.create()
-    old = desk.info(arn)["Version"]
-    desk.update(arn, 90)
-    desk.clock.advance(1)
-    for wrong in (old, desk.info(arn)["Version"].swapcase(), "V"):
+def test_update_needs_the_current_version(backend):
+    arn = backend.create()
+    old = backend.info(arn)["Version"]
+    backend.update(arn, 90)
+    backend.clock.advance(1)
+    for wrong in (old, backend.info(arn)["Version"].swapcase(), "V"):
         with refused("VersionMismatchException", wrong):
-            desk.update(arn, 30, wrong)
-    assert desk.info(arn)["SingleMasterConfiguration"] == {"MessageTtlSeconds": 90}
-
-
-def test_an_update_needs_an_active_channel(desk):
-    arn = desk("CreateSignalingChannel", ChannelName="front-door")["ChannelARN"]
-    for status, and_then in (
-        ("CREATING", lambda: desk.update(arn, 90)),
-        ("UPDATING", lambda: desk.delete(arn)),
-        ("DELETING", int),
-    ):
-        with refused("ResourceInUseException", status):
-            desk.update(arn, 30)
-        desk.clock.advance(1)
-        and_then()
+            backend.update(arn, 30, wrong)
+    assert backend.info(arn)["SingleMasterConfiguration"] == {"MessageTtlSeconds": 90}
 
 
 @pytest.mark.parametrize("configuration", [None, {}, {"MessageTtlSeconds": None}])
-def test_an_update_without_a_ttl_is_refused(desk, configuration):
-    arn = desk.create()
+def test_update_without_ttl_is_rejected(backend, configuration):
+    arn = backend.create()
     with refused("InvalidArgumentException", "MessageTtlSeconds is required"):
-        desk(
+        backend(
             "UpdateSignalingChannel",
             ChannelARN=arn,
-            CurrentVersion=desk.info(arn)["Version"],
+            CurrentVersion=backend.info(arn)["Version"],
             SingleMasterConfiguration=configuration,
         )
 
@@ -369,34 +359,36 @@ def test_an_update_without_a_ttl_is_refused(desk, configuration):
 # --- delete
 
 
-def test_a_deleted_channel_is_deleting_and_then_gone(desk):
-    arn = desk.create()
-    assert desk.delete(arn) == {}
-    desk.clock.advance(1.999)
-    assert desk.info(arn)["ChannelStatus"] == "DELETING"
-    desk.clock.advance(0.001)
+def test_deleted_channel_is_deleting_and_then_not_found(backend):
+    arn = backend.create()
+    assert backend.delete(arn) == {}
+    backend.clock.advance(1.999)
+    assert backend.info(arn)["ChannelStatus"] == "DELETING"
+    backend.clock.advance(0.001)
     with refused("ResourceNotFoundException"):
-        desk.info(arn)
+        backend.info(arn)
 
 
-def test_a_delete_with_a_version_needs_the_current_one(desk):
-    arn = desk.create()
+def test_delete_with_a_version_needs_the_current_one(backend):
+    arn = backend.create()
     with refused("VersionMismatchException"):
-        desk.delete(arn, CurrentVersion="V1")
-    assert desk.info(arn)["ChannelStatus"] == "ACTIVE"
-    desk.delete(arn, CurrentVersion=desk.info(arn)["Version"])
+        backend.delete(arn, CurrentVersion="V1")
+    assert backend.info(arn)["ChannelStatus"] == "ACTIVE"
+    backend.delete(arn, CurrentVersion=backend.info(arn)["Version"])
 
 
-def test_a_busy_channel_cannot_be_deleted_nor_a_deleting_one_again(desk):
-    arn = desk("CreateSignalingChannel", ChannelName="front-door")["ChannelARN"]
+@pytest.mark.parametrize("operation", ["update", "delete"])
+def test_update_and_delete_need_an_active_channel(backend, operation):
+    arn = backend("CreateSignalingChannel", ChannelName="front-door")["ChannelARN"]
+    change = {"update": lambda: backend.update(arn, 30), "delete": lambda: backend.delete(arn)}[operation]
     for status, and_then in (
-        ("CREATING", lambda: desk.update(arn, 90)),
-        ("UPDATING", lambda: desk.delete(arn)),
+        ("CREATING", lambda: backend.update(arn, 90)),
+        ("UPDATING", lambda: backend.delete(arn)),
         ("DELETING", int),
     ):
         with refused("ResourceInUseException", status):
-            desk.delete(arn)
-        desk.clock.advance(1)
+            change()
+        backend.clock.advance(1)
         and_then()
 
 
@@ -405,10 +397,12 @@ def test_a_busy_channel_cannot_be_deleted_nor_a_deleting_one_again(desk):
 
 @pytest.mark.parametrize(("role", "path"), [("MASTER", "m"), ("VIEWER", "v")])
 @pytest.mark.parametrize("protocols", [("WSS", "HTTPS"), ("HTTPS", "WSS"), ("WSS", "WSS", "HTTPS", "HTTPS", "WSS"), ()])
-def test_endpoints_come_https_first_whatever_was_asked(desk, role, path, protocols):
-    arn = desk.create()
+def test_endpoints_list_https_first(backend, role, path, protocols):
+    arn = backend.create()
     configuration = {"Role": role, **({"Protocols": list(protocols)} if protocols else {})}
-    reply = desk("GetSignalingChannelEndpoint", ChannelARN=arn, SingleMasterChannelEndpointConfiguration=configuration)
+    reply = backend(
+        "GetSignalingChannelEndpoint", ChannelARN=arn, SingleMasterChannelEndpointConfiguration=configuration
+    )
     assert reply == {
         "ResourceEndpointList": [
             {"Protocol": "HTTPS", "ResourceEndpoint": "https://127.0.0.1:4433"},
@@ -417,93 +411,93 @@ def test_endpoints_come_https_first_whatever_was_asked(desk, role, path, protoco
     }
 
 
-def test_only_the_protocols_asked_for_are_given(desk):
-    assert desk.endpoints(desk.create(), "VIEWER", ("WSS",)) == [
+def test_only_requested_protocols_are_returned(backend):
+    assert backend.endpoints(backend.create(), "VIEWER", ("WSS",)) == [
         {"Protocol": "WSS", "ResourceEndpoint": "wss://127.0.0.1:4433/v"}
     ]
 
 
 @pytest.mark.parametrize("configuration", [None, {}, {"Protocols": ["WSS"]}])
-def test_endpoints_need_a_role(desk, configuration):
+def test_endpoints_need_a_role(backend, configuration):
     with refused("InvalidArgumentException", "Role is required"):
-        desk(
+        backend(
             "GetSignalingChannelEndpoint",
-            ChannelARN=desk.create(),
+            ChannelARN=backend.create(),
             SingleMasterChannelEndpointConfiguration=configuration,
         )
 
 
-def test_webrtc_needs_media_storage(desk):
+def test_webrtc_needs_media_storage(backend):
     with refused("InvalidArgumentException", "WEBRTC"):
-        desk.endpoints(desk.create(), "VIEWER", ("WSS", "WEBRTC"))
+        backend.endpoints(backend.create(), "VIEWER", ("WSS", "WEBRTC"))
 
 
 # --- tags
 
 
-def test_tagging_adds_and_overwrites_and_changes_nothing_else(desk):
-    arn = desk.create(Tags=pairs({"Site": "hq", "Owner": "ops"}))
-    before = desk.info(arn)
-    assert desk.tag(arn, Site="annex", Note="") == {}
-    assert desk.tags(arn) == {"Note": "", "Owner": "ops", "Site": "annex"}
-    assert desk.info(arn) == before
+def test_tagging_adds_and_overwrites_and_changes_nothing_else(backend):
+    arn = backend.create(Tags=pairs({"Site": "hq", "Owner": "ops"}))
+    before = backend.info(arn)
+    assert backend.tag(arn, Site="annex", Note="") == {}
+    assert backend.tags(arn) == {"Note": "", "Owner": "ops", "Site": "annex"}
+    assert backend.info(arn) == before
 
 
-def test_a_channel_takes_fifty_tags_in_total(desk):
+def test_channel_takes_fifty_tags_in_total(backend):
     fifty = dict(list(MANY_TAGS.items())[:50])
-    arn = desk.create(Tags=pairs(fifty))
-    desk.tag(arn, **dict.fromkeys(fifty, "new"))
-    with refused("TagsPerResourceExceededLimitException", "51 tags"):
-        desk.tag(arn, **{"key-00": "newer", "one-more": "x"})
-    assert desk.tags(arn) == dict.fromkeys(fifty, "new")
+    arn = backend.create(Tags=pairs(fifty))
+    backend.tag(arn, **dict.fromkeys(fifty, "new"))
+    with refused("TagsPerResourceExceededLimitException", "Too many tags: the channel would have 51"):
+        backend.tag(arn, **{"key-00": "newer", "one-more": "x"})
+    assert backend.tags(arn) == dict.fromkeys(fifty, "new")
 
 
 @pytest.mark.parametrize("tags", [pairs({"aws:x": "1", "a": "1"}), pairs({"a": "1"}) * 2])
-def test_tagging_with_a_key_that_cannot_be_sets_none(desk, tags):
-    arn = desk.create()
+def test_tagging_with_an_invalid_key_sets_no_tag(backend, tags):
+    arn = backend.create()
     with refused("InvalidArgumentException"):
-        desk("TagResource", ResourceARN=arn, Tags=tags)
-    assert desk.tags(arn) == {}
+        backend("TagResource", ResourceARN=arn, Tags=tags)
+    assert backend.tags(arn) == {}
 
 
-def test_untagging_ignores_keys_that_are_not_there(desk):
-    arn = desk.create(Tags=pairs({"a": "1", "b": "2", "B": "3"}))
-    assert desk("UntagResource", ResourceARN=arn, TagKeyList=["b", "b", "unknown"]) == {}
-    assert desk.tags(arn) == {"B": "3", "a": "1"}
+def test_untagging_ignores_missing_keys(backend):
+    arn = backend.create(Tags=pairs({"a": "1", "b": "2", "B": "3"}))
+    assert backend("UntagResource", ResourceARN=arn, TagKeyList=["b", "b", "unknown"]) == {}
+    assert backend.tags(arn) == {"B": "3", "a": "1"}
 
 
-def test_tags_are_on_one_page_and_no_token_leads_further(desk):
-    arn = desk.create(Tags=pairs({"a": "1"}))
-    assert desk("ListTagsForResource", ResourceARN=arn) == {"Tags": {"a": "1"}, "NextToken": None}
+def test_tags_are_on_one_page_without_token(backend):
+    arn = backend.create(Tags=pairs({"a": "1"}))
+    assert backend("ListTagsForResource", ResourceARN=arn) == {"Tags": {"a": "1"}, "NextToken": None}
     with refused("InvalidArgumentException", "NextToken"):
-        desk("ListTagsForResource", ResourceARN=arn, NextToken="abcd")
+        backend("ListTagsForResource", ResourceARN=arn, NextToken="abcd")
 
 
-def test_a_deleting_channel_shows_its_tags_and_takes_no_more(desk):
-    arn = desk.create(Tags=pairs({"a": "1"}))
-    desk.delete(arn)
-    assert desk.tags(arn) == {"a": "1"}
+def test_deleting_channel_lists_tags_and_rejects_new_ones(backend):
+    arn = backend.create(Tags=pairs({"a": "1"}))
+    backend.delete(arn)
+    assert backend.tags(arn) == {"a": "1"}
     with refused("ResourceNotFoundException"):
-        desk.tag(arn, b="2")
+        backend.tag(arn, b="2")
 
 
 # --- around them
 
 
-def test_each_request_moves_a_lesson_by_a_second_whether_or_not_it_is_refused(desk):
-    object.__setattr__(desk.service, "clock", SteppedClock())
-    arn = desk("CreateSignalingChannel", ChannelName="front-door")["ChannelARN"]
+def test_each_request_moves_the_stepped_clock_by_one_second(backend):
+    object.__setattr__(backend.service, "clock", SteppedClock())
+    arn = backend("CreateSignalingChannel", ChannelName="front-door")["ChannelARN"]
     assert arn.endswith("/1767603601000")
     with refused("InvalidArgumentException"):
-        desk("DescribeSignalingChannel")
+        backend("DescribeSignalingChannel")
     with refused("InvalidArgumentException"):
-        desk("DescribeSignalingChannel", ChannelName="a b")
-    assert desk("CreateSignalingChannel", ChannelName="back-door")["ChannelARN"].endswith("/1767603604000")
+        backend("DescribeSignalingChannel", ChannelName="a b")
+    assert backend("CreateSignalingChannel", ChannelName="back-door")["ChannelARN"].endswith("/1767603604000")
 
 
-def test_requests_are_checked_against_the_model_first(desk):
+def test_requests_are_validated_against_the_model_first(backend):
     with refused("InvalidArgumentException", "120 are allowed"):
-        desk.create(SingleMasterConfiguration={"MessageTtlSeconds": 121})
+        backend.create(SingleMasterConfiguration={"MessageTtlSeconds": 121})
 
 
 @pytest.mark.parametrize(
@@ -514,13 +508,13 @@ def test_requests_are_checked_against_the_model_first(desk):
         ("TagResource", {"ResourceARN": NEVER}, "never"),
         ("ListSignalingChannels", {"ChannelName": "front-door"}, None),
         ("DescribeSignalingChannel", {}, None),
-        ("DescribeSignalingChannel", {"ChannelARN": "nonsense"}, None),
+        ("DescribeSignalingChannel", {"ChannelARN": "not json"}, None),
         ("DescribeSignalingChannel", {"ChannelName": 5}, None),
         ("DescribeSignalingChannel", ["ChannelName"], None),
         ("DescribeSignalingChannel", None, None),
     ],
 )
-def test_the_channel_of_a_request_is_known_by_name_or_arn_however_broken_the_request(operation, request_, name):
+def test_channel_of_accepts_any_request(operation, request_, name):
     assert channel_of(operation, request_) == name
 
 
@@ -528,8 +522,8 @@ def test_the_channel_of_a_request_is_known_by_name_or_arn_however_broken_the_req
     ("request_", "resource"),
     [({"ChannelName": "front-door"}, "front-door"), ({"ResourceARN": NEVER}, NEVER), ({}, "*"), (None, "*")],
 )
-def test_a_denial_speaks_as_iam_does(desk, request_, resource):
-    error = access_denied(desk.caller, "TagResource", request_)
+def test_denial_has_the_message_of_iam(backend, request_, resource):
+    error = access_denied(backend.caller, "TagResource", request_)
     assert (error.code, error.status) == ("AccessDeniedException", 403)
     assert error.message == (
         "User: arn:aws:iam::111122223333:user/kvs-notebook-sandbox is not authorized to perform: "
@@ -537,23 +531,23 @@ def test_a_denial_speaks_as_iam_does(desk, request_, resource):
     )
 
 
-def test_every_reply_is_one_that_botocore_parses_without_loss(desk):
+def test_botocore_parses_every_reply_without_loss(backend):
     import json
 
-    arn = desk.create("front-door", Tags=pairs({"Site": "hq"}))
-    desk.create("back-door")
+    arn = backend.create("front-door", Tags=pairs({"Site": "hq"}))
+    backend.create("back-door")
     replies = {
-        "CreateSignalingChannel": desk("CreateSignalingChannel", ChannelName="third"),
-        "DescribeSignalingChannel": desk("DescribeSignalingChannel", ChannelARN=arn),
-        "ListSignalingChannels": desk("ListSignalingChannels", MaxResults=1),
-        "GetSignalingChannelEndpoint": {"ResourceEndpointList": desk.endpoints(arn)},
-        "ListTagsForResource": desk("ListTagsForResource", ResourceARN=arn),
-        "TagResource": desk.tag(arn, a="b"),
-        "UntagResource": desk("UntagResource", ResourceARN=arn, TagKeyList=["a"]),
-        "UpdateSignalingChannel": desk.update(arn, 30),
+        "CreateSignalingChannel": backend("CreateSignalingChannel", ChannelName="third"),
+        "DescribeSignalingChannel": backend("DescribeSignalingChannel", ChannelARN=arn),
+        "ListSignalingChannels": backend("ListSignalingChannels", MaxResults=1),
+        "GetSignalingChannelEndpoint": {"ResourceEndpointList": backend.endpoints(arn)},
+        "ListTagsForResource": backend("ListTagsForResource", ResourceARN=arn),
+        "TagResource": backend.tag(arn, a="b"),
+        "UntagResource": backend("UntagResource", ResourceARN=arn, TagKeyList=["a"]),
+        "UpdateSignalingChannel": backend.update(arn, 30),
     }
-    desk.clock.advance(1)
-    replies["DeleteSignalingChannel"] = desk.delete(arn)
+    backend.clock.advance(1)
+    replies["DeleteSignalingChannel"] = backend.delete(arn)
     assert set(replies) == set(QUOTAS)
     parser = create_parser("rest-json")
     for operation, reply in replies.items():

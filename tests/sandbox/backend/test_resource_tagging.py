@@ -19,20 +19,20 @@ def names(reply):
     return [each["ResourceARN"].split("/")[1] for each in reply["ResourceTagMappingList"]]
 
 
-def test_tagged_channels_are_found_with_their_tags_and_never_tagged_ones_are_not(tagging):
+def test_only_channels_that_had_tags_are_found(tagging):
     kvs.create_channel("bare")
-    door = kvs.create_channel("door", tags={"Site": "hq", "Env": "prod"})
+    channel = kvs.create_channel("door", tags={"Site": "hq", "Env": "prod"})
     reply = tagging.get_resources(ResourceTypeFilters=CHANNELS)
     assert reply["PaginationToken"] == ""
     assert reply["ResourceTagMappingList"] == [
         {
-            "ResourceARN": door["channel_arn"].item(),
+            "ResourceARN": channel["channel_arn"].item(),
             "Tags": [{"Key": "Env", "Value": "prod"}, {"Key": "Site", "Value": "hq"}],
         }
     ]
 
 
-def test_a_channel_whose_tags_were_taken_off_stays_with_an_empty_list(tagging):
+def test_untagged_channel_is_found_with_an_empty_list(tagging):
     kvs.create_channel("door")
     kvs.tag_channel("door", {"Site": "hq"})
     kvs.untag_channel("door", ["Site"])
@@ -41,7 +41,7 @@ def test_a_channel_whose_tags_were_taken_off_stays_with_an_empty_list(tagging):
     ]
 
 
-def test_a_deleted_channel_is_gone_from_it(tagging):
+def test_deleted_channel_is_not_found_by_tags(tagging):
     kvs.create_channel("door", tags={"Site": "hq"})
     kvs.delete_channel("door", wait=True)
     assert names(tagging.get_resources(ResourceTypeFilters=CHANNELS)) == []
@@ -59,7 +59,7 @@ def test_pages_of_at_most_100_give_each_channel_once(sandbox, connection, taggin
     assert set(found) == tagged
 
 
-def test_filters_leave_out_what_they_do_not_name(tagging):
+def test_filters_exclude_other_channels(tagging):
     kvs.create_channel("door", tags={"Site": "hq"})
     kvs.create_channel("gate", tags={"Site": "annex"})
     assert names(tagging.get_resources(ResourceTypeFilters=["ec2:instance"])) == []
@@ -69,13 +69,13 @@ def test_filters_leave_out_what_they_do_not_name(tagging):
 
 
 @pytest.mark.parametrize("wrong", [{"ResourcesPerPage": 101}, {"PaginationToken": "made-up"}])
-def test_what_it_would_not_take_is_refused(tagging, wrong):
+def test_invalid_get_resources_request_is_rejected(tagging, wrong):
     with pytest.raises(ClientError) as refused:
         tagging.get_resources(**wrong)
     assert refused.value.response["Error"]["Code"] == "InvalidParameterException"
 
 
-def test_it_can_be_denied_in_one_region_and_is_written_down(sandbox, tagging):
+def test_get_resources_can_be_denied_and_is_logged(sandbox, tagging):
     sandbox.deny("tag:GetResources", region="eu-west-1")
     assert tagging.get_resources()["ResourceTagMappingList"] == []
     elsewhere = sandbox.connection(region="eu-west-1").client("resourcegroupstaggingapi")

@@ -26,7 +26,7 @@ def channel(name="front-door", *, account_id=ACCOUNT, region=REGION, created_ms=
 
 @pytest.fixture
 def store():
-    opened = Store()
+    opened = Store.open()
     yield opened
     opened.close()
 
@@ -42,7 +42,7 @@ def names(store, **how):
     return [found.name for found in store.page(ACCOUNT, REGION, **{"limit": 1000, **how})]
 
 
-def test_a_channel_comes_back_as_it_was_put_in(store):
+def test_channel_round_trips(store):
     found = add(store, tags={"Site": "hq"})
     assert found._replace(id=None) == channel()
     assert store.tags(found) == {"Site": "hq"}
@@ -56,12 +56,12 @@ def test_a_channel_comes_back_as_it_was_put_in(store):
         ("us-gov-west-1", "arn:aws-us-gov:kinesisvideo:us-gov-west-1:111122223333:channel/front-door/1000"),
     ],
 )
-def test_an_arn_has_the_partition_of_its_region_and_the_creation_time(region, arn):
+def test_arn_has_partition_and_creation_time(region, arn):
     assert channel(region=region).arn == str(ChannelArn.build(region, ACCOUNT, "front-door", 1000)) == arn
     assert arn.startswith(f"arn:{partition_of(region)}:")
 
 
-def test_a_name_is_taken_in_one_account_and_region_only(store):
+def test_name_is_taken_in_one_account_and_region_only(store):
     first = add(store)
     for elsewhere in ({"region": "eu-west-1"}, {"account_id": "444455556666"}):
         assert add(store, **elsewhere).id != first.id
@@ -69,7 +69,7 @@ def test_a_name_is_taken_in_one_account_and_region_only(store):
     assert store.count(ACCOUNT, REGION) == 1
 
 
-def test_adding_many_leaves_out_taken_names_and_their_tags(store):
+def test_add_many_skips_taken_names_and_their_tags(store):
     kept = add(store, tags={"Site": "hq"})
     added = store.add_many([(channel(), {"Site": "annex"}), (channel("back-door"), {"Site": "yard"})])
     assert added == 1
@@ -80,7 +80,7 @@ def test_adding_many_leaves_out_taken_names_and_their_tags(store):
     assert store.add_many([]) == 0
 
 
-def test_an_update_keeps_what_was_before(store):
+def test_update_keeps_the_previous_values(store):
     store.update(add(store), ttl=90, version="V2", at_ms=5000)
     found = store.find(ACCOUNT, REGION, "front-door")
     assert found is not None
@@ -90,23 +90,23 @@ def test_an_update_keeps_what_was_before(store):
     assert store.find(ACCOUNT, REGION, "front-door") == found._replace(version="V3")
 
 
-def test_removing_a_channel_takes_its_tags_along(store):
+def test_removing_a_channel_removes_its_tags(store):
     store.remove(add(store, tags={"Site": "hq"}))
     assert store.find(ACCOUNT, REGION, "front-door") is None
     assert store.tags(add(store)) == {}
-    assert store._db.execute("SELECT COUNT(*) FROM tags").fetchone() == (0,)
+    assert store.db.execute("SELECT COUNT(*) FROM tags").fetchone() == (0,)
 
 
-def test_purging_takes_out_what_was_deleted_by_then(store):
+def test_purge_removes_channels_deleted_by_then(store):
     for number, deleted_ms in enumerate([1000, 2000, 3000]):
         store.delete(add(store, f"gone-{number}", tags={"a": "b"}), at_ms=deleted_ms)
     add(store, "stays")
     store.purge(2000)
     assert names(store) == ["gone-2", "stays"]
-    assert store._db.execute("SELECT COUNT(*) FROM tags").fetchone() == (1,)
+    assert store.db.execute("SELECT COUNT(*) FROM tags").fetchone() == (1,)
 
 
-def test_a_page_leaves_out_what_is_gone_or_not_there_yet(store):
+def test_page_excludes_deleted_and_future_channels(store):
     store.delete(add(store, "gone"), at_ms=2000)
     add(store, "young", created_ms=5000)
     add(store, "there")
@@ -123,7 +123,7 @@ def test_a_page_leaves_out_what_is_gone_or_not_there_yet(store):
     shuffled=st.booleans(),
 )
 def test_pages_of_any_size_give_each_channel_once(stored, prefix, size, ignore_case, shuffled):
-    store = Store()
+    store = Store.open()
     store.add_many([(channel(name), {}) for name in stored])
     store.add_many([(channel(name, region="eu-west-1"), {}) for name in ("a", "b", "c")])
     how = {"prefix": prefix, "ignore_case": ignore_case, "shuffled": shuffled, "limit": size}
@@ -142,7 +142,7 @@ def test_pages_of_any_size_give_each_channel_once(stored, prefix, size, ignore_c
 
 @given(stored=st.sets(NAMES, min_size=3, max_size=20), deleted=st.sets(NAMES), shuffled=st.booleans())
 def test_deleting_between_pages_neither_skips_nor_repeats(stored, deleted, shuffled):
-    store = Store()
+    store = Store.open()
     store.add_many([(channel(name), {}) for name in stored])
     first = names(store, limit=2, shuffled=shuffled)
     for name in deleted & stored:
@@ -154,7 +154,7 @@ def test_deleting_between_pages_neither_skips_nor_repeats(stored, deleted, shuff
     assert sorted(rest) == sorted(stored - deleted - set(first))
 
 
-def test_an_empty_start_comes_before_every_name(store):
+def test_empty_start_precedes_every_name(store):
     for name in ("-", ".", "0", "A", "_", "z"):
         add(store, name)
     assert names(store, after="") == names(store)
@@ -163,12 +163,12 @@ def test_an_empty_start_comes_before_every_name(store):
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
-def test_a_page_is_found_through_an_index_and_never_sorted(store, shuffled):
+def test_page_query_uses_an_index_and_never_sorts(store, shuffled):
     seen = []
-    store._db.set_trace_callback(seen.append)
+    store.db.set_trace_callback(seen.append)
     names(store, after="m", shuffled=shuffled)
-    store._db.set_trace_callback(None)
-    plan = [row[3] for row in store._db.execute(f"EXPLAIN QUERY PLAN {seen[-1]}")]
+    store.db.set_trace_callback(None)
+    plan = [row[3] for row in store.db.execute(f"EXPLAIN QUERY PLAN {seen[-1]}")]
     assert len(plan) == 1
     assert "USING INDEX channels_" in plan[0]
 
@@ -184,7 +184,7 @@ def test_two_creations_of_one_name_never_share_a_time(store):
     assert store.creation_ms(ACCOUNT, REGION, "back-door", 5000) == 5000
 
 
-def test_tags_are_set_over_sorted_and_taken_off(store):
+def test_tags_are_overwritten_sorted_and_removed(store):
     found = add(store, tags={"b": "1", "a": "2"})
     store.put_tags(found, {"b": "3", "ä": ""})
     assert list(store.tags(found).items()) == [("a", "2"), ("b", "3"), ("ä", "")]
@@ -192,53 +192,53 @@ def test_tags_are_set_over_sorted_and_taken_off(store):
     assert store.tags(found) == {"b": "3", "ä": ""}
 
 
-def test_a_reset_empties_channels_and_keeps_settings(store):
+def test_reset_empties_channels_and_keeps_settings(store):
     secret = store.root_secret
-    store.put("account_id", ACCOUNT)
-    store.put("account_id", "444455556666")
+    store.put_setting("account_id", ACCOUNT)
+    store.put_setting("account_id", "444455556666")
     add(store, tags={"Site": "hq"})
     store.reset()
     assert names(store) == []
     assert store.latest_ms == 0
-    assert store.get("account_id") == "444455556666"
+    assert store.get_setting("account_id") == "444455556666"
     assert store.root_secret == secret
     assert store.tags(add(store)) == {}
 
 
-def test_every_store_has_a_secret_of_its_own(store):
-    other = Store()
+def test_every_store_has_its_own_secret(store):
+    other = Store.open()
     assert len(store.root_secret) == 32
     assert store.root_secret == store.root_secret != other.root_secret
     other.close()
-    assert store.get("never-set") is None
+    assert store.get_setting("never-set") is None
 
 
-def test_the_latest_time_is_kept_of_all_that_was_written(store):
+def test_latest_time_of_all_writes_is_kept(store):
     assert store.latest_ms == 0
     found = add(store, created_ms=3000)
     assert store.latest_ms == 3000
     store.update(found, ttl=5, version="V2", at_ms=7000)
     store.delete(found, at_ms=9000)
     store.remove(found)
-    store.note(8000)
+    store.record_time(8000)
     assert store.latest_ms == 9000
 
 
-def test_what_failed_midway_was_not_done(store):
+def test_failed_transaction_changes_nothing(store):
     found = add(store, tags={"a": "1"})
     with pytest.raises(sqlite3.Error):
         store.put_tags(found, {"a": "2", "b": None})
     assert store.tags(found) == {"a": "1"}
 
 
-def test_a_file_holds_everything_for_the_next_one_and_for_its_owner_only(tmp_path):
+def test_file_keeps_everything_and_is_private(tmp_path):
     path = tmp_path / "state.sqlite"
-    store = Store(path)
+    store = Store.open(path)
     secret = store.root_secret
     add(store, tags={"Site": "hq"})
     modes = {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
     store.close()
-    again = Store(path)
+    again = Store.open(path)
     found = again.find(ACCOUNT, REGION, "front-door")
     assert found is not None
     assert again.tags(found) == {"Site": "hq"}
@@ -247,19 +247,19 @@ def test_a_file_holds_everything_for_the_next_one_and_for_its_owner_only(tmp_pat
     assert modes == {0o600}
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
+def test_file_that_is_not_a_database_is_rejected_unchanged(tmp_path):
     path = tmp_path / "state.sqlite"
-    path.write_text("not a database, but somebody's notes")
+    path.write_text("not a database, but some notes")
     with pytest.raises(sqlite3.DatabaseError):
-        Store(path)
-    assert path.read_text() == "not a database, but somebody's notes"
+        Store.open(path)
+    assert path.read_text() == "not a database, but some notes"
 
 
 WRITER = """
     import sys
-    from kvs_notebook.sandbox.store import Channel, Store
+    from kvs_notebook.sandbox.backend.store import Channel, Store
 
-    store = Store(sys.argv[1])
+    store = Store.open(sys.argv[1])
     number = 0
     while True:
         name = f"channel-{number}"
@@ -269,7 +269,7 @@ WRITER = """
 """
 
 
-def test_what_was_acknowledged_survives_a_killed_process(tmp_path):
+def test_acknowledged_writes_survive_a_killed_process(tmp_path):
     path = tmp_path / "state.sqlite"
     writer = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(WRITER), str(path)], stdout=subprocess.PIPE, text=True
@@ -280,7 +280,7 @@ def test_what_was_acknowledged_survives_a_killed_process(tmp_path):
         os.kill(writer.pid, signal.SIGKILL)
         seen += [int(line) for line in acknowledged if line.endswith("\n")]
     writer.wait()
-    store = Store(path)
+    store = Store.open(path)
     assert store.count(ACCOUNT, REGION) >= len(seen)
     for number in seen:
         found = store.find(ACCOUNT, REGION, f"channel-{number}")

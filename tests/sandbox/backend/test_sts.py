@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 import kvs_notebook as kvs
 from kvs_notebook.sandbox.backend.context import Caller
+from tests.connections import connect_session
 
 ROLE = "arn:aws:iam::444455556666:role/fleet/Reader"
 
@@ -23,7 +24,7 @@ def session_of(sandbox: kvs.Sandbox, credentials: dict[str, str]) -> boto3.Sessi
     )
 
 
-def test_a_role_gives_keys_of_its_own_account(sandbox, sts):
+def test_assumed_role_has_keys_of_its_account(sandbox, sts):
     reply = sts.assume_role(RoleArn=ROLE, RoleSessionName="kvs-notebook")
     assert reply["AssumedRoleUser"]["Arn"] == "arn:aws:sts::444455556666:assumed-role/Reader/kvs-notebook"
     session = session_of(sandbox, reply["Credentials"])
@@ -34,14 +35,12 @@ def test_a_role_gives_keys_of_its_own_account(sandbox, sts):
     assert [info["ChannelName"] for info in video.list_signaling_channels()["ChannelInfoList"]] == ["gate"]
 
 
-def test_a_url_that_a_role_signs_lets_it_in(sandbox, sts):
+def test_url_signed_by_a_role_is_accepted(sandbox, sts):
     credentials = sts.assume_role(RoleArn=ROLE, RoleSessionName="kvs-notebook")["Credentials"]
     kvs.create_channel("gate", connection=sandbox.connection("444455556666"))
-    connection = kvs.Connection(
-        session=session_of(sandbox, credentials),
-        region="us-east-1",
-        endpoint_url=sandbox.endpoint_url,
-        ca_bundle=lambda: str(sandbox._profile.ca_path),
+    local_service = sandbox.connection("444455556666").config.local_service
+    connection = connect_session(
+        session_of(sandbox, credentials), "us-east-1", endpoint_url=sandbox.endpoint_url, local_service=local_service
     )
     assert "X-Amz-Security-Token=" in kvs.sign_url("gate", client_id="tablet", connection=connection).reveal()
     assert not kvs.get_ice_servers("gate", connection=connection).empty
@@ -55,14 +54,14 @@ def test_a_url_that_a_role_signs_lets_it_in(sandbox, sts):
         {"DurationSeconds": 43_201},
     ],
 )
-def test_what_sts_would_not_take_is_refused(sts, wrong):
+def test_invalid_assume_role_request_is_rejected(sts, wrong):
     with pytest.raises(ClientError) as refused:
         sts.assume_role(**{"RoleArn": ROLE, "RoleSessionName": "kvs-notebook", **wrong})
     assert refused.value.response["Error"]["Code"] == "ValidationError"
 
 
 @pytest.mark.parametrize("given", [{}, {"ExternalId": "another"}])
-def test_a_role_that_asks_for_an_external_id_is_not_assumed_without_it(given):
+def test_role_requires_its_external_id(given):
     with kvs.Sandbox(assumptions=kvs.Assumptions(role_external_id="our-contract")) as sandbox:
         sts = sandbox.connection().client("sts")
         with pytest.raises(ClientError) as refused:
@@ -72,7 +71,7 @@ def test_a_role_that_asks_for_an_external_id_is_not_assumed_without_it(given):
         assert sts.assume_role(RoleArn=ROLE, RoleSessionName="kvs-notebook", ExternalId="our-contract")
 
 
-def test_assuming_can_be_denied_and_is_written_down(sandbox, sts):
+def test_assume_role_can_be_denied_and_is_logged(sandbox, sts):
     sandbox.deny("sts:AssumeRole")
     with pytest.raises(ClientError, match="not authorized to perform: sts:AssumeRole"):
         sts.assume_role(RoleArn=ROLE, RoleSessionName="kvs-notebook")
@@ -80,7 +79,7 @@ def test_assuming_can_be_denied_and_is_written_down(sandbox, sts):
     assert (request["operation"], request["status"], request["error_code"]) == ("AssumeRole", 403, "AccessDenied")
 
 
-def test_a_caller_is_an_iam_user_of_the_partition(connection):
-    assert connection.identity["Arn"] == "arn:aws:iam::111122223333:user/kvs-notebook-sandbox"
-    assert connection.identity["UserId"].startswith("AIDA111122223333")
+def test_caller_is_an_iam_user_of_the_partition(connection):
+    assert connection.identity().arn == "arn:aws:iam::111122223333:user/kvs-notebook-sandbox"
+    assert connection.identity().user_id.startswith("AIDA111122223333")
     assert Caller("111122223333", "cn-north-1", "K").principal_arn.startswith("arn:aws-cn:iam::")

@@ -108,7 +108,7 @@ def code_of(operation: str, request: Any) -> str | None:
     return None
 
 
-def test_the_nine_operations_are_routed_by_the_services_own_paths():
+def test_operations_are_routed_by_the_services_paths():
     assert dict(OPERATIONS) == {
         "/createSignalingChannel": "CreateSignalingChannel",
         "/describeSignalingChannel": "DescribeSignalingChannel",
@@ -124,7 +124,7 @@ def test_the_nine_operations_are_routed_by_the_services_own_paths():
 
 
 @pytest.mark.parametrize("operation", LEAST)
-def test_the_least_and_the_fullest_request_are_taken(operation):
+def test_minimal_and_maximal_requests_are_valid(operation):
     validate(operation, LEAST[operation])
     validate(operation, example(service_model().operation_model(operation).input_shape))
 
@@ -139,7 +139,7 @@ def test_each_required_member_is_required(operation):
 
 
 @pytest.mark.parametrize(("operation", "path", "value", "fits"), list(bounds()))
-def test_each_bound_of_the_model_holds_to_the_number(operation, path, value, fits):
+def test_each_bound_of_the_model_is_exact(operation, path, value, fits):
     assert code_of(operation, put(operation, path, value)) == (None if fits else "InvalidArgumentException")
 
 
@@ -147,7 +147,7 @@ def test_each_bound_of_the_model_holds_to_the_number(operation, path, value, fit
     ("operation", "path", "shape"),
     [pytest.param(*row, id=f"{row[0]}-{row[1]}") for row in MEMBERS if "enum" in row[2].metadata],
 )
-def test_each_choice_of_the_model_is_taken_and_no_other(operation, path, shape):
+def test_each_choice_of_the_model_is_valid_and_no_other(operation, path, shape):
     for choice in shape.metadata["enum"]:
         assert code_of(operation, put(operation, path, choice)) is None
     for other in ("BOGUS", "", shape.metadata["enum"][0].lower()):
@@ -158,7 +158,7 @@ def test_each_choice_of_the_model_is_taken_and_no_other(operation, path, shape):
     ("operation", "path", "shape"),
     [pytest.param(*row, id=f"{row[0]}-{row[1]}") for row in MEMBERS if "pattern" in row[2].metadata],
 )
-def test_a_pattern_is_about_the_whole_text(operation, path, shape):
+def test_pattern_matches_the_whole_text(operation, path, shape):
     fine = ordinary_text(shape)
     assert code_of(operation, put(operation, path, fine)) is None
     for bad in (fine + "\n", "\n" + fine, fine + "!", "!" + fine, fine + "\ud800", fine + "\x00"):
@@ -180,12 +180,12 @@ def test_each_member_has_its_type(operation, path, shape):
 
 
 @pytest.mark.parametrize("request_", [None, [], "text", 1])
-def test_a_request_is_an_object(request_):
+def test_request_is_an_object(request_):
     with pytest.raises(ServiceError, match="The request .* is not an object"):
         validate("ListSignalingChannels", request_)
 
 
-def test_a_null_member_counts_as_absent_and_an_unknown_one_is_ignored():
+def test_null_members_count_as_absent_and_unknown_are_ignored():
     validate(
         "ListSignalingChannels", {"MaxResults": None, "ChannelNameCondition": {"ComparisonValue": None}, "Colour": 1}
     )
@@ -194,7 +194,7 @@ def test_a_null_member_counts_as_absent_and_an_unknown_one_is_ignored():
 
 
 @pytest.mark.parametrize(
-    ("request_", "said"),
+    ("request_", "message"),
     [
         ({"ChannelName": "a b"}, r"ChannelName 'a b' does not match the pattern \[a-zA-Z0-9_.-\]+"),
         ({"ChannelName": "a" * 257}, "has 257 characters: 1 to 256 are allowed"),
@@ -207,12 +207,12 @@ def test_a_null_member_counts_as_absent_and_an_unknown_one_is_ignored():
         ({"ChannelName": "a", "Tags": [{"Key": "k", "Value": ""}] * 51}, "Tags has 51 members: 0 to 50 are allowed"),
     ],
 )
-def test_a_refusal_names_the_member_its_value_and_the_bound(request_, said):
-    with pytest.raises(ServiceError, match=said):
+def test_error_names_member_value_and_bound(request_, message):
+    with pytest.raises(ServiceError, match=message):
         validate("CreateSignalingChannel", request_)
 
 
-def test_a_long_value_is_not_said_back_whole():
+def test_long_value_is_shortened_in_the_message():
     with pytest.raises(ServiceError) as refused:
         validate("CreateSignalingChannel", {"ChannelName": "a" * 100_000})
     assert len(refused.value.message) < 250
@@ -222,12 +222,12 @@ ALLOWED = st.characters(categories=["L", "Z", "N"]) | st.sampled_from("_.:/=+-@"
 
 
 @given(key=st.text(ALLOWED, min_size=1, max_size=128), value=st.text(ALLOWED, max_size=256))
-def test_tags_take_letters_numbers_and_spaces_of_every_script(key, value):
+def test_tags_accept_letters_numbers_and_spaces_of_every_script(key, value):
     validate("TagResource", {"ResourceARN": ARN.format("a"), "Tags": [{"Key": key, "Value": value}]})
 
 
 @given(st.characters(exclude_categories=["L", "Z", "N", "Cn"], exclude_characters="_.:/=+-@"))
-def test_tags_take_nothing_else(character):
+def test_tags_reject_other_characters(character):
     request = {"ResourceARN": ARN.format("a"), "TagKeyList": [f"key{character}"]}
     assert code_of("UntagResource", request) == "InvalidArgumentException"
 
@@ -240,12 +240,12 @@ json_values = st.recursive(
 
 
 @given(st.sampled_from(MEMBERS), json_values)
-def test_whatever_json_holds_is_taken_or_refused_and_never_a_crash(member, value):
+def test_validation_never_crashes_on_any_json(member, value):
     operation, path, _ = member
     assert code_of(operation, put(operation, path, value)) in {None, "InvalidArgumentException"}
 
 
-def test_statuses_are_the_models_but_for_access_denied():
+def test_statuses_are_the_models_except_access_denied():
     for shape in service_model().error_shapes:
         assert STATUSES[shape.name] == (
             403 if shape.name == "AccessDeniedException" else shape.metadata["error"]["httpStatusCode"]

@@ -1,4 +1,4 @@
-"""Rubbish, floods and peers that do not read: trouble for whoever makes it, and for nobody else."""
+"""Malformed frames, floods and peers that do not read, which must not affect other peers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from websockets.frames import Frame, Opcode
 
 import kvs_notebook as kvs
 from kvs_notebook.sandbox.http import asgi_server
-from tests.sandbox.websocket_peer import CANDIDATE, OFFER, Door, run, said
+from tests.sandbox.websocket_peer import CANDIDATE, OFFER, ChannelSignaling, run, sent_text
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def sandbox():
 
 
 @pytest.fixture
-def door(sandbox):
-    return Door(sandbox)
+def signaling(sandbox):
+    return ChannelSignaling(sandbox)
 
 
 @pytest.fixture(autouse=True)
@@ -37,11 +37,11 @@ def nothing_is_logged_as_an_error(caplog):
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-async def still_talks(camera, tablet):
+async def assert_peers_can_talk(camera, tablet):
     await tablet.send(OFFER, "still here?")
-    assert await camera.heard(1) == [(OFFER, "still here?")]
+    assert await camera.receive_many(1) == [(OFFER, "still here?")]
     await camera.send(CANDIDATE, "yes", to="tablet")
-    assert await tablet.heard(1) == [(CANDIDATE, "yes")]
+    assert await tablet.receive_many(1) == [(CANDIDATE, "yes")]
 
 
 def invalid_utf8(socket):
@@ -50,7 +50,7 @@ def invalid_utf8(socket):
     socket.transport.write(b"".join(socket.protocol.data_to_send()))
 
 
-RUBBISH = {
+MALFORMED_FRAMES = {
     "no JSON": ("hello", 1007),
     "half of JSON": ('{"action": "SDP_OFFER"', 1007),
     "no object": ("[1, 2]", 1007),
@@ -62,56 +62,60 @@ RUBBISH = {
 }
 
 
-@pytest.mark.parametrize("what", RUBBISH)
-def test_rubbish_closes_its_senders_connection_and_nobody_elses(door, what):
-    content, code = RUBBISH[what]
+@pytest.mark.parametrize("what", MALFORMED_FRAMES)
+def test_malformed_frame_closes_only_its_senders_connection(signaling, what):
+    content, code = MALFORMED_FRAMES[what]
 
     async def talk():
-        async with door.master() as camera, door.peer("tablet") as tablet, door.peer("vandal") as vandal:
+        async with (
+            signaling.master() as camera,
+            signaling.peer("tablet") as tablet,
+            signaling.peer("malformed") as malformed,
+        ):
             if content is None:
-                invalid_utf8(vandal.socket)
+                invalid_utf8(malformed.socket)
             else:
-                await vandal.socket.send(content)
-            assert await vandal.closed() == code
-            await still_talks(camera, tablet)
+                await malformed.socket.send(content)
+            assert await malformed.closed() == code
+            await assert_peers_can_talk(camera, tablet)
 
     run(talk())
 
 
-def test_rubbish_can_be_ignored_instead():
+def test_malformed_frames_can_be_ignored():
     with kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=0, malformed_frame="ignore")) as sandbox:
-        door = Door(sandbox)
+        signaling = ChannelSignaling(sandbox)
 
         async def talk():
-            async with door.master() as camera, door.peer("tablet") as tablet:
+            async with signaling.master() as camera, signaling.peer("tablet") as tablet:
                 await tablet.socket.send("hello")
                 await tablet.socket.send(b"\x00")
-                await still_talks(camera, tablet)
+                await assert_peers_can_talk(camera, tablet)
 
         run(talk())
 
 
-def test_a_thousand_connects_in_a_burst_are_refused_beyond_the_rate_and_disturb_no_other_channel():
+def test_burst_of_connects_is_throttled_without_affecting_other_channels():
     with kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=0)) as sandbox:
-        door, other = Door(sandbox), Door(sandbox, "other-door")
-        url = door.url("tablet")
+        signaling, other = ChannelSignaling(sandbox), ChannelSignaling(sandbox, "other-door")
+        url = signaling.url("tablet")
         at_once = asyncio.Semaphore(50)
 
-        async def knock():
+        async def connect():
             async with at_once:
                 try:
-                    async with door.open(url, open_timeout=60):
+                    async with signaling.open(url, open_timeout=60):
                         return 101
                 except InvalidStatus as refused:
                     return refused.response.status_code
 
         async def burst():
             async with other.master() as camera, other.peer("tablet") as tablet:
-                knocking = [asyncio.create_task(knock()) for _ in range(1000)]
-                while not all(task.done() for task in knocking):
-                    await still_talks(camera, tablet)
-                    await asyncio.wait(knocking, timeout=0.5)
-                return [task.result() for task in knocking]
+                connects = [asyncio.create_task(connect()) for _ in range(1000)]
+                while not all(task.done() for task in connects):
+                    await assert_peers_can_talk(camera, tablet)
+                    await asyncio.wait(connects, timeout=0.5)
+                return [task.result() for task in connects]
 
         answers = run(burst())
         assert set(answers) == {101, 400}
@@ -119,14 +123,18 @@ def test_a_thousand_connects_in_a_burst_are_refused_beyond_the_rate_and_disturb_
         assert len(sandbox.requests.query("operation == 'ConnectAsViewer' and channel_name == 'front-door'")) == 1000
 
 
-def test_a_peer_that_does_not_read_costs_a_bounded_queue_and_nobody_else():
+def test_peer_that_does_not_read_fills_a_bounded_queue():
     assumed = kvs.Assumptions(creating_seconds=0, queued_messages=50)
     with kvs.Sandbox(quotas=False, assumptions=assumed) as sandbox:
-        door = Door(sandbox)
+        signaling = ChannelSignaling(sandbox)
         frame = json.dumps({"action": CANDIDATE, "messagePayload": "A" * 10_000, "recipientClientId": "slow"})
 
         async def talk():
-            async with door.master() as camera, door.peer("tablet") as tablet, door.peer("slow", max_queue=1) as slow:
+            async with (
+                signaling.master() as camera,
+                signaling.peer("tablet") as tablet,
+                signaling.peer("slow", max_queue=1) as slow,
+            ):
                 slow.socket.transport.pause_reading()
                 refused: list[str] = []
                 sent = 0
@@ -135,7 +143,7 @@ def test_a_peer_that_does_not_read_costs_a_bounded_queue_and_nobody_else():
                     await tablet.send(OFFER, text)
                     while (frame := await camera.receive())["messageType"] == "STATUS_RESPONSE":
                         refused.append(frame["statusResponse"]["errorType"])
-                    assert said(frame) == (OFFER, text)
+                    assert sent_text(frame) == (OFFER, text)
 
                 while not refused:  # until the sockets' own buffers and the queue are full
                     for _ in range(50):
@@ -147,7 +155,7 @@ def test_a_peer_that_does_not_read_costs_a_bounded_queue_and_nobody_else():
                 assert set(refused) == {"ClientLimitExceededException"}
                 await offer_arrives("still here?")
                 await camera.send(CANDIDATE, "yes", to="tablet")
-                assert await tablet.heard(1) == [(CANDIDATE, "yes")]
+                assert await tablet.receive_many(1) == [(CANDIDATE, "yes")]
                 slow.socket.transport.resume_reading()
                 got = 0
                 with contextlib.suppress(TimeoutError):
@@ -160,45 +168,45 @@ def test_a_peer_that_does_not_read_costs_a_bounded_queue_and_nobody_else():
         run(talk())
 
 
-def test_a_peer_that_breaks_off_in_the_middle_disturbs_nobody(door):
+def test_aborted_peer_does_not_affect_others(signaling):
     async def talk():
-        async with door.master() as camera, door.peer("tablet") as tablet:
+        async with signaling.master() as camera, signaling.peer("tablet") as tablet:
             with contextlib.suppress(ConnectionClosed):
-                async with door.peer("gone") as gone:
+                async with signaling.peer("gone") as gone:
                     await gone.send(OFFER, "last words")
                     gone.socket.transport.abort()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.2):  # the words may have been cut off with it
-                    assert await camera.heard(1) == [(OFFER, "last words")]
-            await camera.send(CANDIDATE, "to nobody", to="gone")
-            await still_talks(camera, tablet)
+                    assert await camera.receive_many(1) == [(OFFER, "last words")]
+            await camera.send(CANDIDATE, "to an absent viewer", to="gone")
+            await assert_peers_can_talk(camera, tablet)
 
     run(talk())
 
 
-def test_a_viewer_that_vanished_without_a_word_keeps_its_place_until_it_was_silent_for_too_long(sandbox, door):
+def test_vanished_viewer_counts_until_the_idle_timeout(sandbox, signaling):
     async def talk():
-        async with door.open(door.url("vanished")) as vanished, AsyncExitStack() as others:
+        async with signaling.open(signaling.url("vanished")) as vanished, AsyncExitStack() as others:
             vanished.transport.pause_reading()  # it hears of nothing any more, and says nothing
             for number in range(9):
-                await others.enter_async_context(door.peer(f"viewer-{number}"))
+                await others.enter_async_context(signaling.peer(f"viewer-{number}"))
             with pytest.raises(InvalidStatus):
-                await others.enter_async_context(door.peer("one-more"))
+                await others.enter_async_context(signaling.peer("one-more"))
             await others.aclose()
             sandbox.advance(600)
             for number in range(10):
-                await others.enter_async_context(door.peer(f"viewer-{number}"))
+                await others.enter_async_context(signaling.peer(f"viewer-{number}"))
             vanished.transport.abort()
 
     run(talk())
 
 
-def test_half_a_handshake_keeps_nobody_from_coming(door):
+def test_unfinished_handshakes_do_not_block_other_peers(signaling):
     async def talk():
-        host_name, _, port = door.url("tablet").partition("/v?")[0].removeprefix("wss://").partition(":")
+        host_name, _, port = signaling.url("tablet").partition("/v?")[0].removeprefix("wss://").partition(":")
         halves = [await asyncio.open_connection(host_name, int(port)) for _ in range(50)]  # and no TLS hello
-        async with door.master() as camera, door.peer("tablet") as tablet:
-            await still_talks(camera, tablet)
+        async with signaling.master() as camera, signaling.peer("tablet") as tablet:
+            await assert_peers_can_talk(camera, tablet)
         for _, writer in halves:
             writer.transport.abort()
 
@@ -206,14 +214,14 @@ def test_half_a_handshake_keeps_nobody_from_coming(door):
 
 
 @pytest.mark.parametrize("filtered", [asgi_server.REFUSED_WEBSOCKET, asgi_server.INVALID_TEXT])
-def test_the_lines_that_are_kept_out_of_the_log_still_are_uvicorns(filtered):
+def test_filtered_log_messages_still_exist_in_uvicorn(filtered):
     sources = Path(uvicorn.__file__).parent.rglob("*.py")
     assert any(filtered in source.read_text(encoding="utf-8") for source in sources), (
-        "take the filter out of asgi_server.py"
+        "remove the filter from asgi_server.py"
     )
 
 
-def test_other_records_are_let_through():
+def test_other_log_records_are_kept():
     record = logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, "Something else", (), None)
     assert asgi_server._is_news(record)
     record.msg = asgi_server.INVALID_TEXT

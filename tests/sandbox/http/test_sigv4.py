@@ -1,4 +1,4 @@
-"""Signatures, against botocore's signers as the other side."""
+"""Verification of signatures that botocore's signers create."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvs_notebook.sandbox.backend.access_keys import Keys
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys
 from kvs_notebook.sandbox.backend.validation import ServiceError
-from kvs_notebook.sandbox.http.sigv4 import Request, Signer, sign, verify
+from kvs_notebook.sandbox.http.sigv4 import HttpRequest, Signer, sign, verify
 
 ACCOUNT = "111122223333"
-KEYS = Keys(b"a root secret")
+KEYS = AccessKeys(b"a root secret")
 KEY_ID = KEYS.access_key_id(ACCOUNT)
 CREDENTIALS = Credentials(KEY_ID, KEYS.secret(KEY_ID))
 URL = "http://127.0.0.1:4433/describeSignalingChannel"
@@ -27,18 +27,18 @@ texts = st.text(
 )
 
 
-def prepared(request: AWSRequest) -> Request:
-    """What comes over the wire of a request that botocore has signed."""
+def prepared(request: AWSRequest) -> HttpRequest:
+    """Return a request that botocore has signed, as the sandbox receives it."""
     sent = request.prepare()
     parts = urlsplit(sent.url)
     headers = {"host": parts.netloc, **{name.lower(): str(value) for name, value in sent.headers.items()}}
     body = sent.body or b""
-    return Request(sent.method, parts.path, parts.query, headers, body.encode() if isinstance(body, str) else body)
+    return HttpRequest(sent.method, parts.path, parts.query, headers, body.encode() if isinstance(body, str) else body)
 
 
 def signed(
     url: str = URL, body: bytes = b"{}", *, region: str = "eu-west-1", credentials: Credentials = CREDENTIALS
-) -> Request:
+) -> HttpRequest:
     request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
     SigV4Auth(credentials, "kinesisvideo", region).add_auth(request)
     return prepared(request)
@@ -46,7 +46,7 @@ def signed(
 
 def presigned(
     url: str = "wss://127.0.0.1:4433/v", *, expires: int = 299, credentials: Credentials = CREDENTIALS
-) -> Request:
+) -> HttpRequest:
     request = AWSRequest("GET", url)
     SigV4QueryAuth(credentials, "kinesisvideo", "eu-west-1", expires=expires).add_auth(request)
     return prepared(request)
@@ -56,18 +56,18 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def refusal(request: Request, at: datetime | None = None) -> ServiceError:
+def rejection(request: HttpRequest, at: datetime | None = None) -> ServiceError:
     with pytest.raises(ServiceError) as refused:
         verify(request, KEYS, at or now())
     return refused.value
 
 
-def test_a_signed_request_names_its_account_and_region():
+def test_signed_request_names_its_account_and_region():
     assert verify(signed(), KEYS, now()) == Signer(ACCOUNT, "eu-west-1", "kinesisvideo", KEY_ID)
 
 
 @given(body=st.binary(max_size=64), query=st.dictionaries(texts, texts, max_size=3), header=texts)
-def test_what_botocore_signs_is_verified_whatever_is_in_it(body, query, header):
+def test_any_request_that_botocore_signs_is_verified(body, query, header):
     text = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query.items())
     request = AWSRequest("POST", f"{URL}?{text}", data=body, headers={"X-Note": quote(header)})
     SigV4Auth(CREDENTIALS, "kinesisvideo", "us-east-1").add_auth(request)
@@ -75,36 +75,37 @@ def test_what_botocore_signs_is_verified_whatever_is_in_it(body, query, header):
 
 
 @given(query=st.dictionaries(texts, texts, max_size=4))
-def test_a_url_that_botocore_signs_is_verified_whatever_is_in_it(query):
+def test_any_url_that_botocore_signs_is_verified(query):
     text = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query.items())
     url = f"wss://127.0.0.1:4433/v{'?' if text else ''}{text}"
     assert verify(presigned(url), KEYS, now()).region == "eu-west-1"
 
 
-def test_a_url_that_was_signed_without_a_path_is_verified():
+def test_url_that_was_signed_without_a_path_is_verified():
     assert verify(presigned("wss://127.0.0.1:4433?X-Amz-ClientId=a"), KEYS, now()).account_id == ACCOUNT
 
 
-def test_a_plus_in_a_url_stands_for_itself():
+def test_plus_in_a_url_is_not_a_space():
     request = presigned("wss://127.0.0.1:4433/v?X-Amz-ClientId=a%2Bb")
     assert "a%2Bb" in request.query
     assert verify(request._replace(query=request.query.replace("%2B", "+")), KEYS, now()).account_id == ACCOUNT
 
 
-def test_the_order_of_a_urls_parameters_does_not_matter():
+def test_order_of_a_urls_parameters_does_not_matter():
     request = presigned()
     turned = request._replace(query="&".join(reversed(request.query.split("&"))))
     assert verify(turned, KEYS, now()).account_id == ACCOUNT
 
 
-def test_any_set_of_signed_headers_is_taken_that_holds_host():
-    few = Request("POST", "/listSignalingChannels", "", {"host": "127.0.0.1:1", "user-agent": "C"}, b"{}")
+def test_any_signed_headers_with_host_are_accepted():
+    few = HttpRequest("POST", "/listSignalingChannels", "", {"host": "127.0.0.1:1", "user-agent": "C"}, b"{}")
     headers = sign(few, KEYS, Signer(ACCOUNT, "us-east-1", "kinesisvideo", KEY_ID), now())
     assert "SignedHeaders=host;user-agent;x-amz-date" in headers["authorization"]
     assert verify(few._replace(headers=headers), KEYS, now()).account_id == ACCOUNT
     without_host = headers["authorization"].replace("host;", "")
     assert (
-        refusal(few._replace(headers={**headers, "authorization": without_host})).code == "IncompleteSignatureException"
+        rejection(few._replace(headers={**headers, "authorization": without_host})).code
+        == "IncompleteSignatureException"
     )
 
 
@@ -118,28 +119,28 @@ def test_any_set_of_signed_headers_is_taken_that_holds_host():
     ],
     ids=str,
 )
-def test_a_request_that_was_changed_on_its_way_is_refused(changed):
-    error = refusal(signed()._replace(**changed))
+def test_changed_request_is_rejected(changed):
+    error = rejection(signed()._replace(**changed))
     assert (error.code, error.status) == ("InvalidSignatureException", 403)
     assert error.message.startswith("The request signature we calculated does not match")
 
 
-def test_a_changed_header_or_host_is_refused():
+def test_changed_header_or_host_is_rejected():
     request = signed()
     minute_ago = (now() - timedelta(minutes=1)).strftime("%Y%m%dT%H%M%SZ")
     for name, value in (("host", "localhost:4433"), ("content-type", "text/plain"), ("x-amz-date", minute_ago)):
         headers = {**request.headers, name: value}
-        assert refusal(request._replace(headers=headers)).code == "InvalidSignatureException", name
+        assert rejection(request._replace(headers=headers)).code == "InvalidSignatureException", name
 
 
-def test_a_body_is_hashed_and_the_callers_own_hash_not_believed():
+def test_body_is_hashed_and_the_stated_hash_ignored():
     request = AWSRequest("POST", URL, data=b"{}", headers={"X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"})
     SigV4Auth(CREDENTIALS, "kinesisvideo", "us-east-1").add_auth(request)
-    assert refusal(prepared(request)).code == "InvalidSignatureException"
+    assert rejection(prepared(request)).code == "InvalidSignatureException"
 
 
-def test_a_request_without_a_signature_is_told_so():
-    error = refusal(Request("POST", "/listSignalingChannels", "", {"host": "127.0.0.1"}))
+def test_unsigned_request_is_rejected():
+    error = rejection(HttpRequest("POST", "/listSignalingChannels", "", {"host": "127.0.0.1"}))
     assert (error.code, error.status) == ("MissingAuthenticationTokenException", 403)
 
 
@@ -151,58 +152,60 @@ def test_a_request_without_a_signature_is_told_so():
         "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=0a",
     ],
 )
-def test_a_signature_that_is_not_whole_is_told_so(authorization):
+def test_incomplete_signature_is_rejected(authorization):
     headers = {"host": "127.0.0.1", "authorization": authorization, "x-amz-date": "20260105T090000Z"}
-    error = refusal(Request("POST", "/listSignalingChannels", "", headers))
+    error = rejection(HttpRequest("POST", "/listSignalingChannels", "", headers))
     assert (error.code, error.status) == ("IncompleteSignatureException", 400)
 
 
 @pytest.mark.parametrize("key_id", ["AKIAIOSFODNN7EXAMPLE", f"KVSB{ACCOUNT}AAAA", "KVSB999999999999"])
-def test_a_key_that_this_sandbox_did_not_give_is_unknown(key_id):
-    error = refusal(signed(credentials=Credentials(key_id, "secret")))
+def test_key_that_the_sandbox_did_not_issue_is_unknown(key_id):
+    error = rejection(signed(credentials=Credentials(key_id, "secret")))
     assert (error.code, error.status) == ("UnrecognizedClientException", 403)
 
 
-def test_a_key_of_another_sandbox_is_unknown():
-    other = Keys(b"another root secret")
+def test_key_of_another_sandbox_is_unknown():
+    other = AccessKeys(b"another root secret")
     key_id = other.access_key_id(ACCOUNT)
-    assert refusal(signed(credentials=Credentials(key_id, other.secret(key_id)))).code == "UnrecognizedClientException"
+    assert (
+        rejection(signed(credentials=Credentials(key_id, other.secret(key_id)))).code == "UnrecognizedClientException"
+    )
 
 
-def test_a_wrong_secret_is_refused():
-    assert refusal(signed(credentials=Credentials(KEY_ID, "wrong"))).code == "InvalidSignatureException"
+def test_wrong_secret_is_rejected():
+    assert rejection(signed(credentials=Credentials(KEY_ID, "wrong"))).code == "InvalidSignatureException"
 
 
-def test_a_session_token_is_unknown_since_none_is_given_out():
+def test_invented_session_token_is_unknown():
     with_token = Credentials(KEY_ID, KEYS.secret(KEY_ID), "token+/=")
-    assert refusal(signed(credentials=with_token)).code == "UnrecognizedClientException"
-    assert refusal(presigned(credentials=with_token)).code == "UnrecognizedClientException"
+    assert rejection(signed(credentials=with_token)).code == "UnrecognizedClientException"
+    assert rejection(presigned(credentials=with_token)).code == "UnrecognizedClientException"
 
 
-def test_a_clock_that_is_off_is_told_in_the_words_that_clients_look_for():
+def test_clock_skew_has_the_message_that_clients_parse():
     request = signed()
-    late = refusal(request, now() + timedelta(minutes=6))
-    early = refusal(request, now() - timedelta(minutes=6))
+    late = rejection(request, now() + timedelta(minutes=6))
+    early = rejection(request, now() - timedelta(minutes=6))
     assert (late.code, early.code) == ("InvalidSignatureException", "InvalidSignatureException")
     assert late.message.startswith("Signature expired: ")
     assert early.message.startswith("Signature not yet current: ")
     assert verify(request, KEYS, now() + timedelta(minutes=4)).account_id == ACCOUNT
 
 
-def test_a_url_is_good_until_it_expires():
+def test_url_is_valid_until_it_expires():
     request = presigned(expires=60)
     assert verify(request, KEYS, now() + timedelta(seconds=58)).account_id == ACCOUNT
-    assert refusal(request, now() + timedelta(seconds=62)).message.startswith("Signature expired: ")
+    assert rejection(request, now() + timedelta(seconds=62)).message.startswith("Signature expired: ")
 
 
 @pytest.mark.parametrize("expires", ["0", "604801", "x", "-1", "1e3"])
-def test_an_expiry_out_of_bounds_is_refused(expires):
+def test_expiry_out_of_bounds_is_rejected(expires):
     request = presigned()
     query = request.query.replace("X-Amz-Expires=299", f"X-Amz-Expires={expires}")
-    assert "1 to 604800" in refusal(request._replace(query=query)).message
+    assert "1 to 604800" in rejection(request._replace(query=query)).message
 
 
-def test_keys_name_their_account_and_differ_by_it():
+def test_keys_contain_their_account_and_differ():
     ids = {KEYS.access_key_id(account) for account in (ACCOUNT, "000000000000", "444455556666")}
     assert len(ids) == 3
     assert all(len(key_id) == 20 and len(KEYS.secret(key_id)) == 40 for key_id in ids)

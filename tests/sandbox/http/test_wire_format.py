@@ -1,4 +1,4 @@
-"""Wire: what a browser asks before it lets a page's AWS SDK talk to another origin."""
+"""CORS: what a browser requests before an AWS SDK in a page calls another origin."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def opened(url: str, *, context: ssl.SSLContext | None = None, **options: Any) -
     return urlopen(Request(url, **options), context=context, timeout=20)  # noqa: S310 - the sandbox's own addresses
 
 
-def test_a_page_may_send_what_the_sdk_sends_to_both_ports(sandbox):
+def test_preflight_allows_the_sdks_headers_on_both_ports(sandbox):
     connection = sandbox.connection()
     channel = kvs.create_channel("front-door", connection=connection)
     endpoint = kvs.get_endpoints(channel, protocols=("HTTPS",), connection=connection)["endpoint"].item()
@@ -38,31 +38,31 @@ def test_a_page_may_send_what_the_sdk_sends_to_both_ports(sandbox):
         (f"{sandbox.endpoint_url}/describeSignalingChannel", None),
         (f"{endpoint}/v1/get-ice-server-config", connection.tls_context(endpoint)),
     ):
-        with opened(url, context=context, headers=ASKED, method="OPTIONS") as answer:
-            assert answer.status == 200
-            assert answer.headers["access-control-allow-origin"] == "*"
-            allowed = answer.headers["access-control-allow-headers"].split(",")
+        with opened(url, context=context, headers=ASKED, method="OPTIONS") as response:
+            assert response.status == 200
+            assert response.headers["access-control-allow-origin"] == "*"
+            allowed = response.headers["access-control-allow-headers"].split(",")
             assert set(ASKED["Access-Control-Request-Headers"].split(",")) <= set(allowed)
-            assert "POST" in answer.headers["access-control-allow-methods"].split(",")
+            assert "POST" in response.headers["access-control-allow-methods"].split(",")
 
 
-def test_a_question_before_a_request_is_no_request(sandbox):
+def test_preflight_is_not_logged_as_a_request(sandbox):
     opened(f"{sandbox.endpoint_url}/describeSignalingChannel", headers=ASKED, method="OPTIONS").close()
     assert sandbox.requests.empty
 
 
-def test_a_page_may_read_a_refusal_and_its_code(sandbox):
+def test_page_may_read_an_error_and_its_code(sandbox):
     with pytest.raises(HTTPError) as refused:
         opened(f"{sandbox.endpoint_url}/describeSignalingChannel", headers=ORIGIN, data=b"{}", method="POST")
-    with refused.value as answer:
-        assert answer.code == 403
-        assert answer.headers["access-control-allow-origin"] == "*"
-        assert "x-amzn-errortype" in answer.headers["access-control-expose-headers"].split(",")
+    with refused.value as response:
+        assert response.code == 403
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert "x-amzn-errortype" in response.headers["access-control-expose-headers"].split(",")
 
 
-def test_a_page_whose_name_was_made_to_point_here_may_send_nothing(sandbox):
+def test_preflight_for_a_rebound_host_is_rejected(sandbox):
     with pytest.raises(HTTPError) as refused:
         opened(sandbox.endpoint_url, headers={**ASKED, "Host": "rebound.example"}, method="OPTIONS")
-    with refused.value as answer:
-        assert answer.code == 421
-        assert "access-control-allow-headers" not in answer.headers
+    with refused.value as response:
+        assert response.code == 421
+        assert "access-control-allow-headers" not in response.headers

@@ -1,4 +1,4 @@
-"""Frames: what a peer may write, in the spellings of AWS's clients, and what it is sent."""
+"""Frames that peers send, in the spellings of AWS's clients, and frames that they receive."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from kvs_notebook.sandbox.backend.validation import ServiceError
 from kvs_notebook.sandbox.signaling import frames
-from kvs_notebook.sandbox.signaling.frames import Malformed, Request
-from kvs_notebook.sandbox.signaling.message_queue import MASTER, Parcel
+from kvs_notebook.sandbox.signaling.frames import MalformedFrame, SendRequest
+from kvs_notebook.sandbox.signaling.message_queue import MASTER, QueuedMessage
 
 KINDS = ("SDP_OFFER", "SDP_ANSWER", "ICE_CANDIDATE")
 OFFER = {"action": "SDP_OFFER", "messagePayload": "e30=", "recipientClientId": "tablet"}
@@ -23,69 +23,69 @@ ANYTHING = st.recursive(
 )
 
 
-def refused(members, *, to_viewer=True):
-    """The message of the refusal."""
+def rejection(members, *, to_viewer=True):
+    """Return the message of the error."""
     with pytest.raises(ServiceError) as error:
-        frames.request(members, to_viewer=to_viewer)
+        frames.parse_request(members, to_viewer=to_viewer)
     assert (error.value.code, error.value.status) == ("InvalidArgumentException", 400)
     return error.value.message
 
 
-# --- taking a frame apart
+# --- parsing frames
 
 
 @pytest.mark.parametrize("text", [None, "", "no JSON", "[]", '"text"', "1", "null", "{", '{"a": 1} 2', "[" * 100_000])
-def test_what_is_no_json_object_is_malformed(text):
-    with pytest.raises(Malformed):
-        frames.opened(text)
+def test_frame_that_is_not_a_json_object_is_malformed(text):
+    with pytest.raises(MalformedFrame):
+        frames.parse_frame(text)
 
 
-def test_an_integer_too_long_to_read_is_malformed_too():
-    with pytest.raises(Malformed):
-        frames.opened('{"action": ' + "9" * 5000 + "}")
+def test_frame_with_an_oversized_integer_is_malformed():
+    with pytest.raises(MalformedFrame):
+        frames.parse_frame('{"action": ' + "9" * 5000 + "}")
 
 
 @pytest.mark.parametrize("text", ["{}", ' {"x": NaN} ', '{"": 1}', '{"x": "\\ud800"}'])
 def test_any_json_object_is_a_frame(text):
-    assert frames.opened(text)[1] is None
+    assert frames.parse_frame(text)[1] is None
 
 
-def test_names_may_begin_in_either_case():
+def test_member_names_may_start_in_either_case():
     lower = {**OFFER, "correlationId": "x"}
     upper = {name[0].upper() + name[1:]: value for name, value in lower.items()}
-    assert frames.opened(json.dumps(lower)) == frames.opened(json.dumps(upper)) == (lower, "x")
+    assert frames.parse_frame(json.dumps(lower)) == frames.parse_frame(json.dumps(upper)) == (lower, "x")
 
 
 @pytest.mark.parametrize("name", ["x", "a.b-c_D9", "9" * 256])
-def test_a_correlation_id_is_told(name):
-    assert frames.opened(json.dumps({"correlationId": name}))[1] == name
+def test_correlation_id_is_returned(name):
+    assert frames.parse_frame(json.dumps({"correlationId": name}))[1] == name
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x\n", "é", "x" * 257, 5, None, ["x"], {"x": "x"}, True])
-def test_a_correlation_id_that_is_none_counts_as_absent(name):
-    assert frames.opened(json.dumps({"correlationId": name}))[1] is None
+def test_invalid_correlation_id_counts_as_absent(name):
+    assert frames.parse_frame(json.dumps({"correlationId": name}))[1] is None
 
 
-# --- what a peer wants sent
+# --- requests of peers
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_master_names_the_viewer_and_a_viewer_writes_to_the_master(kind):
+def test_master_sends_to_named_viewer_and_viewer_to_master(kind):
     members = {**OFFER, "action": kind, "IceServerList": [{}]}
-    assert frames.request(members, to_viewer=True) == Request(kind, "tablet", "e30=")
-    assert frames.request(members, to_viewer=False) == Request(kind, MASTER, "e30=")
+    assert frames.parse_request(members, to_viewer=True) == SendRequest(kind, "tablet", "e30=")
+    assert frames.parse_request(members, to_viewer=False) == SendRequest(kind, MASTER, "e30=")
 
 
 @pytest.mark.parametrize("named", [None, 5, "", "a b", "x" * 257, ["tablet"]])
-def test_whom_a_master_names_must_be_a_client_id_and_of_a_viewer_nobody_asks(named):
+def test_recipient_is_required_from_a_master_only(named):
     members = {**OFFER, "recipientClientId": named}
-    assert "recipientClientId" in refused(members)
-    assert frames.request(members, to_viewer=False).recipient_client_id == MASTER
+    assert "recipientClientId" in rejection(members)
+    assert frames.parse_request(members, to_viewer=False).recipient_client_id == MASTER
 
 
 @pytest.mark.parametrize("action", [None, "", "sdp_offer", "GO_AWAY", "STATUS_RESPONSE", 5, ["SDP_OFFER"], {}])
-def test_an_action_that_is_none_is_refused_with_those_that_are(action):
-    message = refused({**OFFER, "action": action})
+def test_invalid_action_is_rejected_with_the_valid_ones(action):
+    message = rejection({**OFFER, "action": action})
     assert all(kind in message for kind in KINDS)
 
 
@@ -93,65 +93,65 @@ def test_an_action_that_is_none_is_refused_with_those_that_are(action):
     "payload",
     [None, 5, [], "", "no base64", "e30", "e30=\n", " e30=", "e30=e30=", "e3_-", "é", "żółć", "\ud800", "=" * 4],
 )
-def test_a_payload_that_is_no_base64_is_refused(payload):
-    assert "messagePayload" in refused({**OFFER, "messagePayload": payload})
+def test_payload_that_is_not_base64_is_rejected(payload):
+    assert "messagePayload" in rejection({**OFFER, "messagePayload": payload})
 
 
 @pytest.mark.parametrize(("length", "fits"), [(4, True), (10_000, True), (10_004, False)])
-def test_a_payload_has_10_000_characters_at_most(length, fits):
+def test_payload_has_10_000_characters_at_most(length, fits):
     members = {**OFFER, "messagePayload": "A" * length}
     if fits:
-        assert frames.request(members, to_viewer=True).payload == "A" * length
+        assert frames.parse_request(members, to_viewer=True).payload == "A" * length
     else:
-        assert "1 to 10000" in refused(members)
+        assert "1 to 10000" in rejection(members)
 
 
 @given(st.binary(min_size=1, max_size=200))
-def test_any_bytes_are_a_payload(content):
+def test_any_bytes_are_a_valid_payload(content):
     payload = base64.b64encode(content).decode()
-    assert frames.request({**OFFER, "messagePayload": payload}, to_viewer=True).payload == payload
+    assert frames.parse_request({**OFFER, "messagePayload": payload}, to_viewer=True).payload == payload
 
 
 @given(st.text("aZ09+/=-\n é", min_size=1, max_size=12))
-def test_base64_is_what_python_decodes_strictly(text):
+def test_base64_check_agrees_with_strict_decoding(text):
     try:
         base64.b64decode(text, validate=True)
     except ValueError:
-        assert "not base64" in refused({**OFFER, "messagePayload": text})
+        assert "not base64" in rejection({**OFFER, "messagePayload": text})
     else:
-        assert frames.request({**OFFER, "messagePayload": text}, to_viewer=True).payload == text
+        assert frames.parse_request({**OFFER, "messagePayload": text}, to_viewer=True).payload == text
 
 
 @given(
     st.dictionaries(st.sampled_from([*OFFER, "correlationId", "MessagePayload"]), ANYTHING | st.text()), st.booleans()
 )
 @example({**OFFER, "messagePayload": "é"}, True)
-def test_whatever_a_frame_says_is_taken_or_refused_in_words_that_can_be_sent(members, to_viewer):
-    taken_apart, _ = frames.opened(json.dumps(members))
+def test_any_members_are_valid_or_rejected_with_a_sendable_error(members, to_viewer):
+    taken_apart, _ = frames.parse_frame(json.dumps(members))
     try:
-        request = frames.request(taken_apart, to_viewer=to_viewer)
+        request = frames.parse_request(taken_apart, to_viewer=to_viewer)
     except ServiceError as error:
-        frames.status_response("x", error).encode()
+        frames.format_status_response("x", error).encode()
     else:
         assert request.message_type in KINDS
 
 
-# --- what a peer is sent
+# --- frames to peers
 
 
-def test_the_master_is_told_who_has_sent_a_message():
-    frame = json.loads(frames.delivery(Parcel("tablet", MASTER, "SDP_OFFER", "e30=")))
+def test_delivery_to_the_master_names_the_sender():
+    frame = json.loads(frames.format_delivery(QueuedMessage("tablet", MASTER, "SDP_OFFER", "e30=")))
     assert frame == {"messagePayload": "e30=", "messageType": "SDP_OFFER", "senderClientId": "tablet"}
 
 
-def test_a_viewer_is_not_told_that_it_was_the_master():
-    frame = json.loads(frames.delivery(Parcel(MASTER, "tablet", "SDP_ANSWER", "e30=")))
+def test_delivery_to_a_viewer_names_no_sender():
+    frame = json.loads(frames.format_delivery(QueuedMessage(MASTER, "tablet", "SDP_ANSWER", "e30=")))
     assert frame == {"messagePayload": "e30=", "messageType": "SDP_ANSWER"}
 
 
-def test_a_refusal_says_which_message_and_why_in_1024_characters_at_most():
+def test_status_response_description_has_1024_characters_at_most():
     error = ServiceError("ResourceNotFoundException", "x" * 2000)
-    assert json.loads(frames.status_response("mine-1", error)) == {
+    assert json.loads(frames.format_status_response("mine-1", error)) == {
         "messageType": "STATUS_RESPONSE",
         "statusResponse": {
             "correlationId": "mine-1",
@@ -163,5 +163,5 @@ def test_a_refusal_says_which_message_and_why_in_1024_characters_at_most():
 
 
 @pytest.mark.parametrize("kind", ["GO_AWAY", "RECONNECT_ICE_SERVER"])
-def test_a_notice_says_what_it_is_and_nothing_else(kind):
-    assert frames.notice(kind) == f'{{"messageType":"{kind}"}}'
+def test_notice_has_its_type_only(kind):
+    assert frames.format_notice(kind) == f'{{"messageType":"{kind}"}}'

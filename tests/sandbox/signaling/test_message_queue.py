@@ -1,171 +1,173 @@
-"""What waits for a peer: how long, in what order, and how much of it."""
+"""Expiry, order and capacity of queued messages."""
 
 from __future__ import annotations
 
 import pytest
 
 from kvs_notebook.sandbox.backend.store import Store
-from kvs_notebook.sandbox.signaling.message_queue import MASTER, Mailbox, Parcel
+from kvs_notebook.sandbox.signaling.message_queue import MASTER, MessageQueue, QueuedMessage
 
 LATEST_ONLY = frozenset({"SDP_OFFER", "SDP_ANSWER"})
 
 
-class Post:
-    """A mailbox with two channels, its times in milliseconds."""
+class QueueFixture:
+    """A message queue with two channels; times are in milliseconds."""
 
-    def __init__(self, desk, capacity=1000):
-        self.desk = desk
-        self.channels = [desk.service.store.find(*self._key(desk.create(name))).id for name in ("door", "gate")]
-        self.mailbox = Mailbox(desk.store, capacity=capacity, latest_only=LATEST_ONLY)
+    def __init__(self, backend, capacity=1000):
+        self.backend = backend
+        self.channels = [backend.service.store.find(*self._key(backend.create(name))).id for name in ("front", "back")]
+        self.messages = MessageQueue(backend.store, capacity=capacity, latest_only=LATEST_ONLY)
 
     def _key(self, arn):
-        return self.desk.caller.account_id, self.desk.caller.region, arn.split("/")[1]
+        return self.backend.caller.account_id, self.backend.caller.region, arn.split("/")[1]
 
     def put(self, text, sender="a", recipient=MASTER, kind="ICE_CANDIDATE", *, at=0, until=1000, channel=0):
-        parcel = Parcel(sender, recipient, kind, text)
-        return self.mailbox.put(self.channels[channel], parcel, expires_ms=until, now_ms=at)
+        message = QueuedMessage(sender, recipient, kind, text)
+        return self.messages.put(self.channels[channel], message, expires_ms=until, now_ms=at)
 
     def take(self, recipient=MASTER, *, at=0, channel=0):
-        """Take what waits, oldest first; give its texts."""
+        """Remove the queued messages, oldest first, and return their payloads."""
         texts = []
-        while (waiting := self.mailbox.first(self.channels[channel], recipient, now_ms=at)) is not None:
-            number, parcel = waiting
-            self.mailbox.remove(number)
-            texts.append(parcel.payload)
+        while (waiting := self.messages.first(self.channels[channel], recipient, now_ms=at)) is not None:
+            number, message = waiting
+            self.messages.remove(number)
+            texts.append(message.payload)
         return texts
 
 
 @pytest.fixture
-def post(desk):
-    return Post(desk)
+def queue(backend):
+    return QueueFixture(backend)
 
 
-def test_a_message_comes_out_as_it_went_in(post):
-    parcel = Parcel("a", MASTER, "SDP_OFFER", "eyJ9")
-    post.mailbox.put(post.channels[0], parcel, expires_ms=1000, now_ms=0)
-    number, found = post.mailbox.first(post.channels[0], MASTER, now_ms=0)
-    assert found == parcel
-    assert post.mailbox.first(post.channels[0], MASTER, now_ms=0) == (number, parcel), "it waits until it is removed"
-    post.mailbox.remove(number)
-    assert post.mailbox.first(post.channels[0], MASTER, now_ms=0) is None
+def test_message_round_trips(queue):
+    message = QueuedMessage("a", MASTER, "SDP_OFFER", "eyJ9")
+    queue.messages.put(queue.channels[0], message, expires_ms=1000, now_ms=0)
+    number, found = queue.messages.first(queue.channels[0], MASTER, now_ms=0)
+    assert found == message
+    assert queue.messages.first(queue.channels[0], MASTER, now_ms=0) == (number, message), (
+        "it waits until it is removed"
+    )
+    queue.messages.remove(number)
+    assert queue.messages.first(queue.channels[0], MASTER, now_ms=0) is None
 
 
-def test_the_oldest_comes_first_whoever_sent_it(post):
+def test_oldest_message_comes_first_for_all_senders(queue):
     for text, sender in (("1", "a"), ("2", "b"), ("3", "a")):
-        post.put(text, sender)
-    assert post.take() == ["1", "2", "3"]
+        queue.put(text, sender)
+    assert queue.take() == ["1", "2", "3"]
 
 
-def test_each_gets_only_what_is_theirs(post):
-    post.put("to the master")
-    post.put("to a", MASTER, "a")
-    post.put("to b", MASTER, "b")
-    post.put("at the gate", channel=1)
-    assert post.take("a") == ["to a"]
-    assert post.take("A") == []
-    assert post.take() == ["to the master"]
-    assert post.take(channel=1) == ["at the gate"]
-    assert post.take("b") == ["to b"]
+def test_each_recipient_gets_its_own_messages(queue):
+    queue.put("to the master")
+    queue.put("to a", MASTER, "a")
+    queue.put("to b", MASTER, "b")
+    queue.put("to the other channel", channel=1)
+    assert queue.take("a") == ["to a"]
+    assert queue.take("A") == []
+    assert queue.take() == ["to the master"]
+    assert queue.take(channel=1) == ["to the other channel"]
+    assert queue.take("b") == ["to b"]
 
 
 @pytest.mark.parametrize(("at", "found"), [(0, ["short", "long"]), (9, ["short", "long"]), (10, ["long"]), (20, [])])
-def test_a_message_waits_until_its_time_is_up(post, at, found):
-    post.put("short", until=10)
-    post.put("long", until=20)
-    assert post.take(at=at) == found
+def test_message_waits_until_it_expires(queue, at, found):
+    queue.put("short", until=10)
+    queue.put("long", until=20)
+    assert queue.take(at=at) == found
 
 
-def test_a_later_message_may_outlast_an_earlier_one_or_be_outlasted(post):
-    post.put("1", until=30)
-    post.put("2", until=10)
-    post.put("3", until=20)
-    assert post.take(at=15) == ["1", "3"]
+def test_messages_expire_independently_of_their_order(queue):
+    queue.put("1", until=30)
+    queue.put("2", until=10)
+    queue.put("3", until=20)
+    assert queue.take(at=15) == ["1", "3"]
 
 
-def test_what_is_over_leaves_the_database_with_the_next_message_of_its_channel(post):
-    post.put("over", until=10)
-    post.put("elsewhere", until=10, channel=1)
-    post.put("new", at=10)
-    left = post.desk.store.db.execute("SELECT payload FROM messages ORDER BY id").fetchall()
+def test_expired_messages_are_deleted_by_the_next_put(queue):
+    queue.put("over", until=10)
+    queue.put("elsewhere", until=10, channel=1)
+    queue.put("new", at=10)
+    left = queue.backend.store.db.execute("SELECT payload FROM messages ORDER BY id").fetchall()
     assert left == [("elsewhere",), ("new",)]
 
 
 @pytest.mark.parametrize("kind", sorted(LATEST_ONLY))
-def test_a_newer_message_of_such_a_type_takes_an_older_ones_place_and_goes_to_the_end(post, kind):
-    post.put("old", kind=kind)
-    post.put("candidate")
-    post.put("new", kind=kind)
-    assert post.take() == ["candidate", "new"]
+def test_newer_message_replaces_older_and_is_queued_last(queue, kind):
+    queue.put("old", kind=kind)
+    queue.put("candidate")
+    queue.put("new", kind=kind)
+    assert queue.take() == ["candidate", "new"]
 
 
-def test_it_takes_the_place_of_none_but_the_same_senders_to_the_same_recipient_of_the_same_type(post):
-    post.put("a's offer", kind="SDP_OFFER")
-    post.put("a's answer", kind="SDP_ANSWER")
-    post.put("b's offer", "b", kind="SDP_OFFER")
-    post.put("to a", MASTER, "a", kind="SDP_OFFER")
-    post.put("to b", MASTER, "b", kind="SDP_OFFER")
-    post.put("at the gate", kind="SDP_OFFER", channel=1)
-    assert post.take() == ["a's offer", "a's answer", "b's offer"]
-    assert (post.take("a"), post.take("b"), post.take(channel=1)) == (["to a"], ["to b"], ["at the gate"])
+def test_message_replaces_only_same_sender_recipient_and_type(queue):
+    queue.put("a's offer", kind="SDP_OFFER")
+    queue.put("a's answer", kind="SDP_ANSWER")
+    queue.put("b's offer", "b", kind="SDP_OFFER")
+    queue.put("to a", MASTER, "a", kind="SDP_OFFER")
+    queue.put("to b", MASTER, "b", kind="SDP_OFFER")
+    queue.put("to the other channel", kind="SDP_OFFER", channel=1)
+    assert queue.take() == ["a's offer", "a's answer", "b's offer"]
+    assert (queue.take("a"), queue.take("b"), queue.take(channel=1)) == (["to a"], ["to b"], ["to the other channel"])
 
 
-def test_other_types_accumulate(post):
+def test_other_types_accumulate(queue):
     for number in range(50):
-        assert post.put(str(number))
-    assert post.take() == [str(number) for number in range(50)]
+        assert queue.put(str(number))
+    assert queue.take() == [str(number) for number in range(50)]
 
 
-def test_a_sender_has_so_much_room_for_each_recipient_and_nobody_loses_any_to_others(desk):
-    post = Post(desk, capacity=2)
-    assert [post.put(text) for text in "123"] == [True, True, False]
-    assert [post.put(text, "b") for text in "456"] == [True, True, False]
-    assert [post.put(text, MASTER, "a") for text in "789"] == [True, True, False]
-    assert post.put("other", MASTER, "b")
-    assert post.put("gate", channel=1)
-    assert post.take() == ["1", "2", "4", "5"]
-    assert post.put("room again")
+def test_capacity_counts_per_sender_and_recipient(backend):
+    queue = QueueFixture(backend, capacity=2)
+    assert [queue.put(text) for text in "123"] == [True, True, False]
+    assert [queue.put(text, "b") for text in "456"] == [True, True, False]
+    assert [queue.put(text, MASTER, "a") for text in "789"] == [True, True, False]
+    assert queue.put("other", MASTER, "b")
+    assert queue.put("back", channel=1)
+    assert queue.take() == ["1", "2", "4", "5"]
+    assert queue.put("again")
 
 
-def test_what_is_over_takes_up_no_room(desk):
-    post = Post(desk, capacity=1)
-    assert post.put("1", until=10)
-    assert not post.put("2", at=9)
-    assert post.put("3", at=10)
+def test_expired_messages_do_not_count(backend):
+    queue = QueueFixture(backend, capacity=1)
+    assert queue.put("1", until=10)
+    assert not queue.put("2", at=9)
+    assert queue.put("3", at=10)
 
 
-def test_a_message_that_takes_an_older_ones_place_needs_no_room(desk):
-    post = Post(desk, capacity=2)
-    post.put("old", kind="SDP_OFFER")
-    post.put("candidate")
-    assert post.put("new", kind="SDP_OFFER")
-    assert not post.put("another")
-    assert post.take() == ["candidate", "new"]
+def test_replacing_message_needs_no_capacity(backend):
+    queue = QueueFixture(backend, capacity=2)
+    queue.put("old", kind="SDP_OFFER")
+    queue.put("candidate")
+    assert queue.put("new", kind="SDP_OFFER")
+    assert not queue.put("another")
+    assert queue.take() == ["candidate", "new"]
 
 
-def test_no_room_at_all_keeps_nothing(desk):
-    post = Post(desk, capacity=0)
-    assert not post.put("offer", kind="SDP_OFFER")
-    assert post.take() == []
+def test_capacity_of_zero_keeps_no_message(backend):
+    queue = QueueFixture(backend, capacity=0)
+    assert not queue.put("offer", kind="SDP_OFFER")
+    assert queue.take() == []
 
 
-def test_a_channels_messages_go_with_it_and_never_reach_its_namesake(post):
-    old = post.desk.info(post.desk("DescribeSignalingChannel", ChannelName="gate")["ChannelInfo"]["ChannelARN"])
-    post.put("old", channel=1, until=10**9)
-    post.desk.delete_for_good(old["ChannelARN"])
-    assert post.desk.names() == ["door"]
-    post.channels[1] = post.desk.store.find(*post._key(post.desk.create("gate"))).id
-    assert post.take(channel=1) == []
+def test_messages_are_deleted_with_their_channel(queue):
+    old = queue.backend.info(queue.backend("DescribeSignalingChannel", ChannelName="back")["ChannelInfo"]["ChannelARN"])
+    queue.put("old", channel=1, until=10**9)
+    queue.backend.delete_for_good(old["ChannelARN"])
+    assert queue.backend.names() == ["front"]
+    queue.channels[1] = queue.backend.store.find(*queue._key(queue.backend.create("back"))).id
+    assert queue.take(channel=1) == []
 
 
-def test_what_waits_in_a_file_outlives_the_store(open_desk, tmp_path):
-    with open_desk(store=Store(tmp_path / "state.sqlite")) as desk:
-        post = Post(desk)
-        post.put("1")
-        post.put("2")
-        channel, (number, _) = post.channels[0], post.mailbox.first(post.channels[0], MASTER, now_ms=0)
-        post.mailbox.remove(number)
-    store = Store(tmp_path / "state.sqlite")
-    found = Mailbox(store, capacity=1000, latest_only=LATEST_ONLY).first(channel, MASTER, now_ms=0)
+def test_messages_in_a_file_outlive_the_store(open_backend, tmp_path):
+    with open_backend(store=Store.open(tmp_path / "state.sqlite")) as backend:
+        queue = QueueFixture(backend)
+        queue.put("1")
+        queue.put("2")
+        channel, (number, _) = queue.channels[0], queue.messages.first(queue.channels[0], MASTER, now_ms=0)
+        queue.messages.remove(number)
+    store = Store.open(tmp_path / "state.sqlite")
+    found = MessageQueue(store, capacity=1000, latest_only=LATEST_ONLY).first(channel, MASTER, now_ms=0)
     store.close()
     assert found is not None
     assert found[1].payload == "2"

@@ -1,4 +1,4 @@
-"""Signaling between a MASTER and its viewers, over real WebSockets: who gets what, and what waits for whom."""
+"""Signaling between a MASTER and its viewers over real WebSockets."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook.sandbox.clock import ManualClock
-from kvs_notebook.sandbox.server import Owner
+from kvs_notebook.sandbox.server import Server
 from kvs_notebook.sandbox.signaling.message_queue import MASTER
-from tests.sandbox.websocket_peer import ANSWER, CANDIDATE, OFFER, Door, payload, run
+from tests.sandbox.websocket_peer import ANSWER, CANDIDATE, OFFER, ChannelSignaling, payload, run
 
 
 def sandbox_with(**assumed):
@@ -29,27 +29,27 @@ def sandbox():
 
 
 @pytest.fixture
-def door(sandbox):
-    return Door(sandbox)
+def signaling(sandbox):
+    return ChannelSignaling(sandbox)
 
 
-def owner_of(sandbox):
-    """Give what runs a sandbox in this process."""
-    return next(each for each in gc.get_objects() if type(each) is Owner and each.endpoint_url == sandbox.endpoint_url)
+def server_of(sandbox):
+    """Return the server of a sandbox in this process."""
+    return next(each for each in gc.get_objects() if type(each) is Server and each.endpoint_url == sandbox.endpoint_url)
 
 
 def relay_and_loop(sandbox):
-    """Give the relay of a sandbox in this process, and the loop that it runs on."""
-    owner = owner_of(sandbox)
-    return owner._relay, owner._host._loop
+    """Return the relay of a sandbox in this process, and its event loop."""
+    server = server_of(sandbox)
+    return server.relay, server.asgi_server.loop
 
 
-# --- who gets what
+# --- recipients
 
 
-def test_a_viewer_writes_to_the_master_who_is_told_from_whom(door):
+def test_viewer_message_reaches_the_master_with_its_sender(signaling):
     async def talk():
-        async with door.master() as camera, door.peer("tablet") as tablet:
+        async with signaling.master() as camera, signaling.peer("tablet") as tablet:
             await tablet.send(OFFER, "a question")
             frame = await camera.receive()
             assert frame == {"messagePayload": payload("a question"), "messageType": OFFER, "senderClientId": "tablet"}
@@ -59,166 +59,166 @@ def test_a_viewer_writes_to_the_master_who_is_told_from_whom(door):
     run(talk())
 
 
-def test_a_master_may_make_offers_too_and_reaches_only_whom_it_names(door):
+def test_master_reaches_only_the_named_viewer(signaling):
     async def talk():
-        async with door.master() as camera, door.peer("tablet") as tablet, door.peer("phone") as phone:
+        async with signaling.master() as camera, signaling.peer("tablet") as tablet, signaling.peer("phone") as phone:
             await camera.send(OFFER, "to the phone", to="phone")
             await camera.send(OFFER, "to the tablet", to="tablet")
-            assert await tablet.heard(1) == [(OFFER, "to the tablet")]
-            assert await phone.heard(1) == [(OFFER, "to the phone")]
+            assert await tablet.receive_many(1) == [(OFFER, "to the tablet")]
+            assert await phone.receive_many(1) == [(OFFER, "to the phone")]
 
     run(talk())
 
 
 @pytest.mark.parametrize("recipient", ["", "tablet", "phone", "MASTER"])
-def test_whom_a_viewer_names_counts_for_nothing(door, recipient):
+def test_recipient_named_by_a_viewer_is_ignored(signaling, recipient):
     async def talk():
-        async with door.master() as camera, door.peer("tablet") as tablet, door.peer("phone") as phone:
+        async with signaling.master() as camera, signaling.peer("tablet") as tablet, signaling.peer("phone") as phone:
             await tablet.send(OFFER, "hello", to=recipient)
-            assert await camera.heard(1) == [(OFFER, "hello")]
+            assert await camera.receive_many(1) == [(OFFER, "hello")]
             await camera.send(ANSWER, "first", to="phone")
-            assert await phone.heard(1) == [(ANSWER, "first")]
+            assert await phone.receive_many(1) == [(ANSWER, "first")]
 
     run(talk())
 
 
-def test_the_c_clients_spelling_and_fields_that_nobody_knows_are_taken(door):
+def test_c_client_spelling_and_unknown_members_are_accepted(signaling):
     async def talk():
-        async with door.master() as camera, door.peer("tablet") as tablet:
+        async with signaling.master() as camera, signaling.peer("tablet") as tablet:
             frame = {"action": OFFER, "RecipientClientId": "", "MessagePayload": payload("c"), "CorrelationId": "1"}
             await tablet.socket.send(json.dumps(frame | {"IceServerList": [{"Uris": []}]}))
-            assert await camera.heard(1) == [(OFFER, "c")]
+            assert await camera.receive_many(1) == [(OFFER, "c")]
             frame = {"action": ANSWER, "RecipientClientId": "tablet", "MessagePayload": payload("d")}
             await camera.socket.send(json.dumps(frame))
-            assert await tablet.heard(1) == [(ANSWER, "d")]
+            assert await tablet.receive_many(1) == [(ANSWER, "d")]
 
     run(talk())
 
 
-def test_a_payload_goes_through_as_it_is(door):
+def test_payload_is_delivered_unchanged(signaling):
     async def talk():
         text = "gICAgA=="  # bytes that are no text in any encoding of ours
-        async with door.master() as camera, door.peer("tablet") as tablet:
+        async with signaling.master() as camera, signaling.peer("tablet") as tablet:
             await tablet.socket.send(json.dumps({"action": CANDIDATE, "messagePayload": text}))
             assert (await camera.receive())["messagePayload"] == text
 
     run(talk())
 
 
-def test_the_newest_master_gets_the_messages_and_the_one_before_nothing_more(door):
+def test_only_the_newest_master_receives_messages(signaling):
     async def talk():
-        async with door.peer("tablet") as tablet, door.master() as first, door.master() as second:
-            await tablet.send(OFFER, "who is there?")
-            assert await second.heard(1) == [(OFFER, "who is there?")]
+        async with signaling.peer("tablet") as tablet, signaling.master() as first, signaling.master() as second:
+            await tablet.send(OFFER, "to the newest")
+            assert await second.receive_many(1) == [(OFFER, "to the newest")]
             await (await first.socket.ping())  # it stays open
             await second.socket.close()
             await first.send(CANDIDATE, "still here", to="tablet")
-            assert await tablet.heard(1) == [(CANDIDATE, "still here")]
+            assert await tablet.receive_many(1) == [(CANDIDATE, "still here")]
 
     run(talk())
 
 
-def test_the_newest_of_a_client_id_gets_the_messages(door):
+def test_only_the_newest_peer_of_a_client_id_receives(signaling):
     async def talk():
-        async with door.master() as camera, door.peer("tablet"), door.peer("tablet") as second:
-            await camera.send(OFFER, "to whom?", to="tablet")
-            assert await second.heard(1) == [(OFFER, "to whom?")]
+        async with signaling.master() as camera, signaling.peer("tablet"), signaling.peer("tablet") as second:
+            await camera.send(OFFER, "to the newest", to="tablet")
+            assert await second.receive_many(1) == [(OFFER, "to the newest")]
 
     run(talk())
 
 
-def test_a_displaced_peer_can_be_closed():
+def test_displaced_peer_can_be_closed():
     with sandbox_with(displaced_peer="closed") as sandbox:
-        door = Door(sandbox)
+        signaling = ChannelSignaling(sandbox)
 
         async def talk():
-            async with door.master() as first, door.master():
+            async with signaling.master() as first, signaling.master():
                 assert await first.closed() == 1001
 
         run(talk())
 
 
-# --- what waits
+# --- queued messages
 
 
-def test_viewers_that_come_before_the_master_are_heard_in_their_order(door):
+def test_messages_sent_before_the_master_connects_keep_their_order(signaling):
     async def talk():
-        async with door.peer("tablet") as tablet, door.peer("phone") as phone:
+        async with signaling.peer("tablet") as tablet, signaling.peer("phone") as phone:
             await tablet.send(OFFER, "1")
             await tablet.send(CANDIDATE, "2")
             await (await tablet.socket.ping())
             await phone.send(OFFER, "3")
             await (await phone.socket.ping())
-            async with door.master() as camera:
-                assert await camera.heard(3) == [(OFFER, "1"), (CANDIDATE, "2"), (OFFER, "3")]
-            async with door.master() as camera:  # each is delivered once
+            async with signaling.master() as camera:
+                assert await camera.receive_many(3) == [(OFFER, "1"), (CANDIDATE, "2"), (OFFER, "3")]
+            async with signaling.master() as camera:  # each is delivered once
                 await tablet.send(CANDIDATE, "4")
-                assert await camera.heard(1) == [(CANDIDATE, "4")]
+                assert await camera.receive_many(1) == [(CANDIDATE, "4")]
 
     run(talk())
 
 
-def test_a_message_is_dropped_after_the_ttl_of_the_moment_in_which_it_was_sent(door):
+def test_message_expires_by_the_ttl_when_it_was_sent(signaling):
     async def talk():
-        async with door.peer("tablet") as tablet:
+        async with signaling.peer("tablet") as tablet:
             await tablet.send(CANDIDATE, "sent at 60")
             await (await tablet.socket.ping())
-            kvs.update_channel("front-door", message_ttl_seconds=10, connection=door.connection)
+            kvs.update_channel("front-door", message_ttl_seconds=10, connection=signaling.connection)
             await tablet.send(CANDIDATE, "sent at 10")
             await (await tablet.socket.ping())
-            door.sandbox.advance(59)
-            async with door.master() as camera:
-                assert await camera.heard(1) == [(CANDIDATE, "sent at 60")]
+            signaling.sandbox.advance(59)
+            async with signaling.master() as camera:
+                assert await camera.receive_many(1) == [(CANDIDATE, "sent at 60")]
             await tablet.send(CANDIDATE, "late")
             await (await tablet.socket.ping())
-            door.sandbox.advance(10)
-            async with door.master() as camera:
+            signaling.sandbox.advance(10)
+            async with signaling.master() as camera:
                 await tablet.send(CANDIDATE, "new")
-                assert await camera.heard(1) == [(CANDIDATE, "new")]
+                assert await camera.receive_many(1) == [(CANDIDATE, "new")]
 
     run(talk())
 
 
 @pytest.mark.parametrize("kind", [OFFER, ANSWER])
-def test_a_newer_offer_or_answer_takes_the_place_of_one_that_waits(door, kind):
+def test_newer_offer_or_answer_replaces_a_queued_one(signaling, kind):
     async def talk():
-        async with door.peer("tablet") as tablet, door.peer("phone") as phone:
-            await phone.send(kind, "the phone's")
+        async with signaling.peer("tablet") as tablet, signaling.peer("phone") as phone:
+            await phone.send(kind, "from the phone")
             await (await phone.socket.ping())
             for text in ("old", "new"):
                 await tablet.send(kind, text)
                 await tablet.send(CANDIDATE, f"with {text}")
             await (await tablet.socket.ping())
-            async with door.master() as camera:
-                expected = [(kind, "the phone's"), (CANDIDATE, "with old"), (kind, "new"), (CANDIDATE, "with new")]
-                assert await camera.heard(4) == expected
+            async with signaling.master() as camera:
+                expected = [(kind, "from the phone"), (CANDIDATE, "with old"), (kind, "new"), (CANDIDATE, "with new")]
+                assert await camera.receive_many(4) == expected
 
     run(talk())
 
 
-def test_only_the_latest_candidate_can_be_kept_too():
+def test_queue_may_keep_only_the_latest_candidate():
     with sandbox_with(queued_candidates="latest") as sandbox:
-        door = Door(sandbox)
+        signaling = ChannelSignaling(sandbox)
 
         async def talk():
-            async with door.peer("tablet") as tablet:
+            async with signaling.peer("tablet") as tablet:
                 for text in ("old", "new"):
                     await tablet.send(CANDIDATE, text)
                 await tablet.send(OFFER, "last")
                 await (await tablet.socket.ping())
-                async with door.master() as camera:
-                    assert await camera.heard(2) == [(CANDIDATE, "new"), (OFFER, "last")]
+                async with signaling.master() as camera:
+                    assert await camera.receive_many(2) == [(CANDIDATE, "new"), (OFFER, "last")]
 
         run(talk())
 
 
-def test_a_message_waits_for_a_viewer_that_has_never_been_there(door):
+def test_message_waits_for_a_viewer_that_never_connected(signaling):
     async def talk():
-        async with door.master() as camera:
+        async with signaling.master() as camera:
             await camera.send(OFFER, "when you come", to="later")
             await (await camera.socket.ping())
-            async with door.peer("later") as later:
-                assert await later.heard(1) == [(OFFER, "when you come")]
+            async with signaling.peer("later") as later:
+                assert await later.receive_many(1) == [(OFFER, "when you come")]
 
     run(talk())
 
@@ -231,28 +231,28 @@ sys.stdin.read()
 """
 
 
-def test_a_message_that_meets_a_line_just_broken_waits(door, caplog):
+def test_message_to_a_just_broken_connection_is_queued(signaling, caplog):
     async def talk():
-        relay, loop = relay_and_loop(door.sandbox)
+        relay, loop = relay_and_loop(signaling.sandbox)
 
         async def break_and_send():
-            there = {peer.client_id: peer for peer in relay._open}
-            there["tablet"].socket._protocol.transport.abort()
-            for number in range(8):  # before anybody is told
+            there = {peer.client_id: peer for peer in relay.peers}
+            there["tablet"].connection._protocol.transport.abort()
+            for number in range(8):  # before the relay is told
                 frame = {"action": CANDIDATE, "messagePayload": payload(str(number)), "recipientClientId": "tablet"}
                 await relay.receive(there[MASTER], json.dumps(frame))
 
-        async with door.master(), door.peer("tablet") as tablet:
+        async with signaling.master(), signaling.peer("tablet") as tablet:
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(break_and_send(), loop))
             await tablet.closed()
-            async with door.peer("tablet") as again:
-                assert await again.heard(8) == [(CANDIDATE, str(number)) for number in range(8)]
+            async with signaling.peer("tablet") as again:
+                assert await again.receive_many(8) == [(CANDIDATE, str(number)) for number in range(8)]
 
     run(talk())
     assert not [record for record in caplog.records if record.name == "asyncio"]
 
 
-def test_what_waits_in_a_durable_sandbox_outlives_a_kill_until_its_ttl(tmp_path):
+def test_queued_messages_survive_a_kill_until_their_ttl(tmp_path):
     for later, kept in ((0, [(OFFER, "1"), (CANDIDATE, "2")]), (61, [])):
         state = tmp_path / str(later)
         serving = subprocess.Popen(
@@ -263,13 +263,13 @@ def test_what_waits_in_a_durable_sandbox_outlives_a_kill_until_its_ttl(tmp_path)
         assert serving.stdout.readline() == "up\n"
         with kvs.Sandbox(state) as joined:
 
-            async def send(door):
-                async with door.peer("tablet") as tablet:
+            async def send(signaling):
+                async with signaling.peer("tablet") as tablet:
                     await tablet.send(OFFER, "1")
                     await tablet.send(CANDIDATE, "2")
                     await (await tablet.socket.ping())
 
-            run(send(Door(joined)))
+            run(send(ChannelSignaling(joined)))
             serving.kill()
             serving.wait(20)
             serving.stdin.close()
@@ -277,16 +277,16 @@ def test_what_waits_in_a_durable_sandbox_outlives_a_kill_until_its_ttl(tmp_path)
         with kvs.Sandbox(state, quotas=False) as sandbox:
             sandbox.advance(later)
 
-            async def receive(door, kept):
-                async with door.master() as camera, door.peer("phone") as phone:
+            async def receive(signaling, kept):
+                async with signaling.master() as camera, signaling.peer("phone") as phone:
                     await phone.send(OFFER, "after all")
-                    assert await camera.heard(len(kept) + 1) == [*kept, (OFFER, "after all")]
+                    assert await camera.receive_many(len(kept) + 1) == [*kept, (OFFER, "after all")]
 
-            door = Door(sandbox)
-            run(receive(door, kept))
+            signaling = ChannelSignaling(sandbox)
+            run(receive(signaling, kept))
 
 
-# --- refusals
+# --- errors
 
 
 REFUSED = {
@@ -297,32 +297,32 @@ REFUSED = {
     "an empty payload": ({"messagePayload": ""}, "InvalidArgumentException"),
     "an unknown action": ({"action": "SDP_QUESTION"}, "InvalidArgumentException"),
     "no action": ({"action": None}, "InvalidArgumentException"),
-    "nobody named": ({"recipientClientId": None}, "InvalidArgumentException"),
-    "a name that is none": ({"recipientClientId": "a b"}, "InvalidArgumentException"),
+    "no recipient": ({"recipientClientId": None}, "InvalidArgumentException"),
+    "an invalid recipient": ({"recipientClientId": "a b"}, "InvalidArgumentException"),
 }
 
 
 @pytest.mark.parametrize("why", REFUSED)
-def test_a_message_is_refused_to_whom_asked_to_know_it_and_to_nobody_else(door, why):
+def test_rejected_message_is_reported_to_its_sender_only(signaling, why):
     wrong, code = REFUSED[why]
     frame = {"action": OFFER, "messagePayload": payload(), "recipientClientId": "tablet"} | wrong
 
     async def talk():
-        async with door.master() as camera, door.peer("tablet") as tablet:
-            await camera.socket.send(json.dumps(frame))  # nobody asks: nobody is told
+        async with signaling.master() as camera, signaling.peer("tablet") as tablet:
+            await camera.socket.send(json.dumps(frame))  # without correlation id: no response
             await camera.socket.send(json.dumps(frame | {"correlationId": "mine-1"}))
             status = await camera.status()
             assert (status["correlationId"], status["errorType"], status["statusCode"]) == ("mine-1", code, "400")
             assert 0 < len(status["description"]) <= 1024
             await camera.send(ANSWER, "all is well", to="tablet", correlationId="mine-2")
-            assert await tablet.heard(1) == [(ANSWER, "all is well")]
+            assert await tablet.receive_many(1) == [(ANSWER, "all is well")]
 
     run(talk())
 
 
-def test_the_longest_payload_goes_through(door):
+def test_longest_payload_is_delivered(signaling):
     async def talk():
-        async with door.master() as camera, door.peer("tablet") as tablet:
+        async with signaling.master() as camera, signaling.peer("tablet") as tablet:
             await tablet.socket.send(json.dumps({"action": OFFER, "messagePayload": "A" * 10_000}))
             assert len((await camera.receive())["messagePayload"]) == 10_000
 
@@ -330,69 +330,69 @@ def test_the_longest_payload_goes_through(door):
 
 
 @pytest.mark.parametrize(("kind", "rate"), [(OFFER, 5), (ANSWER, 5), (CANDIDATE, 20)])
-def test_a_connection_sends_so_many_of_a_type_a_second(kind, rate):
+def test_connection_is_limited_per_message_type(kind, rate):
     with kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=0)) as sandbox:
-        door = Door(sandbox)
+        signaling = ChannelSignaling(sandbox)
 
         async def talk():
-            async with door.master() as camera, door.peer("tablet") as tablet:
+            async with signaling.master() as camera, signaling.peer("tablet") as tablet:
                 for number in range(3 * rate):
                     await tablet.send(kind, str(number), correlationId=f"n-{number}")
                 status = await tablet.status()
                 assert (status["errorType"], status["statusCode"]) == ("ClientLimitExceededException", "400")
                 assert int(status["correlationId"].removeprefix("n-")) >= rate
-                assert [text for _, text in await camera.heard(rate)] == [str(number) for number in range(rate)]
+                assert [text for _, text in await camera.receive_many(rate)] == [str(number) for number in range(rate)]
 
         run(talk())
 
 
-def test_a_queue_that_is_full_takes_no_more_of_its_sender():
+def test_full_queue_rejects_its_sender_only():
     with sandbox_with(queued_messages=3) as sandbox:
-        door = Door(sandbox)
+        signaling = ChannelSignaling(sandbox)
 
         async def talk():
-            async with door.peer("tablet") as tablet, door.peer("phone") as phone:
+            async with signaling.peer("tablet") as tablet, signaling.peer("phone") as phone:
                 for number in range(4):
                     await tablet.send(CANDIDATE, str(number), correlationId=f"n-{number}")
                 status = await tablet.status()
                 assert (status["correlationId"], status["errorType"]) == ("n-3", "ClientLimitExceededException")
-                await phone.send(CANDIDATE, "the phone's")
+                await phone.send(CANDIDATE, "from the phone")
                 await (await phone.socket.ping())
-                async with door.master() as camera:
-                    assert [text for _, text in await camera.heard(4)] == ["0", "1", "2", "the phone's"]
+                async with signaling.master() as camera:
+                    assert [text for _, text in await camera.receive_many(4)] == ["0", "1", "2", "from the phone"]
 
         run(talk())
 
 
-def test_a_viewer_that_is_not_there_can_be_an_error():
+def test_message_to_an_absent_viewer_can_be_rejected():
     with sandbox_with(absent_viewer="not_found") as sandbox:
-        door = Door(sandbox)
+        signaling = ChannelSignaling(sandbox)
 
         async def talk():
-            async with door.master() as camera:
-                await camera.send(OFFER, to="nobody", correlationId="x")
+            async with signaling.master() as camera:
+                await camera.send(OFFER, to="absent", correlationId="x")
                 status = await camera.status()
                 assert (status["errorType"], status["statusCode"]) == ("ResourceNotFoundException", "404")
 
         run(talk())
 
 
-def test_a_channel_that_is_gone_is_not_found(door):
+def test_deleted_channel_rejects_messages(signaling):
     async def talk():
-        async with door.peer("tablet") as tablet:
-            kvs.delete_channel(door.channel, connection=door.connection)
+        async with signaling.peer("tablet") as tablet:
+            kvs.delete_channel(signaling.channel, connection=signaling.connection)
             await tablet.send(OFFER, correlationId="x")
             assert (await tablet.status())["errorType"] == "ResourceNotFoundException"
 
     run(talk())
 
 
-def test_a_channel_made_anew_under_the_same_name_is_another(door):
+def test_recreated_channel_rejects_peers_of_the_old_one(signaling):
     async def talk():
-        async with door.peer("tablet") as tablet:
-            kvs.delete_channel(door.channel, connection=door.connection)
-            door.sandbox.advance(60)
-            kvs.create_channel("front-door", connection=door.connection)
+        async with signaling.peer("tablet") as tablet:
+            kvs.delete_channel(signaling.channel, connection=signaling.connection)
+            signaling.sandbox.advance(60)
+            kvs.create_channel("front-door", connection=signaling.connection)
             await tablet.send(OFFER, correlationId="x")
             assert (await tablet.status())["errorType"] == "ResourceNotFoundException"
 
@@ -402,69 +402,69 @@ def test_a_channel_made_anew_under_the_same_name_is_another(door):
 # --- time
 
 
-def test_silence_ends_a_connection_and_a_ping_is_no_silence(door):
+def test_idle_connection_is_closed_unless_it_pings(signaling):
     async def talk():
-        async with door.peer("silent") as silent, door.peer("pinging") as pinging:
-            door.sandbox.advance(599)
+        async with signaling.peer("silent") as silent, signaling.peer("pinging") as pinging:
+            signaling.sandbox.advance(599)
             await (await pinging.socket.ping())
-            door.sandbox.advance(1)
+            signaling.sandbox.advance(1)
             assert await silent.closed() == 1001
             await (await pinging.socket.ping())
 
     run(talk())
 
 
-def test_a_connection_is_told_to_go_away_and_closed_a_minute_later(door):
+def test_go_away_is_followed_by_a_close_after_one_minute(signaling):
     async def talk():
-        async with door.peer("tablet") as tablet:
+        async with signaling.peer("tablet") as tablet:
             for _ in range(7):
                 await (await tablet.socket.ping())
-                door.sandbox.advance(3600 / 7 + 1)
+                signaling.sandbox.advance(3600 / 7 + 1)
             assert await tablet.receive() == {"messageType": "GO_AWAY"}
-            door.sandbox.advance(59)
+            signaling.sandbox.advance(59)
             await (await tablet.socket.ping())
-            door.sandbox.advance(1)
+            signaling.sandbox.advance(1)
             assert await tablet.closed() == 1001
 
     run(talk())
 
 
 @pytest.mark.parametrize("notice", ["GO_AWAY", "RECONNECT_ICE_SERVER"])
-def test_the_service_can_be_made_to_say_it_now(door, notice):
+def test_send_notice_reaches_every_peer(signaling, notice):
     async def talk():
-        async with door.master() as camera, door.peer("tablet") as tablet:
-            assert door.sandbox.send_notice("front-door", notice) == 2
+        async with signaling.master() as camera, signaling.peer("tablet") as tablet:
+            assert signaling.sandbox.send_notice("front-door", notice) == 2
             assert await camera.receive() == await tablet.receive() == {"messageType": notice}
 
     run(talk())
-    assert door.sandbox.send_notice("back-door", notice) == 0
-    with pytest.raises(kvs.errors.InvalidInput, match="the service sends GO_AWAY and RECONNECT_ICE_SERVER"):
-        door.sandbox.send_notice("front-door", "HELLO")
+    assert signaling.sandbox.send_notice("back-door", notice) == 0
+    with pytest.raises(kvs.errors.InvalidInput, match="Expected one of: GO_AWAY, RECONNECT_ICE_SERVER"):
+        signaling.sandbox.send_notice("front-door", "HELLO")
 
 
-def test_a_reset_closes_every_connection_and_forgets_every_message(door):
+def test_reset_closes_connections_and_deletes_messages(signaling):
     async def talk():
-        async with door.peer("tablet") as tablet:
+        async with signaling.peer("tablet") as tablet:
             await tablet.send(OFFER)
             await (await tablet.socket.ping())
-            door.sandbox.reset()
+            signaling.sandbox.reset()
             assert await tablet.closed() == 1001
 
     run(talk())
-    assert kvs.list_channels(connection=door.connection).empty
-    again = Door(door.sandbox)
+    assert kvs.list_channels(connection=signaling.connection).empty
+    again = ChannelSignaling(signaling.sandbox)
 
     async def nothing_waits():
         async with again.master() as camera, again.peer("tablet") as tablet:
             await tablet.send(CANDIDATE, "first")
-            assert await camera.heard(1) == [(CANDIDATE, "first")]
+            assert await camera.receive_many(1) == [(CANDIDATE, "first")]
 
     run(nothing_waits())
 
 
-def test_frames_say_only_what_the_service_says(door):
+def test_status_response_has_only_the_services_members(signaling):
     async def talk():
-        async with door.master() as camera:
+        async with signaling.master() as camera:
             await camera.send("SDP_QUESTION", to="a", correlationId="x")
             frame = await camera.receive()
             assert set(frame) == {"messageType", "statusResponse"}
@@ -473,18 +473,18 @@ def test_frames_say_only_what_the_service_says(door):
     run(talk())
 
 
-def test_a_sandbox_can_stop_at_the_moment_when_a_peer_leaves(door):
-    host = owner_of(door.sandbox)._host
+def test_sandbox_can_stop_while_a_peer_disconnects(signaling):
+    asgi_server = server_of(signaling.sandbox).asgi_server
 
     async def server_ends() -> None:
-        states = [server.server_state for server, _ in host._servers]
+        states = [server.server_state for server, _ in asgi_server._servers]
         for connection in {each for state in states for each in state.connections if hasattr(each, "conn")}:
             connection.conn.send_close(1000)  # as the answer to a close frame that has just come
             connection.shutdown()  # as uvicorn does with what is connected when it stops
 
     async def talk():
-        async with door.open(door.url("leaving")) as leaving:
-            ending = asyncio.run_coroutine_threadsafe(server_ends(), host._loop)
+        async with signaling.open(signaling.url("leaving")) as leaving:
+            ending = asyncio.run_coroutine_threadsafe(server_ends(), asgi_server.loop)
             await asyncio.wrap_future(ending)
             await leaving.wait_closed()
 

@@ -1,4 +1,4 @@
-"""The relay against a plain model: whatever happens in whatever order, nobody gets what is not theirs, twice, or too late."""
+"""The relay against a model: in any order of events, no message goes to a wrong recipient, twice, or too late."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from hypothesis import strategies as st
 import kvs_notebook as kvs
 from kvs_notebook.aws.rate_limit import RateLimiter
 from kvs_notebook.sandbox.backend.context import Call
-from kvs_notebook.sandbox.backend.rate_limits import Quotas
+from kvs_notebook.sandbox.backend.rate_limits import RateLimits
 from kvs_notebook.sandbox.clock import ManualClock
 from kvs_notebook.sandbox.signaling.message_queue import MASTER
 from kvs_notebook.sandbox.signaling.relay import Peer, Relay
-from tests.sandbox.websocket_peer import ANSWER, CANDIDATE, OFFER, Door, RawPeer, payload, run, said
+from tests.sandbox.websocket_peer import ANSWER, CANDIDATE, OFFER, ChannelSignaling, RawPeer, payload, run, sent_text
 
 VIEWERS = ("a", "b", "c")
-PLACES = (MASTER, *VIEWERS)
+CLIENT_IDS = (MASTER, *VIEWERS)
 ENDLESS = {"creating_seconds": 0, "updating_seconds": 0, "idle_seconds": 10**9, "max_connection_seconds": 10**9}
 
-place = st.sampled_from(PLACES)
-which = st.integers(0, 2)  # among the connections of a place, those that were displaced too
-connects = st.tuples(st.just("connect"), place)
+client_id = st.sampled_from(CLIENT_IDS)
+which = st.integers(0, 2)  # among the connections of a client id, displaced ones included
+connects = st.tuples(st.just("connect"), client_id)
 kinds = st.sampled_from([OFFER, ANSWER, CANDIDATE, CANDIDATE])
-sends = st.tuples(st.just("send"), place, which, st.sampled_from(VIEWERS), kinds)
+sends = st.tuples(st.just("send"), client_id, which, st.sampled_from(VIEWERS), kinds)
 waits = st.tuples(st.just("wait"), st.sampled_from([1, 4, 5, 9, 10, 30, 60, 120]))
 steps = st.one_of(
     connects,
@@ -37,10 +37,10 @@ steps = st.one_of(
     sends,
     sends,
     waits,
-    st.tuples(st.just("drop"), place, which, st.booleans()),
-    st.tuples(st.just("lose"), place, which),
-    st.tuples(st.just("stop_reading"), place, which),
-    st.tuples(st.just("read_on"), place, which),
+    st.tuples(st.just("drop"), client_id, which, st.booleans()),
+    st.tuples(st.just("lose"), client_id, which),
+    st.tuples(st.just("stop_reading"), client_id, which),
+    st.tuples(st.just("read_on"), client_id, which),
     st.tuples(st.just("set_ttl"), st.sampled_from([5, 10, 60, 120])),
     st.tuples(st.just("settle")),
 )
@@ -48,7 +48,7 @@ steps = st.one_of(
 
 @dataclass
 class Sent:
-    """A message as the model knows it."""
+    """A message of the model."""
 
     sender: str
     recipient: str
@@ -58,8 +58,8 @@ class Sent:
     replaced: bool = False
 
 
-class Ledger:
-    """The model: all that was ever sent, and what became of it; a message's text is its number."""
+class DeliveryModel:
+    """The model: every message sent, and whether it was delivered; the text of a message is its number."""
 
     def __init__(self, latest_only: set[str]) -> None:
         self.now = 0
@@ -70,7 +70,7 @@ class Ledger:
         self._last: dict[tuple[str, str], int] = {}
 
     def send(self, sender: str, viewer: str, kind: str) -> dict[str, Any]:
-        """Note a message; give its frame, in which a viewer too names somebody."""
+        """Record a message and return its frame; a viewer names a recipient too."""
         sent = Sent(sender, viewer if sender == MASTER else MASTER, kind, self.now + self.ttl)
         for older in self.waiting(sent.recipient):
             if kind in self._latest_only and (older.sender, older.kind) == (sender, kind):
@@ -79,14 +79,14 @@ class Ledger:
         return {"action": kind, "messagePayload": payload(str(len(self._sent) - 1)), "recipientClientId": viewer}
 
     def deliver(self, recipient: str, frame: dict[str, Any]) -> None:
-        """Note a delivery, at the moment when it happens, and what is wrong with it."""
-        kind, text = said(frame)
+        """Record a delivery when it happens, and what is wrong with it."""
+        kind, text = sent_text(frame)
         number, sent = int(text), self._sent[int(text)]
         found = {
             "not as it was sent": (sent.sender, sent.kind) != (frame.get("senderClientId", MASTER), kind),
-            "to somebody else": sent.recipient != recipient,
+            "to another recipient": sent.recipient != recipient,
             "twice": sent.delivered,
-            "though a newer one had taken its place": sent.replaced,
+            "although a newer one had replaced it": sent.replaced,
             "after its TTL": self.now >= sent.until,
             "after one that was sent later": number <= self._last.get((sent.sender, recipient), -1),
         }
@@ -95,7 +95,7 @@ class Ledger:
         sent.delivered = True
 
     def waiting(self, recipient: str) -> list[Sent]:
-        """Give what the recipient has yet to get."""
+        """Return the messages that the recipient has yet to receive."""
         return [
             sent
             for sent in self._sent
@@ -104,99 +104,99 @@ class Ledger:
 
 
 class Recorder:
-    """A connection's other end: what comes goes to the model at once, while it is open."""
+    """The other end of a connection, which passes deliveries to the model while it is open."""
 
-    def __init__(self, ledger: Ledger, place: str) -> None:
+    def __init__(self, model: DeliveryModel, client_id: str) -> None:
         self.writable = asyncio.Event()
         self.writable.set()
         self.open = True
-        self._ledger = ledger
-        self._place = place
+        self._model = model
+        self._client_id = client_id
 
     async def send(self, text: str) -> bool:
         assert self.writable.is_set(), "sent to a peer that does not read"
         if self.open:
-            self._ledger.deliver(self._place, json.loads(text))
+            self._model.deliver(self._client_id, json.loads(text))
         return self.open
 
     async def close(self, code: int, reason: str) -> None:
         self.open = False
 
 
-class World:
-    """A relay, and who is connected to it."""
+class RelayHarness:
+    """A relay and the peers that are connected to it."""
 
-    def __init__(self, desk: Any) -> None:
-        assumed = desk.service.assumptions
+    def __init__(self, backend: Any) -> None:
+        assumed = backend.service.assumptions
         latest = {OFFER, ANSWER} | ({CANDIDATE} if assumed.queued_candidates == "latest" else set())
-        self.desk = desk
-        self.ledger = Ledger(latest)
-        self.relay = Relay(desk.service, Quotas(assumed, enabled=False))
-        self.arn = desk.create()
-        self.there: dict[str, list[tuple[Peer, Recorder]]] = {place: [] for place in PLACES}
-        self.newest: dict[str, Recorder | None] = dict.fromkeys(PLACES)
+        self.backend = backend
+        self.model = DeliveryModel(latest)
+        self.relay = Relay(backend.service, RateLimits(assumed, enabled=False))
+        self.arn = backend.create()
+        self.peers: dict[str, list[tuple[Peer, Recorder]]] = {client_id: [] for client_id in CLIENT_IDS}
+        self.newest: dict[str, Recorder | None] = dict.fromkeys(CLIENT_IDS)
 
     async def play(self, script: list[Any]) -> None:
         for action, *details in script:
             await getattr(self, action)(*details)
-        for each in PLACES:  # whoever comes within the TTL gets what has waited
+        for each in CLIENT_IDS:  # peers that connect within the TTL receive queued messages
             await self.connect(each)
         await self.settle()
-        assert not self.ledger.wrong
+        assert not self.model.wrong
 
-    def _pick(self, place: str, which: int) -> list[tuple[Peer, Recorder]]:
-        """Give a connection, as a list of one; of none where nobody is there."""
-        return [self.there[place][which % len(self.there[place])]] if self.there[place] else []
+    def _pick(self, client_id: str, which: int) -> list[tuple[Peer, Recorder]]:
+        """Return one connection as a list; an empty list if there is none."""
+        return [self.peers[client_id][which % len(self.peers[client_id])]] if self.peers[client_id] else []
 
-    async def connect(self, place: str) -> None:
-        recorder = self.newest[place] = Recorder(self.ledger, place)
-        call = Call(self.desk.service, self.desk.caller, "ConnectAsMaster", {})
-        peer = Peer(call, call.usable(self.arn), place, recorder)
-        self.there[place].append((peer, recorder))
-        self.relay.join(peer)
+    async def connect(self, client_id: str) -> None:
+        recorder = self.newest[client_id] = Recorder(self.model, client_id)
+        call = Call(self.backend.service, self.backend.caller, "ConnectAsMaster", {})
+        peer = Peer(call, call.usable(self.arn), client_id, recorder)
+        self.peers[client_id].append((peer, recorder))
+        self.relay.connect(peer)
 
-    async def drop(self, place: str, which: int, cleanly: bool) -> None:  # noqa: FBT001
-        for peer, recorder in self._pick(place, which):
-            self.there[place].remove((peer, recorder))
-            if self.newest[place] is recorder:
-                self.newest[place] = None
+    async def drop(self, client_id: str, which: int, cleanly: bool) -> None:  # noqa: FBT001
+        for peer, recorder in self._pick(client_id, which):
+            self.peers[client_id].remove((peer, recorder))
+            if self.newest[client_id] is recorder:
+                self.newest[client_id] = None
             recorder.open = False
             recorder.writable.set()  # as the server does for a connection that is lost
-            self.relay.leave(peer, cleanly=cleanly)
+            self.relay.disconnect(peer, cleanly=cleanly)
 
-    async def lose(self, place: str, which: int) -> None:
-        """Lose a connection before the relay is told."""
-        for _, recorder in self._pick(place, which):
+    async def lose(self, client_id: str, which: int) -> None:
+        """Break a connection before the relay is told."""
+        for _, recorder in self._pick(client_id, which):
             recorder.open = False
 
-    async def send(self, place: str, which: int, viewer: str, kind: str) -> None:
-        for peer, recorder in self._pick(place, which):
+    async def send(self, client_id: str, which: int, viewer: str, kind: str) -> None:
+        for peer, recorder in self._pick(client_id, which):
             if recorder.open:
-                await self.relay.receive(peer, json.dumps(self.ledger.send(place, viewer, kind)))
+                await self.relay.receive(peer, json.dumps(self.model.send(client_id, viewer, kind)))
 
-    async def stop_reading(self, place: str, which: int) -> None:
-        for _, recorder in self._pick(place, which):
+    async def stop_reading(self, client_id: str, which: int) -> None:
+        for _, recorder in self._pick(client_id, which):
             recorder.writable.clear()
 
-    async def read_on(self, place: str, which: int) -> None:
-        for _, recorder in self._pick(place, which):
+    async def read_on(self, client_id: str, which: int) -> None:
+        for _, recorder in self._pick(client_id, which):
             recorder.writable.set()
 
     async def wait(self, seconds: int) -> None:
-        self.ledger.now += seconds
-        self.desk.service.advance(seconds)
+        self.model.now += seconds
+        self.backend.service.advance(seconds)
 
     async def set_ttl(self, seconds: int) -> None:
-        self.ledger.ttl = seconds
-        self.desk.update(self.arn, seconds)
+        self.model.ttl = seconds
+        self.backend.update(self.arn, seconds)
 
     async def settle(self) -> None:
-        """Let the relay do what it can do now: then nothing waits for whom it could reach."""
+        """Run the relay until it is idle; then no message waits for a peer that it can reach."""
         for _ in range(10):
             await asyncio.sleep(0)
-        for place, recorder in self.newest.items():
+        for client_id, recorder in self.newest.items():
             if recorder is not None and recorder.open and recorder.writable.is_set():
-                assert not self.ledger.waiting(place), place
+                assert not self.model.waiting(client_id), client_id
 
 
 @settings(max_examples=200)
@@ -205,45 +205,45 @@ class World:
     displaced_peer=st.sampled_from(["stays_open", "closed"]),
     queued_candidates=st.sampled_from(["accumulate", "latest"]),
 )
-def test_each_message_reaches_its_recipient_once_in_its_order_and_in_its_time(open_desk, script, **assumed):
-    with open_desk(**ENDLESS, **assumed) as desk:
+def test_each_message_arrives_once_in_order_and_before_expiry(open_backend, script, **assumed):
+    with open_backend(**ENDLESS, **assumed) as backend:
 
         async def play() -> None:
-            await World(desk).play(script)
+            await RelayHarness(backend).play(script)
 
         asyncio.run(play())
 
 
-def test_a_lost_connection_changes_neither_the_order_nor_the_time_of_what_waits(open_desk):
+def test_lost_connection_keeps_order_and_expiry_of_queued_messages(open_backend):
     script = [("connect", MASTER), ("connect", "a"), ("lose", MASTER, 0)]
     script += [("send", "a", 0, "a", kind) for kind in (OFFER, CANDIDATE, ANSWER)]
     script += [("wait", 30), ("send", "a", 0, "a", OFFER), ("settle",), ("wait", 29), ("settle",)]
     script += [("drop", MASTER, 0, False)]
     for late in (0, 1):
-        with open_desk(**ENDLESS) as desk:
+        with open_backend(**ENDLESS) as backend:
 
-            async def play(late: int, desk: Any) -> None:
-                await World(desk).play([*script, ("wait", late)])
+            async def play(late: int, backend: Any) -> None:
+                await RelayHarness(backend).play([*script, ("wait", late)])
 
-            asyncio.run(play(late, desk))
+            asyncio.run(play(late, backend))
 
 
-def test_a_connection_does_not_pay_for_one_that_is_gone(open_desk):
-    with open_desk(**ENDLESS) as desk:
+def test_message_limit_starts_anew_with_each_connection(open_backend):
+    with open_backend(**ENDLESS) as backend:
 
         async def play() -> None:
-            world = World(desk)
-            world.relay = Relay(desk.service, Quotas(desk.service.assumptions, lambda: 0.0))
+            harness = RelayHarness(backend)
+            harness.relay = Relay(backend.service, RateLimits(backend.service.assumptions, lambda: 0.0))
             for _ in range(10):
-                await world.connect("a")
+                await harness.connect("a")
                 for _ in range(5):  # an offer's rate
-                    await world.send("a", 0, "", OFFER)
-                await world.drop("a", 0, cleanly=True)
-                gc.collect()  # the next one may be made where this one was
-                assert [each.delivered for each in world.ledger._sent[-5:]] == [False] * 5
-                await world.connect(MASTER)
-                await world.settle()
-                await world.drop(MASTER, 0, cleanly=True)
+                    await harness.send("a", 0, "", OFFER)
+                await harness.drop("a", 0, cleanly=True)
+                gc.collect()  # the next peer may get the same id()
+                assert [each.delivered for each in harness.model._sent[-5:]] == [False] * 5
+                await harness.connect(MASTER)
+                await harness.settle()
+                await harness.drop(MASTER, 0, cleanly=True)
 
         asyncio.run(play())
 
@@ -251,84 +251,88 @@ def test_a_connection_does_not_pay_for_one_that_is_gone(open_desk):
 # --- the same over real WebSockets
 
 
-PATIENCE = 200
-"""Times that a peer asks for what has to come at once."""
+MAX_READS = 200
+"""Attempts to read a frame that must arrive at once."""
 
 
-class Street:
-    """A channel of a running sandbox, and who is connected to it."""
+class WebSocketHarness:
+    """A channel of a running sandbox and the peers that are connected to it."""
 
     def __init__(self, sandbox: kvs.Sandbox) -> None:
-        self.door = Door(sandbox)
-        self.door.connection.rate_limiter = RateLimiter(
-            sleep=lambda _: None
-        )  # as fast as a sandbox without quotas admits it
-        self.ledger = Ledger({OFFER, ANSWER})
-        self._there: dict[str, list[RawPeer]] = {place: [] for place in PLACES}
-        self._newest: dict[str, RawPeer | None] = dict.fromkeys(PLACES)
+        self.signaling = ChannelSignaling(sandbox)
+        self.signaling.connection.rate_limiter = RateLimiter(sleep=lambda _: None)
+        self.model = DeliveryModel({OFFER, ANSWER})
+        self._peers: dict[str, list[RawPeer]] = {client_id: [] for client_id in CLIENT_IDS}
+        self._newest: dict[str, RawPeer | None] = dict.fromkeys(CLIENT_IDS)
 
     async def play(self, script: list[Any]) -> None:
         async with AsyncExitStack() as self._open:
             for action, *details in script:
                 await getattr(self, action)(*details)
-                await self.settle()  # what is on its way at the next step is the other test's concern
-            for each in PLACES:
+                await self.settle()  # messages in flight are covered by the other test
+            for each in CLIENT_IDS:
                 await self.connect(each)
                 await self.settle()
-        assert not self.ledger.wrong
+        assert not self.model.wrong
 
-    async def connect(self, place: str) -> None:
-        peer = await self._open.enter_async_context(self.door.peer(place or None))
-        self._there[place].append(peer)
-        self._newest[place] = peer
-        await self._hear(place, peer)
+    async def connect(self, client_id: str) -> None:
+        peer = await self._open.enter_async_context(self.signaling.peer(client_id or None))
+        self._peers[client_id].append(peer)
+        self._newest[client_id] = peer
+        await self._read_until_answered(client_id, peer)
 
-    async def drop(self, place: str, which: int, cleanly: bool) -> None:  # noqa: FBT001
-        if not self._there[place]:
+    async def drop(self, client_id: str, which: int, cleanly: bool) -> None:  # noqa: FBT001
+        if not self._peers[client_id]:
             return
-        peer = self._there[place].pop(which % len(self._there[place]))
-        if self._newest[place] is peer:
-            self._newest[place] = None
+        peer = self._peers[client_id].pop(which % len(self._peers[client_id]))
+        if self._newest[client_id] is peer:
+            self._newest[client_id] = None
         if cleanly:
             await peer.socket.close()
         else:
             peer.socket.transport.abort()
             await peer.socket.wait_closed()
-        there = sum(map(len, self._there.values()))
-        while self.door.sandbox.send_notice("front-door", "RECONNECT_ICE_SERVER") > there:  # until it has seen that
+        peers = sum(map(len, self._peers.values()))
+        while (
+            self.signaling.sandbox.send_notice("front-door", "RECONNECT_ICE_SERVER") > peers
+        ):  # until the sandbox has noticed
             await self.settle()
 
-    async def send(self, place: str, which: int, viewer: str, kind: str) -> None:
-        if self._there[place]:
-            peer = self._there[place][which % len(self._there[place])]
-            await peer.socket.send(json.dumps(self.ledger.send(place, viewer, kind)))
-            await self._hear(place, peer)
+    async def send(self, client_id: str, which: int, viewer: str, kind: str) -> None:
+        if self._peers[client_id]:
+            peer = self._peers[client_id][which % len(self._peers[client_id])]
+            await peer.socket.send(json.dumps(self.model.send(client_id, viewer, kind)))
+            await self._read_until_answered(client_id, peer)
 
     async def wait(self, seconds: int) -> None:
-        self.ledger.now += seconds
-        self.door.sandbox.advance(seconds)
+        self.model.now += seconds
+        self.signaling.sandbox.advance(seconds)
 
     async def set_ttl(self, seconds: int) -> None:
-        self.ledger.ttl = seconds
+        self.model.ttl = seconds
         await asyncio.to_thread(
-            kvs.update_channel, self.door.arn, message_ttl_seconds=seconds, wait=False, connection=self.door.connection
+            kvs.update_channel,
+            self.signaling.arn,
+            message_ttl_seconds=seconds,
+            wait=False,
+            connection=self.signaling.connection,
         )
 
     async def settle(self) -> None:
-        """Read until nothing waits for whom it could reach."""
-        for place, peer in self._newest.items():
+        """Read until no message waits for a peer that can be reached."""
+        for client_id, peer in self._newest.items():
             tries = 0
-            while peer is not None and self.ledger.waiting(place) and not self.ledger.wrong:
-                await self._hear(place, peer)
+            while peer is not None and self.model.waiting(client_id) and not self.model.wrong:
+                await self._read_until_answered(client_id, peer)
                 tries += 1
-                assert tries < PATIENCE, place
+                assert tries < MAX_READS, client_id
 
-    async def _hear(self, place: str, peer: RawPeer) -> None:
-        """Note what came to a peer before the answer to a question that nobody else hears of."""
+    async def _read_until_answered(self, client_id: str, peer: RawPeer) -> None:
+        """Record the frames that a peer receives before the response to an invalid request."""
         await peer.socket.send('{"action": "ASK", "correlationId": "asked"}')
         while (frame := await peer.receive())["messageType"] != "STATUS_RESPONSE":
             if frame["messageType"] != "RECONNECT_ICE_SERVER":
-                self.ledger.deliver(place, frame)
+                self.model.deliver(client_id, frame)
 
 
 @settings(max_examples=15)
@@ -339,13 +343,13 @@ class Street:
             sends,
             sends,
             waits,
-            st.tuples(st.just("drop"), place, which, st.booleans()),
+            st.tuples(st.just("drop"), client_id, which, st.booleans()),
             st.tuples(st.just("set_ttl"), st.sampled_from([5, 10, 60, 120])),
         ),
         min_size=10,
         max_size=30,
     )
 )
-def test_it_does_so_over_websockets_too(script):
+def test_relay_model_holds_over_websockets(script):
     with kvs.Sandbox(clock=ManualClock(), quotas=False, assumptions=kvs.Assumptions(**ENDLESS)) as sandbox:
-        run(Street(sandbox).play(script))
+        run(WebSocketHarness(sandbox).play(script))

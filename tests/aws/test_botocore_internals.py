@@ -8,7 +8,7 @@ import weakref
 import boto3
 import pytest
 
-from kvs_notebook.aws.botocore_internals import close, opened, slim
+from kvs_notebook.aws.botocore_internals import close_client, create_slim_session, open_session
 
 SERVICES = ["kinesisvideo", "kinesis-video-signaling", "resourcegroupstaggingapi", "account", "sts"]
 
@@ -21,14 +21,14 @@ def client(session, service):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_clients_of_all_sessions_share_the_methods_of_a_service(service):
-    first, second = (client(opened(slim()), service) for _ in range(2))
+    first, second = (client(open_session(create_slim_session()), service) for _ in range(2))
     for operation in first.meta.method_to_api_mapping:
         assert getattr(type(first), operation) is getattr(type(second), operation)
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_client_can_do_all_that_boto3_s_own_can(service):
-    ours, boto3s = client(opened(slim()), service), client(boto3.Session(), service)
+    ours, boto3s = client(open_session(create_slim_session()), service), client(boto3.Session(), service)
     assert dir(ours) == dir(boto3s)
     assert type(ours).__name__ == type(boto3s).__name__
     assert ours.meta.method_to_api_mapping == boto3s.meta.method_to_api_mapping
@@ -37,19 +37,19 @@ def test_a_client_can_do_all_that_boto3_s_own_can(service):
 
 
 def test_services_keep_their_methods_apart():
-    session = opened(slim())
+    session = open_session(create_slim_session())
     assert not hasattr(client(session, "sts"), "list_signaling_channels")
     assert not hasattr(client(session, "kinesisvideo"), "assume_role")
 
 
 def test_what_a_closed_client_knew_of_its_operations_does_not_wait_for_the_garbage_collector():
-    session = opened(slim())
+    session = open_session(create_slim_session())
     first, second = client(session, "sts"), client(session, "sts")  # the methods that are shared keep the first one's
     operation = weakref.ref(second.meta.service_model.operation_model("AssumeRole"))
     gc.disable()
     try:
-        close(second)
+        close_client(second)
         assert operation() is None
     finally:
         gc.enable()
-    close(first)
+    close_client(first)

@@ -1,4 +1,4 @@
-"""Regions: which ones an account has enabled, as the Account Management API lists them."""
+"""Account Management API, as far as the toolkit calls it: ListRegions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from kvs_notebook.aws.regions import regions_in_partition_of
 PATH = "/listRegions"
 
 
-def perform(region: str, disabled: Sequence[str]) -> dict[str, Any]:
-    """Answer ListRegions on one page: what botocore knows for the service beside the caller's region, and what is disabled."""
+def list_regions(region: str, disabled: Sequence[str]) -> dict[str, Any]:
+    """Return one page with the regions that botocore lists for the service in the caller's partition, and the disabled ones."""
     return {
         "Regions": [
             {"RegionName": name, "RegionOptStatus": "DISABLED" if name in disabled else "ENABLED_BY_DEFAULT"}

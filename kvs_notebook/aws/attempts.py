@@ -1,0 +1,49 @@
+"""Count the HTTP requests that botocore makes, and note those whose outcome was not seen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+SERVER_ERROR = 500
+
+
+class AttemptTracker:
+    """Watch the attempts of a connection's clients.
+
+    Attributes
+    ----------
+    count
+        HTTP requests so far, of all threads.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._lock = threading.Lock()
+        self._thread = threading.local()
+
+    def watch(self, client: Any) -> None:
+        """Note each attempt of a client from now on."""
+        client.meta.events.register("response-received.*", self._note)
+
+    def begin_call(self) -> None:
+        """Forget what this thread's call before left unseen."""
+        self._thread.unseen = False
+
+    @property
+    def any_unseen(self) -> bool:
+        """Whether an attempt of this thread's call was sent without its outcome being seen: a lost reply, or a 5xx."""
+        return bool(self._thread.unseen)
+
+    def _note(self, response_dict: Mapping[str, Any] | None, exception: Exception | None, **_: Any) -> None:
+        from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
+
+        with self._lock:
+            self.count += 1
+        if response_dict is not None:
+            unseen = response_dict["status_code"] >= SERVER_ERROR
+        else:
+            unseen = not isinstance(exception, (EndpointConnectionError, ConnectTimeoutError))
+        if unseen:
+            self._thread.unseen = True

@@ -1,0 +1,88 @@
+"""boto3 clients of one connection, made once and shared by its threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from kvs_notebook.aws import log_redaction, response_guard
+from kvs_notebook.aws.botocore_internals import close_client
+from kvs_notebook.aws.connection_config import ConnectionConfig
+from kvs_notebook.aws.error_translation import from_botocore_error
+from kvs_notebook.aws.loopback import is_loopback
+from kvs_notebook.aws.tls import trusted_ca_path
+from kvs_notebook.version import __version__
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+
+
+class ClientFactory:
+    """Make the clients of a connection on first use, and keep them until they are closed."""
+
+    def __init__(self, config: ConnectionConfig, watch: Callable[[Any], None]) -> None:
+        self._config = config
+        self._watch = watch
+        self._clients: dict[tuple[str, str, str | None], Any] = {}
+        self._lock = threading.RLock()
+        log_redaction.install()
+
+    def client(
+        self, service_name: str, purpose: str, prepare: Callable[[Any], None] | None, endpoint_url: str | None
+    ) -> Any:
+        """Return the client of a service, purpose and endpoint; ``prepare`` is applied once, when it is made."""
+        key = (service_name, purpose, endpoint_url)
+        with self._lock:
+            if key not in self._clients:
+                client = self._create(service_name, endpoint_url)
+                if prepare is not None:
+                    prepare(client)
+                self._clients[key] = client
+            return self._clients[key]
+
+    def close(self) -> None:
+        """Close all clients, and the connections that they keep open."""
+        with self._lock:
+            clients, self._clients = [*self._clients.values()], {}
+        for client in clients:
+            close_client(client)
+
+    def _create(self, service_name: str, endpoint_url: str | None) -> Any:
+        from botocore.exceptions import BotoCoreError
+
+        config = self._config
+        if endpoint_url is not None:
+            config.check_destination(endpoint_url)
+        try:
+            client = config.session.client(
+                service_name,
+                region_name=config.region,
+                endpoint_url=endpoint_url or self._given_endpoint(service_name),
+                verify=trusted_ca_path(config) if endpoint_url else None,
+                config=self._botocore_config(),
+            )
+        except (BotoCoreError, ValueError, OSError, EOFError) as error:
+            # A profile may run a program, or ask for a code.
+            raise from_botocore_error(error, operation=f"{service_name} client", config=config) from error
+        response_guard.watch(client)
+        self._watch(client)
+        return client
+
+    def _given_endpoint(self, service_name: str) -> str | None:
+        """Return the endpoint that was given: for other services only one on loopback, where one port answers for all."""
+        endpoint_url = self._config.endpoint_url
+        return endpoint_url if service_name == "kinesisvideo" or is_loopback(endpoint_url) else None
+
+    def _botocore_config(self) -> Config:
+        from botocore.config import Config
+
+        proxies = self._config.proxies
+        return Config(
+            retries={"mode": "standard", "total_max_attempts": 3},  # pinned: boto3's default has changed before
+            user_agent_extra=f"kvs-notebook/{__version__}",
+            proxies=None if proxies is None else dict(proxies),
+            max_pool_connections=16,
+            connect_timeout=10,
+            read_timeout=30,
+        )

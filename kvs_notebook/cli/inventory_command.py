@@ -1,0 +1,202 @@
+"""``kvs-notebook inventory``: list channels as a table and as files, and check them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kvs_notebook.cli.exit_codes import FAILED, PARTIAL
+from kvs_notebook.cli.terminal import STANDARD_OUTPUT
+from kvs_notebook.errors import InvalidInput, KVSError
+
+if TYPE_CHECKING:
+    from kvs_notebook.aws.connection import Connection
+    from kvs_notebook.cli.inventory_output import InventoryOutput
+    from kvs_notebook.fleet.inventory import Inventory
+
+INTERRUPTED = "Interrupted"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The options of ``kvs-notebook inventory``."""
+
+    sandbox: bool
+    profile: str | None
+    regions: tuple[str, ...]
+    all_regions: bool
+    role_arns: tuple[str, ...]
+    external_id: str | None
+    accounts: str | None
+    prefix: str | None
+    tags: bool
+    csv: str | None
+    parquet: str | None
+    json: str | None
+    compare: str | None
+    snapshot: str | None
+    require: tuple[str, ...]
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The path to write for each file format that was asked for."""
+        paths = {"csv": self.csv, "parquet": self.parquet, "json": self.json}
+        return {file_format: path for file_format, path in paths.items() if path}
+
+    @property
+    def to_standard_output(self) -> list[str]:
+        """The file formats whose data goes to standard output."""
+        return [file_format for file_format, path in self.files.items() if path == STANDARD_OUTPUT]
+
+    @property
+    def snapshot_joins_compared(self) -> bool:
+        """Whether the snapshot is saved in the directory to compare with; on its first day that has none."""
+        if self.compare is None or self.snapshot is None:
+            return False
+        return Path(self.compare).resolve() == Path(self.snapshot).resolve()
+
+    def check(self) -> None:
+        """Raise click.UsageError if options contradict each other."""
+        if len(self.to_standard_output) > 1:
+            formats = " and --".join(self.to_standard_output)
+            raise click.UsageError(f"Only one of --{formats} can go to standard output.")
+        if self.sandbox and self.profile:
+            raise click.UsageError("--sandbox and --profile can't be combined.")
+        if self.regions and self.all_regions:
+            raise click.UsageError("--region and --all-regions can't be combined.")
+        if self.prefix and (self.compare or self.snapshot):
+            raise click.UsageError(
+                "--prefix can't be combined with --compare or --snapshot: all other channels would look deleted."
+            )
+        if self.require and not self.tags:
+            raise click.UsageError("--require needs tags. Remove --no-tags.")
+
+
+@click.command()
+@click.option("--sandbox", is_flag=True, help="Use the example fleet of a local sandbox; no AWS account is needed.")
+@click.option("--profile", metavar="NAME", help="AWS profile.  [default: boto3's credential chain]")
+@click.option("--region", "regions", metavar="CODE", multiple=True, help="AWS region (repeatable).")
+@click.option("--all-regions", is_flag=True, help="All regions that are enabled in the account.")
+@click.option("--role-arn", "role_arns", metavar="ARN", multiple=True, help="Role to assume (repeatable).")
+@click.option("--external-id", metavar="TEXT", help="External ID that those roles require.")
+@click.option(
+    "--accounts",
+    metavar="FILE",
+    help="CSV file with the columns account_id, role_arn or profile, account_name, external_id.",
+)
+@click.option("--prefix", metavar="TEXT", help="Only channels whose name starts with TEXT.")
+@click.option("--tags/--no-tags", default=True, help="Read tags.  [default: --tags]")
+@click.option("--csv", metavar="PATH", help="Write CSV to PATH; - is standard output.")
+@click.option("--parquet", metavar="PATH", help="Write Parquet to PATH; - is standard output.")
+@click.option("--json", metavar="PATH", help="Write JSON to PATH; - is standard output.")
+@click.option("--compare", metavar="DIR", help="Report changes since the newest snapshot in DIR.")
+@click.option("--snapshot", metavar="DIR", help="Save today's snapshot in DIR, after comparing.")
+@click.option(
+    "--require",
+    metavar="KEY[=A,B]",
+    multiple=True,
+    help="Report channels that lack this tag, or have another value (repeatable).",
+)
+def inventory(**options: Any) -> int:
+    """List signaling channels as a table and as files.
+
+    Reads channels and tags, and changes nothing. If an account cannot be read in a region, the rest is written and
+    the gap is reported (exit code 3); NAME-coverage.csv beside NAME.csv has the status of each account and region.
+    If a channel lacks a required tag, the exit code is 1.
+    """
+    chosen = Options(**options)
+    chosen.check()
+    required = _parse_required(chosen.require)
+
+    from kvs_notebook.cli.inventory_output import InventoryOutput
+
+    with _connect(chosen) as (connection, regions):
+        found = _read(connection, regions, chosen)
+    output = InventoryOutput(found, connection, to_standard_error=bool(chosen.to_standard_output))
+    output.print_channels()
+    output.print_quotas()
+    succeeded = [output.write_file(file_format, path) for file_format, path in chosen.files.items()]
+    if INTERRUPTED in set(found.coverage["error_code"]):
+        raise click.Abort
+    succeeded += _report(output, required, chosen)
+    if not all(succeeded):
+        return FAILED
+    return PARTIAL if output.gaps else 0
+
+
+def _report(output: InventoryOutput, required: dict[str, list[str] | None], options: Options) -> Iterator[bool]:
+    """Print the reports that were asked for and save the snapshot; yield whether each succeeded."""
+    if required:
+        yield output.print_required_tags(required)
+    if options.compare:
+        yield output.print_changes(options.compare) or options.snapshot_joins_compared
+    if options.snapshot:
+        yield output.save_snapshot(options.snapshot)
+
+
+def _parse_required(texts: Sequence[str]) -> dict[str, list[str] | None]:
+    """Parse each ``KEY`` or ``KEY=A,B``; a tag's value cannot contain a comma."""
+    required: dict[str, list[str] | None] = {}
+    for text in texts:
+        key, equals, values = text.partition("=")
+        if key in required:
+            raise click.UsageError(f"--require {key} was given twice. List its values in one: --require {key}=A,B.")
+        required[key] = values.split(",") if equals else None
+    if required:
+        from kvs_notebook.fleet.required_tags import parse_required_tags
+
+        try:
+            parse_required_tags(required)
+        except InvalidInput as error:
+            raise click.UsageError(f"--require: {error}") from error
+    return required
+
+
+@contextmanager
+def _connect(options: Options) -> Iterator[tuple[Connection, Sequence[str] | str | None]]:
+    """Open the connection to start from, and yield it with the regions to read."""
+    regions = "all" if options.all_regions else options.regions or None
+    if options.sandbox:
+        from kvs_notebook.sandbox.example_fleet import REGIONS
+        from kvs_notebook.sandbox.sandbox import Sandbox
+
+        with Sandbox() as sandbox:
+            sandbox.seed()
+            yield sandbox.connection(), regions or REGIONS
+    else:
+        from kvs_notebook.aws.default_connection import connect
+
+        yield connect(options.profile, region=options.regions[0] if options.regions else None), regions
+
+
+def _read(connection: Connection, regions: Sequence[str] | str | None, options: Options) -> Inventory:
+    """Read the inventory; raise KVSError if nothing at all could be read."""
+    from kvs_notebook.cli.inventory_output import describe_gaps
+    from kvs_notebook.fleet.inventory import inventory as read_inventory
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # each gap is printed by name instead
+        found = read_inventory(
+            regions=regions,
+            role_arns=options.role_arns or None,
+            external_id=options.external_id,
+            accounts=options.accounts,
+            prefix=options.prefix,
+            tags="bulk" if options.tags else "none",
+            connection=connection,
+        )
+    if set(found.coverage["error_code"]) == {INTERRUPTED}:
+        raise click.Abort
+    if len(found.coverage) and not found.coverage["status"].isin(["ok", "region_disabled"]).any():
+        messages = found.coverage["message"].unique()
+        if len(messages) == 1:
+            raise KVSError(messages[0])
+        gaps = " ".join(f"{label}: {message}" for label, message in describe_gaps(found))
+        raise KVSError(f"No region could be read. {gaps}")
+    return found

@@ -1,0 +1,97 @@
+"""Tags as columns: from one row per tag to one ``tag:<key>`` column per key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from kvs_notebook.dataframes.builders import empty, ordered
+from kvs_notebook.dataframes.schemas import TAG_PREFIX, TAGS, TEXT
+from kvs_notebook.errors import InvalidInput
+from kvs_notebook.formatting import format_count, format_value
+
+CHANNEL_COLUMNS = [column for column in TAGS if column not in {"key", "value"}]
+"""The columns of a tags frame that say which channel a tag is on."""
+
+
+def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
+    """Turn a long tags frame into one row per channel, with a column per tag key.
+
+    Parameters
+    ----------
+    tags
+        A long tags frame, as list_tags() returns it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        account_id, region, channel_name, channel_arn, then one ``tag:<key>`` column (str) per key, sorted. A tag that a
+        channel does not have is missing (NaN), which is not the empty string. Channels without any tag are not in ``tags``
+        and so not in the result; ``list_channels(tags=True)`` has them.
+
+    Raises
+    ------
+    InvalidInput
+        If a tag of a channel has two values, for instance because the rows are of two dates.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> _ = kvs.create_channel("front-door", tags={"Site": "hq"})
+    >>> _ = kvs.create_channel("gate", tags={"Site": "annex", "Owner": "ops"})
+    >>> kvs.pivot_tags(kvs.list_tags(kvs.list_channels()))[["channel_name", "tag:Owner", "tag:Site"]]
+      channel_name tag:Owner tag:Site
+    0   front-door       NaN       hq
+    1         gate       ops    annex
+    """
+    if tags.empty:
+        return empty({column: TAGS[column] for column in CHANNEL_COLUMNS})
+    keys = sorted(tags["key"].unique())
+    try:
+        wide = _pivot(tags)[keys]
+    except ValueError:  # a tag has two rows
+        wide = _pivot(_without_repetitions(tags))[keys]
+    wide.columns = pd.Index([TAG_PREFIX + key for key in keys])  # before reset_index(): a tag's key may be "region"
+    wide = wide.reset_index()
+    return ordered(wide.astype({TAG_PREFIX + key: TEXT for key in keys}))
+
+
+def _pivot(tags: pd.DataFrame) -> pd.DataFrame:
+    return tags.pivot(index=CHANNEL_COLUMNS, columns="key", values="value")
+
+
+def _without_repetitions(tags: pd.DataFrame) -> pd.DataFrame:
+    """Return the tags with one row each; raise InvalidInput if the rows of a tag have different values."""
+    identity = [*CHANNEL_COLUMNS, "key"]
+    tags = tags.drop_duplicates([*identity, "value"])
+    repeated = tags[tags.duplicated(identity, keep=False)]
+    if repeated.empty:
+        return tags
+    first = repeated.iloc[0]
+    values = [
+        format_value(value) for value in repeated[(repeated[identity] == first[identity]).all(axis="columns")]["value"]
+    ]
+    raise InvalidInput(
+        f"Tag {format_value(first['key'])} of channel {first['channel_name']} has {format_count(len(values), 'value')}: "
+        f"{' and '.join(values)}. Keep the rows of one date."
+    )
+
+
+def join_tags(channels: pd.DataFrame, tags: pd.DataFrame, keys: Sequence[str] | None = None) -> pd.DataFrame:
+    """Join tags to a channels frame as ``tag:<key>`` columns: of ``keys`` in that order, or of all keys, sorted."""
+    if keys is not None:
+        tags = tags[tags["key"].isin(list(keys))]
+    wide = pivot_tags(tags).drop(columns=["account_id", "region", "channel_name"])
+    joined = channels.merge(wide, how="left", on="channel_arn", sort=False)
+    for key in keys or []:
+        if TAG_PREFIX + key not in joined:
+            joined[TAG_PREFIX + key] = pd.array([None] * len(joined), dtype=TEXT)  # type: ignore[call-overload]
+    columns = [column for column in joined.columns if not column.startswith(TAG_PREFIX)]
+    tag_columns = (
+        [TAG_PREFIX + key for key in keys]
+        if keys is not None
+        else sorted(column for column in joined.columns if column.startswith(TAG_PREFIX))
+    )
+    return joined[[*columns, *tag_columns]]

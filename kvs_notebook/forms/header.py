@@ -1,0 +1,74 @@
+"""The header of a form: the account, region, profile and endpoint that it acts on."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import ipywidgets as widgets
+
+from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.connection_text import line_allowing_changes
+from kvs_notebook.errors import KVSError
+from kvs_notebook.forms.executor import ContextExecutor
+from kvs_notebook.forms.html import STYLE, code_html, error_html, escape_html
+
+
+class Header(widgets.HTML):
+    """Show the connection of a form, and whether it is a sandbox's.
+
+    Attributes
+    ----------
+    identified
+        The future of the request for the identity, which is sent on another thread if the identity is not known yet.
+    """
+
+    def __init__(self, connection: Connection, executor: ContextExecutor) -> None:
+        super().__init__()
+        self._executor = executor
+        self.show(connection)
+
+    def show(self, connection: Connection) -> None:
+        """Show another connection."""
+        self._connection = connection
+        self._render(connection)
+        self.identified: Future[None]
+        if connection.known_identity is None:
+            self.identified = self._executor.submit(self._identify, connection)
+        else:
+            self.identified = Future()
+            self.identified.set_result(None)
+
+    def _identify(self, connection: Connection) -> None:
+        problem = ""
+        try:
+            connection.identity()
+        except KVSError as error:
+            problem = str(error)
+        if connection is self._connection:  # another one may have been shown meanwhile
+            self._render(connection, problem)
+
+    def _render(self, connection: Connection, problem: str = "") -> None:
+        known = connection.known_identity
+        account = known.account_id if known else "not known" if problem else "..."
+        parts = [f"account {account}", connection.region]
+        if connection.profile:
+            parts.append(f"profile {connection.profile}")
+        parts.append(connection.endpoint())
+        spans = "".join(f"<span>{escape_html(part)}</span>" for part in parts)
+        badge, note = _kind_of_account(connection)
+        if problem:
+            note = f'<div role="alert">{error_html(problem)}</div>'
+        self.value = f'{STYLE}<div class="kvs-header">{spans}{badge}{note}</div>'
+
+
+def _kind_of_account(connection: Connection) -> tuple[str, str]:
+    """Return the badge of a sandbox, or the note about what may be changed in a real account."""
+    try:
+        if connection.is_sandbox():
+            return '<span class="kvs-badge">SANDBOX</span>', ""
+        if connection.may_change():
+            return "", '<div class="kvs-real">This is a real account: changes take effect at once.</div>'
+    except KVSError as error:
+        return "", error_html(error)
+    code = code_html(line_allowing_changes(connection.config))
+    return "", f'<div class="kvs-real">This is a real account, read-only here. To allow changes: {code}</div>'

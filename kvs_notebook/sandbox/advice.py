@@ -1,0 +1,19 @@
+"""Advice to users of a sandbox, which error messages of the toolkit append."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kvs_notebook.aws.error_translation import NEXT_STEP
+from kvs_notebook.errors import ChannelNotFound, KVSError
+
+START_AGAIN = (
+    "Call kvs.use_sandbox() or kvs.Sandbox() again with the same arguments (in a walkthrough: run its first code cell), then "
+    "repeat the call."
+)
+SANDBOX_STOPPED = f"The sandbox has stopped. {START_AGAIN}"
+NEXT_STEPS: Mapping[type[KVSError], str] = {
+    ChannelNotFound: f"{NEXT_STEP[ChannelNotFound]} If the sandbox was started again, "
+    "run the cell that creates it again.",
+}
+"""Advice per error: a notebook may have started its sandbox again, which is empty then."""

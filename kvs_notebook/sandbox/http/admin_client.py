@@ -1,0 +1,66 @@
+"""Client of the admin API, which the process that serves a sandbox and those that joined it use alike."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from kvs_notebook.errors import InvalidInput, SandboxError
+from kvs_notebook.sandbox.address import Address
+from kvs_notebook.sandbox.advice import START_AGAIN
+from kvs_notebook.sandbox.http.request_log import LoggedRequest
+from kvs_notebook.sandbox.http.sigv4 import HttpRequest, Signer, sign
+
+ADMIN_PATH = "/_sandbox/"
+ADMIN_SERVICE = "kvs-notebook-sandbox"
+"""The service that admin requests are signed for: a signature for Kinesis Video Streams does not admit its sender."""
+
+TIMEOUT_SECONDS = 120.0
+"""Long enough to seed a million channels."""
+
+
+class AdminClient:
+    """Call the admin API of a sandbox, signed with the sandbox's own keys."""
+
+    def __init__(self, address: Address) -> None:
+        self._host = urlsplit(address.endpoint_url).netloc
+        self._keys = address.keys
+        access_key_id = address.keys.access_key_id(address.account_id)
+        self._signer = Signer(address.account_id, address.region, ADMIN_SERVICE, access_key_id)
+
+    def call(self, operation: str, /, **arguments: Any) -> dict[str, Any]:
+        """Call one operation and return its answer.
+
+        Raises
+        ------
+        InvalidInput
+            If the sandbox rejects an argument; nothing was changed.
+        SandboxError
+            If no server answers, or another sandbox does.
+        """
+        request = HttpRequest("POST", ADMIN_PATH + operation, "", {"host": self._host}, json.dumps(arguments).encode())
+        headers = sign(request, self._keys, self._signer, datetime.now(UTC))
+        connection = http.client.HTTPConnection(self._host, timeout=TIMEOUT_SECONDS)
+        try:
+            connection.request(request.method, request.path, request.body, headers)
+            response = connection.getresponse()
+            body = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise SandboxError(f"The sandbox on http://{self._host} has stopped ({error}). {START_AGAIN}") from error
+        finally:
+            connection.close()
+        if response.status == http.client.OK:
+            answer: dict[str, Any] = json.loads(body)
+            return answer
+        if response.status >= http.client.INTERNAL_SERVER_ERROR:
+            raise SandboxError(f"{operation} failed in the sandbox on http://{self._host}. See the log of its process.")
+        if response.getheader("x-amzn-ErrorType", "").startswith("InvalidArgumentException"):
+            raise InvalidInput(str(json.loads(body)["Message"]))
+        raise SandboxError(f"Another sandbox, which has other keys, answers on http://{self._host}. {START_AGAIN}")
+
+    def requests(self) -> list[LoggedRequest]:
+        """Return the requests that the sandbox has served."""
+        return [LoggedRequest(*row) for row in self.call("requests")["requests"]]

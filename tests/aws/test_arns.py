@@ -1,0 +1,88 @@
+"""ARNs and account ids: parsed in one place, whatever the partition."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvs_notebook import errors
+from kvs_notebook.aws.arns import ChannelArn, RoleArn, check_account_id
+from kvs_notebook.aws.regions import check_region, known_regions, partition_of
+
+PARTITIONS = {
+    "us-east-1": "aws",
+    "eu-west-1": "aws",
+    "cn-north-1": "aws-cn",
+    "us-gov-west-1": "aws-us-gov",
+    "us-iso-east-1": "aws-iso",
+    "us-isob-east-1": "aws-iso-b",
+    "eu-isoe-west-1": "aws-iso-e",
+    "eusc-de-east-1": "aws-eusc",
+    "eusc-de-east-9": "aws-eusc",  # newer than botocore
+    "us-gov-north-7": "aws-us-gov",
+    "eu-nowhere-7": "aws",
+    "nowhere": "aws",
+}
+account_ids = st.from_regex(r"[0-9]{12}", fullmatch=True)
+
+
+@pytest.mark.parametrize(("region", "partition"), PARTITIONS.items())
+def test_region_has_its_partition(region, partition):
+    assert partition_of(region) == partition
+    assert ChannelArn.build(region, "111122223333", "gate", 1).partition == partition
+
+
+@given(
+    st.sampled_from(known_regions()),
+    account_ids,
+    st.from_regex(r"[a-zA-Z0-9_.-]{1,256}", fullmatch=True),
+    st.integers(0),
+)
+def test_channel_arn_survives_text(region, account_id, name, created_ms):
+    arn = ChannelArn.build(region, account_id, name, created_ms)
+    assert ChannelArn.parse(str(arn)) == arn
+
+
+@given(
+    st.sampled_from(["aws", "aws-cn", "aws-us-gov", "aws-iso-b"]),
+    account_ids,
+    st.sampled_from(["", "service-role/", "a/b/"]),
+    st.from_regex(r"[\w+=,.@-]{1,64}", fullmatch=True).filter(str.isascii),
+)
+def test_role_arn_survives_text(partition, account_id, path, name):
+    arn = RoleArn(partition, account_id, path, name)
+    assert RoleArn.parse(str(arn)) == arn
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Reader",
+        None,
+        7,
+        "arn:aws:iam::1111:role/Reader",
+        "arn:aws:iam::111122223333:user/Reader",
+        "arn:aws:iam::111122223333:role/",
+        "arn:aws:iam::111122223333:role/Rea der",
+        "arn:aws:iam::111122223333:role/Reader\n",
+        "arn:aws:iam::\uff11\uff11\uff11\uff11\uff12\uff12\uff12\uff12\uff13\uff13\uff13\uff13:role/Reader",  # full-width digits
+        "arn:aws:iam::11112222333x:role/Reader",
+    ],
+)
+def test_other_text_is_not_a_role_arn(text):
+    with pytest.raises(errors.InvalidInput, match="is not the ARN of an IAM role"):
+        RoleArn.parse(text)
+
+
+@pytest.mark.parametrize("account_id", ["", "1", "1" * 13, 111122223333, None, "\uff11" * 12, "11112222333x"])
+def test_other_values_are_not_account_ids(account_id):
+    with pytest.raises(errors.InvalidInput, match="12 digits"):
+        check_account_id(account_id)
+
+
+def test_misspelt_region_names_the_nearest():
+    assert check_region("eu-west-1") == "eu-west-1"
+    with pytest.raises(errors.InvalidInput, match="Did you mean 'eu-west-1'"):
+        check_region("eu-west1")

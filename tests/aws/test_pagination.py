@@ -1,0 +1,76 @@
+"""Pages are read to their end, and endless ones end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import Any
+
+import pytest
+
+from kvs_notebook import errors
+from kvs_notebook.aws import pagination
+from kvs_notebook.aws.pagination import read_pages
+
+OPERATIONS = {
+    "ListSignalingChannels": ("ChannelInfoList", "NextToken"),
+    "ListTagsForResource": ("Tags", "NextToken"),
+    "GetResources": ("ResourceTagMappingList", "PaginationToken"),
+    "ListRegions": ("Regions", "NextToken"),
+}
+
+
+class Pages:
+    """A connection whose calls return prepared pages, and keep the parameters that they were called with."""
+
+    def __init__(self, pages: Iterator[Mapping[str, Any]]) -> None:
+        self.pages = pages
+        self.asked: list[Mapping[str, Any]] = []
+
+    def call(self, operation: str, params: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
+        self.asked.append(params)
+        return next(self.pages)
+
+
+def read(pages: Pages, operation: str, **options: Any) -> list[Mapping[str, Any]]:
+    items, token = OPERATIONS[operation]
+    return list(read_pages(pages, operation, {"MaxResults": 7}, items=items, token=token, **options))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_each_page_is_asked_for_by_the_token_before(operation):
+    items, token = OPERATIONS[operation]
+    prepared = [{items: ["a"], token: "t1"}, {items: [], token: "t2"}, {items: ["b"], token: ""}]
+    pages = Pages(iter(prepared))
+    assert read(pages, operation) == prepared
+    assert pages.asked == [{"MaxResults": 7}, {"MaxResults": 7, token: "t1"}, {"MaxResults": 7, token: "t2"}]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("cycle", [1, 2, 5])
+def test_repeated_token_stops_reading(operation, cycle):
+    items, token = OPERATIONS[operation]
+    pages = Pages({items: ["a"], token: f"t{number % cycle}"} for number in count())
+    with pytest.raises(errors.ServiceFault, match=rf"{operation} returned the same {token} twice"):
+        read(pages, operation)
+    assert len(pages.asked) == cycle + 1
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("empty", [[], {}, None])
+def test_endless_empty_pages_stop_reading(operation, empty):
+    items, token = OPERATIONS[operation]
+    pages = Pages({items: empty, token: f"t{number}"} for number in count())
+    with pytest.raises(errors.ServiceFault, match="100 empty pages in a row"):
+        read(pages, operation)
+    assert len(pages.asked) == pagination.MAX_EMPTY_PAGES
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_total_time_is_bounded(operation):
+    items, token = OPERATIONS[operation]
+    pages = Pages({items: ["a"], token: f"t{number}"} for number in count())
+    seconds = count(step=60)
+    with pytest.raises(errors.ServiceFault, match="was not at its last page after 900 s"):
+        read(pages, operation, clock=lambda: next(seconds))
+    assert len(pages.asked) == 900 / 60 + 1

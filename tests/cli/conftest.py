@@ -1,0 +1,127 @@
+"""Fixtures that run the installed ``kvs-notebook`` command in processes of its own, on real sandboxes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import kvs_notebook as kvs
+
+COMMAND = str(Path(sys.executable).with_name("kvs-notebook"))
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Return the environment of a user without AWS credentials and JupyterLab settings."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "JUPYTER")) and name != "COLUMNS"
+    }
+    (tmp_path / "home").mkdir()
+    return {**kept, "HOME": str(tmp_path / "home"), "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+@pytest.fixture
+def run(tmp_path: Path, environment: dict[str, str]) -> Run:
+    def _run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [COMMAND, *arguments],
+            cwd=tmp_path,
+            env=env or environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    return _run
+
+
+@pytest.fixture
+def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
+    """Start the command in a process group of its own; every process of it must have ended at the end of the test."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def _start(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(
+            [COMMAND, *arguments],
+            cwd=tmp_path,
+            env=env or environment,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            start_new_session=True,
+        )
+        processes.append(process)
+        return process
+
+    yield _start
+    left = [process.pid for process in processes if process_group_exists(process.pid)]
+    for pid in left:
+        os.killpg(pid, signal.SIGKILL)
+    for process in processes:
+        process.communicate(timeout=10)
+    assert left == []
+
+
+@pytest.fixture
+def account() -> Iterator[kvs.Sandbox]:
+    """Yield an account that the command reads through a profile, as it would a real one."""
+    with kvs.Sandbox() as sandbox:
+        sandbox.seed()
+        yield sandbox
+
+
+@pytest.fixture
+def profile(account: kvs.Sandbox, environment: dict[str, str]) -> dict[str, str]:
+    return dict(account.environment(environment))
+
+
+def process_group_exists(pid: int) -> bool:
+    """Return whether a process of the group exists after 5 s: one that has just ended takes a moment to be reaped."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(pid, 0)
+        except ProcessLookupError:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"timed out after {seconds} s"
+        time.sleep(0.02)
+
+
+def accepts_connections(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+PROGRESS = ("Connecting: ", "Inventory: ", "Reading tags: ")
+
+
+def single_line(text: str) -> str:
+    """Return the only line of a text, apart from progress bars, which appear on a slow machine only."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(PROGRESS)]
+    assert len(lines) == 1, text
+    assert text.endswith("\n")
+    return f"{lines[0]}\n"

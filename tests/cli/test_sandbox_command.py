@@ -1,0 +1,173 @@
+"""kvs-notebook sandbox: a command in its environment, and serving until a signal."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import COMMAND, Run, Start, accepts_connections, single_line, wait_until
+
+CREATE_AND_LIST = """
+import boto3, sys
+client = boto3.client("kinesisvideo")
+client.create_signaling_channel(ChannelName="from-a-program")
+print(boto3.client("sts").get_caller_identity()["Account"], client.meta.endpoint_url)
+print(len(client.list_signaling_channels()["ChannelInfoList"]))
+"""
+
+
+def read_exports(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Return the environment that the command prints, parsed as a shell would."""
+    assert process.stdout is not None
+    exported: dict[str, str] = {}
+    for line in process.stdout:
+        words = shlex.split(line)
+        assert words[0] == "export", line
+        name, _, value = words[1].partition("=")
+        exported[name] = value
+        if "AWS_ENDPOINT_URL" in exported and len(exported) >= 12:
+            break
+    return exported
+
+
+def port_in(exported: dict[str, str]) -> int:
+    return int(exported["AWS_ENDPOINT_URL"].rsplit(":", 1)[1])
+
+
+def test_command_runs_in_the_environment_of_the_sandbox(run: Run) -> None:
+    done = run("sandbox", "--", sys.executable, "-c", CREATE_AND_LIST)
+    assert (done.returncode, done.stderr) == (0, "")
+    account, endpoint, count = done.stdout.split()
+    assert account == "111122223333"
+    assert endpoint.startswith("http://127.0.0.1:")
+    assert count == "1"
+    assert not accepts_connections(int(endpoint.rsplit(":", 1)[1]))
+
+
+def test_fleet_option_creates_the_example_fleet(run: Run) -> None:
+    done = run("sandbox", "--fleet", "--", COMMAND, "inventory", "--region", "us-east-1", "--no-tags")
+    assert done.returncode == 0
+    assert "(sandbox): " in done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("raise SystemExit(0)", 0), ("raise SystemExit(7)", 7), ("import os; os.kill(os.getpid(), 9)", 137)],
+)
+def test_exit_code_of_the_command_is_returned(run: Run, code: str, expected: int) -> None:
+    assert run("sandbox", "--", sys.executable, "-c", code).returncode == expected
+
+
+def test_command_that_cannot_run_is_reported(run: Run, tmp_path: Path) -> None:
+    done = run("sandbox", "--", "no-such-program")
+    assert done.returncode == 127
+    assert "Can't run no-such-program: No such file" in single_line(done.stderr)
+    (tmp_path / "plain").write_text("")
+    assert run("sandbox", "--", str(tmp_path / "plain")).returncode == 126
+
+
+def test_users_credentials_and_endpoints_do_not_reach_the_command(run: Run, environment: dict[str, str]) -> None:
+    real = {
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_SESSION_TOKEN": "token",
+        "AWS_ENDPOINT_URL_KINESIS_VIDEO": "http://192.0.2.1",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+        "AWS_PROFILE": "production",
+        "HTTP_PROXY": "http://192.0.2.1:3128",
+    }
+    done = run("sandbox", "--", sys.executable, "-c", CREATE_AND_LIST, env={**environment, **real})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "http://127.0.0.1:" in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_is_forwarded_to_the_command(start: Start, tmp_path: Path, number: signal.Signals) -> None:
+    code = "import pathlib, time; pathlib.Path('started').touch(); time.sleep(60)"
+    process = start("sandbox", "--", sys.executable, "-c", code)
+    wait_until((tmp_path / "started").exists)
+    process.send_signal(number)
+    process.communicate(timeout=15)
+    assert process.returncode == 128 + number
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_sandbox_runs_until_a_signal_and_cleans_up(
+    start: Start, environment: dict[str, str], number: signal.Signals
+) -> None:
+    process = start("sandbox", "--fleet")
+    exported = read_exports(process)
+    done = subprocess.run(
+        [sys.executable, "-c", CREATE_AND_LIST],
+        env={**environment, **exported},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stdout.split()[-1]) > 5
+    folder = Path(exported["AWS_CONFIG_FILE"]).parent
+    assert folder.stat().st_mode & 0o777 == 0o700
+    process.send_signal(number)
+    process.communicate(timeout=15)
+    assert process.returncode == 0
+    assert not accepts_connections(port_in(exported))
+    assert not folder.exists()
+
+
+def test_printed_environment_can_be_sourced_by_a_shell(
+    start: Start, environment: dict[str, str], tmp_path: Path
+) -> None:
+    process = start("sandbox", env={**environment, "AWS_SESSION_TOKEN": "real", "NO_PROXY": "a b;$(touch hacked),x"})
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line == "unset AWS_SESSION_TOKEN\n":
+            break
+    assert all(line.startswith("export ") for line in lines[:-1])
+    (tmp_path / "env.sh").write_text("".join(lines))
+    script = '. ./env.sh; printf %s "$AWS_PROFILE|$NO_PROXY|${AWS_SESSION_TOKEN-gone}"'
+    shell = subprocess.run(
+        ["sh", "-c", script],
+        cwd=tmp_path,
+        env={**environment, "AWS_SESSION_TOKEN": "real"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    profile, no_proxy, token = shell.stdout.split("|")
+    assert (profile, token) == ("sandbox", "gone")
+    assert no_proxy.startswith("a b;$(touch hacked),x")
+    assert not (tmp_path / "hacked").exists()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=15) == 0
+
+
+def test_state_directory_keeps_channels(run: Run) -> None:
+    first = run("sandbox", "--state", "kept", "--", sys.executable, "-c", CREATE_AND_LIST)
+    describe = (
+        "import boto3; print(boto3.client('kinesisvideo').describe_signaling_channel(ChannelName='from-a-program'))"
+    )
+    second = run("sandbox", "--state", "kept", "--", sys.executable, "-c", describe)
+    assert (first.returncode, second.returncode) == (0, 0), second.stderr
+    assert "from-a-program" in second.stdout
+
+
+def test_port_is_used_and_a_busy_port_reported(start: Start, run: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run("sandbox", "--port", str(port))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert str(port) in single_line(done.stderr)
+    process = start("sandbox", "--port", str(port))
+    assert port_in(read_exports(process)) == port
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=15) == 0

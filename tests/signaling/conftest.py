@@ -1,0 +1,50 @@
+"""A sandbox shared by the tests of a file, its connection and a channel, and connects without waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook.aws.default_connection import set_current
+from kvs_notebook.signaling import websocket
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[kvs.Sandbox, kvs.Connection]]:
+    """Return one sandbox and its connection for a file: starting it takes longer than most of its tests."""
+    with kvs.Sandbox(clock="stepped", quotas=False) as started:
+        yield started, started.connection()
+
+
+@pytest.fixture
+def sandbox(shared: tuple[kvs.Sandbox, kvs.Connection]) -> kvs.Sandbox:
+    """Return the shared sandbox, emptied of the previous test's channels."""
+    shared[0].reset()
+    return shared[0]
+
+
+@pytest.fixture
+def connection(
+    sandbox: kvs.Sandbox, shared: tuple[kvs.Sandbox, kvs.Connection], monkeypatch: pytest.MonkeyPatch
+) -> kvs.Connection:
+    """Return the shared sandbox's connection, made current, whose rate limiter never waits."""
+    monkeypatch.setattr(shared[1].rate_limiter, "sleep", lambda _: None)
+    set_current(shared[1])
+    return shared[1]
+
+
+@pytest.fixture
+def channel(connection: kvs.Connection) -> pd.DataFrame:
+    """Return a channel of the shared sandbox."""
+    return kvs.create_channel("front-door")
+
+
+@pytest.fixture
+def fast_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry failed connects without waits."""
+    monkeypatch.setattr(websocket, "FIRST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(websocket, "LONGEST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)

@@ -1,0 +1,25 @@
+"""Values and counts in messages."""
+
+from __future__ import annotations
+
+import pytest
+
+from kvs_notebook.formatting import format_count, format_value
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 channels"), (1, "1 channel"), (2, "2 channels"), (1_200, "1,200 channels")]
+)
+def test_count_of_uses_plural_unless_one(number, text):
+    assert format_count(number, "channel") == text
+
+
+def test_short_value_is_shown_quoted():
+    assert format_value("front-door") == "'front-door'"
+    assert format_value(7) == "7"
+
+
+def test_long_value_is_cut_with_its_length():
+    text = format_value("x" * 5_000)
+    assert len(text) < 120
+    assert text.endswith("xxx' (5,000 characters)")
