@@ -109,7 +109,8 @@ def to_json(frame: pd.DataFrame, path: File | IO[str]) -> None:
     >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = kvs.create_channel("front-door", tags={"Site": "hq"})
     >>> kvs.to_json(kvs.list_tags("front-door")[["channel_name", "key", "value"]], "tags.json")
-    >>> print(open("tags.json").read().strip())
+    >>> with open("tags.json") as file:
+    ...     print(file.read().strip())
     [
     {"channel_name": "front-door", "key": "Site", "value": "hq"}
     ]
