@@ -14,7 +14,7 @@ from IPython.core.formatters import DisplayFormatter
 from IPython.core.ultratb import VerboseTB
 
 from kvs_notebook.dataframes import builders, files
-from kvs_notebook.secret import SHOWN, Secret
+from kvs_notebook.secret import PLACEHOLDER, Secret
 
 VALUE = "aB3+correct/horse="
 ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600000"
@@ -64,7 +64,7 @@ def test_no_representation_contains_the_value(secret, show):
 
 def test_html_is_escaped_and_names_reveal(secret):
     assert secret._repr_html_() == "&lt;Secret: <code>.reveal()</code> gives it&gt;"
-    assert f"{secret:>40}" == SHOWN.rjust(40)
+    assert f"{secret:>40}" == PLACEHOLDER.rjust(40)
 
 
 def test_reveal_is_the_only_public_attribute(secret):
@@ -97,8 +97,8 @@ def test_unpickled_secret_has_no_value_and_says_so(secret, protocol):
     stored = pickle.dumps([secret, {"url": secret}], protocol)
     assert VALUE.encode() not in stored
     again = pickle.loads(stored)[0]  # noqa: S301 - our own
-    assert repr(again) == SHOWN
-    with pytest.raises(ValueError, match="without its value: get it anew from the service"):
+    assert repr(again) == PLACEHOLDER
+    with pytest.raises(ValueError, match="was not saved. Request a new one from the service"):
         again.reveal()
 
 
@@ -160,7 +160,7 @@ def test_our_parquet_contains_the_placeholder(frame, tmp_path):
     path = tmp_path / "ice.parquet"
     files.to_parquet(frame, path)
     stored = pd.read_parquet(path)
-    assert stored["password"].tolist() == [SHOWN, SHOWN]
+    assert stored["password"].tolist() == [PLACEHOLDER, PLACEHOLDER]
     assert stored["uri"].tolist() == ["turn:a", "turns:b"]
     assert VALUE.encode() not in path.read_bytes()
     assert frame["password"][0].reveal() == VALUE
@@ -170,7 +170,7 @@ def test_pickled_dataframe_does_not_contain_the_value(frame, tmp_path):
     path = tmp_path / "ice.pickle"
     frame.to_pickle(path)
     assert VALUE.encode() not in path.read_bytes()
-    assert pd.read_pickle(path)["password"].map(repr).tolist() == [SHOWN, SHOWN]  # noqa: S301 - our own
+    assert pd.read_pickle(path)["password"].map(repr).tolist() == [PLACEHOLDER, PLACEHOLDER]  # noqa: S301 - our own
 
 
 @pytest.mark.parametrize("deep", [True, False])
@@ -194,5 +194,5 @@ def test_traceback_with_variables_does_not_contain_the_value(secret, frame):
     verbose = VerboseTB(theme_name="nocolor").text(type(error), error, error.__traceback__)
     captured = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
     for shown in (verbose, captured):
-        assert SHOWN in shown
+        assert PLACEHOLDER in shown
         assert VALUE not in shown

@@ -7,16 +7,12 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from kvs_notebook.aws.response_guard import not_the_service
-from kvs_notebook.secret import Secret
 
-if TYPE_CHECKING:
-    from botocore.auth import SigV4QueryAuth
-    from botocore.awsrequest import AWSRequest
-    from botocore.model import OperationModel
 if TYPE_CHECKING:
     import boto3
     import botocore.session
     from botocore.loaders import Loader
+    from botocore.model import OperationModel
 
 
 ENABLED = not os.environ.get("KVS_NOTEBOOK_PLAIN_BOTOCORE")
@@ -90,21 +86,6 @@ def close_client(client: Any) -> None:
     """Close a client, and free its operations, which botocore holds in cycles until the garbage collector runs."""
     client.close()
     vars(client.meta.service_model).get("_instance_cache", {}).clear()
-
-
-@cache
-def secret_signer() -> type[SigV4QueryAuth]:
-    """Give botocore's signer of URLs, kept from writing the signature into its log."""
-    from botocore.auth import SigV4QueryAuth
-
-    class SecretSignature(SigV4QueryAuth):
-        def signature(self, string_to_sign: str, request: AWSRequest) -> Secret:  # type: ignore[override]
-            return Secret(super().signature(string_to_sign, request))
-
-        def _inject_signature_to_request(self, request: AWSRequest, signature: Secret) -> None:
-            super()._inject_signature_to_request(request, signature.reveal())  # type: ignore[misc]
-
-    return SecretSignature
 
 
 def skip_response_parser(client: Any) -> None:

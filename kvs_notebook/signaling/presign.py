@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from kvs_notebook.aws.botocore_internals import secret_signer
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.validation import check_client_id, check_expires, check_role
@@ -94,8 +93,9 @@ def presign_websocket_url(
 
 def presign_url(url: str, parameters: Mapping[str, str], connection: Connection, expires: int) -> Secret:
     """Return a URL with ``parameters`` and a signature in its query."""
+    from botocore.auth import SigV4QueryAuth
     from botocore.awsrequest import AWSRequest
 
     request = AWSRequest("GET", f"{url}?{urlencode(parameters)}")
-    secret_signer()(connection.credentials(), SERVICE_NAME, connection.region, expires).add_auth(request)
+    SigV4QueryAuth(connection.credentials(), SERVICE_NAME, connection.region, expires).add_auth(request)
     return Secret(str(request.url))

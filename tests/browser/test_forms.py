@@ -185,12 +185,10 @@ def test_problems_appear_under_their_fields_and_on_submit(notebook, sandbox):
     fill(page, NAME, "front door")
     expect(page.locator(".kvs-error", has_text="Channel name 'front door': ' ' is not allowed.")).to_be_visible()
     fill(page, TTL, "4")
-    expect(
-        page.locator(".kvs-error", has_text="4 is out of bounds: the service allows 5 to 120 seconds.")
-    ).to_be_visible()
+    expect(page.locator(".kvs-error", has_text="4 is out of range: 5 to 120 seconds.")).to_be_visible()
     press(page, "Create channel")
     expect(alert(page, "Not sent.")).to_contain_text("'front door'")
-    expect(alert(page, "Not sent.")).to_contain_text("4 is out of bounds")
+    expect(alert(page, "Not sent.")).to_contain_text("4 is out of range")
     assert not sandbox.requests["operation"].str.startswith("Create").any()
 
 

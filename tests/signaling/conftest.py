@@ -44,7 +44,7 @@ def channel(connection: kvs.Connection) -> pd.DataFrame:
 
 @pytest.fixture
 def fast_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let attempts to connect follow each other at once."""
+    """Retry failed connects without waits."""
     monkeypatch.setattr(websocket, "FIRST_WAIT_SECONDS", 0.001)
     monkeypatch.setattr(websocket, "LONGEST_WAIT_SECONDS", 0.01)
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
