@@ -75,6 +75,18 @@ def test_run_fails_if_a_bar_does_not_hold(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out.splitlines()[1].endswith("<= 2x  NO")
 
 
+def test_run_continues_after_a_row_that_raises(capsys: pytest.CaptureFixture[str]) -> None:
+    def raise_error() -> Result:
+        raise RuntimeError("the sandbox exited")
+
+    broken = Benchmark(name="broken", work="the work of broken", bar="<= 2x", needs={}, measure=raise_error)
+    assert main([], [broken, row("fast")]) == 1
+    output = capsys.readouterr()
+    assert output.out.splitlines()[1].endswith("<= 2x  NO")
+    assert output.out.splitlines()[2].endswith("<= 2x  yes")
+    assert "the sandbox exited" in output.err
+
+
 def test_run_fails_if_a_module_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([], [row("fast", needs="no_such_package.server"), row("other")]) == 1
     table = capsys.readouterr().out

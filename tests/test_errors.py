@@ -21,7 +21,7 @@ CLASSES = {
 }
 
 
-def client_error(code: str, message: str = "It said so.", operation: str = "DescribeSignalingChannel") -> ClientError:
+def client_error(code: str, message: str = "Not now.", operation: str = "DescribeSignalingChannel") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
@@ -77,7 +77,7 @@ def test_client_error_names_operation_reason_and_next_step(code):
     assert type(error) is kind
     assert (
         str(error)
-        == f"DescribeSignalingChannel failed for front-door: {code}: It said so. {error_translation.NEXT_STEP[kind]}"
+        == f"DescribeSignalingChannel failed for front-door: {code}: Not now. {error_translation.NEXT_STEP[kind]}"
     )
     assert (error.code, error.operation) == (code, "DescribeSignalingChannel")
 

@@ -33,14 +33,14 @@ ARRIVED = "arrived"
 CONSOLE = """
 import pathlib, time
 import kvs_notebook as kvs
-from kvs_notebook.forms import panel
+from kvs_notebook.forms import console_view
 
-def list_channels(*arguments, of=panel.list_channels, **options):
+def list_channels(*arguments, of=console_view.list_channels, **options):
     frame = of(*arguments, **options)
     pathlib.Path("arrived").write_text(str(time.time()))
     return frame
 
-panel.list_channels = list_channels
+console_view.list_channels = list_channels
 kvs.forms.console()
 """
 CONSOLE_SHOWN = f"""() => {{

@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -72,7 +73,7 @@ def run_benchmark(benchmark: Benchmark) -> Row:
     missing = [f"{module} ({how})" for module, how in benchmark.needs.items() if not _is_installed(module)]
     missing += [f"{program} ({how})" for program, how in benchmark.programs.items() if shutil.which(program) is None]
     began = time.perf_counter()
-    result = _not_run(missing) if missing else benchmark.measure()
+    result = _not_run(missing) if missing else _measure(benchmark)
     return Row(
         name=benchmark.name,
         work=benchmark.work,
@@ -85,6 +86,14 @@ def run_benchmark(benchmark: Benchmark) -> Row:
         seconds=round(time.perf_counter() - began, 1),
         missing=missing,
     )
+
+
+def _measure(benchmark: Benchmark) -> Result:
+    try:
+        return benchmark.measure()
+    except Exception as error:  # noqa: BLE001 - the other rows are measured all the same
+        traceback.print_exc()
+        return Result(ours="failed", holds=False, note=f"failed: {type(error).__name__}, see standard error")
 
 
 def _not_run(missing: Sequence[str]) -> Result:
