@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,17 @@ def test_benchmark_line_names_a_benchmark_that_ci_measures() -> None:
     for line in measured:
         assert line.split()[-1] in {benchmark.name for benchmark in BENCHMARKS}
         assert f".venv/bin/{line}\n" in CI
+
+
+@CONTRIBUTING.runs("layers")
+def test_layers_are_those_of_the_import_contract() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    checked = {name for layer in layers for name in re.findall(r"\w+", layer)} - {"__main__"}
+    drawn = re.sub(r"\(.*\)", "", CONTRIBUTING["layers"])
+    assert set(drawn.split()) == checked
 
 
 def test_screenshot_line_takes_the_picture_it_names(tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ def parameters(name: str) -> set[str]:
 def described(name: str, section: str) -> set[str]:
     """Return the names that a section of a docstring describes; numpydoc takes those of Raises, and prose there, for types."""
     entries = get_doc_object(public(name))[section]
-    names = {each.lstrip("*") for entry in entries for each in (entry.name or entry.type).split(", ")}
-    return {each for each in names if each.isidentifier()}
+    listed = [(entry.name or entry.type).replace("*", "").split(", ") for entry in entries]
+    return {name for names in listed if all(map(str.isidentifier, names)) for name in names}
 
 
 # --- text
@@ -163,7 +163,7 @@ def unnamed_calls(name: str, sent: Iterable[str]) -> list[str]:
     """Return the calls that neither a docstring names nor those that it refers to, if it has a sentence on what is spent."""
     text = docstring(name)
     referred = re.findall(r":func:`kvs_notebook\.([\w.]+)`", text)
-    spends = "\n".join([text, *map(docstring, referred)]) if re.search(r"\b[Ss]pends?\b", text) else ""
+    spends = "\n".join([text, *map(docstring, referred)]) if re.search(r"\b[Ss]pends?\b|\bAPI calls?\b", text) else ""
     return [call for call in set(sent) - SPENT_ONCE if call not in spends]
 
 

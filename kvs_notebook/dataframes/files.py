@@ -105,12 +105,12 @@ def to_json(frame: pd.DataFrame, path: File | IO[str]) -> None:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> import kvs_notebook as kvs
     >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = kvs.create_channel("front-door", tags={"Site": "hq"})
     >>> kvs.to_json(kvs.list_tags("front-door")[["channel_name", "key", "value"]], "tags.json")
-    >>> with open("tags.json") as file:
-    ...     print(file.read().strip())
+    >>> print(Path("tags.json").read_text().strip())
     [
     {"channel_name": "front-door", "key": "Site", "value": "hq"}
     ]

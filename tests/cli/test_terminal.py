@@ -14,7 +14,7 @@ from kvs_notebook.cli.terminal import display_width, fit, print_error, printable
     [
         ("front-door", 10),
         ("カメラ", 6),
-        ("e\N{COMBINING ACUTE ACCENT}tage", 5),
+        ("e\N{COMBINING ACUTE ACCENT}dit", 4),
         ("a\N{VARIATION SELECTOR-16}", 1),
         ("", 0),
     ],
