@@ -8,7 +8,7 @@ from kvs_notebook.aws.error_translation import NEXT_STEP
 from kvs_notebook.errors import ChannelNotFound, KVSError
 
 START_AGAIN = (
-    "Call kvs.use_sandbox() or kvs.Sandbox() again with the same arguments (in a walkthrough: run its first code cell), then "
+    "Call kvs.use_sandbox() again (in a walkthrough: run its first code cell), or kvs.Sandbox() with the same arguments, then "
     "repeat the call."
 )
 SANDBOX_STOPPED = f"The sandbox has stopped. {START_AGAIN}"

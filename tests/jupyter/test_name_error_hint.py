@@ -93,7 +93,7 @@ def test_method_of_stopped_sandbox_says_what_to_run(ask):
     sandbox = kvs.use_sandbox(clock="stepped")
     sandbox.stop()
     with pytest.raises(
-        errors.SandboxError, match=r"again with the same arguments \(in a walkthrough: run its first code"
+        errors.SandboxError, match=r"Call kvs\.use_sandbox\(\) again \(in a walkthrough: run its first code"
     ):
         getattr(sandbox, ask)()
 
