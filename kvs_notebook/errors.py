@@ -1,33 +1,33 @@
-"""What can go wrong, as one tree.
+"""The exceptions of this package, as one tree.
 
 ::
 
     KVSError
-    ├── InvalidInput (ValueError)            a value outside the service's bounds: nothing was sent, or the service refused it
+    ├── InvalidInput (ValueError)            a value that the service does not accept, found before or after sending it
     │   ├── WrongConnection                  a row or ARN of another account or region than the connection's
-    │   └── DamagedFile                      a file that a spreadsheet or an editor has changed beyond reading back
-    ├── ChannelNotFound (LookupError)        no such channel, or not yet, or no longer
-    ├── ChannelExists                        the name is taken, also while its last holder is DELETING
-    ├── ChannelBusy                          CREATING, UPDATING or DELETING: not available for this operation now
-    ├── VersionMismatch                      someone changed the channel since its version was read
-    ├── ChannelLimitExceeded                 the account has as many channels in this region as it may
-    ├── TagLimitExceeded                     the channel has as many tags as it may
-    ├── Throttled                            too many requests, after every paced retry
-    ├── AccessDenied (PermissionError)       the identity may not do this
-    ├── ReadOnly (PermissionError)           the connection may not change anything until it is allowed to
-    ├── NoCredentials                        none found, incomplete, or a profile that does not exist
-    ├── ExpiredCredentials                   found, but no longer (or never) valid
-    ├── NoRegion                             none given, none configured
-    ├── EndpointUnreachable (ConnectionError)  nobody answered
-    ├── ServiceFault                         the service failed, or gave a code that this tree does not know
-    ├── OutcomeUnknown                       a change was sent and nothing says whether it happened
-    ├── WaitTimeout (TimeoutError)           the awaited status did not come in time
-    ├── InventoryIncomplete                  an inventory has gaps: its coverage names them
+    │   └── DamagedFile                      a file that another program has changed so that it cannot be read back
+    ├── ChannelNotFound (LookupError)        the channel does not exist, or cannot be found yet
+    ├── ChannelExists                        the name is taken, possibly by a channel that is still DELETING
+    ├── ChannelBusy                          the channel is CREATING, UPDATING or DELETING
+    ├── VersionMismatch                      the channel was changed since its version was read
+    ├── ChannelLimitExceeded                 the account has reached its quota of channels in this region
+    ├── TagLimitExceeded                     the channel would have more tags than the service allows
+    ├── Throttled                            too many requests, after all retries
+    ├── AccessDenied (PermissionError)       the identity lacks a permission
+    ├── ReadOnly (PermissionError)           the connection was made without allow_changes=True
+    ├── NoCredentials                        credentials are missing or incomplete, or the profile does not exist
+    ├── ExpiredCredentials                   the service does not accept the credentials, or no longer
+    ├── NoRegion                             no region was given and none is configured
+    ├── EndpointUnreachable (ConnectionError)  no reply came from the service
+    ├── ServiceFault                         the service failed, or returned an error code without a class here
+    ├── OutcomeUnknown                       a change was sent, and it is not known whether it took effect
+    ├── WaitTimeout (TimeoutError)           the expected status was not reached within the timeout
+    ├── InventoryIncomplete                  an inventory has gaps, which its coverage lists
     ├── ExportFailed (OSError)               a file could not be written
     ├── MissingExtra (ImportError)           an optional dependency is not installed
-    └── SandboxError (RuntimeError)          the local sandbox could not start, or has gone
+    └── SandboxError (RuntimeError)          the local sandbox could not start, or has stopped
 
-    ReconciledWarning (UserWarning)          a retry met its own success, and that success was returned
+    ReconciledWarning (UserWarning)          a reply was lost, and the change was found to have taken effect
 
 >>> import kvs_notebook as kvs
 >>> sandbox = kvs.use_sandbox(clock="stepped")
@@ -37,8 +37,8 @@
 ...     print(error.code, "of", error.operation)
 ResourceNotFoundException of DescribeSignalingChannel
 
-Each subclass also is the nearest error of the standard library. botocore's error, where there is one, stays as ``__cause__``
-and its code as ``.code``.
+Classes with a parenthesis also derive from that exception of the standard library. If botocore raised an error, it is the
+``__cause__``, and its code is ``.code``.
 """
 
 from __future__ import annotations
@@ -76,24 +76,24 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    """Name what is public, and not what this room itself imports."""
+    """List the public names, without the imports of this module."""
     return [*__all__]
 
 
 class KVSError(Exception):
-    """Stand at the root of every error that this package raises.
+    """Base class of the errors that this package raises.
 
     Attributes
     ----------
     code
-        The service's error code (``"ResourceInUseException"``), None where the service did not answer.
+        The service's error code (``"ResourceInUseException"``), None if the service did not reply.
     operation
-        The API operation (``"CreateSignalingChannel"``), None where no operation was under way.
+        The API operation (``"CreateSignalingChannel"``), None if there was none.
     maybe_applied
-        True where an attempt was sent whose outcome nobody saw (a lost reply, a 5xx), so that the call may have taken
-        effect although it failed, or may have met its own success.
+        True if an attempt was sent and its outcome was not seen (a lost reply, a 5xx): the call may have taken effect
+        although it failed, or a retry may have failed because an earlier attempt took effect.
     accepted
-        True where the service had accepted the change itself, and what failed came after it: looking at the outcome.
+        True if the service accepted the change, and a later step failed, such as reading the result.
     """
 
     maybe_applied: bool = False
@@ -109,7 +109,7 @@ class KVSError(Exception):
 
 
 class InvalidInput(KVSError, ValueError):
-    """A value is outside the service's bounds, or the service refused it."""
+    """A value is not one that the service accepts."""
 
 
 class WrongConnection(InvalidInput):
@@ -117,19 +117,19 @@ class WrongConnection(InvalidInput):
 
 
 class DamagedFile(InvalidInput):
-    """A file was changed on its way, so that it cannot be read back without guessing."""
+    """A file was changed by another program so that it cannot be read back without guessing."""
 
 
 class ChannelNotFound(KVSError, LookupError):
-    """No channel of that name or ARN is there, or it is not there yet, or it is gone."""
+    """The channel does not exist, was deleted, or cannot be found yet."""
 
 
 class ChannelExists(KVSError):
-    """The name is taken in this account and region, also while its last holder is DELETING."""
+    """The name is taken in this account and region, possibly by a channel that is still DELETING."""
 
 
 class ChannelBusy(KVSError):
-    """The channel is CREATING, UPDATING or DELETING and not available for this operation."""
+    """The channel is CREATING, UPDATING or DELETING, and the operation needs it to be ACTIVE."""
 
 
 class VersionMismatch(KVSError):
@@ -137,7 +137,7 @@ class VersionMismatch(KVSError):
 
 
 class ChannelLimitExceeded(KVSError):
-    """The account has as many channels in this region as its quota allows."""
+    """The account has reached its quota of channels in this region."""
 
 
 class TagLimitExceeded(KVSError):
@@ -145,23 +145,23 @@ class TagLimitExceeded(KVSError):
 
 
 class Throttled(KVSError):
-    """The service still refused for too many requests after every paced retry."""
+    """The service throttled the request, and all retries of it."""
 
 
 class AccessDenied(KVSError, PermissionError):
-    """The identity that the connection uses may not do this."""
+    """The identity of the connection lacks a permission."""
 
 
 class ReadOnly(KVSError, PermissionError):
-    """The connection may not change anything until it is allowed to."""
+    """The connection was made without ``allow_changes=True``, and the operation changes something."""
 
 
 class NoCredentials(KVSError):
-    """No usable AWS credentials were found."""
+    """AWS credentials are missing or incomplete, or the profile does not exist."""
 
 
 class ExpiredCredentials(KVSError):
-    """The credentials were found but the service does not (or no longer) accept them."""
+    """The service does not accept the credentials, or no longer."""
 
 
 class NoRegion(KVSError):
@@ -169,27 +169,27 @@ class NoRegion(KVSError):
 
 
 class EndpointUnreachable(KVSError, ConnectionError):
-    """The endpoint did not answer."""
+    """No reply came from the service: it did not answer, or something else did."""
 
 
 class ServiceFault(KVSError):
-    """The service failed, or answered with a code that has no class here."""
+    """The service failed, or returned an error code that has no class here."""
 
 
 class OutcomeUnknown(KVSError):
-    """A change was sent, its reply was lost, and nothing says whether it happened."""
+    """A change was sent, its reply was lost, and it is not known whether it took effect."""
 
 
 class WaitTimeout(KVSError, TimeoutError):
-    """The awaited status did not come within the timeout."""
+    """The expected status was not reached within the timeout."""
 
 
 class InventoryIncomplete(KVSError):
-    """An inventory has gaps: some account in some region was not read, or not its tags."""
+    """An inventory has gaps: an account in a region, or its tags, could not be read."""
 
 
 class ExportFailed(KVSError, OSError):
-    """A file could not be written; what was there before is unchanged."""
+    """A file could not be written; an older version of it is unchanged."""
 
 
 class MissingExtra(KVSError, ImportError):
@@ -197,19 +197,19 @@ class MissingExtra(KVSError, ImportError):
 
 
 class SandboxError(KVSError, RuntimeError):
-    """The local sandbox could not start, or the one that was joined has gone."""
+    """The local sandbox could not start, or has stopped."""
 
 
 class ReconciledWarning(UserWarning):
-    """A change was sent more than once and met its own success, which is what was returned."""
+    """A reply was lost, and the change was found to have taken effect; the result is returned as usual."""
 
 
 @contextmanager
 def mark_accepted(change: str) -> Iterator[None]:
-    """Let every error inside say that the change before it was accepted; ``change`` is a clause, as "gate was created"."""
+    """Mark each error of the block as raised after ``change`` was accepted, a clause such as "front-door was created"."""
     try:
         yield
     except KVSError as error:
         error.accepted = True
-        error.args = (f"{change}, but then: {error}", *error.args[1:])
+        error.args = (f"{change}, but a later step failed: {error}", *error.args[1:])
         raise

@@ -1,24 +1,24 @@
-"""Redaction: values that are not shown, saved or pickled until somebody asks for them by name."""
+"""Redaction: values that are not shown, saved or pickled unless ``reveal()`` is called."""
 
 from __future__ import annotations
 
 import hmac
 from typing import Self
 
-SHOWN = "<Secret: .reveal() gives it>"
-"""What stands in place of every secret, in whatever it is printed, shown, saved or written into."""
+PLACEHOLDER = "<Secret: .reveal() gives it>"
+"""The text that replaces a secret wherever it is printed, displayed or written."""
 
 
 class Secret:
-    """Hold a signed URL or a password that must not end up in an output, a file or a log.
+    """A signed URL or a password that must not appear in an output, a file or a log.
 
-    ``repr``, ``str``, ``format``, HTML, frames, CSV and tracebacks show that it is one; a pickle holds no more than that. Two
-    secrets are equal where their values are.
+    ``repr``, ``str``, ``format``, HTML, DataFrames, CSV and tracebacks show a placeholder, and a pickle does not contain the
+    value. Two secrets are equal if their values are.
 
     Parameters
     ----------
     value
-        What is not to be shown.
+        The text to hide.
 
     Examples
     --------
@@ -36,22 +36,22 @@ class Secret:
         self.__value: str | None = value
 
     def reveal(self) -> str:
-        """Give the value itself, for the call that needs it.
+        """Return the value.
 
         Raises
         ------
         ValueError
-            For a secret that was pickled or copied to another process: its value stayed behind.
+            If the secret was unpickled, for instance in another process: a pickle does not contain the value.
         """
         if self.__value is None:
-            raise ValueError("This secret was saved or sent without its value: get it anew from the service.")
+            raise ValueError("The value of this secret was not saved. Request a new one from the service.")
         return self.__value
 
     def __repr__(self) -> str:
-        return SHOWN
+        return PLACEHOLDER
 
     def __format__(self, spec: str) -> str:
-        return format(SHOWN, spec)
+        return format(PLACEHOLDER, spec)
 
     def _repr_html_(self) -> str:
         return "&lt;Secret: <code>.reveal()</code> gives it&gt;"
@@ -68,14 +68,14 @@ class Secret:
         return self
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
-        return self  # frames copy deeply, within this process
+        return self  # DataFrame.copy() is deep
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_emptied, ())
+        return (_without_value, ())
 
 
-def _emptied() -> Secret:
-    """Give what a pickle makes of a secret."""
+def _without_value() -> Secret:
+    """Create a secret without a value, as an unpickled one is."""
     secret = Secret("")
-    secret._Secret__value = None  # type: ignore[attr-defined]  # noqa: SLF001 - its own, whose name Python mangles
+    secret._Secret__value = None  # type: ignore[attr-defined]  # noqa: SLF001 - the class is this module's; Python mangles the name
     return secret

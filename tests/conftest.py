@@ -23,7 +23,7 @@ AWS_AND_PROXY_VARIABLES = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "h
 
 SLOWEST_FIRST = (
     "browser/",
-    "notebooks/test_[ase]",
+    "notebooks/test_[se]",
     "cli/",
     "clients/",
     "forms/test_faults",

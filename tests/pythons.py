@@ -23,15 +23,14 @@ VERSION = "import platform; print(platform.python_implementation(), platform.pyt
 
 
 def pythons() -> dict[Version, Path]:
-    """Return the newest CPython of each supported minor version, of pyenv's and of those on the PATH."""
+    """Return each version of CPython that the package supports, of pyenv's and of those on the PATH."""
     supported, found = SpecifierSet(PROJECT["requires-python"]), {}
     for program in candidates():
         asked = subprocess.run([program, "-c", VERSION], capture_output=True, text=True, check=False)
         implementation, _, version = asked.stdout.strip().partition(" ")
         if asked.returncode == 0 and implementation == "CPython" and version in supported:
             found.setdefault(Version(version), program)
-    newest = {(version.major, version.minor): version for version in sorted(found)}
-    return {version: found[version] for version in newest.values()}
+    return dict(sorted(found.items()))
 
 
 def candidates() -> Iterator[Path]:
@@ -53,7 +52,7 @@ def try_wheel(wheel: Path, python: Path, folder: Path) -> None:
     environment = folder / "environment"
     subprocess.run([python, "-m", "venv", "--without-pip", environment], check=True)
     program = environment / "bin" / "python"
-    pip("--python", program, "install", "--quiet", "--no-compile", f"{wheel}[lab,sandbox]")
+    pip("--python", program, "install", "-qq", "--no-compile", f"{wheel}[lab,sandbox]")
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     subprocess.run([program, SMOKE], cwd=folder, env=variables, check=True)
 
@@ -62,7 +61,7 @@ def main() -> int:
     """Try the wheel on each Python; return 1 if there is none."""
     found = pythons()
     with tempfile.TemporaryDirectory() as built:
-        pip("wheel", "--quiet", "--no-deps", "--wheel-dir", built, ROOT)
+        pip("wheel", "-qq", "--no-deps", "--wheel-dir", built, ROOT)
         (wheel,) = Path(built).glob("*.whl")
         for version, program in found.items():
             sys.stdout.write(f"{version}: {program}\n")

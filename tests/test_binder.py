@@ -1,6 +1,6 @@
-"""binder/ by repo2docker's rules: pins, scripts, settings, and repo2docker's own opinion of them.
+"""binder/ follows repo2docker's rules: pins, scripts and settings, and what repo2docker itself makes of them.
 
-``python -m tests.binder`` builds it and runs the walkthroughs there.
+``python -m tests.binder`` builds the environment and runs the walkthroughs in it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from packaging.version import Version
 
 from tests.binder.image import build
 from tests.binder.pins import BASE, REQUIREMENTS, moved, pins, unpinned
-from tests.binder.walkthrough import MEGABYTES, SECONDS, Taken
+from tests.binder.walkthrough import MEGABYTES, SECONDS, Result
 
 ROOT = Path(__file__).parents[1]
 BINDER = ROOT / "binder"
@@ -42,7 +42,7 @@ def pinned() -> dict[str, str]:
 
 
 def wanted(extra: str) -> list[Requirement]:
-    """What an extra asks for, those that it names of this package opened; all of it is what every extra needs."""
+    """Return the requirements of an extra, with those of the extras that it includes; '' stands for the package itself."""
     found = []
     for line in PROJECT["dependencies"] if extra == "" else PROJECT["optional-dependencies"][extra]:
         requirement = Requirement(line)
@@ -54,7 +54,7 @@ def wanted(extra: str) -> list[Requirement]:
 
 
 @pytest.mark.parametrize("extra", ["", "lab", "sandbox", "signaling", "all"])
-def test_what_the_package_needs_is_pinned_in_a_version_that_it_accepts(extra: str) -> None:
+def test_every_requirement_is_pinned_to_an_accepted_version(extra: str) -> None:
     versions = pinned()
     asked = wanted(extra)
     assert asked
@@ -64,16 +64,18 @@ def test_what_the_package_needs_is_pinned_in_a_version_that_it_accepts(extra: st
         assert requirement.specifier.contains(version), f"{requirement} in pyproject.toml, {version} pinned"
 
 
-def test_what_the_walkthroughs_import_is_pinned() -> None:
+def test_imports_of_the_walkthroughs_are_pinned() -> None:
     distributions = packages_distributions()
     names = {module for path in (ROOT / "notebooks").glob("*.ipynb") for module in imported(path)}
     assert {"kvs_notebook", "pandas", "websockets"} <= names
     for name in names - set(sys.stdlib_module_names) - {"kvs_notebook"}:
-        assert pinned().keys() & {canonicalize_name(found) for found in distributions[name]}, f"pin what gives {name}"
+        assert pinned().keys() & {canonicalize_name(found) for found in distributions[name]}, (
+            f"pin the distribution of {name}"
+        )
 
 
 def imported(path: Path) -> set[str]:
-    """The modules that the cells of a notebook import; lines for IPython are no Python."""
+    """Return the modules that the cells of a notebook import, without lines for IPython."""
     found: set[str] = set()
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "code":
@@ -86,7 +88,7 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-def test_what_the_base_image_ships_is_pinned_as_it_ships_it() -> None:
+def test_packages_of_the_base_image_keep_their_versions() -> None:
     assert moved(pinned(), [(name, version) for name, version in BASE.items() if name != "pip"]) == []
 
 
@@ -109,12 +111,12 @@ def test_what_the_base_image_ships_is_pinned_as_it_ships_it() -> None:
         "boto3==1.44.8\nBoto3==1.44.9",
     ],
 )
-def test_a_line_that_is_no_exact_pin_is_refused(line: str) -> None:
-    with pytest.raises(ValueError, match=r"is no exact pin"):
-        pins(f"# comment\nwebsockets==17.4  # said\n\n{line}\n")
+def test_line_that_is_not_an_exact_pin_is_rejected(line: str) -> None:
+    with pytest.raises(ValueError, match=r"is not an exact pin"):
+        pins(f"# comment\nwebsockets==17.4  # reason\n\n{line}\n")
 
 
-def test_what_pip_adds_or_moves_beside_the_pins_is_named() -> None:
+def test_packages_that_pip_adds_or_changes_unpinned_are_reported() -> None:
     before = {"jupyterlab": "4.4.9", "six": "1.17.0"}
     after = {"jupyterlab": "4.6.6", "six": "1.17.0", "boto3": "1.44.8", "botocore": "1.44.8", "pandas": "3.1.1"}
     assert unpinned(before, after, {"boto3": "1.44.8", "pandas": "3.0.0"}) == [
@@ -124,10 +126,10 @@ def test_what_pip_adds_or_moves_beside_the_pins_is_named() -> None:
     ]
 
 
-def test_a_folder_that_holds_something_else_is_not_replaced(tmp_path: Path) -> None:
+def test_folder_that_is_not_an_environment_is_not_replaced(tmp_path: Path) -> None:
     kept = tmp_path / "thesis.txt"
     kept.write_text("years of work", encoding="utf-8")
-    with pytest.raises(SystemExit, match="is no virtual environment, and would be lost"):
+    with pytest.raises(SystemExit, match="is not a virtual environment"):
         build(tmp_path, Path(sys.executable))
     assert kept.read_text(encoding="utf-8") == "years of work"
 
@@ -135,7 +137,7 @@ def test_a_folder_that_holds_something_else_is_not_replaced(tmp_path: Path) -> N
 # --- runtime, scripts and settings
 
 
-def test_the_runtime_is_a_python_that_the_package_supports() -> None:
+def test_runtime_is_a_supported_python() -> None:
     name, _, version = (BINDER / "runtime.txt").read_text(encoding="utf-8").strip().partition("-")
     assert name == "python"
     assert Version(version) in SpecifierSet(PROJECT["requires-python"])
@@ -143,60 +145,60 @@ def test_the_runtime_is_a_python_that_the_package_supports() -> None:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_script_is_executable_bash_that_stops_at_the_first_error(name: str) -> None:
+def test_script_is_executable_bash_that_stops_at_errors(name: str) -> None:
     script = BINDER / name
     assert os.access(script, os.X_OK)
     subprocess.run(["bash", "-n", script], check=True)
     assert "\nset -euo pipefail\n" in script.read_text(encoding="utf-8")
 
 
-def test_post_build_ends_where_pip_fails(tmp_path: Path) -> None:
+def test_post_build_ends_if_pip_is_missing(tmp_path: Path) -> None:
     bash = shutil.which("bash")
     assert bash
     ended = subprocess.run([bash, BINDER / "postBuild"], cwd=ROOT, env={"PATH": str(tmp_path)}, check=False)
     assert ended.returncode == 127
 
 
-def test_start_becomes_what_it_is_told_to_run_without_the_metadata_service() -> None:
+def test_start_executes_its_command_without_the_metadata_service() -> None:
     names = ("AWS_EC2_METADATA_DISABLED", "PYTHONSTARTUP")
     shown = f"import os, sys; print(os.getpid(), *map(os.environ.get, {names}), sys.argv[1:], sep='\\n'); sys.exit(3)"
     command = [BINDER / "start", sys.executable, "-c", shown, "two words", "*"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ)) as started:
-        said, _ = started.communicate(timeout=60)
-    pid, disabled, startup, arguments = said.splitlines()
+        output, _ = started.communicate(timeout=60)
+    pid, disabled, startup, arguments = output.splitlines()
     assert (pid, disabled, arguments) == (str(started.pid), "true", "['two words', '*']")
-    assert Path(startup).samefile(ROOT / "kvs_notebook" / "startup.py")
+    assert Path(startup).samefile(ROOT / "kvs_notebook" / "jupyter" / "ipython_startup.py")
     assert started.returncode == 3
 
 
-def test_the_settings_turn_the_news_off() -> None:
+def test_settings_turn_the_news_off() -> None:
     settings = json.loads((BINDER / "overrides.json").read_text(encoding="utf-8"))
     assert settings["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
     assert "binder/overrides.json" in (BINDER / "postBuild").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    ("taken", "holds"),
+    ("result", "holds"),
     [
-        (Taken("quick and small", 10.0, 300.0), True),
-        (Taken("slow", SECONDS, 300.0), False),
-        (Taken("large", 10.0, MEGABYTES), False),
-        (Taken("failed", 10.0, 300.0, "NameError"), False),
-        (Taken("never seen", 0.0, 0.0), False),
+        (Result("quick and small", 10.0, 300.0), True),
+        (Result("slow", SECONDS, 300.0), False),
+        (Result("large", 10.0, MEGABYTES), False),
+        (Result("failed", 10.0, 300.0, "NameError"), False),
+        (Result("never seen", 0.0, 0.0), False),
     ],
 )
-def test_a_walkthrough_that_failed_or_took_too_much_does_not_hold(taken: Taken, *, holds: bool) -> None:
-    assert taken.holds is holds
-    assert ("DOES NOT HOLD" in str(taken)) is not holds
-    assert taken.said in str(taken)
+def test_result_holds_only_within_time_and_memory(result: Result, *, holds: bool) -> None:
+    assert result.holds is holds
+    assert ("DOES NOT HOLD" in str(result)) is not holds
+    assert result.errors in str(result)
 
 
-# --- repo2docker, which renders what it would build without an engine
+# --- repo2docker, which prints what it would build without a container engine
 
 
 @pytest.fixture(scope="module")
 def repo2docker() -> Path:
-    """Give its command, of this environment or of the PATH."""
+    """Return its command, in this environment or on the PATH."""
     places = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     found = shutil.which("jupyter-repo2docker", path=places)
     if found is None:
@@ -204,12 +206,12 @@ def repo2docker() -> Path:
     return Path(found)
 
 
-def test_repo2docker_builds_it_by_the_rules_and_keeps_what_is_costly(repo2docker: Path) -> None:
+def test_repo2docker_installs_requirements_before_it_copies_the_checkout(repo2docker: Path) -> None:
     done = subprocess.run([repo2docker, "--no-build", ROOT], capture_output=True, text=True, check=True)
     assert "Building conda environment for python=3.12" in done.stderr
     steps = [
         'RUN ${KERNEL_PYTHON_PREFIX}/bin/pip install --no-cache-dir -r "binder/requirements.txt"',
-        "src/ ${REPO_DIR}/",  # only now the checkout: a change of it leaves the layers above as they are
+        "src/ ${REPO_DIR}/",  # after the requirements: a change of the checkout keeps their layer
         "RUN ./binder/postBuild",
         'ENV R2D_ENTRYPOINT="${REPO_DIR}/binder/start"',
     ]
@@ -219,7 +221,7 @@ def test_repo2docker_builds_it_by_the_rules_and_keeps_what_is_costly(repo2docker
     assert "pip install --no-cache-dir .\n" not in done.stdout
 
 
-OPINION = """
+REPORT = """
 import json, pathlib, re
 from repo2docker.app import Repo2Docker
 pack = next(found for found in (each("base") for each in Repo2Docker().buildpacks) if found.detect())
@@ -231,13 +233,13 @@ print(json.dumps({"pack": type(pack).__name__, "python": pack.python_version, "s
 """
 
 
-def test_repo2docker_picks_python_and_its_base_ships_nothing_older_than_what_is_pinned(repo2docker: Path) -> None:
+def test_base_image_ships_python_and_no_older_packages(repo2docker: Path) -> None:
     done = subprocess.run(
-        [repo2docker.parent / "python", "-c", OPINION], cwd=ROOT, capture_output=True, text=True, check=True
+        [repo2docker.parent / "python", "-c", REPORT], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    opinion = json.loads(done.stdout)
-    assert (opinion["pack"], opinion["python"]) == ("PythonBuildPack", "3.12")
-    ships = {canonicalize_name(name): version for name, version in opinion["ships"].items()}
+    report = json.loads(done.stdout)
+    assert (report["pack"], report["python"]) == ("PythonBuildPack", "3.12")
+    ships = {canonicalize_name(name): version for name, version in report["ships"].items()}
     assert ships.keys() >= BASE.keys()
     newer = {name for name, version in pinned().items() if name in ships and Version(version) > Version(ships[name])}
-    assert newer == set(), "Binder's base image ships older ones, and would have them replaced"
+    assert newer == set(), "Binder's base image has older versions, which pip would replace"

@@ -38,7 +38,7 @@ def test_ci_runs_each_part() -> None:
 def test_pytest_line_collects_tests(
     line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Running them is left to the suite, and to those who have a real account."""
+    """The suite runs what is collected here, except the contract on a real account."""
     monkeypatch.chdir(ROOT)
     _, *arguments = shlex.split(line)
     assert pytest.main([*arguments, "-n0", "--collect-only", "-qs", "-p", "no:cacheprovider"]) == pytest.ExitCode.OK

@@ -1,4 +1,4 @@
-"""The error tree: every code of the service has its class, every class is drawn and says what to do next."""
+"""The error tree: every error code has a class, every class is in the docstring's tree and names a next step."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ CLASSES = {
 }
 
 
-def client_error(code: str, message: str = "It said so.", operation: str = "DescribeSignalingChannel") -> ClientError:
+def client_error(code: str, message: str = "Not now.", operation: str = "DescribeSignalingChannel") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
-def test_the_tree_in_the_docstring_is_the_tree():
+def test_docstring_shows_every_class_and_its_base():
     drawn = dict(re.findall(r"^[ │├└─]*(\w+)(?: \((\w+)\))?", errors.__doc__, re.MULTILINE))
     drawn = {name: base for name, base in drawn.items() if name in CLASSES}
     assert drawn.keys() == CLASSES.keys()
@@ -36,7 +36,7 @@ def test_the_tree_in_the_docstring_is_the_tree():
         assert set(standard) <= {base, "Exception"}, name
 
 
-def test_every_error_that_the_model_lists_for_the_nine_operations_has_its_class():
+def test_every_error_of_the_nine_operations_has_a_class():
     codes = {shape.name for name in QUOTAS for shape in service_model().operation_model(name).error_shapes}
     assert codes <= error_translation.BY_CODE.keys()
     assert {error_translation.BY_CODE[code] for code in codes} >= {
@@ -46,7 +46,7 @@ def test_every_error_that_the_model_lists_for_the_nine_operations_has_its_class(
     }
 
 
-def test_every_error_that_the_model_lists_for_ice_servers_has_its_class():
+def test_every_error_of_get_ice_server_config_has_a_class():
     codes = {shape.name for shape in signaling_model().operation_model("GetIceServerConfig").error_shapes}
     assert codes <= error_translation.BY_CODE.keys()
     kinds = {code: error_translation.BY_CODE[code] for code in codes}
@@ -55,7 +55,7 @@ def test_every_error_that_the_model_lists_for_ice_servers_has_its_class():
     assert kinds["InvalidClientException"] is errors.InvalidInput
 
 
-def test_where_it_happens_may_know_a_better_next_step():
+def test_caller_may_override_the_next_step():
     steps = {errors.Throttled: "Wait for a place."}
     full = error_translation.from_code(
         "ClientLimitExceededException", "Full.", operation="ConnectAsViewer", next_steps=steps
@@ -69,7 +69,7 @@ def test_where_it_happens_may_know_a_better_next_step():
 
 
 @pytest.mark.parametrize("code", error_translation.BY_CODE)
-def test_a_refusal_becomes_an_error_that_says_what_why_and_what_next(code):
+def test_client_error_names_operation_reason_and_next_step(code):
     error = error_translation.from_client_error(
         client_error(code), operation="DescribeSignalingChannel", subject="front-door"
     )
@@ -77,12 +77,12 @@ def test_a_refusal_becomes_an_error_that_says_what_why_and_what_next(code):
     assert type(error) is kind
     assert (
         str(error)
-        == f"DescribeSignalingChannel failed for front-door: {code}: It said so. {error_translation.NEXT_STEP[kind]}"
+        == f"DescribeSignalingChannel failed for front-door: {code}: Not now. {error_translation.NEXT_STEP[kind]}"
     )
     assert (error.code, error.operation) == (code, "DescribeSignalingChannel")
 
 
-def test_a_name_that_is_taken_differs_from_a_channel_that_is_busy():
+def test_resource_in_use_means_exists_on_create_and_busy_on_update():
     create = error_translation.from_client_error(
         client_error("ResourceInUseException"), operation="CreateSignalingChannel"
     )
@@ -93,7 +93,7 @@ def test_a_name_that_is_taken_differs_from_a_channel_that_is_busy():
 
 
 @pytest.mark.parametrize("code", ["InternalFailure", "503", "SomethingNewException", ""])
-def test_a_code_that_the_tree_does_not_know_is_a_fault_of_the_service(code):
+def test_unknown_code_is_a_service_fault(code):
     error = error_translation.from_client_error(client_error(code), operation="ListSignalingChannels")
     assert type(error) is errors.ServiceFault
     assert error.code == (code or None)
@@ -118,18 +118,18 @@ def test_a_code_that_the_tree_does_not_know_is_a_fault_of_the_service(code):
         (botocore.DataNotFoundError(data_path="x"), errors.ServiceFault),
     ],
 )  # fmt: skip
-def test_what_botocore_raises_by_itself_has_its_class(raised, kind):
+def test_botocore_error_has_a_class(raised, kind):
     error = error_translation.from_botocore_error(raised, operation="ListSignalingChannels")
     assert type(error) is kind
     assert str(error).startswith("ListSignalingChannels failed: ")
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_an_error_survives_the_way_between_processes(name):
+def test_error_survives_pickling(name):
     error = CLASSES[name]("Why.")
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     assert (type(again), str(again)) == (type(error), "Why.")
 
 
-def test_a_lookup_error_shows_its_message_without_quotes():
+def test_lookup_error_shows_its_message_without_quotes():
     assert str(errors.ChannelNotFound("No such channel.")) == "No such channel."

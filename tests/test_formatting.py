@@ -10,7 +10,7 @@ from kvs_notebook.formatting import format_count, format_value
 @pytest.mark.parametrize(
     ("number", "text"), [(0, "0 channels"), (1, "1 channel"), (2, "2 channels"), (1_200, "1,200 channels")]
 )
-def test_count_of_uses_plural_unless_one(number, text):
+def test_format_count_uses_plural_unless_one(number, text):
     assert format_count(number, "channel") == text
 
 

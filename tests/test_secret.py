@@ -1,4 +1,4 @@
-"""Secrets: no output, file, pickle or traceback holds one until somebody asks for it by name."""
+"""Secrets: no output, file, pickle or traceback contains the value until the caller reveals it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from IPython.core.formatters import DisplayFormatter
 from IPython.core.ultratb import VerboseTB
 
 from kvs_notebook.dataframes import builders, files
-from kvs_notebook.secret import SHOWN, Secret
+from kvs_notebook.secret import PLACEHOLDER, Secret
 
 VALUE = "aB3+correct/horse="
 ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600000"
@@ -34,7 +34,7 @@ def frame() -> pd.DataFrame:
 # --- a value
 
 
-def test_a_secret_gives_its_value_only_when_asked_by_name(secret):
+def test_reveal_returns_the_value(secret):
     assert secret.reveal() == VALUE
 
 
@@ -56,28 +56,28 @@ def test_a_secret_gives_its_value_only_when_asked_by_name(secret):
         lambda secret: str(dir(secret)),
     ],
 )
-def test_it_shows_that_it_is_one_and_no_more(secret, show):
+def test_no_representation_contains_the_value(secret, show):
     shown = show(secret)
     assert VALUE not in shown
     assert "<script" not in shown
 
 
-def test_its_html_is_escaped_and_says_how_to_get_it(secret):
+def test_html_is_escaped_and_names_reveal(secret):
     assert secret._repr_html_() == "&lt;Secret: <code>.reveal()</code> gives it&gt;"
-    assert f"{secret:>40}" == SHOWN.rjust(40)
+    assert f"{secret:>40}" == PLACEHOLDER.rjust(40)
 
 
-def test_it_has_no_attribute_that_tools_would_list(secret):
+def test_reveal_is_the_only_public_attribute(secret):
     assert not hasattr(secret, "__dict__")
     assert [name for name in dir(secret) if not name.startswith("_")] == ["reveal"]
 
 
-def test_json_refuses_it_as_it_refuses_any_object(secret):
+def test_json_rejects_a_secret(secret):
     with pytest.raises(TypeError, match="Secret is not JSON serializable"):
         json.dumps({"password": secret})
 
 
-def test_two_are_equal_where_their_values_are():
+def test_secrets_are_equal_if_their_values_are():
     assert Secret("a") == Secret("a")
     assert Secret("ü") != Secret("a")
     assert Secret("a") != "a"
@@ -88,21 +88,21 @@ def test_two_are_equal_where_their_values_are():
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda secret: copy.deepcopy({"a": [secret]})["a"][0]])
-def test_a_copy_within_the_process_keeps_it(secret, copied):
+def test_copy_keeps_the_value(secret, copied):
     assert copied(secret).reveal() == VALUE
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_a_pickle_holds_no_value_and_says_what_to_do(secret, protocol):
+def test_unpickled_secret_has_no_value_and_says_so(secret, protocol):
     stored = pickle.dumps([secret, {"url": secret}], protocol)
     assert VALUE.encode() not in stored
     again = pickle.loads(stored)[0]  # noqa: S301 - our own
-    assert repr(again) == SHOWN
-    with pytest.raises(ValueError, match="without its value: get it anew from the service"):
+    assert repr(again) == PLACEHOLDER
+    with pytest.raises(ValueError, match="was not saved. Request a new one from the service"):
         again.reveal()
 
 
-def test_one_whose_value_stayed_behind_equals_only_itself(secret):
+def test_unpickled_secret_equals_only_itself(secret):
     again, another = pickle.loads(pickle.dumps((secret, Secret("b"))))  # noqa: S301 - our own
     assert again == again  # noqa: PLR0124 - what is asked
     assert again != another
@@ -143,38 +143,38 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize("case", WRITTEN)
-def test_a_frame_is_written_without_it(frame, case):
+def test_written_dataframe_does_not_contain_the_value(frame, case):
     written = WRITTEN[case](frame)
     assert VALUE not in written
     assert ".reveal()" in written
 
 
-def test_what_pandas_makes_of_it_by_itself_holds_no_value_either(frame):
+def test_pandas_json_and_parquet_do_not_contain_the_value(frame):
     assert VALUE not in frame.to_json()
     with pytest.raises(Exception, match="Secret") as raised:  # pyarrow knows no such type
         frame.to_parquet(io.BytesIO())
     assert VALUE not in str(raised.value)
 
 
-def test_our_parquet_holds_what_stands_in_its_place(frame, tmp_path):
+def test_our_parquet_contains_the_placeholder(frame, tmp_path):
     path = tmp_path / "ice.parquet"
     files.to_parquet(frame, path)
     stored = pd.read_parquet(path)
-    assert stored["password"].tolist() == [SHOWN, SHOWN]
+    assert stored["password"].tolist() == [PLACEHOLDER, PLACEHOLDER]
     assert stored["uri"].tolist() == ["turn:a", "turns:b"]
     assert VALUE.encode() not in path.read_bytes()
     assert frame["password"][0].reveal() == VALUE
 
 
-def test_a_pickled_frame_holds_no_value(frame, tmp_path):
+def test_pickled_dataframe_does_not_contain_the_value(frame, tmp_path):
     path = tmp_path / "ice.pickle"
     frame.to_pickle(path)
     assert VALUE.encode() not in path.read_bytes()
-    assert pd.read_pickle(path)["password"].map(repr).tolist() == [SHOWN, SHOWN]  # noqa: S301 - our own
+    assert pd.read_pickle(path)["password"].map(repr).tolist() == [PLACEHOLDER, PLACEHOLDER]  # noqa: S301 - our own
 
 
 @pytest.mark.parametrize("deep", [True, False])
-def test_a_copied_frame_keeps_it(frame, deep):
+def test_copied_dataframe_keeps_the_value(frame, deep):
     assert frame.copy(deep=deep)["password"][1].reveal() == VALUE
     assert copy.deepcopy(frame).equals(frame)
 
@@ -187,12 +187,12 @@ def failing(secret: Secret, frame: pd.DataFrame) -> None:
     raise RuntimeError(f"with {held}")
 
 
-def test_a_traceback_that_shows_every_variable_does_not_show_it(secret, frame):
+def test_traceback_with_variables_does_not_contain_the_value(secret, frame):
     with pytest.raises(RuntimeError) as raised:
         failing(secret, frame)
     error = raised.value
     verbose = VerboseTB(theme_name="nocolor").text(type(error), error, error.__traceback__)
     captured = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
     for shown in (verbose, captured):
-        assert SHOWN in shown
+        assert PLACEHOLDER in shown
         assert VALUE not in shown

@@ -28,7 +28,7 @@ class AttemptTracker:
         client.meta.events.register("response-received.*", self._note)
 
     def begin_call(self) -> None:
-        """Forget what this thread's call before left unseen."""
+        """Reset :attr:`any_unseen` for a new call of this thread."""
         self._thread.unseen = False
 
     @property

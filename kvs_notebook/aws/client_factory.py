@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ClientFactory:
-    """Make the clients of a connection on first use, and keep them until they are closed."""
+    """Create the clients of a connection on first use, and keep them until they are closed."""
 
     def __init__(self, config: ConnectionConfig, watch: Callable[[Any], None]) -> None:
         self._config = config

@@ -6,11 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 THREADS = 8
-"""Enough to fill one account and region: boto3 tops out near 500 calls a second in a process, the largest quota is 300."""
-
+"""Enough to use the quotas of one account and region: the largest is 300 calls a second, a process reaches about 500."""
 
 PROGRESS_AFTER_SECONDS = 1.0
-
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,10 +22,10 @@ def map_concurrent(
     unit: str = "channel",
     quiet: bool = False,
 ) -> list[Result]:
-    """Do one piece of work for each item on 8 threads and give the results in the items' order.
+    """Call ``work`` for each item on 8 threads, and return the results in the order of the items.
 
-    A progress bar appears when it takes over a second, unless it is to be ``quiet``. The first error ends it: what has not
-    begun is dropped.
+    If it takes more than a second, a progress bar appears, unless ``quiet``. The first error is raised; items that were not
+    begun are dropped.
     """
     if len(items) <= 1:
         return [work(item) for item in items]
@@ -46,7 +44,7 @@ def map_concurrent(
                 results.append(future.result())
                 bar.update()
         except BaseException:
-            # Whoever interrupts does not wait for the calls that are under way.
+            # An interrupt must not wait for the calls that are under way.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     pool.shutdown()

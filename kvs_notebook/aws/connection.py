@@ -41,7 +41,7 @@ class Connection:
     rate_limiter
         Keeps every call of this connection under its share of the quotas.
     calls, throttles
-        API calls that were made, and those that the service refused as too many.
+        API calls that were made, and how many of them the service throttled.
     last_reply
         When a call last returned or failed, by time.monotonic(); before the first call, when the connection was made.
 
@@ -273,7 +273,7 @@ class Connection:
         return None
 
     def stop(self, error: KVSError) -> None:
-        """Let no further call be sent: each raises ``error``, in other threads, too. Calls under way go on."""
+        """Stop sending calls: each further one raises ``error``, also in other threads. Calls under way go on."""
         self.rate_limiter.stop(error)
 
     # --- what messages and checks need

@@ -13,7 +13,7 @@ from kvs_notebook.errors import InvalidInput, KVSError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalService:
-    """A local stand-in for the service, described by whoever runs it, so that this package knows none.
+    """A local stand-in for the service, described by the package that runs it; this package knows none.
 
     Attributes
     ----------

@@ -33,7 +33,7 @@ def connect(
     Parameters
     ----------
     profile
-        An AWS profile's name; None takes boto3's default chain. Keys are never given here.
+        An AWS profile's name; None takes boto3's default chain.
     region
         A region's code; None takes the profile's.
     session
@@ -41,7 +41,7 @@ def connect(
     endpoint_url
         Another endpoint of Kinesis Video Streams (VPC, FIPS, an emulator on loopback).
     allow_changes
-        Let this connection create, update, delete and tag.
+        Whether create, update, delete and tag calls may be sent to a real account.
     share
         The part of the published quotas to use, above 0 and at most 1; a number, or a mapping of operation to number.
         The default is 0.9, and 0.5 for Describe and GetSignalingChannelEndpoint, which live devices call too.
@@ -53,7 +53,7 @@ def connect(
     NoCredentials
         If no credentials were found, or the profile does not exist.
     ExpiredCredentials
-        If STS rejects the credentials: the identity is asked for at once, with one GetCallerIdentity call.
+        If STS rejects the credentials, which one GetCallerIdentity call checks.
     NoRegion
         If no region is given and none is configured.
 
@@ -82,7 +82,7 @@ def _make(
     from botocore.exceptions import BotoCoreError, ProfileNotFound
 
     if session is not None and profile is not None:
-        raise InvalidInput("Both profile and session were given: give one of them.")
+        raise InvalidInput("profile and session cannot be combined. Pass one of them.")
     portable = session is None
     try:
         session = session or open_session(botocore.session.get_session(), profile_name=profile)
@@ -90,14 +90,14 @@ def _make(
     except ProfileNotFound as error:
         known = ", ".join(botocore.session.Session().available_profiles) or "none"
         raise NoCredentials(
-            f"{error}. Profiles on this machine: {known}. Name one of them, or make it (aws configure sso) and call again; "
-            "kvs.use_sandbox() needs none."
+            f"{error} (profiles on this machine: {known}). Pass one of them, or create it with aws configure sso; "
+            "kvs.use_sandbox() needs no profile."
         ) from error
     except BotoCoreError as error:
         raise NoCredentials(f"The AWS configuration cannot be read: {error}") from error
     if region is None:
         raise NoRegion(
-            'No region was given and none is configured: name one, as in kvs.connect(region="us-east-1"), '
+            'No region was given and none is configured. Pass one, as in kvs.connect(region="us-east-1"), '
             "or set AWS_REGION."
         )
     return Connection(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from botocore.exceptions import BotoCoreError, ClientError
 from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.errors import (
     AccessDenied,
@@ -24,6 +22,9 @@ from kvs_notebook.errors import (
     Throttled,
     VersionMismatch,
 )
+
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
 
 BY_CODE: dict[str, type[KVSError]] = {
     "InvalidArgumentException": InvalidInput,
@@ -56,17 +57,16 @@ NEXT_STEP: dict[type[KVSError], str] = {
     InvalidInput: "Correct the value and call again; nothing was changed.",
     ChannelNotFound: "Check the name and the region with list_channels(); a channel that was just created or deleted "
     "may need some seconds.",
-    ChannelExists: "Choose another name, use describe_channel() to look at the one that has it, or, if that one is "
-    'DELETING, wait_for_channel(name, "DELETED") first.',
+    ChannelExists: 'Choose another name; if the existing channel is DELETING, wait_for_channel(name, "DELETED") first.',
     ChannelBusy: "wait_for_channel() until it is ACTIVE, then call again.",
-    VersionMismatch: "Someone changed it since: describe_channel() again, look at what changed, and decide anew.",
+    VersionMismatch: "The channel was changed since it was read: call describe_channel() again, and check what changed.",
     ChannelLimitExceeded: "Delete channels that are no longer used, or ask AWS to raise the quota.",
-    TagLimitExceeded: "A channel may have 50 tags: untag_channel() what is not needed, then call again.",
-    Throttled: "Others use the same quota now: call again later, or lower the connection's share=.",
+    TagLimitExceeded: "Remove tags with untag_channel(), then call again; a channel has at most 50.",
+    Throttled: "Call again later, or lower the connection's share=; other clients use the same quota.",
     AccessDenied: "Ask for this action in the IAM policy of the identity shown, or connect with another profile.",
     ExpiredCredentials: "Refresh them (for SSO: aws sso login), check this machine's clock, and connect() again.",
     NoCredentials: "Configure a profile (aws configure sso) and kvs.connect(profile=...), or try kvs.use_sandbox().",
-    ServiceFault: "Call again in a moment; if it stays, check the AWS health page for this region.",
+    ServiceFault: "Call again in a moment; if it fails again, check the AWS health page for this region.",
 }
 
 
@@ -83,9 +83,9 @@ def from_client_error(
     subject: str | None = None,
     next_steps: Mapping[type[KVSError], str] | None = None,
 ) -> KVSError:
-    """Return the error of this package for a refusal of the service; the caller raises it ``from`` botocore's.
+    """Return the error of this package for a ClientError, to be raised ``from`` it.
 
-    ``subject`` is what the call was about, such as a channel's name; ``next_steps`` go before the usual advice.
+    ``subject`` is what the call was about, such as a channel's name; ``next_steps`` replace the usual advice for their classes.
     """
     details: dict[str, Any] = error.response.get("Error", {})  # type: ignore[assignment]
     return from_code(
@@ -121,7 +121,7 @@ def from_botocore_error(
     operation: str,
     config: ConnectionConfig | None = None,
 ) -> KVSError:
-    """Return the error of this package for what botocore itself raised, on a connection if there was one."""
+    """Return the error of this package for one that botocore raised by itself; ``config`` is of the connection, if any."""
     kind, advice = _kind_and_advice(error)
     if kind is EndpointUnreachable and config is not None and config.local_service is not None:
         advice = config.local_service.unreachable_hint
@@ -130,7 +130,7 @@ def from_botocore_error(
 
 
 def _kind_and_advice(error: Exception) -> tuple[type[KVSError], str]:
-    """Return the class for an error of botocore, and what to do; the first row that fits counts."""
+    """Return the class for an error of botocore, and what to do: of the first row that matches."""
     from botocore import exceptions as botocore
 
     rows: tuple[tuple[tuple[type[Exception], ...], type[KVSError], str], ...] = (
@@ -146,7 +146,7 @@ def _kind_and_advice(error: Exception) -> tuple[type[KVSError], str]:
             "Correct the value and call again; nothing was sent.",
         ),
         ((botocore.HTTPClientError, botocore.ConnectionError), EndpointUnreachable, NO_NETWORK),
-        (  # after those of the network, some of which are OSErrors, too
+        (  # after network errors, some of which are OSErrors
             (OSError, EOFError, botocore.ConfigNotFound, botocore.InvalidConfigError, botocore.ConfigParseError),
             NoCredentials,
             "The AWS configuration cannot be used on this machine. Correct the profile and call again.",

@@ -1,6 +1,6 @@
-"""Policy: the IAM actions that each function needs, and the least policy that lets the toolkit do its work.
+"""The IAM actions that each public function needs, and the smallest policy that allows them.
 
-GetCallerIdentity is in no row: AWS asks no permission for it. A form needs what the functions that it calls need.
+GetCallerIdentity needs no permission. A form needs the actions of the functions that it calls.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REGIONS = "account:ListRegions"
 FUNCTIONS: Mapping[str, frozenset[str]] = {
     "list_channels": frozenset({LIST, LIST_TAGS}),
     "describe_channel": frozenset({DESCRIBE}),
-    # TagResource, for a create with tags, is an assumption; tags are listed to settle a create whose reply was lost.
+    # TagResource, for a create with tags, is an assumption; tags are listed to reconcile a create whose reply was lost.
     "create_channel": frozenset({CREATE, TAG, DESCRIBE, LIST_TAGS}),
     "update_channel": frozenset({UPDATE, DESCRIBE}),
     "delete_channel": frozenset({DELETE, DESCRIBE}),
@@ -41,21 +41,21 @@ FUNCTIONS: Mapping[str, frozenset[str]] = {
     "untag_channel": frozenset({UNTAG, LIST_TAGS, DESCRIBE}),
     "get_endpoints": frozenset({ENDPOINT, DESCRIBE}),
     "get_ice_servers": frozenset({ICE, ENDPOINT, DESCRIBE}),
-    # Whoever connects by a signed URL does so with the permissions of the identity that has signed it.
+    # A client that connects by a signed URL has the permissions of the identity that signed it.
     "sign_url": frozenset({ENDPOINT, DESCRIBE, MASTER, VIEWER}),
     "open_signaling": frozenset({ENDPOINT, DESCRIBE, MASTER, VIEWER}),
     "inventory": frozenset({LIST, LIST_TAGS, BULK_TAGS, REGIONS, ASSUME_ROLE}),
 }
-"""What each public function needs, with all of its options; one that is not here needs nothing.
+"""The actions that each public function needs with all of its options; a function that is not listed needs none.
 
-A channel's name given in place of a row or an ARN is what DescribeSignalingChannel is needed for in the rows that read.
+Functions that read need DescribeSignalingChannel if a channel is given by its name, to get its ARN.
 """
 
 CHANNEL, ROLE, ANY = "channel", "role", "*"
 
 
 class Action(NamedTuple):
-    """What an action works on (``ANY``: it takes no resource), and whether AWS counts it as List or Read."""
+    """The resource of an action (``ANY`` if it takes none), and whether its access level is List or Read."""
 
     resource: str
     reads: bool
@@ -90,28 +90,28 @@ def iam_policy(
     prefix: str | None = None,
     role_arns: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Give the least IAM policy for what the toolkit does.
+    """Return the smallest IAM policy that the toolkit needs.
 
     Parameters
     ----------
     read_only
-        Leave out what changes a channel or its tags, and connecting to one: the actions that AWS counts as neither List nor Read.
+        Leave out actions whose access level is not List or Read: changing channels and tags, and connecting to a channel.
     account_id, region, prefix
-        Only the channels of this account, in this region, whose name begins with this; None takes every one. The region says
-        the partition (``aws-cn``, ``aws-us-gov``); without one it is that of public AWS.
+        Allow only channels of this account, in this region, whose names begin with the prefix; None allows all. The ARN has
+        the region's partition (``aws-cn``, ``aws-us-gov``), and ``aws`` if no region is given.
     role_arns
-        The roles that inventory() may assume. Where none is named, the policy lets it assume none.
+        The roles that inventory() may assume; the default is none.
 
     Returns
     -------
     dict
-        The policy document, always in the same order. Actions that take no resource, ListSignalingChannels among them, stand
-        in a statement of their own, which account, region and prefix do not narrow.
+        The policy document, always in the same order. Actions that take no resource, such as ListSignalingChannels, are in
+        their own statement, to which account, region and prefix do not apply.
 
     Raises
     ------
     InvalidInput
-        For an account, region, prefix or role that cannot be one.
+        If an account id, region, prefix or role ARN is not valid.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def iam_policy(
 
 
 def _statements(resources: Mapping[str, str | list[str]], *, read_only: bool) -> Iterator[dict[str, Any]]:
-    """Give one statement for each kind of resource. To assume a role that was named is no change, whatever AWS counts it as."""
+    """Yield one statement for each kind of resource. A read-only policy allows assuming the roles that were given."""
     needed = sorted(frozenset().union(*FUNCTIONS.values()))
     for kind, resource in resources.items():
         of_kind = [action for action in needed if ACTIONS[action].resource == kind]

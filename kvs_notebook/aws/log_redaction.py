@@ -19,7 +19,7 @@ LOGGERS = (
     "botocore.utils",
     "urllib3.connectionpool",
 )
-"""Loggers that may show a request, a reply or a signature. A filter of a parent is not asked, so each one has it."""
+"""Loggers that may show a request, a reply or a signature. Filters of a parent logger do not apply to its children."""
 
 MASK = "[redacted]"
 

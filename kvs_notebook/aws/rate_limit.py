@@ -80,7 +80,7 @@ class RateLimiter:
         self._stopped_by: KVSError | None = None
 
     def stop(self, error: KVSError) -> None:
-        """Let no further call be sent: each :meth:`wait` raises ``error``, in other threads, too."""
+        """Stop sending calls: each further :meth:`wait` raises ``error``, also in other threads."""
         self._stopped_by = error
 
     def wait(self, operation: str, channel: str | None = None) -> float:

@@ -1,7 +1,7 @@
-"""Reply: refuse what something else on the way has answered in the service's place.
+"""Reject responses that did not come from AWS (proxies, captive portals).
 
-botocore takes a body that is no JSON for an answer without members: behind a proxy's sign-in page a channel would be created
-that is not there, and an account would have none.
+botocore parses a body that is not JSON as a reply without members: behind a captive portal, create_channel() would return a
+channel that does not exist, and list_channels() an empty list.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvs_notebook.aws.error_translation import NO_NETWORK
 from kvs_notebook.errors import EndpointUnreachable
-from kvs_notebook.formatting import format_value
+from kvs_notebook.formatting import format_count, format_value
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel
@@ -21,41 +21,41 @@ SUCCESS = range(200, 300)
 
 
 def watch(client: Any) -> None:
-    """Let a boto3 client raise EndpointUnreachable for a reply that is no answer of its service."""
-    client.meta.events.register("before-parse.*", partial(_check, where=client.meta.endpoint_url))
+    """Make a boto3 client raise EndpointUnreachable for a response that did not come from its service."""
+    client.meta.events.register("before-parse.*", partial(_check, endpoint_url=client.meta.endpoint_url))
 
 
-def _check(operation_model: OperationModel, response_dict: Mapping[str, Any], where: str, **_: Any) -> None:
+def _check(operation_model: OperationModel, response_dict: Mapping[str, Any], endpoint_url: str, **_: Any) -> None:
     body: bytes = response_dict["body"]
-    if not _is_answer(operation_model, body.strip(), succeeded=response_dict["status_code"] in SUCCESS):
-        raise not_the_service(operation_model, body, where)
+    if not _is_service_reply(operation_model, body.strip(), succeeded=response_dict["status_code"] in SUCCESS):
+        raise not_the_service(operation_model, body, endpoint_url)
 
 
-def not_the_service(operation_model: OperationModel, body: bytes, where: str) -> EndpointUnreachable:
-    """Return the error for a reply to a call that did not come from its service; the call may have been applied."""
+def not_the_service(operation_model: OperationModel, body: bytes, endpoint_url: str) -> EndpointUnreachable:
+    """Return the error for a response that did not come from the service; the call may have been applied."""
     error = EndpointUnreachable(
-        f"{operation_model.name} failed: what answered for {where} is not the service. It sent {_described(body)}: a proxy, or a "
-        f"page to sign in at? {NO_NETWORK}",
+        f"{operation_model.name} failed: the response from {endpoint_url} did not come from the service, but possibly from a "
+        f"proxy or a sign-in page: {_describe_body(body)}. {NO_NETWORK}",
         operation=operation_model.name,
     )
     error.maybe_applied = True
     return error
 
 
-def _is_answer(operation_model: OperationModel, body: bytes, *, succeeded: bool) -> bool:
+def _is_service_reply(operation_model: OperationModel, body: bytes, *, succeeded: bool) -> bool:
     service = operation_model.service_model
     protocol: str = getattr(service, "resolved_protocol", service.metadata["protocol"])
     if protocol == "query":
         return (f"<{operation_model.name}Result" if succeeded else "<Error").encode() in body
     if not succeeded or "json" not in protocol:
-        return True  # of an error botocore makes one whatever the body is
-    if not body:  # an operation that tells nothing
+        return True  # botocore raises an error whatever the body is
+    if not body:  # valid if the operation returns nothing
         return not (operation_model.output_shape and operation_model.output_shape.members)
     return body.startswith(b"{") and body.endswith(b"}")
 
 
-def _described(body: bytes) -> str:
-    """Say what it was; a page is shown, but not what may be half of an answer that has a password in it."""
+def _describe_body(body: bytes) -> str:
+    """Describe a body: show an HTML page, but not other text, which may be part of a reply with a password."""
     if body.lstrip().startswith(b"<"):
         return format_value(" ".join(body.decode(errors="replace").split()))
-    return f"{len(body)} bytes that are no answer"
+    return f"{format_count(len(body), 'byte')} that are not HTML or JSON"

@@ -1,4 +1,4 @@
-"""List the channels of an account and region as the service returns them."""
+"""List the channels of an account and region as ChannelInfo structures."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.aws.validation import check_channel_name
 
 PAGE_SIZE = 1_000
-"""Channels of one ListSignalingChannels call: the service's own default and maximum are not known for sure."""
+"""Channels per ListSignalingChannels call; the default and the maximum of the service are not documented reliably."""
 
 
 def channel_pages(prefix: str | None, connection: Connection) -> Iterator[Sequence[Mapping[str, Any]]]:
-    """Yield the ChannelInfo structures page by page, as they come over the wire: CreationTime is a number.
+    """Yield the ChannelInfo structures page by page, with CreationTime as a number of seconds.
 
-    A channel that moves from one page to the next between two calls is on both.
+    A channel that moves to the next page between two calls is on both pages.
 
     Raises
     ------
@@ -38,6 +38,6 @@ def channel_pages(prefix: str | None, connection: Connection) -> Iterator[Sequen
 
 
 def channel_infos(prefix: str | None, connection: Connection) -> list[Mapping[str, Any]]:
-    """Return the ChannelInfo structures of all pages; a channel that is on two pages counts once, as last seen."""
+    """Return the ChannelInfo structures of all pages; if a channel is on two pages, the later one is kept."""
     infos = {info["ChannelARN"]: info for page in channel_pages(prefix, connection) for info in page}
     return list(infos.values())

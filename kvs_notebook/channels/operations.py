@@ -1,6 +1,6 @@
-"""Channels: list, describe, create, update and delete them.
+"""List, describe, create, update and delete channels.
 
-What a *channel* argument may be is said in :mod:`kvs_notebook.channels.reference`.
+:mod:`kvs_notebook.channels.reference` describes the *channel* argument.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kvs_notebook.aws.validation import check_channel_name, check_message_ttl, c
 from kvs_notebook.channels.listing import channel_pages
 from kvs_notebook.channels.lost_replies import reconcile_create, reconcile_delete, reconcile_update
 from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref, ttl_of
-from kvs_notebook.channels.tags import tags_of
+from kvs_notebook.channels.tags import read_tags
 from kvs_notebook.channels.waiters import is_active, wait_until, wait_until_gone
 from kvs_notebook.dataframes.builders import channels_frame, channels_frame_of_pages
 from kvs_notebook.dataframes.tag_pivot import join_tags
@@ -35,25 +35,31 @@ def list_channels(
     Parameters
     ----------
     prefix
-        Only channels whose name begins with this, upper and lower case told apart.
+        List only channels whose name begins with this; case-sensitive.
     tags
-        True joins every tag as a ``tag:<key>`` column, sorted by key; a list of keys joins those, in that order.
+        True adds a ``tag:<key>`` column for every tag key, sorted; a list of keys adds those, in that order.
     connection
-        Where to look; None takes the current connection.
+        The connection to use; None takes the current one.
 
     Returns
     -------
     pandas.DataFrame
-        One row per channel, DELETING ones included, in the order of their names: account_id, region, channel_name,
-        channel_arn, channel_type, channel_status, version (str), creation_time (datetime64[ms, UTC]),
+        One row per channel, including DELETING ones, sorted by name: account_id, region, channel_name, channel_arn,
+        channel_type, channel_status, version (str), creation_time (datetime64[ms, UTC]),
         message_ttl_seconds (Int64).
 
     Raises
     ------
     InvalidInput
-        For a prefix that no channel's name begins with, and for one key in place of a list of keys.
-    AccessDenied, Throttled, ExpiredCredentials, EndpointUnreachable
-        As the service refuses it, or does not answer; there is no such thing as half a list.
+        If no channel's name can begin with ``prefix``, or ``tags`` is a string.
+    AccessDenied
+        If the identity lacks a permission.
+    Throttled
+        If the service still throttles a call after all retries.
+    ExpiredCredentials
+        If the service does not accept the credentials.
+    EndpointUnreachable
+        If the service does not answer. No error returns a part of the list.
 
     Notes
     -----
@@ -71,23 +77,25 @@ def list_channels(
     """
     connection = current_connection(connection)
     if isinstance(tags, str):
-        raise InvalidInput(f"tags={tags!r}: give a list of keys, such as tags=[{tags!r}], or True for all.")
+        raise InvalidInput(
+            f"tags={tags!r} is not a list. Pass a list of keys, such as tags=[{tags!r}], or True for all."
+        )
     channels = channels_frame_of_pages(channel_pages(prefix, connection))
     if tags is False:
         return channels
     keys = None if tags is True else list(dict.fromkeys(tags))
-    return join_tags(channels, tags_of(channels["channel_arn"], connection), keys)
+    return join_tags(channels, read_tags(channels["channel_arn"], connection), keys)
 
 
 def describe_channel(channel: Channel, *, connection: Connection | None = None) -> pd.DataFrame:
-    """Describe a channel, or every channel of a frame, as it is now.
+    """Describe a channel, or each channel of a frame.
 
     Parameters
     ----------
     channel
         A name, an ARN, a row, or a channels frame of any length.
     connection
-        Where to look; None takes the current connection.
+        The connection to use; None takes the current one.
 
     Returns
     -------
@@ -96,8 +104,14 @@ def describe_channel(channel: Channel, *, connection: Connection | None = None) 
 
     Raises
     ------
+    InvalidInput
+        If the channel argument is not valid.
+    WrongConnection
+        If an ARN or row is of another account or region than the connection's.
     ChannelNotFound
-        When one of them is not there.
+        If a channel does not exist.
+    AccessDenied
+        If the identity lacks a permission.
 
     Notes
     -----
@@ -114,7 +128,7 @@ def describe_channel(channel: Channel, *, connection: Connection | None = None) 
     """
     connection = current_connection(connection)
     infos = map_concurrent(
-        lambda target: describe(target, connection), channel_refs(channel, connection), description="Describing"
+        lambda ref: describe(ref, connection), channel_refs(channel, connection), description="Describing"
     )
     return channels_frame(infos)
 
@@ -135,15 +149,15 @@ def create_channel(
     name
         1 to 256 letters, digits and ``. _ -``, unique in the account and region.
     message_ttl_seconds
-        Seconds that the channel keeps a message which nobody has received, 5 to 120.
+        Seconds that the channel keeps a message that was not received, 5 to 120.
     tags
-        Up to 50, as a mapping.
+        Up to 50 tags, as a mapping of key to value.
     wait
-        Return when the channel is ACTIVE; False returns at once.
+        Wait until the channel is ACTIVE; False returns at once.
     timeout
-        Seconds to wait.
+        Maximum seconds to wait.
     connection
-        Where to create it; None takes the current connection.
+        The connection to use; None takes the current one.
 
     Returns
     -------
@@ -153,20 +167,26 @@ def create_channel(
     Raises
     ------
     InvalidInput
-        Before any call, for a name, TTL or tag that the service would refuse.
+        If the service does not accept the name, the TTL or a tag; checked before any call.
     ChannelExists
-        When the name is taken, also by a channel that is still DELETING.
-    ChannelLimitExceeded, AccessDenied, ReadOnly, Throttled
-        As their names say; nothing was created.
+        If the name is taken, possibly by a channel that is still DELETING.
+    ChannelLimitExceeded
+        If the account has reached its quota of channels in this region.
+    AccessDenied
+        If the identity lacks a permission.
+    ReadOnly
+        If the connection was made without ``allow_changes=True``.
+    Throttled
+        If the service still throttles the call after all retries.
     OutcomeUnknown
-        When the reply was lost and the channel cannot be described either.
+        If the reply was lost, and the channel cannot be described either.
     WaitTimeout
-        When the channel is there but not yet ACTIVE.
+        If the channel was created, and is not ACTIVE within ``timeout``.
 
     Warns
     -----
     ReconciledWarning
-        When a lost reply was followed by proof that this call had created the channel.
+        If the reply was lost, and the channel was found to be created by this call.
 
     Notes
     -----
@@ -192,13 +212,13 @@ def create_channel(
         arn = connection.call("CreateSignalingChannel", params, channel=name).get("ChannelARN")
     except KVSError as error:
         arn = reconcile_create(error, name, params, time.monotonic() - began, connection)
-    target = ChannelRef(name, arn)
+    ref = ChannelRef(name, arn)
     with mark_accepted(f"{name} was created ({arn})"):
         if wait:
-            return wait_until(target, is_active, timeout, connection, may_be_missing=True)
+            return wait_until(ref, is_active, timeout, connection, may_be_missing=True)
         try:
-            return channels_frame([describe(target, connection)])
-        except ChannelNotFound:  # a channel this young may not be found yet
+            return channels_frame([describe(ref, connection)])
+        except ChannelNotFound:  # a new channel may not be found yet
             return channels_frame([{**params, "ChannelARN": arn, "ChannelStatus": "CREATING"}])
 
 
@@ -210,20 +230,20 @@ def update_channel(
     timeout: float = 60,
     connection: Connection | None = None,
 ) -> pd.DataFrame:
-    """Change a channel's message TTL, where it is not that already.
+    """Change a channel's message TTL; if it already has that value, no update is sent.
 
     Parameters
     ----------
     channel
-        A name or ARN, which is described first, or a row, whose version is sent as it stands.
+        A name or ARN, whose version is read first, or a row, whose own version is sent.
     message_ttl_seconds
-        Seconds, 5 to 120; messages that wait already keep their old TTL.
+        Seconds, 5 to 120; messages that are already stored keep their TTL.
     wait
-        Return when the channel is ACTIVE with its new version; False returns at once.
+        Wait until the channel is ACTIVE with its new version; False returns at once.
     timeout
-        Seconds to wait.
+        Maximum seconds to wait.
     connection
-        Where the channel is; None takes the current connection.
+        The connection to use; None takes the current one.
 
     Returns
     -------
@@ -233,18 +253,26 @@ def update_channel(
     Raises
     ------
     InvalidInput
-        Before any call, for a TTL out of bounds.
+        If the TTL is out of range, or the channel argument is not valid; checked before any call.
+    WrongConnection
+        If the ARN or row is of another account or region than the connection's.
+    ReadOnly
+        If the connection was made without ``allow_changes=True``.
+    ChannelNotFound
+        If the channel does not exist.
     VersionMismatch
-        When someone has changed the channel since the row was read.
+        If the channel was changed since the row was read.
     ChannelBusy
-        When the channel is not ACTIVE.
-    ChannelNotFound, WrongConnection, ReadOnly, OutcomeUnknown, WaitTimeout
-        As their names say.
+        If the channel is not ACTIVE.
+    OutcomeUnknown
+        If the reply was lost, and the channel does not have the new TTL or cannot be described.
+    WaitTimeout
+        If the channel is not ACTIVE with its new version within ``timeout``.
 
     Warns
     -----
     ReconciledWarning
-        When a lost reply was followed by proof that the TTL is the one asked for.
+        If the reply was lost, and the channel was found to have the new TTL.
 
     Notes
     -----
@@ -261,10 +289,10 @@ def update_channel(
     """
     connection = current_connection(connection)
     wanted = check_message_ttl(message_ttl_seconds)
-    target = one_channel_ref(channel, connection)
+    ref = one_channel_ref(channel, connection)
     connection.require_changes("UpdateSignalingChannel")
-    info = describe(target, connection)
-    seen = ChannelRef(target.label, info["ChannelARN"], target.version or info["Version"])
+    info = describe(ref, connection)
+    seen = ChannelRef(ref.label, info["ChannelARN"], ref.version or info["Version"])
     if ttl_of(info) == wanted:
         return channels_frame([info])
     params = {
@@ -279,7 +307,11 @@ def update_channel(
     with mark_accepted(f"{seen.label} was updated"):
         if wait:
             return wait_until(
-                seen, lambda now: is_active(now) and now.get("Version") != seen.version, timeout, connection
+                seen,
+                lambda now: is_active(now) and now.get("Version") != seen.version,
+                timeout,
+                connection,
+                goal="become ACTIVE with a new version",
             )
         return channels_frame([describe(seen, connection)])
 
@@ -291,42 +323,52 @@ def delete_channel(
     timeout: float = 60,
     connection: Connection | None = None,
 ) -> pd.DataFrame:
-    """Delete a channel, if it still is the one that was seen.
+    """Delete a channel, if its version has not changed.
 
     Parameters
     ----------
     channel
-        A name or ARN, which is described first, or a row, whose version is sent as it stands.
+        A name or ARN, whose version is read first, or a row, whose own version is sent.
     wait
-        Return when the channel is gone; False returns when the service has begun.
+        Wait until the channel no longer exists; False returns when the service has accepted the call.
     timeout
-        Seconds to wait.
+        Maximum seconds to wait.
     connection
-        Where the channel is; None takes the current connection.
+        The connection to use; None takes the current one.
 
     Returns
     -------
     pandas.DataFrame
-        The channel's row as it was, with channel_status DELETING.
+        The channel's row as it was before, with channel_status DELETING.
 
     Raises
     ------
+    InvalidInput
+        If the channel argument is not valid; checked before any call.
+    WrongConnection
+        If the ARN or row is of another account or region than the connection's.
+    ReadOnly
+        If the connection was made without ``allow_changes=True``.
+    ChannelNotFound
+        If the channel does not exist.
     VersionMismatch
-        When someone has changed the channel since the row was read: nothing was deleted.
+        If the channel was changed since the row was read; it was not deleted.
     ChannelBusy
-        When the channel is CREATING or UPDATING.
-    ChannelNotFound, WrongConnection, ReadOnly, OutcomeUnknown, WaitTimeout
-        As their names say.
+        If the channel is CREATING or UPDATING.
+    OutcomeUnknown
+        If the reply was lost, and the channel is not DELETING or cannot be described.
+    WaitTimeout
+        If the channel still exists after ``timeout``.
 
     Warns
     -----
     ReconciledWarning
-        When a lost reply was followed by proof that the channel is going or gone.
+        If the reply was lost, and the channel was found to be DELETING or deleted.
 
     Notes
     -----
     Spends one DeleteSignalingChannel call (50 a second, 5 for a channel), one DescribeSignalingChannel call before it, and one
-    a second while it waits. A deleted channel cannot be brought back; a new one of its name gets another ARN.
+    a second while it waits. A deleted channel cannot be restored; a new one with its name has another ARN.
 
     Examples
     --------
@@ -337,10 +379,10 @@ def delete_channel(
     'DELETING'
     """
     connection = current_connection(connection)
-    target = one_channel_ref(channel, connection)
+    ref = one_channel_ref(channel, connection)
     connection.require_changes("DeleteSignalingChannel")
-    info = describe(target, connection)
-    seen = ChannelRef(target.label, info["ChannelARN"], target.version or info["Version"])
+    info = describe(ref, connection)
+    seen = ChannelRef(ref.label, info["ChannelARN"], ref.version or info["Version"])
     params = {"ChannelARN": seen.channel_arn, "CurrentVersion": seen.version}
     try:
         connection.call("DeleteSignalingChannel", params, channel=seen.label)

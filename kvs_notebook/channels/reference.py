@@ -1,7 +1,7 @@
-"""ChannelRef: what a channel argument names, after the checks that cost no call.
+"""Channel arguments: the names, ARNs and rows by which public functions take channels.
 
-A *channel* argument takes a name, an ARN, a row of a channels frame, or a frame of one row; reads take a whole frame too. A row
-carries its account, region and version: a row of another account or region is refused, and its version is what a change sends.
+A *channel* argument is a name, an ARN, a row of a channels frame, or a frame of one row; functions that read take a frame of any
+length. A row of another account or region than the connection's is rejected. Changes send the version of the row.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.validation import check_channel_name, check_version
 from kvs_notebook.errors import InvalidInput, WrongConnection
-from kvs_notebook.formatting import format_value
+from kvs_notebook.formatting import format_count, format_value
 
 Channel: TypeAlias = "str | pd.Series[Any] | pd.DataFrame | Mapping[str, Any]"
-"""What the channel argument of a public function may be."""
+"""The types of a channel argument."""
 
-
-NAMING = ("channel_arn", "account_id", "region", "version")
-"""The columns of a row that say which channel it is; whatever else a row has is its owner's."""
+IDENTIFYING_COLUMNS = ("channel_arn", "account_id", "region", "version")
+"""The columns of a row that are read; it may have any others."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelRef:
-    """What a channel argument names, after the checks that cost no call."""
+    """A channel by its name or ARN, and the version that a change sends; checked without an API call."""
 
     channel_name: str | None = None
     channel_arn: str | None = None
@@ -36,24 +35,24 @@ class ChannelRef:
 
     @property
     def label(self) -> str:
-        """Give the channel's name, for messages and per-channel quotas."""
+        """The channel's name, for messages and per-channel quotas."""
         return self.channel_name or ChannelArn.parse(self.channel_arn).channel_name
 
     @property
     def params(self) -> dict[str, str]:
-        """Give the parameters by which DescribeSignalingChannel finds it: the ARN where it is known."""
+        """The parameters of DescribeSignalingChannel: the ARN if it is known, else the name."""
         return {"ChannelARN": self.channel_arn} if self.channel_arn else {"ChannelName": self.label}
 
 
 def channel_refs(channel: Channel, connection: Connection) -> list[ChannelRef]:
-    """Give what a channel argument names: one target, or one for each row of a frame.
+    """Return the channels of a channel argument: one, or one for each row of a frame.
 
     Raises
     ------
     InvalidInput
-        For a name, an ARN or a row that the service would refuse.
+        If a name, an ARN or a version is not one that the service accepts, or a row has no ``channel_arn``.
     WrongConnection
-        For an ARN or a row of another account or region than the connection's.
+        If an ARN or a row is of another account or region than the connection's.
     """
     if isinstance(channel, str):
         if channel.startswith("arn:"):
@@ -61,26 +60,24 @@ def channel_refs(channel: Channel, connection: Connection) -> list[ChannelRef]:
             return [ChannelRef(channel_arn=channel)]
         return [ChannelRef(channel_name=check_channel_name(channel))]
     if isinstance(channel, pd.DataFrame):
-        return [_row_target(row, connection) for row in channel.to_dict("records")]
+        return [_row_ref(row, connection) for row in channel.to_dict("records")]
     if isinstance(channel, (pd.Series, Mapping)):
-        return [_row_target(dict(channel), connection)]
+        return [_row_ref(dict(channel), connection)]
     raise InvalidInput(
-        f"Channel {format_value(channel)} is a {type(channel).__name__}: give a name, an ARN, or a row of list_channels()."
+        f"Channel {format_value(channel)} is a {type(channel).__name__}. Pass a name, an ARN, or a row of list_channels()."
     )
 
 
-def _row_target(row: Mapping[Any, Any], connection: Connection) -> ChannelRef:
-    given = {column: row[column] for column in NAMING if not _is_missing(row.get(column))}
+def _row_ref(row: Mapping[Any, Any], connection: Connection) -> ChannelRef:
+    given = {column: row[column] for column in IDENTIFYING_COLUMNS if not _is_missing(row.get(column))}
     if "channel_arn" not in given:
-        raise InvalidInput(
-            f"The row has no channel_arn (it has {', '.join(map(str, row))}): take it from list_channels()."
-        )
+        raise InvalidInput("Missing column 'channel_arn'. Pass a row returned by list_channels().")
     arn = given["channel_arn"]
     parsed = connection.check_arn(arn)
     for column, actual in (("account_id", parsed.account_id), ("region", parsed.region)):
         if given.get(column, actual) != actual:
             raise WrongConnection(
-                f"The row says {column} {given[column]}, its ARN {actual}: take the row from list_channels() unchanged."
+                f"Column {column!r} is {given[column]}, but the ARN has {actual}. Pass a row as list_channels() returns it."
             )
     version = given.get("version")
     return ChannelRef(parsed.channel_name, arn, check_version(version) if version is not None else None)
@@ -91,18 +88,18 @@ def _is_missing(value: Any) -> bool:
 
 
 def one_channel_ref(channel: Channel, connection: Connection) -> ChannelRef:
-    """Give the one channel that an argument names; raise InvalidInput for a frame of none or many rows."""
+    """Return the channel of a channel argument; raise InvalidInput if it is a frame that has not exactly one row."""
     found = channel_refs(channel, connection)
     if len(found) != 1:
         raise InvalidInput(
-            f"The frame has {len(found)} rows: this takes one channel, so pass one row, such as frame.iloc[0]."
+            f"Expected one channel, got a frame of {format_count(len(found), 'row')}. Pass one row, such as frame.iloc[0]."
         )
     return found[0]
 
 
-def describe(target: ChannelRef, connection: Connection) -> dict[str, Any]:
-    """Give the ChannelInfo of one channel: one DescribeSignalingChannel call."""
-    reply = connection.call("DescribeSignalingChannel", target.params, channel=target.label)
+def describe(ref: ChannelRef, connection: Connection) -> dict[str, Any]:
+    """Return the ChannelInfo of one channel: one DescribeSignalingChannel call."""
+    reply = connection.call("DescribeSignalingChannel", ref.params, channel=ref.label)
     info: dict[str, Any] = reply.get("ChannelInfo") or {}
     return info
 
@@ -114,6 +111,6 @@ def resolve_arn(ref: ChannelRef, connection: Connection) -> str:
 
 
 def ttl_of(info: Mapping[str, Any]) -> int | None:
-    """Give the message TTL of a ChannelInfo in seconds."""
+    """Return the message TTL of a ChannelInfo in seconds."""
     ttl: int | None = (info.get("SingleMasterConfiguration") or {}).get("MessageTtlSeconds")
     return ttl

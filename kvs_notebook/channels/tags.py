@@ -1,8 +1,9 @@
-"""Tags: read them, set them, take them off."""
+"""List, set and remove tags of channels."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -12,36 +13,42 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.aws.validation import check_tag_keys, check_tags
-from kvs_notebook.channels.reference import Channel, channel_refs, one_channel_ref, resolve_arn
+from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref, resolve_arn
 from kvs_notebook.dataframes.builders import tags_frame
 from kvs_notebook.errors import mark_accepted
 
 
 def list_tags(channel: Channel, *, connection: Connection | None = None) -> pd.DataFrame:
-    """List the tags of a channel, or of every channel of a frame.
+    """List the tags of a channel, or of each channel of a frame.
 
     Parameters
     ----------
     channel
         A name, an ARN, a row, or a channels frame of any length.
     connection
-        Where to look; None takes the current connection.
+        The connection to use; None takes the current one.
 
     Returns
     -------
     pandas.DataFrame
-        One row per tag, in the order of channel and key: account_id, region, channel_name, channel_arn, key, value (str). A
-        channel without tags has no row; a tag without a value has the empty string.
+        One row per tag, sorted by channel and key: account_id, region, channel_name, channel_arn, key, value (str). A
+        channel without tags has no row; the value of a tag may be the empty string.
 
     Raises
     ------
+    InvalidInput
+        If the channel argument is not valid.
+    WrongConnection
+        If an ARN or row is of another account or region than the connection's.
     ChannelNotFound
-        When one of them is not there.
+        If a channel does not exist.
+    AccessDenied
+        If the identity lacks a permission.
 
     Notes
     -----
     Spends one ListTagsForResource call for each channel (50 a second for an account and region, 5 a second for a channel),
-    side by side under the pacing, and one DescribeSignalingChannel call where only a name is given.
+    concurrently within the rate limit, and one DescribeSignalingChannel call if a name is given.
 
     Examples
     --------
@@ -54,53 +61,63 @@ def list_tags(channel: Channel, *, connection: Connection | None = None) -> pd.D
     1   front-door   Site    hq
     """
     connection = current_connection(connection)
-    return tags_of([resolve_arn(target, connection) for target in channel_refs(channel, connection)], connection)
+    return read_tags([resolve_arn(ref, connection) for ref in channel_refs(channel, connection)], connection)
 
 
-def tags_of(channel_arns: Sequence[str] | pd.Series[str], connection: Connection) -> pd.DataFrame:
-    """Read the tags of channels by their ARNs, side by side under the pacing, as a long tags frame."""
+def read_tags(channel_arns: Sequence[str] | pd.Series[str], connection: Connection) -> pd.DataFrame:
+    """Read the tags of channels by their ARNs, concurrently within the rate limit, as a long tags frame."""
     arns = list(channel_arns)
     found = map_concurrent(lambda arn: tags_of_channel(arn, connection), arns, description="Reading tags")
     return tags_frame(dict(zip(arns, found, strict=True)))
 
 
 def tags_of_channel(arn: str, connection: Connection) -> dict[str, str]:
-    """Read the tags of one channel by its ARN, every page of them."""
+    """Read the tags of one channel by its ARN, from all pages."""
     name = ChannelArn.parse(arn).channel_name
     pages = read_pages(connection, "ListTagsForResource", {"ResourceARN": arn}, items="Tags", channel=name)
     return {key: value for page in pages for key, value in (page.get("Tags") or {}).items()}
 
 
+def describe_with_tags(ref: ChannelRef, connection: Connection) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the ChannelInfo and the tags of one channel: one DescribeSignalingChannel and one ListTagsForResource call."""
+    info = describe(ref, connection)
+    return info, tags_of_channel(str(info["ChannelARN"]), connection)
+
+
 def tag_channel(channel: Channel, tags: Mapping[str, str], *, connection: Connection | None = None) -> pd.DataFrame:
-    """Set tags on a channel: a new key is added, an existing key gets the new value.
+    """Set tags of a channel: add new keys, and replace the values of existing keys.
 
     Parameters
     ----------
     channel
         A name, an ARN or a row.
     tags
-        1 to 50, as a mapping of key to value; a value may be the empty string.
+        1 to 50 tags, as a mapping of key to value; a value may be the empty string.
     connection
-        Where the channel is; None takes the current connection.
+        The connection to use; None takes the current one.
 
     Returns
     -------
     pandas.DataFrame
-        All tags that the channel has now, as a long tags frame.
+        All tags of the channel after the change, as a long tags frame.
 
     Raises
     ------
     InvalidInput
-        Before any call, for a tag that the service would refuse.
+        If the service does not accept a tag, or the channel argument is not valid; checked before any call.
+    WrongConnection
+        If the ARN or row is of another account or region than the connection's.
+    ReadOnly
+        If the connection was made without ``allow_changes=True``.
+    ChannelNotFound
+        If the channel does not exist.
     TagLimitExceeded
-        When the channel would have more than 50; none was set.
-    ChannelNotFound, WrongConnection, ReadOnly
-        As their names say.
+        If the channel would have more than 50 tags; none was set.
 
     Notes
     -----
     Spends one TagResource and one ListTagsForResource call (50 a second each, 5 a second for a channel), and one
-    DescribeSignalingChannel call where only a name is given. Tags have no version: the last writer of a key wins.
+    DescribeSignalingChannel call if a name is given. Tags have no version: the last value that is set for a key is kept.
 
     Examples
     --------
@@ -114,17 +131,17 @@ def tag_channel(channel: Channel, tags: Mapping[str, str], *, connection: Connec
     """
     connection = current_connection(connection)
     checked = check_tags(tags)
-    target = one_channel_ref(channel, connection)
+    ref = one_channel_ref(channel, connection)
     connection.require_changes("TagResource")
-    arn = resolve_arn(target, connection)
+    arn = resolve_arn(ref, connection)
     pairs = [{"Key": key, "Value": value} for key, value in checked.items()]
-    connection.call("TagResource", {"ResourceARN": arn, "Tags": pairs}, channel=target.label)
-    with mark_accepted(f"The tags of {target.label} were set"):
-        return tags_of([arn], connection)
+    connection.call("TagResource", {"ResourceARN": arn, "Tags": pairs}, channel=ref.label)
+    with mark_accepted(f"The tags of {ref.label} were set"):
+        return read_tags([arn], connection)
 
 
 def untag_channel(channel: Channel, keys: Iterable[str], *, connection: Connection | None = None) -> pd.DataFrame:
-    """Take tags off a channel; keys that it does not have are ignored.
+    """Remove tags from a channel; keys that it does not have are ignored.
 
     Parameters
     ----------
@@ -133,24 +150,28 @@ def untag_channel(channel: Channel, keys: Iterable[str], *, connection: Connecti
     keys
         1 to 50 tag keys.
     connection
-        Where the channel is; None takes the current connection.
+        The connection to use; None takes the current one.
 
     Returns
     -------
     pandas.DataFrame
-        The tags that are left, as a long tags frame.
+        The remaining tags of the channel, as a long tags frame.
 
     Raises
     ------
     InvalidInput
-        Before any call, for a key that the service would refuse.
-    ChannelNotFound, WrongConnection, ReadOnly
-        As their names say.
+        If the service does not accept a key, or the channel argument is not valid; checked before any call.
+    WrongConnection
+        If the ARN or row is of another account or region than the connection's.
+    ReadOnly
+        If the connection was made without ``allow_changes=True``.
+    ChannelNotFound
+        If the channel does not exist.
 
     Notes
     -----
     Spends one UntagResource and one ListTagsForResource call (50 a second each, 5 a second for a channel), and one
-    DescribeSignalingChannel call where only a name is given.
+    DescribeSignalingChannel call if a name is given.
 
     Examples
     --------
@@ -163,9 +184,9 @@ def untag_channel(channel: Channel, keys: Iterable[str], *, connection: Connecti
     """
     connection = current_connection(connection)
     checked = check_tag_keys(keys)
-    target = one_channel_ref(channel, connection)
+    ref = one_channel_ref(channel, connection)
     connection.require_changes("UntagResource")
-    arn = resolve_arn(target, connection)
-    connection.call("UntagResource", {"ResourceARN": arn, "TagKeyList": checked}, channel=target.label)
-    with mark_accepted(f"The tags of {target.label} were taken off"):
-        return tags_of([arn], connection)
+    arn = resolve_arn(ref, connection)
+    connection.call("UntagResource", {"ResourceARN": arn, "TagKeyList": checked}, channel=ref.label)
+    with mark_accepted(f"The tags of {ref.label} were removed"):
+        return read_tags([arn], connection)

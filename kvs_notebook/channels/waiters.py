@@ -1,4 +1,4 @@
-"""Waiting: until a channel has a status, or is gone."""
+"""Wait until a channel has a status, or is deleted."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from kvs_notebook.errors import ChannelNotFound, InvalidInput, WaitTimeout
 from kvs_notebook.formatting import format_value
 
 SECONDS_BETWEEN_DESCRIBES = 1.0
-"""The quota allows a channel 5 describes a second, those of its devices included."""
+"""The quota of a channel is 5 DescribeSignalingChannel calls a second, including those of its devices."""
 
 STATUSES = ("CREATING", "ACTIVE", "UPDATING", "DELETING", "DELETED")
 
 
 def is_active(info: Mapping[str, Any]) -> bool:
-    """Tell whether a ChannelInfo says ACTIVE."""
+    """Return whether the status of a ChannelInfo is ACTIVE."""
     return info.get("ChannelStatus") == "ACTIVE"
 
 
@@ -33,14 +33,14 @@ def wait_for_channel(
     timeout: float = 60,
     connection: Connection | None = None,
 ) -> pd.DataFrame:
-    """Wait until a channel has a status, or with ``"DELETED"`` until it is gone.
+    """Wait until a channel has a status, or with ``"DELETED"`` until it no longer exists.
 
     Parameters
     ----------
     channel
         A name, an ARN or a row.
     status
-        ACTIVE, CREATING, UPDATING, DELETING, or DELETED for a channel that the service no longer knows.
+        ACTIVE, CREATING, UPDATING or DELETING; DELETED waits until DescribeSignalingChannel no longer finds the channel.
     timeout
         Seconds to wait.
     connection
@@ -49,14 +49,18 @@ def wait_for_channel(
     Returns
     -------
     pandas.DataFrame
-        The channel's row as last seen; for DELETED an empty channels frame where it was gone from the start.
+        The channel's row as last seen; for DELETED an empty channels frame if the channel did not exist from the start.
 
     Raises
     ------
-    WaitTimeout
-        When the time is over; the message names the last status.
+    InvalidInput
+        If the status is not one of those five, or the channel argument is not valid.
+    WrongConnection
+        If the ARN or row is of another account or region than the connection's.
     ChannelNotFound
-        When there is no such channel to wait for.
+        If the channel does not exist, unless ``status`` is DELETED.
+    WaitTimeout
+        If the channel does not reach the status within ``timeout``; the message has the last status.
 
     Notes
     -----
@@ -72,73 +76,79 @@ def wait_for_channel(
     """
     connection = current_connection(connection)
     if status not in STATUSES:
-        raise InvalidInput(f"Status {format_value(status)}: wait for one of {', '.join(STATUSES)}.")
-    target = one_channel_ref(channel, connection)
+        raise InvalidInput(f"Status {format_value(status)} is not valid. Expected one of: {', '.join(STATUSES)}.")
+    ref = one_channel_ref(channel, connection)
     if status == "DELETED":
-        return wait_until_gone(target, timeout, connection)
-    return wait_until(target, lambda info: info.get("ChannelStatus") == status, timeout, connection)
+        return wait_until_gone(ref, timeout, connection)
+    return wait_until(
+        ref, lambda info: info.get("ChannelStatus") == status, timeout, connection, goal=f"become {status}"
+    )
 
 
 def wait_until(
-    target: ChannelRef,
+    ref: ChannelRef,
     reached: Callable[[Mapping[str, Any]], bool],
     timeout: float,
     connection: Connection,
     *,
+    goal: str = "become ACTIVE",
     may_be_missing: bool = False,
 ) -> pd.DataFrame:
-    """Describe a channel once a second until its ChannelInfo is as wanted; give its row."""
+    """Describe a channel once a second until ``reached`` returns True for its ChannelInfo, and return its row.
 
-    def look() -> tuple[bool, Mapping[str, Any] | None]:
+    ``goal`` completes the message of a timeout: the channel's name, then "to".
+    """
+
+    def describe_once() -> tuple[bool, Mapping[str, Any] | None]:
         try:
-            info = describe(target, connection)
+            info = describe(ref, connection)
         except ChannelNotFound:
             if not may_be_missing:
                 raise
             return False, None
         return reached(info), info
 
-    info = _poll(look, target, timeout)
+    info = _poll_each_second(describe_once, timeout, f"{ref.label!r} to {goal}")
     return channels_frame([info] if info else [])
 
 
 def wait_until_gone(
-    target: ChannelRef,
+    ref: ChannelRef,
     timeout: float,
     connection: Connection,
     *,
-    enough: Callable[[Mapping[str, Any]], bool] = lambda _: False,
+    stop_when: Callable[[Mapping[str, Any]], bool] = lambda _: False,
 ) -> pd.DataFrame:
-    """Describe a channel once a second until the service no longer knows it; give its row as last seen.
+    """Describe a channel once a second until it is no longer found, and return its row as last seen.
 
-    ``enough`` is told each ChannelInfo and may end the waiting early.
+    Waiting ends early if ``stop_when`` returns True for a ChannelInfo.
     """
     last: list[Mapping[str, Any]] = []
 
-    def look() -> tuple[bool, Mapping[str, Any] | None]:
+    def describe_once() -> tuple[bool, Mapping[str, Any] | None]:
         try:
-            last[:] = [describe(target, connection)]
+            last[:] = [describe(ref, connection)]
         except ChannelNotFound:
             return True, None
-        return enough(last[0]), last[0]
+        return stop_when(last[0]), last[0]
 
-    _poll(look, target, timeout)
+    _poll_each_second(describe_once, timeout, f"{ref.label!r} to be deleted")
     return channels_frame(last)
 
 
-def _poll(
-    look: Callable[[], tuple[bool, Mapping[str, Any] | None]], target: ChannelRef, timeout: float
+def _poll_each_second(
+    describe_once: Callable[[], tuple[bool, Mapping[str, Any] | None]], timeout: float, awaited: str
 ) -> Mapping[str, Any] | None:
-    """Look at most once a second until it is so; raise WaitTimeout, with the last status seen, when the time is over."""
+    """Call ``describe_once`` once a second until it is done, and return its ChannelInfo; raise WaitTimeout after ``timeout``."""
     deadline = time.monotonic() + timeout
     while True:
-        done, info = look()
+        done, info = describe_once()
         if done:
             return info
         if time.monotonic() + SECONDS_BETWEEN_DESCRIBES > deadline:
-            status = info.get("ChannelStatus") if info else "not found yet"
+            status = info.get("ChannelStatus") if info else "not found"
             raise WaitTimeout(
-                f"{target.label} was still {status} after {timeout:g} s: wait_for_channel() again with a longer timeout=.",
+                f"Timed out after {timeout:g} s waiting for {awaited} (last status: {status}). Increase timeout=.",
                 operation="DescribeSignalingChannel",
             )
         time.sleep(SECONDS_BETWEEN_DESCRIBES)

@@ -55,8 +55,8 @@ class Options:
         return [file_format for file_format, path in self.files.items() if path == STANDARD_OUTPUT]
 
     @property
-    def snapshot_joins_compared(self) -> bool:
-        """Whether the snapshot is saved in the directory to compare with; on its first day that has none."""
+    def compares_and_saves_in_one_directory(self) -> bool:
+        """Whether the snapshot is saved in the directory to compare with, which has none on the first day."""
         if self.compare is None or self.snapshot is None:
             return False
         return Path(self.compare).resolve() == Path(self.snapshot).resolve()
@@ -135,7 +135,7 @@ def _report(output: InventoryOutput, required: dict[str, list[str] | None], opti
     if required:
         yield output.print_required_tags(required)
     if options.compare:
-        yield output.print_changes(options.compare) or options.snapshot_joins_compared
+        yield output.print_changes(options.compare) or options.compares_and_saves_in_one_directory
     if options.snapshot:
         yield output.save_snapshot(options.snapshot)
 

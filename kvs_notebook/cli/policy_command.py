@@ -8,7 +8,7 @@ from kvs_notebook.errors import InvalidInput
 
 
 @click.command()
-@click.option("--read-only", is_flag=True, help="Only what reads: no changes of channels or tags, no signaling.")
+@click.option("--read-only", is_flag=True, help="Only actions that read: no changes of channels or tags, no signaling.")
 @click.option("--account", metavar="ID", help="Only channels of this account.")
 @click.option(
     "--region", metavar="CODE", help="Only channels in this region; required in China and GovCloud, whose ARNs differ."

@@ -16,8 +16,8 @@ def scan(*, paths: tuple[Path, ...]) -> int:
     """Find secrets that were saved in notebooks.
 
     PATH is a notebook or a folder with notebooks. Signed URLs, AWS keys, session tokens and TURN passwords are found in
-    sources, in outputs of every kind and in widget state. They are reported by file and cell, and never printed. The secrets
-    of a sandbox are not reported. If a secret is found, or a file cannot be scanned, the exit code is 1.
+    sources, in outputs of every kind, in widget state and in metadata. They are reported by file and cell, and never
+    printed. The secrets of a sandbox are not reported. If a secret is found, or a file cannot be scanned, the exit code is 1.
     """
     from kvs_notebook.secret_scan.scanner import scan_files, summarize
 

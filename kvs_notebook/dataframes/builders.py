@@ -28,7 +28,7 @@ CHANNEL_MEMBERS = ("ChannelARN", "ChannelName", "ChannelType", "ChannelStatus", 
 
 
 def empty(schema: Schema) -> pd.DataFrame:
-    """Give a frame of no rows with the schema's columns and dtypes."""
+    """Return a frame without rows, with the schema's columns and dtypes."""
     return _empty(tuple(schema.items())).copy()
 
 
@@ -47,14 +47,14 @@ def _column(values: Sequence[Any], dtype: str) -> Any:
     if dtype == DATE:
         return pd.DatetimeIndex(np.array(values, dtype="datetime64[ms]"))
     if dtype == TEXT:
-        values = pa.array(values, pa.large_string())  # as pandas keeps it, at once
+        values = pa.array(values, pa.large_string())  # pandas' own storage, without a second conversion
     return pd.array(values, dtype=dtype)  # type: ignore[call-overload]
 
 
 def concat(frames: Iterable[pd.DataFrame], schema: Schema) -> pd.DataFrame:
-    """Join frames of one schema below each other, in the package's row order; of no frames make the empty one.
+    """Concatenate frames of one schema, in the package's row order; without frames, return an empty one.
 
-    Columns beyond the schema (``tag:`` columns) are kept, sorted, and missing where a frame did not have them.
+    Columns beyond the schema (``tag:`` columns) are kept, sorted; rows of a frame that lacks one have missing values.
     """
     given = list(frames)
     if not given:
@@ -62,17 +62,17 @@ def concat(frames: Iterable[pd.DataFrame], schema: Schema) -> pd.DataFrame:
     joined = given[0] if len(given) == 1 else pd.concat(given, ignore_index=True)
     extra = sorted(set(joined.columns) - set(schema))
     joined = joined[[*schema, *extra]].astype(dict.fromkeys(extra, TEXT))
-    return ordered(joined)
+    return sort_rows(joined)
 
 
-def ordered(frame: pd.DataFrame) -> pd.DataFrame:
-    """Sort a frame by account, region and name (and key, where it has one), on a fresh RangeIndex."""
+def sort_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort a frame by account, region, name and, if it has one, key; return it with a new RangeIndex."""
     by = [column for column in [*ROW_ORDER, "key"] if column in frame.columns]
     return frame.sort_values(by, kind="stable", ignore_index=True)
 
 
 def milliseconds(time: datetime | float | None) -> int | None:
-    """Give epoch milliseconds for a CreationTime, which botocore hands over as a datetime and the wire as seconds."""
+    """Return epoch milliseconds for a CreationTime, which is a datetime from botocore and seconds in JSON."""
     if time is None:
         return None
     if isinstance(time, datetime):
@@ -82,7 +82,7 @@ def milliseconds(time: datetime | float | None) -> int | None:
 
 
 def _times(times: Sequence[datetime | float | None]) -> Any:
-    """Give epoch milliseconds for CreationTimes, at once where all are as they come over the wire."""
+    """Return epoch milliseconds for CreationTimes, in one step if all are numbers."""
     try:
         seconds = np.array(times, dtype="float64")
     except TypeError:
@@ -93,14 +93,14 @@ def _times(times: Sequence[datetime | float | None]) -> Any:
 
 
 def channels_frame(infos: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Make the channels frame of ChannelInfo structures, in any order, each member of which may be absent."""
+    """Return the channels frame of ChannelInfo structures, in any order; any member may be absent."""
     return _channels_frame(_members([infos]))
 
 
 def channels_frame_of_pages(pages: Iterable[Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
-    """Make the channels frame of pages of ChannelInfo structures; a channel on two of them has one row, as last seen.
+    """Return the channels frame of pages of ChannelInfo structures; if a channel is on two pages, the later one is kept.
 
-    No page is kept: 100,000 structures would make Python's garbage collector look at each again and again.
+    No page is kept: Python's garbage collector would scan 100,000 structures again and again.
     """
     members = _members(pages)
     arns = members["ChannelARN"]
@@ -111,7 +111,7 @@ def channels_frame_of_pages(pages: Iterable[Sequence[Mapping[str, Any]]]) -> pd.
 
 
 def _members(pages: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, list[Any]]:
-    """Take structures apart: a list for each member."""
+    """Return a list of values for each member of the structures."""
     members: dict[str, list[Any]] = {member: [] for member in (*CHANNEL_MEMBERS, "MessageTtlSeconds")}
     for page in pages:
         for member in CHANNEL_MEMBERS:
@@ -125,11 +125,11 @@ def _members(pages: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, list[Any
 def _channels_frame(members: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     arns, names = members["ChannelARN"], list(members["ChannelName"])
     prefixes = [arn.partition(":channel/")[0] if arn else None for arn in arns]
-    places = {prefix: (prefix or ":::::").split(":") for prefix in set(prefixes)}  # few, whereas ARNs are many
+    parts = {prefix: (prefix or ":::::").split(":") for prefix in set(prefixes)}  # few, whereas ARNs are many
     frame = _frame(
         {
-            "account_id": [places[prefix][4] or None for prefix in prefixes],
-            "region": [places[prefix][3] or None for prefix in prefixes],
+            "account_id": [parts[prefix][4] or None for prefix in prefixes],
+            "region": [parts[prefix][3] or None for prefix in prefixes],
             "channel_name": names,
             "channel_arn": arns,
             "channel_type": members["ChannelType"],
@@ -140,17 +140,17 @@ def _channels_frame(members: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
         },
         CHANNELS,
     )
-    if len(places) <= 1 and None not in names and names == sorted(names):
+    if len(parts) <= 1 and None not in names and names == sorted(names):
         return frame
-    return ordered(frame)
+    return sort_rows(frame)
 
 
 def tags_frame(tags_by_arn: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """Make the long tags frame of each channel's tags; a channel without tags has no row."""
+    """Return the long tags frame of channels by ARN; a channel without tags has no row."""
     rows = [
-        (place[4], place[3], place[5].split("/")[1], arn, key, value)
+        (parts[4], parts[3], parts[5].split("/")[1], arn, key, value)
         for arn, tags in tags_by_arn.items()
-        for place in [arn.split(":", 5)]
+        for parts in [arn.split(":", 5)]
         for key, value in tags.items()
     ]
     rows.sort()
@@ -160,7 +160,7 @@ def tags_frame(tags_by_arn: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
 def endpoints_frame(
     channel_arn: str, role: str, endpoints: Sequence[Mapping[str, str]], protocols: Sequence[str]
 ) -> pd.DataFrame:
-    """Make the endpoints frame of one ResourceEndpointList, in the order in which the protocols were asked for."""
+    """Return the endpoints frame of one ResourceEndpointList, in the order of ``protocols``."""
     by_protocol = {item.get("Protocol", ""): item.get("ResourceEndpoint") for item in endpoints}
     given = [protocol for protocol in protocols if protocol in by_protocol]
     return _frame(
@@ -175,7 +175,7 @@ def endpoints_frame(
 
 
 def ice_frame(channel_arn: str, servers: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Make the ICE frame of one IceServerList: one row per URI, in the order of the reply."""
+    """Return the ICE servers frame of one IceServerList: one row per URI, in the order of the reply."""
     rows = [
         (channel_arn, uri, Secret(server.get("Username", "")), Secret(server.get("Password", "")), server.get("Ttl"))
         for server in servers
@@ -185,6 +185,6 @@ def ice_frame(channel_arn: str, servers: Sequence[Mapping[str, Any]]) -> pd.Data
 
 
 def rows_frame(rows: Sequence[Sequence[Any]], schema: Schema) -> pd.DataFrame:
-    """Make a frame of rows whose values stand in the order of the schema's columns."""
+    """Return a frame of rows whose values are in the order of the schema's columns."""
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(schema)
     return _frame(dict(zip(schema, columns, strict=True)), schema)

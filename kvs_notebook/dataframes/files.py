@@ -1,6 +1,7 @@
-"""Frames as files: CSV that a spreadsheet cannot run and that reads back to the same frame, Parquet and JSON.
+"""Write frames as CSV, JSON and Parquet, and read the CSV back.
 
-A file is written beside its place and takes it once it is whole, so that nobody ever reads half a report.
+The CSV contains no formulas that a spreadsheet would run, and reads back to the same frame. A file is replaced after the new
+one is complete, so that other programs never read a part of it.
 """
 
 from __future__ import annotations
@@ -28,49 +29,46 @@ if TYPE_CHECKING:
 File = str | os.PathLike[str]
 Row = Sequence[str | None]
 
-_RUNNABLE = ("=", "+", "-", "@", "\t", "\r", "'")
-"""What a spreadsheet may take for the start of a formula, and the apostrophe that guards it."""
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
+"""Characters that start a formula in a spreadsheet, and the apostrophe that is written before them."""
 
 _NEEDS_QUOTES = re.compile(r'[",\r\n]')
 
-_MAYBE_WITH_BOM = "utf-8-sig"
-"""Spreadsheets save UTF-8 with a byte order mark."""
+_ENCODING = "utf-8-sig"
+"""Spreadsheets save UTF-8 with a byte order mark, to_csv() writes none."""
 
-_EXPORT_AGAIN = (
-    "Export it again with to_csv() and read that file as it is; "
-    "to look at it in a spreadsheet, import every column as text."
-)
+_EXPORT_AGAIN = "Export the frame again with to_csv(); to open the file in a spreadsheet, import all columns as text."
 
-_FORMS: Mapping[str, re.Pattern[str]] = {
+_CELL_PATTERNS: Mapping[str, re.Pattern[str]] = {
     "account_id": re.compile(r"\d{12}"),
     "channel_arn": re.compile(r"arn:\S+"),
     "creation_time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
     "date": re.compile(r"\d{4}-\d\d-\d\d"),
     "message_ttl_seconds": re.compile(r"-?\d+"),
-    # No legal name or version has a +, with which every spreadsheet writes a large number.
+    # Spreadsheets write large numbers with E+; a valid name or version has no +.
     "channel_name": re.compile(r"(?!\d(\.\d+)?E\+\d+$).*", re.DOTALL),
     "version": re.compile(r"(?!\d(\.\d+)?E\+\d+$).*", re.DOTALL),
 }
-"""What to_csv writes into a column, where a spreadsheet is known to write something else."""
+"""The format that to_csv() writes, for columns that spreadsheets are known to change."""
 
 
 def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
-    """Write a frame as UTF-8 CSV that no spreadsheet runs and that read_csv() reads back to the same frame.
+    """Write a frame as UTF-8 CSV without formulas, which read_csv() reads back to the same frame.
 
-    A cell that begins with ``= + - @``, TAB, CR or ``'`` gets one leading ``'``; an empty string is written as ``'``; an absent
-    value is blank. Times are ISO 8601 in UTC with milliseconds.
+    A cell that begins with ``= + - @``, TAB, CR or ``'`` is written with a ``'`` before it, an empty string as ``'``, and a
+    missing value as an empty cell. Times are ISO 8601 in UTC with milliseconds.
 
     Parameters
     ----------
     frame
-        Any frame of this package; columns of your own are written as text.
+        Any frame of this package; other columns are written as text.
     path
-        A file, which is replaced once the new one is whole, or a text stream.
+        A file, which is replaced when the new one is complete, or a text stream.
 
     Raises
     ------
     ExportFailed
-        When the file cannot be written; what was there before is unchanged.
+        If the file cannot be written; an older one is unchanged.
 
     Examples
     --------
@@ -82,10 +80,10 @@ def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
     ...     print(file.readlines()[1].split("/")[-1].strip())
     1767603601000,Note,'=1+1
     """
-    columns = [_text(frame[name]) for name in frame.columns]
-    with opened(path, "w") as stream:
-        stream.write(_line([str(name) for name in frame.columns]))
-        stream.writelines(map(_line, zip(*columns, strict=True)))
+    columns = [_texts(frame[name]) for name in frame.columns]
+    with open_output(path, "w") as stream:
+        stream.write(_format_record([str(name) for name in frame.columns]))
+        stream.writelines(map(_format_record, zip(*columns, strict=True)))
 
 
 def to_json(frame: pd.DataFrame, path: File | IO[str]) -> None:
@@ -98,7 +96,7 @@ def to_json(frame: pd.DataFrame, path: File | IO[str]) -> None:
     frame
         Any frame of this package.
     path
-        A file, which is replaced once the new one is complete, or a text stream.
+        A file, which is replaced when the new one is complete, or a text stream.
 
     Raises
     ------
@@ -111,17 +109,18 @@ def to_json(frame: pd.DataFrame, path: File | IO[str]) -> None:
     >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> _ = kvs.create_channel("front-door", tags={"Site": "hq"})
     >>> kvs.to_json(kvs.list_tags("front-door")[["channel_name", "key", "value"]], "tags.json")
-    >>> print(open("tags.json").read().strip())
+    >>> with open("tags.json") as file:
+    ...     print(file.read().strip())
     [
     {"channel_name": "front-door", "key": "Site", "value": "hq"}
     ]
     """
-    columns = [_plain(frame[name]) for name in frame.columns]
+    columns = [_values(frame[name]) for name in frame.columns]
     rows = [
         json.dumps(dict(zip(frame.columns, row, strict=True)), ensure_ascii=False, default=str)
         for row in zip(*columns, strict=True)
     ]
-    with opened(path, "w") as stream:
+    with open_output(path, "w") as stream:
         stream.write("[\n" + ",\n".join(rows) + "\n]\n" if rows else "[]\n")
 
 
@@ -131,9 +130,9 @@ def to_parquet(frame: pd.DataFrame, path: File | IO[bytes]) -> None:
     Parameters
     ----------
     frame
-        Any frame of this package; columns of your own have the type that pyarrow infers.
+        Any frame of this package; other columns have the type that pyarrow infers.
     path
-        A file, which is replaced once the new one is complete, or a binary stream.
+        A file, which is replaced when the new one is complete, or a binary stream.
 
     Raises
     ------
@@ -155,32 +154,32 @@ def to_parquet(frame: pd.DataFrame, path: File | IO[bytes]) -> None:
 
     frame = frame.copy(deep=False)
     for name in filter(_is_secret, frame.columns):
-        frame[name] = _text(frame[name])
+        frame[name] = _texts(frame[name])
     table = pa.Table.from_pandas(frame, schema=_arrow_schema(frame), preserve_index=False)
-    with opened(path, "wb") as stream:
+    with open_output(path, "wb") as stream:
         pyarrow.parquet.write_table(table, stream)
 
 
 def read_csv(path: File | IO[str]) -> pd.DataFrame:
-    """Read a file that to_csv() wrote back to the frame that it was, dtypes included.
+    """Read a file that to_csv() wrote, with the columns and dtypes of the frame that was written.
 
     Parameters
     ----------
     path
-        A file, or a text stream opened with ``newline=""``.
+        A file, or a text stream open_output with ``newline=""``.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of the file, each with the dtype that it has in this package's frames, text where it has none.
+        The columns of the file, each with its dtype in the frames of this package, else str.
 
     Raises
     ------
     DamagedFile
-        When a spreadsheet or an editor has changed what cannot be guessed back: an account, ARN, name, time or number. The
-        message names the column and the rows, counted as a spreadsheet does: the header is row 1.
+        If a spreadsheet or an editor has changed values that cannot be restored: an account, ARN, name, time or number. The
+        message names the column and the rows, where the header is row 1.
     InvalidInput
-        When the file cannot be read at all.
+        If the file does not exist or cannot be read.
 
     Examples
     --------
@@ -191,21 +190,21 @@ def read_csv(path: File | IO[str]) -> pd.DataFrame:
     >>> kvs.read_csv("channels.csv").equals(channel)
     True
     """
-    shown = str(path) if isinstance(path, str | os.PathLike) else "The CSV"
-    header, cells = _table(path, shown)
-    columns = {name: [row[place] for row in cells.values()] for place, name in enumerate(header)}
-    _check_undamaged(columns, list(cells), shown)
+    label = str(path) if isinstance(path, str | os.PathLike) else "The CSV"
+    header, cells = _read_table(path, label)
+    columns = {name: [row[position] for row in cells.values()] for position, name in enumerate(header)}
+    _check_undamaged(columns, list(cells), label)
     try:
-        return pd.DataFrame({name: _typed(name, values) for name, values in columns.items()})
-    except (ValueError, OverflowError) as error:  # the form is right, the value is none: the 31st of February
-        raise DamagedFile(f"{shown} has a value that to_csv did not write: {error}. {_EXPORT_AGAIN}") from error
+        return pd.DataFrame({name: _parse_column(name, values) for name, values in columns.items()})
+    except (ValueError, OverflowError) as error:  # matches the pattern, but is not valid: 31 February
+        raise DamagedFile(f"{label} has a value that to_csv() did not write: {error}. {_EXPORT_AGAIN}") from error
 
 
 # --- values
 
 
-def _plain(column: pd.Series) -> list[Any]:
-    """Give a column's values as text, numbers and None, times as ISO 8601 text."""
+def _values(column: pd.Series) -> list[Any]:
+    """Return a column's values as text, numbers and None, with times as ISO 8601 text."""
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         times = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="datetime64[ms]")
         texts = np.datetime_as_string(times, unit="ms").tolist()
@@ -217,22 +216,22 @@ def _plain(column: pd.Series) -> list[Any]:
     return [None if absent else value for value, absent in zip(column.tolist(), missing, strict=True)]
 
 
-def _text(column: pd.Series) -> list[str | None]:
-    return [None if value is None else str(value) for value in _plain(column)]
+def _texts(column: pd.Series) -> list[str | None]:
+    return [None if value is None else str(value) for value in _values(column)]
 
 
 def _is_secret(name: str) -> bool:
     return schemas.dtype_of(name) == schemas.SECRET
 
 
-def _typed(name: str, values: list[str | None]) -> Any:
+def _parse_column(name: str, values: list[str | None]) -> Any:
     dtype = schemas.TEXT if _is_secret(name) else schemas.dtype_of(name) or schemas.TEXT
     if dtype == schemas.TIME:
         moments = [value and value.removesuffix("Z") for value in values]
         return pd.DatetimeIndex(np.array(moments, dtype="datetime64[ms]")).tz_localize("UTC")
     if dtype == schemas.DATE:
         return pd.DatetimeIndex(np.array(values, dtype="datetime64[ms]"))
-    if dtype == schemas.WHOLE:
+    if dtype == schemas.INTEGER:
         return pd.array([None if value is None else int(value) for value in values], dtype="Int64")
     return pd.array(values, dtype=dtype)  # type: ignore[call-overload]
 
@@ -243,7 +242,7 @@ def _arrow_schema(frame: pd.DataFrame) -> pa.Schema:
     types = {
         schemas.SECRET: pa.string(),
         schemas.TEXT: pa.string(),
-        schemas.WHOLE: pa.int64(),
+        schemas.INTEGER: pa.int64(),
         schemas.TIME: pa.timestamp("ms", tz="UTC"),
         schemas.DATE: pa.timestamp("ms"),
     }
@@ -254,78 +253,84 @@ def _arrow_schema(frame: pd.DataFrame) -> pa.Schema:
 # --- lines
 
 
-def _line(cells: Row) -> str:
-    """Write one record; csv.writer leaves a lone CR unquoted where lines end in LF (before Python 3.13)."""
-    line = ",".join(map(_written, cells))
-    return f"{line}\n" if line else '""\n'  # a blank line would be skipped by every reader
+def _format_record(cells: Row) -> str:
+    """Return one line of CSV; csv.writer does not quote a lone CR if lines end in LF (before Python 3.13)."""
+    line = ",".join(map(_format_cell, cells))
+    return f"{line}\n" if line else '""\n'  # readers skip blank lines
 
 
-def _written(cell: str | None) -> str:
+def _format_cell(cell: str | None) -> str:
     if cell is None:
         return ""
-    guarded = f"'{cell}" if not cell or cell.startswith(_RUNNABLE) else cell
+    guarded = f"'{cell}" if not cell or cell.startswith(_FORMULA_STARTS) else cell
     return '"' + guarded.replace('"', '""') + '"' if _NEEDS_QUOTES.search(guarded) else guarded
 
 
-def _read(cell: str) -> str | None:
+def _parse_cell(cell: str) -> str | None:
     return cell.removeprefix("'") if cell else None
 
 
-def _table(path: File | IO[str], shown: str) -> tuple[list[str], dict[int, Row]]:
-    """Give the header and the records by row number, blank lines left out."""
-    records = {number: [_read(cell) for cell in record] for number, record in _records(path, shown) if record}
+def _read_table(path: File | IO[str], label: str) -> tuple[list[str], dict[int, Row]]:
+    """Return the header, and the records by row number, without blank lines."""
+    records = {
+        number: [_parse_cell(cell) for cell in record] for number, record in _read_records(path, label) if record
+    }
     header = [name or "" for name in records.pop(1, [])]
     if not header:
-        raise DamagedFile(f"{shown} has no header in its first row. {_EXPORT_AGAIN}")
+        raise DamagedFile(f"{label} has no header in its first row. {_EXPORT_AGAIN}")
     if len(set(header)) < len(header) or not any(map(schemas.dtype_of, header)):
-        raise DamagedFile(f"{shown} has a header that to_csv did not write: {', '.join(header)[:100]}. {_EXPORT_AGAIN}")
+        raise DamagedFile(
+            f"{label} has a header that to_csv() did not write: {', '.join(header)[:100]}. {_EXPORT_AGAIN}"
+        )
     uneven = [number for number, record in records.items() if len(record) != len(header)]
     if uneven:
-        raise DamagedFile(f"{shown} has not {len(header)} cells in {_rows_named(uneven)}. {_EXPORT_AGAIN}")
+        raise DamagedFile(
+            f"{label} has a wrong number of cells in {_name_rows(uneven)} (expected {len(header)}). {_EXPORT_AGAIN}"
+        )
     return header, records  # type: ignore[return-value]
 
 
-def _records(path: File | IO[str], shown: str) -> Iterable[tuple[int, list[str]]]:
+def _read_records(path: File | IO[str], label: str) -> Iterable[tuple[int, list[str]]]:
     try:
         if isinstance(path, str | os.PathLike):
-            with Path(path).open(encoding=_MAYBE_WITH_BOM, newline="") as stream:
+            with Path(path).open(encoding=_ENCODING, newline="") as stream:
                 return list(enumerate(csv.reader(stream, strict=True), start=1))
         return list(enumerate(csv.reader(path, strict=True), start=1))
     except OSError as error:
-        raise InvalidInput(f"Can't read {shown}: {error.strerror}. Check the path.") from error
+        raise InvalidInput(f"Can't read {label}: {error.strerror}. Check the path.") from error
     except UnicodeDecodeError as error:
-        raise DamagedFile(f"{shown} is not UTF-8 any more ({error.reason}). {_EXPORT_AGAIN}") from error
+        raise DamagedFile(f"{label} is not valid UTF-8 ({error.reason}). {_EXPORT_AGAIN}") from error
     except csv.Error as error:
-        raise DamagedFile(f"{shown} is not CSV any more: {error}. {_EXPORT_AGAIN}") from error
+        raise DamagedFile(f"{label} is not valid CSV: {error}. {_EXPORT_AGAIN}") from error
 
 
 # --- damage
 
 
-def _check_undamaged(columns: Mapping[str, list[str | None]], numbers: list[int], shown: str) -> None:
-    """Raise DamagedFile where a cell has a form that to_csv never writes into its column."""
+def _check_undamaged(columns: Mapping[str, list[str | None]], numbers: list[int], label: str) -> None:
+    """Raise DamagedFile if a cell does not have the format that to_csv() writes."""
     damage = []
     for name, values in columns.items():
         arns = columns.get("channel_arn", []) if name == "channel_name" else []
         bad = {
             number: value
             for number, value, arn in zip_longest(numbers, values, arns)
-            if not _has_form(name, value) or _is_respelled(value, arn)
+            if not _matches_pattern(name, value) or _was_read_as_number(value, arn)
         }
         if bad:
-            damage.append(f"{name} in {_rows_named([*bad])} ({next(iter(bad.values()))!r})")
+            damage.append(f"{name} in {_name_rows([*bad])} ({next(iter(bad.values()))!r})")
     if damage:
         found = ", ".join(damage)
-        raise DamagedFile(f"{shown} was changed, probably by a spreadsheet: {found}. {_EXPORT_AGAIN}")
+        raise DamagedFile(f"{label} was changed by another program, probably a spreadsheet: {found}. {_EXPORT_AGAIN}")
 
 
-def _has_form(name: str, value: str | None) -> bool:
-    form = _FORMS.get(name)
+def _matches_pattern(name: str, value: str | None) -> bool:
+    form = _CELL_PATTERNS.get(name)
     return value is None or form is None or form.fullmatch(value) is not None
 
 
-def _is_respelled(name: str | None, arn: str | None) -> bool:
-    """Tell whether a name was taken for a number: the ARN has 007 or 1E5, the cell 7 or 100000."""
+def _was_read_as_number(name: str | None, arn: str | None) -> bool:
+    """Return whether a spreadsheet read a name as a number: the ARN has 007 or 1E5, the cell 7 or 100000."""
     original = (arn or "").split("/")[1:2]
     if name is None or original in ([], [name]):
         return False
@@ -335,7 +340,7 @@ def _is_respelled(name: str | None, arn: str | None) -> bool:
         return False
 
 
-def _rows_named(rows: Sequence[int], most: int = 5) -> str:
+def _name_rows(rows: Sequence[int], most: int = 5) -> str:
     named = ", ".join(map(str, rows[:most]))
     more = f" and {len(rows) - most} more" if len(rows) > most else ""
     return f"row{'s' if len(rows) > 1 else ''} {named}{more}"
@@ -345,26 +350,26 @@ def _rows_named(rows: Sequence[int], most: int = 5) -> str:
 
 
 @contextmanager
-def opened(path: File | IO[Any], mode: str) -> Iterator[IO[Any]]:
-    """Open a file to write, which takes its place once it is whole; ExportFailed where that cannot be."""
+def open_output(path: File | IO[Any], mode: str) -> Iterator[IO[Any]]:
+    """Open a stream to write a file, replaced when the block ends without an error; raise ExportFailed if that fails."""
     if not isinstance(path, str | os.PathLike):
         yield path
         return
     try:
-        with _replaced(Path(path).resolve(), mode) as stream:  # a link of the user's stays a link
+        with _open_or_replace(Path(path).resolve(), mode) as stream:  # a symbolic link is kept
             yield stream
-    except ExportFailed:  # another file's, which was to be whole before this one is
+    except ExportFailed:  # of another file inside the block
         raise
     except OSError as error:
         raise ExportFailed(
-            f"Can't write {path}: {error.strerror or error}. Choose a file in a folder that exists and that "
-            "you may write to; what was there before is unchanged."
+            f"Can't write {path}: {error.strerror or error}. Choose a file in an existing folder with write permission; "
+            "an older file is unchanged."
         ) from error
 
 
 @contextmanager
-def _replaced(path: Path, mode: str) -> Iterator[IO[Any]]:
-    """Replace a file when the block ends; a device or a pipe (/dev/null) is written to, never replaced."""
+def _open_or_replace(path: Path, mode: str) -> Iterator[IO[Any]]:
+    """Open a stream that replaces a file when the block ends, or writes to a device or pipe (/dev/null) as it is."""
     binary = "b" in mode
     if path.exists() and not path.is_file():
         text: dict[str, Any] = {} if binary else {"encoding": "utf-8", "newline": ""}

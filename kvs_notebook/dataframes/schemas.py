@@ -1,8 +1,8 @@
-"""API replies as pandas DataFrames: every column and dtype of the package in this one place.
+"""Columns and dtypes of every DataFrame that this package returns.
 
-Frames are exact also when they are empty: the same columns in the same order with the same dtypes, on a RangeIndex, rows in
-the order of account, region and name. ``account_id`` and ``region`` are read from the ARN. No dtype is ``category`` (a value it
-does not know would become missing) and none is narrower than 64 bits (Int16 wraps in arithmetic).
+A frame always has the same columns and dtypes, also if it is empty, a RangeIndex, and rows sorted by account, region and name.
+``account_id`` and ``region`` are read from the ARN. No dtype is ``category`` (an unknown value would become missing) or narrower
+than 64 bits (Int16 overflows in arithmetic).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Mapping
 Schema = Mapping[str, str]
 
 TEXT = "str"
-WHOLE = "Int64"
+INTEGER = "Int64"
 TIME = "datetime64[ms, UTC]"
 DATE = "datetime64[ms]"
-"""Of days, at midnight, in no time zone."""
+"""Of columns of dates: midnight, without a time zone."""
 
 SECRET = "object"  # noqa: S105 - a dtype
-"""Of Secret values: shown, saved and pickled without what they hold."""
+"""Of columns of Secret values, which are displayed, saved and pickled as a placeholder."""
 
 CHANNELS: Schema = {
     "account_id": TEXT,
@@ -28,7 +28,7 @@ CHANNELS: Schema = {
     "channel_type": TEXT,
     "channel_status": TEXT,
     "creation_time": TIME,
-    "message_ttl_seconds": WHOLE,
+    "message_ttl_seconds": INTEGER,
     "version": TEXT,
 }
 TAGS: Schema = {
@@ -40,7 +40,7 @@ TAGS: Schema = {
     "value": TEXT,
 }
 ENDPOINTS: Schema = {"channel_arn": TEXT, "role": TEXT, "protocol": TEXT, "endpoint": TEXT}
-ICE_SERVERS: Schema = {"channel_arn": TEXT, "uri": TEXT, "username": SECRET, "password": SECRET, "ttl_seconds": WHOLE}
+ICE_SERVERS: Schema = {"channel_arn": TEXT, "uri": TEXT, "username": SECRET, "password": SECRET, "ttl_seconds": INTEGER}
 MESSAGES: Schema = {
     "time": TIME,
     "direction": TEXT,
@@ -59,10 +59,10 @@ COVERAGE: Schema = {
     "error_code": TEXT,
     "message": TEXT,
     "tags_source": TEXT,
-    "channels": WHOLE,
-    "calls": WHOLE,
-    "throttles": WHOLE,
-    "retries": WHOLE,
+    "channels": INTEGER,
+    "calls": INTEGER,
+    "throttles": INTEGER,
+    "retries": INTEGER,
     "seconds": "float64",
 }
 
@@ -78,16 +78,16 @@ CHANGES: Schema = {
     "after": TEXT,
 }
 
-COUNTS: Schema = {"account_id": TEXT, "region": TEXT, "channels": WHOLE}
+COUNTS: Schema = {"account_id": TEXT, "region": TEXT, "channels": INTEGER}
 AGES: Schema = {
     "account_id": TEXT,
     "region": TEXT,
     "channel_name": TEXT,
     "channel_arn": TEXT,
     "creation_time": TIME,
-    "age_days": WHOLE,
+    "age_days": INTEGER,
 }
-GROWTH: Schema = {"date": DATE, "account_id": TEXT, "region": TEXT, "channels": WHOLE, "diff": WHOLE}
+GROWTH: Schema = {"date": DATE, "account_id": TEXT, "region": TEXT, "channels": INTEGER, "diff": INTEGER}
 TAG_PROBLEMS: Schema = {
     "account_id": TEXT,
     "region": TEXT,
@@ -101,50 +101,50 @@ TAG_PROBLEMS: Schema = {
 }
 TAG_COVERAGE: Schema = {
     "key": TEXT,
-    "channels": WHOLE,
-    "met": WHOLE,
-    "near_miss": WHOLE,
-    "not_allowed": WHOLE,
-    "missing": WHOLE,
-    "unknown": WHOLE,
+    "channels": INTEGER,
+    "met": INTEGER,
+    "near_miss": INTEGER,
+    "not_allowed": INTEGER,
+    "missing": INTEGER,
+    "unknown": INTEGER,
     "share": "float64",
 }
 NEAR_QUOTA = 0.8
-"""The share of a quota from which on it is a problem: time enough to ask for a higher one."""
+"""The share of a quota at which the headroom report flags it, early enough to request a higher one."""
 
 UNKNOWN = "unknown"
-"""What a report says of a value that was not read."""
+"""The value of a report for tags that could not be read."""
 
 HEADROOM: Schema = {
     "account_id": TEXT,
     "region": TEXT,
-    "channels": WHOLE,
-    "quota": WHOLE,
-    "free": WHOLE,
+    "channels": INTEGER,
+    "quota": INTEGER,
+    "free": INTEGER,
     "share": "float64",
     "problem": TEXT,
 }
 SECRET_FINDINGS: Schema = {
     "path": TEXT,
-    "cell": WHOLE,
+    "cell": INTEGER,
     "location": TEXT,
     "kind": TEXT,
     "excerpt": TEXT,
-    "occurrences": WHOLE,
+    "occurrences": INTEGER,
     "problem": TEXT,
 }
-SHARED_NAMES: Schema = {"channel_name": TEXT, "regions": WHOLE, "accounts": WHOLE, "places": TEXT}
+SHARED_NAMES: Schema = {"channel_name": TEXT, "regions": INTEGER, "accounts": INTEGER, "places": TEXT}
 REPORTS = (COUNTS, AGES, GROWTH, TAG_PROBLEMS, TAG_COVERAGE, HEADROOM, SHARED_NAMES)
 
 
 ROW_ORDER = ["account_id", "region", "channel_name", "channel_arn"]
 
 TAG_PREFIX = "tag:"
-"""What a wide frame's tag columns begin with, so that no tag key can be taken for a column of ours (or run as a formula)."""
+"""Prefix of the tag columns of a wide frame: no tag key equals another column's name or starts a spreadsheet formula."""
 
 
 def dtype_of(column: str) -> str | None:
-    """Give the dtype that a column of this name has in every frame of the package, None for a name that is not ours."""
+    """Return the dtype of a column by its name, which is the same in all frames; None if no schema has the column."""
     if column.startswith(TAG_PREFIX):
         return TEXT
     for schema in (

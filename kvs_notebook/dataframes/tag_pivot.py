@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from kvs_notebook.dataframes.builders import empty, ordered
+from kvs_notebook.dataframes.builders import empty, sort_rows
 from kvs_notebook.dataframes.schemas import TAG_PREFIX, TAGS, TEXT
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count, format_value
@@ -55,7 +55,7 @@ def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
         wide = _pivot(_without_repetitions(tags))[keys]
     wide.columns = pd.Index([TAG_PREFIX + key for key in keys])  # before reset_index(): a tag's key may be "region"
     wide = wide.reset_index()
-    return ordered(wide.astype({TAG_PREFIX + key: TEXT for key in keys}))
+    return sort_rows(wide.astype({TAG_PREFIX + key: TEXT for key in keys}))
 
 
 def _pivot(tags: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from threading import Event
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from kvs_notebook.errors import ExpiredCredentials, KVSError, WrongConnection
 from kvs_notebook.fleet.account_region import AccountRegion
 from kvs_notebook.fleet.accounts import Account
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
-from kvs_notebook.fleet.coverage import unexpected_error, unread_row
+from kvs_notebook.fleet.coverage import AccountRegionKey, unexpected_error, unread_row
 from kvs_notebook.fleet.credential_failures import BASE, CredentialFailures, warn_of_end
 from kvs_notebook.fleet.region_selection import regions_of_account
 
@@ -60,17 +60,24 @@ def discover_account_regions(
     base_error = failures.error_of(BASE)
     if base_error is not None:
         warn_of_end("The inventory ends early", str(base_error))
-    account_regions: dict[tuple[str, str], AccountRegion] = {}
+    return _to_discovery(zip(accounts, answers, strict=True), prefix, tags)
+
+
+def _to_discovery(
+    answers: Iterable[tuple[Account, AccountDetails | KVSError]], prefix: str | None, tags: str
+) -> Discovery:
+    """Return the account-regions, each once: of two profiles or roles of one account the first is used."""
+    account_regions: dict[AccountRegionKey, AccountRegion] = {}
     failed_accounts: list[dict[str, Any]] = []
     account_names: dict[str, str] = {}
-    for account, details in zip(accounts, answers, strict=True):
+    for account, details in answers:
         if isinstance(details, KVSError):
             failed_accounts.append(_failed_account_row(account, details))
             continue
         account_id = details.account_id
         if account.account_name:
             account_names.setdefault(account_id, account.account_name)
-        for region in details.regions:  # two profiles or roles of one account: the first is used
+        for region in details.regions:
             found = AccountRegion(account, account_id, region, prefix, tags)
             account_regions.setdefault((account_id, region), found)
     return Discovery(list(account_regions.values()), failed_accounts, account_names)

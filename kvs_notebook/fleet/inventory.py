@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,10 +14,11 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.validation import check_channel_name
 from kvs_notebook.dataframes.builders import channels_frame, tags_frame
-from kvs_notebook.dataframes.files import File, opened, to_csv, to_parquet
+from kvs_notebook.dataframes.files import File, open_output, to_csv, to_parquet
 from kvs_notebook.dataframes.schemas import CHANNELS, TAGS
 from kvs_notebook.dataframes.tag_pivot import join_tags
 from kvs_notebook.errors import InvalidInput, InventoryIncomplete
+from kvs_notebook.fleet.account_region import AccountRegionResult
 from kvs_notebook.fleet.accounts import AccountsFile, accounts_to_read
 from kvs_notebook.fleet.collector import UNIT_TIMEOUT, Collector, open_pool
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
@@ -80,14 +82,14 @@ class Inventory:
 
     def to_csv(self, path: File) -> None:
         """Write the wide frame to ``NAME.csv``, as to_csv() does, and coverage to ``NAME-coverage.csv``; both or neither."""
-        with opened(path, "w") as table, opened(coverage_path(path), "w") as coverage:
+        with open_output(path, "w") as table, open_output(coverage_path(path), "w") as coverage:
             to_csv(self.table(), table)
             to_csv(self.coverage, coverage)
             table.flush()
 
     def to_parquet(self, path: File) -> None:
         """Write the wide frame as Parquet, and coverage to ``NAME-coverage.parquet``; both or neither."""
-        with opened(path, "wb") as table, opened(coverage_path(path), "wb") as coverage:
+        with open_output(path, "wb") as table, open_output(coverage_path(path), "wb") as coverage:
             to_parquet(self.table(), table)
             to_parquet(self.coverage, coverage)
             table.flush()
@@ -185,10 +187,10 @@ def inventory(
     An error in one account-region does not stop the others: see ``.coverage``, or call ``.raise_for_failures()``. Ctrl-C ends the
     inventory and returns what was read so far. Each gap is logged as a warning by ``kvs_notebook.fleet.inventory``.
 
-    API calls: for each account-region one ListSignalingChannels call per 1,000 channels, and for the tags one GetResources call
-    per 100 tagged channels, plus five ListTagsForResource calls if it finds nothing, or one ListTagsForResource call per channel;
-    for each account one GetCallerIdentity call, one more for each region or role that refuses its credentials, and an AssumeRole
-    call per hour.
+    Spends for each account-region one ListSignalingChannels call per 1,000 channels, and for the tags one GetResources call per
+    100 tagged channels, plus five ListTagsForResource calls if it finds nothing, or one ListTagsForResource call per channel; for
+    each account one GetCallerIdentity call, one more for each region or role that refuses its credentials, and an AssumeRole call
+    per hour. ``regions="all"`` also spends ListRegions calls, one per page and account.
 
     Examples
     --------
@@ -218,24 +220,42 @@ def inventory(
         account_regions, coverage, names = discover_account_regions(
             named_accounts, failures, region_codes, prefix, tags, interrupted=interrupted
         )
-        channels, long_tags = FrameBuffer(channels_frame, CHANNELS), FrameBuffer(_long_tags_frame, TAGS)
         with open_pool(executor, len(account_regions)) as pool:
             timeout = unit_timeout if executor is None else None
             collector = Collector(
                 account_regions, reader_connections, failures, pool, timeout=timeout, interrupted=interrupted
             )
-            for result in collector.results():
-                channels.append(result.channels)
-                long_tags.append(result.tags.items())
-                coverage.append(result.coverage)
-    found = Inventory(channels.to_frame(), long_tags.to_frame(), coverage_frame(coverage), names, prefix)
+            found = _collect(collector.results(), coverage, names, prefix)
     _log_gaps(found.gaps)
     return found
+
+
+def _collect(
+    results: Iterable[AccountRegionResult],
+    coverage: list[dict[str, Any]],
+    account_names: Mapping[str, str],
+    prefix: str | None,
+) -> Inventory:
+    """Return the inventory of results, and of rows of coverage of accounts that could not be connected to."""
+    channels, long_tags = FrameBuffer(channels_frame, CHANNELS), FrameBuffer(_long_tags_frame, TAGS)
+    rows = [*coverage]
+    for result in results:
+        channels.append(result.channels)
+        long_tags.append(result.tags.items())
+        rows.append(result.coverage)
+    return Inventory(channels.to_frame(), long_tags.to_frame(), coverage_frame(rows), account_names, prefix)
 
 
 def _check_unit_timeout(unit_timeout: object) -> None:
     if not isinstance(unit_timeout, (int, float)) or not unit_timeout > 0:
         raise InvalidInput(f"unit_timeout={format_value(unit_timeout)} is not valid. Expected seconds above 0.")
+
+
+def _check_tag_mode(tags: object) -> None:
+    if tags not in TAG_MODES:
+        raise InvalidInput(
+            f"tags={format_value(tags)} is not valid. Expected one of {', '.join(map(repr, TAG_MODES))}."
+        )
 
 
 def _long_tags_frame(tags_by_arn: Sequence[tuple[str, Mapping[str, str]]]) -> pd.DataFrame:

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from kvs_notebook.aws.quotas import channel_quota
-from kvs_notebook.dataframes.builders import concat, empty, ordered, rows_frame
+from kvs_notebook.dataframes.builders import concat, empty, rows_frame, sort_rows
 from kvs_notebook.dataframes.schemas import (
     AGES,
     COUNTS,
@@ -345,7 +345,7 @@ def shared_names(fleet: InventoryOrFrame) -> pd.DataFrame:
     0   front-door-hq        2
     1  loading-dock-1        2
     """
-    channels = ordered(channels_of(fleet)[ROW_ORDER])
+    channels = sort_rows(channels_of(fleet)[ROW_ORDER])
     shared = channels[channels.duplicated("channel_name", keep=False)]
     by_name = shared.assign(places=shared["account_id"] + " " + shared["region"]).groupby("channel_name")
     found = by_name.agg(regions=("region", "nunique"), accounts=("account_id", "nunique"), places=("places", ", ".join))

@@ -15,6 +15,7 @@ from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.channels.operations import list_channels
 from kvs_notebook.dataframes.files import to_csv
 from kvs_notebook.errors import KVSError
+from kvs_notebook.formatting import format_count
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.channel_form import ChannelForm
 from kvs_notebook.forms.channel_poller import ChannelPoller, count_in_transition
@@ -119,7 +120,7 @@ class Console(widgets.VBox):
         has_news = not frame.equals(self.table.frame) or self.status.role == "alert" or not self.status.text
         if self.table.show(frame, connection) and has_news:
             moving = count_in_transition(frame)
-            self.status.show(_count(len(frame), "channel") + (f", {moving:,} in transition." if moving else "."))
+            self.status.show(format_count(len(frame), "channel") + (f", {moving:,} in transition." if moving else "."))
         return frame
 
     def _show_failure(self, error: Exception) -> None:
@@ -191,13 +192,9 @@ class Console(widgets.VBox):
             painted.result()  # the filter that was typed just before the click counts
             rows = self.table.shown
             to_csv(rows, path)
-            return JobResult(rows, f"Saved {_count(len(rows), 'row')} to {path}.")
+            return JobResult(rows, f"Saved {format_count(len(rows), 'row')} to {path}.")
 
         return Job(f"Saving to {path}", run)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _button(description: str, clicked: Callable[[], object]) -> widgets.Button:

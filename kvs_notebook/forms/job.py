@@ -158,5 +158,5 @@ class RunningJob:
 
         with mark_accepted(change):
             if until_gone:
-                return wait_until_gone(channel, FOLLOW_TIMEOUT_SECONDS, connection, enough=report_and_check)
+                return wait_until_gone(channel, FOLLOW_TIMEOUT_SECONDS, connection, stop_when=report_and_check)
             return wait_until(channel, report_and_check, FOLLOW_TIMEOUT_SECONDS, connection, may_be_missing=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,10 +11,12 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from kvs_notebook.channels.lost_replies import reconciled_to
+from kvs_notebook.channels.lost_replies import send_warnings_to
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.job import Job, RunningJob, not_sent_message
 from kvs_notebook.forms.status_line import StatusLine
+
+_logger = logging.getLogger(__name__)
 
 
 class Worker:
@@ -78,7 +81,13 @@ class Worker:
     def _run_all(self, queue: deque[RunningJob]) -> None:
         """Run the jobs of a queue in their order until it is empty."""
         while True:
-            queue[0].context.run(self._run, queue[0])
+            running = queue[0]
+            try:
+                running.context.run(self._run, running)
+            except Exception as error:  # the jobs behind this one still run
+                _logger.exception("Could not show how %r ended", running.job.title)
+                if not running.future.done():
+                    running.future.set_exception(error)
             with self._lock:
                 queue.popleft()
                 if not queue:
@@ -89,7 +98,7 @@ class Worker:
             return
         job = running.job
         try:
-            with reconciled_to(running.reconciled.append):
+            with send_warnings_to(running.reconciled.append):
                 result = job.run(running)
         except Exception as error:  # noqa: BLE001 - as above; it also is the future's exception
             failure = job.failure_message(error)

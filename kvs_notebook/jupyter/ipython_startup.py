@@ -1,4 +1,4 @@
-"""Run by each kernel of ``kvs-notebook lab`` and Binder at its start, in the notebook's namespace, where it leaves no name."""
+"""Startup file of the kernels of ``kvs-notebook lab`` and Binder; it leaves no name in the notebook's namespace."""
 
 import kvs_notebook.jupyter.name_error_hint
 

@@ -1,4 +1,4 @@
-"""In a notebook, a NameError says which cells to run."""
+"""Add a hint to the NameErrors of a notebook: which cells to run."""
 
 from __future__ import annotations
 

@@ -78,11 +78,12 @@ def open_signaling(
     MissingExtra
         If the extra ``signaling`` is not installed.
 
-    Entering ``async with`` raises ChannelNotFound, ChannelBusy, AccessDenied or ExpiredCredentials if the service refuses the
-    connection, Throttled if it does so 8 times (too many connects a second, or too many viewers), and EndpointUnreachable.
-
     Notes
     -----
+    Entering ``async with`` raises ChannelNotFound, ChannelBusy, AccessDenied or ExpiredCredentials if the service refuses the
+    connection, Throttled if it does so 8 times (too many connects a second, or too many viewers), and EndpointUnreachable if it
+    does not answer.
+
     Each connection spends one GetSignalingChannelEndpoint call and one ConnectAsMaster or ConnectAsViewer, of which a channel
     accepts 3 a second each; one DescribeSignalingChannel call if only a name is given. Messages: 5 offers, 5 answers and
     20 candidates a second for a connection.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from kvs_notebook import errors
 from kvs_notebook.aws.arns import ChannelArn, RoleArn, check_account_id
 from kvs_notebook.aws.regions import check_region, known_regions, partition_of
 
+ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600000"
 PARTITIONS = {
     "us-east-1": "aws",
     "eu-west-1": "aws",
@@ -86,3 +89,28 @@ def test_misspelt_region_names_the_nearest():
     assert check_region("eu-west-1") == "eu-west-1"
     with pytest.raises(errors.InvalidInput, match="Did you mean 'eu-west-1'"):
         check_region("eu-west1")
+
+
+def test_channel_arn_is_parsed_and_formatted():
+    arn = ChannelArn.parse(ARN)
+    assert arn == ("aws", "us-east-1", "111122223333", "front-door", 1767603600000)
+    assert str(arn) == ARN
+    assert ChannelArn.parse(ARN.replace("arn:aws:", "arn:aws-cn:")).partition == "aws-cn"
+
+
+@pytest.mark.parametrize(
+    ("arn", "because"),
+    [
+        (
+            ARN.replace(":channel/", ":stream/"),
+            "names a stream. Expected a signaling channel's (arn:...:channel/NAME/NUMBER).",
+        ),
+        (ARN.rpartition("/")[0], "It has the form arn:aws:kinesisvideo:REGION:ACCOUNT:channel/NAME/NUMBER."),
+        (ARN + "\n", "It has the form"),
+        ("arn:aws:s3:::bucket", "It has the form"),
+        (1.11122e11, "is a float. Expected a string."),
+    ],
+)
+def test_other_arn_is_rejected_with_reason(arn, because):
+    with pytest.raises(errors.InvalidInput, match=re.escape(because)):
+        ChannelArn.parse(arn)

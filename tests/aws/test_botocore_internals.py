@@ -1,4 +1,4 @@
-"""Sessions: what a fleet of them shares."""
+"""Internals of botocore: sessions share methods, and closed clients free memory."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def client(session, service):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_clients_of_all_sessions_share_the_methods_of_a_service(service):
+def test_clients_of_all_sessions_share_methods(service):
     first, second = (client(open_session(create_slim_session()), service) for _ in range(2))
     for operation in first.meta.method_to_api_mapping:
         assert getattr(type(first), operation) is getattr(type(second), operation)
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_client_can_do_all_that_boto3_s_own_can(service):
+def test_client_has_all_methods_of_boto3s_own(service):
     ours, boto3s = client(open_session(create_slim_session()), service), client(boto3.Session(), service)
     assert dir(ours) == dir(boto3s)
     assert type(ours).__name__ == type(boto3s).__name__
@@ -36,13 +36,13 @@ def test_a_client_can_do_all_that_boto3_s_own_can(service):
         assert str(getattr(ours, operation).__doc__) == str(getattr(boto3s, operation).__doc__)
 
 
-def test_services_keep_their_methods_apart():
+def test_services_do_not_share_methods():
     session = open_session(create_slim_session())
     assert not hasattr(client(session, "sts"), "list_signaling_channels")
     assert not hasattr(client(session, "kinesisvideo"), "assume_role")
 
 
-def test_what_a_closed_client_knew_of_its_operations_does_not_wait_for_the_garbage_collector():
+def test_closed_client_frees_its_operations_at_once():
     session = open_session(create_slim_session())
     first, second = client(session, "sts"), client(session, "sts")  # the methods that are shared keep the first one's
     operation = weakref.ref(second.meta.service_model.operation_model("AssumeRole"))

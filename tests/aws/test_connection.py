@@ -1,4 +1,4 @@
-"""Connections: their identity, what they may do, and that a sandbox's never leaves loopback."""
+"""Connections: identity, clients, calls, and that a sandbox's connection never leaves loopback."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600
 # --- identity
 
 
-def test_a_connection_knows_who_it_is(connection):
+def test_connection_has_identity_and_region(connection):
     assert connection.account_id == "111122223333"
     assert connection.identity().arn.startswith("arn:aws:iam::111122223333:user/")
     assert connection.region == "us-east-1"
 
 
-def test_the_identity_is_asked_once(sandbox, connection):
+def test_identity_is_requested_once(sandbox, connection):
     for _ in range(3):
         assert connection.identity().account_id == connection.account_id
     assert sandbox.requests["operation"].tolist() == ["GetCallerIdentity"]
 
 
-def test_its_repr_says_where_it_is_and_asks_nothing(sandbox, connection):
+def test_repr_sends_no_call(sandbox, connection):
     assert repr(connection) == f"<Connection: account 111122223333, us-east-1, {sandbox.endpoint_url}, SANDBOX>"
     assert connection.account_id == "111122223333"
     assert sandbox.requests.empty
 
 
-def test_a_repr_of_a_real_account_says_read_only_until_it_is_not():
+def test_repr_says_read_only_unless_changes_are_allowed():
     session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b")
     careful = connect_session(session, "eu-west-1", profile="fleet")
     assert repr(careful) == "<Connection: account not asked yet, eu-west-1, profile fleet, read-only>"
@@ -58,7 +58,7 @@ def test_a_repr_of_a_real_account_says_read_only_until_it_is_not():
     assert repr(free) == "<Connection: account not asked yet, eu-west-1, profile fleet>"
 
 
-def test_a_secret_is_in_no_repr(connection):
+def test_repr_has_no_secret(connection):
     credentials = connection.client()._request_signer._credentials
     assert credentials.secret_key not in repr(connection) + repr(vars(connection))
 
@@ -66,7 +66,7 @@ def test_a_secret_is_in_no_repr(connection):
 # --- clients
 
 
-def test_a_client_is_made_once_and_shared_by_threads(connection):
+def test_threads_share_one_client(connection):
     with ThreadPoolExecutor(8) as pool:
         clients = {id(client) for client in pool.map(lambda _: connection.client(), range(32))}
     assert len(clients) == 1
@@ -74,13 +74,13 @@ def test_a_client_is_made_once_and_shared_by_threads(connection):
     assert connection.client(purpose="listing") is not connection.client()
 
 
-def test_the_retry_mode_is_pinned_and_the_toolkit_named(connection):
+def test_client_config_pins_retries_and_names_toolkit(connection):
     config = connection.client().meta.config
     assert (config.retries["mode"], config.retries["total_max_attempts"]) == ("standard", 3)
     assert f"kvs-notebook/{__version__}" in config.user_agent
 
 
-def test_what_changes_something_is_told_from_what_reads():
+def test_operations_that_do_not_mutate_only_read():
     assert set(QUOTAS) > MUTATING
     assert not [name for name in set(QUOTAS) - MUTATING if not name.startswith(("Describe", "List", "Get"))]
 
@@ -88,14 +88,14 @@ def test_what_changes_something_is_told_from_what_reads():
 # --- calls
 
 
-def test_a_throttled_call_is_made_again_until_it_passes(sandbox, connection, monkeypatch):
+def test_throttled_call_is_retried_until_it_succeeds(sandbox, connection, monkeypatch):
     monkeypatch.setattr(connection.rate_limiter, "sleep", lambda _: None)
     sandbox.faults.add("ListSignalingChannels", "throttle", times=7)
     assert connection.call("ListSignalingChannels", {})["ChannelInfoList"] == []
     assert len(sandbox.requests) == 8
 
 
-def test_a_call_that_stays_throttled_fails_in_the_end(sandbox, connection, monkeypatch):
+def test_call_fails_if_it_stays_throttled(sandbox, connection, monkeypatch):
     monkeypatch.setattr(connection.rate_limiter, "sleep", lambda _: None)
     sandbox.faults.add("ListSignalingChannels", "throttle", times=None)
     with pytest.raises(errors.Throttled, match="lower the connection's share=") as raised:
@@ -106,7 +106,7 @@ def test_a_call_that_stays_throttled_fails_in_the_end(sandbox, connection, monke
 
 
 @pytest.mark.parametrize("fault", [None, "denied", "throttle"])
-def test_a_connection_notes_when_a_call_came_back(sandbox, connection, monkeypatch, fault):
+def test_last_reply_is_time_of_last_call(sandbox, connection, monkeypatch, fault):
     monkeypatch.setattr(connection.rate_limiter, "sleep", lambda _: None)
     if fault:
         sandbox.faults.add("ListSignalingChannels", fault, times=None)
@@ -118,7 +118,7 @@ def test_a_connection_notes_when_a_call_came_back(sandbox, connection, monkeypat
     assert connection.throttles == (2 * 8 if fault == "throttle" else 0)
 
 
-def test_a_stopped_connection_sends_no_retry(sandbox, connection, monkeypatch):
+def test_stopped_connection_sends_no_retry(sandbox, connection, monkeypatch):
     monkeypatch.setattr(connection.rate_limiter, "sleep", lambda _: connection.stop(errors.KVSError("Given up.")))
     sandbox.faults.add("ListSignalingChannels", "throttle", times=None)
     with pytest.raises(errors.KVSError, match="Given up"):
@@ -127,14 +127,14 @@ def test_a_stopped_connection_sends_no_retry(sandbox, connection, monkeypatch):
 
 
 @pytest.mark.parametrize(("fault", "unseen"), [("error", True), ("reset", True), ("denied", False), ("expired", False)])
-def test_an_error_tells_whether_an_outcome_was_unseen(sandbox, connection, fault, unseen):
+def test_error_knows_whether_call_was_maybe_applied(sandbox, connection, fault, unseen):
     sandbox.faults.add("ListSignalingChannels", fault, times=None)
     with pytest.raises(errors.KVSError) as raised:
         connection.call("ListSignalingChannels", {})
     assert raised.value.maybe_applied is unseen
 
 
-def test_a_call_that_never_arrived_has_not_happened():
+def test_call_without_connection_was_not_applied():
     with kvs.Sandbox() as sandbox:
         connection = sandbox.connection()
         connection.client()
@@ -144,20 +144,20 @@ def test_a_call_that_never_arrived_has_not_happened():
     assert sandbox.endpoint_url in str(raised.value)
 
 
-def test_what_botocore_refuses_by_itself_is_invalid_input(sandbox, connection):
+def test_botocore_validation_error_is_invalid_input(sandbox, connection):
     with pytest.raises(errors.InvalidInput, match="nothing was sent"):
         connection.call("DescribeSignalingChannel", {"ChannelName": 7})
     assert sandbox.requests.empty
 
 
-def test_an_arn_of_another_account_or_region_is_refused(connection):
+def test_check_arn_rejects_other_account_or_region(connection):
     assert connection.check_arn(ARN).channel_name == "front-door"
     for other in (ARN.replace("1111", "9999"), ARN.replace("us-east-1", "eu-west-1")):
         with pytest.raises(errors.WrongConnection, match="Pass connection= for that account and region"):
             connection.check_arn(other)
 
 
-def test_a_sandbox_connection_refuses_a_host_that_is_not_loopback(connection):
+def test_sandbox_connection_rejects_host_outside_loopback(connection):
     with pytest.raises(errors.InvalidInput, match="on loopback only"):
         connection.replace(endpoint_url="http://192.0.2.1")
 
@@ -176,11 +176,11 @@ def test_a_sandbox_connection_refuses_a_host_that_is_not_loopback(connection):
         (None, False),
     ],
 )
-def test_loopback_is_told_by_the_host_alone(url, expected):
+def test_loopback_depends_on_host_only(url, expected):
     assert is_loopback(url) is expected
 
 
-def test_an_endpoint_that_a_sandbox_is_said_to_have_named_is_refused_where_it_is_not_loopback(connection):
+def test_sandbox_connection_rejects_named_endpoint_outside_loopback(connection):
     elsewhere = "https://r-1.kinesisvideo.us-east-1.amazonaws.com"
     for use in (
         lambda: connection.client("kinesis-video-signaling", endpoint_url=elsewhere),
@@ -190,7 +190,7 @@ def test_an_endpoint_that_a_sandbox_is_said_to_have_named_is_refused_where_it_is
             use()
 
 
-def test_a_client_of_an_endpoint_is_made_once_for_each(sandbox, connection):
+def test_each_endpoint_has_one_client(sandbox, connection):
     one, same, other = (
         connection.client("kinesis-video-signaling", endpoint_url=f"https://127.0.0.1:{port}") for port in (1, 1, 2)
     )
@@ -199,7 +199,7 @@ def test_a_client_of_an_endpoint_is_made_once_for_each(sandbox, connection):
     assert [client.meta.endpoint_url for client in (one, other)] == ["https://127.0.0.1:1", "https://127.0.0.1:2"]
 
 
-def test_what_is_signed_with_are_the_credentials_as_they_are_now(monkeypatch):
+def test_credentials_are_those_of_the_session(monkeypatch):
     session = boto3.Session("AKIAIOSFODNN7EXAMPLE", "secret", "token", region_name="us-east-1")
     given = connect_session(session, "us-east-1").credentials()
     assert (given.access_key, given.secret_key, given.token) == ("AKIAIOSFODNN7EXAMPLE", "secret", "token")
@@ -207,11 +207,11 @@ def test_what_is_signed_with_are_the_credentials_as_they_are_now(monkeypatch):
         connect_session(boto3.Session(), "us-east-1").credentials()
 
 
-# --- whatever the user's environment says, a sandbox's connection reaches the sandbox and nothing else
+# --- the user's environment never redirects a sandbox's connection
 
 
 class Trap:
-    """Count who connects to a loopback port where nobody should."""
+    """Count connections to a loopback port that must not be used."""
 
     def __init__(self) -> None:
         self.visits = 0
@@ -250,7 +250,7 @@ HOSTILE: dict[str, Hostile] = {
     "AWS_ENDPOINT_URL_KINESIS_VIDEO": lambda trap, _: {"AWS_ENDPOINT_URL_KINESIS_VIDEO": trap.url},
     "AWS_ENDPOINT_URL_STS": lambda trap, _: {"AWS_ENDPOINT_URL_STS": trap.url},
     "AWS_DEFAULT_REGION": lambda trap, _: {"AWS_DEFAULT_REGION": "us-west-2", "AWS_REGION": "us-west-2"},
-    "AWS_PROFILE of nobody": lambda trap, _: {"AWS_PROFILE": "nobody"},
+    "AWS_PROFILE that does not exist": lambda trap, _: {"AWS_PROFILE": "missing"},
     "AWS_ACCESS_KEY_ID": lambda trap, _: {
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t"},
     "AWS_CA_BUNDLE": lambda trap, _: {"AWS_CA_BUNDLE": "/no/such/bundle.pem"},
@@ -277,7 +277,7 @@ def _broken_config(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("variable", HOSTILE)
-def test_no_call_leaves_loopback_whatever_the_environment_says(sandbox, trap, tmp_path, monkeypatch, variable):
+def test_environment_never_redirects_sandbox_calls(sandbox, trap, tmp_path, monkeypatch, variable):
     for name, value in HOSTILE[variable](trap, tmp_path).items():
         monkeypatch.setenv(name, value)
     connection = sandbox.connection(region="eu-west-1")
@@ -305,7 +305,7 @@ HOSTILE_TO_TLS: dict[str, Hostile] = {
 
 
 @pytest.mark.parametrize("variable", HOSTILE_TO_TLS)
-def test_neither_do_ice_servers_nor_signaling(sandbox, trap, tmp_path, monkeypatch, variable):
+def test_environment_never_redirects_ice_servers_and_signaling(sandbox, trap, tmp_path, monkeypatch, variable):
     for name, value in HOSTILE_TO_TLS[variable](trap, tmp_path).items():
         monkeypatch.setenv(name, value)
     connection = sandbox.connection()
@@ -326,14 +326,14 @@ def test_neither_do_ice_servers_nor_signaling(sandbox, trap, tmp_path, monkeypat
     assert trap.visits == 0
 
 
-def test_a_message_of_the_tree_names_the_line_that_lifts_read_only(sandbox):
+def test_read_only_error_has_line_allowing_changes(sandbox):
     environment = sandbox.environment({})
     session = boto3.Session(
         aws_access_key_id=sandbox.connection().client()._request_signer._credentials.access_key,
         aws_secret_access_key=sandbox.connection().client()._request_signer._credentials.secret_key,
     )
     connection = connect_session(session, "us-east-1", profile="fleet", endpoint_url=environment["AWS_ENDPOINT_URL"])
-    assert connection.is_sandbox()  # known by its identity, though nobody said so
+    assert connection.is_sandbox()  # recognized by its identity
     assert connection.may_change()
     connection._identity = Identity("111122223333", "arn:aws:iam::111122223333:user/alice", "AIDA")
     with pytest.raises(
@@ -342,7 +342,7 @@ def test_a_message_of_the_tree_names_the_line_that_lifts_read_only(sandbox):
         connection.call("CreateSignalingChannel", {"ChannelName": "front-door"})
 
 
-def test_trust_in_a_sandbox_that_has_gone_is_an_error_of_ours():
+def test_tls_context_of_stopped_sandbox_is_endpoint_unreachable():
     with kvs.Sandbox() as sandbox:
         connection = sandbox.connection()
         connection.tls_context("https://127.0.0.1")

@@ -1,4 +1,4 @@
-"""Policy: the table of functions and actions, held against what a sandbox saw and refused; and the document made of it."""
+"""IAM policy: the actions of each function, compared with what a sandbox received and denied; and the document."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WITHOUT_CALLS = {"use_sandbox", "iam_policy", "scan_notebooks", "to_json", "to_p
 
 @dataclass
 class Place:
-    """Where functions are called: a sandbox, a connection whose calls do not wait for their turn, and what is there."""
+    """A sandbox, a connection without rate limit, and the channels and files that functions are called with."""
 
     sandbox: kvs.Sandbox
     connection: Connection
@@ -63,7 +63,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         yield Place(sandbox, connection, tmp_path, fleet)
 
 
-# --- each public function, with all of its options that ask for more
+# --- each public function, with all options that need an action
 
 
 def create(place: Place) -> Any:
@@ -155,13 +155,13 @@ CALLS: dict[str, Callable[[Place], Any]] = {
 
 
 def asked(place: Place, before: int) -> frozenset[str]:
-    """The actions of the requests that the sandbox wrote down since."""
+    """Return the actions of the requests that the sandbox received since."""
     operations = set(place.sandbox.requests["operation"].iloc[before:])
     return frozenset(context.ACTIONS[operation] for operation in operations - {"GetCallerIdentity"})
 
 
 def outcome(name: str, place: Place) -> Any:
-    """What a call came to; one that was refused for want of a permission came to nothing."""
+    """Return the result of a call, or ``denied`` if a permission was missing."""
     try:
         return CALLS[name](place)
     except AccessDenied:
@@ -179,32 +179,30 @@ def outcome(name: str, place: Place) -> Any:
 # --- the table
 
 
-def test_every_public_function_is_called_here() -> None:
+def test_every_public_function_is_covered() -> None:
     functions = {name for name in kvs.__all__ if callable(getattr(kvs, name)) and name[0].islower()}
     assert set(CALLS) == functions - WITHOUT_CALLS, functions ^ set(CALLS)
     assert set(FUNCTIONS) <= functions
 
 
-def test_the_table_names_what_each_function_was_seen_to_ask_for(place: Place) -> None:
+def test_table_equals_requests_of_each_function(place: Place) -> None:
     seen = {}
     for name, call in CALLS.items():
         before = len(place.sandbox.requests)
         call(place)
         seen[name] = asked(place, before)
-    seen["create_channel"] |= {TAG}  # assumed: a sandbox sees CreateSignalingChannel alone, and denies by both
+    seen["create_channel"] |= {TAG}  # assumed: a sandbox receives CreateSignalingChannel only, and checks both actions
     assert {name: actions for name, actions in seen.items() if actions} == FUNCTIONS
 
 
 @pytest.fixture(scope="module")
 def undenied(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What each call comes to where nothing is denied, filled by the first test that needs it."""
+    """Results of all calls when nothing is denied, filled by the first test that needs them."""
     return {}
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS))
-def test_taking_one_action_away_breaks_the_functions_that_name_it_and_no_others(
-    place: Place, undenied: dict[str, Any], action: str
-) -> None:
+def test_denied_action_breaks_only_functions_that_need_it(place: Place, undenied: dict[str, Any], action: str) -> None:
     if not undenied:
         undenied.update({name: outcome(name, place) for name in CALLS})
         assert "denied" not in undenied.values()
@@ -217,12 +215,12 @@ def test_taking_one_action_away_breaks_the_functions_that_name_it_and_no_others(
     assert broken == {name for name, actions in FUNCTIONS.items() if action in actions}
 
 
-def test_the_actions_are_those_that_the_sandbox_knows_and_each_is_needed() -> None:
+def test_actions_are_known_to_sandbox_and_needed() -> None:
     assert set(ACTIONS) == set(context.ACTIONS.values())
     assert set(ACTIONS) == frozenset().union(*FUNCTIONS.values())
 
 
-def test_no_action_that_reads_is_one_that_a_read_only_connection_refuses() -> None:
+def test_mutating_operations_are_no_read_actions() -> None:
     changes = {f"kinesisvideo:{operation}" for operation in MUTATING}
     assert [action for action in changes if ACTIONS[action].reads] == []
 
@@ -277,7 +275,7 @@ FORMS: dict[str, tuple[Callable[[Place], object], set[str]]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_form_needs_what_the_functions_that_it_calls_need(place: Place, form: str) -> None:
+def test_form_needs_actions_of_its_functions(place: Place, form: str) -> None:
     use, functions = FORMS[form]
     before = len(place.sandbox.requests)
     use(place)
@@ -291,7 +289,7 @@ def test_a_form_needs_what_the_functions_that_it_calls_need(place: Place, form: 
 EVERYWHERE = ["account:ListRegions", "kinesisvideo:ListSignalingChannels", "tag:GetResources"]
 
 
-def test_read_only_is_what_the_contract_says_and_no_write() -> None:
+def test_read_only_policy_has_only_reads() -> None:
     assert iam_policy(read_only=True, account_id="111122223333", region="eu-west-1", prefix="lab-") == {
         "Version": "2012-10-17",
         "Statement": [
@@ -310,7 +308,7 @@ def test_read_only_is_what_the_contract_says_and_no_write() -> None:
     }
 
 
-def test_under_the_read_only_policy_all_that_reads_works_and_nothing_that_changes(place: Place) -> None:
+def test_read_only_policy_allows_reads_and_denies_changes(place: Place) -> None:
     statements = iam_policy(read_only=True, role_arns=[ROLE])["Statement"]
     for action in set(ACTIONS) - {action for statement in statements for action in statement["Action"]}:
         place.sandbox.deny(action)
@@ -321,14 +319,14 @@ def test_under_the_read_only_policy_all_that_reads_works_and_nothing_that_change
     assert {row[2] for way in inventoried(place)[1:] for row in way} == {"ok"}
 
 
-def test_the_whole_policy_allows_every_action_once_and_in_order() -> None:
+def test_full_policy_has_each_action_once_in_order() -> None:
     everywhere, channels = iam_policy()["Statement"]
     assert (everywhere["Action"], everywhere["Resource"]) == (EVERYWHERE, "*")
     assert channels["Resource"] == "arn:aws:kinesisvideo:*:*:channel/*/*"
     assert channels["Action"] == sorted(a for a, of in ACTIONS.items() if of.resource == CHANNEL)
 
 
-def test_only_roles_that_are_named_may_be_assumed() -> None:
+def test_policy_allows_assuming_given_roles_only() -> None:
     assert "sts:AssumeRole" not in json.dumps(iam_policy())
     other = ROLE.replace("Reader", "team/Other")
     for read_only in (True, False):
@@ -349,7 +347,7 @@ def test_only_roles_that_are_named_may_be_assumed() -> None:
         ("eusc-de-east-1", "aws-eusc"),
     ],
 )
-def test_the_region_says_the_partition(region: str | None, partition: str) -> None:
+def test_policy_has_partition_of_region(region: str | None, partition: str) -> None:
     resource = iam_policy(region=region)["Statement"][1]["Resource"]
     assert resource == f"arn:{partition}:kinesisvideo:{region or '*'}:*:channel/*/*"
 
@@ -372,13 +370,13 @@ def test_the_region_says_the_partition(region: str | None, partition: str) -> No
         ),
     ],
 )
-def test_what_cannot_be_meant_is_refused_in_one_sentence(wrong: dict[str, Any], because: str) -> None:
+def test_invalid_argument_is_rejected(wrong: dict[str, Any], because: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         iam_policy(**wrong)
     assert because in str(refused.value)
 
 
-def test_a_channel_that_the_sandbox_makes_is_among_the_policys_own() -> None:
+def test_policy_resource_matches_channels_of_prefix() -> None:
     with kvs.Sandbox(region="cn-north-1") as sandbox:
         arn = kvs.create_channel("lab-1", connection=sandbox.connection())["channel_arn"].iloc[0]
     for options in ({}, {"prefix": "lab"}, {"prefix": "lab-1"}, {"account_id": "111122223333"}):
@@ -387,6 +385,6 @@ def test_a_channel_that_the_sandbox_makes_is_among_the_policys_own() -> None:
     assert not fnmatch.fnmatchcase(arn, iam_policy(region="cn-north-1", prefix="lob")["Statement"][1]["Resource"])
 
 
-def test_its_example_runs() -> None:
+def test_docstring_example_runs() -> None:
     ran = doctest.testmod(sys.modules[iam_policy.__module__])
     assert (ran.failed, ran.attempted) == (0, 4)

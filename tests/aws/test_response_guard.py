@@ -1,4 +1,4 @@
-"""Replies of something else on the way: none is taken for an answer of the service."""
+"""Responses that did not come from AWS are rejected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRET = b'{"IceServerList":[{"Password":"c2VjcmV0","Tt'
 
 
 class Portal(http.server.BaseHTTPRequestHandler):
-    """Answer everything alike, as a sign-in page does."""
+    """Answer each request with the same page, as a captive portal does."""
 
     status = 200
     body = PAGE
@@ -33,7 +33,7 @@ class Portal(http.server.BaseHTTPRequestHandler):
         self.wfile.write(self.body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 @pytest.fixture
@@ -80,23 +80,23 @@ BODIES = {
 
 @pytest.mark.parametrize("read", READS)
 @pytest.mark.parametrize("body", BODIES)
-def test_nothing_is_read_from_what_is_no_answer(portal, connection, read, body):
+def test_foreign_response_is_endpoint_unreachable(portal, connection, read, body):
     portal[0].body = BODIES[body]
     with pytest.raises(
-        errors.EndpointUnreachable, match="is not the service.*Check the region, the network and the proxy"
+        errors.EndpointUnreachable, match="did not come from the service.*Check the region, the network and the proxy"
     ):
         READS[read](connection)
 
 
-def test_the_page_is_shown_so_that_its_reader_knows_who_it_was(connection):
+def test_message_shows_html_page(connection):
     with pytest.raises(errors.EndpointUnreachable, match="Welcome to the hotel, please sign in") as raised:
         kvs.list_channels(connection=connection)
     assert raised.value.operation == "ListSignalingChannels"
 
 
-def test_half_an_answer_is_not_shown_since_it_may_have_a_password(portal, connection):
+def test_message_hides_truncated_reply(portal, connection):
     portal[0].body = SECRET
-    with pytest.raises(errors.EndpointUnreachable, match=f"It sent {len(SECRET)} bytes that are no answer") as raised:
+    with pytest.raises(errors.EndpointUnreachable, match=f"{len(SECRET)} bytes that are not HTML or JSON") as raised:
         kvs.list_channels(connection=connection)
     assert "c2VjcmV0" not in str(raised.value)
 
@@ -104,35 +104,35 @@ def test_half_an_answer_is_not_shown_since_it_may_have_a_password(portal, connec
 @pytest.mark.parametrize("body", [b'{"ChannelInfoList": [}', b'{"NextToken": NaN}', b'{"NextToken": "\\ud800"}'])
 def test_list_rejects_a_body_that_is_not_json(portal, connection, body):
     portal[0].body = body
-    with pytest.raises(errors.EndpointUnreachable, match=f"It sent {len(body)} bytes that are no answer") as raised:
+    with pytest.raises(errors.EndpointUnreachable, match=f"{len(body)} bytes that are not HTML or JSON") as raised:
         kvs.list_channels(connection=connection)
     assert raised.value.maybe_applied
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_no_channel_is_said_to_be_created(portal, connection, body):
+def test_create_with_foreign_response_is_outcome_unknown(portal, connection, body):
     portal[0].body = BODIES[body]
-    with pytest.raises(errors.OutcomeUnknown, match=r"was sent for gate, but its outcome was not seen"):
+    with pytest.raises(errors.OutcomeUnknown, match=r"was sent for gate, but its outcome is not known"):
         kvs.create_channel("gate", wait=False, connection=connection)
 
 
-def test_an_account_behind_it_is_a_gap_and_not_empty(connection):
+def test_inventory_reports_foreign_response_as_gap(connection):
     with warnings.catch_warnings(action="error"):
         found = kvs.inventory(connection=connection)
     assert found.coverage["status"].tolist() == ["error"]
-    with pytest.raises(errors.InventoryIncomplete, match="is not the service"):
+    with pytest.raises(errors.InventoryIncomplete, match="did not come from the service"):
         found.raise_for_failures()
 
 
 @pytest.mark.parametrize("status", [403, 407, 502])
 @pytest.mark.parametrize("read", READS)
-def test_a_page_with_the_status_of_an_error_is_an_error_of_this_tree(portal, connection, read, status):
+def test_page_with_error_status_is_kvs_error(portal, connection, read, status):
     portal[0].status = status
     with pytest.raises(errors.KVSError):
         READS[read](connection)
 
 
-def test_an_operation_that_tells_nothing_may_answer_with_nothing(portal, connection):
+def test_operation_without_output_accepts_empty_body(portal, connection):
     portal[0].body = b""
     assert "ResponseMetadata" in connection.call(
         "TagResource", {"ResourceARN": ARN, "Tags": [{"Key": "Site", "Value": "hq"}]}

@@ -1,4 +1,4 @@
-"""What repo2docker makes of binder/, without a container: a checkout, an environment, and what `start` starts in them."""
+"""Build what repo2docker builds from binder/, without a container: a checkout and an environment, entered through `start`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pathlib import Path
 from tests.binder.pins import BASE, REQUIREMENTS, ROOT, installed, moved, pins, unpinned
 
 NOT_COPIED = (".*", "__pycache__", "node_modules", "build", "dist", "*.egg-info")
-USERS_OWN = ("AWS_", "JUPYTER", "IPYTHON", "PYTHON", "VIRTUAL_ENV")
+USER_VARIABLES = ("AWS_", "JUPYTER", "IPYTHON", "PYTHON", "VIRTUAL_ENV")
 TOOLS = ("pytest>=9", "pytest-timeout", "pytest-xdist", "nbval", "hypothesis", "playwright", "axe-playwright-python")
-"""For the tests on this environment: no part of the image, and they move nothing in it."""
+"""For the tests in this environment: not part of the image; they change no version in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +28,28 @@ class Image:
 
     @property
     def python(self) -> Path:
-        """Give its interpreter."""
+        """Return its interpreter."""
         return self.folder / "bin" / "python"
 
     @property
     def checkout(self) -> Path:
-        """Give the copy of this project, which is home, as on Binder."""
+        """Return the copy of this project, which is the home directory, as on Binder."""
         return self.folder / "checkout"
 
     @property
     def start(self) -> Path:
-        """Give the entry point: it runs what is named after it."""
+        """Return the entry point, which executes the command in its arguments."""
         return self.checkout / "binder" / "start"
 
     def environment(self) -> dict[str, str]:
-        """Give the variables of the image: its programs first, nothing of the user's AWS, Jupyter and Python."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(USERS_OWN)}
+        """Return the image's variables: its programs come first on the PATH, and the user's settings are left out."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(USER_VARIABLES)}
         prefixes = dict.fromkeys(("NB_PYTHON_PREFIX", "KERNEL_PYTHON_PREFIX"), str(self.folder))
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         return kept | prefixes | {"PATH": path, "HOME": str(self.checkout), "REPO_DIR": str(self.checkout)}
 
     def versions(self) -> dict[str, str]:
-        """Give what is installed in it."""
+        """Return the installed versions by name."""
         (site_packages,) = self.folder.glob("lib/python*/site-packages")
         return installed(site_packages)
 
@@ -58,12 +58,12 @@ class Image:
         self.run(self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
 
     def run(self, *command: str | Path) -> None:
-        """Run a step of the build, in the user's own home: that is where pip is told of another package index."""
+        """Run a step of the build with the user's own home directory, because it may configure another package index for pip."""
         subprocess.run(command, cwd=self.checkout, env=self.environment() | {"HOME": str(Path.home())}, check=True)
 
 
 def python_of_the_runtime() -> Path:
-    """Give the Python that runtime.txt names where one runs here, else the one below this environment."""
+    """Return the Python that runtime.txt names if it runs here, else the one below this environment."""
     name = (ROOT / "binder" / "runtime.txt").read_text(encoding="utf-8").strip().replace("-", "")
     named = shutil.which(name)
     if named and subprocess.run([named, "-c", ""], capture_output=True, check=False).returncode == 0:
@@ -72,39 +72,39 @@ def python_of_the_runtime() -> Path:
 
 
 def build(folder: Path, python: Path) -> Image:
-    """Make the image: base, requirements, checkout, postBuild, and the tools of the tests; an older one is replaced."""
+    """Create the image: base, requirements, checkout, postBuild and the test tools; an older one is replaced."""
     if folder.exists() and any(folder.iterdir()) and not (folder / "pyvenv.cfg").is_file():
-        raise SystemExit(f"{folder} is no virtual environment, and would be lost: name another folder.")
+        raise SystemExit(f"{folder} is not empty and is not a virtual environment. Name another folder.")
     image = Image(folder)
-    with _told(f"{python}: the base image's {' '.join(f'{name} {version}' for name, version in BASE.items())}"):
-        _make(image, python)
-    with _told("pip install -r binder/requirements.txt"):
+    with _step(f"{python}: the base image's {' '.join(f'{name} {version}' for name, version in BASE.items())}"):
+        _create(image, python)
+    with _step("pip install -r binder/requirements.txt"):
         _install_requirements(image)
-    with _told("binder/postBuild"):
+    with _step("binder/postBuild"):
         image.run(image.checkout / "binder" / "postBuild")
-    with _told("the tests' tools"):
+    with _step("the test tools"):
         _install_tools(image)
     return image
 
 
-def _make(image: Image, python: Path) -> None:
+def _create(image: Image, python: Path) -> None:
     if image.folder.exists():
         shutil.rmtree(image.folder)
     # With --without-pip a Debian system Python needs no python3-venv package; the pip below this environment fills it.
     subprocess.run([python, "-m", "venv", "--without-pip", image.folder], check=True)
-    shutil.copytree(ROOT, image.checkout, ignore=_left_out(image.folder))
+    shutil.copytree(ROOT, image.checkout, ignore=_ignore(image.folder))
     pip = [Path(sys.base_prefix) / "bin" / "python3", "-m", "pip", "--python", image.python, "install", "--quiet"]
     subprocess.run([*pip, *_pinned(BASE)], check=True)
 
 
-def _left_out(folder: Path) -> Callable[[str, list[str]], set[str]]:
-    """Tell copytree what is no part of a clone, and not to copy an image that stands in the checkout into itself."""
+def _ignore(folder: Path) -> Callable[[str, list[str]], set[str]]:
+    """Return copytree's filter: leave out what a clone does not have, and the image itself if it is inside the checkout."""
     patterns = shutil.ignore_patterns(*NOT_COPIED)
 
-    def left_out(directory: str, names: list[str]) -> set[str]:
+    def ignore(directory: str, names: list[str]) -> set[str]:
         return patterns(directory, names) | {name for name in names if Path(directory, name) == folder}
 
-    return left_out
+    return ignore
 
 
 def _install_requirements(image: Image) -> None:
@@ -112,7 +112,9 @@ def _install_requirements(image: Image) -> None:
     image.install("--requirement", "binder/requirements.txt")
     after = image.versions()
     if wrong := unpinned(before, after, pinned) + moved(after, [*pinned.items(), *BASE.items()]):
-        raise SystemExit(f"binder/requirements.txt does not say all that pip did. Pin there: {', '.join(wrong)}")
+        raise SystemExit(
+            f"pip installed versions that binder/requirements.txt does not pin. Pin there: {', '.join(wrong)}"
+        )
 
 
 def _install_tools(image: Image) -> None:
@@ -128,7 +130,7 @@ def _pinned(versions: Mapping[str, str]) -> Sequence[str]:
 
 
 @contextmanager
-def _told(step: str) -> Iterator[None]:
+def _step(step: str) -> Iterator[None]:
     sys.stderr.write(f"{step} ...\n")
     began = time.monotonic()
     yield

@@ -1,4 +1,4 @@
-"""What binder/requirements.txt pins, beside what the base image ships and what an environment holds."""
+"""The versions that binder/requirements.txt pins, that the base image ships, and that an environment contains."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "binder" / "requirements.txt"
 
 BASE = {"ipykernel": "7.0.1", "ipywidgets": "8.1.7", "jupyterlab": "4.4.9", "pip": "25.2"}
-"""What the walkthroughs meet of Binder's base image, in the versions that it ships."""
+"""Packages of Binder's base image that the walkthroughs use, in the versions that it ships."""
 
 PIN = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[0-9][\w.!+-]*)")
-"""A name and one version: no range, extra, marker, option, path or address."""
+"""A name and one version, without range, extra, marker, option, path or URL."""
 
 
 def lines(text: str) -> list[str]:
-    """Give the lines that pip would read, comments left out."""
+    """Return the lines that pip would read, without comments."""
     stripped = [line.partition("#")[0].strip() for line in text.splitlines()]
     return [line for line in stripped if line]
 
 
 def pins(text: str) -> dict[str, str]:
-    """Give the version by canonical name; ValueError names the first line that is no exact pin, or is there twice."""
+    """Return the version by canonical name; raise ValueError at the first line that is not an exact pin, or pins a name again."""
     found: dict[str, str] = {}
     for line in lines(text):
         pin = PIN.fullmatch(line)
         name = canonicalize_name(pin["name"]) if pin else ""
         if pin is None or name in found:
             raise ValueError(
-                f"{line!r} is no exact pin, or pins again what is pinned above: write name==version, once."
+                f"{line!r} is not an exact pin, or pins a package again. Write name==version, once for each package."
             )
         found[name] = pin["version"]
     return found
 
 
 def installed(site_packages: Path) -> dict[str, str]:
-    """Give the version by canonical name of what an environment holds."""
+    """Return the version by canonical name of each package in an environment."""
     return {canonicalize_name(found.name): found.version for found in distributions(path=[str(site_packages)])}
 
 
 def unpinned(before: Mapping[str, str], after: Mapping[str, str], pinned: Mapping[str, str]) -> list[str]:
-    """Tell what the requirements added to an environment or moved in it without naming it, or to another version."""
+    """Return the packages that changed in an environment although they are not pinned, or are pinned to another version."""
     return sorted(
         f"{name}=={version}"
         for name, version in after.items()
@@ -54,5 +54,5 @@ def unpinned(before: Mapping[str, str], after: Mapping[str, str], pinned: Mappin
 
 
 def moved(after: Mapping[str, str], names: Iterable[tuple[str, str]]) -> list[str]:
-    """Tell which of these names an environment does not hold in the version that is said."""
+    """Return the packages that an environment does not contain in the given version."""
     return sorted(f"{name}=={version}, not {after.get(name)}" for name, version in names if after.get(name) != version)

@@ -1,4 +1,4 @@
-"""A learner's visit: JupyterLab as `start` starts it, the first walkthrough in Chromium, Run All."""
+"""Run the first walkthrough in Chromium, in JupyterLab as `start` starts it, as a learner on Binder does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psutil
 from playwright.sync_api import sync_playwright
 
 from tests.binder.image import Image
-from tests.binder.walkthrough import Taken, megabytes
+from tests.binder.walkthrough import Result, megabytes
 from tests.browser.lab import NOTEBOOKS_TRIED, Lab, Watched, chromium
 
 NOTEBOOK = "notebooks/00-start-here.ipynb"
@@ -27,26 +27,26 @@ UNRUN = f"() => {ERRORS}.length === 0 && {CODE_CELLS}.some((cell) => cell.execut
 TO_THE_TOP = """() => document.querySelector(".jp-NotebookPanel .jp-WindowedPanel-outer").scrollTo(0, 0)"""
 
 
-def visit(image: Image, picture: Path) -> Taken:
-    """Open the first walkthrough, run all of it, take its picture; what the server and its kernel hold is the memory."""
+def visit(image: Image, picture: Path) -> Result:
+    """Open the first walkthrough, run all cells and save a picture; the memory is that of the server and its kernel."""
     with tempfile.TemporaryDirectory() as home:
         lab = Lab(Path(home), image.environment(), (str(image.start), "jupyter", "lab"), image.checkout, settings=None)
         try:
-            said = _told_by_start(lab)
+            errors = _settings_errors(lab)
             with sync_playwright() as playwright, chromium(playwright) as browser:
                 watched = Watched(browser.new_page(viewport={"width": 1280, "height": 1800}), lab)
                 seconds = _run_all(watched, picture)
-                held = megabytes(psutil.Process(lab.pid))
-                said += watched.page.evaluate(f"() => {ERRORS}")
-                for complaints in watched.leave():
-                    said += complaints
+                memory = megabytes(psutil.Process(lab.pid))
+                errors += watched.page.evaluate(f"() => {ERRORS}")
+                for found in watched.leave():
+                    errors += found
         finally:
             lab.stop()
-    return Taken("00-start-here in Chromium", seconds, held, "\n".join(said))
+    return Result("00-start-here in Chromium", seconds, memory, "\n".join(errors))
 
 
 def _run_all(watched: Watched, picture: Path) -> float:
-    """Clear what was saved and run all cells; give the seconds that it took. A kernel may be deaf: see Watched.run."""
+    """Clear the saved outputs, run all cells and return the seconds; as in Watched.run, an idle kernel is replaced."""
     for _ in range(NOTEBOOKS_TRIED):
         watched.page.goto(watched.lab.address(NOTEBOOK))
         watched.wait_for_kernel()
@@ -61,12 +61,12 @@ def _run_all(watched: Watched, picture: Path) -> float:
     raise AssertionError(f"No kernel of {NOTEBOOKS_TRIED} ran the cells of {NOTEBOOK}")
 
 
-def _told_by_start(lab: Lab) -> list[str]:
-    """Tell where JupyterLab does not run as start and overrides.json say."""
-    said = []
+def _settings_errors(lab: Lab) -> list[str]:
+    """Return the settings of start and overrides.json that JupyterLab does not have."""
+    errors = []
     if psutil.Process(lab.pid).environ().get("AWS_EC2_METADATA_DISABLED") != "true":
-        said.append("start left the metadata service on")
+        errors.append("start did not disable the metadata service")
     news = json.loads(lab.settings_of(NEWS))["schema"]["properties"]
     if (news["fetchNews"]["default"], news["checkForUpdates"]["default"]) != ("false", False):
-        said.append("JupyterLab does not read overrides.json")
-    return said
+        errors.append("JupyterLab does not read overrides.json")
+    return errors

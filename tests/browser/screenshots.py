@@ -58,7 +58,7 @@ PICTURES = {
 
 
 def main(folder: Path, names: Sequence[str]) -> None:
-    """Take the pictures of these names; all of them where none is given."""
+    """Take the pictures of these names, or all of them."""
     folder.mkdir(parents=True, exist_ok=True)
     names = names or ["chart", *PICTURES]
     if "chart" in names:
@@ -69,7 +69,7 @@ def main(folder: Path, names: Sequence[str]) -> None:
 
 
 def draw(path: Path) -> None:
-    """Draw the chart of the example fleet, as a notebook shows it: the last line of its cell."""
+    """Draw the chart of the example fleet, as a notebook shows the last line of a cell."""
     *lines, shown = CHART.splitlines()
     sandbox = kvs.use_sandbox(clock="stepped")
     sandbox.seed()
@@ -81,7 +81,7 @@ def draw(path: Path) -> None:
 
 
 def photograph(folder: Path, forms: Mapping[str, tuple[str, str]]) -> None:
-    """Open each form on a sandbox of its own and take its picture once it shows what it is to show."""
+    """Open each form on the example fleet and take its picture when it shows the expected text."""
     with (
         tempfile.TemporaryDirectory() as home,
         kvs.Sandbox() as sandbox,
@@ -104,7 +104,7 @@ def photograph(folder: Path, forms: Mapping[str, tuple[str, str]]) -> None:
 def _take(page: Page, form: Locator, shown: str, path: Path) -> None:
     expect(form).to_contain_text(shown)
     expect(form.locator(".kvs-header").first).to_contain_text("account 111122223333")
-    page.locator(".jp-Cell").first.locator(".jp-InputPrompt").click()  # no toolbar over what is shown
+    page.locator(".jp-Cell").first.locator(".jp-InputPrompt").click()  # moves the toolbar away from the form
     form.screenshot(path=path)
     sys.stdout.write(f"{path}\n")
 

@@ -120,7 +120,7 @@ def test_filter_decides_what_is_shown_and_saved(notebook, sandbox):
 
 def test_save_uses_filter_text_typed_before_the_click(notebook, sandbox):
     sandbox.seed()
-    slow = "text.comm.on_msg(lambda message: (time.sleep(1), text._handle_msg(message)))  # the kernel is slow to hear"
+    slow = "text.comm.on_msg(lambda message: (time.sleep(1), text._handle_msg(message)))  # a slow kernel"
     page = notebook.run(
         f"import time\nimport kvs_notebook as kvs\nconsole = kvs.forms.console()\ntext = console.table.filter\n{slow}\nconsole"
     )

@@ -93,10 +93,10 @@ def test_submit_uses_text_that_was_typed_before_the_click(notebook, connection):
     page = notebook.run(
         "import time\nimport kvs_notebook as kvs\nform = kvs.forms.update_channel('front-door')\nform.future.result()\n"
         "text = form.message_ttl_seconds.input\n"
-        "text.comm.on_msg(lambda message: (time.sleep(1), text._handle_msg(message)))  # the kernel is slow to hear\nform"
+        "text.comm.on_msg(lambda message: (time.sleep(1), text._handle_msg(message)))  # a slow kernel\nform"
     )
     expect(page.get_by_label(TTL)).to_have_value("60")
-    fill(page, TTL, "90")  # the 0 leaves once the 9 was heard, for another thread of the kernel than the click
+    fill(page, TTL, "90")  # the 0 is sent after the 9 was received, to another thread of the kernel than the click
     press(page, "Update channel")
     expect(status(page, "its message TTL is 90 s, it is ACTIVE")).to_be_visible()
     assert kvs.describe_channel("front-door", connection=connection)["message_ttl_seconds"].item() == 90
@@ -185,12 +185,10 @@ def test_problems_appear_under_their_fields_and_on_submit(notebook, sandbox):
     fill(page, NAME, "front door")
     expect(page.locator(".kvs-error", has_text="Channel name 'front door': ' ' is not allowed.")).to_be_visible()
     fill(page, TTL, "4")
-    expect(
-        page.locator(".kvs-error", has_text="4 is out of bounds: the service allows 5 to 120 seconds.")
-    ).to_be_visible()
+    expect(page.locator(".kvs-error", has_text="4 is out of range: 5 to 120 seconds.")).to_be_visible()
     press(page, "Create channel")
     expect(alert(page, "Not sent.")).to_contain_text("'front door'")
-    expect(alert(page, "Not sent.")).to_contain_text("4 is out of bounds")
+    expect(alert(page, "Not sent.")).to_contain_text("4 is out of range")
     assert not sandbox.requests["operation"].str.startswith("Create").any()
 
 
@@ -216,8 +214,8 @@ def test_refusal_is_an_alert_with_message_and_next_step(notebook, sandbox):
     page = notebook.run("import kvs_notebook as kvs\nkvs.forms.create_channel()")
     fill(page, NAME, "front-door")
     press(page, "Create channel")
-    said = alert(page, "Nothing was changed. CreateSignalingChannel failed for front-door: AccessDeniedException")
-    expect(said).to_contain_text("Ask for this action in the IAM policy")
+    refusal = alert(page, "Nothing was changed. CreateSignalingChannel failed for front-door: AccessDeniedException")
+    expect(refusal).to_contain_text("Ask for this action in the IAM policy")
     expect(page.get_by_role("button", name="Create channel")).to_be_enabled()
 
 

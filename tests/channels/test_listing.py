@@ -1,4 +1,4 @@
-"""The pages of a listing: all of them, each channel once."""
+"""The pages of ListSignalingChannels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import kvs_notebook as kvs
 from kvs_notebook.channels import listing
 
 
-def test_the_pages_of_a_list_are_asked_for_by_a_size_of_our_own(sandbox, connection):
+def test_list_requests_pages_of_1000_channels(sandbox, connection):
     seen = []
     client = connection.client(purpose="listing", prepare=listing.skip_response_parser)
     client.meta.events.register(

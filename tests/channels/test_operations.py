@@ -1,4 +1,4 @@
-"""Channels over their whole life, through the public functions, on a real sandbox."""
+"""The lifecycle of channels through the public functions, on a sandbox."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def operations(sandbox: kvs.Sandbox) -> list[str]:
 # --- list
 
 
-def test_a_list_of_nothing_is_an_empty_frame_with_its_dtypes(connection):
+def test_empty_list_has_columns_and_dtypes(connection):
     channels = kvs.list_channels()
     assert len(channels) == 0
     assert dict(channels.dtypes.astype(str)) == dict(CHANNELS)
 
 
-def test_a_list_has_a_row_per_channel_in_the_order_of_names(sandbox, connection):
+def test_list_is_sorted_by_name(sandbox, connection):
     for name in ("b", "a", "C", "a-1"):
         kvs.create_channel(name, wait=False)
     channels = kvs.list_channels()
@@ -38,7 +38,7 @@ def test_a_list_has_a_row_per_channel_in_the_order_of_names(sandbox, connection)
     assert channels.index.tolist() == [0, 1, 2, 3]
 
 
-def test_a_prefix_narrows_the_list_at_the_service(sandbox, connection):
+def test_list_filters_by_prefix(sandbox, connection):
     sandbox.seed()
     assert kvs.list_channels("front-")["channel_name"].tolist() == ["front-door-hq", "front-door-lab"]
     assert kvs.list_channels("Front-").empty
@@ -47,7 +47,7 @@ def test_a_prefix_narrows_the_list_at_the_service(sandbox, connection):
 @pytest.mark.parametrize(
     "assumptions", [{"max_page_size": 3}, {"empty_first_page": True}, {"list_order": "shuffled"}], ids=str
 )
-def test_a_list_is_whole_and_in_order_however_it_is_paged(assumptions):
+def test_list_is_complete_for_any_paging(assumptions):
     with kvs.Sandbox(quotas=False, assumptions=kvs.Assumptions(**assumptions)) as sandbox:
         sandbox.seed(20)
         channels = kvs.list_channels(connection=sandbox.connection())
@@ -56,7 +56,7 @@ def test_a_list_is_whole_and_in_order_however_it_is_paged(assumptions):
 
 @settings(max_examples=20)
 @given(names=st.sets(NAMES, max_size=6), ttl=st.integers(5, 120))
-def test_the_list_equals_the_one_through_botocores_own_parser(names, ttl, many):
+def test_list_equals_result_of_botocores_parser(names, ttl, many):
     sandbox, connection = many
     sandbox.reset()
     for name in names:
@@ -71,7 +71,7 @@ def many():
         yield sandbox, sandbox.connection()
 
 
-def test_a_list_with_tags_has_a_column_per_key(sandbox, connection):
+def test_list_with_tags_has_column_per_key(sandbox, connection):
     kvs.create_channel("a", tags={"Site": "hq", "Owner": ""})
     kvs.create_channel("b")
     channels = kvs.list_channels(tags=True)
@@ -81,7 +81,7 @@ def test_a_list_with_tags_has_a_column_per_key(sandbox, connection):
     assert channels["tag:Owner"].isna().tolist() == [False, True]
 
 
-def test_a_list_with_chosen_tags_has_those_columns_in_that_order_though_nobody_has_them(sandbox, connection):
+def test_list_with_keys_has_their_columns_in_order(sandbox, connection):
     kvs.create_channel("a", tags={"Site": "hq", "Owner": "ops"})
     channels = kvs.list_channels(tags=["Site", "Env"])
     assert channels.columns.tolist() == [*CHANNELS, "tag:Site", "tag:Env"]
@@ -89,26 +89,26 @@ def test_a_list_with_chosen_tags_has_those_columns_in_that_order_though_nobody_h
     assert kvs.list_channels("nothing", tags=["Site"]).columns.tolist() == [*CHANNELS, "tag:Site"]
 
 
-def test_a_key_that_is_named_twice_is_one_column(connection):
+def test_repeated_key_is_one_column(connection):
     kvs.create_channel("a", tags={"Site": "hq"})
     assert kvs.list_channels(tags=["Site", "Site"]).columns.tolist() == [*CHANNELS, "tag:Site"]
     assert kvs.list_channels(tags=[]).columns.tolist() == [*CHANNELS]
 
 
-def test_one_key_as_text_is_no_list_of_its_letters(sandbox, connection):
+def test_list_rejects_string_of_tags(sandbox, connection):
     with pytest.raises(errors.InvalidInput, match=r"such as tags=\['Site'\]"):
         kvs.list_channels(tags="Site")
     assert sandbox.requests.empty
 
 
-def test_a_list_through_throttling_is_whole(sandbox, connection):
+def test_list_is_complete_despite_throttling(sandbox, connection):
     sandbox.seed()
     sandbox.faults.add("ListTagsForResource", "throttle", times=5)
     assert len(kvs.list_channels(tags=True)) == 11
     assert connection.throttles == 5
 
 
-def test_a_shared_client_still_gives_datetimes_after_a_list(sandbox, connection):
+def test_shared_client_returns_datetimes_after_list(sandbox, connection):
     kvs.create_channel("a")
     kvs.list_channels()
     infos = connection.client().list_signaling_channels()["ChannelInfoList"]
@@ -116,7 +116,7 @@ def test_a_shared_client_still_gives_datetimes_after_a_list(sandbox, connection)
 
 
 @pytest.mark.parametrize("fault", ["denied", "expired", "error"])
-def test_a_list_that_is_refused_says_so_as_ever(sandbox, connection, fault):
+def test_refused_list_raises_error_of_service(sandbox, connection, fault):
     sandbox.faults.add("ListSignalingChannels", fault, times=None)
     kinds = {"denied": errors.AccessDenied, "expired": errors.ExpiredCredentials, "error": errors.ServiceFault}
     with pytest.raises(kinds[fault]) as raised:
@@ -127,14 +127,14 @@ def test_a_list_that_is_refused_says_so_as_ever(sandbox, connection, fault):
 # --- describe
 
 
-def test_a_channel_may_be_named_in_every_way(sandbox, connection):
+def test_describe_accepts_name_arn_row_and_frame(sandbox, connection):
     channel = kvs.create_channel("front-door")
     arn = channel["channel_arn"].item()
     for named in ("front-door", arn, channel, channel.iloc[0], channel.iloc[0].to_dict()):
         assert kvs.describe_channel(named).equals(channel)
 
 
-def test_a_whole_frame_is_described_channel_by_channel(sandbox, connection):
+def test_describe_accepts_frame_of_any_length(sandbox, connection):
     sandbox.seed()
     channels = kvs.list_channels()
     assert kvs.describe_channel(channels).equals(channels)
@@ -144,7 +144,7 @@ def test_a_whole_frame_is_described_channel_by_channel(sandbox, connection):
 # --- create
 
 
-def test_a_channel_is_active_when_create_returns(sandbox, connection):
+def test_create_waits_until_active(sandbox, connection):
     channel = kvs.create_channel("front-door", message_ttl_seconds=30, tags={"Site": "hq"})
     assert channel[["channel_name", "channel_type", "channel_status", "message_ttl_seconds"]].to_numpy().tolist() == [
         ["front-door", "SINGLE_MASTER", "ACTIVE", 30]
@@ -154,14 +154,14 @@ def test_a_channel_is_active_when_create_returns(sandbox, connection):
     assert kvs.list_tags(channel)["value"].tolist() == ["hq"]
 
 
-def test_create_without_waiting_returns_at_once_with_the_status_as_it_is():
+def test_create_without_wait_returns_current_status():
     with kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=600)) as sandbox:
         channel = kvs.create_channel("front-door", wait=False, connection=sandbox.connection())
         assert channel["channel_status"].item() == "CREATING"
         assert dict(channel.dtypes.astype(str)) == dict(CHANNELS)
 
 
-def test_a_channel_too_young_to_be_found_is_waited_for_or_reported_as_creating():
+def test_create_tolerates_channel_not_found_yet():
     assumptions = kvs.Assumptions(stale_seconds=2)
     with kvs.Sandbox(clock="stepped", assumptions=assumptions) as sandbox:
         connection = sandbox.connection()
@@ -171,7 +171,7 @@ def test_a_channel_too_young_to_be_found_is_waited_for_or_reported_as_creating()
         assert kvs.create_channel("awaited", connection=connection)["channel_status"].item() == "ACTIVE"
 
 
-def test_a_name_is_free_again_once_its_channel_is_gone(sandbox, connection):
+def test_name_can_be_reused_after_delete(sandbox, connection):
     first = kvs.create_channel("front-door")
     kvs.delete_channel(first, wait=True)
     second = kvs.create_channel("front-door")
@@ -183,14 +183,18 @@ def test_a_name_is_free_again_once_its_channel_is_gone(sandbox, connection):
 # --- update
 
 
-def test_what_fails_after_a_change_was_accepted_says_that_it_was(sandbox, connection):
+def test_error_after_accepted_change_says_so(sandbox, connection):
     sandbox.deny("kinesisvideo:Describe*")
-    with pytest.raises(errors.AccessDenied, match=r"^gate was created \(arn:.*\), but then: DescribeSig") as raised:
+    with pytest.raises(
+        errors.AccessDenied, match=r"^gate was created \(arn:.*\), but a later step failed: DescribeSig"
+    ) as raised:
         kvs.create_channel("gate")
     assert raised.value.accepted
     sandbox.clear_denials()
     sandbox.deny("kinesisvideo:ListTags*")
-    with pytest.raises(errors.AccessDenied, match="^The tags of gate were set, but then: ListTags") as raised:
+    with pytest.raises(
+        errors.AccessDenied, match="^The tags of gate were set, but a later step failed: ListTags"
+    ) as raised:
         kvs.tag_channel("gate", {"Site": "hq"})
     assert raised.value.accepted
     with pytest.raises(errors.AccessDenied, match="^ListTags") as raised:
@@ -198,7 +202,7 @@ def test_what_fails_after_a_change_was_accepted_says_that_it_was(sandbox, connec
     assert not raised.value.accepted
 
 
-def test_an_update_changes_the_ttl_and_the_version(sandbox, connection):
+def test_update_changes_ttl_and_version(sandbox, connection):
     channel = kvs.create_channel("front-door")
     updated = kvs.update_channel(channel, message_ttl_seconds=90)
     assert updated["message_ttl_seconds"].item() == 90
@@ -207,7 +211,7 @@ def test_an_update_changes_the_ttl_and_the_version(sandbox, connection):
     assert updated["channel_arn"].item() == channel["channel_arn"].item()
 
 
-def test_an_update_waits_for_the_new_version_and_not_for_the_old_state():
+def test_update_waits_for_new_version():
     with kvs.Sandbox(clock="stepped", assumptions=kvs.Assumptions(stale_seconds=1)) as sandbox:
         connection = sandbox.connection()
         kvs.create_channel("front-door", connection=connection)
@@ -217,13 +221,13 @@ def test_an_update_waits_for_the_new_version_and_not_for_the_old_state():
         assert after["version"].item() != before["version"].item()
 
 
-def test_an_update_to_the_ttl_that_is_there_sends_none(sandbox, connection):
+def test_update_to_same_ttl_sends_no_change(sandbox, connection):
     channel = kvs.create_channel("front-door", message_ttl_seconds=90)
     assert kvs.update_channel(channel, message_ttl_seconds=90).equals(channel)
     assert "UpdateSignalingChannel" not in operations(sandbox)
 
 
-def test_an_update_by_name_sends_the_version_that_it_has_seen(sandbox, connection):
+def test_update_by_name_sends_version_it_read(sandbox, connection):
     kvs.create_channel("front-door")
     assert kvs.update_channel("front-door", message_ttl_seconds=90)["message_ttl_seconds"].item() == 90
 
@@ -231,7 +235,7 @@ def test_an_update_by_name_sends_the_version_that_it_has_seen(sandbox, connectio
 # --- delete
 
 
-def test_a_delete_returns_the_row_as_deleting(sandbox, connection):
+def test_delete_returns_row_as_deleting(sandbox, connection):
     channel = kvs.create_channel("front-door")
     deleted = kvs.delete_channel(channel)
     assert deleted.drop(columns="channel_status").equals(channel.drop(columns="channel_status"))
@@ -239,12 +243,12 @@ def test_a_delete_returns_the_row_as_deleting(sandbox, connection):
     assert kvs.list_channels()["channel_status"].tolist() == ["DELETING"]
 
 
-def test_a_delete_may_wait_until_the_channel_is_gone(sandbox, connection):
+def test_delete_waits_until_channel_is_gone(sandbox, connection):
     kvs.delete_channel(kvs.create_channel("front-door"), wait=True)
     assert kvs.list_channels().empty
 
 
-def test_a_delete_sends_the_version_of_its_row(sandbox, connection):
+def test_delete_rejects_stale_version(sandbox, connection):
     stale = kvs.create_channel("front-door")
     kvs.update_channel(stale, message_ttl_seconds=90)
     with pytest.raises(errors.VersionMismatch, match="describe_channel"):
@@ -253,7 +257,7 @@ def test_a_delete_sends_the_version_of_its_row(sandbox, connection):
     kvs.delete_channel("front-door")
 
 
-def test_a_row_of_a_channel_that_was_recreated_does_not_delete_its_namesake(sandbox, connection):
+def test_delete_of_old_row_keeps_recreated_channel(sandbox, connection):
     first = kvs.create_channel("front-door")
     kvs.delete_channel(first, wait=True)
     kvs.create_channel("front-door")

@@ -1,4 +1,4 @@
-"""What bad input gets: an error of our tree that says what to do next, the service's code, and nothing changed."""
+"""Rejected calls: the error says what to do next, keeps the service's code, and nothing is changed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from botocore.exceptions import ClientError
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
+from kvs_notebook.aws.error_translation import NEXT_STEP
 
-ARN_OF_NOBODY = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/nobody/1767603600000"
+MISSING_ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/missing/1767603600000"
 
 
 def state(connection: kvs.Connection) -> tuple[str, str]:
-    """All that there is, to be compared."""
+    """Return all channels and tags as text, to compare them."""
     channels = kvs.list_channels(connection=connection)
     return channels.to_csv(), kvs.list_tags(channels, connection=connection).to_csv()
 
@@ -31,31 +32,31 @@ def channel(connection: kvs.Connection) -> pd.DataFrame:
     return kvs.create_channel("front-door", tags={"Site": "hq"})
 
 
-# --- refused before anything is sent
+# --- rejected before any call
 
 BEFORE: dict[str, tuple[Callable[[Any], object], str]] = {
     "ttl 4": (
         lambda _: kvs.create_channel("new", message_ttl_seconds=4),
-        "4 is out of bounds: the service allows 5 to 120 seconds",
+        "4 is out of range: 5 to 120 seconds",
     ),
     "ttl 121": (
         lambda c: kvs.update_channel(c, message_ttl_seconds=121),
-        "121 is out of bounds: the service allows 5 to 120 seconds",
+        "121 is out of range: 5 to 120 seconds",
     ),
     "ttl text": (lambda c: kvs.update_channel(c, message_ttl_seconds="x"), "'x'"),  # type: ignore[arg-type]
     "ttl half": (lambda c: kvs.update_channel(c, message_ttl_seconds=7.5), "7.5"),  # type: ignore[arg-type]
     "name with a space": (lambda _: kvs.create_channel("front door"), "'front door'"),
     "name empty": (lambda _: kvs.create_channel(""), "''"),
     "name too long": (lambda _: kvs.create_channel("a" * 257), "257 characters"),
-    "51 tags": (lambda c: kvs.tag_channel(c, {f"k{n}": "" for n in range(51)}), "51 tags: a channel may have 50"),
-    "aws: key": (lambda c: kvs.tag_channel(c, {"aws:x": "y"}), "'aws:x': the prefix aws: is AWS's own"),
-    "no tags": (lambda c: kvs.tag_channel(c, {}), "No tags"),
+    "51 tags": (lambda c: kvs.tag_channel(c, {f"k{n}": "" for n in range(51)}), "Too many tags: 51 (maximum 50)."),
+    "aws: key": (lambda c: kvs.tag_channel(c, {"aws:x": "y"}), "'aws:x' has the prefix aws:, reserved by AWS"),
+    "no tags": (lambda c: kvs.tag_channel(c, {}), "No tags were given"),
     "tag key too long": (lambda c: kvs.tag_channel(c, {"k" * 129: "v"}), "129 characters"),
     "tag value too long": (lambda c: kvs.tag_channel(c, {"k": "v" * 257}), "257 characters"),
     "tag value with a sign": (lambda c: kvs.tag_channel(c, {"k": "a*b"}), "'a*b'"),
     "tag value no text": (lambda c: kvs.tag_channel(c, {"k": 1}), "1"),  # type: ignore[dict-item]
-    "keys as text": (lambda c: kvs.untag_channel(c, "Site"), 'give a list of keys, such as ["Owner", "Site"]'),
-    "no keys": (lambda c: kvs.untag_channel(c, []), "0 tag keys: the service takes 1 to 50"),
+    "keys as text": (lambda c: kvs.untag_channel(c, "Site"), 'Pass a list of keys, such as ["Owner", "Site"]'),
+    "no keys": (lambda c: kvs.untag_channel(c, []), "Number of tag keys is out of range: 0 (allowed: 1 to 50)"),
     "row of another account": (
         lambda c: kvs.delete_channel(c.assign(channel_arn=c["channel_arn"].str.replace("1111", "9999"))),
         "is in account 999922223333, us-east-1, but this connection is to account 111122223333",
@@ -66,23 +67,29 @@ BEFORE: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "row that contradicts itself": (
         lambda c: kvs.delete_channel(c.assign(account_id="999922223333")),
-        "The row says account_id 999922223333, its ARN 111122223333",
+        "Column 'account_id' is 999922223333, but the ARN has 111122223333",
     ),
     "ARN of a stream": (
-        lambda _: kvs.describe_channel(ARN_OF_NOBODY.replace(":channel/", ":stream/")),
-        "names a stream: give a signaling channel's",
+        lambda _: kvs.describe_channel(MISSING_ARN.replace(":channel/", ":stream/")),
+        "names a stream. Expected a signaling channel's",
     ),
-    "ARN cut short": (lambda _: kvs.describe_channel(ARN_OF_NOBODY.rpartition("/")[0]), "It has the form arn:aws:"),
-    "a number as channel": (lambda _: kvs.describe_channel(7), "7 is a int: give a name"),  # type: ignore[arg-type]
-    "no row": (lambda c: kvs.delete_channel(c.iloc[:0]), "The frame has 0 rows"),
-    "two rows": (lambda c: kvs.delete_channel(pd.concat([c, c])), "The frame has 2 rows"),
-    "a row without its ARN": (lambda c: kvs.delete_channel(c.drop(columns="channel_arn")), "has no channel_arn"),
-    "an unknown status": (lambda c: kvs.wait_for_channel(c, "READY"), "'READY': wait for one of CREATING, ACTIVE"),
+    "ARN cut short": (lambda _: kvs.describe_channel(MISSING_ARN.rpartition("/")[0]), "It has the form arn:aws:"),
+    "a number as channel": (lambda _: kvs.describe_channel(7), "7 is a int. Pass a name"),  # type: ignore[arg-type]
+    "no row": (lambda c: kvs.delete_channel(c.iloc[:0]), "Expected one channel, got a frame of 0 rows"),
+    "two rows": (lambda c: kvs.delete_channel(pd.concat([c, c])), "Expected one channel, got a frame of 2 rows"),
+    "a row without its ARN": (
+        lambda c: kvs.delete_channel(c.drop(columns="channel_arn")),
+        "Missing column 'channel_arn'. Pass a row returned by list_channels().",
+    ),
+    "an unknown status": (
+        lambda c: kvs.wait_for_channel(c, "READY"),
+        "'READY' is not valid. Expected one of: CREATING, ACTIVE",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", BEFORE)
-def test_what_costs_nothing_to_check_is_refused_before_a_call(sandbox, connection, channel, case):
+def test_invalid_argument_is_rejected_before_any_call(sandbox, connection, channel, case):
     act, because = BEFORE[case]
     _ = connection.account_id
     before = len(sandbox.requests)
@@ -92,16 +99,16 @@ def test_what_costs_nothing_to_check_is_refused_before_a_call(sandbox, connectio
     assert raised.value.__cause__ is None
 
 
-# --- refused by the service
+# --- rejected by the service
 
 AFTER: dict[str, tuple[Callable[[Any], object], type[errors.KVSError], str]] = {
     "unknown channel": (
-        lambda _: kvs.describe_channel("nobody"), errors.ChannelNotFound, "ResourceNotFoundException"),
-    "unknown ARN": (lambda _: kvs.describe_channel(ARN_OF_NOBODY), errors.ChannelNotFound, "ResourceNotFoundException"),
+        lambda _: kvs.describe_channel("missing"), errors.ChannelNotFound, "ResourceNotFoundException"),
+    "unknown ARN": (lambda _: kvs.describe_channel(MISSING_ARN), errors.ChannelNotFound, "ResourceNotFoundException"),
     "tags of an unknown channel": (
-        lambda _: kvs.list_tags(ARN_OF_NOBODY), errors.ChannelNotFound, "ResourceNotFoundException"),
+        lambda _: kvs.list_tags(MISSING_ARN), errors.ChannelNotFound, "ResourceNotFoundException"),
     "endpoints of an unknown channel": (
-        lambda _: kvs.get_endpoints(ARN_OF_NOBODY), errors.ChannelNotFound, "ResourceNotFoundException"),
+        lambda _: kvs.get_endpoints(MISSING_ARN), errors.ChannelNotFound, "ResourceNotFoundException"),
     "name taken": (lambda _: kvs.create_channel("front-door"), errors.ChannelExists, "ResourceInUseException"),
     "wrong version on update": (
         lambda c: kvs.update_channel(c.assign(version="old"), message_ttl_seconds=90),
@@ -118,7 +125,7 @@ AFTER: dict[str, tuple[Callable[[Any], object], type[errors.KVSError], str]] = {
 
 
 @pytest.mark.parametrize("case", AFTER)
-def test_the_services_refusal_keeps_its_code_and_its_cause_and_changes_nothing(connection, channel, case):
+def test_service_error_keeps_code_and_cause(connection, channel, case):
     act, kind, code = AFTER[case]
     before = state(connection)
     with pytest.raises(kind) as raised:
@@ -126,7 +133,7 @@ def test_the_services_refusal_keeps_its_code_and_its_cause_and_changes_nothing(c
     assert raised.value.code == code
     assert isinstance(raised.value.__cause__, ClientError)
     assert code in str(raised.value)
-    assert errors.NEXT_STEP[kind] in str(raised.value)
+    assert NEXT_STEP[kind] in str(raised.value)
     assert state(connection) == before
 
 
@@ -150,7 +157,7 @@ def test_the_services_refusal_keeps_its_code_and_its_cause_and_changes_nothing(c
         ("UntagResource", lambda c: kvs.untag_channel(c, ["Site"])),
     ],
 )
-def test_trouble_on_the_way_changes_nothing(sandbox, connection, channel, monkeypatch, fault, kind, operation, act):
+def test_failed_call_changes_nothing(sandbox, connection, channel, monkeypatch, fault, kind, operation, act):
     monkeypatch.setattr(connection.rate_limiter, "sleep", lambda _: None)
     if operation.endswith("tagResource") or operation == "TagResource":
         kind = {"error": errors.ServiceFault, "reset": errors.EndpointUnreachable}.get(fault, kind)
@@ -162,13 +169,13 @@ def test_trouble_on_the_way_changes_nothing(sandbox, connection, channel, monkey
     assert state(connection) == before
 
 
-def test_a_name_that_is_still_deleting_is_taken(connection, channel):
+def test_name_of_deleting_channel_is_taken(connection, channel):
     kvs.delete_channel(channel)
     with pytest.raises(errors.ChannelExists, match='wait_for_channel\\(name, "DELETED"\\) first'):
         kvs.create_channel("front-door")
 
 
-def test_a_deleted_channel_takes_no_tags(connection, channel):
+def test_deleted_channel_accepts_no_tags(connection, channel):
     kvs.delete_channel(channel)
     with pytest.raises(errors.ChannelNotFound):
         kvs.tag_channel(channel, {"Site": "annex"})
@@ -179,7 +186,7 @@ def test_a_deleted_channel_takes_no_tags(connection, channel):
         kvs.untag_channel(channel, ["Site"])
 
 
-def test_a_channel_that_is_busy_says_what_to_wait_for():
+def test_busy_channel_error_says_what_to_do():
     with kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=600)) as sandbox:
         connection = sandbox.connection()
         young = kvs.create_channel("front-door", wait=False, connection=connection)
@@ -190,7 +197,7 @@ def test_a_channel_that_is_busy_says_what_to_wait_for():
             assert raised.value.code == "ResourceInUseException"
 
 
-def test_a_region_that_is_full_says_so():
+def test_channel_limit_error_says_what_to_do():
     with kvs.Sandbox(region="eu-west-1", quotas=False) as sandbox:
         sandbox.seed(5_000)
         with pytest.raises(errors.ChannelLimitExceeded, match="ask AWS to raise the quota") as raised:
@@ -198,16 +205,14 @@ def test_a_region_that_is_full_says_so():
         assert raised.value.code == "AccountChannelLimitExceededException"
 
 
-# --- a connection that may only read
+# --- read-only connection
 
 
 @pytest.fixture
 def read_only(sandbox: kvs.Sandbox, monkeypatch: pytest.MonkeyPatch) -> kvs.Connection:
-    """A real account as the toolkit sees one: nothing says that a sandbox answers."""
-    connection = sandbox.connection()
-    monkeypatch.setattr(connection, "_sandbox", False)
-    monkeypatch.setattr("kvs_notebook.aws.identity.SANDBOX_USER", "somebody")
-    return connection
+    """A connection to the sandbox that takes it for a real account."""
+    monkeypatch.setattr("kvs_notebook.aws.identity.SANDBOX_USER", "alice")
+    return sandbox.connection().replace(local_service=None)
 
 
 @pytest.mark.parametrize(
@@ -220,13 +225,13 @@ def read_only(sandbox: kvs.Sandbox, monkeypatch: pytest.MonkeyPatch) -> kvs.Conn
         lambda connection: kvs.untag_channel("front-door", ["a"], connection=connection),
     ],
 )
-def test_a_read_only_connection_sends_no_change_and_gives_the_line_that_lifts_it(sandbox, channel, read_only, act):
+def test_read_only_connection_sends_no_change(sandbox, channel, read_only, act):
     before = changes_sent(sandbox)
     with pytest.raises(errors.ReadOnly, match=re.escape("kvs.connect(region='us-east-1', allow_changes=True)")):
         act(read_only)
     assert changes_sent(sandbox) == before
 
 
-def test_a_read_only_connection_reads(channel, read_only):
+def test_read_only_connection_reads(channel, read_only):
     assert kvs.list_channels(tags=True, connection=read_only)["tag:Site"].tolist() == ["hq"]
     assert len(kvs.get_endpoints("front-door", connection=read_only)) == 2

@@ -119,9 +119,14 @@ def accepts_connections(port: int) -> bool:
 PROGRESS = ("Connecting: ", "Inventory: ", "Reading tags: ")
 
 
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text without progress bars, which appear on a slow machine only."""
+    return [line for line in text.splitlines() if line.strip() and not line.startswith(PROGRESS)]
+
+
 def single_line(text: str) -> str:
-    """Return the only line of a text, apart from progress bars, which appear on a slow machine only."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(PROGRESS)]
+    """Return the only line of a text."""
+    lines = lines_of(text)
     assert len(lines) == 1, text
     assert text.endswith("\n")
     return f"{lines[0]}\n"

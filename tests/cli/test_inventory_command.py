@@ -16,14 +16,14 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook.dataframes import builders, schemas
-from tests.cli.conftest import COMMAND, Run, Start, single_line, wait_until
+from tests.cli.conftest import COMMAND, Run, Start, lines_of, single_line, wait_until
 
 REGIONS = ["ap-southeast-2", "eu-west-1", "us-east-1"]
 
 
 def test_sandbox_fleet_is_printed_and_written_to_files(run: Run, tmp_path: Path) -> None:
     done = run("inventory", "--sandbox", "--csv", "a.csv", "--parquet", "a.parquet", "--json", "a.json")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, lines_of(done.stderr)) == (0, [])
     lines = done.stdout.splitlines()
     rows = len(lines) - 6
     assert rows >= 24

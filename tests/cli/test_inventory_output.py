@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import kvs_notebook as kvs
-from tests.cli.conftest import Run, single_line
+from tests.cli.conftest import Run, lines_of, single_line
 
 
 def test_missing_required_tag_is_reported_and_exits_1(run: Run, profile: dict[str, str]) -> None:
@@ -31,7 +31,7 @@ def test_missing_required_tag_is_reported_and_exits_1(run: Run, profile: dict[st
 
 def test_met_tag_requirement_exits_0(run: Run, profile: dict[str, str]) -> None:
     done = run("inventory", "--region", "us-east-1", "--prefix", "front", "--require", "Site", env=profile)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, lines_of(done.stderr)) == (0, [])
     assert done.stdout.endswith("\nSite: 2 of 2 channels meet the requirement\n")
 
 

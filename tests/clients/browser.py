@@ -1,6 +1,6 @@
-"""A page in headless Chromium calls, with AWS's JS client, a camera of aiortc's that speaks through this package.
+"""A page in headless Chromium calls, with AWS's JavaScript client, an aiortc camera that uses this package.
 
-``kvs-notebook sandbox -- python browser.py CHROMIUM DIRECTORY``: the directory holds the page, which is given the sandbox's
+``kvs-notebook sandbox -- python browser.py CHROMIUM DIRECTORY``: the directory contains the page, which gets the sandbox's
 address and keys.
 """
 
@@ -30,7 +30,7 @@ from playwright.async_api import async_playwright
 import kvs_notebook as kvs
 from kvs_notebook.signaling.client import SignalingClient
 
-aioice.ice.get_host_addresses = lambda **_: ["127.0.0.1"]  # it leaves loopback out
+aioice.ice.get_host_addresses = lambda **_: ["127.0.0.1"]  # aiortc leaves loopback out
 CHANNEL, CLIENT_ID = "front-door", "page"
 FLAGS = [
     "--no-sandbox",
@@ -42,15 +42,15 @@ FLAGS = [
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Serve files without a word."""
+    """Serve files without a log."""
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
 
 @contextmanager
 def served(directory: Path) -> Iterator[str]:
-    """Serve a directory on loopback, which is a page's secure context."""
+    """Serve a directory on loopback, which browsers treat as a secure context."""
     handler = functools.partial(Quiet, directory=str(directory))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -59,7 +59,7 @@ def served(directory: Path) -> Iterator[str]:
 
 
 def pin(endpoint: str) -> str:
-    """Give the hash of the key behind an endpoint whose certificate the sandbox's CA vouches for; Chromium knows no CA file."""
+    """Return the hash of an endpoint's key, checked against the sandbox's CA; Chromium takes no CA file."""
     port = urlsplit(endpoint).port
     assert port is not None
     with (
@@ -72,7 +72,7 @@ def pin(endpoint: str) -> str:
 
 
 async def answer_calls(camera: SignalingClient) -> None:
-    """Be the camera: what comes over a data channel goes back."""
+    """Answer calls as the camera; echo each message of a data channel."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
 
     @connection.on("datachannel")
@@ -94,7 +94,7 @@ async def answer_calls(camera: SignalingClient) -> None:
 
 
 async def call(chromium: str, url: str, sandbox_key: str) -> dict[str, object]:
-    """Open the page and let it call; give what it has seen."""
+    """Open the page, let it call, and return what it reports."""
     session = boto3.Session()
     credentials = session.get_credentials().get_frozen_credentials()
     settings = {
@@ -116,7 +116,7 @@ async def call(chromium: str, url: str, sandbox_key: str) -> dict[str, object]:
 
 
 async def main(chromium: str, directory: Path) -> dict[str, object]:
-    """Let a camera wait for the page's call."""
+    """Connect a camera, then let the page call it."""
     kvs.connect(allow_changes=True)
     channel = kvs.create_channel(CHANNEL)
     endpoints = kvs.get_endpoints(channel, role="VIEWER", protocols=("HTTPS",))

@@ -1,4 +1,4 @@
-"""Plain boto3, and nothing of this package: create a channel, find its endpoints, get its ICE servers."""
+"""With boto3 only: create a channel, get its endpoints and its ICE servers."""
 
 import json
 

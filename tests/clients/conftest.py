@@ -1,4 +1,4 @@
-"""Clients that are not ours, started as a user starts them: ``kvs-notebook sandbox -- COMMAND``."""
+"""Third-party clients, started as a user starts them: ``kvs-notebook sandbox -- COMMAND``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INSTALLED = HERE / "node_modules" / ".installed"
 
 
 def missing(what: str) -> None:
-    """Skip where a tool is missing; fail where CI is set."""
+    """Skip the test because a tool is missing; fail it in CI."""
     if os.environ.get("CI"):
         pytest.fail(what)
     pytest.skip(what)
@@ -26,7 +26,7 @@ def missing(what: str) -> None:
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    """Give Node, with AWS's clients installed beside these tests in the versions that package-lock.json names."""
+    """Return Node, with AWS's clients installed beside these tests in the versions of package-lock.json."""
     found, npm = shutil.which("node"), shutil.which("npm")
     if found is None or npm is None:
         missing("Node is not installed (Debian: apt-get install nodejs npm)")
@@ -43,7 +43,7 @@ def node() -> str:
 
 @pytest.fixture
 def viewer_page(node: str, tmp_path: Path) -> Path:
-    """Give a folder with a page and its script, as AWS's client comes to a browser: through a bundler."""
+    """Return a folder with a page and its bundled script, which contains AWS's client."""
     options = ["--bundle", "--platform=browser", "--define:process.env={}", f"--outfile={tmp_path / 'browser.js'}"]
     subprocess.run(
         [node, "node_modules/esbuild/bin/esbuild", "browser.mjs", *options], cwd=HERE, check=True, timeout=60
@@ -55,7 +55,7 @@ def viewer_page(node: str, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def chromium() -> str:
-    """Give the browser's program."""
+    """Return the browser's program."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
         missing("Chromium is not installed (Debian: apt-get install chromium)")
@@ -65,7 +65,7 @@ def chromium() -> str:
 
 @pytest.fixture
 def in_sandbox() -> Callable[..., str]:
-    """Give what runs a command in a sandbox of its own, and what it prints."""
+    """Return a function that runs a command in its own sandbox and returns what it prints."""
     command = Path(sys.executable).with_name("kvs-notebook")
 
     def run(*words: str) -> str:

@@ -1,4 +1,4 @@
-"""Real WebRTC by aiortc over this package's signaling: viewers call before the camera is there, and each hears its own echo."""
+"""WebRTC by aiortc over this package's signaling: viewers call before the camera connects, and each gets its own echo."""
 
 import asyncio
 import json
@@ -9,12 +9,12 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 import kvs_notebook as kvs
 
-aioice.ice.get_host_addresses = lambda **_: ["127.0.0.1"]  # it leaves loopback out
+aioice.ice.get_host_addresses = lambda **_: ["127.0.0.1"]  # aiortc leaves loopback out
 NO_SERVERS = RTCConfiguration(iceServers=[])  # its default is a public STUN server
 
 
 async def camera(channel: str, calls: int) -> list[RTCPeerConnection]:
-    """Answer so many calls; what comes over a data channel goes back."""
+    """Answer a number of calls; echo each message of a data channel."""
     connections = []
     async with kvs.open_signaling(channel, role="MASTER") as peer:
         for _ in range(calls):
@@ -33,7 +33,7 @@ async def camera(channel: str, calls: int) -> list[RTCPeerConnection]:
 
 
 async def viewer(channel: str, client_id: str, called: asyncio.Event) -> str:
-    """Call, and say who one is; give what comes back."""
+    """Call, send the client id over a data channel, and return the echo."""
     connection, echo = RTCPeerConnection(NO_SERVERS), asyncio.get_running_loop().create_future()
     data = connection.createDataChannel("echo")
     data.on("open", lambda: data.send(client_id))
@@ -45,13 +45,13 @@ async def viewer(channel: str, client_id: str, called: asyncio.Event) -> str:
         called.set()
         answer = await anext(peer)
     await connection.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
-    heard: str = await echo
+    text: str = await echo
     await connection.close()
-    return heard
+    return text
 
 
 async def main(viewers: int) -> list[str]:
-    """Let the viewers call first, and then switch the camera on."""
+    """Let the viewers call first, then connect the camera."""
     kvs.connect(allow_changes=True)
     kvs.create_channel("front-door")
     called = [asyncio.Event() for _ in range(viewers)]

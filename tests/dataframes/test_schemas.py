@@ -1,4 +1,4 @@
-"""Frames: the same columns and dtypes whatever is in them, also when nothing is."""
+"""Frames have the same columns and dtypes whatever they contain."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def dtypes(frame: pd.DataFrame) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("schema", [CHANNELS, TAGS, ENDPOINTS, ICE_SERVERS, MESSAGES])
-def test_an_empty_frame_has_its_columns_and_dtypes(schema):
+def test_empty_frame_has_columns_and_dtypes(schema):
     assert dtypes(builders.empty(schema)) == dict(schema)
 
 
-def test_frames_of_nothing_are_empty_frames():
+def test_frames_without_rows_have_dtypes():
     assert dtypes(builders.channels_frame([])) == dict(CHANNELS)
     assert dtypes(builders.tags_frame({})) == dict(TAGS)
     assert dtypes(builders.tags_frame({arn("a"): {}})) == dict(TAGS)
@@ -60,7 +60,7 @@ def test_frames_of_nothing_are_empty_frames():
 
 
 @pytest.mark.parametrize("schema", [CHANNELS, TAGS, ENDPOINTS])
-def test_an_empty_frame_survives_parquet_and_concatenation(schema):
+def test_empty_frame_survives_parquet_and_concat(schema):
     empty = builders.empty(schema)
     stored = io.BytesIO()
     empty.to_parquet(stored)
@@ -68,7 +68,7 @@ def test_an_empty_frame_survives_parquet_and_concatenation(schema):
     assert dtypes(pd.concat([empty, empty])) == dict(schema)
 
 
-def test_no_dtype_is_narrow_or_a_category():
+def test_dtypes_are_64_bit_and_not_category():
     assert {dtype for schema in (CHANNELS, TAGS, ENDPOINTS) for dtype in schema.values()} == {
         "str",
         "Int64",
@@ -79,7 +79,7 @@ def test_no_dtype_is_narrow_or_a_category():
 # --- channels
 
 
-def test_a_channel_is_a_row_of_the_services_fields():
+def test_channels_frame_has_row_per_channel():
     frame = builders.channels_frame([info("front-door")])
     assert dtypes(frame) == dict(CHANNELS)
     assert frame.iloc[0].to_dict() == {
@@ -95,7 +95,7 @@ def test_a_channel_is_a_row_of_the_services_fields():
     }
 
 
-def test_every_member_may_be_missing_or_null():
+def test_channels_frame_accepts_missing_members():
     full = info("front-door")
     for member in full:
         for reduced in ({**full, member: None}, {key: value for key, value in full.items() if key != member}):
@@ -105,17 +105,17 @@ def test_every_member_may_be_missing_or_null():
     assert dtypes(builders.channels_frame([{}])) == dict(CHANNELS)
 
 
-def test_new_values_of_the_service_are_kept():
+def test_channels_frame_keeps_unknown_values():
     frame = builders.channels_frame([info("a", ChannelStatus="PAUSED", ChannelType="MANY", Unheard="of")])
     assert frame[["channel_status", "channel_type"]].to_numpy().tolist() == [["PAUSED", "MANY"]]
 
 
-def test_account_000000000000_and_names_like_numbers_stay_text():
+def test_account_ids_and_numeric_names_stay_text():
     frame = builders.channels_frame([{**info("1E5"), "ChannelARN": arn("1E5", account_id="000000000000")}])
     assert frame[["account_id", "channel_name"]].to_numpy().tolist() == [["000000000000", "1E5"]]
 
 
-def test_rows_are_in_the_order_of_account_region_and_name():
+def test_rows_are_sorted_by_account_region_and_name():
     places = [("222222222222", "us-east-1"), ("111111111111", "us-east-1"), ("111111111111", "eu-west-1")]
     infos = [
         {**info(name), "ChannelARN": arn(name, account_id=account_id, region=region)}
@@ -131,13 +131,13 @@ def test_rows_are_in_the_order_of_account_region_and_name():
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdef"), max_size=4), max_size=4))
-def test_pages_make_the_frame_of_their_channels_each_as_last_seen(names):
+def test_frame_of_pages_keeps_later_row_of_repeated_channel(names):
     pages = [[info(name, Version=f"page {number}") for name in page] for number, page in enumerate(names)]
     last = {each["ChannelARN"]: each for page in pages for each in page}
     assert builders.channels_frame_of_pages(iter(pages)).equals(builders.channels_frame(list(last.values())))
 
 
-def test_no_page_is_kept_once_the_next_one_is_asked_for():
+def test_frame_of_pages_keeps_no_page_in_memory():
     class Page(list):
         pass
 
@@ -159,7 +159,7 @@ zones = st.sampled_from([UTC, ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kathmand
 
 
 @given(st.lists(st.tuples(st.from_regex(r"[a-zA-Z0-9_.-]{1,9}", fullmatch=True), milliseconds, zones), max_size=8))
-def test_the_wires_numbers_and_botocores_datetimes_give_the_same_frame(rows):
+def test_numbers_and_datetimes_give_same_frame(rows):
     wire = [info(name, created_ms) for name, created_ms, _ in rows]
     parsed = [
         info(name, created_ms, CreationTime=(EPOCH + timedelta(milliseconds=created_ms)).astimezone(zone))
@@ -172,12 +172,12 @@ def test_the_wires_numbers_and_botocores_datetimes_give_the_same_frame(rows):
     )
 
 
-def test_a_time_between_two_milliseconds_goes_to_the_nearest_either_way():
+def test_times_round_to_nearest_millisecond():
     between = EPOCH + timedelta(seconds=1, microseconds=600)
     assert builders.milliseconds(between) == builders.milliseconds(1.0006) == 1001
 
 
-def test_a_full_frame_survives_parquet():
+def test_full_frame_survives_parquet():
     frame = join_tags(builders.channels_frame([info("a"), info("b")]), builders.tags_frame({arn("a"): {"k": ""}}))
     stored = io.BytesIO()
     frame.to_parquet(stored)
@@ -187,7 +187,7 @@ def test_a_full_frame_survives_parquet():
 # --- tags
 
 
-def test_tags_are_a_row_each_in_the_order_of_channel_and_key():
+def test_tags_frame_is_sorted_by_channel_and_key():
     frame = builders.tags_frame({arn("b"): {"z": "1", "a": ""}, arn("a"): {"k": "v"}, arn("c"): {}})
     assert dtypes(frame) == dict(TAGS)
     assert frame[["channel_name", "key", "value"]].to_numpy().tolist() == [
@@ -197,21 +197,21 @@ def test_tags_are_a_row_each_in_the_order_of_channel_and_key():
     ]
 
 
-def test_wide_tags_tell_missing_from_empty():
+def test_pivot_tags_distinguishes_missing_from_empty():
     wide = pivot_tags(builders.tags_frame({arn("a"): {"Site": "hq"}, arn("b"): {"Site": "", "Owner": "ops"}}))
     assert dtypes(wide) == {**dict(list(TAGS.items())[:4]), "tag:Owner": "str", "tag:Site": "str"}
     assert wide["tag:Site"].tolist() == ["hq", ""]
     assert wide["tag:Owner"].isna().tolist() == [True, False]
 
 
-def test_a_tag_key_cannot_be_taken_for_a_column_of_ours():
+def test_tag_key_never_replaces_other_column():
     channels = builders.channels_frame([info("a")])
     joined = join_tags(channels, builders.tags_frame({arn("a"): {"region": "x", "channel_arn": "y", "tag:z": "1"}}))
     assert joined["region"].tolist() == ["us-east-1"]
     assert joined.columns.tolist() == [*CHANNELS, "tag:channel_arn", "tag:region", "tag:tag:z"]
 
 
-def test_joined_tags_keep_every_channel_and_its_order():
+def test_join_tags_keeps_channels_in_order():
     channels = builders.channels_frame([info(name) for name in "abc"])
     joined = join_tags(channels, builders.tags_frame({arn("c"): {"k": "v"}, arn("a"): {"k": ""}}))
     assert joined["channel_name"].tolist() == ["a", "b", "c"]
@@ -220,7 +220,7 @@ def test_joined_tags_keep_every_channel_and_its_order():
     assert join_tags(channels, builders.empty(TAGS)).equals(channels)
 
 
-def test_frames_with_other_tag_columns_join_with_missing_values():
+def test_concat_of_other_tag_columns_has_missing_values():
     one = join_tags(builders.channels_frame([info("a")]), builders.tags_frame({arn("a"): {"x": "1"}}))
     two = join_tags(builders.channels_frame([info("b")]), builders.tags_frame({arn("b"): {"w": "2"}}))
     joined = builders.concat([two, one, builders.empty(CHANNELS)], CHANNELS)
@@ -232,7 +232,7 @@ def test_frames_with_other_tag_columns_join_with_missing_values():
 # --- endpoints
 
 
-def test_endpoints_are_taken_by_protocol_and_not_by_place():
+def test_endpoints_frame_follows_requested_protocols():
     given_ = [
         {"Protocol": "HTTPS", "ResourceEndpoint": "https://r"},
         {"Protocol": "WSS", "ResourceEndpoint": "wss://v"},
@@ -244,7 +244,7 @@ def test_endpoints_are_taken_by_protocol_and_not_by_place():
 # --- ICE servers and messages
 
 
-def test_an_ice_server_is_a_row_for_each_uri_in_the_order_of_the_reply():
+def test_ice_frame_has_row_per_uri_in_order():
     servers = [
         {"Uris": ["turn:b", "turns:a"], "Username": "u1", "Password": "p1", "Ttl": 300},
         {"Uris": ["turn:a"], "Username": "u2", "Password": "p2", "Ttl": 86_400},
@@ -257,7 +257,7 @@ def test_an_ice_server_is_a_row_for_each_uri_in_the_order_of_the_reply():
     assert [username.reveal() for username in frame["username"]] == ["u1", "u1", "u2"]
 
 
-def test_every_member_of_an_ice_server_may_be_missing():
+def test_ice_frame_accepts_missing_members():
     for nothing in ([], [{}], [{"Uris": None}], [{"Uris": []}]):
         assert dtypes(builders.ice_frame(arn("a"), nothing)) == dict(ICE_SERVERS)
         assert builders.ice_frame(arn("a"), nothing).empty
@@ -267,7 +267,7 @@ def test_every_member_of_an_ice_server_may_be_missing():
     assert bare["password"][0] == Secret("")
 
 
-def test_messages_are_rows_with_missing_values():
+def test_messages_frame_has_missing_values():
     rows = [
         (1767603600000, "sent", "SDP_OFFER", "tablet", None, "c1", "{}", None),
         (1767603600001, "received", "GO_AWAY", None, "tablet", None, None, None),
@@ -278,7 +278,7 @@ def test_messages_are_rows_with_missing_values():
     assert frame["recipient_client_id"].isna().tolist() == [True, False]
 
 
-def test_the_dtype_of_a_column_is_known_by_its_name():
+def test_dtype_of_column_follows_its_name():
     assert schemas.dtype_of("message_ttl_seconds") == "Int64"
     assert schemas.dtype_of("tag:anything") == "str"
     assert schemas.dtype_of("password") == schemas.dtype_of("username") == "object"

@@ -23,12 +23,6 @@ MONDAY, TUESDAY = "2026-01-05", "2026-01-06"
 
 
 @pytest.fixture
-def fleet(sandbox, connection):
-    sandbox.seed()
-    return sandbox
-
-
-@pytest.fixture
 def history(fleet, tmp_path):
     """A folder with the snapshot of the first day; each test saves the second."""
     kvs.save_snapshot(kvs.inventory(regions=REGIONS), tmp_path / "history", date=MONDAY)

@@ -26,12 +26,6 @@ REGIONS = ["us-east-1", "eu-west-1", "ap-southeast-2"]
 
 
 @pytest.fixture
-def fleet(sandbox, connection):
-    sandbox.seed()
-    return sandbox
-
-
-@pytest.fixture
 def history(fleet, tmp_path):
     """A folder with snapshots of three account-regions on two days, without a change."""
     for day in ("2026-01-05", "2026-01-06"):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -14,13 +12,7 @@ from kvs_notebook import errors
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels.tags import tags_of_channel
 from kvs_notebook.forms import channel_poller, console_view
-
-
-def eventually(so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+from tests.forms.waiting import eventually
 
 
 @pytest.fixture

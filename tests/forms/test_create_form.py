@@ -49,7 +49,7 @@ def test_submit_names_all_problems_and_sends_nothing(sandbox, connection, submit
     error = submit(form)
     assert isinstance(error, errors.InvalidInput)
     assert form.status.role == "alert"
-    for named in ("'front door'", "4 is out of bounds", "'aws:x'"):
+    for named in ("'front door'", "4 is out of range", "'aws:x'"):
         assert named in form.status.text
     assert not sandbox.requests["operation"].str.startswith("Create").any()
     assert not form.submit.disabled

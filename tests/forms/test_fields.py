@@ -100,7 +100,7 @@ def test_listener_receives_each_row_change():
 @pytest.mark.parametrize(
     ("tags", "problem"),
     [
-        ({"aws:x": "y"}, "the prefix aws: is AWS's own"),
+        ({"aws:x": "y"}, "has the prefix aws:, reserved by AWS"),
         ({"": "value without a key"}, "Tag key '' has 0 characters"),
         ({"Site": "a*b"}, "'*' is not allowed"),
         ({f"k{number}": "" for number in range(51)}, "Too many tags: 51 (maximum 50)."),

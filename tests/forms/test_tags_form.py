@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
+from tests.forms.waiting import eventually
 
 
 @pytest.fixture
@@ -30,12 +28,6 @@ def tags_there() -> dict[str, str]:
 
 def sent(sandbox, operation: str) -> int:
     return int((sandbox.requests["operation"] == operation).sum())
-
-
-def eventually(so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not so():
-        assert time.monotonic() < deadline
 
 
 def test_loaded_tags_are_rows(form):

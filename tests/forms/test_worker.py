@@ -15,18 +15,18 @@ from kvs_notebook.forms.job import Job, JobResult
 from kvs_notebook.forms.worker import Worker
 
 
-class Bench:
+class ControlledWorker:
     """A worker, and a job that runs until the test ends it."""
 
     def __init__(self) -> None:
         self.button = widgets.Button(description="Do")
         self.executor = ContextExecutor()
         self.worker = Worker([self.button], self.executor)
-        self.begun, self.end = threading.Event(), threading.Event()
+        self.started, self.end = threading.Event(), threading.Event()
 
     def job(self, title: str = "Doing it", *, changes: bool = True, fails: Exception | None = None) -> Job:
-        def run(task):
-            self.begun.set()
+        def run(_):
+            self.started.set()
             assert self.end.wait(20)
             if fails is not None:
                 raise fails
@@ -36,112 +36,122 @@ class Bench:
 
 
 @pytest.fixture
-def bench():
-    made = Bench()
+def controlled():
+    made = ControlledWorker()
     yield made
     made.end.set()
     made.worker.close()
     made.executor.shutdown()
 
 
-def test_busy_worker_disables_buttons_and_shows_progress(bench):
-    future = bench.worker.start(bench.job)
-    assert bench.button.disabled
-    assert not bench.worker.stop_button.disabled
-    assert bench.worker.status.text == "Doing it... (If this line stays: kvs.look() shows what became of it.)"
-    bench.end.set()
+def test_busy_worker_disables_buttons_and_shows_progress(controlled):
+    future = controlled.worker.start(controlled.job)
+    assert controlled.button.disabled
+    assert not controlled.worker.stop_button.disabled
+    assert controlled.worker.status.text == "Doing it... (If this line stays: kvs.look() shows what became of it.)"
+    controlled.end.set()
     assert future.result() == "Doing it"
-    assert not bench.button.disabled
-    assert bench.worker.stop_button.disabled
-    assert bench.worker.status.text == "Doing it: done."
+    assert not controlled.button.disabled
+    assert controlled.worker.stop_button.disabled
+    assert controlled.worker.status.text == "Doing it: done."
 
 
-def test_second_click_during_change_is_ignored(bench):
+def test_second_click_during_change_is_ignored(controlled):
     prepared = []
-    first = bench.worker.start(bench.job)
-    second = bench.worker.start(lambda: prepared.append(1))
+    first = controlled.worker.start(controlled.job)
+    second = controlled.worker.start(lambda: prepared.append(1))
     assert second is first
     assert prepared == []
 
 
-def test_job_waits_behind_load(bench):
-    reading = bench.worker.start(lambda: bench.job("Loading", changes=False))
-    change = bench.worker.start(lambda: bench.job("Changing"))
-    bench.end.set()
+def test_job_waits_behind_load(controlled):
+    reading = controlled.worker.start(lambda: controlled.job("Loading", changes=False))
+    change = controlled.worker.start(lambda: controlled.job("Changing"))
+    controlled.end.set()
     assert reading.result() == "Loading"
     assert change.result() == "Changing"
-    assert bench.worker.status.text == "Changing: done."
+    assert controlled.worker.status.text == "Changing: done."
 
 
-def test_stopped_change_shows_late_outcome(bench):
-    future = bench.worker.start(bench.job)
-    assert bench.begun.wait(20)
-    bench.worker.stop_button.click()
-    assert not bench.button.disabled
-    assert bench.worker.status.text == (
+def test_stopped_change_shows_late_outcome(controlled):
+    future = controlled.worker.start(controlled.job)
+    assert controlled.started.wait(20)
+    controlled.worker.stop_button.click()
+    assert not controlled.button.disabled
+    assert controlled.worker.status.text == (
         "Stopped waiting for doing it. The request was already sent and is not called back: kvs.look() shows what became of it."
     )
-    bench.end.set()
+    controlled.end.set()
     assert future.result() == "Doing it"
-    assert bench.worker.status.text.endswith("Meanwhile: Doing it: done.")
+    assert controlled.worker.status.text.endswith("Meanwhile: Doing it: done.")
 
 
-def test_job_stopped_before_start_sends_nothing(bench):
-    bench.worker.start(lambda: bench.job("Loading", changes=False))
-    waiting = bench.worker.start(lambda: bench.job("Changing"))
-    bench.worker.stop_button.click()
+def test_job_stopped_before_start_sends_nothing(controlled):
+    controlled.worker.start(lambda: controlled.job("Loading", changes=False))
+    waiting = controlled.worker.start(lambda: controlled.job("Changing"))
+    controlled.worker.stop_button.click()
     assert waiting.cancelled()
-    assert bench.worker.status.text == "Stopped before changing began: nothing was sent."
+    assert controlled.worker.status.text == "Stopped before changing began: nothing was sent."
 
 
-def test_hanging_job_does_not_delay_next_job(bench):
-    stuck = bench.worker.start(lambda: bench.job("Creating one", fails=errors.Throttled("too many")))
-    assert bench.begun.wait(20)
-    bench.worker.stop_button.click()
-    done = bench.worker.start(lambda: Job("Creating two", lambda _: JobResult(2, "Created two."), changes=True))
+def test_hanging_job_does_not_delay_next_job(controlled):
+    stuck = controlled.worker.start(lambda: controlled.job("Creating one", fails=errors.Throttled("too many")))
+    assert controlled.started.wait(20)
+    controlled.worker.stop_button.click()
+    done = controlled.worker.start(lambda: Job("Creating two", lambda _: JobResult(2, "Created two."), changes=True))
     assert done.result(20) == 2
-    bench.end.set()
+    controlled.end.set()
     assert isinstance(stuck.exception(20), errors.Throttled)
-    assert bench.worker.status.text == "Created two. Meanwhile: Nothing was changed. too many"
+    assert controlled.worker.status.text == "Created two. Meanwhile: Nothing was changed. too many"
 
 
-def test_unexpected_error_is_shown(bench):
-    bench.end.set()
-    future = bench.worker.start(lambda: bench.job(fails=ZeroDivisionError("division by zero")))
+def test_unexpected_error_is_shown(controlled):
+    controlled.end.set()
+    future = controlled.worker.start(lambda: controlled.job(fails=ZeroDivisionError("division by zero")))
     assert isinstance(future.exception(), ZeroDivisionError)
-    assert bench.worker.status.role == "alert"
-    assert "ZeroDivisionError: division by zero. This is a bug: please report it" in bench.worker.status.text
-    assert not bench.button.disabled
+    assert controlled.worker.status.role == "alert"
+    assert "ZeroDivisionError: division by zero. This is a bug: please report it" in controlled.worker.status.text
+    assert not controlled.button.disabled
 
 
-def test_error_in_prepare_is_shown(bench):
-    future = bench.worker.start(lambda: 1 / 0)
+def test_error_in_prepare_is_shown(controlled):
+    future = controlled.worker.start(lambda: 1 / 0)
     assert isinstance(future.exception(), ZeroDivisionError)
-    assert "please report it" in bench.worker.status.text
+    assert "please report it" in controlled.worker.status.text
 
 
-def test_progress_of_stopped_job_is_not_shown(bench):
-    tasks = []
+def test_worker_survives_a_status_line_that_fails(controlled, monkeypatch, caplog):
+    controlled.end.set()
+    monkeypatch.setattr(controlled.worker.status, "alert", lambda _: 1 / 0)
+    failed = controlled.worker.start(lambda: controlled.job(fails=errors.Throttled("too many")))
+    assert isinstance(failed.exception(20), ZeroDivisionError)
+    assert "Could not show how 'Doing it' ended" in caplog.text
+    caplog.clear()
+    assert controlled.worker.start(controlled.job).result(20) == "Doing it"
+
+
+def test_progress_of_stopped_job_is_not_shown(controlled):
+    jobs = []
 
     def prepare():
-        job = bench.job()
+        job = controlled.job()
         return Job(
-            job.title, lambda running: tasks.append(running) or job.run(running), changes=True, check_code="kvs.look()"
+            job.title, lambda running: jobs.append(running) or job.run(running), changes=True, check_code="kvs.look()"
         )
 
-    bench.worker.start(prepare)
-    assert bench.begun.wait(20)
-    tasks[0].report("gate is CREATING.")
-    assert "gate is CREATING." in bench.worker.status.text
-    bench.worker.stop_button.click()
-    tasks[0].report("gate is ACTIVE.")
-    assert "gate is ACTIVE." not in bench.worker.status.text
+    controlled.worker.start(prepare)
+    assert controlled.started.wait(20)
+    jobs[0].report("gate is CREATING.")
+    assert "gate is CREATING." in controlled.worker.status.text
+    controlled.worker.stop_button.click()
+    jobs[0].report("gate is ACTIVE.")
+    assert "gate is ACTIVE." not in controlled.worker.status.text
 
 
-def test_job_runs_in_context_of_click(bench):
+def test_job_runs_in_context_of_click(controlled):
     variable = contextvars.ContextVar("variable", default="none")
     variable.set("the cell's")
-    seen = bench.worker.start(lambda: Job("Looking", lambda _: JobResult(variable.get(), "")))
+    seen = controlled.worker.start(lambda: Job("Looking", lambda _: JobResult(variable.get(), "")))
     assert seen.result() == "the cell's"
 
 
@@ -166,7 +176,10 @@ def test_reconciled_lost_reply_is_shown(sandbox, connection, submit):
     form.name.value = "gate"
     submit(form)
     assert form.status.role == "status"
-    assert "a reply was lost and the call was sent again; the channel is there as asked for." in form.status.text
+    assert (
+        "a reply was lost and the call was sent again; the channel exists with the requested settings."
+        in form.status.text
+    )
 
 
 def test_closed_form_ends_its_threads(connection):

@@ -1,4 +1,4 @@
-"""Lesson: whoever runs cells out of order, or after the sandbox has gone, is told in one sentence what to run next."""
+"""Errors in a notebook whose cells ran out of order, or whose sandbox has stopped, say which cells to run."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ BEGIN = 'import kvs_notebook as kvs\nsandbox = kvs.use_sandbox(clock="stepped")'
 
 
 def errors_of(*cells: str, **environment: str) -> list[nbformat.NotebookNode]:
-    """Run cells in a kernel of their own; give the errors that they showed."""
+    """Run cells in a new kernel, and return the errors that they showed."""
     notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
     NotebookClient(notebook, allow_errors=True, timeout=60).execute(env={**os.environ, **environment})
     return [output for cell in notebook.cells for output in cell.outputs if output.output_type == "error"]
 
 
-def test_a_cell_that_runs_before_those_it_needs_says_what_to_run_and_any_other_error_is_as_it_was():
+def test_name_error_has_hint_and_other_errors_do_not():
     missing, wrong = errors_of(LOAD, BEGIN, LOAD, "door.T", "{}['door']", "sandbox.stop()")
     assert missing.ename == "NameError"
     assert missing.evalue.startswith("name 'door' is not defined. ")
@@ -36,7 +36,7 @@ def test_a_cell_that_runs_before_those_it_needs_says_what_to_run_and_any_other_e
     assert (wrong.ename, wrong.evalue) == ("KeyError", "'door'")
 
 
-def test_a_kernel_that_runs_the_startup_file_says_so_before_the_first_cell_and_has_no_name_of_it():
+def test_startup_file_enables_hint_and_leaves_no_name():
     names = "[name for name in globals() if 'kvs' in name or 'lesson' in name or name == 'enable_name_error_hint']"
     missing, none = errors_of(
         "kvs.list_channels()", f"raise LookupError({names})", PYTHONSTARTUP=ipython_startup.__file__
@@ -45,7 +45,7 @@ def test_a_kernel_that_runs_the_startup_file_says_so_before_the_first_cell_and_h
     assert none.evalue == "[]"
 
 
-def test_what_the_user_has_set_up_for_errors_stays():
+def test_existing_error_handler_is_kept():
     theirs = (
         "get_ipython().set_custom_exc((ValueError,), lambda shell, kind, error, trace, tb_offset=None: print('mine'))"
     )
@@ -53,18 +53,18 @@ def test_what_the_user_has_set_up_for_errors_stays():
     assert missing.evalue == "name 'door' is not defined"
 
 
-def test_a_sandbox_changes_nothing_in_the_kernel():
+def test_sandbox_does_not_enable_hint():
     (missing,) = errors_of(BEGIN, "door")
     assert missing.evalue == "name 'door' is not defined"
 
 
-def test_outside_a_notebook_there_is_nothing_to_explain(monkeypatch):
+def test_hint_does_nothing_outside_ipython(monkeypatch):
     enable_name_error_hint()
     monkeypatch.setitem(sys.modules, "IPython", None)
     enable_name_error_hint()
 
 
-# --- a sandbox that has gone
+# --- a stopped sandbox
 
 
 CALLS = {
@@ -80,16 +80,16 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_sandbox_that_was_stopped_is_named_with_the_cell_that_starts_it(call):
+def test_stopped_sandbox_error_says_what_to_run(call):
     kvs.use_sandbox(clock="stepped").stop()
     with pytest.raises(
-        errors.KVSError, match=r"call kvs\.use_sandbox\(\) again \(in a walkthrough: run its first code"
+        errors.KVSError, match=r"Call kvs\.use_sandbox\(\) again \(in a walkthrough: run its first code"
     ):
         CALLS[call]()
 
 
 @pytest.mark.parametrize("ask", ["seed", "reset", "clear_denials"])
-def test_whoever_asks_a_stopped_sandbox_for_something_is_told_the_same(ask):
+def test_method_of_stopped_sandbox_says_what_to_run(ask):
     sandbox = kvs.use_sandbox(clock="stepped")
     sandbox.stop()
     with pytest.raises(
@@ -98,35 +98,35 @@ def test_whoever_asks_a_stopped_sandbox_for_something_is_told_the_same(ask):
         getattr(sandbox, ask)()
 
 
-def test_a_channel_of_the_sandbox_before_is_to_be_made_again():
+def test_channel_of_earlier_sandbox_says_what_to_run():
     kvs.use_sandbox(clock="stepped")
     door = kvs.create_channel("front-door")
     with kvs.use_sandbox(clock="stepped"), pytest.raises(errors.ChannelNotFound, match="run the cell that creates it"):
         kvs.get_endpoints(door)
 
 
-# --- a real account that cannot be reached
+# --- an account that cannot be reached
 
 
-def test_a_profile_that_is_not_there_is_told_with_what_to_do():
+def test_unknown_profile_error_says_what_to_do():
     with pytest.raises(
-        errors.NoCredentials, match=r"on this machine: none\. .*aws configure sso.*kvs\.use_sandbox\(\)"
+        errors.NoCredentials, match=r"on this machine: none\)\. .*aws configure sso.*kvs\.use_sandbox\(\)"
     ):
         kvs.connect("my-profile", region="us-east-1")
 
 
-def test_no_network_is_told_with_what_to_run_next(monkeypatch):
+def test_network_error_says_what_to_do(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
     with pytest.raises(
         errors.EndpointUnreachable,
-        match=r"Check the region, the network and the proxy, then run the same again; .*kvs\.use_sandbox\(\)",
+        match=r"Check the region, the network and the proxy, then call again\. .*kvs\.use_sandbox\(\)",
     ):
         kvs.connect(region="us-east-1")
 
 
-def test_an_inventory_of_an_account_that_nobody_could_ask_for_its_id_says_so(monkeypatch):
+def test_inventory_of_stopped_sandbox_reports_gap(monkeypatch):
     kvs.use_sandbox(clock="stepped").stop()
     with pytest.raises(errors.InventoryIncomplete, match="a gap: an account"):
         kvs.inventory().raise_for_failures()

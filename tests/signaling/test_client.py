@@ -158,7 +158,11 @@ def test_messages_frame_has_sent_and_received_messages(channel):
     ("role", "send", "because"),
     [
         ("MASTER", lambda one: one.send_offer("v=0"), "A MASTER needs recipient_client_id="),
-        ("MASTER", lambda one: one.send_answer("v=0", recipient_client_id="AWS_x"), "the prefix AWS_ is AWS's own"),
+        (
+            "MASTER",
+            lambda one: one.send_answer("v=0", recipient_client_id="AWS_x"),
+            "has the prefix AWS_, reserved by AWS",
+        ),
         ("MASTER", lambda one: one.send_candidate(LINE, recipient_client_id=""), "has 0 characters"),
         (
             "VIEWER",

@@ -67,8 +67,8 @@ def test_endpoints_of_a_whole_frame(sandbox, connection):
     [
         ({"role": "master"}, "'master': Expected one of: MASTER, VIEWER. Did you mean 'MASTER'?"),
         ({"protocols": ["WS"]}, "'WS': Expected one of:"),
-        ({"protocols": []}, "give a list"),
-        ({"protocols": "WSS"}, "give a list"),
+        ({"protocols": []}, "is not a list. Pass a list"),
+        ({"protocols": "WSS"}, "is not a list. Pass a list"),
     ],
 )
 def test_get_endpoints_refuses_invalid_arguments_before_any_call(sandbox, connection, arguments, because):

@@ -44,8 +44,8 @@ async def exchange(camera: SignalingClient, tablet: SignalingClient, name: str) 
     [
         ("front door", {"client_id": "tablet"}, "' ' is not allowed"),
         ("front-door", {}, "A VIEWER needs a client id"),
-        ("front-door", {"client_id": "aws_tablet"}, "the prefix AWS_ is AWS's own"),
-        ("front-door", {"role": "MASTER", "client_id": "tablet"}, "a MASTER has none"),
+        ("front-door", {"client_id": "aws_tablet"}, "has the prefix AWS_, reserved by AWS"),
+        ("front-door", {"role": "MASTER", "client_id": "tablet"}, "was given for a MASTER, which has none"),
         ("front-door", {"role": "master"}, "Did you mean 'MASTER'?"),
         (7, {"client_id": "tablet"}, "7 is a int"),
     ],

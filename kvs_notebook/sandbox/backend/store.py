@@ -196,10 +196,12 @@ class Store:
 
         Parameters
         ----------
-        account_id, region, prefix
+        account_id, region
             Select the channels.
         limit
             Maximum number of channels.
+        prefix
+            The beginning of their names.
         ignore_case
             Whether the prefix matches names in another case.
         shuffled

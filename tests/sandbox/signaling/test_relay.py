@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import subprocess
 import sys
@@ -12,7 +11,6 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook.sandbox.clock import ManualClock
-from kvs_notebook.sandbox.server import Server
 from kvs_notebook.sandbox.signaling.message_queue import MASTER
 from tests.sandbox.websocket_peer import ANSWER, CANDIDATE, OFFER, ChannelSignaling, payload, run
 
@@ -35,7 +33,8 @@ def signaling(sandbox):
 
 def server_of(sandbox):
     """Return the server of a sandbox in this process."""
-    return next(each for each in gc.get_objects() if type(each) is Server and each.endpoint_url == sandbox.endpoint_url)
+    _, stop, _, _ = sandbox._stop.peek()
+    return stop.__self__
 
 
 def relay_and_loop(sandbox):

@@ -1,0 +1,156 @@
+"""Accounts that cannot be connected to become gaps, each with its name."""
+
+from __future__ import annotations
+
+import io
+import os
+import pathlib
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook.cli.inventory_output import describe_gaps
+from kvs_notebook.errors import InventoryIncomplete
+from tests.fleet.inventories import OTHER, REGIONS, ROLE, statuses
+
+
+def test_role_is_assumed_with_external_id():
+    with kvs.Sandbox(clock="stepped", assumptions=kvs.Assumptions(role_external_id="our-contract")) as sandbox:
+        here = sandbox.connection()
+        assert kvs.inventory(role_arns=[ROLE], external_id="our-contract", connection=here).gaps.empty
+        without = kvs.inventory(role_arns=[ROLE], connection=here)
+    assert without.coverage[["account_id", "status", "error_code"]].to_numpy().tolist() == [
+        [OTHER, "denied", "AccessDenied"]
+    ]
+
+
+def test_two_roles_of_one_account_count_it_once(fleet_of_two_accounts, connection):
+    found = kvs.inventory(role_arns=[ROLE, f"arn:aws:iam::{OTHER}:role/Writer"])
+    assert len(found.coverage) == 1
+    assert len(found.channels) == 5
+
+
+def test_failed_account_has_coverage_row_without_region(fleet_of_two_accounts, connection):
+    fleet_of_two_accounts.deny("sts:AssumeRole")
+    found = kvs.inventory(role_arns=[ROLE])
+    assert found.coverage[["account_id", "status"]].to_numpy().tolist() == [[OTHER, "denied"]]
+    assert found.coverage["region"].isna().all()
+
+
+def test_failed_accounts_are_each_named(fleet_of_two_accounts, connection, monkeypatch):
+    fleet_of_two_accounts.faults.add("GetCallerIdentity", "expired", times=None)
+    for name, value in fleet_of_two_accounts.environment({}).items():
+        monkeypatch.setenv(name, value)
+    config = pathlib.Path(os.environ["AWS_CONFIG_FILE"])
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config.with_name("two")))
+    text = config.read_text()
+    config.with_name("two").write_text(text.replace("[profile sandbox]", "[profile lab]") + "\n" + text)
+    with pytest.warns(UserWarning, match="The inventory ends early"):
+        found = kvs.inventory(profiles=["lab", "sandbox"], role_arns=[ROLE.replace(OTHER, "000000000000")])
+    with pytest.raises(InventoryIncomplete) as raised:
+        found.raise_for_failures()
+    assert "nan" not in str(raised.value)
+    named = describe_gaps(found)
+    assert [label for label, _ in named] == ["an account", "an account", "000000000000"]
+    assert [message.partition(":")[0] for _, message in named[:2]] == ["lab", "sandbox"]
+
+
+@pytest.fixture
+def profiles(fleet, monkeypatch, tmp_path):
+    """A function that adds a profile to the sandbox's own, which is the current connection."""
+    for name, value in fleet.environment({}).items():
+        monkeypatch.setenv(name, value)
+    config = tmp_path / "config"
+    config.write_text(pathlib.Path(os.environ["AWS_CONFIG_FILE"]).read_text())
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    kvs.connect("sandbox", region="us-east-1")
+
+    def add(name, *lines):
+        with config.open("a") as file:
+            file.write("\n".join(["", f"[profile {name}]", "region = us-east-1", *lines, ""]))
+
+    return add
+
+
+def open_without_terminal(open_file):
+    def open_all_but_terminal(path, *arguments, **options):
+        if path == "/dev/tty":
+            raise OSError("No such device")
+        return open_file(path, *arguments, **options)
+
+    return open_all_but_terminal
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["credential_process = /nowhere/to/be/found"],
+        ["web_identity_token_file = /nowhere", f"role_arn = {ROLE}"],
+        ["source_profile = missing", f"role_arn = {ROLE}"],
+    ],
+    ids=["no program", "no token", "no source"],
+)
+def test_unusable_profile_is_gap_and_others_are_read(profiles, lines):
+    profiles("lab", *lines)
+    found = kvs.inventory(profiles=["sandbox", "lab"])
+    assert len(found.channels) == 11
+    assert found.gaps["status"].tolist() == ["expired"]
+    assert found.gaps["message"].item().startswith("lab: ")
+    assert found.gaps["message"].item().endswith("Correct the profile and call again.")
+
+
+def test_profile_with_unexpected_error_is_gap(profiles, monkeypatch):
+    profiles("lab", "source_profile = sandbox", f"role_arn = {ROLE}", "mfa_serial = arn:aws:iam::444455556666:mfa/me")
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # no user can type the code
+    monkeypatch.setattr("os.open", open_without_terminal(os.open))
+    with warnings.catch_warnings(action="ignore"):  # getpass warns of the missing terminal
+        found = kvs.inventory(profiles=["sandbox", "lab"])
+    assert len(found.channels) == 11
+    assert found.gaps["message"].item().startswith("lab: GetCallerIdentity failed: EOFError.")
+
+
+def test_gap_message_starts_with_profile(profiles):
+    profiles("sso", "credential_process = /nowhere/to/be/sso")
+    assert kvs.inventory(profiles=["sandbox", "sso"]).gaps["message"].item().startswith("sso: ")
+
+
+def test_account_name_is_of_first_role(fleet_of_two_accounts, connection):
+    frame = pd.DataFrame(
+        {
+            "account_id": [OTHER] * 2,
+            "role_arn": [ROLE, ROLE.replace("Reader", "Writer")],
+            "account_name": ["Lab", "Attic"],
+        }
+    )
+    assert kvs.inventory(accounts=frame).account_names == {OTHER: "Lab"}
+
+
+@pytest.mark.parametrize("kind", [pd.Series, pd.Index, np.array, tuple, iter], ids=str)
+def test_regions_and_roles_accept_any_iterable(fleet_of_two_accounts, connection, kind):
+    found = kvs.inventory(role_arns=kind([ROLE]), regions=kind(REGIONS[:2]))
+    assert statuses(found) == {(OTHER, region): "ok" for region in REGIONS[:2]}
+
+
+def test_profile_of_another_account_is_rejected(fleet, connection, tmp_path):
+    environment = fleet.environment({})
+    script = """
+import sys
+import kvs_notebook as kvs
+path = sys.argv[1]
+open(path, "w").write("account_id,profile\\n999999999999,sandbox\\n")
+print(kvs.inventory(accounts=path).coverage["message"].item())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "accounts.csv")],
+        env={**environment, "PATH": ""},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert (
+        done.stdout.strip()
+        == "sandbox belongs to account 111122223333, not to 999999999999. Correct the accounts file."
+    )

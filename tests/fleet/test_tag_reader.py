@@ -1,0 +1,91 @@
+"""Tags of an inventory: in bulk, channel by channel, or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook.dataframes.schemas import TAGS
+from kvs_notebook.errors import InventoryIncomplete
+from kvs_notebook.fleet import account_region, tag_reader
+from tests.fleet.inventories import REGIONS, dtypes
+
+
+def test_bulk_tags_take_one_call_per_100_channels(sandbox, connection):
+    for number in range(120):
+        kvs.create_channel(f"camera-{number:03}", tags={"Site": "hq"}, wait=False)
+    found = kvs.inventory()
+    assert len(found.tags) == 120
+    assert found.coverage["calls"].item() == 1 + 2
+
+
+def test_tags_are_read_each_if_tagging_api_finds_none():
+    with kvs.Sandbox(assumptions=kvs.Assumptions(tagging_api="finds_none")) as sandbox:
+        connection = sandbox.connection()
+        for number in range(20):
+            tags = None if number % 4 else {"Site": "hq"}
+            kvs.create_channel(f"camera-{number:02}", tags=tags, wait=False, connection=connection)
+        found = kvs.inventory(connection=connection)
+    assert found.coverage[["status", "tags_source"]].to_numpy().tolist() == [["ok", "each"]]
+    assert found.tags["channel_name"].tolist() == [f"camera-{number:02}" for number in range(0, 20, 4)]
+
+
+def test_untagged_channels_cost_one_sample_of_calls(sandbox, connection):
+    for number in range(20):
+        kvs.create_channel(f"camera-{number:02}", wait=False)
+    found = kvs.inventory()
+    assert found.coverage[["tags_source", "calls"]].to_numpy().tolist() == [["bulk", 1 + 1 + tag_reader.SAMPLE_SIZE]]
+    assert len(found.tags) == 0
+
+
+def test_bulk_result_is_believed_if_sample_is_denied(sandbox, connection):
+    kvs.create_channel("camera", wait=False)
+    sandbox.deny("kinesisvideo:ListTagsForResource")
+    found = kvs.inventory()
+    assert found.coverage[["status", "tags_source"]].to_numpy().tolist() == [["ok", "bulk"]]
+    assert found.coverage["error_code"].isna().all()
+
+
+def test_tags_none_reads_no_tags(fleet, connection):
+    found = kvs.inventory(tags="none")
+    assert dtypes(found.tags) == dict(TAGS)
+    assert found.coverage[["tags_source", "calls"]].to_numpy().tolist() == [["none", 1]]
+
+
+def test_tags_are_read_each_if_bulk_is_denied(fleet, connection):
+    fleet.deny("tag:GetResources", region="eu-west-1")
+    found = kvs.inventory(regions=REGIONS)
+    found.raise_for_failures()
+    assert found.coverage.set_index("region")["tags_source"].to_dict() == {
+        "ap-southeast-2": "bulk",
+        "eu-west-1": "each",
+        "us-east-1": "bulk",
+    }
+    assert found.tags.equals(kvs.inventory(regions=REGIONS, tags="each").tags)
+
+
+def test_unreadable_tags_are_gap_and_channels_are_kept(fleet, connection):
+    fleet.deny("tag:*", region="eu-west-1")
+    fleet.deny("kinesisvideo:ListTags*", region="eu-west-1")
+    found = kvs.inventory(regions=REGIONS)
+    assert len(found.channels) == 26
+    assert found.gaps[["region", "status", "tags_source"]].to_numpy().tolist() == [["eu-west-1", "ok", "failed"]]
+    with pytest.raises(InventoryIncomplete, match="eu-west-1: tags"):
+        found.raise_for_failures()
+
+
+def test_channel_deleted_before_its_tags_are_read_has_none(sandbox, connection, monkeypatch):
+    for name in ("a", "b", "c"):
+        kvs.create_channel(name, tags={"Site": "hq"})
+    listed = account_region.channel_infos
+
+    def list_then_delete_one(*args, **options):
+        channels = listed(*args, **options)
+        kvs.delete_channel("b", wait=True, connection=sandbox.connection())
+        return channels
+
+    monkeypatch.setattr(account_region, "channel_infos", list_then_delete_one)
+    found = kvs.inventory(tags="each")
+    found.raise_for_failures()
+    assert found.channels["channel_name"].tolist() == ["a", "b", "c"]
+    assert found.tags["channel_name"].tolist() == ["a", "c"]
