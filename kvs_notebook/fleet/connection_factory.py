@@ -67,7 +67,8 @@ class ConnectionFactory:
         Sessions are expensive to create, so connections to one account share one.
         """
         if self._base is None:
-            return _connection_in_worker(*self._base_arguments, account).replace(region=region)
+            with _worker_lock:  # lru_cache lets threads that miss at the same time make one session each
+                return _connection_in_worker(*self._base_arguments, account).replace(region=region)
         with self._lock:
             if account not in self._connections:
                 self._connections[account] = connection_to(account, self._base)
@@ -85,6 +86,9 @@ class ConnectionFactory:
         """Drop an account's session; connections that use it keep it alive."""
         with self._lock:
             self._connections.pop(account, None)
+
+
+_worker_lock = threading.Lock()
 
 
 @lru_cache(maxsize=16)
