@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels.reference import ChannelRef, describe, ttl_of
-from kvs_notebook.channels.tags import tags_of_channel
+from kvs_notebook.channels.tags import describe_with_tags
 from kvs_notebook.dataframes.builders import milliseconds
 from kvs_notebook.errors import (
     ChannelExists,
@@ -29,6 +29,8 @@ from kvs_notebook.errors import (
     Throttled,
 )
 
+Result = TypeVar("Result")
+
 _logger = logging.getLogger(__name__)
 
 
@@ -39,16 +41,15 @@ def reconcile_create(
     if not error.maybe_applied:
         raise error
     began = connection.service_time(error) - timedelta(seconds=seconds + 2)  # the service's Date has whole seconds
-    info = _describe_after(error, ChannelRef(name), connection)
-    if info is None:
+    found = _read_after(error, describe_with_tags, ChannelRef(name), connection)
+    if found is None:
         raise _error_without_proof(error, ChannelRef(name))
-    arn = str(info["ChannelARN"])
+    info, tags = found
     same = (
         (milliseconds(info.get("CreationTime")) or 0) >= began.timestamp() * 1_000
         and info.get("SingleMasterConfiguration") == params["SingleMasterConfiguration"]
         and info.get("ChannelType") == params["ChannelType"]
-        and _read_tags_after(error, ChannelRef(name, arn), connection)
-        == {tag["Key"]: tag["Value"] for tag in params["Tags"]}
+        and tags == {tag["Key"]: tag["Value"] for tag in params["Tags"]}
     )
     if not same:
         raise ChannelExists(
@@ -58,14 +59,14 @@ def reconcile_create(
             operation=error.operation,
         ) from error
     _warn_reconciled("CreateSignalingChannel", name, "the channel exists with the requested settings")
-    return arn
+    return str(info["ChannelARN"])
 
 
 def reconcile_update(error: KVSError, seen: ChannelRef, wanted: int, connection: Connection) -> None:
     """Return if the update took effect whose reply was lost; raise if it did not, or is unknown."""
     if not error.maybe_applied:
         raise error
-    info = _describe_after(error, seen, connection)
+    info = _read_after(error, describe, seen, connection)
     if info is not None and ttl_of(info) == wanted and info.get("Version") != seen.version:
         _warn_reconciled("UpdateSignalingChannel", seen.label, f"its message TTL is {wanted} s as requested")
         return
@@ -76,25 +77,20 @@ def reconcile_delete(error: KVSError, seen: ChannelRef, connection: Connection) 
     """Return if the delete took effect whose reply was lost; raise if it did not, or is unknown."""
     if not error.maybe_applied:
         raise error
-    info = None if isinstance(error, ChannelNotFound) else _describe_after(error, seen, connection)
+    info = None if isinstance(error, ChannelNotFound) else _read_after(error, describe, seen, connection)
     if info is not None and info.get("ChannelStatus") != "DELETING":
         raise _error_without_proof(error, seen)
     _warn_reconciled("DeleteSignalingChannel", seen.label, "the channel is DELETING or deleted")
 
 
-def _describe_after(error: KVSError, ref: ChannelRef, connection: Connection) -> dict[str, Any] | None:
-    """Describe a channel after a lost reply; return None if it does not exist, raise OutcomeUnknown if the call fails."""
+def _read_after(
+    error: KVSError, read: Callable[[ChannelRef, Connection], Result], ref: ChannelRef, connection: Connection
+) -> Result | None:
+    """Read a channel after a lost reply; return None if it does not exist, raise OutcomeUnknown if a call fails."""
     try:
-        return describe(ref, connection)
+        return read(ref, connection)
     except ChannelNotFound:
         return None
-    except KVSError as second:
-        raise _outcome_unknown(error, ref) from second
-
-
-def _read_tags_after(error: KVSError, ref: ChannelRef, connection: Connection) -> dict[str, str]:
-    try:
-        return tags_of_channel(str(ref.channel_arn), connection)
     except KVSError as second:
         raise _outcome_unknown(error, ref) from second
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.aws.validation import check_tag_keys, check_tags
-from kvs_notebook.channels.reference import Channel, channel_refs, one_channel_ref, resolve_arn
+from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref, resolve_arn
 from kvs_notebook.dataframes.builders import tags_frame
 from kvs_notebook.errors import mark_accepted
 
@@ -75,6 +76,12 @@ def tags_of_channel(arn: str, connection: Connection) -> dict[str, str]:
     name = ChannelArn.parse(arn).channel_name
     pages = read_pages(connection, "ListTagsForResource", {"ResourceARN": arn}, items="Tags", channel=name)
     return {key: value for page in pages for key, value in (page.get("Tags") or {}).items()}
+
+
+def describe_with_tags(ref: ChannelRef, connection: Connection) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the ChannelInfo and the tags of one channel: one DescribeSignalingChannel and one ListTagsForResource call."""
+    info = describe(ref, connection)
+    return info, tags_of_channel(str(info["ChannelARN"]), connection)
 
 
 def tag_channel(channel: Channel, tags: Mapping[str, str], *, connection: Connection | None = None) -> pd.DataFrame:

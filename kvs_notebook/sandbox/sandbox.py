@@ -208,7 +208,7 @@ class Sandbox:
         return requests_frame(self._admin.requests())
 
     def deny(self, pattern: str, *, account_id: str | None = None, region: str | None = None) -> None:
-        """Deny actions that match ``pattern``, such as ``"kinesisvideo:Delete*"``, in ``account_id`` and ``region`` or all."""
+        """Deny actions of ``pattern``, such as ``"kinesisvideo:Delete*"``, in ``account_id`` and ``region`` (None: all)."""
         self._admin.call("deny", pattern=pattern, account_id=account_id, region=region)
 
     def clear_denials(self) -> None:
