@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 import weakref
 
 import boto3
@@ -53,3 +56,30 @@ def test_closed_client_frees_its_operations_at_once():
     finally:
         gc.enable()
     close_client(first)
+
+
+PLAIN = """
+import kvs_notebook as kvs
+from kvs_notebook.aws import botocore_internals
+
+sandbox = kvs.use_sandbox(clock="stepped")
+sandbox.seed()
+fleet = kvs.inventory(role_arns=[f"arn:aws:iam::{sandbox.account_id}:role/Reader"], regions=["us-east-1", "eu-west-1"])
+fleet.raise_for_failures()
+print(botocore_internals.ENABLED, kvs.list_channels(tags=True).equals(fleet.table().query("region == 'us-east-1'")))
+print(fleet.table().drop(columns="version").to_csv())
+"""
+
+
+def test_results_are_the_same_without_botocore_internals():
+    outputs = {}
+    for switch in ("", "1"):
+        environment = {**os.environ, "KVS_NOTEBOOK_PLAIN_BOTOCORE": switch}
+        done = subprocess.run(
+            [sys.executable, "-c", PLAIN], env=environment, capture_output=True, text=True, check=True
+        )
+        outputs[switch], _, frame = done.stdout.partition(" ")
+        outputs[f"frame {switch}"] = frame
+    assert (outputs[""], outputs["1"]) == ("True", "False")
+    assert outputs["frame "] == outputs["frame 1"]
+    assert "front-door-hq" in outputs["frame "]
