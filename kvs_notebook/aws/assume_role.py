@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from kvs_notebook.aws.arns import RoleArn
-from kvs_notebook.aws.botocore_internals import create_slim_session, open_session
+from kvs_notebook.aws.botocore_internals import create_isolated_session, open_session
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.session import SharedSession
 
@@ -51,8 +50,6 @@ def _session(connection: Connection, role_arn: str, external_id: str | None, reg
         role_arn=role_arn,
         extra_args={"RoleSessionName": SESSION_NAME, **({"ExternalId": external_id} if external_id else {})},
     )
-    session = create_slim_session(session_vars={"profile": (None, None, None, None)})
-    session.set_config_variable("config_file", os.devnull)
-    session.set_config_variable("credentials_file", os.devnull)
+    session = create_isolated_session()
     session.register_component("credential_provider", CredentialResolver([Role()]))
     return open_session(session, region_name=region)

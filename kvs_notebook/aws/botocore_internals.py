@@ -44,6 +44,14 @@ def create_slim_session(**options: Any) -> botocore.session.Session:
     return session
 
 
+def create_isolated_session() -> botocore.session.Session:
+    """Create a slim botocore session that reads neither the user's AWS files nor the profile of the environment."""
+    session = create_slim_session(session_vars={"profile": (None, None, None, None)})
+    session.set_config_variable("config_file", os.devnull)
+    session.set_config_variable("credentials_file", os.devnull)
+    return session
+
+
 def open_session(botocore_session: botocore.session.Session, **options: Any) -> boto3.Session:
     """Create a boto3 session that shares botocore's models and the methods of clients with the others.
 

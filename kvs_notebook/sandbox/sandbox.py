@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from kvs_notebook.aws.arns import check_account_id
+from kvs_notebook.aws.botocore_internals import create_isolated_session, open_session
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.connection_config import ConnectionConfig, LocalService
 from kvs_notebook.aws.default_connection import set_current
@@ -309,17 +310,10 @@ def sandbox_in_use() -> Sandbox | None:
 
 
 def _isolated_session(access_key_id: str, secret_access_key: str, region: str) -> boto3.Session:
-    """Return a session that reads neither the user's AWS files nor the profile of the environment."""
-    import boto3
-    import botocore.session
-
-    unset = (None, None, None, None)
-    session = botocore.session.Session(session_vars={"profile": unset})
-    session.set_config_variable("config_file", os.devnull)
-    session.set_config_variable("credentials_file", os.devnull)
-    return boto3.Session(
+    """Return a session with an access key of the sandbox and nothing of the user's."""
+    return open_session(
+        create_isolated_session(),
         aws_access_key_id=access_key_id,
         aws_secret_access_key=secret_access_key,
         region_name=region,
-        botocore_session=session,
     )
