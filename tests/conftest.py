@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from xdist.scheduler import LoadFileScheduling
 
 import kvs_notebook as kvs
 from kvs_notebook.aws.default_connection import set_current
+from kvs_notebook.aws.rate_limit import RateLimiter
 
 # Hypothesis fails no test because a busy machine is slow.
 settings.register_profile("kvs", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -85,10 +87,17 @@ def no_user_aws_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyte
     set_current(None)
 
 
+@pytest.fixture(autouse=True)
+def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let waiters look again at once: on the stepped clock each look is a second later."""
+    monkeypatch.setattr("kvs_notebook.channels.waiters.SECONDS_BETWEEN_DESCRIBES", 0.01)
+
+
 @pytest.fixture
-def sandbox() -> Iterator[kvs.Sandbox]:
-    """Yield a private sandbox on the stepped clock, on which each lifecycle request takes a second: no test has to sleep."""
-    with kvs.Sandbox(clock="stepped") as started:
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[kvs.Sandbox]:
+    """Yield a private sandbox without quotas, on the stepped clock, whose connections do not wait for a rate limit."""
+    monkeypatch.setattr("kvs_notebook.aws.connection.RateLimiter", partial(RateLimiter, sleep=lambda _: None))
+    with kvs.Sandbox(clock="stepped", quotas=False) as started:
         yield started
 
 

@@ -48,6 +48,7 @@ class Header(widgets.HTML):
             self._render(connection, problem)
 
     def _render(self, connection: Connection, problem: str = "") -> None:
+        badge, note = _kind_of_account(connection)  # first: it may ask for the identity that the next line shows
         known = connection.known_identity
         account = known.account_id if known else "not known" if problem else "..."
         parts = [f"account {account}", connection.region]
@@ -55,7 +56,6 @@ class Header(widgets.HTML):
             parts.append(f"profile {connection.profile}")
         parts.append(connection.endpoint())
         spans = "".join(f"<span>{escape_html(part)}</span>" for part in parts)
-        badge, note = _kind_of_account(connection)
         if problem:
             note = f'<div role="alert">{error_html(problem)}</div>'
         self.value = f'{STYLE}<div class="kvs-header">{spans}{badge}{note}</div>'

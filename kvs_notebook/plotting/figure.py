@@ -8,9 +8,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvs_notebook.atomic_file import replace_file
-from kvs_notebook.dataframes.files import File
-from kvs_notebook.errors import ExportFailed, InvalidInput, MissingExtra
+from kvs_notebook.dataframes.files import File, open_output
+from kvs_notebook.errors import InvalidInput, MissingExtra
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,14 +66,8 @@ class Chart:
         ending = target.suffix.removeprefix(".").lower()
         if ending not in known:
             raise InvalidInput(f"{target.name!r} does not end with a known format. Expected .{', .'.join(known)}.")
-        try:
-            with replace_file(target, binary=True) as stream:
-                self.figure.savefig(stream, format=ending, dpi=200)
-        except OSError as error:
-            raise ExportFailed(
-                f"Can't write {target}: {error.strerror or error}. Choose a file in a folder that exists and that you may "
-                "write to; what was there before is unchanged."
-            ) from error
+        with open_output(target, "wb") as stream:
+            self.figure.savefig(stream, format=ending, dpi=200)
 
 
 @contextmanager

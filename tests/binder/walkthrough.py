@@ -17,7 +17,16 @@ SECONDS = 60.0
 MEGABYTES = 1024.0
 """Limits for each walkthrough: Binder guarantees 1 GB; a learner should not wait longer than a minute."""
 
-NBVAL = ("--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/sanitize.cfg", "--nbval-cell-timeout", "60")
+NBVAL = (
+    "-p",
+    "nbval",
+    "--nbval",
+    "--nbval-current-env",
+    "--nbval-sanitize-with",
+    "tests/sanitize.cfg",
+    "--nbval-cell-timeout",
+    "60",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ def test_pickled_work_contains_no_secret(client, sandbox):
     import pickle
 
     connection = kvs.connect()
-    secret = sandbox._keys.secret(sandbox._keys.access_key_id("111122223333"))
+    secret = sandbox._address.keys.secret(sandbox._address.keys.access_key_id("111122223333"))
     failures = CredentialFailures(ConnectionFactory.in_process(connection))
     (account_region,), _, _ = discover_account_regions(
         [Account()], failures, None, None, "bulk", interrupted=threading.Event()

@@ -171,7 +171,7 @@ def test_full_disk_leaves_older_files_unchanged(fleet, connection, tmp_path, for
     allowed = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, allowed[1]))  # as if the disk had that much space left
     try:
-        with pytest.raises(ExportFailed, match="what was there before is unchanged"):
+        with pytest.raises(ExportFailed, match="an older file is unchanged"):
             write(tmp_path / f"fleet.{form}")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, allowed)

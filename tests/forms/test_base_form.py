@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import boto3
 import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
+from tests.connections import connect_session
 
 CHANGING = ["create_channel", "update_channel", "delete_channel", "edit_tags"]
 FORMS = [*CHANGING, "get_endpoints", "connection"]
@@ -32,6 +34,16 @@ def test_header_shows_account_region_and_endpoint(connection, name):
     header = text_of(getattr(kvs.forms, name)().header)
     for part in ("account 111122223333", "us-east-1", connection.endpoint_url, "SANDBOX"):
         assert part in header
+
+
+def test_header_shows_account_that_is_known_only_from_sts(sandbox):
+    """On loopback the badge asks STS for the identity, while the header is drawn for the first time."""
+    key = sandbox.connection().credentials()
+    session = boto3.Session(key.access_key, key.secret_key, region_name="us-east-1")
+    form = kvs.forms.create_channel(connection=connect_session(session, "us-east-1", endpoint_url=sandbox.endpoint_url))
+    form.header.identified.result(10)
+    assert "account 111122223333" in form.header.value
+    assert "SANDBOX" in form.header.value
 
 
 @pytest.mark.parametrize("name", CHANGING)
