@@ -44,6 +44,7 @@ def service() -> Iterator[kvs.Sandbox]:
 def clocks(service: kvs.Sandbox, monkeypatch: pytest.MonkeyPatch) -> Clocks:
     made = Clocks(service)
     monkeypatch.setattr(waiters, "time", made)
+    monkeypatch.setattr(waiters, "SECONDS_BETWEEN_DESCRIBES", 1.0)
     return made
 
 
