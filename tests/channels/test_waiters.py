@@ -31,6 +31,12 @@ class Clocks:
         self._sandbox.advance(seconds)
 
 
+@pytest.fixture(autouse=True)
+def polls_each_second(short_polls: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Poll as users do: these tests move the clock that the waiter reads."""
+    monkeypatch.setattr(waiters, "SECONDS_BETWEEN_DESCRIBES", 1.0)
+
+
 @pytest.fixture
 def service() -> Iterator[kvs.Sandbox]:
     """A service whose changes take seconds, on a clock that only tests move."""
@@ -44,7 +50,6 @@ def service() -> Iterator[kvs.Sandbox]:
 def clocks(service: kvs.Sandbox, monkeypatch: pytest.MonkeyPatch) -> Clocks:
     made = Clocks(service)
     monkeypatch.setattr(waiters, "time", made)
-    monkeypatch.setattr(waiters, "SECONDS_BETWEEN_DESCRIBES", 1.0)
     return made
 
 
