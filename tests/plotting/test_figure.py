@@ -39,7 +39,7 @@ def test_save_rejects_unknown_ending(chart, tmp_path, name):
 
 
 def test_save_that_fails_leaves_no_file(chart, tmp_path):
-    with pytest.raises(ExportFailed, match="Choose a file in a folder that exists"):
+    with pytest.raises(ExportFailed, match="Choose a file in an existing folder"):
         chart.save(tmp_path / "nowhere" / "line.png")
     assert list(tmp_path.iterdir()) == []
 
