@@ -50,7 +50,7 @@ PICTURES = {
     "refused": (REFUSED, "Not sent."),
     "update": (CONFLICT, "you wanted"),
     "tags": (TAGS, "To apply:"),
-    "delete": ('kvs.forms.delete_channel("front-door-hq")', "This will go"),
+    "delete": ('kvs.forms.delete_channel("front-door-hq")', "This channel will be deleted"),
     "endpoints": (ENDPOINTS, "wss://"),
     "connection": ("kvs.forms.connection()", "account 111122223333"),
     "console": (CONSOLE, "Loaded parking-north"),
