@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import ssl
 import threading
 import time
@@ -25,8 +24,6 @@ from kvs_notebook.aws.rate_limit import RateLimiter
 from kvs_notebook.aws.retry import retry_throttled
 from kvs_notebook.aws.tls import create_tls_context
 from kvs_notebook.errors import KVSError, ReadOnly, Throttled, WrongConnection
-
-_logger = logging.getLogger(__name__)
 
 
 class Connection:

@@ -205,10 +205,7 @@ def inventory(
     """
     base = current_connection(connection)
     _check_unit_timeout(unit_timeout)
-    if tags not in TAG_MODES:
-        raise InvalidInput(
-            f"tags={format_value(tags)} is not valid. Expected one of {', '.join(map(repr, TAG_MODES))}."
-        )
+    _check_tag_mode(tags)
     region_codes = check_regions(regions)
     if prefix is not None:
         check_channel_name(prefix)

@@ -14,9 +14,6 @@ from kvs_notebook.sandbox.backend.store import Channel
 from kvs_notebook.sandbox.backend.validation import ServiceError, input_validator
 
 MODEL = ServiceModel(Loader().load_service_model("resourcegroupstaggingapi", "service-2"), "resourcegroupstaggingapi")
-TARGETS = {f"{MODEL.metadata['targetPrefix']}.GetResources": "GetResources"}
-"""Operations by the value of the header x-amz-target."""
-
 CHANNELS = frozenset({"kinesisvideo", "kinesisvideo:channel"})
 LONGEST_PAGE = 100
 
