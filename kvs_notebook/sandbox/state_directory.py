@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,14 +33,16 @@ class StateDirectory:
     def __init__(self, path: Path | None) -> None:
         self.durable = path is not None
         self._path = path
+        self._creation = threading.Lock()
         self._lock: BaseFileLock | None = None
 
     @property
     def path(self) -> Path:
         """The directory."""
-        if self._path is None:  # most sandboxes write no file, so that a killed one leaves nothing behind
-            self._path = Path(tempfile.mkdtemp(prefix="kvs-notebook-"))
-        return self._path
+        with self._creation:  # threads that ask at the same time get one directory
+            if self._path is None:  # most sandboxes write no file, so that a killed one leaves nothing behind
+                self._path = Path(tempfile.mkdtemp(prefix="kvs-notebook-"))
+            return self._path
 
     @property
     def database(self) -> Path | None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import configparser
+import shutil
 import ssl
 import subprocess
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -142,6 +146,23 @@ def test_ca_stays_the_same_in_a_durable_directory(tmp_path):
     again = CertificateAuthority(StateDirectory(tmp_path))
     assert again.path.read_bytes() == certificate
     assert again.server_context()
+
+
+def test_threads_that_ask_for_the_ca_get_one_file(monkeypatch):
+    def slow_mkdtemp(**options: Any) -> str:
+        time.sleep(0.05)  # long enough for every other thread to ask
+        return create(**options)
+
+    create = tempfile.mkdtemp
+    monkeypatch.setattr(tempfile, "mkdtemp", slow_mkdtemp)
+    directory = StateDirectory(None)
+    certificates = CertificateAuthority(directory)
+    with ThreadPoolExecutor(8) as pool:
+        paths = set(pool.map(lambda _: certificates.path, range(8)))
+    exist = [path.is_file() for path in paths]
+    for path in paths:
+        shutil.rmtree(path.parent)
+    assert exist == [True]
 
 
 def test_program_in_hostile_environment_finds_only_the_sandbox(tmp_path):
