@@ -17,6 +17,8 @@ import kvs_notebook as kvs
 from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.aws.rate_limit import RateLimiter
 
+pytest_plugins = ["tests.iri_check"]
+
 # Hypothesis fails no test because a busy machine is slow.
 settings.register_profile("kvs", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kvs")

@@ -31,6 +31,10 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+START = """import sys
+sys.modules["rfc3987_syntax"] = None  # see tests/iri_check.py
+from jupyterlab.labapp import main
+main()"""
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # every cell is in the page
@@ -56,7 +60,7 @@ class Lab:
         self,
         home: Path,
         environment: Mapping[str, str],
-        program: Sequence[str] = (sys.executable, "-m", "jupyterlab"),
+        program: Sequence[str] = (sys.executable, "-c", START),
         work: Path | None = None,
         settings: Mapping[str, object] | None = SETTINGS,  # None: the installed overrides apply
     ) -> None:
