@@ -91,9 +91,14 @@ class ConnectionFactory:
 _worker_lock = threading.Lock()
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=128)  # more than the accounts whose units a worker has at a time, however they are ordered
 def _connection_in_worker(profile: str | None, region: str, endpoint_url: str | None, account: Account) -> Connection:
-    return connection_to(account, for_profile(profile, region=region, endpoint_url=endpoint_url))
+    return connection_to(account, _base_in_worker(profile, region, endpoint_url))
+
+
+@lru_cache(maxsize=4)
+def _base_in_worker(profile: str | None, region: str, endpoint_url: str | None) -> Connection:
+    return for_profile(profile, region=region, endpoint_url=endpoint_url)
 
 
 def connection_to(account: Account, base: Connection) -> Connection:
