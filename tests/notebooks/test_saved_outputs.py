@@ -12,7 +12,8 @@ import pytest
 from tests.notebooks.kernel import ROOT
 
 NBVAL = [
-    *("-p", "tests.iri_check", "-p", "nbval.plugin", "-c", os.devnull, "--rootdir", str(ROOT), "--noconftest", "-p", "no:cacheprovider"),
+    *("-p", "tests.iri_check", "-p", "nbval.plugin"),
+    *("-c", os.devnull, "--rootdir", str(ROOT), "--noconftest", "-p", "no:cacheprovider"),
     *("--nbval", "--nbval-current-env", "--nbval-cell-timeout", "60", "--nbval-sanitize-with", "tests/sanitize.cfg"),
 ]
 
