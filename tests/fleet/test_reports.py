@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
@@ -222,6 +222,7 @@ WORDS = st.sampled_from(["Env", "env", "E nv", "prod", "Prod ", "dev", ""])
 KEYS = WORDS.filter(bool)
 
 
+@settings(max_examples=50)
 @given(
     fleet=st.lists(st.dictionaries(KEYS, WORDS, max_size=4), min_size=1, max_size=6),
     required=st.dictionaries(KEYS, st.none() | st.lists(WORDS, min_size=1, max_size=3), min_size=1, max_size=3),
