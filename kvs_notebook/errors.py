@@ -39,12 +39,17 @@ ResourceNotFoundException of DescribeSignalingChannel
 
 Classes with a parenthesis also derive from that exception of the standard library. If botocore raised an error, it is the
 ``__cause__``, and its code is ``.code``.
+
+An uncaught error of this package shows the user's lines and its message. :func:`print_traceback` prints every frame and the
+causes; in a script, set ``KVS_NOTEBOOK_FULL_TRACEBACK=1``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from kvs_notebook import tracebacks
 
 __all__ = [
     "AccessDenied",
@@ -72,6 +77,7 @@ __all__ = [
     "VersionMismatch",
     "WaitTimeout",
     "WrongConnection",
+    "print_traceback",
 ]
 
 
@@ -106,6 +112,10 @@ class KVSError(Exception):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the traceback that IPython shows."""
+        return tracebacks.render_in_notebook(self)
 
 
 class InvalidInput(KVSError, ValueError):
@@ -213,3 +223,18 @@ def mark_accepted(change: str) -> Iterator[None]:
         error.accepted = True
         error.args = (f"{change}, but a later step failed: {error}", *error.args[1:])
         raise
+
+
+def print_traceback() -> None:
+    """Print the full traceback of the last uncaught error, with its causes, to standard output.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> kvs.errors.print_traceback()
+    No error was raised in this session.
+    """
+    tracebacks.print_last_traceback()
+
+
+tracebacks.shorten_in_scripts(lambda error: isinstance(error, KVSError))

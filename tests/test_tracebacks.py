@@ -1,0 +1,92 @@
+"""Uncaught errors of this package: the user's lines and the message; the full traceback on request."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """import kvs_notebook as kvs
+
+def find(name):
+    return kvs.describe_channel(name)
+
+with kvs.use_sandbox():
+    find("nope")
+"""
+
+CELLS = """
+from IPython import get_ipython
+shell = get_ipython()
+for cell in (
+    "import kvs_notebook as kvs; sandbox = kvs.use_sandbox()",
+    "channel = 'nope'\\nkvs.describe_channel(channel)",
+    "print('FULL'); kvs.errors.print_traceback()",
+    "print('OTHER'); {}['key']",
+):
+    shell.run_cell(cell)
+"""
+
+
+def run_script(tmp_path: Path, text: str = SCRIPT, **variables: str) -> str:
+    """Run a script and return what it wrote to standard error."""
+    path = tmp_path / "script.py"
+    path.write_text(text)
+    done = subprocess.run(
+        [sys.executable, path], env=os.environ | variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    return done.stderr
+
+
+def test_cell_shows_the_users_line_and_the_message(tmp_path: Path) -> None:
+    environment = os.environ | {"IPYTHONDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", "-c", CELLS]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    shown, _, rest = done.stdout.partition("FULL")
+    full, _, other = rest.partition("OTHER")
+    lines = [line for line in shown.splitlines() if line.strip()]
+    assert "----> 2 kvs.describe_channel(channel)" in lines
+    assert lines[-2].startswith(
+        "ChannelNotFound: DescribeSignalingChannel failed for nope: ResourceNotFoundException: "
+    )
+    assert lines[-1] == "For the full traceback, call kvs.errors.print_traceback()"
+    assert len(lines) <= 8
+    assert "kvs_notebook/" not in shown
+    assert "botocore.errorfactory.ResourceNotFoundException" in full
+    assert "kvs_notebook/channels/operations.py" in full
+    assert "KeyError: 'key'" in other
+
+
+def test_script_shows_the_users_lines_and_the_message(tmp_path: Path) -> None:
+    said = run_script(tmp_path)
+    assert said.count("script.py") == 2
+    assert "kvs_notebook/" not in said
+    assert "direct cause" not in said
+    assert said.splitlines()[-2].startswith(
+        "kvs_notebook.errors.ChannelNotFound: DescribeSignalingChannel failed for nope"
+    )
+    assert said.splitlines()[-1] == "For the full traceback, set KVS_NOTEBOOK_FULL_TRACEBACK=1."
+
+
+def test_variable_shows_the_full_traceback_of_a_script(tmp_path: Path) -> None:
+    said = run_script(tmp_path, KVS_NOTEBOOK_FULL_TRACEBACK="1")
+    assert "kvs_notebook/channels/operations.py" in said
+    assert "botocore.errorfactory.ResourceNotFoundException" in said
+
+
+THEIR_HOOK = """import sys
+sys.excepthook = lambda *_: print("mine", file=sys.stderr)
+import kvs_notebook as kvs
+raise kvs.errors.InvalidInput("x")
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "last"), [("import kvs_notebook.errors\n{}['key']", "KeyError: 'key'"), (THEIR_HOOK, "mine")]
+)
+def test_other_errors_and_other_hooks_are_left_alone(tmp_path: Path, text: str, last: str) -> None:
+    assert run_script(tmp_path, text).splitlines()[-1] == last
