@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from kvs_notebook.aws.regions import check_region
 from kvs_notebook.errors import InvalidInput
+from kvs_notebook.formatting import format_value
+
+LARGEST = 1_000_000_000
+"""Largest number of a field; seconds: 31 years."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,13 +154,39 @@ class Assumptions:
         """Check each value against its type."""
         hints = get_type_hints(type(self))
         for field in fields(self):
-            value, hint = getattr(self, field.name), hints[field.name]
-            if get_origin(hint) is Literal and value not in get_args(hint):
-                choices = ", ".join(map(repr, get_args(hint)))
-                raise InvalidInput(f"{field.name}={value!r} is not valid. Expected one of: {choices}.")
-            if hint in (int, float) and value < 0:
-                raise InvalidInput(f"{field.name}={value!r} is not valid. Expected 0 or more.")
+            value = getattr(self, field.name)
+            if not _has_type(value, hints[field.name]):
+                raise InvalidInput(
+                    f"{field.name}={format_value(value)} is not valid. Expected {_description(hints[field.name])}."
+                )
+        for region in self.disabled_regions:
+            check_region(region, newer=True)
         if self.default_page_size < 1 or self.max_page_size < 1:
             raise InvalidInput("A page size is not valid. Expected default_page_size and max_page_size of 1 or more.")
         if self.quota_burst is not None and self.quota_burst < 1:
             raise InvalidInput(f"quota_burst={self.quota_burst!r} is not valid. Expected 1 or more.")
+
+
+def _has_type(value: object, hint: Any) -> bool:
+    """Return whether a value has the type of a field; numbers are 0 or more, and small enough to be added to a time."""
+    if get_origin(hint) is Literal:
+        return isinstance(value, str) and value in get_args(hint)
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple) and all(isinstance(each, str) for each in value)
+    if get_args(hint):  # a union
+        return any(_has_type(value, each) for each in get_args(hint))
+    if hint in (int, float):
+        kinds = (int, float) if hint is float else int
+        return isinstance(value, kinds) and not isinstance(value, bool) and 0 <= value <= LARGEST
+    return isinstance(value, hint)
+
+
+def _description(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return f"one of: {', '.join(map(repr, get_args(hint)))}"
+    if get_origin(hint) is tuple:
+        return "a tuple of strings"
+    if get_args(hint):
+        return " or ".join(map(_description, get_args(hint)))
+    names = {int: f"a whole number from 0 to {LARGEST:,}", float: f"a number from 0 to {LARGEST:,}", str: "a string"}
+    return names.get(hint, "True or False" if hint is bool else "None")

@@ -123,7 +123,7 @@ def test_port_is_on_loopback_alone(sandbox):
     ("settings", "because"),
     [
         ({"account_id": "12"}, "'12' is not a string of 12 digits"),
-        ({"region": "Ireland"}, "region='Ireland' is not a region code"),
+        ({"region": "Ireland"}, "'Ireland' is not a known AWS region"),
         ({"clock": "fast"}, "clock='fast' is not valid. Expected 'real' or 'stepped'"),
     ],
 )

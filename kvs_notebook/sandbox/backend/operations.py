@@ -200,7 +200,7 @@ def _tag(call: Call) -> Reply:
     """[1.7]."""
     tags = _tags_of(call)
     channel = call.usable(call.request["ResourceARN"])
-    total = len(call.store.tags(channel).keys() | tags.keys())
+    total = sum(not _is_reserved(key) for key in call.store.tags(channel).keys() | tags.keys())
     if total > MAX_TAGS:
         raise _too_many_tags(total)
     call.store.put_tags(channel, tags)
@@ -209,6 +209,8 @@ def _tag(call: Call) -> Reply:
 
 def _untag(call: Call) -> Reply:
     """[1.8]."""
+    for key in call.request["TagKeyList"]:
+        _check_not_reserved(call, key)
     channel = call.usable(call.request["ResourceARN"])
     call.store.remove_tags(channel, call.request["TagKeyList"])
     return _tagged(call, channel)
@@ -273,14 +275,22 @@ def _tags_of(call: Call) -> dict[str, str]:
     tags: dict[str, str] = {}
     for tag in call.request.get("Tags") or ():
         key = tag["Key"]
-        if key.lower().startswith(RESERVED_TAG_PREFIX):
-            if call.assumptions.reserved_tag_key == "access_denied":
-                raise access_denied(call.caller, call.operation, call.request)
-            raise invalid_argument(f"Tag key {format_value(key)}: the prefix {RESERVED_TAG_PREFIX} is reserved.")
+        _check_not_reserved(call, key)
         if key in tags and call.assumptions.duplicate_tag_keys == "refuse":
             raise invalid_argument(f"Tag key {format_value(key)} is given more than once.")
         tags[key] = tag["Value"]
     return tags
+
+
+def _is_reserved(key: str) -> bool:
+    return key.lower().startswith(RESERVED_TAG_PREFIX)
+
+
+def _check_not_reserved(call: Call, key: str) -> None:
+    if _is_reserved(key):
+        if call.assumptions.reserved_tag_key == "access_denied":
+            raise access_denied(call.caller, call.operation, call.request)
+        raise invalid_argument(f"Tag key {format_value(key)}: the prefix {RESERVED_TAG_PREFIX} is reserved.")
 
 
 def _tagged(call: Call, channel: Channel) -> Reply:

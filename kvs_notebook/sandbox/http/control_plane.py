@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from kvs_notebook.errors import InvalidInput
@@ -84,9 +83,12 @@ class ControlPlane(Application):
 
     def _administer(self, request: HttpRequest) -> Response:
         self._pipeline.authenticate(request, ADMIN_SERVICE)
+        arguments = wire_format.parse_body(request.body)
+        if not isinstance(arguments, dict):
+            raise ServiceError("InvalidArgumentException", "The body is not a JSON object.")
         try:
-            answer = self._admin_api.perform(request.path.removeprefix(ADMIN_PATH), json.loads(request.body))
-        except (InvalidInput, ValueError, TypeError) as error:
+            answer = self._admin_api.perform(request.path.removeprefix(ADMIN_PATH), arguments)
+        except InvalidInput as error:
             raise ServiceError("InvalidArgumentException", str(error)) from error
         return Response(200, wire_format.dump_json(answer))
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from kvs_notebook.sandbox.backend.validation import ServiceError
-from kvs_notebook.sandbox.http.sigv4 import HttpRequest
+from kvs_notebook.sandbox.http.sigv4 import NUMBER, HttpRequest
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -132,12 +132,12 @@ def parse_body(body: bytes) -> Any:
 def attempt_number(request: HttpRequest) -> int:
     """Return the attempt that an AWS SDK states in ``amz-sdk-request: attempt=2; max=3``; 1 if it states none."""
     stated = request.headers.get("amz-sdk-request", "").partition("attempt=")[2].partition(";")[0]
-    return int(stated) if stated.isascii() and stated.isdigit() else 1
+    return int(stated) if NUMBER.fullmatch(stated) else 1
 
 
 def dump_json(send_response: Mapping[str, Any]) -> bytes:
     """Return an answer as compact JSON."""
-    return _COMPACT.encode(send_response).encode()
+    return _COMPACT.encode(send_response).encode(errors="replace")  # a message may quote a lone surrogate of a request
 
 
 def error_response(error: ServiceError) -> Response:
