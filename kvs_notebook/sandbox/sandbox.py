@@ -18,6 +18,7 @@ from kvs_notebook.aws.connection_config import ConnectionConfig, LocalService
 from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.aws.regions import check_region
 from kvs_notebook.aws.session import SharedSession
+from kvs_notebook.errors import SandboxError
 from kvs_notebook.sandbox.advice import NEXT_STEPS, SANDBOX_STOPPED
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.aws_profile import AwsProfile
@@ -28,7 +29,7 @@ from kvs_notebook.sandbox.http.admin_client import AdminClient
 from kvs_notebook.sandbox.http.request_log import requests_frame
 from kvs_notebook.sandbox.settings import Settings
 from kvs_notebook.sandbox.start import start_or_join
-from kvs_notebook.sandbox.state_directory import StateDirectory
+from kvs_notebook.sandbox.state_directory import CERTIFICATE_FILE, StateDirectory
 
 if TYPE_CHECKING:
     import boto3
@@ -96,7 +97,11 @@ class Sandbox:
         self._stop = weakref.finalize(self, stop)
         self._profile = AwsProfile(self._directory, self._certificates, self._address)
         if self._directory.durable:
-            self._profile.write()
+            try:
+                self._profile.write()
+            except SandboxError:
+                self.stop()
+                raise
         self._admin = AdminClient(self._address)
         self.endpoint_url = self._address.endpoint_url
         self.account_id = self._address.account_id
@@ -144,7 +149,7 @@ class Sandbox:
             proxies={},
             local_service=LocalService(
                 now=self._service_time,
-                ca_path=lambda: str(self._certificates.path),
+                ca_path=self._ca_path,
                 unreachable_hint=SANDBOX_STOPPED,
                 next_steps=NEXT_STEPS,
             ),
@@ -164,6 +169,11 @@ class Sandbox:
             self.account_id if account_id is None else check_account_id(account_id),
             self.region if region is None else check_region(region, newer=True),
         )
+
+    def _ca_path(self) -> str:
+        if not self.is_running:
+            raise FileNotFoundError(2, "The sandbox has stopped", CERTIFICATE_FILE)
+        return str(self._certificates.path)
 
     def _service_time(self) -> datetime:
         return EPOCH + timedelta(milliseconds=self._admin.call("settings")["now_ms"])

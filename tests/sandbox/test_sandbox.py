@@ -348,7 +348,7 @@ def test_stopped_sandbox_leaves_no_thread_port_or_file(temporary, caplog):
     sandbox.environment()
     assert len(list(temporary.iterdir())) == 1
     kvs.get_endpoints(kvs.create_channel("a", wait=False, connection=connection), connection=connection)
-    sandbox.faults.add("ListSignalingChannels", "delay", seconds=60)
+    sandbox.faults.add("ListSignalingChannels", "delay", None, seconds=60)  # a retry before the port is closed too
 
     def listing() -> None:
         with pytest.raises(errors.KVSError):

@@ -62,7 +62,9 @@ class AdminClient:
             answer: dict[str, Any] = json.loads(reply)
             return answer
         if response.status >= http.client.INTERNAL_SERVER_ERROR:
-            raise SandboxError(f"{operation} failed in the sandbox on http://{self._host}. See the log of its process.")
+            raise SandboxError(
+                f"{operation} failed in the sandbox on http://{self._host}. {_message(reply) or 'See the log of its process.'}"
+            )
         if response.getheader("x-amzn-ErrorType", "").startswith("InvalidArgumentException"):
             raise InvalidInput(str(json.loads(reply)["Message"]))
         raise SandboxError(f"Another sandbox, which has other keys, answers on http://{self._host}. {START_AGAIN}")
@@ -70,3 +72,11 @@ class AdminClient:
     def requests(self) -> list[LoggedRequest]:
         """Return the requests that the sandbox has served."""
         return [LoggedRequest(*row) for row in self.call("requests")["requests"]]
+
+
+def _message(reply: bytes) -> str:
+    """Return the message of an error; an empty string if the server failed without one."""
+    try:
+        return str(json.loads(reply)["Message"])
+    except (ValueError, KeyError, TypeError):
+        return ""

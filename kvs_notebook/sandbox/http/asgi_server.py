@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import http
 import logging
+import os
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -67,6 +69,19 @@ def _is_news(record: logging.LogRecord) -> bool:
     return record.msg not in {REFUSED_WEBSOCKET, INVALID_TEXT}
 
 
+_listeners: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+
+def _close_listeners() -> None:
+    """Close the sockets that a forked child inherits: else a port would stay open after its server has stopped."""
+    for listener in _listeners:
+        listener.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_listeners)
+
+
 class AsgiServer:
     """Serve ASGI applications on one daemon thread from :meth:`start` to :meth:`stop`."""
 
@@ -114,6 +129,7 @@ class AsgiServer:
             proxy_headers=False,
             timeout_keep_alive=75,
         )
+        _listeners.add(listener)
         config.load()
         config.ssl = context
         logging.getLogger("uvicorn.error").addFilter(_is_news)  # adding it again changes nothing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 from kvs_notebook.errors import InvalidInput
@@ -14,7 +15,7 @@ from kvs_notebook.sandbox.http import wire_format
 from kvs_notebook.sandbox.http.admin_api import AdminApi
 from kvs_notebook.sandbox.http.admin_client import ADMIN_PATH, ADMIN_SERVICE
 from kvs_notebook.sandbox.http.application import Application
-from kvs_notebook.sandbox.http.middleware import RequestContext, RequestPipeline
+from kvs_notebook.sandbox.http.middleware import RequestContext, RequestPipeline, storage_failure
 from kvs_notebook.sandbox.http.sigv4 import HttpRequest
 from kvs_notebook.sandbox.http.wire_format import JSON_1_1, XML, ConnectionCut, Receive, Response, Scope, Send
 
@@ -90,6 +91,8 @@ class ControlPlane(Application):
             answer = self._admin_api.perform(request.path.removeprefix(ADMIN_PATH), arguments)
         except InvalidInput as error:
             raise ServiceError("InvalidArgumentException", str(error)) from error
+        except sqlite3.OperationalError as error:
+            raise storage_failure(error) from error
         return Response(200, wire_format.dump_json(answer))
 
 

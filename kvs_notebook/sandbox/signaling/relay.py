@@ -7,6 +7,7 @@ client id, receives from then on. Undelivered messages wait for the TTL that the
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Protocol
@@ -135,7 +136,10 @@ class Relay:
             return
         try:
             await self._send_or_queue(peer, frames.parse_request(members, to_viewer=peer.client_id == MASTER))
-        except ServiceError as error:
+        except (ServiceError, sqlite3.OperationalError) as raised:
+            error = (
+                raised if isinstance(raised, ServiceError) else ServiceError("InternalFailure", f"Not kept: {raised}.")
+            )
             if correlation_id is not None:
                 await peer.connection.send(frames.format_status_response(correlation_id, error))
 
@@ -185,8 +189,8 @@ class Relay:
                 if not await peer.connection.send(frames.format_delivery(message)):
                     return  # the message stays queued, with its order and expiry
                 self._queue.remove(number)
-        except ServiceError:  # the channel was deleted with its messages
-            return
+        except (ServiceError, sqlite3.OperationalError):
+            return  # the channel was deleted with its messages, or the disk is full and they stay queued
         finally:
             peer.draining = False
 
