@@ -26,6 +26,9 @@ from kvs_notebook.sandbox.backend.validation import ServiceError, invalid_argume
 DEFAULT_TTL = 60
 """Seconds, if a create names none [1.1, sure]."""
 
+LONGEST_NAME = 256
+"""Characters of a channel's name [1.1, sure]."""
+
 Reply = dict[str, Any]
 
 
@@ -52,7 +55,7 @@ def perform(service: ServiceContext, caller: Caller, operation: str, request: Ma
 def channel_of(operation: str, request: object) -> str | None:
     """Return the name of the channel that a request names, for per-channel quotas and the request log; None if it names none.
 
-    Accepts any request, valid or not.
+    Accepts any request, valid or not. A name that is longer than one can be is cut, because the log and the quotas keep it.
     """
     if operation == "ListSignalingChannels" or not isinstance(request, dict):
         return None
@@ -62,7 +65,11 @@ def channel_of(operation: str, request: object) -> str | None:
         name = parts[1] if len(parts) == 3 else None  # noqa: PLR2004 - channel/NAME/NUMBER
     else:
         name = request.get("ChannelName")
-    return name.encode(errors="replace").decode() if isinstance(name, str) else None  # JSON allows lone surrogates
+    if not isinstance(name, str):
+        return None
+    if len(name) > LONGEST_NAME:
+        name = f"{name[:LONGEST_NAME]}..."
+    return name.encode(errors="replace").decode()  # JSON allows lone surrogates
 
 
 # --- operations
