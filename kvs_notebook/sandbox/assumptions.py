@@ -49,6 +49,9 @@ class Assumptions:
         Describe with both: they must agree, the ARN decides, or both together are rejected [1.2].
     old_arn
         The ARN of a deleted channel whose name is in use again finds nothing, or the new channel [1.5].
+    constraint_error
+        The error for a value that the service's model does not allow; a service engineer named InvalidArgumentException for
+        video streams [10].
     foreign_arn
         The error for an ARN of another account or region.
     same_ttl_update
@@ -81,17 +84,27 @@ class Assumptions:
         Regions that no account of the sandbox has enabled: they reject every key as unknown [an account's own].
     role_external_id
         The ExternalId that every role of the sandbox requires, as its trust policy would; None requires none [a role's own].
+    ice_server_count
+        Servers that GetIceServerConfig returns: one or two were observed; by default two and one in turn [10].
+    empty_frames
+        Whether a peer receives an empty text frame when it has connected, and before each message; real clients receive some,
+        when is not known [10].
     displaced_peer
         A connection whose MASTER or client id has connected again stays open and receives nothing more, or is closed with
         1001 [6.1].
     lingering_viewer_seconds
         How long a viewer whose connection broke without a close still counts as connected [6.1].
+    stale_master_seconds
+        How long messages to a MASTER are lost whose connection broke without a close, unless it connects again: the service was
+        seen to go on delivering to the broken connection [10].
     absent_viewer
         A message of the MASTER to a client id that is not connected is queued, or rejected as not found [6.4].
     queued_candidates
         Undelivered ICE candidates of one sender accumulate, or only the latest is kept as of offers and answers [6.4].
     queued_messages
         Maximum number of undelivered messages from a sender to a recipient; more are rejected [6.4].
+    payload_limit
+        Maximum number of characters of a message's payload; the model states 10,000, a longer one was delivered in 2020 [10].
     malformed_frame
         A frame that is not text or not JSON closes its connection (1003, 1007), or is ignored [6.2].
     max_connection_seconds, idle_seconds, go_away_seconds
@@ -123,6 +136,7 @@ class Assumptions:
     describe_without_channel: Literal["invalid_argument", "not_found"] = "invalid_argument"
     name_and_arn: Literal["must_agree", "arn_wins", "refuse"] = "must_agree"
     old_arn: Literal["not_found", "finds_namesake"] = "not_found"
+    constraint_error: Literal["invalid_argument", "validation"] = "invalid_argument"
     foreign_arn: Literal["access_denied", "not_found"] = "access_denied"
     same_ttl_update: Literal["new_version", "no_change"] = "new_version"
     update_without_ttl: Literal["refuse", "no_change"] = "refuse"
@@ -140,11 +154,15 @@ class Assumptions:
     tagging_api: Literal["finds_channels", "finds_none"] = "finds_channels"
     disabled_regions: tuple[str, ...] = ()
     role_external_id: str | None = None
+    ice_server_count: Literal["varies", "one", "two"] = "varies"
+    empty_frames: bool = False
     displaced_peer: Literal["stays_open", "closed"] = "stays_open"
     lingering_viewer_seconds: float = 0.0
+    stale_master_seconds: float = 0.0
     absent_viewer: Literal["keep", "not_found"] = "keep"
     queued_candidates: Literal["accumulate", "latest"] = "accumulate"
     queued_messages: int = 1000
+    payload_limit: int = 10_000
     malformed_frame: Literal["close", "ignore"] = "close"
     max_connection_seconds: float = 3600.0
     idle_seconds: float = 600.0

@@ -13,6 +13,7 @@ from kvs_notebook.aws.service_model import service_model
 from kvs_notebook.aws.validation import MAX_TAGS, RESERVED_TAG_PREFIX
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
+from kvs_notebook.sandbox.assumptions import Assumptions
 
 OPERATIONS: Mapping[str, str] = {service_model().operation_model(name).http["requestUri"]: name for name in QUOTAS}
 """Operations by path; case matters, and the service's own casing is not consistent."""
@@ -54,6 +55,15 @@ class ServiceError(Exception):
 def invalid_argument(message: str) -> ServiceError:
     """Return the error for a value that is not valid."""
     return ServiceError("InvalidArgumentException", message)
+
+
+def constraint_violation(error: ServiceError, assumptions: Assumptions) -> ServiceError:
+    """Return the error for a value that the model does not allow, with the code of ``assumptions`` [10]."""
+    return (
+        error
+        if assumptions.constraint_error == "invalid_argument"
+        else ServiceError("ValidationException", error.message)
+    )
 
 
 Validator = Callable[[Any, str], None]

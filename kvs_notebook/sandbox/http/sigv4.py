@@ -160,13 +160,16 @@ def _check_time(claim: _Claim, date: str, now: datetime) -> None:
         raise ServiceError("InvalidSignatureException", "The credential's date is not the day of the signature.")
     if now - signed_at > claim.valid_for:  # a sum would be out of range for a date at the end of time
         limit = (now - claim.valid_for).strftime(TIME_FORMAT)
+        minutes = round(claim.valid_for / timedelta(minutes=1))
         raise ServiceError(
-            "InvalidSignatureException", f"Signature expired: {claim.signed_at} is now earlier than {limit}"
+            "InvalidSignatureException",
+            f"Signature expired: {claim.signed_at} is now earlier than {limit} ({now.strftime(TIME_FORMAT)} - {minutes} min.)",
         )
     if signed_at - now > SKEW:
         limit = (now + SKEW).strftime(TIME_FORMAT)
         raise ServiceError(
-            "InvalidSignatureException", f"Signature not yet current: {claim.signed_at} is still later than {limit}"
+            "InvalidSignatureException",
+            f"Signature not yet current: {claim.signed_at} is still later than {limit} ({now.strftime(TIME_FORMAT)} + 5 min.)",
         )
 
 

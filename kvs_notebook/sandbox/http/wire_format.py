@@ -33,6 +33,17 @@ ERROR_TYPE_SUFFIX: Mapping[str, str] = {
 DEFAULT_SUFFIX = ":https://kinesisvideo.amazonaws.com/doc/2017-09-30/"
 """Real replies carry one of these after the code [4, likely]; a client must not compare the header as a whole."""
 
+AUTHENTICATION_FAILURES = frozenset(
+    {
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+        "ExpiredTokenException",
+        "MissingAuthenticationTokenException",
+        "IncompleteSignatureException",
+    }
+)
+"""Codes of the errors that AWS's front end returns before the service is asked."""
+
 FOR_BROWSERS = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"x-amzn-errortype,x-amzn-requestid,date"),
@@ -141,8 +152,9 @@ def dump_json(send_response: Mapping[str, Any]) -> bytes:
 
 
 def error_response(error: ServiceError) -> Response:
-    """Return an error in the service's own format."""
-    return Response(error.status, dump_json({"Message": error.message}), JSON, error.code)
+    """Return an error in the service's own format: those of authentication have a ``message``, others a ``Message`` [10]."""
+    member = "message" if error.code in AUTHENTICATION_FAILURES else "Message"
+    return Response(error.status, dump_json({member: error.message}), JSON, error.code)
 
 
 def json_1_1_error_response(error: ServiceError) -> Response:
