@@ -85,7 +85,7 @@ class Assumptions:
     role_external_id
         The ExternalId that every role of the sandbox requires, as its trust policy would; None requires none [a role's own].
     ice_server_count
-        Servers that GetIceServerConfig returns: one or two were observed; by default two and one in turn [10].
+        Servers that GetIceServerConfig returns: one or two were observed; by default two and one in turn for each channel [10].
     empty_frames
         Whether a peer receives an empty text frame when it has connected, and before each message; real clients receive some,
         when is not known [10].

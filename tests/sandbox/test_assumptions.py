@@ -374,7 +374,8 @@ def ice_server_counts(backend: Any) -> list[int]:
     limits = RateLimits(assumed)
     pipeline = RequestPipeline(AccessKeys(b"secret"), limits, Faults(), RequestLog(), assumed)
     plane = DataPlane(backend.service, pipeline, Relay(backend.service, limits))
-    return [len(plane._ice_servers(backend.create(name))) for name in ("a", "b", "c")]
+    first, second = backend.create("a"), backend.create("b")
+    return [len(plane._ice_servers(arn)) for arn in (first, first, second, first)]
 
 
 async def two_queued_candidates(backend: Any, connect: Any, relay: Relay) -> list[str]:
@@ -469,8 +470,8 @@ ROWS: list[tuple[str, Any, Callable[[Any], Any], Any, Any]] = [
     ("name_and_arn", "refuse", name_and_arn, [None, INVALID], [INVALID, INVALID]),
     ("old_arn", "finds_namesake", old_arn, NOT_FOUND, None),
     ("constraint_error", "validation", codes_of_constraints, [INVALID] * 4, ["ValidationException"] * 3 + [INVALID]),
-    ("ice_server_count", "one", ice_server_counts, [2, 1, 2], [1, 1, 1]),
-    ("ice_server_count", "two", ice_server_counts, [2, 1, 2], [2, 2, 2]),
+    ("ice_server_count", "one", ice_server_counts, [2, 1, 2, 2], [1] * 4),
+    ("ice_server_count", "two", ice_server_counts, [2, 1, 2, 2], [2] * 4),
     ("foreign_arn", "not_found", foreign_arn, DENIED, NOT_FOUND),
     ("same_ttl_update", "no_change", same_ttl, False, True),
     ("update_without_ttl", "no_change", update_without_ttl, INVALID, None),

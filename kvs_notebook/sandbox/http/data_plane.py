@@ -7,7 +7,6 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from itertools import cycle
 from typing import Any
 
 from kvs_notebook.aws.arns import ChannelArn
@@ -38,7 +37,10 @@ CONNECT_OPERATIONS = {"/m": "ConnectAsMaster", "/v": "ConnectAsViewer"}
 
 ICE_TTL_SECONDS = 300
 ICE_SERVER_COUNTS: Mapping[str, tuple[int, ...]] = {"one": (1,), "two": (2,), "varies": (2, 1)}
-"""Servers in successive replies [10]."""
+"""Servers in successive replies for a channel [10]."""
+
+MOST_COUNTED = 10_000
+"""Channels whose replies are counted; then the counts begin again."""
 
 TURN_URI = "turn{secure}:127.0.0.1:9?transport={transport}"
 """The discard port of loopback: a sandbox relays no media, and peers on one machine do not need a relay."""
@@ -51,7 +53,7 @@ class DataPlane(Application):
         self._service = service
         self._pipeline = pipeline
         self._relay = relay
-        self._ice_server_counts = cycle(ICE_SERVER_COUNTS[service.assumptions.ice_server_count])
+        self._ice_replies: dict[str, int] = {}  # by channel
 
     # --- HTTPS
 
@@ -87,8 +89,17 @@ class DataPlane(Application):
         ]
         return [
             {"Password": self._password(username, number), "Ttl": ICE_TTL_SECONDS, "Uris": uris, "Username": username}
-            for number in range(next(self._ice_server_counts))
+            for number in range(self._ice_server_count(arn))
         ]
+
+    def _ice_server_count(self, arn: str) -> int:
+        """Return the number of servers in the next reply for a channel, the same in every run."""
+        if len(self._ice_replies) >= MOST_COUNTED:
+            self._ice_replies.clear()
+        before = self._ice_replies.get(arn, 0)
+        self._ice_replies[arn] = before + 1
+        counts = ICE_SERVER_COUNTS[self._service.assumptions.ice_server_count]
+        return counts[before % len(counts)]
 
     def _password(self, username: str, number: int) -> str:
         digest = hmac.digest(self._service.store.root_secret, f"turn {number} {username}".encode(), hashlib.sha256)
