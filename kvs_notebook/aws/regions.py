@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 SERVICE = "kinesisvideo"
 PUBLIC_PARTITION = "aws"
+_AREA_AND_NUMBER = re.compile(
+    "(.+-(?:north|south|east|west|central|northeast|northwest|southeast|southwest))-([1-9][0-9]?)"
+)
+"""Every region so far has a code of this form; the pattern of a partition also matches a misspelt area."""
 
 
 @lru_cache(maxsize=1_024)
@@ -31,14 +35,32 @@ def partition_of(region: str) -> str:
     return PUBLIC_PARTITION
 
 
-def check_region(region: object) -> str:
-    """Return a region's code; raise InvalidInput if botocore knows no region of that code."""
+def check_region(region: object, *, newer: bool = False) -> str:
+    """Return a region's code; raise InvalidInput if botocore knows no region of that code.
+
+    With ``newer``, also accept a code that a region that is newer than botocore may have (see :func:`may_be_region`).
+    """
     known = known_regions()
-    if isinstance(region, str) and region in known:
+    if isinstance(region, str) and (region in known or (newer and may_be_region(region))):
         return region
     near = difflib.get_close_matches(str(region), known, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else "Expected a region's code, such as 'eu-west-1'."
     raise InvalidInput(f"{format_value(region)} is not a known AWS region. {hint}")
+
+
+def may_be_region(region: str) -> bool:
+    """Return whether botocore knows a region, or a region that is newer than botocore may have this code.
+
+    Such a code matches the pattern of a partition, its area is a direction, and its number follows those of its area.
+    """
+    known = known_regions()
+    if region in known:
+        return True
+    parts = _AREA_AND_NUMBER.fullmatch(region)
+    if parts is None or not any(re.fullmatch(each["regionRegex"], region) for each in _partitions()):
+        return False
+    beside = [int(code.rpartition("-")[2]) for code in known if code.rpartition("-")[0] == parts[1]]
+    return int(parts[2]) <= max(beside, default=0) + 1
 
 
 @cache

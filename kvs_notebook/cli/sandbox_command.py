@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from threading import Event
@@ -10,6 +11,9 @@ from threading import Event
 import click
 
 from kvs_notebook.cli.process import run_process
+
+IDENTIFIER = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+"""Name of a variable in a shell."""
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -51,10 +55,14 @@ def _serve_until_signal(environment: Mapping[str, str], endpoint_url: str) -> No
 
 
 def _shell_lines(environment: Mapping[str, str]) -> list[str]:
-    """Return the shell commands that turn the current environment into this one."""
-    exports = [
-        f"export {name}={shlex.quote(value)}"
+    """Return the shell commands that turn the current environment into this one.
+
+    A variable whose name is not an identifier is left out: no shell can set it, and eval would run the rest of its name.
+    """
+    exports = {
+        name: f"export {name}={shlex.quote(value)}"
         for name, value in environment.items()
         if name.startswith("AWS_") or os.environ.get(name) != value
-    ]
-    return exports + [f"unset {name}" for name in os.environ if name not in environment]
+    }
+    commands = exports | {name: f"unset {name}" for name in os.environ if name not in environment}
+    return [command for name, command in commands.items() if IDENTIFIER.fullmatch(name)]

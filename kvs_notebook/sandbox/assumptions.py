@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from kvs_notebook.aws.regions import check_region
 from kvs_notebook.errors import InvalidInput
+from kvs_notebook.formatting import format_value
+
+LARGEST = 1_000_000_000
+"""Largest number of a field; seconds: 31 years."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,9 @@ class Assumptions:
         Describe with both: they must agree, the ARN decides, or both together are rejected [1.2].
     old_arn
         The ARN of a deleted channel whose name is in use again finds nothing, or the new channel [1.5].
+    constraint_error
+        The error for a value that the service's model does not allow; a service engineer named InvalidArgumentException for
+        video streams [10].
     foreign_arn
         The error for an ARN of another account or region.
     same_ttl_update
@@ -76,17 +84,27 @@ class Assumptions:
         Regions that no account of the sandbox has enabled: they reject every key as unknown [an account's own].
     role_external_id
         The ExternalId that every role of the sandbox requires, as its trust policy would; None requires none [a role's own].
+    ice_server_count
+        Servers that GetIceServerConfig returns: one or two were observed; by default two and one in turn for each channel [10].
+    empty_frames
+        Whether a peer receives an empty text frame when it has connected, and before each message; real clients receive some,
+        when is not known [10].
     displaced_peer
         A connection whose MASTER or client id has connected again stays open and receives nothing more, or is closed with
         1001 [6.1].
     lingering_viewer_seconds
         How long a viewer whose connection broke without a close still counts as connected [6.1].
+    stale_master_seconds
+        How long messages to a MASTER are lost whose connection broke without a close, unless it connects again: the service was
+        seen to go on delivering to the broken connection [10].
     absent_viewer
         A message of the MASTER to a client id that is not connected is queued, or rejected as not found [6.4].
     queued_candidates
         Undelivered ICE candidates of one sender accumulate, or only the latest is kept as of offers and answers [6.4].
     queued_messages
         Maximum number of undelivered messages from a sender to a recipient; more are rejected [6.4].
+    payload_limit
+        Maximum number of characters of a message's payload; the model states 10,000, a longer one was delivered in 2020 [10].
     malformed_frame
         A frame that is not text or not JSON closes its connection (1003, 1007), or is ignored [6.2].
     max_connection_seconds, idle_seconds, go_away_seconds
@@ -118,6 +136,7 @@ class Assumptions:
     describe_without_channel: Literal["invalid_argument", "not_found"] = "invalid_argument"
     name_and_arn: Literal["must_agree", "arn_wins", "refuse"] = "must_agree"
     old_arn: Literal["not_found", "finds_namesake"] = "not_found"
+    constraint_error: Literal["invalid_argument", "validation"] = "invalid_argument"
     foreign_arn: Literal["access_denied", "not_found"] = "access_denied"
     same_ttl_update: Literal["new_version", "no_change"] = "new_version"
     update_without_ttl: Literal["refuse", "no_change"] = "refuse"
@@ -135,11 +154,15 @@ class Assumptions:
     tagging_api: Literal["finds_channels", "finds_none"] = "finds_channels"
     disabled_regions: tuple[str, ...] = ()
     role_external_id: str | None = None
+    ice_server_count: Literal["varies", "one", "two"] = "varies"
+    empty_frames: bool = False
     displaced_peer: Literal["stays_open", "closed"] = "stays_open"
     lingering_viewer_seconds: float = 0.0
+    stale_master_seconds: float = 0.0
     absent_viewer: Literal["keep", "not_found"] = "keep"
     queued_candidates: Literal["accumulate", "latest"] = "accumulate"
     queued_messages: int = 1000
+    payload_limit: int = 10_000
     malformed_frame: Literal["close", "ignore"] = "close"
     max_connection_seconds: float = 3600.0
     idle_seconds: float = 600.0
@@ -149,13 +172,39 @@ class Assumptions:
         """Check each value against its type."""
         hints = get_type_hints(type(self))
         for field in fields(self):
-            value, hint = getattr(self, field.name), hints[field.name]
-            if get_origin(hint) is Literal and value not in get_args(hint):
-                choices = ", ".join(map(repr, get_args(hint)))
-                raise InvalidInput(f"{field.name}={value!r} is not valid. Expected one of: {choices}.")
-            if hint in (int, float) and value < 0:
-                raise InvalidInput(f"{field.name}={value!r} is not valid. Expected 0 or more.")
+            value = getattr(self, field.name)
+            if not _has_type(value, hints[field.name]):
+                raise InvalidInput(
+                    f"{field.name}={format_value(value)} is not valid. Expected {_description(hints[field.name])}."
+                )
+        for region in self.disabled_regions:
+            check_region(region, newer=True)
         if self.default_page_size < 1 or self.max_page_size < 1:
             raise InvalidInput("A page size is not valid. Expected default_page_size and max_page_size of 1 or more.")
         if self.quota_burst is not None and self.quota_burst < 1:
             raise InvalidInput(f"quota_burst={self.quota_burst!r} is not valid. Expected 1 or more.")
+
+
+def _has_type(value: object, hint: Any) -> bool:
+    """Return whether a value has the type of a field; numbers are 0 or more, and small enough to be added to a time."""
+    if get_origin(hint) is Literal:
+        return isinstance(value, str) and value in get_args(hint)
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple) and all(isinstance(each, str) for each in value)
+    if get_args(hint):  # a union
+        return any(_has_type(value, each) for each in get_args(hint))
+    if hint in (int, float):
+        kinds = (int, float) if hint is float else int
+        return isinstance(value, kinds) and not isinstance(value, bool) and 0 <= value <= LARGEST
+    return isinstance(value, hint)
+
+
+def _description(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return f"one of: {', '.join(map(repr, get_args(hint)))}"
+    if get_origin(hint) is tuple:
+        return "a tuple of strings"
+    if get_args(hint):
+        return " or ".join(map(_description, get_args(hint)))
+    names = {int: f"a whole number from 0 to {LARGEST:,}", float: f"a number from 0 to {LARGEST:,}", str: "a string"}
+    return names.get(hint, "True or False" if hint is bool else "None")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kvs_notebook.sandbox.address import Address
 from kvs_notebook.sandbox.certificates import CertificateAuthority
-from kvs_notebook.sandbox.state_directory import StateDirectory
+from kvs_notebook.sandbox.state_directory import BUNDLE_FILE, CONFIG_FILE, CREDENTIALS_FILE, StateDirectory
 
 PROFILE_NAME = "sandbox"
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
@@ -60,19 +60,19 @@ class AwsProfile:
             "aws_secret_access_key": self._address.keys.secret(access_key_id),
         }
         lines = [f"[profile {PROFILE_NAME}]", *(f"{name} = {value}" for name, value in values.items()), ""]
-        self._directory.write("config", "\n".join(lines).encode())
-        self._directory.write("credentials", b"")
+        self._directory.write(CONFIG_FILE, "\n".join(lines).encode())
+        self._directory.write(CREDENTIALS_FILE, b"")
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """Return a copy of an environment in which AWS programs find this sandbox and no real account."""
         kept = {name: value for name, value in base.items() if not _is_removed(name)}
         self.write()
         ca_path = self._certificates.path
-        bundle = self._directory.path / "bundle.pem"
+        bundle = self._directory.path / BUNDLE_FILE
         self._directory.write(bundle.name, (_trusted_certificates(base) + ca_path.read_text()).encode())
         return kept | {
-            "AWS_CONFIG_FILE": str(self._directory.path / "config"),
-            "AWS_SHARED_CREDENTIALS_FILE": str(self._directory.path / "credentials"),
+            "AWS_CONFIG_FILE": str(self._directory.path / CONFIG_FILE),
+            "AWS_SHARED_CREDENTIALS_FILE": str(self._directory.path / CREDENTIALS_FILE),
             "AWS_PROFILE": PROFILE_NAME,
             "AWS_REGION": self._address.region,
             "AWS_DEFAULT_REGION": self._address.region,

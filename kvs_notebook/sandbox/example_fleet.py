@@ -35,10 +35,15 @@ def example_channels() -> list[SeedChannel]:
     return [*_north_america(), *_europe(), *_oceania()]
 
 
-def seed_example_fleet(store: Store, account_id: str, now: datetime) -> int:
-    """Add the example fleet to an account, except names that are taken; return the number of channels added."""
+def seed_example_fleet(store: Store, account_id: str, now: datetime, *, tags: Mapping[str, str] | None = None) -> int:
+    """Add the example fleet to an account, except names that are taken; return the number of channels added.
+
+    ``tags`` are set on each channel beside its own.
+    """
     now_ms = (now - EPOCH) // MILLISECOND
-    return store.add_many((_channel(account_id, row, now_ms), row.tags) for row in example_channels())
+    return store.add_many(
+        (_channel(account_id, row, now_ms), {**row.tags, **(tags or {})}) for row in example_channels()
+    )
 
 
 def seed_numbered(

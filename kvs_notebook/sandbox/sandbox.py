@@ -16,8 +16,9 @@ from kvs_notebook.aws.botocore_internals import create_isolated_session, open_se
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.connection_config import ConnectionConfig, LocalService
 from kvs_notebook.aws.default_connection import set_current
+from kvs_notebook.aws.regions import check_region
 from kvs_notebook.aws.session import SharedSession
-from kvs_notebook.errors import InvalidInput
+from kvs_notebook.errors import SandboxError
 from kvs_notebook.sandbox.advice import NEXT_STEPS, SANDBOX_STOPPED
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.aws_profile import AwsProfile
@@ -26,9 +27,9 @@ from kvs_notebook.sandbox.certificates import CertificateAuthority
 from kvs_notebook.sandbox.clock import Clock
 from kvs_notebook.sandbox.http.admin_client import AdminClient
 from kvs_notebook.sandbox.http.request_log import requests_frame
-from kvs_notebook.sandbox.settings import Settings, check_region
+from kvs_notebook.sandbox.settings import Settings
 from kvs_notebook.sandbox.start import start_or_join
-from kvs_notebook.sandbox.state_directory import StateDirectory
+from kvs_notebook.sandbox.state_directory import CERTIFICATE_FILE, StateDirectory
 
 if TYPE_CHECKING:
     import boto3
@@ -96,7 +97,11 @@ class Sandbox:
         self._stop = weakref.finalize(self, stop)
         self._profile = AwsProfile(self._directory, self._certificates, self._address)
         if self._directory.durable:
-            self._profile.write()
+            try:
+                self._profile.write()
+            except SandboxError:
+                self.stop()
+                raise
         self._admin = AdminClient(self._address)
         self.endpoint_url = self._address.endpoint_url
         self.account_id = self._address.account_id
@@ -144,7 +149,7 @@ class Sandbox:
             proxies={},
             local_service=LocalService(
                 now=self._service_time,
-                ca_path=lambda: str(self._certificates.path),
+                ca_path=self._ca_path,
                 unreachable_hint=SANDBOX_STOPPED,
                 next_steps=NEXT_STEPS,
             ),
@@ -162,24 +167,38 @@ class Sandbox:
     def _account_and_region(self, account_id: str | None, region: str | None) -> tuple[str, str]:
         return (
             self.account_id if account_id is None else check_account_id(account_id),
-            self.region if region is None else check_region(region),
+            self.region if region is None else check_region(region, newer=True),
         )
+
+    def _ca_path(self) -> str:
+        if not self.is_running:
+            raise FileNotFoundError(2, "The sandbox has stopped", CERTIFICATE_FILE)
+        return str(self._certificates.path)
 
     def _service_time(self) -> datetime:
         return EPOCH + timedelta(milliseconds=self._admin.call("settings")["now_ms"])
 
     # --- administration
 
-    def seed(self, count: int | None = None, *, account_id: str | None = None, region: str | None = None) -> int:
+    def seed(
+        self,
+        count: int | None = None,
+        *,
+        account_id: str | None = None,
+        region: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> int:
         """Add channels, and return how many were added.
 
-        Without ``count``, add the example fleet of 26 channels with tags in us-east-1, eu-west-1 and ap-southeast-2. With it,
-        add ``device-0000000`` and so on, without tags, in ``region`` of ``account_id``. Names that are taken are skipped.
+        Without ``count``, add the example fleet of 26 channels with tags in us-east-1, eu-west-1 and ap-southeast-2. With it
+        (at most 1,000,000), add ``device-0000000`` and so on in ``region`` of ``account_id``. Names that are taken are skipped.
+
+        ``tags`` are set on each channel that is added. Their keys may begin with ``aws:``, as those that CloudFormation sets
+        and that no request can set or remove: ``sandbox.seed(1, tags={"aws:cloudformation:stack-name": "door"})``.
         """
-        if count is not None and count < 0:
-            raise InvalidInput(f"count={count} is not valid. Expected 0 or more, or None for the example fleet.")
         account_id, region = self._account_and_region(account_id, region)
-        return int(self._admin.call("seed", count=count, account_id=account_id, region=region)["added"])
+        tags = dict(tags) if isinstance(tags, Mapping) else tags  # JSON takes no other mapping
+        return int(self._admin.call("seed", count=count, account_id=account_id, region=region, tags=tags)["added"])
 
     def reset(self) -> None:
         """Delete every channel, tag, message, fault and logged request, and close every WebSocket.
@@ -189,7 +208,7 @@ class Sandbox:
         self._admin.call("reset")
 
     def advance(self, seconds: float) -> None:
-        """Move lifecycle time forward by ``seconds`` instead of waiting; quotas and signatures use real time."""
+        """Move lifecycle time forward by ``seconds``, at most to the year 9000; quotas and signatures use real time."""
         self._admin.call("advance", seconds=seconds)
 
     def send_notice(self, channel_name: str, message_type: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import socket
 import sqlite3
 from contextlib import ExitStack, closing
@@ -48,6 +49,7 @@ class Server:
         self._certificates = certificates
         self._settings = settings
         self._started = ExitStack()
+        self._process_id = os.getpid()
         self.asgi_server = AsgiServer()
 
     def start(self) -> Address:
@@ -56,10 +58,20 @@ class Server:
         Raises
         ------
         SandboxError
-            If the port is taken or the database cannot be read; the directory is released.
+            If the port is taken, the database cannot be read, or a file cannot be written; the directory is released.
         """
+        try:
+            return self._start()
+        except sqlite3.OperationalError as error:
+            raise SandboxError(
+                f"Cannot write the sandbox's state in {self._directory.path}: {error}. Check that its disk has free space, or "
+                "pass another directory as state=."
+            ) from error
+
+    def _start(self) -> Address:
         with ExitStack() as started:
             started.callback(self._directory.release)
+            self._certificates.create()  # before the address is published, so that no process that joins creates another one
             store = started.enter_context(closing(self._open_store()))
             listener = started.enter_context(_listen(self._settings.port, int(store.get_setting("port") or 0)))
             settings = self._complete(store, port=listener.getsockname()[1])
@@ -75,13 +87,19 @@ class Server:
         return self.address
 
     def stop(self) -> None:
-        """Stop serving, close the state and release the directory; a second call does nothing."""
-        self._started.close()
+        """Stop serving, close the state and release the directory; a second call does nothing.
+
+        In a forked child nothing is done: it inherits this object, but its parent serves and owns the files.
+        """
+        if os.getpid() == self._process_id:
+            self._started.close()
 
     def _open_store(self) -> Store:
         try:
             return Store.open(self._directory.database)
         except (sqlite3.Error, OSError) as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise  # start() says what to do about a full disk
             raise SandboxError(
                 f"Cannot read the sandbox's state in {self._directory.path}: {error}. Move sandbox.sqlite away to start with "
                 "an empty sandbox, or pass another directory as state=."
@@ -119,16 +137,23 @@ class Server:
     def _open_data_plane(self) -> str:
         """Return host and port of the data plane, which opens on first use; called on the server's thread."""
         if self._data_plane is None:
+            self._data_plane = self._serve_data_plane()
+        return self._data_plane
+
+    def _serve_data_plane(self) -> str:
+        """Serve the data plane and return host and port; if anything fails, nothing listens, and the next call tries again."""
+        context = self._certificates.server_context()
+        with ExitStack() as opened:
             from kvs_notebook.sandbox.http.data_plane import DataPlane  # reads another service model: on first use
 
             store = self._service.store
-            listener = _listen(0, int(store.get_setting("data_port") or 0))
+            listener = opened.enter_context(_listen(0, int(store.get_setting("data_port") or 0)))
             port = listener.getsockname()[1]
             store.put_setting("data_port", str(port))
-            self._data_plane = f"{LOOPBACK}:{port}"
             data_plane = DataPlane(self._service, self._pipeline, self.relay)
-            self.asgi_server.serve_soon(data_plane, listener, self._certificates.server_context())
-        return self._data_plane
+            self.asgi_server.serve_soon(data_plane, listener, context)
+            opened.pop_all()
+        return f"{LOOPBACK}:{port}"
 
 
 def _listen(port: int, remembered: int) -> socket.socket:

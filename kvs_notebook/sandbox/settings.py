@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from kvs_notebook.aws.arns import check_account_id
+from kvs_notebook.aws.regions import check_region
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox.assumptions import Assumptions
@@ -39,7 +39,7 @@ class Settings:
         if self.account_id is not None:
             check_account_id(self.account_id)
         if self.region is not None:
-            check_region(self.region)
+            check_region(self.region, newer=True)
         if isinstance(self.clock, str) and self.clock not in CLOCKS:
             raise InvalidInput(
                 f"clock={format_value(self.clock)} is not valid. Expected {' or '.join(map(repr, CLOCKS))}, or a Clock object."
@@ -55,13 +55,3 @@ class Settings:
             changed["clock"] = type(self.clock).__name__
         as_json: dict[str, Any] = json.loads(json.dumps(changed))
         return as_json
-
-
-def check_region(region: str) -> str:
-    """Return a region's code; raise InvalidInput if it does not have the form of one.
-
-    A sandbox also serves regions that botocore does not know yet.
-    """
-    if not re.fullmatch("[a-z]{2}(-[a-z]+)+-[0-9]", region):
-        raise InvalidInput(f"region={format_value(region)} is not a region code. Expected a code such as 'eu-west-1'.")
-    return region

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 import signal
 import socket
@@ -10,7 +12,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
+from kvs_notebook.cli.sandbox_command import _shell_lines
 from tests.cli.conftest import COMMAND, Run, Start, accepts_connections, single_line, wait_until
 
 CREATE_AND_LIST = """
@@ -171,3 +176,23 @@ def test_port_is_used_and_a_busy_port_reported(start: Start, run: Run) -> None:
     assert port_in(read_exports(process)) == port
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=15) == 0
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="=\0"), min_size=1).map("AWS_ROLE".__add__)
+
+
+@given(names=st.sets(NAMES, min_size=1), values=st.text(st.characters(codec="utf-8", exclude_characters="\0")))
+@example(names={"AWS_TOKEN;touch /tmp/x;#"}, values="$(touch /tmp/x)`touch /tmp/x`'\"\n")
+@settings(max_examples=60)
+def test_printed_environment_is_only_identifiers_and_quoted_values(names: set[str], values: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", {**dict.fromkeys(names, "1"), "KEPT": "1"})
+        lines = _shell_lines({**dict.fromkeys([*names, "NEW"], values), "KEPT": "1"})
+        lines += _shell_lines({"KEPT": "1"})
+    for line in lines:
+        verb, _, rest = line.partition(" ")
+        name, assigned, value = rest.partition("=")
+        assert re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name), line
+        assert verb == ("export" if assigned else "unset")
+        assert not assigned or shlex.split(value) == [values]
+    assert sum(line.startswith("export NEW=") for line in lines) == 1

@@ -219,7 +219,7 @@ def test_credential_scope_selects_the_region(wire):
 def test_signature_for_another_service_is_rejected(wire, path, scope):
     answer = wire.call(path, {}, service=scope)
     assert (answer.status, answer.code) == (403, "InvalidSignatureException")
-    assert "correct service" in json.loads(answer.body)["Message"]
+    assert "correct service" in json.loads(answer.body)["message"]
 
 
 def test_url_may_carry_the_signature(wire):

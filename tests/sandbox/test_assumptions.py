@@ -15,8 +15,12 @@ from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.backend import account_api, resource_tagging, sts
 from kvs_notebook.sandbox.backend.access_keys import AccessKeys
 from kvs_notebook.sandbox.backend.context import Call, Caller, required_operations
+from kvs_notebook.sandbox.backend.faults import Faults
 from kvs_notebook.sandbox.backend.rate_limits import RateLimits
 from kvs_notebook.sandbox.backend.validation import ServiceError
+from kvs_notebook.sandbox.http.data_plane import DataPlane
+from kvs_notebook.sandbox.http.middleware import RequestPipeline
+from kvs_notebook.sandbox.http.request_log import RequestLog
 from kvs_notebook.sandbox.signaling.relay import Peer, Relay
 from tests.sandbox.websocket_peer import CANDIDATE, Recorder, payload, sent_text
 
@@ -315,6 +319,65 @@ async def response_for_absent_viewer(backend: Any, connect: Any, relay: Relay) -
     return master.got[0]["statusResponse"]["errorType"] if master.got else None
 
 
+async def candidates_after_a_broken_master(backend: Any, connect: Any, relay: Relay) -> list[str]:
+    """Return the candidates that a MASTER receives of those sent before and after it broke off, and after the time has passed."""
+    viewer, _ = connect("a")
+    broken, _ = connect("")
+    relay.disconnect(broken, cleanly=False)
+    await relay.receive(viewer, frame("at once"))
+    backend.clock.advance(31)
+    await relay.receive(viewer, frame("later"))
+    _, again = connect("")
+    await run_pending_tasks()
+    return [sent_text(each)[1] for each in again.got]
+
+
+async def two_candidates_by_a_broken_master(backend: Any, connect: Any, relay: Relay) -> list[str]:
+    viewer, _ = connect("a")
+    broken, _ = connect("")
+    relay.disconnect(broken, cleanly=False)
+    await relay.receive(viewer, frame("lost"))
+    _, again = connect("")
+    await relay.receive(viewer, frame("kept"))
+    await run_pending_tasks()
+    return [sent_text(each)[1] for each in again.got]
+
+
+async def empty_and_other_frames(backend: Any, connect: Any, relay: Relay) -> list[bool]:
+    viewer, _ = connect("a")
+    _, master = connect("")
+    await run_pending_tasks()
+    await relay.receive(viewer, frame("1"))
+    return [bool(each) for each in master.got]
+
+
+async def long_payload(backend: Any, connect: Any, relay: Relay) -> str | None:
+    viewer, recorder = connect("a")
+    await relay.receive(
+        viewer, json.dumps({"action": "SDP_OFFER", "messagePayload": "A" * 13_016, "correlationId": "1"})
+    )
+    return recorder.got[0]["statusResponse"]["errorType"] if recorder.got else None
+
+
+def codes_of_constraints(backend: Any) -> list[str | None]:
+    arn = backend.create()
+    return [
+        code(lambda: backend("CreateSignalingChannel", ChannelName="a b")),
+        code(lambda: backend("ListSignalingChannels", MaxResults=0)),
+        code(lambda: backend("UpdateSignalingChannel", ChannelARN=arn)),
+        code(lambda: backend("DescribeSignalingChannel")),  # not of the model: the rule of another assumption
+    ]
+
+
+def ice_server_counts(backend: Any) -> list[int]:
+    assumed = backend.service.assumptions
+    limits = RateLimits(assumed)
+    pipeline = RequestPipeline(AccessKeys(b"secret"), limits, Faults(), RequestLog(), assumed)
+    plane = DataPlane(backend.service, pipeline, Relay(backend.service, limits))
+    first, second = backend.create("a"), backend.create("b")
+    return [len(plane._ice_servers(arn)) for arn in (first, first, second, first)]
+
+
 async def two_queued_candidates(backend: Any, connect: Any, relay: Relay) -> list[str]:
     peer, _ = connect("a")
     for text in ("1", "2"):
@@ -406,6 +469,9 @@ ROWS: list[tuple[str, Any, Callable[[Any], Any], Any, Any]] = [
     ("name_and_arn", "arn_wins", name_and_arn, [None, INVALID], [None, None]),
     ("name_and_arn", "refuse", name_and_arn, [None, INVALID], [INVALID, INVALID]),
     ("old_arn", "finds_namesake", old_arn, NOT_FOUND, None),
+    ("constraint_error", "validation", codes_of_constraints, [INVALID] * 4, ["ValidationException"] * 3 + [INVALID]),
+    ("ice_server_count", "one", ice_server_counts, [2, 1, 2, 2], [1] * 4),
+    ("ice_server_count", "two", ice_server_counts, [2, 1, 2, 2], [2] * 4),
     ("foreign_arn", "not_found", foreign_arn, DENIED, NOT_FOUND),
     ("same_ttl_update", "no_change", same_ttl, False, True),
     ("update_without_ttl", "no_change", update_without_ttl, INVALID, None),
@@ -437,6 +503,10 @@ ROWS: list[tuple[str, Any, Callable[[Any], Any], Any, Any]] = [
     ("absent_viewer", "not_found", relayed(response_for_absent_viewer), None, NOT_FOUND),
     ("queued_candidates", "latest", relayed(two_queued_candidates), ["1", "2"], ["2"]),
     ("queued_messages", 2, relayed(three_queued_messages), 0, 1),
+    ("stale_master_seconds", 30, relayed(candidates_after_a_broken_master), ["at once", "later"], ["later"]),
+    ("stale_master_seconds", 30, relayed(two_candidates_by_a_broken_master), ["lost", "kept"], ["kept"]),
+    ("empty_frames", True, relayed(empty_and_other_frames), [True], [False, False, True]),
+    ("payload_limit", 13_016, relayed(long_payload), INVALID, None),
     ("malformed_frame", "ignore", relayed(after_malformed_frame), (False, 1007), (True, 0)),
     ("idle_seconds", 60, relayed(after(61)), ([], True), ([], False)),
     ("max_connection_seconds", 60, relayed(after(61)), ([], True), (["GO_AWAY"], True)),

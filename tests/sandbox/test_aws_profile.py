@@ -38,7 +38,9 @@ print(len(client.list_signaling_channels().get("ChannelInfoList", [])))
 @pytest.fixture
 def profile(tmp_path: Path) -> AwsProfile:
     directory = StateDirectory(tmp_path)
-    profile = AwsProfile(directory, CertificateAuthority(directory), ADDRESS)
+    certificates = CertificateAuthority(directory)
+    certificates.create()
+    profile = AwsProfile(directory, certificates, ADDRESS)
     profile.write()
     return profile
 
@@ -142,7 +144,9 @@ def test_missing_bundle_is_ignored(profile):
 
 
 def test_ca_stays_the_same_in_a_durable_directory(tmp_path):
-    certificate = CertificateAuthority(StateDirectory(tmp_path)).path.read_bytes()
+    first = CertificateAuthority(StateDirectory(tmp_path))
+    first.create()
+    certificate = first.path.read_bytes()
     again = CertificateAuthority(StateDirectory(tmp_path))
     assert again.path.read_bytes() == certificate
     assert again.server_context()

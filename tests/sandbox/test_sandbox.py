@@ -123,7 +123,7 @@ def test_port_is_on_loopback_alone(sandbox):
     ("settings", "because"),
     [
         ({"account_id": "12"}, "'12' is not a string of 12 digits"),
-        ({"region": "Ireland"}, "region='Ireland' is not a region code"),
+        ({"region": "Ireland"}, "'Ireland' is not a known AWS region"),
         ({"clock": "fast"}, "clock='fast' is not valid. Expected 'real' or 'stepped'"),
     ],
 )
@@ -348,7 +348,7 @@ def test_stopped_sandbox_leaves_no_thread_port_or_file(temporary, caplog):
     sandbox.environment()
     assert len(list(temporary.iterdir())) == 1
     kvs.get_endpoints(kvs.create_channel("a", wait=False, connection=connection), connection=connection)
-    sandbox.faults.add("ListSignalingChannels", "delay", seconds=60)
+    sandbox.faults.add("ListSignalingChannels", "delay", None, seconds=60)  # a retry before the port is closed too
 
     def listing() -> None:
         with pytest.raises(errors.KVSError):
@@ -600,3 +600,41 @@ def test_address_of_a_killed_server_is_ignored(serve, tmp_path):
     assert (tmp_path / "sandbox.json").exists()
     with kvs.Sandbox(tmp_path) as sandbox:
         assert names(sandbox) == []
+
+
+# --- tags with aws: keys
+
+STACK = "aws:cloudformation:stack-name"
+
+
+def test_seeded_aws_tags_are_listed_but_not_changed_by_requests(sandbox, connection):
+    assert sandbox.seed(1, tags={STACK: "doors", "Owner": "ops"}) == 1
+    channel = kvs.describe_channel("device-0000000")
+    arn, client = channel["channel_arn"].item(), connection.client()
+    expected = {STACK: "doors", "Owner": "ops"}
+    assert client.list_tags_for_resource(ResourceARN=arn)["Tags"] == expected
+    refused = [
+        lambda: client.tag_resource(ResourceARN=arn, Tags=[{"Key": STACK, "Value": "mine"}]),
+        lambda: client.untag_resource(ResourceARN=arn, TagKeyList=["Owner", STACK]),
+        lambda: client.create_signaling_channel(ChannelName="b", Tags=[{"Key": STACK, "Value": "mine"}]),
+    ]
+    for request in refused:
+        with pytest.raises(client.exceptions.InvalidArgumentException, match="the prefix aws: is reserved"):
+            request()
+    assert client.list_tags_for_resource(ResourceARN=arn)["Tags"] == expected
+    client.tag_resource(ResourceARN=arn, Tags=[{"Key": f"key-{number}", "Value": ""} for number in range(49)])
+    assert len(client.list_tags_for_resource(ResourceARN=arn)["Tags"]) == 51  # aws: tags do not count against the 50
+
+
+def test_example_fleet_can_be_seeded_with_further_tags(sandbox):
+    assert sandbox.seed(tags={STACK: "doors"}) == 26
+    connection = sandbox.connection()
+    tags = kvs.list_tags(kvs.list_channels(connection=connection), connection=connection)
+    assert tags.query("key == @STACK")["value"].tolist() == ["doors"] * 11
+
+
+@pytest.mark.parametrize("tags", [{"": "x"}, {"k": "v" * 257}, {f"k{number}": "" for number in range(51)}, ["k"]])
+def test_seed_rejects_tags_that_no_channel_can_have(sandbox, tags):
+    with pytest.raises(errors.InvalidInput):
+        sandbox.seed(1, tags=tags)
+    assert names(sandbox) == []

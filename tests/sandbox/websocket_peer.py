@@ -69,7 +69,7 @@ class Recorder:
     async def send(self, text: str) -> bool:
         await self.writable.wait()
         if self.open:
-            self.got.append(json.loads(text))
+            self.got.append(json.loads(text) if text else {})
         return self.open
 
     async def close(self, code: int, reason: str) -> None:

@@ -83,7 +83,7 @@ class AccessKeys:
         if claim is None:
             raise unrecognized()
         account_id, role_session, expires = json.loads(claim)
-        if not hmac.compare_digest(self._session_key_id(account_id, token), access_key_id):
+        if not hmac.compare_digest(self._session_key_id(account_id, token).encode(), access_key_id.encode()):
             raise unrecognized()
         if now >= datetime.fromtimestamp(expires, UTC):
             raise expired_token()

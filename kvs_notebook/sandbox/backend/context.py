@@ -9,6 +9,7 @@ from typing import Any
 
 from kvs_notebook.aws.quotas import QUOTAS, SIGNALING_QUOTAS, channel_quota
 from kvs_notebook.aws.regions import partition_of
+from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.backend.store import Channel, Store
@@ -27,6 +28,8 @@ ACTIONS: Mapping[str, str] = {
 """The IAM action that each operation requires."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_TIME = datetime(9000, 1, 1, tzinfo=UTC)
+"""Time that advance() may reach; requests and restarts move it on, up to the end of datetime's range in the year 9999."""
 MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -81,7 +84,22 @@ class ServiceContext:
         return (self.clock.now() - EPOCH) // MILLISECOND
 
     def advance(self, seconds: float) -> None:
-        """Move lifecycle time forward; a restart on the same store does not fall behind it."""
+        """Move lifecycle time forward; a restart on the same store does not fall behind it.
+
+        Raises
+        ------
+        InvalidInput
+            If the time would go back, or pass the year 9000: time must be able to go on after it.
+        """
+        if not is_number(seconds) or seconds < 0:
+            raise InvalidInput(
+                f"seconds={seconds!r} is not valid. Expected a number, 0 or more: lifecycle time cannot go back."
+            )
+        if seconds > (LATEST_TIME - self.clock.now()).total_seconds():
+            raise InvalidInput(
+                f"seconds={seconds!r} is too large: lifecycle time would pass the year {LATEST_TIME.year}. Expected less, or "
+                "start a new sandbox."
+            )
         self.clock.advance(seconds)
         self.store.record_time(self.now_ms)
 
@@ -168,6 +186,11 @@ class Call:
     def new_version(self, channel: Channel) -> str:
         """Return the version that follows a channel's."""
         return self.service.versions.next(channel.arn, channel.version)
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a finite number, and not a bool."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
 
 
 def milliseconds(seconds: float) -> int:

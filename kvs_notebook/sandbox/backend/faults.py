@@ -6,13 +6,20 @@ import fnmatch
 import re
 from dataclasses import dataclass
 
+from kvs_notebook.aws.arns import check_account_id
+from kvs_notebook.aws.regions import check_region
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.sandbox.backend.context import ACTIONS, Caller
+from kvs_notebook.formatting import format_value
+from kvs_notebook.sandbox.backend.context import ACTIONS, Caller, is_number
 
 KINDS = ("throttle", "error", "denied", "expired", "revoked", "delay", "reset", "lost_reply")
 """ClientLimitExceededException; a 500; AccessDeniedException; an expired token; revoked keys; a late response; a connection
 that is cut before the request takes effect; one that is cut after it."""
 
+LONGEST_DELAY = 86_400.0
+"""Seconds; clients give up long before."""
+
+LONGEST_PATTERN = 256
 EVERY_OPERATION = "*"
 OPERATIONS = (*ACTIONS, "GetCallerIdentity")
 
@@ -31,6 +38,13 @@ class Scope:
 
     account_id: str | None = None
     region: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise InvalidInput if the account id or the region is not valid: nothing would be in the scope."""
+        if self.account_id is not None:
+            check_account_id(self.account_id)
+        if self.region is not None:
+            check_region(self.region, newer=True)
 
     def includes(self, caller: Caller) -> bool:
         """Return whether a caller is in the scope."""
@@ -67,15 +81,16 @@ class Faults:
         """
         if operation not in (*OPERATIONS, EVERY_OPERATION):
             raise InvalidInput(
-                f"operation={operation!r} is not valid. Expected '*' or one of: {', '.join(OPERATIONS)}."
+                f"operation={format_value(operation)} is not valid. Expected '*' or one of: {', '.join(OPERATIONS)}."
             )
         if kind not in KINDS:
-            raise InvalidInput(f"kind={kind!r} is not valid. Expected one of: {', '.join(KINDS)}.")
-        if times is not None and times < 1:
-            raise InvalidInput(f"times={times} is not valid. Expected 1 or more, or None for all requests.")
-        if seconds < 0 or (kind == "delay" and seconds == 0):
+            raise InvalidInput(f"kind={format_value(kind)} is not valid. Expected one of: {', '.join(KINDS)}.")
+        if times is not None and not (type(times) is int and times >= 1):
+            raise InvalidInput(f"times={times!r} is not valid. Expected 1 or more, or None for all requests.")
+        if not is_number(seconds) or not 0 <= seconds <= LONGEST_DELAY or (kind == "delay" and seconds == 0):
             raise InvalidInput(
-                f"seconds={seconds} is not valid for kind={kind!r}. Expected more than 0 for a delay, else 0."
+                f"seconds={seconds!r} is not valid for kind={kind!r}. Expected more than 0 for a delay, at most "
+                f"{LONGEST_DELAY:,}, else 0."
             )
         self._scheduled.append(_ScheduledFault(operation, Fault(kind, seconds), times, scope))
 
@@ -97,7 +112,7 @@ class Faults:
                 return entry.fault
         return None
 
-    def deny(self, pattern: str, scope: Scope = EVERYWHERE) -> None:
+    def deny(self, pattern: object, scope: Scope = EVERYWHERE) -> None:
         """Deny the actions that match a pattern, with ``*`` and ``?`` as in an IAM policy: ``"kinesisvideo:Delete*"``.
 
         Raises
@@ -105,11 +120,15 @@ class Faults:
         InvalidInput
             If the pattern matches no action.
         """
+        if not isinstance(pattern, str) or len(pattern) > LONGEST_PATTERN:
+            raise InvalidInput(
+                f"pattern={format_value(pattern)} is not valid. Expected a string of at most {LONGEST_PATTERN} characters."
+            )
         # IAM ignores the case of actions, and its patterns have no [sets].
         compiled = re.compile(fnmatch.translate(pattern.replace("[", "[[]")), re.IGNORECASE)
         if not any(compiled.match(action) for action in ACTIONS.values()):
             raise InvalidInput(
-                f"pattern={pattern!r} matches no action. Expected a pattern such as 'kinesisvideo:Delete*'."
+                f"pattern={format_value(pattern)} matches no action. Expected a pattern such as 'kinesisvideo:Delete*'."
             )
         self._denied.append((compiled, scope))
 

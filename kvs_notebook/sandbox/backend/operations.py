@@ -21,10 +21,13 @@ from kvs_notebook.sandbox.backend.context import (
     not_now,
 )
 from kvs_notebook.sandbox.backend.store import Channel
-from kvs_notebook.sandbox.backend.validation import ServiceError, invalid_argument, validate
+from kvs_notebook.sandbox.backend.validation import ServiceError, constraint_violation, invalid_argument, validate
 
 DEFAULT_TTL = 60
 """Seconds, if a create names none [1.1, sure]."""
+
+LONGEST_NAME = 256
+"""Characters of a channel's name [1.1, sure]."""
 
 Reply = dict[str, Any]
 
@@ -45,14 +48,17 @@ def perform(service: ServiceContext, caller: Caller, operation: str, request: Ma
         tags = request.get("Tags")
         if isinstance(tags, list) and len(tags) > MAX_TAGS:
             raise _too_many_tags(len(tags))
-    validate(operation, request)
+    try:
+        validate(operation, request)
+    except ServiceError as error:
+        raise constraint_violation(error, service.assumptions) from error
     return _OPERATIONS[operation](call)
 
 
 def channel_of(operation: str, request: object) -> str | None:
     """Return the name of the channel that a request names, for per-channel quotas and the request log; None if it names none.
 
-    Accepts any request, valid or not.
+    Accepts any request, valid or not. A name that is longer than one can be is cut, because the log and the quotas keep it.
     """
     if operation == "ListSignalingChannels" or not isinstance(request, dict):
         return None
@@ -62,7 +68,11 @@ def channel_of(operation: str, request: object) -> str | None:
         name = parts[1] if len(parts) == 3 else None  # noqa: PLR2004 - channel/NAME/NUMBER
     else:
         name = request.get("ChannelName")
-    return name.encode(errors="replace").decode() if isinstance(name, str) else None  # JSON allows lone surrogates
+    if not isinstance(name, str):
+        return None
+    if len(name) > LONGEST_NAME:
+        name = f"{name[:LONGEST_NAME]}..."
+    return name.encode(errors="replace").decode()  # JSON allows lone surrogates
 
 
 # --- operations
@@ -200,7 +210,7 @@ def _tag(call: Call) -> Reply:
     """[1.7]."""
     tags = _tags_of(call)
     channel = call.usable(call.request["ResourceARN"])
-    total = len(call.store.tags(channel).keys() | tags.keys())
+    total = sum(not _is_reserved(key) for key in call.store.tags(channel).keys() | tags.keys())
     if total > MAX_TAGS:
         raise _too_many_tags(total)
     call.store.put_tags(channel, tags)
@@ -209,6 +219,8 @@ def _tag(call: Call) -> Reply:
 
 def _untag(call: Call) -> Reply:
     """[1.8]."""
+    for key in call.request["TagKeyList"]:
+        _check_not_reserved(call, key)
     channel = call.usable(call.request["ResourceARN"])
     call.store.remove_tags(channel, call.request["TagKeyList"])
     return _tagged(call, channel)
@@ -273,14 +285,22 @@ def _tags_of(call: Call) -> dict[str, str]:
     tags: dict[str, str] = {}
     for tag in call.request.get("Tags") or ():
         key = tag["Key"]
-        if key.lower().startswith(RESERVED_TAG_PREFIX):
-            if call.assumptions.reserved_tag_key == "access_denied":
-                raise access_denied(call.caller, call.operation, call.request)
-            raise invalid_argument(f"Tag key {format_value(key)}: the prefix {RESERVED_TAG_PREFIX} is reserved.")
+        _check_not_reserved(call, key)
         if key in tags and call.assumptions.duplicate_tag_keys == "refuse":
             raise invalid_argument(f"Tag key {format_value(key)} is given more than once.")
         tags[key] = tag["Value"]
     return tags
+
+
+def _is_reserved(key: str) -> bool:
+    return key.lower().startswith(RESERVED_TAG_PREFIX)
+
+
+def _check_not_reserved(call: Call, key: str) -> None:
+    if _is_reserved(key):
+        if call.assumptions.reserved_tag_key == "access_denied":
+            raise access_denied(call.caller, call.operation, call.request)
+        raise invalid_argument(f"Tag key {format_value(key)}: the prefix {RESERVED_TAG_PREFIX} is reserved.")
 
 
 def _tagged(call: Call, channel: Channel) -> Reply:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 
@@ -23,7 +22,7 @@ def decode_token(token: str, secret: bytes, scope: str) -> str | None:
     """Return the name that a token continues after; None if it was not issued for this scope."""
     try:
         raw = base64.b64decode(token, validate=True)
-    except binascii.Error:
+    except ValueError:  # not base64, or not even ASCII
         return None
     name = raw[DIGEST_BYTES:].decode(errors="replace")
     return name if hmac.compare_digest(raw[:DIGEST_BYTES], _digest(name, secret, scope)) else None

@@ -336,10 +336,11 @@ class Store:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.db.execute("COMMIT")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            if self.db.in_transaction:  # on a full disk SQLite may have rolled it back itself
+                self.db.execute("ROLLBACK")
             raise
-        self.db.execute("COMMIT")
 
 
 def _shuffle_key(name: str) -> int:

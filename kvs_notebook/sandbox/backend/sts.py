@@ -62,7 +62,7 @@ def _assume_role(form: Mapping[str, str], caller: Caller, keys: AccessKeys, exte
             "ValidationError", "RoleArn must be the ARN of a role, RoleSessionName 2 to 64 letters.", status=400
         )
     stated = form.get("DurationSeconds", str(DEFAULT))
-    if not (stated.isascii() and stated.isdigit() and SHORTEST <= int(stated) <= LONGEST):
+    if not (re.fullmatch("[0-9]{1,9}", stated) and SHORTEST <= int(stated) <= LONGEST):
         raise ServiceError("ValidationError", f"DurationSeconds must be {SHORTEST} to {LONGEST}.", status=400)
     if external_id is not None and form.get("ExternalId") != external_id:
         raise access_denied(caller, "AssumeRole", dict(form))

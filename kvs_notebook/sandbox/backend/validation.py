@@ -10,7 +10,10 @@ from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureSh
 
 from kvs_notebook.aws.quotas import QUOTAS
 from kvs_notebook.aws.service_model import service_model
+from kvs_notebook.aws.validation import MAX_TAGS, RESERVED_TAG_PREFIX
+from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
+from kvs_notebook.sandbox.assumptions import Assumptions
 
 OPERATIONS: Mapping[str, str] = {service_model().operation_model(name).http["requestUri"]: name for name in QUOTAS}
 """Operations by path; case matters, and the service's own casing is not consistent."""
@@ -52,6 +55,15 @@ class ServiceError(Exception):
 def invalid_argument(message: str) -> ServiceError:
     """Return the error for a value that is not valid."""
     return ServiceError("InvalidArgumentException", message)
+
+
+def constraint_violation(error: ServiceError, assumptions: Assumptions) -> ServiceError:
+    """Return the error for a value that the model does not allow, with the code of ``assumptions`` [10]."""
+    return (
+        error
+        if assumptions.constraint_error == "invalid_argument"
+        else ServiceError("ValidationException", error.message)
+    )
 
 
 Validator = Callable[[Any, str], None]
@@ -173,5 +185,30 @@ def input_validator(model: ServiceModel, operation: str) -> Validator:
         raise TypeError(f"{operation} has no input shape")
     return _compile(shape)
 
+
+def check_seed_tags(tags: object) -> dict[str, str]:
+    """Return tags to seed channels with, None as no tags; unlike those of a request, their keys may begin with ``aws:``.
+
+    Raises
+    ------
+    InvalidInput
+        If they are not a dictionary, or a key or value is not valid.
+    """
+    if tags is None:
+        return {}
+    if not isinstance(tags, dict):
+        raise InvalidInput(f"tags={format_value(tags)} is not a dictionary. Expected tag keys and values.")
+    own = sum(not key.lower().startswith(RESERVED_TAG_PREFIX) for key in tags)
+    if own > MAX_TAGS:
+        raise InvalidInput(f"Too many tags: {own} (maximum {MAX_TAGS}).")
+    try:
+        for key, value in tags.items():
+            _check_tag({"Key": key, "Value": value}, "")
+    except ServiceError as error:
+        raise InvalidInput(f"tags={format_value(tags)} is not valid: {error.message}") from error
+    return tags
+
+
+_check_tag = _compile(service_model().shape_for("Tag"))
 
 _VALIDATORS: Mapping[str, Validator] = {name: input_validator(service_model(), name) for name in QUOTAS}

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kvs_notebook.aws.arns import check_account_id
+from kvs_notebook.aws.regions import check_region
 from kvs_notebook.errors import InvalidInput
+from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox import example_fleet
 from kvs_notebook.sandbox.backend.context import ServiceContext
 from kvs_notebook.sandbox.backend.faults import Faults, Scope
+from kvs_notebook.sandbox.backend.validation import check_seed_tags
 from kvs_notebook.sandbox.http.request_log import RequestLog
 from kvs_notebook.sandbox.signaling.relay import NOTICES, Relay
+
+MOST_SEEDED = 1_000_000
+"""Channels that one call adds: they take a minute, in which the sandbox answers nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +37,7 @@ class AdminApi:
 
         Raises
         ------
-        InvalidInput, ValueError, TypeError
+        InvalidInput
             If the operation or an argument is not valid; nothing was changed.
         """
         operations: dict[str, Callable[..., dict[str, Any]]] = {
@@ -45,18 +53,34 @@ class AdminApi:
             "clear_denials": self._clear_denials,
         }
         if operation not in operations:
-            raise InvalidInput(f"{operation!r} is not an admin operation. Expected one of: {', '.join(operations)}.")
-        return operations[operation](**arguments)
+            raise InvalidInput(
+                f"{format_value(operation)} is not an admin operation. Expected one of: {', '.join(operations)}."
+            )
+        act = operations[operation]
+        try:
+            inspect.signature(act).bind(**arguments)
+        except TypeError as error:
+            raise InvalidInput(f"The arguments of {operation} are not valid: {str(error)!a}.") from error
+        return act(**arguments)
 
     def _settings(self) -> dict[str, Any]:
         return {**self.settings, "now_ms": self.service.now_ms}
 
-    def _seed(self, *, count: int | None, account_id: str, region: str) -> dict[str, Any]:
+    def _seed(
+        self, *, count: int | None, account_id: str, region: str, tags: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        check_account_id(account_id)
+        check_region(region, newer=True)
+        if count is not None and not (type(count) is int and 0 <= count <= MOST_SEEDED):
+            raise InvalidInput(
+                f"count={format_value(count)} is not valid. Expected 0 to {MOST_SEEDED:,}, or None for the example fleet."
+            )
+        tags = check_seed_tags(tags)
         self.service.purge()
         store, now = self.service.store, self.service.clock.now()
         if count is None:
-            return {"added": example_fleet.seed_example_fleet(store, account_id, now)}
-        return {"added": example_fleet.seed_numbered(store, count, account_id, region, now)}
+            return {"added": example_fleet.seed_example_fleet(store, account_id, now, tags=tags)}
+        return {"added": example_fleet.seed_numbered(store, count, account_id, region, now, tags=tags)}
 
     def _reset(self) -> dict[str, Any]:
         self.service.store.reset()
@@ -72,9 +96,12 @@ class AdminApi:
         return {}
 
     def _send_notice(self, *, channel_name: str, message_type: str) -> dict[str, Any]:
+        if not isinstance(channel_name, str):
+            raise InvalidInput(f"channel_name={format_value(channel_name)} is not a string.")
         if message_type not in NOTICES:
             raise InvalidInput(
-                f"message_type={message_type!r} is not a notice of the service. Expected one of: {', '.join(NOTICES)}."
+                f"message_type={format_value(message_type)} is not a notice of the service. "
+                f"Expected one of: {', '.join(NOTICES)}."
             )
         return {"peers": self.relay.send_notice(channel_name, message_type)}
 

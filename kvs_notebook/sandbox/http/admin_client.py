@@ -41,26 +41,42 @@ class AdminClient:
         SandboxError
             If no server answers, or another sandbox does.
         """
-        request = HttpRequest("POST", ADMIN_PATH + operation, "", {"host": self._host}, json.dumps(arguments).encode())
+        try:
+            body = json.dumps(arguments).encode()
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(
+                f"An argument of {operation} is not valid: {error}. Expected strings, numbers and None."
+            ) from error
+        request = HttpRequest("POST", ADMIN_PATH + operation, "", {"host": self._host}, body)
         headers = sign(request, self._keys, self._signer, datetime.now(UTC))
         connection = http.client.HTTPConnection(self._host, timeout=TIMEOUT_SECONDS)
         try:
             connection.request(request.method, request.path, request.body, headers)
             response = connection.getresponse()
-            body = response.read()
+            reply = response.read()
         except (OSError, http.client.HTTPException) as error:
             raise SandboxError(f"The sandbox on http://{self._host} has stopped ({error}). {START_AGAIN}") from error
         finally:
             connection.close()
         if response.status == http.client.OK:
-            answer: dict[str, Any] = json.loads(body)
+            answer: dict[str, Any] = json.loads(reply)
             return answer
         if response.status >= http.client.INTERNAL_SERVER_ERROR:
-            raise SandboxError(f"{operation} failed in the sandbox on http://{self._host}. See the log of its process.")
+            raise SandboxError(
+                f"{operation} failed in the sandbox on http://{self._host}. {_message(reply) or 'See the log of its process.'}"
+            )
         if response.getheader("x-amzn-ErrorType", "").startswith("InvalidArgumentException"):
-            raise InvalidInput(str(json.loads(body)["Message"]))
+            raise InvalidInput(str(json.loads(reply)["Message"]))
         raise SandboxError(f"Another sandbox, which has other keys, answers on http://{self._host}. {START_AGAIN}")
 
     def requests(self) -> list[LoggedRequest]:
         """Return the requests that the sandbox has served."""
         return [LoggedRequest(*row) for row in self.call("requests")["requests"]]
+
+
+def _message(reply: bytes) -> str:
+    """Return the message of an error; an empty string if the server failed without one."""
+    try:
+        return str(json.loads(reply)["Message"])
+    except (ValueError, KeyError, TypeError):
+        return ""

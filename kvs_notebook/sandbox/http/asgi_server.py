@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import http
 import logging
+import os
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGIReceiveEvent
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.http11 import Request
 from websockets.protocol import State
 
@@ -28,16 +32,123 @@ LONGEST_FRAME = 131_072
 """Bytes; a longer frame closes its connection with 1009 [6.5: the limit of the front end that the observations suggest]."""
 
 
+LONGEST_HEAD = 65_536
+"""Bytes of a request line with all headers; AWS's front ends accept 8 to 64 KiB. A longer one is answered with 431."""
+
+REQUEST_SECONDS = 20.0
+"""How long a client may take to send a request, its body included, and for the TLS handshake; then it is cut off."""
+
+TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
 class _HttpProtocol(HttpToolsProtocol):
-    """Pass the transport to the application, which cuts the connection to simulate a network failure."""
+    """Limit the size of a request's head and the time of a request, which uvicorn does not.
+
+    It also passes the transport to the application, which cuts the connection to simulate a network failure.
+    """
+
+    _head_size = 0  # of the request that is being received
+    _unparsed = 0  # bytes since the parser has found something: it collects a name or value in memory until its end
+    _head_is_too_large = _is_rejected = False
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._start_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_rejected:
+            return  # dropped: closed with unread data, the connection would be reset before the client reads the response
+        self._unparsed += len(data)
+        super().data_received(data)
+        if self._unparsed > LONGEST_HEAD:
+            self._head_is_too_large = True
+            self._reject()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._end_deadline()
+        super().handle_websocket_upgrade()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's signature
+        self._reject()
+
+    def _reject(self) -> None:
+        """Answer a request that is not valid, unless another response is on its way, and close the connection."""
+        if self._is_rejected:
+            return
+        self._is_rejected = True
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            self.transport.abort()
+            return
+        self.transport.write(TOO_LARGE if self._head_is_too_large else BAD_REQUEST)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self._start_deadline()
+        else:
+            self.transport.close()
+
+    # --- calls of the parser
 
     def on_message_begin(self) -> None:
+        self._unparsed = self._head_size = 0
+        self._start_deadline()
         super().on_message_begin()
         cast("dict[str, Any]", self.scope)[TRANSPORT] = self.transport
 
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._unparsed = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._end_deadline()
+        super().on_message_complete()
+
+    def _count(self, size: int) -> None:
+        self._unparsed = 0
+        self._head_size += size
+        if self._head_size > LONGEST_HEAD:
+            self._head_is_too_large = True
+            raise ValueError(
+                "The head of the request is too large"
+            )  # the parser stops, and uvicorn calls send_400_response()
+
+    # --- the time of a request
+
+    def _start_deadline(self) -> None:
+        self._end_deadline()
+        self._deadline = self.loop.call_later(REQUEST_SECONDS, self._cut_off)
+
+    def _end_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _cut_off(self) -> None:
+        if self.flow.read_paused:  # the rest of the request waits for the response to another one
+            self._start_deadline()
+        else:
+            self.transport.abort()
+
 
 class _WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Report all data that comes in, pings included, to the application, and let it cut the connection."""
+    """Read nothing from a peer that does not read what is written to it, pongs included: else they would fill the memory.
+
+    It also reports all data that comes in, pings included, to the application, and lets it cut the connection.
+    """
 
     on_data: Callable[[], None] | None = None
 
@@ -45,6 +156,33 @@ class _WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.on_data is not None:
             self.on_data()
         super().data_received(data)
+        self._pause_reading_if_not_writable()
+
+    async def receive(self) -> ASGIReceiveEvent:
+        message = await super().receive()
+        self._pause_reading_if_not_writable()  # uvicorn has resumed it
+        return message
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.read_paused:
+            self.transport.resume_reading()
+
+    def _pause_reading_if_not_writable(self) -> None:
+        if not self.writable.is_set() and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def handle_cont(self, event: Frame) -> None:
+        if event.data or event.fin:  # uvicorn keeps each fragment of a message, also those without a byte
+            super().handle_cont(event)
+
+    def handle_parser_exception(self) -> None:
+        if self.conn.close_sent is None:  # the upgrade itself is not valid
+            self.handshake_complete = True
+            self.transport.write(BAD_REQUEST)
+            self.transport.close()
+        else:
+            super().handle_parser_exception()
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -67,6 +205,29 @@ def _is_news(record: logging.LogRecord) -> bool:
     return record.msg not in {REFUSED_WEBSOCKET, INVALID_TEXT}
 
 
+class _EventLoop(asyncio.SelectorEventLoop):
+    """Limit the time of a TLS handshake, for which uvicorn has no setting."""
+
+    async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:
+        if options.get("ssl") is not None:
+            options["ssl_handshake_timeout"] = REQUEST_SECONDS
+        server: asyncio.Server = await super().create_server(*args, **options)
+        return server
+
+
+_listeners: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+
+def _close_listeners() -> None:
+    """Close the sockets that a forked child inherits: else a port would stay open after its server has stopped."""
+    for listener in _listeners:
+        listener.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_listeners)
+
+
 class AsgiServer:
     """Serve ASGI applications on one daemon thread from :meth:`start` to :meth:`stop`."""
 
@@ -75,7 +236,7 @@ class AsgiServer:
 
     def start(self) -> None:
         """Start the thread and its event loop."""
-        self.loop = asyncio.new_event_loop()
+        self.loop = _EventLoop()
         self._thread = threading.Thread(target=self._run, name="kvs-notebook-sandbox", daemon=True)
         self._thread.start()
 
@@ -114,6 +275,7 @@ class AsgiServer:
             proxy_headers=False,
             timeout_keep_alive=75,
         )
+        _listeners.add(listener)
         config.load()
         config.ssl = context
         logging.getLogger("uvicorn.error").addFilter(_is_news)  # adding it again changes nothing

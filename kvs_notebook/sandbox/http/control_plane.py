@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sqlite3
 from typing import Any
 
 from kvs_notebook.errors import InvalidInput
@@ -15,7 +15,7 @@ from kvs_notebook.sandbox.http import wire_format
 from kvs_notebook.sandbox.http.admin_api import AdminApi
 from kvs_notebook.sandbox.http.admin_client import ADMIN_PATH, ADMIN_SERVICE
 from kvs_notebook.sandbox.http.application import Application
-from kvs_notebook.sandbox.http.middleware import RequestContext, RequestPipeline
+from kvs_notebook.sandbox.http.middleware import RequestContext, RequestPipeline, storage_failure
 from kvs_notebook.sandbox.http.sigv4 import HttpRequest
 from kvs_notebook.sandbox.http.wire_format import JSON_1_1, XML, ConnectionCut, Receive, Response, Scope, Send
 
@@ -84,10 +84,15 @@ class ControlPlane(Application):
 
     def _administer(self, request: HttpRequest) -> Response:
         self._pipeline.authenticate(request, ADMIN_SERVICE)
+        arguments = wire_format.parse_body(request.body)
+        if not isinstance(arguments, dict):
+            raise ServiceError("InvalidArgumentException", "The body is not a JSON object.")
         try:
-            answer = self._admin_api.perform(request.path.removeprefix(ADMIN_PATH), json.loads(request.body))
-        except (InvalidInput, ValueError, TypeError) as error:
+            answer = self._admin_api.perform(request.path.removeprefix(ADMIN_PATH), arguments)
+        except InvalidInput as error:
             raise ServiceError("InvalidArgumentException", str(error)) from error
+        except sqlite3.OperationalError as error:
+            raise storage_failure(error) from error
         return Response(200, wire_format.dump_json(answer))
 
 

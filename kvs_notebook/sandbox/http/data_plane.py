@@ -14,7 +14,12 @@ from kvs_notebook.aws.service_model import signaling_model
 from kvs_notebook.aws.validation import check_viewer_id
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.sandbox.backend.context import Call, ServiceContext
-from kvs_notebook.sandbox.backend.validation import ServiceError, input_validator, invalid_argument
+from kvs_notebook.sandbox.backend.validation import (
+    ServiceError,
+    constraint_violation,
+    input_validator,
+    invalid_argument,
+)
 from kvs_notebook.sandbox.http import wire_format
 from kvs_notebook.sandbox.http.application import Application
 from kvs_notebook.sandbox.http.middleware import RequestContext, RequestPipeline
@@ -31,7 +36,12 @@ CONNECT_OPERATIONS = {"/m": "ConnectAsMaster", "/v": "ConnectAsViewer"}
 """The action of each path of a WebSocket endpoint: the path states the role, no parameter does [6.1]."""
 
 ICE_TTL_SECONDS = 300
-ICE_SERVER_COUNT = 2
+ICE_SERVER_COUNTS: Mapping[str, tuple[int, ...]] = {"one": (1,), "two": (2,), "varies": (2, 1)}
+"""Servers in successive replies for a channel [10]."""
+
+MOST_COUNTED = 10_000
+"""Channels whose replies are counted; then the counts begin again."""
+
 TURN_URI = "turn{secure}:127.0.0.1:9?transport={transport}"
 """The discard port of loopback: a sandbox relays no media, and peers on one machine do not need a relay."""
 
@@ -43,6 +53,7 @@ class DataPlane(Application):
         self._service = service
         self._pipeline = pipeline
         self._relay = relay
+        self._ice_replies: dict[str, int] = {}  # by channel
 
     # --- HTTPS
 
@@ -56,7 +67,10 @@ class DataPlane(Application):
             caller = context.caller = self._pipeline.authenticate(request, "kinesisvideo")
             context.payload = wire_format.parse_body(request.body)
             lose_reply = await self._pipeline.admit(caller, operation, context.payload)
-            _validate_ice_request(context.payload, "")
+            try:
+                _validate_ice_request(context.payload, "")
+            except ServiceError as error:
+                raise constraint_violation(error, self._service.assumptions) from error
             call = Call(self._service, caller, operation, context.payload)
             arn = call.usable(context.payload["ChannelARN"]).arn
             response = Response(200, wire_format.dump_json({"IceServerList": self._ice_servers(arn)}))
@@ -66,7 +80,7 @@ class DataPlane(Application):
         return response
 
     def _ice_servers(self, arn: str) -> list[dict[str, Any]]:
-        """Return servers in the format that the service was observed to use [6.6]; no server answers at these URIs."""
+        """Return servers in the format that the service was observed to use [6.6, 10]; no server answers at these URIs."""
         expires = self._service.now_ms // 1000 + ICE_TTL_SECONDS
         username = f"{expires}:{base64.b64encode(f'v1:{arn}'.encode()).decode()}"
         uris = [
@@ -74,9 +88,18 @@ class DataPlane(Application):
             for secure, transport in (("", "udp"), ("s", "udp"), ("s", "tcp"))
         ]
         return [
-            {"Uris": uris, "Username": username, "Password": self._password(username, number), "Ttl": ICE_TTL_SECONDS}
-            for number in range(ICE_SERVER_COUNT)
+            {"Password": self._password(username, number), "Ttl": ICE_TTL_SECONDS, "Uris": uris, "Username": username}
+            for number in range(self._ice_server_count(arn))
         ]
+
+    def _ice_server_count(self, arn: str) -> int:
+        """Return the number of servers in the next reply for a channel, the same in every run."""
+        if len(self._ice_replies) >= MOST_COUNTED:
+            self._ice_replies.clear()
+        before = self._ice_replies.get(arn, 0)
+        self._ice_replies[arn] = before + 1
+        counts = ICE_SERVER_COUNTS[self._service.assumptions.ice_server_count]
+        return counts[before % len(counts)]
 
     def _password(self, username: str, number: int) -> str:
         digest = hmac.digest(self._service.store.root_secret, f"turn {number} {username}".encode(), hashlib.sha256)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from kvs_notebook.errors import SandboxError
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.backend.access_keys import AccessKeys, expired_token, unrecognized
 from kvs_notebook.sandbox.backend.context import Caller, access_denied, required_operations
@@ -52,6 +54,10 @@ class RequestPipeline:
         except ServiceError as error:
             context.status, context.error_code = error.status, error.code
             raise
+        except (sqlite3.OperationalError, SandboxError) as error:
+            failure = storage_failure(error)
+            context.status, context.error_code = failure.status, failure.code
+            raise failure from error
         finally:
             caller = context.caller
             self.request_log.add(
@@ -99,6 +105,15 @@ class RequestPipeline:
         if isinstance(payload, wire_format.InvalidJson):
             raise ServiceError("SerializationException", payload.reason)
         return lose_reply
+
+
+def storage_failure(error: Exception) -> ServiceError:
+    """Return the service's error for a file that the sandbox cannot write or read, as on a full disk."""
+    if isinstance(error, SandboxError):
+        return ServiceError("InternalFailure", str(error))
+    return ServiceError(
+        "InternalFailure", f"The sandbox cannot keep its state: {error}. Free space on the disk of its state directory."
+    )
 
 
 def _raise_fault(fault: Fault, operation: str, payload: Any, caller: Caller) -> None:

@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from kvs_notebook.aws.regions import may_be_region
 from kvs_notebook.aws.validation import LONGEST_EXPIRY
-from kvs_notebook.sandbox.backend.access_keys import AccessKeys
+from kvs_notebook.sandbox.backend.access_keys import AccessKeys, unrecognized
 from kvs_notebook.sandbox.backend.validation import ServiceError
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -20,6 +21,12 @@ TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 SIGNED_AT = re.compile("[0-9]{8}T[0-9]{6}Z")
 SKEW = timedelta(minutes=5)
 """Largest difference between the clocks of caller and service [general AWS pattern]."""
+
+LONGEST_CREDENTIAL = 256
+"""Characters of KEY/DATE/REGION/SERVICE/aws4_request; signing keys are cached by it."""
+
+NUMBER = re.compile("[0-9]{1,9}")
+"""A longer one is out of bounds, and int() of thousands of digits fails."""
 
 AUTHORIZATION = re.compile(rf"{ALGORITHM} Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]+)")
 
@@ -70,13 +77,17 @@ def verify(request: HttpRequest, keys: AccessKeys, now: datetime) -> Signer:
     """
     claim = _parse_claim(request)
     parts = claim.credential.split("/")
-    if len(parts) != 5 or parts[4] != "aws4_request":  # noqa: PLR2004 - KEY/DATE/REGION/SERVICE/aws4_request
+    if len(parts) != 5 or parts[4] != "aws4_request" or len(claim.credential) > LONGEST_CREDENTIAL:  # noqa: PLR2004
         raise _incomplete("Credential must be KEY/DATE/REGION/SERVICE/aws4_request")
     access_key_id, date, region, service_name, _ = parts
     key = keys.resolve(access_key_id, claim.token, now)
     _check_time(claim, date, now)
+    if not may_be_region(region):
+        # A host of AWS exists for each region only. Here the key is unknown, as in a region that is not enabled: an error that
+        # clients do not take for expired credentials of the whole account.
+        raise unrecognized()
     expected = _signature(request, claim, key.secret, f"{date}/{region}/{service_name}/aws4_request")
-    if not hmac.compare_digest(expected, claim.signature):
+    if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
         raise ServiceError(
             "InvalidSignatureException",
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
@@ -122,7 +133,7 @@ def _parse_claim(request: HttpRequest) -> _Claim:
     if missing or parameters["X-Amz-Algorithm"] != ALGORITHM:
         raise _incomplete(f"A signed URL needs {', '.join(missing) or f'X-Amz-Algorithm={ALGORITHM}'}")
     expires = parameters["X-Amz-Expires"]
-    if not (expires.isascii() and expires.isdigit() and 1 <= int(expires) <= LONGEST_EXPIRY):
+    if not (NUMBER.fullmatch(expires) and 1 <= int(expires) <= LONGEST_EXPIRY):
         raise _incomplete(f"X-Amz-Expires must be a number of seconds from 1 to {LONGEST_EXPIRY}")
     return _Claim(
         parameters["X-Amz-Credential"],
@@ -147,15 +158,18 @@ def _check_time(claim: _Claim, date: str, now: datetime) -> None:
         raise _incomplete(f"The date must have the form {now.strftime(TIME_FORMAT)}")
     if claim.signed_at[:8] != date:
         raise ServiceError("InvalidSignatureException", "The credential's date is not the day of the signature.")
-    if now > signed_at + claim.valid_for:
+    if now - signed_at > claim.valid_for:  # a sum would be out of range for a date at the end of time
         limit = (now - claim.valid_for).strftime(TIME_FORMAT)
+        minutes = round(claim.valid_for / timedelta(minutes=1))
         raise ServiceError(
-            "InvalidSignatureException", f"Signature expired: {claim.signed_at} is now earlier than {limit}"
+            "InvalidSignatureException",
+            f"Signature expired: {claim.signed_at} is now earlier than {limit} ({now.strftime(TIME_FORMAT)} - {minutes} min.)",
         )
-    if now < signed_at - SKEW:
+    if signed_at - now > SKEW:
         limit = (now + SKEW).strftime(TIME_FORMAT)
         raise ServiceError(
-            "InvalidSignatureException", f"Signature not yet current: {claim.signed_at} is still later than {limit}"
+            "InvalidSignatureException",
+            f"Signature not yet current: {claim.signed_at} is still later than {limit} ({now.strftime(TIME_FORMAT)} + 5 min.)",
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from kvs_notebook.sandbox.backend.validation import ServiceError
-from kvs_notebook.sandbox.http.sigv4 import HttpRequest
+from kvs_notebook.sandbox.http.sigv4 import NUMBER, HttpRequest
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -32,6 +32,17 @@ ERROR_TYPE_SUFFIX: Mapping[str, str] = {
 }
 DEFAULT_SUFFIX = ":https://kinesisvideo.amazonaws.com/doc/2017-09-30/"
 """Real replies carry one of these after the code [4, likely]; a client must not compare the header as a whole."""
+
+AUTHENTICATION_FAILURES = frozenset(
+    {
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+        "ExpiredTokenException",
+        "MissingAuthenticationTokenException",
+        "IncompleteSignatureException",
+    }
+)
+"""Codes of the errors that AWS's front end returns before the service is asked."""
 
 FOR_BROWSERS = (
     (b"access-control-allow-origin", b"*"),
@@ -132,17 +143,18 @@ def parse_body(body: bytes) -> Any:
 def attempt_number(request: HttpRequest) -> int:
     """Return the attempt that an AWS SDK states in ``amz-sdk-request: attempt=2; max=3``; 1 if it states none."""
     stated = request.headers.get("amz-sdk-request", "").partition("attempt=")[2].partition(";")[0]
-    return int(stated) if stated.isascii() and stated.isdigit() else 1
+    return int(stated) if NUMBER.fullmatch(stated) else 1
 
 
 def dump_json(send_response: Mapping[str, Any]) -> bytes:
     """Return an answer as compact JSON."""
-    return _COMPACT.encode(send_response).encode()
+    return _COMPACT.encode(send_response).encode(errors="replace")  # a message may quote a lone surrogate of a request
 
 
 def error_response(error: ServiceError) -> Response:
-    """Return an error in the service's own format."""
-    return Response(error.status, dump_json({"Message": error.message}), JSON, error.code)
+    """Return an error in the service's own format: those of authentication have a ``message``, others a ``Message`` [10]."""
+    member = "message" if error.code in AUTHENTICATION_FAILURES else "Message"
+    return Response(error.status, dump_json({member: error.message}), JSON, error.code)
 
 
 def json_1_1_error_response(error: ServiceError) -> Response:

@@ -14,6 +14,12 @@ from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox.backend.validation import ServiceError, invalid_argument
 from kvs_notebook.sandbox.signaling.message_queue import QueuedMessage
 
+EMPTY = ""
+"""A frame without content, which real clients receive and skip [10]."""
+
+LONGEST_PAYLOAD = 10_000
+"""Characters of a payload by the model [6.2]."""
+
 LONGEST_DESCRIPTION = 1024
 """Maximum length of a STATUS_RESPONSE's description [6.3, sure]."""
 
@@ -59,8 +65,8 @@ def parse_frame(text: str | None) -> tuple[Mapping[str, Any], str | None]:
     return members, correlation_id if _is_id(correlation_id) else None
 
 
-def parse_request(members: Mapping[str, Any], *, to_viewer: bool) -> SendRequest:
-    """Validate the members of a frame; unknown ones are ignored.
+def parse_request(members: Mapping[str, Any], *, to_viewer: bool, payload_limit: int = LONGEST_PAYLOAD) -> SendRequest:
+    """Validate the members of a frame; unknown ones are ignored, and a payload has at most ``payload_limit`` characters.
 
     Raises
     ------
@@ -75,9 +81,9 @@ def parse_request(members: Mapping[str, Any], *, to_viewer: bool) -> SendRequest
     payload = members.get("messagePayload")
     if not isinstance(payload, str):
         raise invalid_argument("messagePayload is required: base64 of a JSON text.")
-    low, high = bounds("MessagePayload")
-    if not low <= len(payload) <= high:
-        raise invalid_argument(f"messagePayload has {len(payload)} characters: {low} to {high} are allowed.")
+    low, _ = bounds("MessagePayload")
+    if not low <= len(payload) <= payload_limit:
+        raise invalid_argument(f"messagePayload has {len(payload)} characters: {low} to {payload_limit} are allowed.")
     if not _is_base64(payload):
         raise invalid_argument(
             "messagePayload is not base64. Expected letters, digits, + and / in groups of four, padded with =."
@@ -101,6 +107,7 @@ def format_status_response(correlation_id: str, error: ServiceError) -> str:
         "correlationId": correlation_id,
         "errorType": error.code,
         "statusCode": str(error.status),
+        "success": False,
         "description": error.message[:LONGEST_DESCRIPTION],
     }
     return _COMPACT.encode({"messageType": "STATUS_RESPONSE", "statusResponse": status})

@@ -7,6 +7,7 @@ client id, receives from then on. Undelivered messages wait for the TTL that the
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Protocol
@@ -84,6 +85,9 @@ class Relay:
         self.peers: set[Peer] = set()
         self._receiving: dict[tuple[str, str], Peer] = {}
         self._lingering: dict[tuple[str, str], int] = {}  # viewers that broke off, and until when they count
+        self._stale_masters: dict[
+            str, int
+        ] = {}  # channels whose MASTER broke off, and until when its messages are lost
         self._tasks: set[asyncio.Task[None]] = set()
         self._deadlines: asyncio.Task[None] | None = None
         self._check_now = asyncio.Event()
@@ -105,6 +109,10 @@ class Relay:
         self.peers.add(peer)
         self._receiving[peer.recipient_key] = peer
         self._lingering.pop(peer.recipient_key, None)
+        if peer.client_id == MASTER:
+            self._stale_masters.pop(peer.arn, None)
+        if self._service.assumptions.empty_frames:
+            self._start(self._send_empty_frame(peer))
         if displaced is not None and self._service.assumptions.displaced_peer == "closed":
             self._start(displaced.connection.close(GOING_AWAY, "Connected elsewhere"))
         self._start_draining(peer)
@@ -119,6 +127,9 @@ class Relay:
             return
         del self._receiving[peer.recipient_key]
         linger_ms = milliseconds(self._service.assumptions.lingering_viewer_seconds)
+        stale_ms = milliseconds(self._service.assumptions.stale_master_seconds)
+        if not cleanly and stale_ms and peer.client_id == MASTER:
+            self._stale_masters[peer.arn] = self._service.now_ms + stale_ms
         if not cleanly and linger_ms and peer.client_id != MASTER:
             self._lingering[peer.recipient_key] = self._service.now_ms + linger_ms
 
@@ -134,8 +145,13 @@ class Relay:
                 await peer.connection.close(code, "A frame is text, a JSON object")
             return
         try:
-            await self._send_or_queue(peer, frames.parse_request(members, to_viewer=peer.client_id == MASTER))
-        except ServiceError as error:
+            limit = self._service.assumptions.payload_limit
+            request = frames.parse_request(members, to_viewer=peer.client_id == MASTER, payload_limit=limit)
+            await self._send_or_queue(peer, request)
+        except (ServiceError, sqlite3.OperationalError) as raised:
+            error = (
+                raised if isinstance(raised, ServiceError) else ServiceError("InternalFailure", f"Not kept: {raised}.")
+            )
             if correlation_id is not None:
                 await peer.connection.send(frames.format_status_response(correlation_id, error))
 
@@ -146,15 +162,29 @@ class Relay:
         recipient = self._receiving.get((peer.arn, message.recipient))
         if recipient is not None and not recipient.draining and recipient.connection.writable.is_set():
             recipient.mark_active()
-            if await recipient.connection.send(frames.format_delivery(message)):
+            if await self._deliver(recipient, message):
                 return
             recipient = None
+        if recipient is None and self._is_stale(peer.arn, message.recipient):
+            return  # delivered to a connection that is broken
         if recipient is None and message.recipient and self._service.assumptions.absent_viewer == "not_found":
             raise ServiceError("ResourceNotFoundException", f"No viewer {message.recipient} is connected.")
         self._enqueue(channel, message)
         recipient = self._receiving.get((peer.arn, message.recipient))
         if recipient is not None:
             self._start_draining(recipient)
+
+    async def _deliver(self, peer: Peer, message: QueuedMessage) -> bool:
+        if self._service.assumptions.empty_frames:
+            await peer.connection.send(frames.EMPTY)
+        return await peer.connection.send(frames.format_delivery(message))
+
+    async def _send_empty_frame(self, peer: Peer) -> None:
+        await peer.connection.send(frames.EMPTY)
+
+    def _is_stale(self, arn: str, recipient: str) -> bool:
+        """Return whether a recipient is a MASTER whose connection broke, and which the service still takes for connected."""
+        return recipient == MASTER and self._stale_masters.get(arn, 0) > self._service.now_ms
 
     def _enqueue(self, channel: Channel, message: QueuedMessage) -> None:
         now_ms = self._service.now_ms
@@ -182,11 +212,11 @@ class Relay:
                     return
                 number, message = waiting
                 peer.mark_active()
-                if not await peer.connection.send(frames.format_delivery(message)):
+                if not await self._deliver(peer, message):
                     return  # the message stays queued, with its order and expiry
                 self._queue.remove(number)
-        except ServiceError:  # the channel was deleted with its messages
-            return
+        except (ServiceError, sqlite3.OperationalError):
+            return  # the channel was deleted with its messages, or the disk is full and they stay queued
         finally:
             peer.draining = False
 

@@ -312,6 +312,7 @@ def ice(signaling):
 def test_ice_servers_have_the_observed_format(signaling, ice):
     servers = ice.get_ice_server_config(ChannelARN=signaling.arn, ClientId="tablet", Service="TURN")["IceServerList"]
     assert len(servers) == 2
+    assert len(ice.get_ice_server_config(ChannelARN=signaling.arn)["IceServerList"]) == 1  # two and one in turn
     for server in servers:
         assert server["Ttl"] == 300
         assert len(server["Uris"]) == 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlsplit
 
@@ -14,9 +16,11 @@ from hypothesis import strategies as st
 
 from kvs_notebook.sandbox.backend.access_keys import AccessKeys
 from kvs_notebook.sandbox.backend.validation import ServiceError
+from kvs_notebook.sandbox.http import wire_format
 from kvs_notebook.sandbox.http.sigv4 import HttpRequest, Signer, sign, verify
 
 ACCOUNT = "111122223333"
+TIME = "[0-9]{8}T[0-9]{6}Z"
 KEYS = AccessKeys(b"a root secret")
 KEY_ID = KEYS.access_key_id(ACCOUNT)
 CREDENTIALS = Credentials(KEY_ID, KEYS.secret(KEY_ID))
@@ -187,8 +191,10 @@ def test_clock_skew_has_the_message_that_clients_parse():
     late = rejection(request, now() + timedelta(minutes=6))
     early = rejection(request, now() - timedelta(minutes=6))
     assert (late.code, early.code) == ("InvalidSignatureException", "InvalidSignatureException")
-    assert late.message.startswith("Signature expired: ")
-    assert early.message.startswith("Signature not yet current: ")
+    assert re.fullmatch(rf"Signature expired: {TIME} is now earlier than {TIME} \({TIME} - 5 min\.\)", late.message)
+    assert re.fullmatch(
+        rf"Signature not yet current: {TIME} is still later than {TIME} \({TIME} \+ 5 min\.\)", early.message
+    )
     assert verify(request, KEYS, now() + timedelta(minutes=4)).account_id == ACCOUNT
 
 
@@ -210,3 +216,32 @@ def test_keys_contain_their_account_and_differ():
     assert len(ids) == 3
     assert all(len(key_id) == 20 and len(KEYS.secret(key_id)) == 40 for key_id in ids)
     assert {KEYS.account_of(key_id) for key_id in ids} == {ACCOUNT, "000000000000", "444455556666"}
+
+
+@pytest.mark.parametrize("region", ["us-esat-1", "", "x" * 200, "aws-global", "us-east-1a"])
+def test_signature_for_region_that_does_not_exist_is_rejected(region):
+    assert rejection(signed(region=region)).code == "UnrecognizedClientException"
+
+
+def test_newer_region_than_botocores_is_served():
+    assert verify(signed(region="ap-southeast-8"), KEYS, now()).region == "ap-southeast-8"
+
+
+@pytest.mark.parametrize("header", ["amz-sdk-request", "x-amz-security-token", "x-amz-date"])
+@pytest.mark.parametrize("value", ["attempt=" + "9" * 5_000, "é", "99991231T235959Z", "00010101T000000Z"])
+def test_extreme_header_is_an_error_of_the_caller(header, value):
+    request = signed()
+    changed = request._replace(headers={**request.headers, header: value})
+    assert wire_format.attempt_number(changed) == 1
+    with suppress(ServiceError):
+        verify(changed, KEYS, now())
+
+
+@pytest.mark.parametrize("parameter", ["X-Amz-Expires", "X-Amz-Signature", "X-Amz-Date", "X-Amz-Credential"])
+@pytest.mark.parametrize("value", ["9" * 5_000, "%C3%A9", "99991231T235959Z", "00010101T000000Z", "\xe9", "/" * 300])
+def test_extreme_url_parameter_is_an_error_of_the_caller(parameter, value):
+    request = presigned()
+    query = "&".join(
+        f"{parameter}={value}" if part.startswith(f"{parameter}=") else part for part in request.query.split("&")
+    )
+    assert rejection(request._replace(query=query)).status < 500

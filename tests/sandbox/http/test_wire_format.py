@@ -1,7 +1,8 @@
-"""CORS: what a browser requests before an AWS SDK in a page calls another origin."""
+"""CORS: what a browser requests before an AWS SDK in a page calls another origin; and how errors are encoded."""
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,8 @@ from urllib.request import Request, urlopen
 import pytest
 
 import kvs_notebook as kvs
+from kvs_notebook.sandbox.backend.validation import ServiceError
+from kvs_notebook.sandbox.http import wire_format
 
 ORIGIN = {"Origin": "http://localhost:3001"}
 ASKED = {
@@ -66,3 +69,20 @@ def test_preflight_for_a_rebound_host_is_rejected(sandbox):
     with refused.value as response:
         assert response.code == 421
         assert "access-control-allow-headers" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("code", "member"),
+    [
+        ("UnrecognizedClientException", "message"),
+        ("InvalidSignatureException", "message"),
+        ("ExpiredTokenException", "message"),
+        ("MissingAuthenticationTokenException", "message"),
+        ("AccessDeniedException", "Message"),
+        ("ResourceNotFoundException", "Message"),
+    ],
+)
+def test_authentication_failures_name_their_message_in_lower_case(code, member):
+    response = wire_format.error_response(ServiceError(code, "why"))
+    assert json.loads(response.body) == {member: "why"}
+    assert (response.status == 403) == (code != "ResourceNotFoundException")

@@ -157,6 +157,7 @@ def test_status_response_description_has_1024_characters_at_most():
             "correlationId": "mine-1",
             "errorType": "ResourceNotFoundException",
             "statusCode": "404",
+            "success": False,
             "description": "x" * 1024,
         },
     }

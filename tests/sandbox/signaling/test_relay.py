@@ -467,7 +467,13 @@ def test_status_response_has_only_the_services_members(signaling):
             await camera.send("SDP_QUESTION", to="a", correlationId="x")
             frame = await camera.receive()
             assert set(frame) == {"messageType", "statusResponse"}
-            assert set(frame["statusResponse"]) == {"correlationId", "errorType", "statusCode", "description"}
+            assert set(frame["statusResponse"]) == {
+                "correlationId",
+                "errorType",
+                "statusCode",
+                "success",
+                "description",
+            }
 
     run(talk())
 

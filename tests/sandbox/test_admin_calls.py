@@ -1,0 +1,113 @@
+"""Admin calls with extreme arguments: each is rejected or takes effect, and later requests work in any case."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import kvs_notebook as kvs
+from kvs_notebook import errors
+from kvs_notebook.sandbox.backend.context import LATEST_TIME
+from kvs_notebook.sandbox.clock import ManualClock
+
+NUMBERS: tuple[Any, ...] = (
+    -1, 0, 1.5, -0.0, 3e11, 8.64e13, 1e300, 2**63, 10**400, 10**5000, -(10**30), math.inf, -math.inf, math.nan, True, None, "1",
+)  # fmt: skip
+TEXTS: tuple[Any, ...] = (
+    "",
+    "\ud800",
+    "\x00",
+    "é",
+    "*" * 100_000,
+    "[" * 300,
+    7,
+    None,
+    ["*"],
+    {"a": 1},
+    b"a",
+    "-1",
+    "0",
+)
+TAGS: tuple[Any, ...] = ({"a": 7}, {7: "a"}, {"": "a"}, {"\ud800": "a"}, {"k" * 129: ""}, {"k": "v" * 257}, ["a"], "a")
+
+CALLS: dict[str, tuple[Callable[[kvs.Sandbox, Any], Any], tuple[Any, ...]]] = {
+    "advance": (lambda sandbox, value: sandbox.advance(value), NUMBERS),
+    "seed count": (lambda sandbox, value: sandbox.seed(value), tuple(each for each in NUMBERS if each is not None)),
+    "seed account": (lambda sandbox, value: sandbox.seed(1, account_id=value), TEXTS),
+    "seed region": (lambda sandbox, value: sandbox.seed(1, region=value), TEXTS),
+    "seed tags": (lambda sandbox, value: sandbox.seed(1, tags=value), TAGS),
+    "fault operation": (lambda sandbox, value: sandbox.faults.add(value, "error"), TEXTS),
+    "fault kind": (lambda sandbox, value: sandbox.faults.add("*", value), TEXTS),
+    "fault times": (lambda sandbox, value: sandbox.faults.add("TagResource", "error", value), NUMBERS),
+    "fault seconds": (lambda sandbox, value: sandbox.faults.add("TagResource", "delay", seconds=value), NUMBERS),
+    "fault account": (lambda sandbox, value: sandbox.faults.add("TagResource", "error", account_id=value), TEXTS),
+    "fault region": (lambda sandbox, value: sandbox.faults.add("TagResource", "error", region=value), TEXTS),
+    "deny pattern": (lambda sandbox, value: sandbox.deny(value), TEXTS),
+    "deny account": (lambda sandbox, value: sandbox.deny("kinesisvideo:Tag*", account_id=value), TEXTS),
+    "deny region": (lambda sandbox, value: sandbox.deny("kinesisvideo:Tag*", region=value), TEXTS),
+    "notice channel": (lambda sandbox, value: sandbox.send_notice(value, "GO_AWAY"), TEXTS),
+    "notice type": (lambda sandbox, value: sandbox.send_notice("front-door", value), TEXTS),
+}
+ROWS = [
+    pytest.param(act, value, id=f"{name}-{number}")
+    for name, (act, values) in CALLS.items()
+    for number, value in enumerate(values)
+]
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[kvs.Sandbox]:
+    """Yield one sandbox for every row; its clock does not move by itself."""
+    with kvs.Sandbox(clock=ManualClock(), quotas=False) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def client(shared: kvs.Sandbox) -> Any:
+    return shared.connection().client()  # without the pace of the connection's own calls
+
+
+def assert_requests_work(sandbox: kvs.Sandbox, client: Any) -> None:
+    sandbox.clear_denials()
+    arn = client.create_signaling_channel(ChannelName="front-door")["ChannelARN"]
+    client.describe_signaling_channel(ChannelARN=arn)
+    sandbox.reset()
+    assert client.list_signaling_channels()["ChannelInfoList"] == []
+    assert len(sandbox._admin.requests()) == 1
+
+
+@pytest.mark.parametrize(("act", "value"), ROWS)
+def test_extreme_admin_argument_leaves_later_requests_working(shared, client, act, value, caplog):
+    with suppress(errors.InvalidInput):
+        act(shared, value)
+    assert_requests_work(shared, client)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@given(arguments=st.dictionaries(st.text(max_size=8), st.none() | st.booleans() | st.floats() | st.text(max_size=8)))
+@settings(max_examples=15)
+def test_unknown_admin_arguments_are_rejected(shared, arguments):
+    for operation in ("advance", "seed", "deny", "add_fault", "reset"):
+        if arguments:
+            with pytest.raises(errors.InvalidInput):
+                shared._admin.call(operation, **{f"no_{name}": value for name, value in arguments.items()})
+
+
+@pytest.mark.parametrize("clock", ["real", "stepped"])
+def test_advance_to_the_latest_time_survives_a_restart(tmp_path, clock):
+    with kvs.Sandbox(tmp_path, clock=clock) as sandbox:
+        left = (LATEST_TIME - datetime.now(UTC)).total_seconds()
+        with pytest.raises(errors.InvalidInput, match=r"is too large: lifecycle time would pass the year 9000"):
+            sandbox.advance(left + 86_400 * 366)
+        sandbox.advance(left - 86_400 * 2)
+        kvs.create_channel("a", wait=False, connection=sandbox.connection())
+    with kvs.Sandbox(tmp_path, clock=clock) as again:
+        kvs.create_channel("b", wait=False, connection=again.connection())
+        assert len(kvs.list_channels(connection=again.connection())) == 2
