@@ -6,6 +6,7 @@ import os
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from kvs_notebook.aws.reply_check import Malformed, check_channel_page, malformed_reply
 from kvs_notebook.aws.response_guard import not_the_service
 
 if TYPE_CHECKING:
@@ -114,9 +115,11 @@ def skip_response_parser(client: Any) -> None:
         body = response_dict["body"]
         if response_dict["status_code"] == 200 and body:  # noqa: PLR2004
             try:
-                customized_response_dict.update(orjson.loads(body))
+                customized_response_dict.update(check_channel_page(orjson.loads(body)))
             except orjson.JSONDecodeError as error:
                 raise not_the_service(operation_model, body, client.meta.endpoint_url) from error
+            except Malformed as error:
+                raise malformed_reply(operation_model.name, error) from error
             response_dict["body"] = b"{}"
 
     client.meta.events.register("before-parse.kinesis-video.ListSignalingChannels", read_json)

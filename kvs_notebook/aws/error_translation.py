@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 BY_CODE: dict[str, type[KVSError]] = {
     "InvalidArgumentException": InvalidInput,
+    "ValidationException": InvalidInput,
     "ResourceNotFoundException": ChannelNotFound,
     "ResourceInUseException": ChannelBusy,
     "VersionMismatchException": VersionMismatch,
