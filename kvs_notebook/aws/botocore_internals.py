@@ -7,6 +7,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from kvs_notebook.aws.reply_check import Malformed, check_channel_page, malformed_reply
+from kvs_notebook.aws.reply_limits import BoundedResponse
 from kvs_notebook.aws.response_guard import not_the_service
 
 if TYPE_CHECKING:
@@ -95,6 +96,23 @@ def close_client(client: Any) -> None:
     """Close a client, and free its operations, which botocore holds in cycles until the garbage collector runs."""
     client.close()
     vars(client.meta.service_model).get("_instance_cache", {}).clear()
+
+
+def bound_replies(client: Any) -> None:
+    """Make a client read each reply within a time and a size, which botocore has no setting for.
+
+    Without it a reply that comes byte by byte has no end. The pools of a client are made on its first request.
+    """
+    if not ENABLED:
+        return
+    pools = client._endpoint.http_session._pool_classes_by_scheme  # noqa: SLF001 - what this module is for
+    pools.update({scheme: _bounded_pool(pool) for scheme, pool in pools.items()})
+
+
+@cache
+def _bounded_pool(pool: type) -> type:
+    connection = type("BoundedConnection", (pool.ConnectionCls,), {"response_class": BoundedResponse})  # type: ignore[attr-defined]
+    return type("BoundedPool", (pool,), {"ConnectionCls": connection})
 
 
 def skip_response_parser(client: Any) -> None:

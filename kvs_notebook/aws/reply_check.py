@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kvs_notebook.aws.operation_names import MUTATING, Operation
 from kvs_notebook.errors import ServiceFault
 from kvs_notebook.formatting import format_value
+from kvs_notebook.secret import Secret
 
 if TYPE_CHECKING:
     from botocore.model import Shape
@@ -203,6 +204,17 @@ def check_subject(operation: Operation, params: Members, reply: Members, subject
             _check_identity(reply, subject)
     except Malformed as error:
         raise malformed_reply(operation, error) from None
+
+
+def hide_secrets(operation: Operation, reply: dict[str, Any]) -> dict[str, Any]:
+    """Return a reply whose user names and passwords of TURN servers are Secret."""
+    if operation != "GetIceServerConfig":
+        return reply
+    servers = [
+        {**server, **{member: Secret(server[member]) for member in ("Username", "Password")}}
+        for server in reply["IceServerList"]
+    ]
+    return {**reply, "IceServerList": servers}
 
 
 def _check_channel(arn: object, name: object, params: Members, subject: Subject) -> None:

@@ -165,11 +165,15 @@ def endpoints_frame(channel_arn: str, role: str, endpoints: Mapping[str, str]) -
 def ice_frame(channel_arn: str, servers: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the ICE servers frame of one IceServerList: one row per URI, in the order of the reply."""
     rows = [
-        (channel_arn, uri, Secret(server.get("Username", "")), Secret(server.get("Password", "")), server.get("Ttl"))
+        (channel_arn, uri, _secret(server.get("Username")), _secret(server.get("Password")), server.get("Ttl"))
         for server in servers
         for uri in server.get("Uris") or []
     ]
     return rows_frame(rows, ICE_SERVERS)
+
+
+def _secret(value: str | Secret | None) -> Secret:
+    return value if isinstance(value, Secret) else Secret(value or "")
 
 
 def rows_frame(rows: Sequence[Sequence[Any]], schema: Schema) -> pd.DataFrame:

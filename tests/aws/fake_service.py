@@ -15,6 +15,7 @@ from kvs_notebook.aws.connection import Connection
 from tests.connections import connect_session
 
 SECRET_KEY = "SuPerSecretKey0123456789abcdefghijklmnop"
+TURN_PASSWORD = "turn-PassWord-0123456789"
 SESSION_TOKEN = "IQoJb3JpZ2luX2VjSESSIONTOKEN" * 4
 
 ACCOUNT, REGION, NAME = "111122223333", "us-east-1", "gate"
@@ -51,6 +52,11 @@ def valid_replies(url: str) -> dict[str, Any]:
             "ResourceEndpointList": [
                 {"Protocol": "HTTPS", "ResourceEndpoint": f"https://{url}"},
                 {"Protocol": "WSS", "ResourceEndpoint": f"wss://{url}"},
+            ]
+        },
+        "GetIceServerConfig": {
+            "IceServerList": [
+                {"Password": TURN_PASSWORD, "Ttl": 300, "Uris": ["turn:a", "turns:a"], "Username": "user"},
             ]
         },
         "GetResources": {
@@ -102,6 +108,8 @@ class FakeService:
 def _operation_of(path: str, target: str, body: bytes) -> str:
     if path == "/":
         return target.rpartition(".")[2] or body.split(b"Action=")[1].split(b"&")[0].decode()
+    if path == "/v1/get-ice-server-config":
+        return "GetIceServerConfig"
     name = path.strip("/")
     return name[:1].upper() + name[1:]
 
@@ -137,11 +145,17 @@ def dump(reply: object) -> bytes:
     return json.dumps(reply).encode()
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Write no traceback if a client closes its connection."""
+
+
 @contextlib.contextmanager
 def fake_service() -> Iterator[FakeService]:
     """Yield a service that answers until the block ends."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
-        server.daemon_threads = True
+    with _Server(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
         service = FakeService(f"127.0.0.1:{server.server_port}")
         server.RequestHandlerClass = _handler_of(service)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

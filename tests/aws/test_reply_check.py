@@ -13,12 +13,20 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.dataframes.schemas import CHANNELS, ENDPOINTS, TAGS
+from kvs_notebook.dataframes.builders import ice_frame
+from kvs_notebook.dataframes.schemas import CHANNELS, ENDPOINTS, ICE_SERVERS, TAGS
 from kvs_notebook.fleet.region_selection import regions_of_account
 from kvs_notebook.fleet.tag_reader import read_tags_in_bulk
 from tests.aws.fake_service import ACCOUNT, ARN, IDENTITY, INFO, REGION, FakeService, dump, fake_service
 
 Use = Callable[[kvs.Connection], Any]
+
+
+def ice_servers(at: kvs.Connection) -> pd.DataFrame:
+    """Return the ICE servers of a reply that comes over HTTP: the endpoint itself has to be https."""
+    client = at.client("kinesis-video-signaling", endpoint_url=at.endpoint_url)
+    return ice_frame(ARN, at.call("GetIceServerConfig", {"ChannelARN": ARN}, client=client)["IceServerList"])
+
 
 USES: dict[str, list[Use]] = {
     "ListSignalingChannels": [lambda at: kvs.list_channels(connection=at)],
@@ -36,6 +44,7 @@ USES: dict[str, list[Use]] = {
         lambda at: kvs.get_endpoints(ARN, connection=at),
         lambda at: kvs.sign_url(ARN, client_id="tablet", connection=at),
     ],
+    "GetIceServerConfig": [ice_servers],
     "GetResources": [read_tags_in_bulk],
     "ListRegions": [lambda at: regions_of_account("all", at)],
     "GetCallerIdentity": [lambda at: at.replace().identity()],
@@ -147,7 +156,7 @@ def problem_of(result: Any) -> str | None:
     if not isinstance(result, pd.DataFrame):
         return None
     dtypes = result.dtypes.astype(str).to_dict()
-    if dtypes not in [dict(schema) for schema in (CHANNELS, TAGS, ENDPOINTS)]:
+    if dtypes not in [dict(schema) for schema in (CHANNELS, TAGS, ENDPOINTS, ICE_SERVERS)]:
         return f"dtypes {dtypes}"
     if result.drop(columns="message_ttl_seconds", errors="ignore").isna().any(axis=None):
         return f"missing values {result.to_dict('records')}"
