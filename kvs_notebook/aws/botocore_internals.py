@@ -6,6 +6,8 @@ import os
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from kvs_notebook.aws.reply_check import Malformed, check_channel_page, malformed_reply
+from kvs_notebook.aws.reply_limits import BoundedResponse
 from kvs_notebook.aws.response_guard import not_the_service
 
 if TYPE_CHECKING:
@@ -102,6 +104,23 @@ def close_client(client: Any) -> None:
     vars(client.meta.service_model).get("_instance_cache", {}).clear()
 
 
+def bound_replies(client: Any) -> None:
+    """Make a client read each reply within a time and a size, which botocore has no setting for.
+
+    Without it a reply that comes byte by byte has no end. The pools of a client are made on its first request.
+    """
+    if not ENABLED:
+        return
+    pools = client._endpoint.http_session._pool_classes_by_scheme  # noqa: SLF001 - what this module is for
+    pools.update({scheme: _bounded_pool(pool) for scheme, pool in pools.items()})
+
+
+@cache
+def _bounded_pool(pool: type) -> type:
+    connection = type("BoundedConnection", (pool.ConnectionCls,), {"response_class": BoundedResponse})  # type: ignore[attr-defined]
+    return type("BoundedPool", (pool,), {"ConnectionCls": connection})
+
+
 def skip_response_parser(client: Any) -> None:
     """Read the pages of ListSignalingChannels as JSON alone: botocore's parser takes twenty times as long for each channel.
 
@@ -120,9 +139,11 @@ def skip_response_parser(client: Any) -> None:
         body = response_dict["body"]
         if response_dict["status_code"] == 200 and body:  # noqa: PLR2004
             try:
-                customized_response_dict.update(orjson.loads(body))
+                customized_response_dict.update(check_channel_page(orjson.loads(body)))
             except orjson.JSONDecodeError as error:
                 raise not_the_service(operation_model, body, client.meta.endpoint_url) from error
+            except Malformed as error:
+                raise malformed_reply(operation_model.name, error) from error
             response_dict["body"] = b"{}"
 
     client.meta.events.register("before-parse.kinesis-video.ListSignalingChannels", read_json)

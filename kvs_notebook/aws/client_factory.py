@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kvs_notebook.aws import log_redaction, response_guard
-from kvs_notebook.aws.botocore_internals import close_client
+from kvs_notebook.aws import log_redaction, reply_limits, response_guard
+from kvs_notebook.aws.botocore_internals import bound_replies, close_client
 from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.error_translation import from_botocore_error
 from kvs_notebook.aws.loopback import is_loopback
 from kvs_notebook.aws.tls import trusted_ca_path
+from kvs_notebook.aws.tracebacks import drop_frames
 from kvs_notebook.version import __version__
 
 if TYPE_CHECKING:
@@ -62,11 +63,16 @@ class ClientFactory:
                 verify=trusted_ca_path(config) if endpoint_url else None,
                 config=self._botocore_config(),
             )
-        except (BotoCoreError, ValueError, OSError, EOFError) as error:
+        except BaseException as error:
+            drop_frames(error)
+            if not isinstance(error, (BotoCoreError, ValueError, OSError, EOFError)):
+                raise
             # A profile may run a program, or ask for a code.
             raise from_botocore_error(error, operation=f"{service_name} client", config=config) from error
         response_guard.watch(client)
         self._watch(client)
+        bound_replies(client)
+        reply_limits.watch(client)  # last, since it may raise
         return client
 
     def _given_endpoint(self, service_name: str) -> str | None:

@@ -21,8 +21,11 @@ from kvs_notebook.aws.identity import Identity
 from kvs_notebook.aws.loopback import is_loopback
 from kvs_notebook.aws.operation_names import MUTATING, Operation
 from kvs_notebook.aws.rate_limit import RateLimiter
+from kvs_notebook.aws.reply_check import Subject, check_subject, hide_secrets, malformed_reply
 from kvs_notebook.aws.retry import retry_throttled
+from kvs_notebook.aws.session import Credentials
 from kvs_notebook.aws.tls import create_tls_context
+from kvs_notebook.aws.tracebacks import drop_frames
 from kvs_notebook.errors import KVSError, ReadOnly, Throttled, WrongConnection
 
 
@@ -170,8 +173,8 @@ class Connection:
         url: str = self.config.endpoint_url or self.client().meta.endpoint_url
         return url
 
-    def credentials(self) -> Any:
-        """Return botocore's credentials as they are now, to sign with.
+    def credentials(self) -> Credentials:
+        """Return the credentials as they are now, to sign with; their secret key and token are not displayed.
 
         Raises
         ------
@@ -184,7 +187,10 @@ class Connection:
 
         try:
             return self.config.session.credentials()
-        except (BotoCoreError, OSError, EOFError) as error:
+        except BaseException as error:
+            drop_frames(error)
+            if not isinstance(error, (BotoCoreError, OSError, EOFError)):
+                raise
             raise from_botocore_error(error, operation="Signing", config=self.config) from error
 
     def tls_context(self, endpoint_url: str) -> ssl.SSLContext:
@@ -224,13 +230,17 @@ class Connection:
             raise
 
     def require_changes(self, operation: str) -> None:
-        """Raise ReadOnly for an ``operation``, with the line that lifts it, if this connection may change nothing."""
+        """Raise ReadOnly for an ``operation``, with the line that lifts it, if this connection may change nothing.
+
+        The account is known from here on, so that no reply about another account leads to a change there.
+        """
         if not self.may_change():
             raise ReadOnly(
                 f"{operation} was not sent: this connection to account {self.resolve_account_id()} in {self.region} is "
                 f"read-only. To allow changes: {line_allowing_changes(self.config)}",
                 operation=operation,
             )
+        self.resolve_account_id()
 
     def _attempt(
         self, client: Any, operation: Operation, params: Mapping[str, Any], channel: str | None
@@ -243,7 +253,8 @@ class Connection:
             self.calls += 1
         try:
             reply: dict[str, Any] = getattr(client, xform_name(operation))(**params)
-        except Exception as error:
+        except BaseException as error:
+            drop_frames(error)
             problem = self._translate(error, operation, channel)
             if problem is None:
                 raise
@@ -251,14 +262,16 @@ class Connection:
                 with self._lock:
                     self.throttles += 1
             raise problem from error
-        else:
-            return reply
         finally:
             self.last_reply = time.monotonic()
+        account_id = self.config.account_id or (self._identity.account_id if self._identity else None)
+        check_subject(operation, params, reply, Subject(account_id, self.region))
+        return hide_secrets(operation, reply)
 
-    def _translate(self, error: Exception, operation: Operation, channel: str | None) -> KVSError | None:
+    def _translate(self, error: BaseException, operation: Operation, channel: str | None) -> KVSError | None:
         """Return the error of ours for one of botocore's, None for any other."""
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         if isinstance(error, KVSError):
             return None
@@ -267,6 +280,10 @@ class Connection:
             return from_client_error(error, operation=operation, subject=channel, next_steps=next_steps)
         if isinstance(error, (BotoCoreError, OSError, EOFError)):
             return from_botocore_error(error, operation=operation, config=self.config)
+        if isinstance(
+            error, (ResponseParserError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+        ):
+            return malformed_reply(operation, f"cannot be parsed ({type(error).__name__})")
         return None
 
     def stop(self, error: KVSError) -> None:

@@ -68,7 +68,7 @@ class ConnectionConfig:
     endpoint_url: str | None = None
     allow_changes: bool = False
     share: float | Mapping[str, float] | None = None
-    proxies: Mapping[str, str] | None = None
+    proxies: Mapping[str, str] | None = field(default=None, repr=False)  # their URLs may hold a password
     portable: bool = False
     local_service: LocalService | None = None
 

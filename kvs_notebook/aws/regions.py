@@ -69,6 +69,13 @@ def known_regions() -> tuple[str, ...]:
     return tuple(sorted(region for each in _partitions() for region in each["regions"] if "-global" not in region))
 
 
+@cache
+def dns_suffixes() -> tuple[str, ...]:
+    """Return the domains of AWS's endpoints in all partitions, such as ``"amazonaws.com"``, dual-stack ones too."""
+    members = ("dnsSuffix", "dualStackDnsSuffix")
+    return tuple(sorted({str(each["outputs"][member]) for each in _partitions() for member in members}))
+
+
 def all_regions() -> list[str]:
     """Return the regions that botocore knows for the service, of all partitions, sorted."""
     table = _endpoints()

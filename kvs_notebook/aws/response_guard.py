@@ -6,11 +6,11 @@ channel that does not exist, and list_channels() an empty list.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kvs_notebook.aws.error_translation import NO_NETWORK
+from kvs_notebook.aws.reply_check import Malformed, check_form, malformed_reply
 from kvs_notebook.errors import EndpointUnreachable
 from kvs_notebook.formatting import format_count, format_value
 
@@ -19,16 +19,55 @@ if TYPE_CHECKING:
 
 SUCCESS = range(200, 300)
 
+ERROR_MEMBERS = ("__type", "code", "Code", "message", "Message")
+"""The members of an error that botocore reads: the services write them in different ways."""
+
 
 def watch(client: Any) -> None:
     """Make a boto3 client raise EndpointUnreachable for a response that did not come from its service."""
     client.meta.events.register("before-parse.*", partial(_check, endpoint_url=client.meta.endpoint_url))
 
 
-def _check(operation_model: OperationModel, response_dict: Mapping[str, Any], endpoint_url: str, **_: Any) -> None:
+def _check(operation_model: OperationModel, response_dict: dict[str, Any], endpoint_url: str, **_: Any) -> None:
     body: bytes = response_dict["body"]
-    if not _is_service_reply(operation_model, body.strip(), succeeded=response_dict["status_code"] in SUCCESS):
+    succeeded = response_dict["status_code"] in SUCCESS
+    if not _is_service_reply(operation_model, body.strip(), succeeded=succeeded):
         raise not_the_service(operation_model, body, endpoint_url)
+    if not body.strip() or "json" not in _protocol(operation_model):
+        return
+    if succeeded:
+        _check_reply(operation_model, body, endpoint_url)
+    else:
+        response_dict["body"] = _readable_error(body)
+
+
+def _check_reply(operation_model: OperationModel, body: bytes, endpoint_url: str) -> None:
+    import orjson
+
+    try:
+        reply = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise not_the_service(operation_model, body, endpoint_url) from error
+    if operation_model.output_shape is None:
+        return
+    try:
+        check_form(operation_model.output_shape, reply)
+    except Malformed as error:
+        raise malformed_reply(operation_model.name, error) from error
+
+
+def _readable_error(body: bytes) -> bytes:
+    """Return the body of an error as one that botocore can parse: an object whose code and message are texts."""
+    import orjson
+
+    try:
+        members = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        members = None
+    if not isinstance(members, dict):
+        return orjson.dumps({"message": body.decode(errors="replace")})
+    texts = {name: members.get(name) for name in ERROR_MEMBERS if isinstance(members.get(name), str)}
+    return orjson.dumps(texts)
 
 
 def not_the_service(operation_model: OperationModel, body: bytes, endpoint_url: str) -> EndpointUnreachable:
@@ -43,8 +82,7 @@ def not_the_service(operation_model: OperationModel, body: bytes, endpoint_url: 
 
 
 def _is_service_reply(operation_model: OperationModel, body: bytes, *, succeeded: bool) -> bool:
-    service = operation_model.service_model
-    protocol: str = getattr(service, "resolved_protocol", service.metadata["protocol"])
+    protocol = _protocol(operation_model)
     if protocol == "query":
         return (f"<{operation_model.name}Result" if succeeded else "<Error").encode() in body
     if not succeeded or "json" not in protocol:
@@ -52,6 +90,12 @@ def _is_service_reply(operation_model: OperationModel, body: bytes, *, succeeded
     if not body:  # valid if the operation returns nothing
         return not (operation_model.output_shape and operation_model.output_shape.members)
     return body.startswith(b"{") and body.endswith(b"}")
+
+
+def _protocol(operation_model: OperationModel) -> str:
+    service = operation_model.service_model
+    protocol: str = getattr(service, "resolved_protocol", service.metadata["protocol"])
+    return protocol
 
 
 def _describe_body(body: bytes) -> str:

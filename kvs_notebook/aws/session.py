@@ -4,10 +4,34 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     import boto3
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """An access key, as botocore's signers read it; neither displayed nor pickled with its secret key and token.
+
+    Attributes
+    ----------
+    access_key
+        The id of the access key.
+    secret_key, token
+        The secret key, and the session token if it has one.
+    """
+
+    access_key: str
+    secret_key: str
+    token: str | None
+
+    def __repr__(self) -> str:
+        return f"<Credentials: access key {self.access_key}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("Credentials are not pickled. Pass the name of a profile to the other process.")
 
 
 class SharedSession:
@@ -32,7 +56,7 @@ class SharedSession:
         with self._lock:
             return self.open().client(service_name, **options)  # type: ignore[call-overload]
 
-    def credentials(self) -> Any:
+    def credentials(self) -> Credentials:
         """Return the credentials as they are now, refreshed if they were about to expire.
 
         Raises
@@ -45,4 +69,5 @@ class SharedSession:
         credentials = self.open().get_credentials()
         if credentials is None:
             raise NoCredentialsError
-        return credentials.get_frozen_credentials()
+        frozen = credentials.get_frozen_credentials()
+        return Credentials(frozen.access_key or "", frozen.secret_key or "", frozen.token)

@@ -15,7 +15,7 @@ import pandas as pd
 from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.validation import check_channel_name, check_version
-from kvs_notebook.errors import InvalidInput, WrongConnection
+from kvs_notebook.errors import ChannelNotFound, InvalidInput, WrongConnection
 from kvs_notebook.formatting import format_count, format_value
 
 Channel: TypeAlias = "str | pd.Series[Any] | pd.DataFrame | Mapping[str, Any]"
@@ -98,9 +98,20 @@ def one_channel_ref(channel: Channel, connection: Connection) -> ChannelRef:
 
 
 def describe(ref: ChannelRef, connection: Connection) -> dict[str, Any]:
-    """Return the ChannelInfo of one channel: one DescribeSignalingChannel call."""
-    reply = connection.call("DescribeSignalingChannel", ref.params, channel=ref.label)
-    info: dict[str, Any] = reply.get("ChannelInfo") or {}
+    """Return the ChannelInfo of one channel: one DescribeSignalingChannel call.
+
+    Raises
+    ------
+    ChannelNotFound
+        If the channel does not exist, or if an ARN was given, and another channel has its name now.
+    """
+    info: dict[str, Any] = connection.call("DescribeSignalingChannel", ref.params, channel=ref.label)["ChannelInfo"]
+    if ref.channel_arn not in (None, info["ChannelARN"]):
+        raise ChannelNotFound(
+            f"Channel {ref.channel_arn} does not exist; another channel has that name now: {info['ChannelARN']}. Pass the "
+            "name, or that ARN, if you mean the new one.",
+            operation="DescribeSignalingChannel",
+        )
     return info
 
 

@@ -157,31 +157,23 @@ def tags_frame(tags_by_arn: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     return rows_frame(rows, TAGS)
 
 
-def endpoints_frame(
-    channel_arn: str, role: str, endpoints: Sequence[Mapping[str, str]], protocols: Sequence[str]
-) -> pd.DataFrame:
-    """Return the endpoints frame of one ResourceEndpointList, in the order of ``protocols``."""
-    by_protocol = {item.get("Protocol", ""): item.get("ResourceEndpoint") for item in endpoints}
-    given = [protocol for protocol in protocols if protocol in by_protocol]
-    return _frame(
-        {
-            "channel_arn": [channel_arn] * len(given),
-            "role": [role] * len(given),
-            "protocol": given,
-            "endpoint": [by_protocol[protocol] for protocol in given],
-        },
-        ENDPOINTS,
-    )
+def endpoints_frame(channel_arn: str, role: str, endpoints: Mapping[str, str]) -> pd.DataFrame:
+    """Return the endpoints frame of one channel and role, from its endpoints by protocol, in their order."""
+    return rows_frame([(channel_arn, role, protocol, endpoint) for protocol, endpoint in endpoints.items()], ENDPOINTS)
 
 
 def ice_frame(channel_arn: str, servers: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the ICE servers frame of one IceServerList: one row per URI, in the order of the reply."""
     rows = [
-        (channel_arn, uri, Secret(server.get("Username", "")), Secret(server.get("Password", "")), server.get("Ttl"))
+        (channel_arn, uri, _secret(server.get("Username")), _secret(server.get("Password")), server.get("Ttl"))
         for server in servers
         for uri in server.get("Uris") or []
     ]
     return rows_frame(rows, ICE_SERVERS)
+
+
+def _secret(value: str | Secret | None) -> Secret:
+    return value if isinstance(value, Secret) else Secret(value or "")
 
 
 def rows_frame(rows: Sequence[Sequence[Any]], schema: Schema) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
+from kvs_notebook.aws.destinations import check_endpoint
 from kvs_notebook.aws.validation import check_protocols, check_role, check_viewer_id
 from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, one_channel_ref, resolve_arn
 from kvs_notebook.dataframes.builders import empty, endpoints_frame, ice_frame
@@ -51,6 +52,8 @@ def get_endpoints(
         If a channel does not exist.
     ChannelBusy
         If a channel is not yet ACTIVE.
+    ServiceFault
+        If the reply lacks a protocol, or names an endpoint that is neither AWS's nor on the host of ``endpoint_url``.
 
     Notes
     -----
@@ -74,7 +77,7 @@ def get_endpoints(
 
     def read(ref: ChannelRef) -> pd.DataFrame:
         arn = resolve_arn(ref, connection)
-        return endpoints_frame(arn, role, _request_endpoints(arn, role, wanted, connection), wanted)
+        return endpoints_frame(arn, role, _request_endpoints(arn, role, wanted, connection))
 
     found = map_concurrent(read, channel_refs(channel, connection), description="Getting endpoints")
     return pd.concat(found, ignore_index=True) if found else empty(ENDPOINTS)
@@ -142,28 +145,27 @@ def get_ice_servers(
 
 
 def request_endpoint(arn: str, role: str, protocol: str, connection: Connection) -> str:
-    """Return one endpoint of a channel: one GetSignalingChannelEndpoint call."""
-    found = {
-        item.get("Protocol"): item.get("ResourceEndpoint")
-        for item in _request_endpoints(arn, role, [protocol], connection)
-    }
-    endpoint = found.get(protocol)
-    if not endpoint:
-        raise ServiceFault(
-            f"GetSignalingChannelEndpoint returned no {protocol} endpoint for {ChannelArn.parse(arn).channel_name}. Call again "
-            "in a moment; if it still fails, report it to AWS with the region.",
-            operation="GetSignalingChannelEndpoint",
-        )
-    return endpoint
+    """Return one endpoint of a channel, checked: one GetSignalingChannelEndpoint call."""
+    return _request_endpoints(arn, role, [protocol], connection)[protocol]
 
 
-def _request_endpoints(arn: str, role: str, protocols: list[str], connection: Connection) -> list[dict[str, str]]:
+def _request_endpoints(arn: str, role: str, protocols: list[str], connection: Connection) -> dict[str, str]:
+    """Return the endpoint of each protocol; raise ServiceFault if one is missing, or names a place where nothing is sent."""
+    name = ChannelArn.parse(arn).channel_name
     reply = connection.call(
         "GetSignalingChannelEndpoint",
         {
             "ChannelARN": arn,
             "SingleMasterChannelEndpointConfiguration": {"Protocols": protocols, "Role": role},
         },
-        channel=ChannelArn.parse(arn).channel_name,
+        channel=name,
     )
-    return reply.get("ResourceEndpointList") or []
+    found = {item["Protocol"]: item["ResourceEndpoint"] for item in reply["ResourceEndpointList"]}
+    missing = [protocol for protocol in protocols if protocol not in found]
+    if missing:
+        raise ServiceFault(
+            f"GetSignalingChannelEndpoint returned no {' and no '.join(missing)} endpoint for {name}. Call again "
+            "in a moment; if it still fails, report it to AWS with the region.",
+            operation="GetSignalingChannelEndpoint",
+        )
+    return {protocol: check_endpoint(found[protocol], protocol, connection) for protocol in protocols}

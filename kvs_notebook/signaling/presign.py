@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 from kvs_notebook.aws.connection import Connection
@@ -97,5 +98,6 @@ def presign_url(url: str, parameters: Mapping[str, str], connection: Connection,
     from botocore.awsrequest import AWSRequest
 
     request = AWSRequest("GET", f"{url}?{urlencode(parameters)}")
-    SigV4QueryAuth(connection.credentials(), SERVICE_NAME, connection.region, expires).add_auth(request)
+    credentials: Any = connection.credentials()  # not botocore's class, which displays the secret key
+    SigV4QueryAuth(credentials, SERVICE_NAME, connection.region, expires).add_auth(request)
     return Secret(str(request.url))

@@ -134,6 +134,6 @@ def test_page_with_error_status_is_kvs_error(portal, connection, read, status):
 
 def test_operation_without_output_accepts_empty_body(portal, connection):
     portal[0].body = b""
-    assert "ResponseMetadata" in connection.call(
+    assert "ResponseMetadata" in connection.replace(account_id="111122223333").call(
         "TagResource", {"ResourceARN": ARN, "Tags": [{"Key": "Site", "Value": "hq"}]}
     )

@@ -55,7 +55,7 @@ def test_frames_without_rows_have_dtypes():
     assert dtypes(builders.channels_frame([])) == dict(CHANNELS)
     assert dtypes(builders.tags_frame({})) == dict(TAGS)
     assert dtypes(builders.tags_frame({arn("a"): {}})) == dict(TAGS)
-    assert dtypes(builders.endpoints_frame(arn("a"), "VIEWER", [], ["WSS"])) == dict(ENDPOINTS)
+    assert dtypes(builders.endpoints_frame(arn("a"), "VIEWER", {})) == dict(ENDPOINTS)
     assert dtypes(builders.concat([], CHANNELS)) == dict(CHANNELS)
 
 
@@ -232,12 +232,8 @@ def test_concat_of_other_tag_columns_has_missing_values():
 # --- endpoints
 
 
-def test_endpoints_frame_follows_requested_protocols():
-    given_ = [
-        {"Protocol": "HTTPS", "ResourceEndpoint": "https://r"},
-        {"Protocol": "WSS", "ResourceEndpoint": "wss://v"},
-    ]
-    frame = builders.endpoints_frame(arn("a"), "VIEWER", given_, ["WSS", "HTTPS", "WEBRTC"])
+def test_endpoints_frame_has_row_per_protocol_in_order():
+    frame = builders.endpoints_frame(arn("a"), "VIEWER", {"WSS": "wss://v", "HTTPS": "https://r"})
     assert frame[["protocol", "endpoint"]].to_numpy().tolist() == [["WSS", "wss://v"], ["HTTPS", "https://r"]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import socket
 from collections.abc import AsyncIterator
@@ -80,7 +81,7 @@ def test_eleventh_viewer_is_throttled_until_one_closes(sandbox, channel, fast_re
 
 
 def test_signature_of_wrong_credentials_is_refused(channel, connection, fast_retries, monkeypatch):
-    others = connection.credentials()._replace(secret_key="not this one")
+    others = dataclasses.replace(connection.credentials(), secret_key="not this one")
     monkeypatch.setattr(connection, "credentials", lambda: others)
 
     async def main() -> None:

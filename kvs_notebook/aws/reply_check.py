@@ -1,0 +1,285 @@
+"""Check that a reply has the form of its operation, and is about the account, region and channel that were asked for.
+
+botocore's parser raises an error of Python for a member of another type, and reads a reply without members as one: a row of
+missing values would follow from it, or a change of another channel.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kvs_notebook.aws.operation_names import MUTATING, Operation
+from kvs_notebook.errors import ServiceFault
+from kvs_notebook.formatting import format_value
+from kvs_notebook.secret import Secret
+
+if TYPE_CHECKING:
+    from botocore.model import Shape
+
+Members = Mapping[str, Any]
+
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "CreateSignalingChannelOutput": ("ChannelARN",),
+    "DescribeSignalingChannelOutput": ("ChannelInfo",),
+    "ChannelInfo": ("ChannelARN", "ChannelName", "ChannelType", "ChannelStatus", "CreationTime", "Version"),
+    "GetSignalingChannelEndpointOutput": ("ResourceEndpointList",),
+    "ResourceEndpointListItem": ("Protocol", "ResourceEndpoint"),
+    "GetIceServerConfigResponse": ("IceServerList",),
+    "IceServer": ("Uris", "Username", "Password", "Ttl"),
+    "ResourceTagMapping": ("ResourceARN",),
+    "Tag": ("Key", "Value"),
+    "Region": ("RegionName", "RegionOptStatus"),
+}
+"""The members of each structure without which nothing can be done; the models call them all optional.
+
+None of them may be empty, but the value of a tag.
+ListSignalingChannels, ListTagsForResource and GetResources may leave their list out if it is empty.
+"""
+
+LATEST_TIME = 253_402_300_800
+"""The end of the year 9999 in epoch seconds, after which neither Python nor a spreadsheet has a date."""
+
+LARGEST_INTEGER = 2**63 - 1
+
+_TEXT_MEMBERS = tuple(member for member in REQUIRED["ChannelInfo"] if member != "CreationTime")
+_ACCOUNT_ID = re.compile("[0-9]{12}", re.ASCII)
+
+
+class Malformed(Exception):
+    """A reply does not have the form of its operation; the text completes "the reply"."""
+
+
+def malformed_reply(operation: str, what: object) -> ServiceFault:
+    """Return the error for a reply that cannot be used; ``what`` completes "the reply"."""
+    error = ServiceFault(
+        f"{operation} failed: the reply {what}. Call again; if it fails again, check whether a proxy or another program "
+        "answers in place of AWS.",
+        operation=operation,
+    )
+    error.maybe_applied = operation in MUTATING
+    return error
+
+
+# --- the form, before botocore parses the JSON
+
+
+def check_form(shape: Shape, value: object, path: str = "") -> None:
+    """Raise Malformed if a JSON value is not what a shape of botocore's model allows; null is an absent member."""
+    if value is None:
+        return
+    check = _FORMS.get(shape.type_name)
+    if check is not None:
+        check(shape, value, path or "as a whole")
+
+
+def _check_structure(shape: Any, value: object, path: str) -> None:
+    members = _typed(value, dict, path)
+    for name in REQUIRED.get(shape.name, ()):
+        if members.get(name) is None or (members[name] == "" and name != "Value"):
+            raise Malformed(f"has no {name}")
+    for name, member in shape.members.items():
+        check_form(member, members.get(name), name)
+
+
+def _check_list(shape: Any, value: object, path: str) -> None:
+    for item in _typed(value, list, path):
+        if item is None:
+            raise Malformed(f"has null in {path}")
+        check_form(shape.member, item, path)
+
+
+def _check_map(shape: Any, value: object, path: str) -> None:
+    for item in _typed(value, dict, path).values():
+        if item is None:
+            raise Malformed(f"has null in {path}")
+        check_form(shape.value, item, path)
+
+
+def _check_text(_: Any, value: object, path: str) -> None:
+    _typed(value, str, path)
+
+
+def _check_boolean(_: Any, value: object, path: str) -> None:
+    _typed(value, bool, path)
+
+
+def _check_integer(_: Any, value: object, path: str) -> None:
+    if abs(_typed(value, int, path)) > LARGEST_INTEGER:
+        raise Malformed(f"has a number out of range in {path}")
+
+
+def _check_time(_: Any, value: object, path: str) -> None:
+    number = value if type(value) is float else _typed(value, int, path)
+    if not 0 <= number < LATEST_TIME:
+        raise Malformed(f"has a time out of range in {path}: {number:g} s")
+
+
+_FORMS: Mapping[str, Callable[[Any, object, str], None]] = {
+    "structure": _check_structure,
+    "list": _check_list,
+    "map": _check_map,
+    "string": _check_text,
+    "boolean": _check_boolean,
+    "integer": _check_integer,
+    "long": _check_integer,
+    "timestamp": _check_time,
+}
+
+
+def _typed(value: object, kind: type, path: str) -> Any:
+    if type(value) is not kind:
+        raise Malformed(f"has a {type(value).__name__} in {path}, not a {kind.__name__}")
+    return value
+
+
+def check_channel_page(page: object) -> dict[str, Any]:
+    """Return a page of ListSignalingChannels as JSON has it; raise Malformed if it does not have that form.
+
+    It checks what :func:`check_form` does, by column: a page has up to 1,000 channels.
+    """
+    members: dict[str, Any] = _typed(page, dict, "as a whole")
+    infos = members.get("ChannelInfoList") or []
+    _check_types([infos], {list}, "ChannelInfoList")
+    _check_types(infos, {dict}, "ChannelInfoList")
+    _check_types([members.get("NextToken")], {str, type(None)}, "NextToken")
+    for member in _TEXT_MEMBERS:
+        values = _column(infos, member)
+        _check_types(values, {str}, member)
+        if "" in values:
+            raise Malformed(f"has no {member}")
+    times = _column(infos, "CreationTime")
+    _check_types(times, {int, float}, "CreationTime")
+    if times and not 0 <= min(times) <= max(times) < LATEST_TIME:
+        raise Malformed("has a time out of range in CreationTime")
+    settings = [info.get("SingleMasterConfiguration") for info in infos]
+    _check_types(settings, {dict, type(None)}, "SingleMasterConfiguration")
+    ttls = [each.get("MessageTtlSeconds") for each in settings if each]
+    _check_types(ttls, {int, type(None)}, "MessageTtlSeconds")
+    if any(ttl and abs(ttl) > LARGEST_INTEGER for ttl in set(ttls)):
+        raise Malformed("has a number out of range in MessageTtlSeconds")
+    return members
+
+
+def _column(infos: Sequence[Members], member: str) -> list[Any]:
+    try:
+        return list(map(itemgetter(member), infos))
+    except KeyError as error:
+        raise Malformed(f"has no {member}") from error
+
+
+def _check_types(values: Sequence[Any], allowed: set[type], path: str) -> None:
+    others = set(map(type, values)) - allowed
+    if others:
+        raise Malformed(f"has a {others.pop().__name__} in {path}")
+
+
+# --- the subject, after it
+
+
+class Subject(NamedTuple):
+    """The account and region of a connection; the account is None if it is not known yet."""
+
+    account_id: str | None
+    region: str
+
+
+def check_subject(operation: Operation, params: Members, reply: Members, subject: Subject) -> None:
+    """Raise ServiceFault if a reply is about another account, region or channel than ``subject`` and ``params`` name."""
+    try:
+        if operation == "ListSignalingChannels":
+            infos = reply.get("ChannelInfoList") or ()
+            _check_arns(_column(infos, "ChannelARN"), _column(infos, "ChannelName"), subject)
+        elif operation == "DescribeSignalingChannel":
+            info = reply.get("ChannelInfo") or {}
+            _check_channel(info.get("ChannelARN"), info.get("ChannelName"), params, subject)
+        elif operation == "CreateSignalingChannel":
+            _check_channel(reply.get("ChannelARN"), params["ChannelName"], params, subject)
+        elif operation == "GetResources":
+            _check_resources(reply.get("ResourceTagMappingList") or (), subject)
+        elif operation == "GetCallerIdentity":
+            _check_identity(reply, subject)
+    except Malformed as error:
+        raise malformed_reply(operation, error) from None
+
+
+def hide_secrets(operation: Operation, reply: dict[str, Any]) -> dict[str, Any]:
+    """Return a reply whose user names and passwords of TURN servers are Secret."""
+    if operation != "GetIceServerConfig":
+        return reply
+    servers = [
+        {**server, **{member: Secret(server[member]) for member in ("Username", "Password")}}
+        for server in reply["IceServerList"]
+    ]
+    return {**reply, "IceServerList": servers}
+
+
+def _check_channel(arn: object, name: object, params: Members, subject: Subject) -> None:
+    _check_arns([arn], [name], subject)
+    asked = params.get("ChannelName") or str(params["ChannelARN"]).split("/")[1]
+    if name != asked:
+        raise Malformed(f"is about channel {format_value(name)}, not {format_value(asked)}")
+
+
+def _check_arns(arns: Sequence[Any], names: Sequence[Any], subject: Subject) -> None:
+    """Check that the ARNs are those of channels with these names in one account and region."""
+    if not arns:
+        return
+    try:
+        one_account = subject._replace(account_id=subject.account_id or arns[0].split(":")[4])
+        if _arns_pattern(one_account).fullmatch("\n".join(arns) + "\n") and _names_of(arns) == list(names):
+            return
+    except (AttributeError, TypeError, IndexError):  # of plain botocore, which does not check the types of scalars
+        pass
+    raise Malformed(next(_differences(arns, names, subject), "is about channels of several accounts"))
+
+
+@lru_cache(maxsize=256)
+def _arns_pattern(subject: Subject) -> re.Pattern[str]:
+    account, region = re.escape(str(subject.account_id)), re.escape(subject.region)
+    return re.compile(
+        rf"(?:arn:aws[a-z-]*:kinesisvideo:{region}:{account}:channel/[a-zA-Z0-9_.-]{{1,256}}/[0-9]{{1,20}}\n)*"
+    )
+
+
+def _names_of(arns: Sequence[str]) -> list[str]:
+    return [arn.split("/", 2)[1] for arn in arns]
+
+
+def _differences(arns: Sequence[Any], names: Sequence[Any], subject: Subject) -> Iterator[str]:
+    """Yield what is wrong with each ARN that is not of the subject, or not of its channel."""
+    form = re.compile(
+        r"arn:aws[a-z-]*:kinesisvideo:([a-z0-9-]+):([0-9]{12}):channel/([a-zA-Z0-9_.-]{1,256})/[0-9]{1,20}"
+    )
+    for arn, name in zip(arns, names, strict=True):
+        found = form.fullmatch(arn) if isinstance(arn, str) else None
+        if found is None:
+            yield f"has {format_value(arn)} for the ARN of channel {format_value(name)}"
+            continue
+        region, account_id, own_name = found.groups()
+        if region != subject.region or account_id != (subject.account_id or account_id):
+            place = f"account {subject.account_id}, {subject.region}" if subject.account_id else subject.region
+            yield f"is about a channel of account {account_id}, {region}, not of {place}"
+        elif own_name != name:
+            yield f"has the ARN of channel {format_value(own_name)} for channel {format_value(name)}"
+
+
+def _check_resources(resources: Sequence[Members], subject: Subject) -> None:
+    for resource in resources:
+        arn = resource["ResourceARN"]
+        place = arn.split(":", 5)[3:5]
+        if len(place) != 2 or place[0] != subject.region or place[1] != (subject.account_id or place[1]):  # noqa: PLR2004
+            raise Malformed(f"is about {format_value(arn)}, which is not in this account and region")
+
+
+def _check_identity(reply: Members, subject: Subject) -> None:
+    account_id, arn, user_id = (reply.get(member) for member in ("Account", "Arn", "UserId"))
+    if not (isinstance(account_id, str) and isinstance(arn, str) and isinstance(user_id, str) and user_id):
+        raise Malformed("has no account, ARN and user id")
+    if not _ACCOUNT_ID.fullmatch(account_id) or arn.split(":")[4:5] != [account_id]:
+        raise Malformed(f"has {format_value(arn)} for the identity of account {format_value(account_id)}")
+    if subject.account_id is not None and account_id != subject.account_id:
+        raise Malformed(f"is about account {account_id}, not {subject.account_id}")

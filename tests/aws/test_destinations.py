@@ -1,0 +1,144 @@
+"""Nothing is signed for, or sent to, an endpoint that is neither AWS's nor on the host that was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook import errors
+from kvs_notebook.aws.destinations import SCHEMES, check_endpoint
+from tests.aws.fake_service import ARN, FakeService, fake_service
+
+SUFFIXES = [
+    "amazonaws.com",
+    "api.aws",
+    "amazonaws.com.cn",
+    "api.amazonwebservices.com.cn",
+    "amazonaws.eu",
+    "c2s.ic.gov",
+]
+HOSTS = ["m-3ac1.kinesisvideo.us-east-1", "v-3ac1.kinesisvideo-fips.us-gov-west-1", "R-3AC1.KinesisVideo.cn-north-1"]
+
+FOREIGN = [
+    "evil.example",
+    "amazonaws.com.evil.example",
+    "evilamazonaws.com",
+    "amazonaws.com",
+    "169.254.169.254",
+    "127.0.0.2",
+    "localhost",
+    "[::1]",
+    "m-1.kinesisvideo.us-east-1.amazonaws.com@evil.example",
+    "evil.example\\.amazonaws.com",
+    "evil.example#.amazonaws.com",
+    "evil.example?.amazonaws.com",
+    "evil.example/.amazonaws.com",
+    "evil.example\n.amazonaws.com",
+    "evil.example%2f.amazonaws.com",
+    "m-1.amazonaws.com.",
+    "\uff0eamazonaws.com",
+    "",
+]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[FakeService, kvs.Connection]]:
+    """Yield one service for the file, and a connection to it that knows its account."""
+    with fake_service() as service:
+        connection = service.connect()
+        connection.identity()
+        yield service, connection
+        connection.close_clients()
+
+
+@pytest.fixture
+def service(running: tuple[FakeService, kvs.Connection]) -> FakeService:
+    running[0].reset()
+    return running[0]
+
+
+@pytest.fixture
+def connection(running: tuple[FakeService, kvs.Connection]) -> kvs.Connection:
+    return running[1]
+
+
+@pytest.mark.parametrize("protocol", SCHEMES)
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("rest", ["", ":443", "/v", ":8443/m/a-1"])
+def test_endpoint_on_a_domain_of_aws_is_accepted(connection, protocol, suffix, rest):
+    for host in HOSTS:
+        endpoint = f"{SCHEMES[protocol]}://{host}.{suffix}{rest}"
+        assert check_endpoint(endpoint, protocol, connection) == endpoint
+
+
+@pytest.mark.parametrize("protocol", SCHEMES)
+def test_endpoint_on_the_host_that_was_asked_is_accepted(connection, protocol):
+    endpoint = f"{SCHEMES[protocol]}://127.0.0.1:4433/v"
+    assert check_endpoint(endpoint, protocol, connection) == endpoint
+
+
+@pytest.mark.parametrize("protocol", SCHEMES)
+@pytest.mark.parametrize("host", FOREIGN)
+def test_endpoint_on_another_host_is_refused(connection, protocol, host):
+    for endpoint in (f"{SCHEMES[protocol]}://{host}", f"{SCHEMES[protocol]}://{host}:443/v"):
+        with pytest.raises(errors.ServiceFault, match="to which nothing was sent: expected"):
+            check_endpoint(endpoint, protocol, connection)
+
+
+@pytest.mark.parametrize("protocol", SCHEMES)
+@pytest.mark.parametrize("scheme", ["http", "ws", "ftp", "file", "HTTPS", "", "javascript"])
+def test_endpoint_of_another_scheme_is_refused(connection, protocol, scheme):
+    for host in ("m-1.kinesisvideo.us-east-1.amazonaws.com", "127.0.0.1:4433"):
+        with pytest.raises(errors.ServiceFault, match="expected an endpoint of the form"):
+            check_endpoint(f"{scheme}://{host}", protocol, connection)
+
+
+def test_each_protocol_has_its_own_scheme(connection):
+    for protocol, scheme in (("WSS", "https"), ("HTTPS", "wss"), ("WEBRTC", "wss")):
+        with pytest.raises(errors.ServiceFault):
+            check_endpoint(f"{scheme}://m-1.kinesisvideo.us-east-1.amazonaws.com", protocol, connection)
+
+
+def test_sandbox_is_on_loopback_by_any_of_its_names():
+    with kvs.Sandbox(clock="stepped", quotas=False) as sandbox:
+        connection = sandbox.connection()
+        for host in ("127.0.0.1", "localhost", "[::1]", "127.0.0.2"):
+            assert check_endpoint(f"wss://{host}:4433/v", "WSS", connection) == f"wss://{host}:4433/v"
+
+
+USES: dict[str, Callable[[kvs.Connection], Any]] = {
+    "endpoints": lambda at: kvs.get_endpoints(ARN, connection=at),
+    "ICE servers": lambda at: kvs.get_ice_servers(ARN, connection=at),
+    "signed URL": lambda at: kvs.sign_url(ARN, client_id="tablet", connection=at),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_nothing_is_signed_for_another_host(service, connection, use, monkeypatch):
+    monkeypatch.setattr(connection, "credentials", lambda: pytest.fail("something was signed"))
+    service.replies["GetSignalingChannelEndpoint"] = {
+        "ResourceEndpointList": [
+            {"Protocol": "HTTPS", "ResourceEndpoint": service.url},
+            {"Protocol": "WSS", "ResourceEndpoint": "wss://169.254.169.254/v"},
+        ]
+    }
+    with pytest.raises(errors.ServiceFault, match="to which nothing was sent"):
+        USES[use](connection)
+    assert service.operations() == ["GetSignalingChannelEndpoint"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirect_of_a_call_is_not_followed(service, connection, status):
+    def redirect(request: Any) -> None:
+        request.send_response(status)
+        request.send_header("location", f"{service.url}/describeSignalingChannel")
+        request.send_header("content-length", "0")
+        request.end_headers()
+
+    service.replies["ListSignalingChannels"] = redirect
+    with pytest.raises(errors.ServiceFault):
+        kvs.list_channels(connection=connection)
+    assert service.operations() == ["ListSignalingChannels"]

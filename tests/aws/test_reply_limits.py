@@ -1,0 +1,127 @@
+"""A reply that comes byte by byte, or has no end, is given up, without another attempt."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from threading import Event
+from typing import Any
+
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook import errors
+from kvs_notebook.aws import reply_limits
+from tests.aws.fake_service import ARN, FakeService, fake_service
+
+SECONDS = 0.15
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n"
+SLOW: dict[str, tuple[bytes, bytes]] = {
+    "status line": (b"", b"H"),
+    "header": (b"HTTP/1.1 200 OK\r\nx-header: ", b"x"),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"a: b\r\n"),
+    "interim responses": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "body": (HEAD, b" "),
+    "chunks": (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    "body without a length": (b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n", b" "),
+    "error": (HEAD.replace(b"200 OK", b"400 Bad"), b" "),
+}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[FakeService, kvs.Connection]]:
+    """Yield one service for the file, and a connection to it that knows its account."""
+    with fake_service() as service:
+        connection = service.connect()
+        connection.identity()
+        yield service, connection
+        connection.close_clients()
+
+
+@pytest.fixture
+def service(running: tuple[FakeService, kvs.Connection]) -> FakeService:
+    running[0].reset()
+    return running[0]
+
+
+@pytest.fixture
+def connection(running: tuple[FakeService, kvs.Connection], monkeypatch: pytest.MonkeyPatch) -> kvs.Connection:
+    monkeypatch.setattr(reply_limits, "REPLY_SECONDS", SECONDS)
+    return running[1]
+
+
+def drip(first: bytes, each: bytes, given_up: Event) -> Callable[[Any], None]:
+    """Return a reply that writes bytes until the client has closed the connection."""
+
+    def write(request: Any) -> None:
+        with contextlib.suppress(OSError):
+            request.wfile.write(first)
+            while True:
+                request.wfile.write(each)
+                request.wfile.flush()
+                time.sleep(0.01)
+        request.close_connection = True
+        given_up.set()
+
+    return write
+
+
+CALLS: dict[str, Callable[[kvs.Connection], Any]] = {
+    "GetCallerIdentity": lambda at: at.replace(session=at.config.session).identity(),
+    "ListSignalingChannels": lambda at: kvs.list_channels(connection=at),
+    "DescribeSignalingChannel": lambda at: kvs.describe_channel("gate", connection=at),
+    "ListTagsForResource": lambda at: kvs.list_tags(ARN, connection=at),
+    "GetSignalingChannelEndpoint": lambda at: kvs.get_endpoints(ARN, connection=at),
+    "CreateSignalingChannel": lambda at: at.call("CreateSignalingChannel", {"ChannelName": "gate"}),
+    "GetResources": lambda at: at.call("GetResources", {}, client=at.client("resourcegroupstaggingapi")),
+    "ListRegions": lambda at: at.call("ListRegions", {}, client=at.client("account")),
+}
+
+
+@pytest.mark.parametrize("operation", CALLS)
+@pytest.mark.parametrize("part", ["body"])
+def test_slow_reply_of_each_operation_is_given_up(service, connection, operation, part):
+    check_given_up(service, connection, operation, part)
+
+
+@pytest.mark.parametrize("part", SLOW)
+def test_slow_part_of_a_reply_is_given_up(service, connection, part):
+    check_given_up(service, connection, "DescribeSignalingChannel", part)
+
+
+def check_given_up(service: FakeService, connection: kvs.Connection, operation: str, part: str) -> None:
+    """Check that a call ends with an error after one attempt, and closes its connection."""
+    given_up = Event()
+    service.replies[operation] = drip(*SLOW[part], given_up)
+    with pytest.raises(
+        errors.EndpointUnreachable, match=rf"{operation} failed: the reply was not complete after 0.15 s"
+    ):
+        CALLS[operation](connection)
+    assert service.operations() == [operation]
+    assert given_up.wait(10)
+
+
+def test_reply_without_end_is_given_up(service, connection, monkeypatch):
+    monkeypatch.setattr(reply_limits, "MAX_REPLY_BYTES", 100_000)
+    monkeypatch.setattr(reply_limits, "REPLY_SECONDS", 30)
+    service.replies["ListSignalingChannels"] = b" " * 200_000
+    with pytest.raises(errors.EndpointUnreachable, match="the reply has over 100,000 bytes"):
+        kvs.list_channels(connection=connection)
+
+
+def test_slow_change_may_be_applied(service, connection):
+    service.replies["DeleteSignalingChannel"] = drip(*SLOW["body"], Event())
+    with pytest.raises(errors.OutcomeUnknown, match="was not complete after"):
+        kvs.delete_channel("gate", connection=connection)
+
+
+def test_attempts_and_connection_are_as_before(service, connection):
+    before = connection.attempts
+    service.replies["DescribeSignalingChannel"] = drip(*SLOW["body"], Event())
+    with pytest.raises(errors.EndpointUnreachable):
+        kvs.describe_channel("gate", connection=connection)
+    service.reset()
+    assert len(kvs.describe_channel("gate", connection=connection)) == 1
+    assert connection.attempts == before + 2

@@ -1,0 +1,211 @@
+"""Tracebacks that show variables, displayed results and DEBUG logs have no secret, whatever call fails and however."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import pickle
+import re
+import socket
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from IPython.core.ultratb import VerboseTB
+
+import kvs_notebook as kvs
+from kvs_notebook import errors
+from kvs_notebook.aws import reply_limits
+from tests.aws.fake_service import ARN, SECRET_KEY, SESSION_TOKEN, TURN_PASSWORD, FakeService, fake_service
+
+SIGNATURE = re.compile(r"Signature[=:]\s*'?[0-9a-f]{64}")
+
+CALLS: dict[str, Callable[[kvs.Connection], Any]] = {
+    "GetCallerIdentity": lambda at: at.replace(session=at.config.session).identity(),
+    "ListSignalingChannels": lambda at: kvs.list_channels(connection=at),
+    "DescribeSignalingChannel": lambda at: kvs.describe_channel("gate", connection=at),
+    "CreateSignalingChannel": lambda at: at.call("CreateSignalingChannel", {"ChannelName": "gate"}),
+    "UpdateSignalingChannel": lambda at: kvs.update_channel(ARN, message_ttl_seconds=90, wait=False, connection=at),
+    "DeleteSignalingChannel": lambda at: kvs.delete_channel(ARN, connection=at),
+    "TagResource": lambda at: kvs.tag_channel(ARN, {"Site": "hq"}, connection=at),
+    "UntagResource": lambda at: kvs.untag_channel(ARN, ["Site"], connection=at),
+    "ListTagsForResource": lambda at: kvs.list_tags(ARN, connection=at),
+    "GetSignalingChannelEndpoint": lambda at: kvs.sign_url(ARN, client_id="tablet", connection=at),
+    "GetIceServerConfig": lambda at: at.call("GetIceServerConfig", {"ChannelARN": ARN}, client=ice_client(at)),
+    "GetResources": lambda at: at.call("GetResources", {}, client=at.client("resourcegroupstaggingapi")),
+    "ListRegions": lambda at: at.call("ListRegions", {}, client=at.client("account")),
+}
+
+
+def ice_client(connection: kvs.Connection) -> Any:
+    return connection.client("kinesis-video-signaling", endpoint_url=connection.endpoint_url)
+
+
+def reset_connection(request: Any) -> None:
+    request.connection.shutdown(socket.SHUT_RDWR)
+
+
+FAILURES: dict[str, tuple[int, Any]] = {
+    "a sign-in page": (200, b"<html>sign in</html>"),
+    "not JSON": (200, f'{{"IceServerList": [{{"Password": "{TURN_PASSWORD}"}}]}}garbage}}'),
+    "malformed": (
+        200,
+        {"IceServerList": [{"Password": TURN_PASSWORD, "Username": 7}], "ChannelInfoList": 7, "Tags": 7},
+    ),
+    "denied": (403, {"__type": "AccessDeniedException", "message": "no"}),
+    "expired": (403, {"__type": "ExpiredTokenException", "message": "no"}),
+    "a fault": (500, {"message": "no"}),
+    "a reset": (200, reset_connection),
+}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[FakeService, kvs.Connection]]:
+    """Yield one service for the file, and a connection to it that knows its account."""
+    with fake_service() as service:
+        connection = service.connect()
+        connection.identity()
+        yield service, connection
+        connection.close_clients()
+
+
+@pytest.fixture
+def service(running: tuple[FakeService, kvs.Connection], monkeypatch: pytest.MonkeyPatch) -> FakeService:
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    monkeypatch.setattr(reply_limits, "REPLY_SECONDS", 5)
+    running[0].reset()
+    return running[0]
+
+
+@pytest.fixture
+def connection(running: tuple[FakeService, kvs.Connection]) -> kvs.Connection:
+    return running[1]
+
+
+def secrets_in(text: str) -> list[str]:
+    """Return the kinds of secrets in a text."""
+    found = {"key": SECRET_KEY, "token": SESSION_TOKEN[:40], "password": TURN_PASSWORD}
+    return [kind for kind, secret in found.items() if secret in text] + SIGNATURE.findall(text)
+
+
+def tracebacks_of(error: BaseException) -> str:
+    """Return all that a traceback with variables shows, IPython's and Python's own, without this file's frames."""
+    while error.__traceback__ is not None and error.__traceback__.tb_frame.f_code.co_filename == __file__:
+        error.__traceback__ = error.__traceback__.tb_next
+    verbose = VerboseTB(theme_name="nocolor").text(type(error), error, error.__traceback__)
+    return verbose + "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+
+
+def raised_by(call: Callable[[kvs.Connection], Any], connection: kvs.Connection) -> BaseException:
+    """Return the error that a call raises."""
+    try:
+        call(connection)
+    except (errors.KVSError, KeyboardInterrupt) as error:
+        return error
+    pytest.fail("no error was raised")
+
+
+WITH_MEMBERS = ("GetIceServerConfig", "ListSignalingChannels", "ListTagsForResource")
+"""The operations whose reply has a member of the malformed one."""
+
+
+@pytest.mark.parametrize(
+    ("failure", "operation"),
+    [(failure, each) for failure in FAILURES for each in CALLS if failure != "malformed" or each in WITH_MEMBERS],
+)
+def test_traceback_with_variables_has_no_secret(service, connection, operation, failure):
+    status, reply = FAILURES[failure]
+    service.replies[operation] = reply
+    service.status = status if operation != "GetCallerIdentity" or status == 200 else 503
+    shown = tracebacks_of(raised_by(CALLS[operation], connection))
+    assert "connection.py" in shown
+    assert secrets_in(shown) == []
+
+
+def test_traceback_of_a_service_that_does_not_answer_has_no_secret(connection):
+    gone = connection.replace(endpoint_url="http://127.0.0.1:1", account_id="111122223333")
+    shown = tracebacks_of(raised_by(CALLS["DescribeSignalingChannel"], gone))
+    assert "EndpointConnectionError" in shown
+    assert secrets_in(shown) == []
+    gone.close_clients()
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_traceback_of_an_interrupted_call_has_no_secret(service, connection, operation, monkeypatch):
+    monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", interrupt_send)
+    shown = tracebacks_of(raised_by(CALLS[operation], connection))
+    assert "KeyboardInterrupt" in shown
+    assert secrets_in(shown) == []
+
+
+def interrupt_send(_: Any, request: Any) -> None:
+    """Be interrupted as botocore is while it waits, with the signed request in its frames."""
+    assert b"Signature" in request.headers["Authorization"]
+    raise KeyboardInterrupt
+
+
+def test_traceback_of_failed_credentials_has_no_secret(connection, monkeypatch):
+    def credentials() -> None:
+        secret = SECRET_KEY
+        raise OSError(f"{len(secret)} characters")
+
+    broken = connection.replace()
+    monkeypatch.setattr(broken.config.session, "credentials", credentials)
+    shown = tracebacks_of(raised_by(lambda at: at.credentials(), broken))
+    assert "40 characters" in shown
+    assert secrets_in(shown.replace(f"SECRET_KEY = {SECRET_KEY!r}", "")) == []
+
+
+# --- displayed results
+
+
+def test_credentials_sign_and_are_not_displayed(connection):
+    credentials = connection.credentials()
+    assert (credentials.secret_key, credentials.token) == (SECRET_KEY, SESSION_TOKEN)
+    for shown in (repr(credentials), str(credentials), f"{credentials}", repr([credentials]), repr({"a": credentials})):
+        assert "AKIDEXAMPLE" in shown
+        assert secrets_in(shown) == []
+    for save in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="not pickled"):
+            save(credentials)
+
+
+def test_results_of_public_methods_show_no_secret(service, connection):
+    methods = {
+        "identity": (),
+        "credentials": (),
+        "client": (),
+        "endpoint": (),
+        "replace": (),
+        "now": (),
+        "may_change": (),
+        "is_sandbox": (),
+        "resolve_account_id": (),
+    }
+    shown = [repr(getattr(connection, name)(*given)) for name, given in methods.items()]
+    shown += [repr(CALLS["GetIceServerConfig"](connection)), repr(connection), repr(connection.config)]
+    proxied = connection.replace(proxies={"https": f"http://me:{TURN_PASSWORD}@proxy"})
+    shown += [repr(proxied), repr(proxied.config)]
+    assert secrets_in("\n".join(shown)) == []
+
+
+def test_debug_log_of_every_call_has_no_secret(service, connection, caplog):
+    caplog.set_level(logging.DEBUG)
+    for call in CALLS.values():
+        call(connection.replace())
+    text = caplog.text + "".join(repr(vars(record)) for record in caplog.records)
+    assert "GetIceServerConfig" in text
+    assert secrets_in(text) == []
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_debug_log_of_failed_calls_has_no_secret(service, connection, failure, caplog):
+    caplog.set_level(logging.DEBUG)
+    service.status, reply = FAILURES[failure]
+    for operation in ("GetIceServerConfig", "ListSignalingChannels"):
+        service.replies[operation] = reply
+        raised_by(CALLS[operation], connection)
+    text = caplog.text + "".join(repr(vars(record)) for record in caplog.records)
+    assert "Authorization" in text
+    assert secrets_in(text) == []
