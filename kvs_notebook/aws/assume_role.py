@@ -23,6 +23,7 @@ def assume_role(connection: Connection, role_arn: str, *, external_id: str | Non
         region=region,
         account_id=RoleArn.parse(role_arn).account_id,
         profile=None,
+        portable=False,
         allow_changes=False,
     )
 

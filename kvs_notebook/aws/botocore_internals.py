@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,17 @@ def open_session(botocore_session: botocore.session.Session, **options: Any) -> 
         events = botocore_session.get_component("event_emitter")
         events.register("creating-client-class", partial(_share_methods, data_path))
     return session
+
+
+def set_mfa_prompter(session: botocore.session.Session, prompter: Callable[[str], str]) -> None:
+    """Make a session ask for MFA codes with ``prompter``, in place of a prompt on the terminal."""
+    provider = session.get_component("credential_provider").get_provider("assume-role")
+    provider._prompter = prompter  # noqa: SLF001 - botocore has no public way
+
+
+def config_variable(session: boto3.Session, name: str) -> Any:
+    """Return a setting of a boto3 session, from the environment or its profile."""
+    return session._session.get_config_variable(name)  # noqa: SLF001 - boto3 has no public way
 
 
 @cache
