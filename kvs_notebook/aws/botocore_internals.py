@@ -70,10 +70,20 @@ def open_session(botocore_session: botocore.session.Session, **options: Any) -> 
     return session
 
 
-def set_mfa_prompter(session: botocore.session.Session, prompter: Callable[[str], str]) -> None:
-    """Make a session ask for MFA codes with ``prompter``, in place of a prompt on the terminal."""
+def prepare_role_provider(session: botocore.session.Session, prompter: Callable[[str], str]) -> None:
+    """Make a session ask for MFA codes with ``prompter``, and let it load the credentials of a profile's role repeatedly.
+
+    botocore remembers the profiles that it has visited: after a failure, each further attempt would find an infinite loop.
+    """
     provider = session.get_component("credential_provider").get_provider("assume-role")
-    provider._prompter = prompter  # noqa: SLF001 - botocore has no public way
+    load, visited = provider.load, list(provider._visited_profiles)  # noqa: SLF001 - botocore has no public way
+
+    def load_anew() -> Any:
+        provider._visited_profiles = [*visited]  # noqa: SLF001 - as above
+        return load()
+
+    provider._prompter = prompter  # noqa: SLF001 - as above
+    provider.load = load_anew
 
 
 def config_variable(session: boto3.Session, name: str) -> Any:

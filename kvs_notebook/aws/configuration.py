@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kvs_notebook.aws.botocore_internals import open_session, set_mfa_prompter
+from kvs_notebook.aws.botocore_internals import open_session, prepare_role_provider
 from kvs_notebook.aws.mfa import ask_for_code
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def open_profile(profile: str | None, region: str | None) -> tuple[boto3.Session
     session = botocore.session.Session(profile=profile)
     region = region or configured_region(session)
     opened = open_session(session, profile_name=profile, region_name=region)
-    set_mfa_prompter(session, ask_for_code)
+    prepare_role_provider(session, ask_for_code)
     return opened, region
 
 

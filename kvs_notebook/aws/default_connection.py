@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _current: Connection | None = None
 _by_default_chain: Connection | None = None
+_lock = threading.Lock()
 
 
 def connect(
@@ -141,7 +143,8 @@ def for_profile(
 def set_current(connection: Connection | None) -> None:
     """Make a connection the default of calls without ``connection=``; None forgets it."""
     global _current  # noqa: PLW0603 - one process-wide reference, by design: a ContextVar would differ between cells and threads
-    _current = connection
+    with _lock:
+        _current = connection
 
 
 def is_current(connection: Connection) -> bool:
@@ -175,13 +178,17 @@ def current_connection(connection: Connection | None = None) -> Connection:
     """
     if connection is not None:
         return connection
-    if _current is None or (_current is _by_default_chain and _current.credentials_failed):
-        _connect_by_default_chain()
-    assert _current is not None  # noqa: S101 - set above; another thread only ever replaces it
-    return _current
+    current = _current
+    while current is None or (current is _by_default_chain and current.credentials_failed):
+        current = _connect_by_default_chain(current)
+    return current
 
 
-def _connect_by_default_chain() -> None:
-    global _by_default_chain  # noqa: PLW0603 - belongs to _current
-    _by_default_chain = _make(None, None, None, None, allow_changes=False, share=None)
-    set_current(_by_default_chain)
+def _connect_by_default_chain(before: Connection | None) -> Connection | None:
+    """Return a new default connection, or the one that another thread has set meanwhile in place of the one before."""
+    global _current, _by_default_chain  # noqa: PLW0603 - as above
+    made = _make(None, None, None, None, allow_changes=False, share=None)
+    with _lock:
+        if _current is before:
+            _current = _by_default_chain = made
+        return _current

@@ -24,6 +24,9 @@ class SharedSession:
     def __init__(self, session: boto3.Session | Callable[[], boto3.Session]) -> None:
         self._session = session
         self._lock = threading.RLock()
+        self._credentials: Any = (
+            None  # they renew themselves; without the lock, calls do not wait for clients that are made
+        )
         self.credentials_failed = False
 
     def open(self) -> boto3.Session:
@@ -40,8 +43,10 @@ class SharedSession:
 
     def load_credentials(self) -> Any:
         """Return the credentials, None if there are none; a provider may run a program, ask for a code or send a request."""
-        with self._lock:
-            return self.open().get_credentials()
+        if self._credentials is None:
+            with self._lock:
+                self._credentials = self.open().get_credentials()
+        return self._credentials
 
     def credentials(self) -> Any:
         """Return the credentials as they are now, refreshed if they were about to expire.

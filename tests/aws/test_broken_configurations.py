@@ -6,7 +6,9 @@ import contextlib
 import datetime as dt
 import io
 import json
+import re
 import stat
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,7 +20,7 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.aws.default_connection import set_current
+from kvs_notebook.aws.default_connection import for_profile, set_current
 from kvs_notebook.cli.main import cli
 
 ROLE = "arn:aws:iam::444455556666:role/Reader"
@@ -60,6 +62,8 @@ BROKEN = {
     "empty variable": Broken(errors.NoRegion, "AWS_REGION", KEYS, "", variables={"AWS_DEFAULT_REGION": " "}),
     "no credentials": Broken(errors.NoCredentials, "aws configure sso"),
     "no such profile": Broken(errors.NoCredentials, "AWS_PROFILE names it", variables={"AWS_PROFILE": "gone"}),
+    "empty profile": Broken(errors.NoCredentials, "AWS_PROFILE names it", variables={"AWS_PROFILE": ""}),
+    "no nesting": Broken(errors.NoCredentials, "/config", "s3 =\n  nothing"),
     "no sections": Broken(errors.NoCredentials, "/config", other="x = 1\n[profile"),
     "no text": Broken(errors.NoCredentials, "/config", other=b"[profile caf\xe9]\n"),
     "no number": Broken(errors.NoCredentials, "configuration", variables={"AWS_METADATA_SERVICE_TIMEOUT": "soon"}),
@@ -168,6 +172,9 @@ def close_forms(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("kvs_notebook.forms.channel_poller.SECONDS_BETWEEN_LISTS", 0)
     yield
     widgets.Widget.close_all()
+    for thread in threading.enumerate():  # a form that still asks for the identity would make a default connection
+        if thread.name.startswith("kvs-form"):
+            thread.join(20)
 
 
 def submit(form: Any) -> Any:
@@ -196,6 +203,8 @@ OF_PROFILE: dict[str, Callable[[], Any]] = {
     "connect with profile": lambda: kvs.connect("lab"),
     "command with profile": lambda: run_command("--profile", "lab"),
 }
+CHEAP = ("connect", "list_channels", "sign_url", "inventory", "connection form", "connect with profile")
+"""The command does what connect() does, in more time."""
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -203,6 +212,8 @@ def test_broken_configuration_says_what_mends_it(name, break_it):
     broken = BROKEN[name]
     break_it(broken)
     for entry, use in {**ENTRY_POINTS, **(OF_PROFILE if broken.is_of_profile else {})}.items():
+        if entry not in CHEAP and name not in REPAIRED:
+            continue
         if entry == "connection form" and broken.kind is errors.NoRegion:
             continue  # it has a field for the region
         with warnings.catch_warnings(action="ignore"), pytest.raises(errors.KVSError) as raised:
@@ -213,12 +224,20 @@ def test_broken_configuration_says_what_mends_it(name, break_it):
             assert type(raised.value) is broken.kind, f"{entry}: {raised.value!r}"
         assert broken.mend in str(raised.value), f"{entry}: {raised.value}"
         assert "\n" not in str(raised.value), entry
+    if broken.kind is not errors.NoRegion and broken.is_of_profile and "/config" not in broken.mend:
+        connection = for_profile("lab")
+        for _ in range(2):  # botocore's providers remember an attempt
+            with pytest.raises((broken.kind, errors.ExpiredCredentials), match=re.escape(broken.mend)):
+                kvs.list_channels(connection=connection)
 
 
 def test_each_broken_profile_is_gap_of_inventory(write, server):
     """All profiles stand in one file; one of them can be used."""
-    usable = {name: each for name, each in BROKEN.items() if each.is_of_profile and each.region and not each.other}
-    usable = {name: each for name, each in usable.items() if each.kind is not errors.NoRegion}
+    usable = {
+        name: each
+        for name, each in BROKEN.items()
+        if each.is_of_profile and not each.other and each.kind is not errors.NoRegion and name != "no nesting"
+    }
     text = "".join(
         f"[profile {number}]\nregion = us-east-1\n{each.lines.replace('lab', str(number))}\n"
         for number, each in enumerate(usable.values())
