@@ -15,8 +15,8 @@
     ├── Throttled                            too many requests, after all retries
     ├── AccessDenied (PermissionError)       the identity lacks a permission
     ├── ReadOnly (PermissionError)           the connection was made without allow_changes=True
-    ├── NoCredentials                        credentials are missing or incomplete, or the profile does not exist
-    ├── ExpiredCredentials                   the service does not accept the credentials, or no longer
+    ├── NoCredentials                        credentials are missing, incomplete or unusable, or the profile does not exist
+    ├── ExpiredCredentials                   the service does not accept the credentials, or the user has to sign in again
     ├── NoRegion                             no region was given and none is configured
     ├── EndpointUnreachable (ConnectionError)  no reply came from the service
     ├── ServiceFault                         the service failed, or returned an error code without a class here
@@ -167,11 +167,11 @@ class ReadOnly(KVSError, PermissionError):
 
 
 class NoCredentials(KVSError):
-    """AWS credentials are missing or incomplete, or the profile does not exist."""
+    """AWS credentials are missing, incomplete or unusable on this machine, or the profile does not exist."""
 
 
 class ExpiredCredentials(KVSError):
-    """The service does not accept the credentials, or no longer."""
+    """The service does not accept the credentials, or no longer, or the user has to sign in again to get some."""
 
 
 class NoRegion(KVSError):

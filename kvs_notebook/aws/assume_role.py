@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kvs_notebook.aws.arns import RoleArn
 from kvs_notebook.aws.botocore_internals import create_isolated_session, open_session
@@ -23,6 +23,7 @@ def assume_role(connection: Connection, role_arn: str, *, external_id: str | Non
         region=region,
         account_id=RoleArn.parse(role_arn).account_id,
         profile=None,
+        portable=False,
         allow_changes=False,
     )
 
@@ -45,7 +46,7 @@ def _session(connection: Connection, role_arn: str, external_id: str | None, reg
             return DeferredRefreshableCredentials(method=self.METHOD, refresh_using=fetcher.fetch_credentials)
 
     fetcher = AssumeRoleCredentialFetcher(
-        client_creator=lambda *_, **__: connection.client("sts"),
+        client_creator=lambda *_, **__: _sts_client(connection),
         source_credentials=Credentials("unused", "unused"),  # the client signs with the connection's own
         role_arn=role_arn,
         extra_args={"RoleSessionName": SESSION_NAME, **({"ExternalId": external_id} if external_id else {})},
@@ -53,3 +54,9 @@ def _session(connection: Connection, role_arn: str, external_id: str | None, reg
     session = create_isolated_session()
     session.register_component("credential_provider", CredentialResolver([Role()]))
     return open_session(session, region_name=region)
+
+
+def _sts_client(connection: Connection) -> Any:
+    """Return the client that assumes the role; raise what is wrong with the credentials that it signs with."""
+    connection.credentials()
+    return connection.client("sts")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,27 @@ def open_session(botocore_session: botocore.session.Session, **options: Any) -> 
         events = botocore_session.get_component("event_emitter")
         events.register("creating-client-class", partial(_share_methods, data_path))
     return session
+
+
+def prepare_role_provider(session: botocore.session.Session, prompter: Callable[[str], str]) -> None:
+    """Make a session ask for MFA codes with ``prompter``, and let it load the credentials of a profile's role repeatedly.
+
+    botocore remembers the profiles that it has visited: after a failure, each further attempt would find an infinite loop.
+    """
+    provider = session.get_component("credential_provider").get_provider("assume-role")
+    load, visited = provider.load, list(provider._visited_profiles)  # noqa: SLF001 - botocore has no public way
+
+    def load_anew() -> Any:
+        provider._visited_profiles = [*visited]  # noqa: SLF001 - as above
+        return load()
+
+    provider._prompter = prompter  # noqa: SLF001 - as above
+    provider.load = load_anew
+
+
+def config_variable(session: boto3.Session, name: str) -> Any:
+    """Return a setting of a boto3 session, from the environment or its profile."""
+    return session._session.get_config_variable(name)  # noqa: SLF001 - boto3 has no public way
 
 
 @cache

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from kvs_notebook.aws import log_redaction, reply_limits, response_guard
 from kvs_notebook.aws.botocore_internals import bound_replies, close_client
 from kvs_notebook.aws.connection_config import ConnectionConfig
-from kvs_notebook.aws.error_translation import from_botocore_error
+from kvs_notebook.aws.credential_errors import credential_error
+from kvs_notebook.aws.error_translation import CORRECT_PROFILE, from_botocore_error
 from kvs_notebook.aws.loopback import is_loopback
-from kvs_notebook.aws.tls import trusted_ca_path
+from kvs_notebook.aws.tls import check_ca_bundle, trusted_ca_path
 from kvs_notebook.aws.tracebacks import drop_frames
+from kvs_notebook.errors import InvalidInput, KVSError, NoCredentials
 from kvs_notebook.version import __version__
 
 if TYPE_CHECKING:
@@ -55,7 +57,10 @@ class ClientFactory:
         config = self._config
         if endpoint_url is not None:
             config.check_destination(endpoint_url)
+        operation = f"{service_name} client"
+        self._load_credentials()
         try:
+            check_ca_bundle(config)
             client = config.session.client(
                 service_name,
                 region_name=config.region,
@@ -65,15 +70,32 @@ class ClientFactory:
             )
         except BaseException as error:
             drop_frames(error)
-            if not isinstance(error, (BotoCoreError, ValueError, OSError, EOFError)):
+            if isinstance(error, KVSError) or not isinstance(error, (BotoCoreError, ValueError, OSError, EOFError)):
                 raise
-            # A profile may run a program, or ask for a code.
-            raise from_botocore_error(error, operation=f"{service_name} client", config=config) from error
+            raise self._configuration_error(error, operation) from error
         response_guard.watch(client)
         self._watch(client)
         bound_replies(client)
         reply_limits.watch(client)  # last, since it may raise
         return client
+
+    def _load_credentials(self) -> None:
+        """Load the credentials before botocore does: a profile may run a program, or ask for a code."""
+        try:
+            self._config.session.load_credentials()
+        except KVSError:
+            raise
+        except Exception as error:
+            raise credential_error(error, operation="Loading credentials", config=self._config) from error
+
+    def _configuration_error(self, error: Any, operation: str) -> KVSError:
+        """Return the error of a client that cannot be made: of a value of the caller, or of the AWS configuration."""
+        from botocore.exceptions import InvalidRegionError
+
+        problem = from_botocore_error(error, operation=operation, config=self._config)
+        if type(problem) is not InvalidInput or self._config.endpoint_url or isinstance(error, InvalidRegionError):
+            return problem
+        return NoCredentials(f"{operation} failed: {str(error).rstrip('.')}. {CORRECT_PROFILE}", operation=operation)
 
     def _given_endpoint(self, service_name: str) -> str | None:
         """Return the endpoint that was given: for other services only one on loopback, where one port answers for all."""

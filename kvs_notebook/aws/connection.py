@@ -16,6 +16,7 @@ from kvs_notebook.aws.attempts import AttemptTracker
 from kvs_notebook.aws.client_factory import ClientFactory
 from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.connection_text import describe_connection, line_allowing_changes
+from kvs_notebook.aws.credential_errors import credential_error
 from kvs_notebook.aws.error_translation import NO_NETWORK, from_botocore_error, from_client_error
 from kvs_notebook.aws.identity import Identity
 from kvs_notebook.aws.loopback import is_loopback
@@ -26,7 +27,18 @@ from kvs_notebook.aws.retry import retry_throttled
 from kvs_notebook.aws.session import Credentials
 from kvs_notebook.aws.tls import create_tls_context
 from kvs_notebook.aws.tracebacks import drop_frames
-from kvs_notebook.errors import KVSError, ReadOnly, Throttled, WrongConnection
+from kvs_notebook.errors import (
+    ExpiredCredentials,
+    KVSError,
+    MissingExtra,
+    NoCredentials,
+    ReadOnly,
+    Throttled,
+    WrongConnection,
+)
+
+CREDENTIAL_ERRORS = (ExpiredCredentials, NoCredentials, MissingExtra)
+"""What calls raise if the credentials cannot be used."""
 
 
 class Connection:
@@ -162,7 +174,11 @@ class Connection:
         ``purpose`` names a client apart from the shared one, to which ``prepare`` is applied once, when it is made;
         ``endpoint_url`` is an endpoint that the service itself has named.
         """
-        return self._clients.client(service_name, purpose, prepare, endpoint_url)
+        try:
+            return self._clients.client(service_name, purpose, prepare, endpoint_url)
+        except CREDENTIAL_ERRORS:
+            self.config.session.credentials_failed = True
+            raise
 
     def close_clients(self) -> None:
         """Close the clients; one that is asked for later is made anew."""
@@ -183,19 +199,26 @@ class Connection:
         ExpiredCredentials
             If they cannot be refreshed.
         """
-        from botocore.exceptions import BotoCoreError
+        return self._load_credentials("Signing")
 
+    def _load_credentials(self, operation: str) -> Any:
+        """Return the credentials as they are now; raise an error of ours for ``operation``, whatever their provider raises."""
         try:
             return self.config.session.credentials()
         except BaseException as error:
             drop_frames(error)
-            if not isinstance(error, (BotoCoreError, OSError, EOFError)):
+            if isinstance(error, KVSError) or not isinstance(error, Exception):
                 raise
-            raise from_botocore_error(error, operation="Signing", config=self.config) from error
+            raise credential_error(error, operation=operation, config=self.config) from error
 
     def tls_context(self, endpoint_url: str) -> ssl.SSLContext:
         """Create the TLS settings for ``endpoint_url``, which the service named: this machine's trust, or a sandbox's own CA."""
         return create_tls_context(self.config, endpoint_url)
+
+    @property
+    def credentials_failed(self) -> bool:
+        """True if the latest call with these credentials, in any region, failed because of them."""
+        return self.config.session.credentials_failed
 
     # --- calls, in the order of their steps: policy, rate limit, attempt, translation of an error, retry
 
@@ -224,10 +247,13 @@ class Connection:
         attempt = partial(self._attempt, client or self.client(), operation, params, channel)
         self._attempts.begin_call()
         try:
-            return retry_throttled(attempt, operation, self.rate_limiter.sleep)
+            reply = retry_throttled(attempt, operation, self.rate_limiter.sleep)
         except KVSError as error:
             error.maybe_applied |= self._attempts.any_unseen
+            self.config.session.credentials_failed = isinstance(error, CREDENTIAL_ERRORS)
             raise
+        self.config.session.credentials_failed = False
+        return reply
 
     def require_changes(self, operation: str) -> None:
         """Raise ReadOnly for an ``operation``, with the line that lifts it, if this connection may change nothing.
@@ -249,6 +275,7 @@ class Connection:
         from botocore import xform_name
 
         self.rate_limiter.wait(operation, channel)
+        self._load_credentials(operation)  # apart from the call, so that what a provider raises is known for what it is
         with self._lock:
             self.calls += 1
         try:

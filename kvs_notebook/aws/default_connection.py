@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from kvs_notebook.aws.botocore_internals import open_session
+from kvs_notebook.aws.configuration import open_profile, read_configuration, region_of_environment
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.connection_config import ConnectionConfig
+from kvs_notebook.aws.error_translation import CORRECT_PROFILE, NEXT_STEP
 from kvs_notebook.aws.session import SharedSession
 from kvs_notebook.errors import InvalidInput, NoCredentials, NoRegion
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     import boto3
 
 _current: Connection | None = None
+_by_default_chain: Connection | None = None
+_lock = threading.Lock()
 
 
 def connect(
@@ -35,9 +39,10 @@ def connect(
     profile
         An AWS profile's name; None takes boto3's default chain.
     region
-        A region's code; None takes the profile's.
+        A region's code. None takes AWS_REGION, else AWS_DEFAULT_REGION, else the profile's region, as AWS CLI 2 does; one that
+        is empty is skipped.
     session
-        A boto3.Session to use as it is, in place of ``profile``.
+        A boto3.Session to use as it is, in place of ``profile``; its own region precedes those of the environment.
     endpoint_url
         Another endpoint of Kinesis Video Streams (VPC, FIPS, an emulator on loopback).
     allow_changes
@@ -51,11 +56,14 @@ def connect(
     InvalidInput
         If both ``profile`` and ``session`` are given, or ``share`` is out of range.
     NoCredentials
-        If no credentials were found, or the profile does not exist.
+        If no credentials were found, the profile does not exist or cannot be used, or an MFA code would have to be entered where
+        no user can.
     ExpiredCredentials
-        If STS rejects the credentials, which one GetCallerIdentity call checks.
+        If STS rejects the credentials, which one GetCallerIdentity call checks, or their provider has to be signed in to again.
     NoRegion
         If no region is given and none is configured.
+    MissingExtra
+        If the profile needs a package that is not installed (``aws login``).
 
     Examples
     --------
@@ -78,38 +86,46 @@ def _make(
     allow_changes: bool,
     share: float | Mapping[str, float] | None,
 ) -> Connection:
-    import botocore.session
-    from botocore.exceptions import BotoCoreError, ProfileNotFound
-
     if session is not None and profile is not None:
         raise InvalidInput("profile and session cannot be combined. Pass one of them.")
-    portable = session is None
-    try:
-        session = session or open_session(botocore.session.get_session(), profile_name=profile)
-        region = region or session.region_name
-    except ProfileNotFound as error:
-        known = ", ".join(botocore.session.Session().available_profiles) or "none"
-        raise NoCredentials(
-            f"{error} (profiles on this machine: {known}). Pass one of them, or create it with aws configure sso; "
-            "kvs.use_sandbox() needs no profile."
-        ) from error
-    except BotoCoreError as error:
-        raise NoCredentials(f"The AWS configuration cannot be read: {error}") from error
-    if region is None:
-        raise NoRegion(
-            'No region was given and none is configured. Pass one, as in kvs.connect(region="us-east-1"), '
-            "or set AWS_REGION."
-        )
+    opened, region = _open(profile, region, session)
+    if not region:
+        raise NoRegion(f"No region was given and none is configured. {NEXT_STEP[NoRegion]}")
     return Connection(
         ConnectionConfig(
-            session=SharedSession(session),
+            session=SharedSession(opened),
             region=region,
             profile=profile,
             endpoint_url=endpoint_url,
             allow_changes=allow_changes,
             share=share,
-            portable=portable,
+            portable=session is None,
         )
+    )
+
+
+def _open(profile: str | None, region: str | None, session: boto3.Session | None) -> tuple[boto3.Session, str | None]:
+    """Return the session and the region; raise NoCredentials if the AWS configuration cannot be used."""
+    from botocore.exceptions import ProfileNotFound
+
+    try:
+        if session is not None:
+            return session, region or session.region_name or region_of_environment()
+        return open_profile(profile, region)
+    except ProfileNotFound as error:
+        raise _profile_not_found(error, by_variable=profile is None) from error
+    except Exception as error:  # a configuration may be wrong in any way: a number that is none, a file that is no text
+        raise NoCredentials(
+            f"The AWS configuration cannot be read: {str(error).rstrip('.')}. {CORRECT_PROFILE}"
+        ) from error
+
+
+def _profile_not_found(error: Exception, *, by_variable: bool) -> NoCredentials:
+    known = ", ".join(read_configuration().available_profiles) or "none"
+    variable = "; AWS_PROFILE names it" if by_variable else ""
+    return NoCredentials(
+        f"{error} (profiles on this machine: {known}{variable}). Pass one of them, or create it with aws configure sso; "
+        "kvs.use_sandbox() needs no profile."
     )
 
 
@@ -127,7 +143,8 @@ def for_profile(
 def set_current(connection: Connection | None) -> None:
     """Make a connection the default of calls without ``connection=``; None forgets it."""
     global _current  # noqa: PLW0603 - one process-wide reference, by design: a ContextVar would differ between cells and threads
-    _current = connection
+    with _lock:
+        _current = connection
 
 
 def is_current(connection: Connection) -> bool:
@@ -138,6 +155,8 @@ def is_current(connection: Connection) -> bool:
 def current_connection(connection: Connection | None = None) -> Connection:
     """Return the connection that was passed, else the default one, else a read-only one by boto3's default chain.
 
+    The latter is made anew after its credentials have failed, so that a repaired configuration takes effect.
+
     Parameters
     ----------
     connection
@@ -147,6 +166,8 @@ def current_connection(connection: Connection | None = None) -> Connection:
     ------
     NoRegion
         If a connection has to be made and no region is configured.
+    NoCredentials
+        If a connection has to be made and the AWS configuration cannot be used.
 
     Examples
     --------
@@ -157,7 +178,17 @@ def current_connection(connection: Connection | None = None) -> Connection:
     """
     if connection is not None:
         return connection
-    if _current is None:
-        set_current(_make(None, None, None, None, allow_changes=False, share=None))
-    assert _current is not None  # noqa: S101 - set in the line above; another thread only ever replaces it
-    return _current
+    current = _current
+    while current is None or (current is _by_default_chain and current.credentials_failed):
+        current = _connect_by_default_chain(current)
+    return current
+
+
+def _connect_by_default_chain(before: Connection | None) -> Connection | None:
+    """Return a new default connection, or the one that another thread has set meanwhile in place of the one before."""
+    global _current, _by_default_chain  # noqa: PLW0603 - as above
+    made = _make(None, None, None, None, allow_changes=False, share=None)
+    with _lock:
+        if _current is before:
+            _current = _by_default_chain = made
+        return _current

@@ -16,7 +16,9 @@ from kvs_notebook.errors import (
     ExpiredCredentials,
     InvalidInput,
     KVSError,
+    MissingExtra,
     NoCredentials,
+    NoRegion,
     ServiceFault,
     TagLimitExceeded,
     Throttled,
@@ -65,8 +67,9 @@ NEXT_STEP: dict[type[KVSError], str] = {
     TagLimitExceeded: "Remove tags with untag_channel(), then call again; a channel has at most 50.",
     Throttled: "Call again later, or lower the connection's share=; other clients use the same quota.",
     AccessDenied: "Ask for this action in the IAM policy of the identity shown, or connect with another profile.",
-    ExpiredCredentials: "Refresh them (for SSO: aws sso login), check this machine's clock, and connect() again.",
+    ExpiredCredentials: "Refresh them (for SSO: aws sso login), check this machine's clock, and kvs.connect() again.",
     NoCredentials: "Configure a profile (aws configure sso) and kvs.connect(profile=...), or try kvs.use_sandbox().",
+    NoRegion: 'Pass one, as in kvs.connect(region="us-east-1"), or set AWS_REGION.',
     ServiceFault: "Call again in a moment; if it fails again, check the AWS health page for this region.",
 }
 
@@ -75,6 +78,15 @@ NO_NETWORK = (
     "Check the region, the network and the proxy, then call again. Without a network, kvs.use_sandbox() starts a local "
     "sandbox."
 )
+
+UNTRUSTED = (
+    "If a proxy inspects TLS, set AWS_CA_BUNDLE, or ca_bundle in the profile, to a file with its CA certificate, then "
+    "kvs.connect() again."
+)
+"""What to do if the certificate of an endpoint is not trusted."""
+
+CORRECT_PROFILE = "The AWS configuration cannot be used on this machine. Correct the profile and call again."
+INSTALL_CRT = "Run: pip install 'botocore[crt]', then restart the kernel."
 
 
 def from_client_error(
@@ -135,9 +147,22 @@ def _kind_and_advice(error: Exception) -> tuple[type[KVSError], str]:
     from botocore import exceptions as botocore
 
     rows: tuple[tuple[tuple[type[Exception], ...], type[KVSError], str], ...] = (
-        ((botocore.NoCredentialsError, botocore.PartialCredentialsError), NoCredentials, NEXT_STEP[NoCredentials]),
         (
-            (botocore.CredentialRetrievalError, botocore.SSOError, botocore.TokenRetrievalError),
+            (botocore.NoCredentialsError, botocore.PartialCredentialsError, botocore.ProfileNotFound),
+            NoCredentials,
+            NEXT_STEP[NoCredentials],
+        ),
+        ((botocore.MissingDependencyException,), MissingExtra, INSTALL_CRT),
+        ((botocore.NoRegionError,), NoRegion, NEXT_STEP[NoRegion]),
+        (
+            (
+                botocore.CredentialRetrievalError,
+                botocore.SSOError,
+                botocore.LoginError,
+                botocore.TokenRetrievalError,
+                botocore.NoAuthTokenError,
+                botocore.RefreshWithMFAUnsupportedError,
+            ),
             ExpiredCredentials,
             NEXT_STEP[ExpiredCredentials],
         ),
@@ -146,14 +171,35 @@ def _kind_and_advice(error: Exception) -> tuple[type[KVSError], str]:
             InvalidInput,
             "Correct the value and call again; nothing was sent.",
         ),
+        ((botocore.SSLError,), EndpointUnreachable, UNTRUSTED if is_certificate_error(error) else NO_NETWORK),
         ((botocore.HTTPClientError, botocore.ConnectionError), EndpointUnreachable, NO_NETWORK),
         (  # after network errors, some of which are OSErrors
-            (OSError, EOFError, botocore.ConfigNotFound, botocore.InvalidConfigError, botocore.ConfigParseError),
+            (
+                OSError,
+                EOFError,
+                botocore.ConfigNotFound,
+                botocore.InvalidConfigError,
+                botocore.ConfigParseError,
+                botocore.UnknownCredentialError,
+                botocore.InvalidRetryConfigurationError,
+                botocore.InvalidDefaultsMode,
+                botocore.InvalidProxiesConfigError,
+                botocore.InvalidSTSRegionalEndpointsConfigError,
+                botocore.InvalidChecksumConfigError,
+                botocore.InvalidEndpointConfigurationError,
+                botocore.EndpointProviderError,
+                botocore.EndpointVariantError,
+            ),
             NoCredentials,
-            "The AWS configuration cannot be used on this machine. Correct the profile and call again.",
+            CORRECT_PROFILE,
         ),
     )
     return next(
         ((kind, advice) for kinds, kind, advice in rows if isinstance(error, kinds)),
         (ServiceFault, NEXT_STEP[ServiceFault]),
     )
+
+
+def is_certificate_error(error: Exception) -> bool:
+    """Return whether TLS failed because the certificate of the endpoint is not trusted."""
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)

@@ -38,11 +38,20 @@ class SharedSession:
     """A boto3 session, opened on first use, for every connection made of it.
 
     boto3's sessions are not safe for threads, so each use holds a lock.
+
+    Attributes
+    ----------
+    credentials_failed
+        True if the latest call of any of those connections failed because of the credentials.
     """
 
     def __init__(self, session: boto3.Session | Callable[[], boto3.Session]) -> None:
         self._session = session
         self._lock = threading.RLock()
+        self._credentials: Any = (
+            None  # they renew themselves; without the lock, calls do not wait for clients that are made
+        )
+        self.credentials_failed = False
 
     def open(self) -> boto3.Session:
         """Return the session, opened if it was not yet."""
@@ -56,6 +65,13 @@ class SharedSession:
         with self._lock:
             return self.open().client(service_name, **options)  # type: ignore[call-overload]
 
+    def load_credentials(self) -> Any:
+        """Return the credentials, None if there are none; a provider may run a program, ask for a code or send a request."""
+        if self._credentials is None:
+            with self._lock:
+                self._credentials = self.open().get_credentials()
+        return self._credentials
+
     def credentials(self) -> Credentials:
         """Return the credentials as they are now, refreshed if they were about to expire.
 
@@ -63,11 +79,16 @@ class SharedSession:
         ------
         botocore.exceptions.NoCredentialsError
             If the session has none.
+        botocore.exceptions.PartialCredentialsError
+            If they lack a key: signing would fail with a TypeError.
         """
-        from botocore.exceptions import NoCredentialsError
+        from botocore.exceptions import NoCredentialsError, PartialCredentialsError
 
-        credentials = self.open().get_credentials()
+        credentials = self.load_credentials()
         if credentials is None:
             raise NoCredentialsError
         frozen = credentials.get_frozen_credentials()
-        return Credentials(frozen.access_key or "", frozen.secret_key or "", frozen.token)
+        for name in ("access_key", "secret_key"):
+            if not isinstance(getattr(frozen, name), str) or not getattr(frozen, name):
+                raise PartialCredentialsError(provider=credentials.method, cred_var=name)
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)

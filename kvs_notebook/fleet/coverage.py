@@ -9,7 +9,7 @@ import pandas as pd
 
 from kvs_notebook.dataframes.builders import rows_frame
 from kvs_notebook.dataframes.schemas import COVERAGE
-from kvs_notebook.errors import AccessDenied, ExpiredCredentials, KVSError, NoCredentials, Throttled
+from kvs_notebook.errors import AccessDenied, ExpiredCredentials, KVSError, MissingExtra, NoCredentials, Throttled
 
 AccountRegionKey: TypeAlias = tuple[str, str]
 """An account id and a region's code."""
@@ -44,7 +44,7 @@ def status_of_error(error: KVSError) -> str:
         return "denied"
     if isinstance(error, Throttled):
         return "throttled"
-    return EXPIRED if isinstance(error, (ExpiredCredentials, NoCredentials)) else "error"
+    return EXPIRED if isinstance(error, (ExpiredCredentials, NoCredentials, MissingExtra)) else "error"
 
 
 def unexpected_error(error: Exception) -> KVSError:

@@ -6,16 +6,16 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from kvs_notebook.aws.configuration import configured_region, read_configuration
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.default_connection import current_connection, for_profile, set_current
 from kvs_notebook.aws.error_translation import from_botocore_error
 from kvs_notebook.aws.regions import all_regions
-from kvs_notebook.aws.session import SharedSession
-from kvs_notebook.errors import KVSError
+from kvs_notebook.errors import KVSError, NoRegion
 from kvs_notebook.forms.base_form import Form, format_call
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.job import Job, JobResult, RunningJob
+from kvs_notebook.forms.placeholder import connection_or_placeholder
 
 SANDBOX = "sandbox, local: no AWS account"
 FIRST_REGION = "us-east-1"
@@ -35,10 +35,7 @@ class ConnectionForm(Form):
 
     def __init__(self, *, connection: Connection | None = None, executor: ContextExecutor | None = None) -> None:
         profiles, problem = _profiles()
-        self.profile = widgets.Dropdown(
-            options=[(SANDBOX, SANDBOX), (DEFAULT_CHAIN, DEFAULT_CHAIN), *((name, name) for name in profiles)],
-            description="Profile",
-        )
+        self.profile = widgets.Dropdown(options=_choices(profiles), description="Profile")
         self.region = widgets.Dropdown(options=all_regions(), value=FIRST_REGION, description="Region")
         self.allow_changes = widgets.Checkbox(
             description="Allow changes: create, update, tag and delete channels of this account", indent=False
@@ -57,10 +54,20 @@ class ConnectionForm(Form):
     def _show_connection(self) -> None:
         """Set the fields to the form's connection."""
         connection = self.connection
-        self._add_region(connection.region)
+        region = connection.region or FIRST_REGION
+        self._add_region(region)
         known = [value for _, value in self.profile.options]
         self.profile.value = connection.profile if connection.profile in known else _choice_without_profile()
-        self.region.value = connection.region
+        self.region.value = region
+
+    def _reload_profiles(self) -> None:
+        """Offer the profiles that the AWS configuration has now: it may have been corrected since the form was opened."""
+        choice, region = self.profile.value, self.region.value
+        profiles, _ = _profiles()
+        options = _choices(profiles if choice in {SANDBOX, DEFAULT_CHAIN, *profiles} else [*profiles, choice])
+        if options != list(self.profile.options):
+            self.profile.options = options
+            self.profile.value, self.region.value = choice, region
 
     def _propose_region(self) -> None:
         region = _configured_region(self.profile.value)
@@ -74,6 +81,7 @@ class ConnectionForm(Form):
 
     def prepare(self) -> Job:
         """Return a job that connects and asks for the identity."""
+        self._reload_profiles()
         choice, region, allowed = self.profile.value, self.region.value, self.allow_changes.value
         if choice == SANDBOX:
             return Job("Starting a sandbox", lambda running: self._connect_to_sandbox(running, region))
@@ -118,12 +126,16 @@ class ConnectionForm(Form):
 
 def _initial_connection(connection: Connection | None) -> Connection:
     """Return the current connection; if there is none, one with which the form can open and show what is missing."""
-    import boto3
-
     try:
         return current_connection(connection)
+    except NoRegion:  # the form has a field for it
+        return for_profile(None, region=FIRST_REGION)
     except KVSError:
-        return Connection(ConnectionConfig(session=SharedSession(boto3.Session), region=FIRST_REGION))
+        return connection_or_placeholder(None)
+
+
+def _choices(profiles: list[str]) -> list[tuple[str, str]]:
+    return [(name, name) for name in (SANDBOX, DEFAULT_CHAIN, *profiles)]
 
 
 def _choice_without_profile() -> str:
@@ -135,35 +147,32 @@ def _choice_without_profile() -> str:
 
 def _profiles() -> tuple[list[str], str]:
     """Return the profiles of this machine, and what is wrong with its AWS configuration."""
-    import botocore.session
     from botocore.exceptions import BotoCoreError
 
     try:
-        return list(botocore.session.Session().available_profiles), ""
+        return list(read_configuration().available_profiles), ""
     except BotoCoreError as error:
         return [], str(from_botocore_error(error, operation="Reading the AWS configuration"))
 
 
 def _configured_region(choice: str) -> str | None:
-    """Return the region of a profile in the AWS configuration."""
-    import botocore.session
+    """Return the region that connecting with a profile takes."""
     from botocore.exceptions import BotoCoreError
 
     if choice == SANDBOX:
         return None
     try:
-        profile = None if choice == DEFAULT_CHAIN else choice
-        region: str | None = botocore.session.Session(profile=profile).get_config_variable("region")
+        return configured_region(read_configuration(None if choice == DEFAULT_CHAIN else choice))
     except BotoCoreError:
         return None  # connecting reports what is wrong
-    return region
 
 
 def connection(*, connection: Connection | None = None) -> ConnectionForm:
     """Open a form that connects to an account and region, or to a sandbox, and makes that connection the current one.
 
     Its fields are ``profile`` (the profiles of this machine, and the sandbox), ``region`` and ``allow_changes``. Submitting asks
-    STS for the identity; ``future.result()`` is the Connection. The form never asks for an access key.
+    STS for the identity; ``future.result()`` is the Connection. The form never asks for an access key. It also opens if the AWS
+    configuration cannot be used, and says why; submitting it reads the configuration again.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
@@ -28,6 +29,7 @@ from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.header import Header
 from kvs_notebook.forms.job import Job, JobResult
 from kvs_notebook.forms.keyboard import Keyboard
+from kvs_notebook.forms.placeholder import connection_or_placeholder, is_placeholder
 from kvs_notebook.forms.tags_form import TagsForm
 from kvs_notebook.forms.update_form import UpdateForm
 from kvs_notebook.forms.worker import Worker
@@ -55,8 +57,10 @@ class Console(widgets.VBox):
     """
 
     def __init__(self, prefix: str | None = None, *, connection: Connection | None = None) -> None:
-        self.connection = current_connection(connection)
-        self.connection.client()
+        self.connection = connection_or_placeholder(connection)
+        self._uses_current = connection is None
+        with contextlib.suppress(KVSError):  # the listing shows it
+            self.connection.client()  # now: on the poller's thread, the first one would block the kernel for 0.1 s
         self._prefix = prefix
         self._executor = ContextExecutor()
         self.header = Header(self.connection, self._executor)
@@ -91,7 +95,7 @@ class Console(widgets.VBox):
         self.refresh()
 
     def __repr__(self) -> str:
-        return f"<Console: {self.connection.region}; run this cell in JupyterLab to see it>"
+        return f"<Console: {self.connection.region or 'not connected'}; run this cell in JupyterLab to see it>"
 
     def close(self) -> None:
         """Remove the console and end its threads; a request that a form has sent stays sent."""
@@ -115,13 +119,21 @@ class Console(widgets.VBox):
         return self._poller.request()
 
     def _list(self) -> pd.DataFrame:
-        connection = self.connection
+        before = self.connection
+        connection = self._connection_to_list()
         frame = list_channels(self._prefix, connection=connection)
+        if connection is not before and self.connection is before:  # the form may have connected to another meanwhile
+            self._use(connection)
         has_news = not frame.equals(self.table.frame) or self.status.role == "alert" or not self.status.text
         if self.table.show(frame, connection) and has_news:
             moving = count_in_transition(frame)
             self.status.show(format_count(len(frame), "channel") + (f", {moving:,} in transition." if moving else "."))
         return frame
+
+    def _connection_to_list(self) -> Connection:
+        """Return the console's connection; if it could not be made or its credentials failed, the current one."""
+        failed = is_placeholder(self.connection) or self.connection.credentials_failed
+        return current_connection() if failed and self._uses_current else self.connection
 
     def _show_failure(self, error: Exception) -> None:
         message = str(error) if isinstance(error, KVSError) else f"{type(error).__name__}: {error}."
@@ -166,19 +178,22 @@ class Console(widgets.VBox):
         self.refresh()
 
     def _connection_changed(self) -> None:
-        """Use the connection that the connection form has made; open the other forms again."""
-        connection_form = self._forms["Connection"]
+        """Use the connection that the connection form has made."""
+        self._use(self._forms["Connection"].connection)
+        self.refresh()
+
+    def _use(self, connection: Connection) -> None:
+        """Use another connection, and open the other forms again with it."""
         open_name = next((name for name, form in self._forms.items() if form is self.form), "Connection")
-        for form in self._forms.values():
-            if form is not connection_form:
+        for name, form in self._forms.items():
+            if name != "Connection":
                 form.close()
-        self._forms = {"Connection": connection_form}
-        self.connection = connection_form.connection
+        self._forms = {name: form for name, form in self._forms.items() if name == "Connection"}
+        self.connection = connection
         self.table.change_source(self.connection)  # a listing of the connection before, still running, is not shown
         self.header.show(self.connection)
         if open_name != "Connection":
             self.open_form(open_name)
-        self.refresh()
 
     # --- export
 
@@ -230,7 +245,8 @@ def console(prefix: str | None = None, *, connection: Connection | None = None) 
     prefix
         Only channels whose name begins with this.
     connection
-        The account and region to list. If None, the current connection.
+        The account and region to list. If None, the current connection; if none can be made, the console opens and says why, and
+        Refresh tries again.
 
     Raises
     ------

@@ -48,13 +48,18 @@ class Header(widgets.HTML):
             self._render(connection, problem)
 
     def _render(self, connection: Connection, problem: str = "") -> None:
+        try:
+            endpoint = connection.endpoint()
+        except KVSError as error:
+            endpoint, problem = "", problem or str(error)
         badge, note = _kind_of_account(connection)  # first: it may ask for the identity that the next line shows
         known = connection.known_identity
         account = known.account_id if known else "not known" if problem else "..."
-        parts = [f"account {account}", connection.region]
+        parts = [f"account {account}", connection.region or "region not known"]
         if connection.profile:
             parts.append(f"profile {connection.profile}")
-        parts.append(connection.endpoint())
+        if endpoint:
+            parts.append(endpoint)
         spans = "".join(f"<span>{escape_html(part)}</span>" for part in parts)
         if problem:
             note = f'<div role="alert">{error_html(problem)}</div>'

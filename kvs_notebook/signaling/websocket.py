@@ -10,7 +10,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.aws.error_translation import from_code
+from kvs_notebook.aws.error_translation import UNTRUSTED, from_code, is_certificate_error
 from kvs_notebook.aws.loopback import is_loopback
 from kvs_notebook.channels.reference import ChannelRef, resolve_arn
 from kvs_notebook.errors import EndpointUnreachable, KVSError, MissingExtra, Throttled
@@ -124,11 +124,7 @@ class WebSocketConnector:
                 f"{self.operation} was not sent: {error}. pip install python-socks, or use another proxy."
             )
         except (OSError, TimeoutError, WebSocketException) as error:
-            problem = EndpointUnreachable(
-                f"{self.operation} failed for {self.channel.label}: {endpoint} did not answer ({type(error).__name__}). "
-                f"{self._connection.unreachable_hint}",
-                operation=self.operation,
-            )
+            problem = self._unreachable(endpoint, error)
         raise problem  # outside of the handlers its traceback holds no frame with the signed URL
 
     def _prepare(self) -> tuple[Secret, str, ssl.SSLContext]:
@@ -140,6 +136,16 @@ class WebSocketConnector:
         connection.rate_limiter.wait(self.operation, self.channel.label)
         url = presign_websocket_url(endpoint, self._arn, self._client_id, connection)
         return url, endpoint, connection.tls_context(endpoint)
+
+    def _unreachable(self, endpoint: str, error: Exception) -> EndpointUnreachable:
+        """Return the error of an endpoint that does not answer, or whose certificate is not trusted."""
+        reason, hint = f"{endpoint} did not answer ({type(error).__name__})", self._connection.unreachable_hint
+        if is_certificate_error(error):
+            reason = f"the certificate of {endpoint} is not trusted ({error})"
+            hint = UNTRUSTED if self._connection.config.local_service is None else hint
+        return EndpointUnreachable(
+            f"{self.operation} failed for {self.channel.label}: {reason}. {hint}", operation=self.operation
+        )
 
     def _refusal(self, error: InvalidStatus) -> KVSError:
         """Return the error of a connection that was refused before its upgrade."""

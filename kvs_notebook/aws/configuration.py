@@ -1,0 +1,136 @@
+"""The user's AWS configuration: sessions of a profile, its region, and where its credentials come from."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kvs_notebook.aws.botocore_internals import open_session, prepare_role_provider
+from kvs_notebook.aws.mfa import ask_for_code
+
+if TYPE_CHECKING:
+    import boto3
+    import botocore.session
+
+REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+"""Variables that name the region, in order of precedence: as for AWS CLI v2 and the other SDKs; boto3 reads the second only."""
+
+KINDS = {
+    "web_identity_token_file": "web identity",
+    "sso_session": "sso",
+    "sso_start_url": "sso",
+    "sso_account_id": "sso",
+    "sso_role_name": "sso",
+    "login_session": "login",
+    "credential_process": "process",
+    "aws_access_key_id": "keys",
+    "aws_secret_access_key": "keys",
+}
+"""The settings of a profile that tell where its credentials come from, and the kind of source that each is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialSource:
+    """Where the credentials of a connection come from.
+
+    Attributes
+    ----------
+    kind
+        ``"environment"``, ``"mfa"``, ``"role"``, one of the values of KINDS, or ``""`` if no source is configured.
+    profile
+        The profile whose setting it is.
+    given_profile
+        The profile that the caller gave, None for the default chain.
+    config_file
+        The path of the AWS config file.
+    """
+
+    kind: str
+    profile: str
+    given_profile: str | None
+    config_file: str
+
+    @property
+    def option(self) -> str:
+        """The option of the AWS CLI that names the profile, with a leading space; empty for the default profile."""
+        return "" if self.profile == "default" else f" --profile {shlex.quote(self.profile)}"
+
+    @property
+    def connect_line(self) -> str:
+        """The Python line that connects with the credentials anew."""
+        return f"kvs.connect({'' if self.given_profile is None else repr(self.given_profile)})"
+
+
+def region_of_environment() -> str | None:
+    """Return the region of the environment; a variable that is empty names none."""
+    return next((region for name in REGION_VARIABLES if (region := os.environ.get(name, "").strip())), None)
+
+
+def configured_region(session: botocore.session.Session) -> str | None:
+    """Return the region of the environment, else that of the session's profile, None if neither names one.
+
+    Raises
+    ------
+    botocore.exceptions.BotoCoreError
+        If the configuration cannot be read, or the profile does not exist.
+    """
+    region = session.get_scoped_config().get("region")
+    of_profile = region.strip() if isinstance(region, str) else ""
+    return region_of_environment() or of_profile or None
+
+
+def open_profile(profile: str | None, region: str | None) -> tuple[boto3.Session, str | None]:
+    """Return a session of a profile, and its region: the given one, that of the environment, or that of the profile.
+
+    It asks for an MFA code only if a user can enter one.
+    """
+    import botocore.session
+
+    session = botocore.session.Session(profile=profile)
+    region = region or configured_region(session)
+    opened = open_session(session, profile_name=profile, region_name=region)
+    prepare_role_provider(session, ask_for_code)
+    return opened, region
+
+
+def read_configuration(profile: str | None = None) -> botocore.session.Session:
+    """Return a botocore session to read the AWS configuration with: it has no handlers, which take most of the time."""
+    import botocore.session
+
+    return botocore.session.Session(profile=profile, include_builtin_handlers=False)
+
+
+def find_credential_source(profile: str | None) -> CredentialSource:
+    """Return where the credentials of a profile come from, None for the default chain; it follows each source_profile."""
+    from botocore.exceptions import BotoCoreError
+
+    session = read_configuration(profile)
+    config_file = os.path.expanduser(session.get_config_variable("config_file"))  # noqa: PTH111 - a variable's own text
+    name = session.get_config_variable("profile") or "default"
+    if profile is None and os.environ.get("AWS_ACCESS_KEY_ID"):
+        return CredentialSource("environment", name, profile, config_file)
+    try:
+        profiles = session.full_config.get("profiles", {})
+    except BotoCoreError:
+        profiles = {}  # its error says so
+    kind, owner = _kind_of(name, profiles)
+    return CredentialSource(kind, owner, profile, config_file)
+
+
+def _kind_of(name: str, profiles: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
+    """Return the kind of source of a profile, and the profile whose setting it is."""
+    visited: set[str] = set()
+    while name not in visited:
+        visited.add(name)
+        config = profiles.get(name, {})
+        if "role_arn" in config and "mfa_serial" in config:
+            return "mfa", name
+        source = config.get("source_profile")
+        if "role_arn" not in config or source not in profiles or source in visited:
+            kind = next((kind for setting, kind in KINDS.items() if setting in config), "")
+            return kind or ("role" if "role_arn" in config else ""), name
+        name = str(source)
+    return "role", name

@@ -1,0 +1,150 @@
+"""Errors of credential providers as errors of this package, with the line that mends each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kvs_notebook.aws.configuration import CredentialSource, find_credential_source
+from kvs_notebook.aws.connection_config import ConnectionConfig
+from kvs_notebook.aws.error_translation import (
+    BY_CODE,
+    CORRECT_PROFILE,
+    INSTALL_CRT,
+    NEXT_STEP,
+    from_botocore_error,
+    from_client_error,
+)
+from kvs_notebook.errors import (
+    AccessDenied,
+    ExpiredCredentials,
+    KVSError,
+    MissingExtra,
+    NoCredentials,
+    NoRegion,
+    ServiceFault,
+    Throttled,
+)
+
+CODES = {
+    code: kind
+    for code, kind in BY_CODE.items()
+    if issubclass(kind, (AccessDenied, ExpiredCredentials, NoCredentials, Throttled))
+} | {"ForbiddenException": AccessDenied, "TooManyRequestsException": Throttled}
+"""Error codes of STS and IAM Identity Center, and what they mean of credentials; any other refusal is ExpiredCredentials."""
+
+SERVER_ERROR = 500
+LONGEST_REASON = 300
+
+
+def credential_error(error: Exception, *, operation: str, config: ConnectionConfig) -> KVSError:
+    """Return the error of this package for one that a credential provider raised, to be raised ``from`` it.
+
+    A provider may raise anything: it reads files, runs programs, parses what they print, asks for codes and sends requests.
+    """
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's
+
+    if isinstance(error, KVSError):
+        return error
+    if isinstance(error, (ConnectionError, HTTPClientError)):
+        return from_botocore_error(error, operation=operation, config=config)
+    if isinstance(error, ClientError):
+        return _refusal(error, operation, config)
+    source = _source_of(config)
+    kind = _kind_of(error)
+    return kind(f"{operation} failed: {_reason(error, source)}. {_advice(kind, error, source)}", operation=operation)
+
+
+def _source_of(config: ConnectionConfig) -> CredentialSource | None:
+    """Return where the credentials come from, None if it is not the configuration: a given session, or a role."""
+    return find_credential_source(config.profile) if config.portable else None
+
+
+def _kind_of(error: Exception) -> type[KVSError]:
+    """Return ExpiredCredentials if a provider gives nothing valid until the user signs in, NoCredentials if it cannot be used."""
+    from botocore import exceptions as botocore
+
+    if isinstance(error, botocore.MissingDependencyException):
+        return MissingExtra
+    if isinstance(error, botocore.NoRegionError):
+        return NoRegion
+    expired = (
+        botocore.CredentialRetrievalError,
+        botocore.SSOError,
+        botocore.LoginError,
+        botocore.TokenRetrievalError,
+        botocore.NoAuthTokenError,
+        botocore.RefreshWithMFAUnsupportedError,
+    )
+    is_expired = isinstance(error, expired) or type(error) is RuntimeError  # of credentials that were refreshed in vain
+    return ExpiredCredentials if is_expired else NoCredentials
+
+
+def _reason(error: Exception, source: CredentialSource | None) -> str:
+    """Return what went wrong, in one line that names the provider."""
+    from botocore.exceptions import BotoCoreError
+
+    text = "".join(letter if letter.isprintable() else " " for letter in str(error))
+    text = " ".join(text.split())[:LONGEST_REASON].rstrip(".:")
+    if source is None or isinstance(error, OSError):
+        return text or type(error).__name__
+    if source.kind == "mfa":
+        return f"profile {source.profile!r} requires an MFA code ({text or type(error).__name__})"
+    if isinstance(error, BotoCoreError) and text:
+        return text
+    said = text if type(error) is RuntimeError else f"{type(error).__name__}: {text}".removesuffix(": ")
+    names = {
+        "process": f"credential_process of profile {source.profile!r} printed credentials that cannot be used",
+        "environment": "the credentials of the environment cannot be used",
+    }
+    return f"{names.get(source.kind, f'the credentials of profile {source.profile!r} cannot be used')} ({said})"
+
+
+def _advice(kind: type[KVSError], error: Exception, source: CredentialSource | None) -> str:
+    """Return what to do: the command or the line that mends it."""
+    from botocore.exceptions import InvalidConfigError, NoCredentialsError, UnknownCredentialError
+
+    if kind is MissingExtra:
+        return INSTALL_CRT
+    if kind is NoRegion or source is None or isinstance(error, NoCredentialsError):
+        return NEXT_STEP[kind]
+    if isinstance(error, (OSError, InvalidConfigError, UnknownCredentialError)):
+        return CORRECT_PROFILE
+    return _advice_of_source(source)
+
+
+def _advice_of_source(source: CredentialSource) -> str:
+    """Return how to get valid credentials from a source."""
+    where = f"profile {source.profile!r} in {source.config_file}"
+    export = f'eval "$(aws configure export-credentials{source.option} --format env)"'
+    advice = {
+        "sso": f"Run: aws sso login{source.option}, then call again.",
+        "login": f"Run: aws login{source.option}, then call again.",
+        "process": f"Sign in with the program that it runs, or correct credential_process of {where}, then call again.",
+        "mfa": f"Enter the code by {source.connect_line} in a cell or at a terminal; for a program that runs unattended, "
+        f"run {export} before it (AWS CLI 2) and connect without a profile.",
+        "web identity": f"Renew the token, or correct web_identity_token_file of {where}, then call again.",
+        "environment": "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and for temporary keys AWS_SESSION_TOKEN and "
+        f"AWS_CREDENTIAL_EXPIRATION, or remove all of them to use a profile, then {source.connect_line} again.",
+        "keys": f"Run: aws configure{source.option}, then {source.connect_line} again.",
+    }
+    return advice.get(source.kind, CORRECT_PROFILE)
+
+
+def _refusal(error: Any, operation: str, config: ConnectionConfig) -> KVSError:
+    """Return the error for credentials that STS or IAM Identity Center refused to give."""
+    details = error.response.get("Error", {})
+    code, message = str(details.get("Code", "")), str(details.get("Message") or "no message").rstrip(".")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    kind = CODES.get(code, ServiceFault if status >= SERVER_ERROR else ExpiredCredentials)
+    source = _source_of(config)
+    if source is not None and source.kind == "mfa" and "MultiFactorAuthentication" in message:
+        kind = NoCredentials
+    local_service = config.local_service
+    if kind is BY_CODE.get(code, ServiceFault) and (source is None or kind is not ExpiredCredentials):
+        next_steps = local_service.next_steps if local_service is not None else {}
+        return from_client_error(error, operation=operation, next_steps=next_steps)
+    advice = _advice_of_source(source) if source is not None and kind in _OF_SOURCE else NEXT_STEP[kind]
+    return kind(f"{operation} failed: {code}: {message}. {advice}", code=code or None, operation=operation)
+
+
+_OF_SOURCE = (ExpiredCredentials, NoCredentials)

@@ -1,0 +1,36 @@
+"""Ask the user for an MFA code, where one can be entered."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+
+class CodeCannotBeEnteredError(Exception):
+    """No user can enter an MFA code here: not at a terminal or in a cell, or on another thread than the main one."""
+
+
+def ask_for_code(prompt: str) -> str:
+    """Return the MFA code that the user enters at a terminal or in a notebook's cell.
+
+    Raises
+    ------
+    CodeCannotBeEnteredError
+        If the program runs unattended: a prompt would wait for ever, or show up where nobody expects it.
+    """
+    import getpass
+
+    if threading.current_thread() is not threading.main_thread() or not (_is_kernel() or _is_terminal()):
+        raise CodeCannotBeEnteredError("no terminal or cell in which a code can be entered")
+    return getpass.getpass(prompt)
+
+
+def _is_kernel() -> bool:
+    """Return whether this is an IPython kernel, whose getpass raises an error if the frontend has no input."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()

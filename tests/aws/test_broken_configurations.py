@@ -1,0 +1,349 @@
+"""Every broken AWS configuration ends in an error of ours that says what mends it, at every entry point, until it is repaired."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import io
+import json
+import re
+import stat
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook import errors
+from kvs_notebook.aws.default_connection import for_profile, set_current
+from kvs_notebook.cli.main import cli
+
+ROLE = "arn:aws:iam::444455556666:role/Reader"
+MFA = "arn:aws:iam::444455556666:mfa/me"
+KEYS = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = s\n"
+ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600000"
+PAST = "2020-01-01T00:00:00Z"
+
+
+@dataclass
+class Broken:
+    """A configuration of the profile ``lab``, the error that it leads to, and a part of its message."""
+
+    kind: type[errors.KVSError]
+    mend: str
+    lines: str = ""
+    region: str = "region = us-east-1"
+    other: str | bytes = ""
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_of_profile(self) -> bool:
+        """Whether a caller who names the profile meets it too."""
+        return not self.variables
+
+
+def process(printed: object) -> str:
+    text = printed if isinstance(printed, str) else json.dumps(printed)
+    return f"credential_process = printf '%s' '{text}'"
+
+
+VALID = {"Version": 1, "AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "s", "SessionToken": "t"}
+SSO = "sso_account_id = 444455556666\nsso_role_name = Reader\n"
+LEGACY_SSO = f"{SSO}sso_start_url = https://127.0.0.1/none\nsso_region = us-east-1"
+
+BROKEN = {
+    "no region": Broken(errors.NoRegion, "AWS_REGION", KEYS, region=""),
+    "empty region": Broken(errors.NoRegion, "kvs.connect(region=", KEYS, region="region ="),
+    "empty variable": Broken(errors.NoRegion, "AWS_REGION", KEYS, "", variables={"AWS_DEFAULT_REGION": " "}),
+    "no credentials": Broken(errors.NoCredentials, "aws configure sso"),
+    "no such profile": Broken(errors.NoCredentials, "AWS_PROFILE names it", variables={"AWS_PROFILE": "gone"}),
+    "empty profile": Broken(errors.NoCredentials, "AWS_PROFILE names it", variables={"AWS_PROFILE": ""}),
+    "no nesting": Broken(errors.NoCredentials, "/config", "s3 =\n  nothing"),
+    "no sections": Broken(errors.NoCredentials, "/config", other="x = 1\n[profile"),
+    "no text": Broken(errors.NoCredentials, "/config", other=b"[profile caf\xe9]\n"),
+    "no number": Broken(errors.NoCredentials, "configuration", variables={"AWS_METADATA_SERVICE_TIMEOUT": "soon"}),
+    "half a key": Broken(errors.NoCredentials, "aws configure --profile lab", "aws_access_key_id = A"),
+    "half a key in environment": Broken(
+        errors.NoCredentials, "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", variables={"AWS_ACCESS_KEY_ID": "A"}),
+    "expired environment": Broken(errors.ExpiredCredentials, "AWS_CREDENTIAL_EXPIRATION", variables={
+        "AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "s", "AWS_CREDENTIAL_EXPIRATION": PAST}),
+    "strange expiration": Broken(errors.NoCredentials, "AWS_CREDENTIAL_EXPIRATION", variables={
+        "AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "s", "AWS_CREDENTIAL_EXPIRATION": "tomorrow"}),
+    "process fails": Broken(errors.ExpiredCredentials, "credential_process", "credential_process = false"),
+    "process is missing": Broken(errors.NoCredentials, "Correct the profile", "credential_process = /nowhere/at/all"),
+    "process without quotes": Broken(errors.NoCredentials, "credential_process of profile 'lab'", "credential_process = a 'b"),
+    "process prints text": Broken(errors.NoCredentials, "credential_process of profile 'lab'", process("hello")),
+    "process prints nothing": Broken(errors.NoCredentials, "credential_process of profile 'lab'", process("")),
+    "process prints bytes": Broken(
+        errors.NoCredentials, "credential_process of profile 'lab'", "credential_process = printf '\\377'"),
+    "process prints list": Broken(errors.NoCredentials, "credential_process of profile 'lab'", process([])),
+    "process prints null": Broken(errors.NoCredentials, "credential_process of profile 'lab'", process("null")),
+    "process of version 2": Broken(errors.ExpiredCredentials, "credential_process", process(VALID | {"Version": 2})),
+    "process without keys": Broken(errors.ExpiredCredentials, "credential_process", process({"Version": 1})),
+    "process with null keys": Broken(
+        errors.NoCredentials, "credential_process", process(VALID | {"AccessKeyId": None, "SecretAccessKey": None})),
+    "process is late": Broken(
+        errors.ExpiredCredentials, "credential_process of profile 'lab'", process(VALID | {"Expiration": PAST})),
+    "process expires at text": Broken(errors.NoCredentials, "credential_process", process(VALID | {"Expiration": "soon"})),
+    "process expires at number": Broken(errors.NoCredentials, "credential_process", process(VALID | {"Expiration": 1})),
+    "aws login": Broken(errors.MissingExtra, "pip install 'botocore[crt]'", "login_session = arn:aws:iam::444455556666:user/u"),
+    "SSO before login": Broken(errors.ExpiredCredentials, "aws sso login --profile lab", LEGACY_SSO),
+    "SSO without session": Broken(errors.NoCredentials, "Correct the profile", f"{SSO}sso_session = none"),
+    "SSO without URL": Broken(errors.NoCredentials, "Correct the profile", SSO),
+    "MFA": Broken(
+        errors.NoCredentials, "MFA", f"role_arn = {ROLE}\nmfa_serial = {MFA}\nsource_profile = base",
+        other=f"[profile base]\n{KEYS}"),
+    "MFA of the source": Broken(
+        errors.NoCredentials, "export-credentials --profile middle", f"role_arn = {ROLE}\nsource_profile = middle",
+        other=f"[profile middle]\nrole_arn = {ROLE}\nmfa_serial = {MFA}\nsource_profile = base\n[profile base]\n{KEYS}"),
+    "process of the source": Broken(
+        errors.ExpiredCredentials, "credential_process", f"role_arn = {ROLE}\nsource_profile = base",
+        other="[profile base]\ncredential_process = false"),
+    "role without source": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}"),
+    "role of no source": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nsource_profile = none"),
+    "role of two sources": Broken(
+        errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nsource_profile = lab\ncredential_source = Environment"),
+    "role of itself": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nsource_profile = lab"),
+    "role of unknown source": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\ncredential_source = Moon"),
+    "no token": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nweb_identity_token_file = /nowhere"),
+    "token without role": Broken(errors.NoCredentials, "Correct the profile", "web_identity_token_file = /nowhere"),
+    "container elsewhere": Broken(
+        errors.NoCredentials, "Correct the profile", variables={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://example.com/"}),
+    "endpoint of no URL": Broken(errors.NoCredentials, "Correct the profile", KEYS, variables={"AWS_ENDPOINT_URL": "nowhere"}),
+    "unknown defaults": Broken(errors.NoCredentials, "Correct the profile", f"{KEYS}defaults_mode = best"),
+    "unknown STS endpoints": Broken(errors.NoCredentials, "Correct the profile", f"{KEYS}sts_regional_endpoints = none"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[kvs.Sandbox]:
+    """Yield the account that a repaired configuration leads to."""
+    with kvs.Sandbox(clock="stepped", quotas=False) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str | bytes], None]:
+    """Return a function that writes the config file; the default profile is ``lab``."""
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+    def _write(text: str | bytes) -> None:
+        (tmp_path / "config").write_bytes(text.encode() if isinstance(text, str) else text)
+
+    return _write
+
+
+@pytest.fixture
+def break_it(write: Callable[[str | bytes], None], monkeypatch: pytest.MonkeyPatch) -> Callable[[Broken], None]:
+    def _break(broken: Broken) -> None:
+        text = f"[profile lab]\n{broken.lines}\n{broken.region}\n".encode()
+        other = broken.other.encode() if isinstance(broken.other, str) else broken.other
+        write(other + text if b"[profile base]" not in other else text + other)
+        for name, value in broken.variables.items():
+            monkeypatch.setenv(name, value)
+
+    return _break
+
+
+@pytest.fixture
+def repair(
+    write: Callable[[str | bytes], None], server: kvs.Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Broken], None]:
+    def _repair(broken: Broken) -> None:
+        for name in broken.variables:
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("AWS_PROFILE", "lab")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint_url)
+        text = Path(server.environment({})["AWS_CONFIG_FILE"]).read_text(encoding="utf-8")
+        write(text.replace("[profile sandbox]", "[profile lab]"))
+
+    return _repair
+
+
+@pytest.fixture(autouse=True)
+def close_forms(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("kvs_notebook.forms.channel_poller.SECONDS_BETWEEN_LISTS", 0)
+    yield
+    widgets.Widget.close_all()
+    for thread in threading.enumerate():  # a form that still asks for the identity would make a default connection
+        if thread.name.startswith("kvs-form"):
+            thread.join(20)
+
+
+def submit(form: Any) -> Any:
+    form.submit.click()
+    return form.future.result(20)
+
+
+def refresh(console: Any) -> Any:
+    return console.refresh().result(20)
+
+
+def run_command(*arguments: str) -> None:
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert cli.main(["inventory", *arguments, "--no-tags"], standalone_mode=False) == 0
+
+
+ENTRY_POINTS: dict[str, Callable[[], Any]] = {
+    "connect": kvs.connect,
+    "list_channels": kvs.list_channels,
+    "sign_url": lambda: kvs.sign_url("front-door", client_id="tablet"),
+    "inventory": lambda: kvs.inventory().raise_for_failures(),
+    "command": run_command,
+    "connection form": lambda: submit(kvs.forms.connection()),
+}
+OF_PROFILE: dict[str, Callable[[], Any]] = {
+    "connect with profile": lambda: kvs.connect("lab"),
+    "command with profile": lambda: run_command("--profile", "lab"),
+}
+CHEAP = ("connect", "list_channels", "sign_url", "inventory", "connection form", "connect with profile")
+"""The command does what connect() does, in more time."""
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_configuration_says_what_mends_it(name, break_it):
+    broken = BROKEN[name]
+    break_it(broken)
+    for entry, use in {**ENTRY_POINTS, **(OF_PROFILE if broken.is_of_profile else {})}.items():
+        if entry not in CHEAP and name not in REPAIRED:
+            continue
+        if entry == "connection form" and broken.kind is errors.NoRegion:
+            continue  # it has a field for the region
+        with warnings.catch_warnings(action="ignore"), pytest.raises(errors.KVSError) as raised:
+            use()
+        if entry == "inventory" and isinstance(raised.value, errors.InventoryIncomplete):
+            assert ": expired (" in str(raised.value), str(raised.value)
+        else:
+            assert type(raised.value) is broken.kind, f"{entry}: {raised.value!r}"
+        assert broken.mend in str(raised.value), f"{entry}: {raised.value}"
+        assert "\n" not in str(raised.value), entry
+    if broken.kind is not errors.NoRegion and broken.is_of_profile and "/config" not in broken.mend:
+        connection = for_profile("lab")
+        for _ in range(2):  # botocore's providers remember an attempt
+            with pytest.raises((broken.kind, errors.ExpiredCredentials), match=re.escape(broken.mend)):
+                kvs.list_channels(connection=connection)
+
+
+def test_each_broken_profile_is_gap_of_inventory(write, server):
+    """All profiles stand in one file; one of them can be used."""
+    usable = {
+        name: each
+        for name, each in BROKEN.items()
+        if each.is_of_profile and not each.other and each.kind is not errors.NoRegion and name != "no nesting"
+    }
+    text = "".join(
+        f"[profile {number}]\nregion = us-east-1\n{each.lines.replace('lab', str(number))}\n"
+        for number, each in enumerate(usable.values())
+    )
+    keys = Path(server.environment({})["AWS_CONFIG_FILE"]).read_text(encoding="utf-8")
+    write(text + keys)
+    found = kvs.inventory(
+        profiles=[*map(str, range(len(usable))), "sandbox"], tags="none", connection=server.connection()
+    )
+    gaps = found.gaps.set_index(found.gaps["message"].str.partition(":")[0].str.strip())
+    assert found.coverage["status"].value_counts().to_dict() == {"expired": len(usable), "ok": 1}
+    for number, (name, each) in enumerate(usable.items()):
+        row = gaps.loc[str(number)]
+        assert row["error_code"] == each.kind.__name__, name
+        assert each.mend.replace("lab", str(number)) in row["message"], name
+
+
+REPAIRED = ["no such profile", "no credentials", "aws login", "no sections", "empty region"]
+
+
+@pytest.mark.parametrize("entry", ENTRY_POINTS)
+def test_repaired_configuration_works_without_restart(entry, server, break_it, repair):
+    server.reset()
+    kvs.create_channel("front-door", connection=server.connection())
+    for name in REPAIRED[:3]:
+        set_current(None)
+        break_it(BROKEN[name])
+        with contextlib.suppress(errors.KVSError), warnings.catch_warnings(action="ignore"):
+            ENTRY_POINTS[entry]()
+        repair(BROKEN[name])
+        ENTRY_POINTS[entry]()
+
+
+@pytest.mark.parametrize("name", REPAIRED)
+def test_open_form_and_console_recover_after_repair(name, server, break_it, repair):
+    server.reset()
+    kvs.create_channel("front-door", connection=server.connection())
+    break_it(BROKEN[name])
+    console, form = kvs.forms.console(), kvs.forms.connection()
+    with pytest.raises(errors.KVSError):
+        refresh(console)
+    create = console.open_form("Create")
+    assert create.submit.disabled or not console.connection.may_change()
+    assert console.status.role == "alert"
+    if BROKEN[name].kind is not errors.NoRegion:
+        assert "kvs-error" in form.header.value
+    repair(BROKEN[name])
+    assert refresh(console)["channel_name"].tolist() == ["front-door"]
+    assert console.status.text == "1 channel."
+    assert "us-east-1" in console.header.value
+    assert not console.form.submit.disabled, "the form that was open is opened again"
+    assert submit(form).account_id == "111122223333"
+    assert "lab" in [value for _, value in form.profile.options]
+
+
+# --- credentials that fail midway
+
+
+@pytest.fixture
+def provider(write, server, tmp_path, monkeypatch):
+    """A credential_process whose keys are renewed at each call; returns a function that sets what it prints and exits with."""
+    keys = server._profile._address.keys
+    access_key = keys.access_key_id(server.account_id)
+    soon = (dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5)).isoformat()
+    valid = {"Version": 1, "AccessKeyId": access_key, "SecretAccessKey": keys.secret(access_key)}
+    program = tmp_path / "provider"
+
+    def prints(change: dict[str, Any] | str, code: int = 0) -> None:
+        printed = change if isinstance(change, str) else json.dumps({**valid, "Expiration": soon, **change})
+        program.write_text(f"#!/bin/sh\ncat <<'END'\n{printed}\nEND\nexit {code}\n")
+        program.chmod(stat.S_IRWXU)
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint_url)
+    write(f"[profile lab]\nregion = us-east-1\ncredential_process = {program}\n")
+    prints({})
+    return prints
+
+
+MIDWAY = {
+    "fails": (("", 1), errors.ExpiredCredentials),
+    "prints text": (("Your session has expired\n\x1b[31mLog in", 0), errors.NoCredentials),
+    "prints what expired": (({"Expiration": PAST}, 0), errors.ExpiredCredentials),
+    "prints no key": (({"AccessKeyId": ""}, 0), errors.NoCredentials),
+}
+
+
+@pytest.mark.parametrize("name", MIDWAY)
+def test_credentials_that_fail_midway_are_reported_and_recover(name, provider):
+    printed, kind = MIDWAY[name]
+    connection = kvs.connect()
+    console = kvs.forms.console()
+    assert kvs.list_channels() is not None
+    provider(*printed)
+    uses = [
+        kvs.list_channels,
+        lambda: kvs.sign_url(ARN, client_id="a"),
+        lambda: refresh(console),
+        connection.credentials,
+    ]
+    for use in uses:
+        with pytest.raises(kind, match="credential_process of profile 'lab' in .*config, then call again"):
+            use()
+    with pytest.warns(UserWarning, match="The inventory ends early"):
+        found = kvs.inventory(regions=["us-east-1", "eu-west-1"])
+    assert found.coverage["status"].tolist() == ["expired"] * 2
+    provider({})
+    assert kvs.list_channels() is not None
+    assert refresh(console) is not None
+    assert kvs.inventory().gaps.empty
