@@ -46,6 +46,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from kvs_notebook.formatting import printable_lines
+
 __all__ = [
     "AccessDenied",
     "ChannelBusy",
@@ -105,7 +107,7 @@ class KVSError(Exception):
         self.operation = operation
 
     def __str__(self) -> str:
-        return str(self.args[0])
+        return printable_lines(str(self.args[0]))  # it may quote the service or a file, and is shown on terminals
 
 
 class InvalidInput(KVSError, ValueError):

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kvs_notebook.cli.exit_codes import FAILED
-from kvs_notebook.cli.terminal import print_error
+from kvs_notebook.cli.terminal import print_error, print_text
 
 
 @click.command()
@@ -25,11 +25,11 @@ def scan(*, paths: tuple[Path, ...]) -> int:
     for file in scan_files(paths):
         files.append(file)
         for finding in file.findings:
-            click.echo(finding)
+            print_text(str(finding))
         if file.problem:
             print_error(file.problem)
     if any(file.findings or file.problem for file in files):
         print_error(summarize(files))
         return FAILED
-    click.echo(summarize(files))
+    print_text(summarize(files))
     return 0
