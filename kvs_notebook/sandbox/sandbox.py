@@ -17,6 +17,7 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.connection_config import ConnectionConfig, LocalService
 from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.aws.session import SharedSession
+from kvs_notebook.aws.validation import check_tag_value, check_tags, own_tags
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.sandbox.advice import NEXT_STEPS, SANDBOX_STOPPED
 from kvs_notebook.sandbox.assumptions import Assumptions
@@ -170,16 +171,34 @@ class Sandbox:
 
     # --- administration
 
-    def seed(self, count: int | None = None, *, account_id: str | None = None, region: str | None = None) -> int:
+    def seed(
+        self,
+        count: int | None = None,
+        *,
+        account_id: str | None = None,
+        region: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> int:
         """Add channels, and return how many were added.
 
         Without ``count``, add the example fleet of 26 channels with tags in us-east-1, eu-west-1 and ap-southeast-2. With it,
-        add ``device-0000000`` and so on, without tags, in ``region`` of ``account_id``. Names that are taken are skipped.
+        add ``device-0000000`` and so on, all with ``tags``, in ``region`` of ``account_id``. Names that are taken are skipped.
+        ``tags`` may have keys that start with ``aws:``, which only AWS can set: CloudFormation gives its channels such tags.
         """
+        if tags is not None:
+            if count is None:
+                raise InvalidInput(
+                    "tags= was given without count=: the example fleet has its own tags. Pass count= too."
+                )
+            check_tags(own_tags(tags), allow_none=True)
+            for key, value in tags.items():
+                check_tag_value(key, value)
         if count is not None and count < 0:
             raise InvalidInput(f"count={count} is not valid. Expected 0 or more, or None for the example fleet.")
         account_id, region = self._account_and_region(account_id, region)
-        return int(self._admin.call("seed", count=count, account_id=account_id, region=region)["added"])
+        return int(
+            self._admin.call("seed", count=count, account_id=account_id, region=region, tags=dict(tags or {}))["added"]
+        )
 
     def reset(self) -> None:
         """Delete every channel, tag, message, fault and logged request, and close every WebSocket.

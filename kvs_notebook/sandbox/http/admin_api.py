@@ -51,12 +51,12 @@ class AdminApi:
     def _settings(self) -> dict[str, Any]:
         return {**self.settings, "now_ms": self.service.now_ms}
 
-    def _seed(self, *, count: int | None, account_id: str, region: str) -> dict[str, Any]:
+    def _seed(self, *, count: int | None, account_id: str, region: str, tags: Mapping[str, str]) -> dict[str, Any]:
         self.service.purge()
         store, now = self.service.store, self.service.clock.now()
         if count is None:
             return {"added": example_fleet.seed_example_fleet(store, account_id, now)}
-        return {"added": example_fleet.seed_numbered(store, count, account_id, region, now)}
+        return {"added": example_fleet.seed_numbered(store, count, account_id, region, now, tags=tags)}
 
     def _reset(self) -> dict[str, Any]:
         self.service.store.reset()
