@@ -115,8 +115,11 @@ _RULES = (
         context=re.compile("token|secret", re.IGNORECASE),
     ),
     _Rule(
-        ACCESS_TOKEN,  # as IAM Identity Center creates them
-        re.compile(r"(?<![\w+/])(?P<secret>ao[ar]A{4}[\w+/=%.:~-]{60,})"),
+        ACCESS_TOKEN,  # of IAM Identity Center, of Amazon ECR (also as Docker saves it), and JSON Web Tokens
+        re.compile(
+            r"(?<![\w+/])(?P<secret>(?:ao[ar]A{4}|eyJwYXlsb2FkIjoi|QVdTOmV5S)[\w+/=%.:~-]{60,}"
+            r"|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,})"
+        ),
     ),
     _Rule(
         PRIVATE_KEY,

@@ -212,24 +212,32 @@ def _file_texts(path: Path) -> Iterator[NotebookText]:
     """Return the texts of a notebook, or of a script or an HTML page that was made of one."""
     content = _read_file(path)
     if path.suffix.lower() in EXPORT_SUFFIXES:
-        return iterate_export_texts(content)
+        return iterate_export_texts(_decode_export(path, content))
     return iterate_texts(_parse_notebook(path, content))
 
 
-def _read_file(path: Path) -> str:
+def _read_file(path: Path) -> bytes:
     if path.exists() and not path.is_file():
         raise InvalidInput(f"{path} is not a file.")
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes()
     except OSError as error:
         raise InvalidInput(f"Can't read {path}: {error.strerror}. {NOT_SCANNED}") from error
-    except ValueError as error:
-        raise DamagedFile(f"{path} is damaged or not a notebook: {error}. {NOT_SCANNED}") from error
 
 
-def _parse_notebook(path: Path, content: str) -> Mapping[str, Any]:
+def _decode_export(path: Path, content: bytes) -> str:
+    """Return the text of a script or a page, in UTF-16 or in any encoding that extends ASCII, in which secrets are written."""
+    if b"\0" not in content:
+        return content.decode("utf-8-sig", errors="replace")
     try:
-        notebook = json.loads(content)
+        return content.decode("utf-16")
+    except ValueError as error:
+        raise DamagedFile(f"{path} is not a text: {error}. {NOT_SCANNED}") from error
+
+
+def _parse_notebook(path: Path, content: bytes) -> Mapping[str, Any]:
+    try:
+        notebook = json.loads(content.decode("utf-8-sig"))
     except ValueError as error:
         raise DamagedFile(f"{path} is damaged or not a notebook: {error}. {NOT_SCANNED}") from error
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells", notebook.get("worksheets")), list):

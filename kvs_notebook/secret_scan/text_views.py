@@ -27,7 +27,7 @@ _ROW = re.compile(r"<tr\b[^<>]*>(.*?)</tr>", re.DOTALL | re.IGNORECASE)
 _CELL = re.compile(r"<t[hd]\b[^<>]*>(.*?)</t[hd]>", re.DOTALL | re.IGNORECASE)
 
 _TITLE = re.compile(
-    r"secret[ _-]?(?:access[ _-]?)?key|aws[ _-]?secret|client[ _-]?secret|(?:session|security|access|refresh)[ _-]?token"
+    r"secret(?:[ _-]?access)?(?:[ _-]?key)?|client[ _-]?secret|(?:session|security|access|refresh)[ _-]?token"
     r"|password|credential",
     re.IGNORECASE,
 )
@@ -39,7 +39,14 @@ def text_views(text: str) -> Iterator[str]:
     seen = {text, ""}
     yield text
     decoded = remove_escapes(text)
-    for view in (decoded, remove_escapes(join_literals(text)), _remove_tags(decoded), pair_columns(decoded)):
+    untagged = _remove_tags(decoded)
+    for view in (
+        decoded,
+        remove_escapes(join_literals(text)),
+        untagged,
+        join_literals(untagged),
+        pair_columns(decoded),
+    ):
         if view not in seen:
             seen.add(view)
             yield view

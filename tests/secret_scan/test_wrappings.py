@@ -211,6 +211,12 @@ WRAPPINGS: dict[str, Wrapping] = {
     "frame as Markdown": lambda name, value: notebook(
         output_cell("text/markdown", f"| user | {name} |\n|---|---|\n| alice | {value} |\n")
     ),
+    "highlighted literals": lambda name, value: notebook(
+        output_cell(
+            "text/html",
+            f"<b>{name}</b> = <i>&quot;{halves(value)[0]}&quot;</i> + <i>&quot;{halves(value)[1]}&quot;</i>",
+        )
+    ),
     "frame of words": lambda name, value: stream(frame(words(name), value).to_string()),
     "frame as JSON": lambda name, value: notebook(
         output_cell("application/json", json.loads(frame(name, value).to_json(orient="records")))
@@ -317,6 +323,20 @@ def test_caches_of_sso_and_login_are_found(folder: Path) -> None:
     assert kinds_in(stream("-----BEGIN PUBLIC KEY-----\n" + random_base64(120)), folder) == set()
 
 
+@pytest.mark.parametrize(
+    "token",
+    [
+        "aoaAAAAAG" + random_text(200, string.ascii_letters),
+        f"eyJwYXlsb2FkIjoi{random_base64(900)}",
+        f"QVdTOmV5S{random_base64(900)}",
+        ".".join(f"eyJ{random_text(count, string.ascii_letters)}" for count in (40, 41, 43)),
+    ],
+    ids=["SSO", "ECR", "Docker", "JSON Web Token"],
+)
+def test_token_of_a_login_is_found_without_a_name(folder: Path, token: str) -> None:
+    assert kinds_in(stream(f"{token}\n"), folder) == {ACCESS_TOKEN}
+
+
 # --- exports
 
 
@@ -371,6 +391,22 @@ def test_exports_in_folders_are_scanned(exported: dict[str, Path], tmp_path: Pat
         ("export.py", True),
     ]
     assert " in 2 of 3 files." in summarize(files)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
+@pytest.mark.parametrize("suffix", ["py", "html", "HTM"])
+def test_export_in_any_encoding_is_scanned(tmp_path: Path, encoding: str, suffix: str) -> None:
+    path = tmp_path / f"page.{suffix}"
+    path.write_text(f"# Zürich\nsecret_key = '{SECRET}'\n", encoding=encoding)
+    (file,) = scan_files([tmp_path])
+    assert [(finding.kind, finding.location) for finding in file.findings] == [(SECRET_KEY, "line 2")]
+
+
+def test_export_that_is_not_a_text_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_bytes(b"\0\xd8\0")
+    (file,) = scan_files([tmp_path])
+    assert file.problem is not None
+    assert "page.html is not a text" in file.problem
 
 
 def test_walkthrough_exported_to_html_has_no_secret(folder: Path) -> None:
