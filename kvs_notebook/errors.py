@@ -50,6 +50,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kvs_notebook import tracebacks
+from kvs_notebook.formatting import printable_lines
 
 __all__ = [
     "AccessDenied",
@@ -111,7 +112,7 @@ class KVSError(Exception):
         self.operation = operation
 
     def __str__(self) -> str:
-        return str(self.args[0])
+        return printable_lines(str(self.args[0]))  # it may quote the service or a file, and is shown on terminals
 
     def _render_traceback_(self) -> list[str]:
         """Return the traceback that IPython shows."""

@@ -1,4 +1,4 @@
-"""Values and counts as messages show them."""
+"""Values, counts and texts of the service as messages show them."""
 
 from __future__ import annotations
 
@@ -17,3 +17,17 @@ def format_value(value: object) -> str:
 def format_count(number: int, noun: str) -> str:
     """Return a number and its noun, in the plural unless the number is 1: ``1 channel``, ``1,200 channels``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def printable(text: str) -> str:
+    """Return a text that a terminal only shows: control and formatting characters are replaced by U+FFFD."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return a text of several lines that a terminal only shows; newlines and tabs are kept."""
+    if text.isprintable():
+        return text
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))

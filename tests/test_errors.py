@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import traceback
 
 import pytest
 from botocore import exceptions as botocore
@@ -133,3 +134,14 @@ def test_error_survives_pickling(name):
 
 def test_lookup_error_shows_its_message_without_quotes():
     assert str(errors.ChannelNotFound("No such channel.")) == "No such channel."
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_no_error_shows_control_characters_of_the_service(name):
+    """An error's text reaches terminals, logs and notebooks by many ways; what the service said is in its ``__cause__``."""
+    if not issubclass(CLASSES[name], errors.KVSError):
+        return
+    error = CLASSES[name]("Failed: \x1b]0;pwned\x07\x1b[2J\x9b\u202e\r.\n\tGo on.")
+    shown = "Failed: \ufffd]0;pwned\ufffd\ufffd[2J\ufffd\ufffd\ufffd.\n\tGo on."
+    assert str(error) == shown
+    assert traceback.format_exception_only(error)[0].endswith(f"{shown}\n")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from tqdm.std import tqdm
 
 THREADS = 8
 """Enough to use the quotas of one account and region: the largest is 300 calls a second, a process reaches about 500."""
@@ -24,20 +28,16 @@ def map_concurrent(
 ) -> list[Result]:
     """Call ``work`` for each item on 8 threads, and return the results in the order of the items.
 
-    If it takes more than a second, a progress bar appears, unless ``quiet``. The first error is raised; items that were not
-    begun are dropped.
+    If it takes more than a second, a progress bar appears in a notebook and on a terminal, unless ``quiet``. The first error is
+    raised; items that were not begun are dropped.
     """
     if len(items) <= 1:
         return [work(item) for item in items]
     from concurrent.futures import ThreadPoolExecutor
 
-    from tqdm.auto import tqdm
-
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="kvs-notebook")
     futures = [pool.submit(work, item) for item in items]
-    with tqdm(
-        total=len(items), desc=description, unit=unit, delay=PROGRESS_AFTER_SECONDS, leave=False, disable=quiet
-    ) as bar:
+    with progress_bar(len(items), description, unit, quiet=quiet) as bar:
         try:
             results = []
             for future in futures:
@@ -49,3 +49,19 @@ def map_concurrent(
             raise
     pool.shutdown()
     return results
+
+
+def progress_bar(total: int, description: str, unit: str, *, quiet: bool = False) -> tqdm[Any]:
+    """Return a progress bar that appears after a second, in a notebook and on a terminal, never in a pipe or a file."""
+    from tqdm.auto import tqdm as automatic_tqdm
+
+    # Not tqdm's disable=None: in a notebook, whose streams are no terminals, it would hide the bar too.
+    hidden = quiet or not (_is_notebook() or (sys.stderr is not None and sys.stderr.isatty()))
+    return automatic_tqdm(
+        total=total, desc=description, unit=unit, delay=PROGRESS_AFTER_SECONDS, leave=False, disable=hidden
+    )
+
+
+def _is_notebook() -> bool:
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")

@@ -7,12 +7,16 @@ model does not contain are constants of this module, each with its source.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.quotas import MAX_VIEWERS
 from kvs_notebook.aws.service_model import bounds, check_choice, check_text
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 MAX_TAGS = 50
 """Tags on one channel (model: the list bounds of TagList and TagOnCreateList)."""
@@ -69,6 +73,16 @@ def _whole_number(value: object) -> int | None:
     return number if number == value else None
 
 
+def is_reserved_tag_key(key: object) -> bool:
+    """Return whether a tag key has the prefix of the tags that only AWS sets and removes; they do not count toward 50."""
+    return isinstance(key, str) and key.lower().startswith(RESERVED_TAG_PREFIX)
+
+
+def own_tags(tags: Mapping[Key, Value]) -> dict[Key, Value]:
+    """Return the tags that a user can set and remove: those that AWS has not reserved."""
+    return {key: value for key, value in tags.items() if not is_reserved_tag_key(key)}
+
+
 _TAG_HINT = "Use letters, digits, spaces and _ . : / = + - @ only."
 
 
@@ -96,16 +110,21 @@ def check_tags(tags: object, *, allow_none: bool = False) -> dict[str, str]:
         )
     for key, value in tags.items():
         check_text(key, "TagKey", "Tag key", _TAG_HINT)
-        if key.lower().startswith(RESERVED_TAG_PREFIX):
+        if is_reserved_tag_key(key):
             raise InvalidInput(
                 f"Tag key {format_value(key)} has the prefix {RESERVED_TAG_PREFIX}, reserved by AWS. Choose another key."
             )
-        check_text(value, "TagValue", f"Value of tag {format_value(key)}", _TAG_HINT)
+        check_tag_value(key, value)
     if len(tags) > MAX_TAGS:
         raise InvalidInput(f"Too many tags: {len(tags)} (maximum {MAX_TAGS}).")
     if not tags and not allow_none:
         raise InvalidInput("No tags were given. Pass at least one, as a mapping of key to value.")
     return dict(tags)
+
+
+def check_tag_value(key: object, value: object) -> str:
+    """Return a tag's value; raise InvalidInput if the service does not accept it."""
+    return check_text(value, "TagValue", f"Value of tag {format_value(key)}", _TAG_HINT)
 
 
 def check_role(role: object) -> str:

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.validation import own_tags
 from kvs_notebook.channels.reference import ChannelRef, describe, ttl_of
 from kvs_notebook.channels.tags import describe_with_tags
 from kvs_notebook.dataframes.builders import milliseconds
@@ -49,7 +50,7 @@ def reconcile_create(
         (milliseconds(info.get("CreationTime")) or 0) >= began.timestamp() * 1_000
         and info.get("SingleMasterConfiguration") == params["SingleMasterConfiguration"]
         and info.get("ChannelType") == params["ChannelType"]
-        and tags == {tag["Key"]: tag["Value"] for tag in params["Tags"]}
+        and own_tags(tags) == {tag["Key"]: tag["Value"] for tag in params["Tags"]}
     )
     if not same:
         raise ChannelExists(

@@ -6,17 +6,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
-from kvs_notebook.aws.validation import check_channel_name, check_message_ttl, check_tags
+from kvs_notebook.aws.validation import check_channel_name, check_message_ttl
 from kvs_notebook.channels.listing import channel_pages
 from kvs_notebook.channels.lost_replies import reconcile_create, reconcile_delete, reconcile_update
 from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref, ttl_of
+from kvs_notebook.channels.tag_arguments import TagsToSet, tags_to_set
 from kvs_notebook.channels.tags import read_tags
 from kvs_notebook.channels.waiters import is_active, wait_until, wait_until_gone
 from kvs_notebook.dataframes.builders import channels_frame, channels_frame_of_pages
@@ -137,7 +138,7 @@ def create_channel(
     name: str,
     *,
     message_ttl_seconds: int = 60,
-    tags: Mapping[str, str] | None = None,
+    tags: TagsToSet | None = None,
     wait: bool = True,
     timeout: float = 60,
     connection: Connection | None = None,
@@ -151,7 +152,8 @@ def create_channel(
     message_ttl_seconds
         Seconds that the channel keeps a message that was not received, 5 to 120.
     tags
-        Up to 50 tags, as a mapping of key to value.
+        Up to 50 tags, as a mapping of key to value; or copied from another channel: the frame of its :func:`list_tags`, or its
+        row of ``list_channels(tags=True)``. Tags that only AWS can set (``aws:...``) are left out.
     wait
         Wait until the channel is ACTIVE; False returns at once.
     timeout
@@ -187,6 +189,8 @@ def create_channel(
     -----
     ReconciledWarning
         If the reply was lost, and the channel was found to be created by this call.
+    UserWarning
+        If a key in the mapping starts with ``aws:``; it is left out.
 
     Notes
     -----
@@ -205,7 +209,10 @@ def create_channel(
         "ChannelName": check_channel_name(name),
         "ChannelType": "SINGLE_MASTER",
         "SingleMasterConfiguration": {"MessageTtlSeconds": check_message_ttl(message_ttl_seconds)},
-        "Tags": [{"Key": key, "Value": value} for key, value in check_tags(tags or {}, allow_none=True).items()],
+        "Tags": [
+            {"Key": key, "Value": value}
+            for key, value in tags_to_set({} if tags is None else tags, allow_none=True).items()
+        ],
     }
     began = time.monotonic()
     try:

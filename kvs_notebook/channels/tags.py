@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,8 +12,8 @@ from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.pagination import read_pages
-from kvs_notebook.aws.validation import check_tag_keys, check_tags
 from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref, resolve_arn
+from kvs_notebook.channels.tag_arguments import TagsToSet, tag_keys_to_remove, tags_to_set
 from kvs_notebook.dataframes.builders import tags_frame
 from kvs_notebook.errors import mark_accepted
 
@@ -84,7 +84,7 @@ def describe_with_tags(ref: ChannelRef, connection: Connection) -> tuple[dict[st
     return info, tags_of_channel(str(info["ChannelARN"]), connection)
 
 
-def tag_channel(channel: Channel, tags: Mapping[str, str], *, connection: Connection | None = None) -> pd.DataFrame:
+def tag_channel(channel: Channel, tags: TagsToSet, *, connection: Connection | None = None) -> pd.DataFrame:
     """Set tags of a channel: add new keys, and replace the values of existing keys.
 
     Parameters
@@ -92,7 +92,9 @@ def tag_channel(channel: Channel, tags: Mapping[str, str], *, connection: Connec
     channel
         A name, an ARN or a row.
     tags
-        1 to 50 tags, as a mapping of key to value; a value may be the empty string.
+        1 to 50 tags, as a mapping of key to value; a value may be the empty string. Or tags copied from another channel: the
+        frame of its :func:`list_tags`, or its row of ``list_channels(tags=True)``. Tags that only AWS can set (``aws:...``) are
+        left out.
     connection
         The connection to use; None takes the current one.
 
@@ -112,7 +114,12 @@ def tag_channel(channel: Channel, tags: Mapping[str, str], *, connection: Connec
     ChannelNotFound
         If the channel does not exist.
     TagLimitExceeded
-        If the channel would have more than 50 tags; none was set.
+        If the channel would have more than 50 tags, those of AWS not counted; none was set.
+
+    Warns
+    -----
+    UserWarning
+        If a key in the mapping starts with ``aws:``; it is left out.
 
     Notes
     -----
@@ -130,7 +137,7 @@ def tag_channel(channel: Channel, tags: Mapping[str, str], *, connection: Connec
     1   Site  annex
     """
     connection = current_connection(connection)
-    checked = check_tags(tags)
+    checked = tags_to_set(tags)
     ref = one_channel_ref(channel, connection)
     connection.require_changes("TagResource")
     arn = resolve_arn(ref, connection)
@@ -140,7 +147,9 @@ def tag_channel(channel: Channel, tags: Mapping[str, str], *, connection: Connec
         return read_tags([arn], connection)
 
 
-def untag_channel(channel: Channel, keys: Iterable[str], *, connection: Connection | None = None) -> pd.DataFrame:
+def untag_channel(
+    channel: Channel, keys: Iterable[str] | pd.DataFrame, *, connection: Connection | None = None
+) -> pd.DataFrame:
     """Remove tags from a channel; keys that it does not have are ignored.
 
     Parameters
@@ -148,7 +157,7 @@ def untag_channel(channel: Channel, keys: Iterable[str], *, connection: Connecti
     channel
         A name, an ARN or a row.
     keys
-        1 to 50 tag keys.
+        1 to 50 tag keys, or the rows of :func:`list_tags` to remove. Those that only AWS can remove (``aws:...``) are left out.
     connection
         The connection to use; None takes the current one.
 
@@ -160,13 +169,19 @@ def untag_channel(channel: Channel, keys: Iterable[str], *, connection: Connecti
     Raises
     ------
     InvalidInput
-        If the service does not accept a key, or the channel argument is not valid; checked before any call.
+        If the service does not accept a key, all keys start with ``aws:``, or the channel argument is not valid; checked before
+        any call.
     WrongConnection
         If the ARN or row is of another account or region than the connection's.
     ReadOnly
         If the connection was made without ``allow_changes=True``.
     ChannelNotFound
         If the channel does not exist.
+
+    Warns
+    -----
+    UserWarning
+        If a key in the list starts with ``aws:``; it is left out.
 
     Notes
     -----
@@ -183,7 +198,7 @@ def untag_channel(channel: Channel, keys: Iterable[str], *, connection: Connecti
     0  Site    hq
     """
     connection = current_connection(connection)
-    checked = check_tag_keys(keys)
+    checked = tag_keys_to_remove(keys)
     ref = one_channel_ref(channel, connection)
     connection.require_changes("UntagResource")
     arn = resolve_arn(ref, connection)

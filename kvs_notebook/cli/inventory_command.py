@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kvs_notebook.cli.exit_codes import FAILED, PARTIAL
+from kvs_notebook.cli.standard_streams import is_closed
 from kvs_notebook.cli.terminal import STANDARD_OUTPUT
 from kvs_notebook.errors import InvalidInput, KVSError
 
@@ -36,6 +38,7 @@ class Options:
     accounts: str | None
     prefix: str | None
     tags: bool
+    table: bool | None
     csv: str | None
     parquet: str | None
     json: str | None
@@ -66,6 +69,12 @@ class Options:
         if len(self.to_standard_output) > 1:
             formats = " and --".join(self.to_standard_output)
             raise click.UsageError(f"Only one of --{formats} can go to standard output.")
+        if self.to_standard_output and is_closed(sys.stdout):
+            raise click.UsageError(
+                f"Standard output is closed. Pass a path to --{self.to_standard_output[0]} instead of -."
+            )
+        if self.parquet == STANDARD_OUTPUT and sys.stdout.isatty():
+            raise click.UsageError("Parquet is binary, and standard output is a terminal. Redirect it, or pass a path.")
         if self.sandbox and self.profile:
             raise click.UsageError("--sandbox and --profile can't be combined.")
         if self.regions and self.all_regions:
@@ -92,6 +101,11 @@ class Options:
 )
 @click.option("--prefix", metavar="TEXT", help="Only channels whose name starts with TEXT.")
 @click.option("--tags/--no-tags", default=True, help="Read tags.  [default: --tags]")
+@click.option(
+    "--table/--no-table",
+    default=None,
+    help="Print a line for each channel.  [default: only on a terminal]",
+)
 @click.option("--csv", metavar="PATH", help="Write CSV to PATH; - is standard output.")
 @click.option("--parquet", metavar="PATH", help="Write Parquet to PATH; - is standard output.")
 @click.option("--json", metavar="PATH", help="Write JSON to PATH; - is standard output.")
@@ -106,9 +120,10 @@ class Options:
 def inventory(**options: Any) -> int:
     """List signaling channels as a table and as files.
 
-    Reads channels and tags, and changes nothing. If an account cannot be read in a region, the rest is written and
-    the gap is reported (exit code 3); NAME-coverage.csv beside NAME.csv has the status of each account and region.
-    If a channel lacks a required tag, the exit code is 1.
+    Reads channels and tags, and changes nothing. Into a pipe or a file only a summary is printed; --table adds the
+    table. If an account cannot be read in a region, the rest is written and the gap is reported (exit code 3);
+    NAME-coverage.csv beside NAME.csv has the status of each account and region. If a channel lacks a required tag,
+    the exit code is 1.
     """
     chosen = Options(**options)
     chosen.check()
@@ -118,7 +133,7 @@ def inventory(**options: Any) -> int:
 
     with _connect(chosen) as (connection, regions):
         found = _read(connection, regions, chosen)
-    output = InventoryOutput(found, connection, to_standard_error=bool(chosen.to_standard_output))
+    output = InventoryOutput(found, connection, to_standard_error=bool(chosen.to_standard_output), table=chosen.table)
     output.print_channels()
     output.print_quotas()
     succeeded = [output.write_file(file_format, path) for file_format, path in chosen.files.items()]

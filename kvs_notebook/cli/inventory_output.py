@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import click
 import pandas as pd
 
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.cli.terminal import STANDARD_OUTPUT, print_error, table_width
+from kvs_notebook.cli.terminal import STANDARD_OUTPUT, print_bytes, print_error, print_text, table_width
 from kvs_notebook.cli.text_table import format_changes, format_channels, format_tag_problems
 from kvs_notebook.dataframes.files import to_csv, to_json, to_parquet
 from kvs_notebook.dataframes.schemas import UNKNOWN
@@ -42,9 +42,20 @@ class InventoryOutput:
         The connection that it was read with.
     to_standard_error
         Whether text goes to standard error, because standard output takes the data of a file.
+    table
+        Whether the channels are printed, a line for each; if None, only on a terminal.
     """
 
-    def __init__(self, inventory: Inventory, connection: Connection, *, to_standard_error: bool = False) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        connection: Connection,
+        *,
+        to_standard_error: bool = False,
+        table: bool | None = None,
+    ) -> None:
+        stream = sys.stderr if to_standard_error else sys.stdout
+        self._with_table = stream.isatty() if table is None else table
         self._inventory = inventory
         self._connection = connection
         self._to_standard_error = to_standard_error
@@ -52,8 +63,9 @@ class InventoryOutput:
         self.gaps = describe_gaps(inventory)
 
     def print_channels(self) -> None:
-        """Print the channels, a summary, and a line on standard error for each gap."""
-        self._print(format_channels(self._channels, table_width()), nl=False)
+        """Print the channels if a table is wanted, a summary, and a line on standard error for each gap."""
+        if self._with_table:
+            self._print_table(format_channels(self._channels, table_width()))
         self._print(self._summary())
         for label, message in self.gaps:
             print_error(f"{label}: {message}")
@@ -82,7 +94,7 @@ class InventoryOutput:
         counts = Counter(changes["change"])
         summary = ", ".join(f"{count} {change}" for change, count in sorted(counts.items()))
         self._print(f"\nChanges since {newest} in {directory}: {summary or 'none'}")
-        self._print(format_changes(changes, table_width()), nl=False)
+        self._print_table(format_changes(changes, table_width()))
         return True
 
     def print_required_tags(self, required: RequiredTags) -> bool:
@@ -92,7 +104,7 @@ class InventoryOutput:
             unknown = f", {row['unknown']} unknown" if row["unknown"] else ""
             self._print(f"{row['key']}: {row['met']} of {row['channels']} channels meet the requirement{unknown}")
         problems = reports.tag_problems(self._inventory, required)
-        self._print(format_tag_problems(problems, table_width()), nl=False)
+        self._print_table(format_tag_problems(problems, table_width()))
         failing = problems[problems["problem"] != UNKNOWN]["channel_arn"].nunique()
         if failing:
             print_error(
@@ -116,12 +128,11 @@ class InventoryOutput:
 
         An error is printed rather than raised, so that the other files are written.
         """
-        if path == STANDARD_OUTPUT:
-            _write_to_standard_output(self._channels, file_format)
-            return True
-        written = {path: self._channels}
+        written = {} if path == STANDARD_OUTPUT else {path: self._channels}
         try:
-            if file_format == "csv":
+            if path == STANDARD_OUTPUT:
+                _write_to_standard_output(self._channels, file_format)
+            elif file_format == "csv":
                 self._inventory.to_csv(path)
                 written[str(coverage_path(path))] = self._inventory.coverage
             else:
@@ -133,8 +144,12 @@ class InventoryOutput:
             self._print(f"Wrote {format_count(len(frame), 'row')} to {name}")
         return True
 
-    def _print(self, text: str, *, nl: bool = True) -> None:
-        click.echo(text, nl=nl, err=self._to_standard_error)
+    def _print(self, text: str) -> None:
+        print_text(text, to_standard_error=self._to_standard_error)
+
+    def _print_table(self, table: str) -> None:
+        if table:
+            self._print(table.removesuffix("\n"))
 
     def _summary(self) -> str:
         """Return one line: the number of channels, regions and accounts, the channels by status, and the labels of the gaps."""
@@ -173,5 +188,10 @@ def describe_gaps(inventory: Inventory) -> list[tuple[str, str]]:
 
 def _write_to_standard_output(frame: pd.DataFrame, file_format: str) -> None:
     sys.stdout.reconfigure(encoding="utf-8", errors="strict")  # type: ignore[union-attr]
-    WRITERS[file_format](frame, sys.stdout.buffer if file_format == "parquet" else sys.stdout)
-    sys.stdout.flush()
+    if file_format != "parquet":
+        WRITERS[file_format](frame, sys.stdout)
+        sys.stdout.flush()
+        return
+    buffer = io.BytesIO()
+    WRITERS[file_format](frame, buffer)
+    print_bytes(buffer.getvalue())

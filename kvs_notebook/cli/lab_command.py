@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from kvs_notebook.cli.process import run_process
+from kvs_notebook.cli.terminal import print_text
 from kvs_notebook.errors import ExportFailed, MissingExtra
 
 PACKAGE = Path(__file__).parents[1]
@@ -55,7 +56,9 @@ def _copy_notebooks(folder: Path) -> None:
             if not copy.exists():
                 shutil.copyfile(notebook, copy)
             elif copy.read_bytes() != notebook.read_bytes():
-                click.echo(f"Kept your copy of {copy}. To get the new version, move yours away.", err=True)
+                print_text(
+                    f"Kept your copy of {copy}. To get the new version, move yours away.", to_standard_error=True
+                )
     except OSError as error:
         raise ExportFailed(
             f"Can't copy the notebooks to {folder}: {error.strerror}. Choose a folder that you may write to: "

@@ -21,6 +21,7 @@ from kvs_notebook.cli.policy_command import policy
 from kvs_notebook.cli.process import handle_signals
 from kvs_notebook.cli.sandbox_command import sandbox
 from kvs_notebook.cli.scan_command import scan
+from kvs_notebook.cli.standard_streams import open_standard_streams
 from kvs_notebook.cli.terminal import print_error
 from kvs_notebook.errors import KVSError
 from kvs_notebook.version import __version__
@@ -34,14 +35,13 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command and end the process with its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that lacks a letter still gets its table
+    open_standard_streams()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background job inherits it switched off
     handle_signals(_exit_on_signal, "SIGTERM", "SIGHUP")
     try:
         code = cli.main(prog_name="kvs-notebook", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        error.show(sys.stderr)
         code = error.exit_code
     except click.Abort:
         sys.stdout.flush()

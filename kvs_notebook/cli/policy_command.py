@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from kvs_notebook.cli.terminal import print_exactly
 from kvs_notebook.errors import InvalidInput
 
 
@@ -34,4 +35,4 @@ def policy(
         )
     except InvalidInput as error:
         raise click.UsageError(str(error)) from error
-    click.echo(json.dumps(document, indent=2))
+    print_exactly(json.dumps(document, indent=2))

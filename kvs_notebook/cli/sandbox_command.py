@@ -11,6 +11,7 @@ from threading import Event
 import click
 
 from kvs_notebook.cli.process import run_process
+from kvs_notebook.cli.terminal import print_exactly, print_text
 
 IDENTIFIER = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 """Name of a variable in a shell."""
@@ -47,11 +48,11 @@ def sandbox(*, state: str | None, port: int, fleet: bool, command: tuple[str, ..
 def _serve_until_signal(environment: Mapping[str, str], endpoint_url: str) -> None:
     """Print the environment, then wait for Ctrl-C or SIGTERM, with which a server is stopped without a failure."""
     try:
-        click.echo("\n".join(_shell_lines(environment)))
-        click.echo(f"# The sandbox answers on {endpoint_url} until Ctrl-C.", err=True)
+        print_exactly("\n".join(_shell_lines(environment)))
+        print_text(f"# The sandbox answers on {endpoint_url} until Ctrl-C.", to_standard_error=True)
         Event().wait()
     except (KeyboardInterrupt, SystemExit):
-        click.echo("# The sandbox has stopped.", err=True)
+        print_text("# The sandbox has stopped.", to_standard_error=True)
 
 
 def _shell_lines(environment: Mapping[str, str]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kvs_notebook.cli.exit_codes import FAILED
-from kvs_notebook.cli.terminal import print_error
+from kvs_notebook.cli.terminal import print_error, print_text
 
 
 @click.command()
@@ -15,8 +15,9 @@ from kvs_notebook.cli.terminal import print_error
 def scan(*, paths: tuple[Path, ...]) -> int:
     """Find secrets that were saved in notebooks.
 
-    PATH is a notebook or a folder with notebooks. Signed URLs, AWS keys, session tokens and TURN passwords are found in
-    sources, in outputs of every kind, in widget state and in metadata. They are reported by file and cell, and never
+    PATH is a notebook, a script (.py) or an HTML page that was made of one, or a folder with such files. Signed URLs, AWS
+    keys, session and access tokens and TURN passwords are found in sources, in outputs of every kind, in widget state
+    and in metadata, also escaped, in pieces and in printed tables. They are reported by file and cell, and never
     printed. The secrets of a sandbox are not reported. If a secret is found, or a file cannot be scanned, the exit code is 1.
     """
     from kvs_notebook.secret_scan.scanner import scan_files, summarize
@@ -25,11 +26,11 @@ def scan(*, paths: tuple[Path, ...]) -> int:
     for file in scan_files(paths):
         files.append(file)
         for finding in file.findings:
-            click.echo(finding)
+            print_text(str(finding))
         if file.problem:
             print_error(file.problem)
     if any(file.findings or file.problem for file in files):
         print_error(summarize(files))
         return FAILED
-    click.echo(summarize(files))
+    print_text(summarize(files))
     return 0

@@ -1,15 +1,22 @@
-"""What the terminal gives and takes: its width, the columns that a text takes in it, and errors on standard error."""
+"""Everything that the command prints, and what the terminal takes: its width, and the columns of a text in it.
+
+A subcommand prints with the functions of this module only, so that no text of the service reaches the terminal unchecked.
+"""
 
 from __future__ import annotations
 
 import shutil
+import sys
 import unicodedata
 from itertools import accumulate
 
-import click
+from kvs_notebook.errors import ExportFailed
+from kvs_notebook.formatting import printable, printable_lines
 
 STANDARD_OUTPUT = "-"
 """The path that stands for standard output."""
+
+WRITE_ELSEWHERE = "Free space, or redirect it elsewhere."
 
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 MINIMUM_TABLE_WIDTH = 80
@@ -18,19 +25,36 @@ DEFAULT_TABLE_WIDTH = 120
 
 def print_error(message: str) -> None:
     """Print a message on standard error, in one line without control characters."""
-    click.echo(f"kvs-notebook: {printable(' '.join(message.split()))}", err=True)
+    print_text(f"kvs-notebook: {printable(' '.join(message.split()))}", to_standard_error=True)
+
+
+def print_text(text: str, *, to_standard_error: bool = False) -> None:
+    """Print lines without control characters on standard output, or on standard error."""
+    print_exactly(printable_lines(text), to_standard_error=to_standard_error)
+
+
+def print_exactly(text: str, *, to_standard_error: bool = False) -> None:
+    """Print lines whose values stay as they are for the program that reads them; on a terminal they are still replaced."""
+    stream = sys.stderr if to_standard_error else sys.stdout
+    stream.write(f"{text}\n")
+    stream.flush()
+
+
+def print_bytes(data: bytes) -> None:
+    """Write binary data to standard output; raise ExportFailed if that fails, BrokenPipeError if its reader has ended."""
+    try:
+        # A buffer of its own: what could not be written must not be left in Python's, which is flushed at exit.
+        with open(sys.stdout.fileno(), "wb", closefd=False) as stream:
+            stream.write(data)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ExportFailed(f"Can't write to standard output: {error.strerror}. {WRITE_ELSEWHERE}") from error
 
 
 def table_width() -> int:
     """Return the number of columns that a table may take."""
     return max(shutil.get_terminal_size((DEFAULT_TABLE_WIDTH, 24)).columns, MINIMUM_TABLE_WIDTH)
-
-
-def printable(text: str) -> str:
-    """Return a text that the terminal only shows: control and formatting characters are replaced by U+FFFD."""
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def display_width(text: str) -> int:

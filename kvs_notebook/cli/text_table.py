@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from kvs_notebook.cli.terminal import display_width, fit, printable
+from kvs_notebook.cli.terminal import display_width, fit
 from kvs_notebook.dataframes.schemas import TAG_PREFIX
+from kvs_notebook.formatting import printable
 
 if TYPE_CHECKING:
     import pandas as pd

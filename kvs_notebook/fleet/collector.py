@@ -9,9 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExec
 from contextlib import contextmanager
 from threading import Event
 
-from tqdm.auto import tqdm
-
-from kvs_notebook.aws.concurrency import PROGRESS_AFTER_SECONDS
+from kvs_notebook.aws.concurrency import progress_bar
 from kvs_notebook.errors import EndpointUnreachable, ExpiredCredentials, KVSError
 from kvs_notebook.fleet.account_region import (
     AccountRegion,
@@ -92,9 +90,7 @@ class Collector:
     def results(self) -> Iterator[AccountRegionResult]:
         """Yield the result of each account-region; after an interrupt, those that were not read say so."""
         total = len(self._waiting)
-        with tqdm(
-            total=total, desc="Inventory", unit="account-region", delay=PROGRESS_AFTER_SECONDS, leave=False
-        ) as bar:
+        with progress_bar(total, "Inventory", "account-region") as bar:
             channels = throttles = 0
             try:
                 while (self._waiting or self._running) and not self._interrupted.is_set():

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 
-from kvs_notebook.aws.validation import check_tag_keys, check_tags
+from kvs_notebook.aws.validation import check_tag_keys, check_tag_value
 from kvs_notebook.dataframes.schemas import TAG_PREFIX, TEXT, UNKNOWN
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
@@ -95,7 +95,7 @@ def _parse_allowed(key: str, values: object) -> frozenset[str] | None:
             f"Values of {format_value(key)} are an empty list. Pass at least one value, or None for any value."
         )
     for value in allowed:
-        check_tags({key: value})
+        check_tag_value(key, value)
     return allowed
 
 

@@ -9,9 +9,16 @@ from typing import Any
 import ipywidgets as widgets
 
 from kvs_notebook.aws.service_model import bounds
-from kvs_notebook.aws.validation import MAX_TAGS, check_channel, check_channel_name, check_message_ttl, check_tags
+from kvs_notebook.aws.validation import (
+    MAX_TAGS,
+    check_channel,
+    check_channel_name,
+    check_message_ttl,
+    check_tags,
+    own_tags,
+)
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.forms.html import error_html
+from kvs_notebook.forms.html import error_html, table_html
 
 
 class CheckedInput(widgets.VBox):
@@ -171,6 +178,8 @@ class TagRows(CheckedInput):
     ----------
     add
         The button that adds a row.
+    read_only
+        The tags that only AWS can set and remove: they are shown below the rows, and are not part of ``value``.
     """
 
     def __init__(self, tags: Mapping[str, str] | None = None) -> None:
@@ -178,7 +187,9 @@ class TagRows(CheckedInput):
         self._rows = widgets.VBox()
         self.add = widgets.Button(description=f"Add a tag (up to {MAX_TAGS})")
         self.add.on_click(lambda _: self._append_empty_row())
-        super().__init__([self._rows, widgets.HBox([self.add])])
+        self.read_only: dict[str, str] = {}
+        self._read_only_table = widgets.HTML()
+        super().__init__([self._rows, widgets.HBox([self.add]), self._read_only_table])
         self.value = tags or {}
 
     @property
@@ -196,8 +207,16 @@ class TagRows(CheckedInput):
         return dict(row.pair for row in self.rows if any(row.pair))
 
     def write_value(self, value: Mapping[str, str]) -> None:
-        """Replace the rows by those of a mapping."""
-        self._set_rows([self._new_row(key, text) for key, text in value.items()])
+        """Replace the rows by those of a mapping, without tags of AWS that were copied with the others."""
+        own = own_tags(value)
+        rows = own if own or value.keys() <= self.read_only.keys() else value  # alone, such a key is shown as invalid
+        self._set_rows([self._new_row(key, text) for key, text in rows.items()])
+
+    def show_read_only(self, tags: Mapping[str, str]) -> None:
+        """Show tags that cannot be changed."""
+        self.read_only = dict(tags)
+        header = ("Set by AWS, read-only", "value")
+        self._read_only_table.value = table_html(sorted(tags.items()), header) if tags else ""
 
     def find_problem(self) -> str:
         """Return what is wrong with the number of tags."""

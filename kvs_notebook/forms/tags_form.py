@@ -2,7 +2,7 @@
 
 Tags have no version: two clients that change them at once would overwrite each other unnoticed. So the form reads the tags again
 before it sends anything, sends only the difference, and keeps what another client has changed. If both have changed the same
-key, it sends nothing until the user has seen it.
+key, it sends nothing until the user has seen it. Tags that only AWS can set (``aws:...``) are shown, and never sent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pandas as pd
 
 from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.aws.validation import MAX_TAGS
+from kvs_notebook.aws.validation import MAX_TAGS, own_tags
 from kvs_notebook.channels.reference import Channel
 from kvs_notebook.channels.tags import tag_channel, tags_of_channel, untag_channel
 from kvs_notebook.dataframes.builders import tags_frame
@@ -67,18 +67,19 @@ class TagsForm(ChannelForm):
         """Show the channel and its tags as rows, with the user's edits applied to them."""
         before = self._loaded_tags
         mine = TagDifference({}, {}) if self.shows_another_channel(row) else TagDifference.between(before, edits)
-        self._set_loaded_tags(row["channel_arn"].item(), extras)
-        if not self.tags.replace_if_unchanged(edits, mine.applied_to(extras)):
-            self.tags.replace_if_unchanged(
-                before, extras
-            )  # changed by another job since the click, but not by the user
+        own = self._set_loaded_tags(row["channel_arn"].item(), extras)
+        if not self.tags.replace_if_unchanged(edits, mine.applied_to(own)):
+            self.tags.replace_if_unchanged(before, own)  # changed by another job since the click, but not by the user
         self._show_difference()
 
-    def _set_loaded_tags(self, arn: str, tags: dict[str, str]) -> None:
-        """Keep the tags that the channel has, and show how many they are."""
-        self._loaded_tags = tags
+    def _set_loaded_tags(self, arn: str, tags: Tags) -> dict[str, str]:
+        """Keep the tags that the channel has, and show how many they are; return those that can be edited."""
+        own = own_tags(tags)
+        self._loaded_tags = own
+        self.tags.show_read_only({key: value for key, value in tags.items() if key not in own})
         name = ChannelArn.parse(arn).channel_name
-        self.details.value = table_html([("channel_name", name), ("channel_arn", arn), ("tags", len(tags))])
+        self.details.value = table_html([("channel_name", name), ("channel_arn", arn), ("tags", len(own))])
+        return own
 
     def _show_difference(self) -> None:
         mine = TagDifference.between(self._loaded_tags, self.tags.value)
@@ -97,8 +98,9 @@ class TagsForm(ChannelForm):
     def _apply(self, running: RunningJob, text: str, wanted: Tags) -> JobResult:
         row, loaded = self.loaded_row(text), self._loaded_tags
         name, arn = row["channel_name"].item(), row["channel_arn"].item()
-        current = tags_of_channel(arn, self.connection)
-        running.update(lambda: self._set_loaded_tags(arn, current))
+        everything = tags_of_channel(arn, self.connection)
+        running.update(lambda: self._set_loaded_tags(arn, everything))
+        current = own_tags(everything)
         mine, theirs = TagDifference.between(loaded, wanted), TagDifference.between(loaded, current)
         note = f" Another client has meanwhile: {theirs}." if theirs else ""
         conflicts = sorted(key for key in mine.keys & theirs.keys if current.get(key) != wanted.get(key))
@@ -110,16 +112,16 @@ class TagsForm(ChannelForm):
             )
         to_send = TagDifference.between(current, mine.applied_to(current))
         self._send_difference(running, arn, current, to_send)
-        result = to_send.applied_to(current)
+        result = to_send.applied_to(everything)
         running.update(lambda: self._show_applied(arn, wanted, result))
         message = (
             f"Tags of {name}: {to_send}, done." if to_send else f"{name} has these tags already: nothing was sent."
         )
         return JobResult(tags_frame({arn: result}), message + note, self._code(text, to_send))
 
-    def _show_applied(self, arn: str, wanted: Tags, result: dict[str, str]) -> None:
-        self._set_loaded_tags(arn, result)
-        self.tags.replace_if_unchanged(wanted, result)
+    def _show_applied(self, arn: str, wanted: Tags, result: Tags) -> None:
+        own = self._set_loaded_tags(arn, result)
+        self.tags.replace_if_unchanged(wanted, own)
         self._show_difference()
 
     def _send_difference(self, running: RunningJob, arn: str, current: Tags, difference: TagDifference) -> None:
@@ -171,7 +173,8 @@ def edit_tags(channel: Channel | None = None, *, connection: Connection | None =
     """Open a form that adds, changes and removes a channel's tags.
 
     Its fields are ``channel``, with the button ``load``, and ``tags``, whose value is a mapping. Tags have no version: the form
-    reads them again before it sends anything, sends only the difference, and keeps what another client has changed. Loading
+    reads them again before it sends anything, sends only the difference, and keeps what another client has changed. Tags that
+    only AWS can set (``aws:...``) are shown below the rows; they are not in ``tags.value``, and stay as they are. Loading
     spends what :func:`kvs_notebook.describe_channel` and :func:`kvs_notebook.list_tags` spend. Submitting spends what list_tags
     and, if there is a difference, :func:`kvs_notebook.tag_channel` and :func:`kvs_notebook.untag_channel` spend.
 

@@ -71,7 +71,7 @@ class Assumptions:
     duplicate_tag_keys
         Reject a key that occurs twice in a request, or use its last value [1.7].
     reserved_tag_key
-        The error for a key that starts with ``aws:`` [1.7].
+        The error for a request to set or remove a key that starts with ``aws:`` [1.7, 1.8].
     tagging_changes_version
         Whether tagging and untagging create a new version of the channel [1.7].
     empty_tags

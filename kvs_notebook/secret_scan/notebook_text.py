@@ -17,6 +17,16 @@ TYPED_PASSWORD = "password in a form"  # noqa: S105 - a kind of secret
 
 _NAME = re.compile("[a-z0-9_./+-]{1,60}")
 _MODEL = re.compile("[A-Za-z]{1,40}Model")
+_DESCRIPTIONS = {
+    "secret access key": re.compile("secret|access key", re.IGNORECASE),
+    "client secret": re.compile("secret", re.IGNORECASE),
+    "session token": re.compile(r"\b(?:session|security)[ _-]?token|^\W*(?:aws\W)?token\b", re.IGNORECASE),
+    "access token": re.compile(r"\b(?:access|refresh|id|sso)[ _-]?token", re.IGNORECASE),
+    "password": re.compile("password|credential", re.IGNORECASE),
+}
+"""How the description of a widget names a secret."""
+
+_EMBEDDED_WIDGETS = re.compile(rf"<script type=.{re.escape(WIDGET_STATE)}.>(.*?)</script>", re.DOTALL)
 _BINARY = re.compile(r"image/(?!svg)|audio/|video/|application/pdf|png$|jpeg$")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 _ANSI_COLOR = re.compile(r"\x1b\[[0-9;]*m")
@@ -25,7 +35,8 @@ _ANSI_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 class NotebookText(NamedTuple):
     """A text of a notebook.
 
-    Texts of one group (a cell or a widget) are searched together. ``secret_kind`` is set if the whole text is a secret.
+    Texts of one group (a cell or a widget) are searched together. ``secret_kind`` is set if the whole text is a secret, and
+    ``is_repetition`` if the text joins pieces that are texts themselves. A location that is empty is the line of the secret.
     """
 
     group: str
@@ -33,6 +44,7 @@ class NotebookText(NamedTuple):
     location: str
     text: str
     secret_kind: str | None = None
+    is_repetition: bool = False
 
 
 def iterate_texts(notebook: Mapping[str, Any]) -> Iterator[NotebookText]:
@@ -51,6 +63,17 @@ def iterate_texts(notebook: Mapping[str, Any]) -> Iterator[NotebookText]:
         yield NotebookText("notebook", None, "metadata of the notebook", text)
 
 
+def iterate_export_texts(content: str) -> Iterator[NotebookText]:
+    """Yield the texts of a script or an HTML page that was made of a notebook: all of it, and the widget state that it embeds."""
+    yield NotebookText("file", None, "", html.unescape(_ANSI_COLOR.sub("", content)))
+    for match in _EMBEDDED_WIDGETS.finditer(content):
+        try:
+            widgets = json.loads(match[1])
+        except ValueError:
+            continue  # it was searched as text above
+        yield from _widget_texts(widgets, {})
+
+
 def _cells(notebook: Mapping[str, Any]) -> list[Any]:
     """Return the cells; before nbformat 4 they were in worksheets."""
     if isinstance(notebook.get("cells"), list):
@@ -59,8 +82,11 @@ def _cells(notebook: Mapping[str, Any]) -> list[Any]:
 
 
 def _cell_texts(number: int, cell: Any) -> Iterator[NotebookText]:
-    for location, text in _located_texts(cell if isinstance(cell, dict) else {"source": cell}):
+    members = cell if isinstance(cell, dict) else {"source": cell}
+    for location, text in _located_texts(members):
         yield NotebookText(f"cell {number}", number, location, text)
+    for location, text in _joined_pieces(members):
+        yield NotebookText(f"cell {number}", number, location, text, is_repetition=True)
 
 
 def _located_texts(cell: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -86,6 +112,39 @@ def _output_texts(output: Any) -> Iterator[tuple[str, str]]:
         yield from ((f" ({_safe_name(name)})", text) for text in _texts(value, key))
 
 
+def _joined_pieces(cell: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield texts that were saved in pieces: lists without newlines, and the parts of a stream that was written slowly.
+
+    Notebooks save a text as a list of its lines, but may break it anywhere: nbformat joins the list.
+    """
+    for key in SOURCE:
+        if _is_broken(cell.get(key)):
+            yield "source", "".join(cell[key])
+    outputs = cell.get("outputs")
+    streams: dict[str, list[tuple[int, str]]] = {}
+    for count, output in enumerate(outputs if isinstance(outputs, list) else [], 1):
+        if not isinstance(output, dict):
+            continue
+        data = output.get("data")
+        for key, value in {**output, **(data if isinstance(data, dict) else {})}.items():
+            if _is_broken(value) and not _BINARY.match(key):
+                yield f"output {count} ({_safe_name(key)})", "".join(value)
+        if output.get("output_type") == "stream":
+            text = output.get("text", "")
+            joined = "".join(part for part in text if isinstance(part, str)) if isinstance(text, list) else str(text)
+            streams.setdefault(str(output.get("name", "text")), []).append((count, joined))
+    for name, parts in streams.items():
+        if len(parts) > 1:
+            yield f"output {parts[0][0]} ({_safe_name(name)})", _ANSI_COLOR.sub("", "".join(text for _, text in parts))
+
+
+def _is_broken(value: Any) -> bool:
+    """Return whether a value is a text that was saved as a list, not broken at its newlines."""
+    if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+        return False
+    return not all(part.endswith("\n") for part in value[:-1])
+
+
 def _safe_name(name: str) -> str:
     """Return a media type or a member's name for a location; a name of another form may be a secret itself."""
     return name if _NAME.fullmatch(name) else "other"
@@ -107,6 +166,35 @@ def _widget_texts(widgets: Any, cell_of_widget: Mapping[str, int]) -> Iterator[N
             yield NotebookText(widget, cells.get(widget), location, str(state["value"]), TYPED_PASSWORD)
             state["value"] = ""
         yield from (NotebookText(widget, cells.get(widget), location, text) for text in _texts(model))
+        if isinstance(state, dict):
+            for text in _described_values(state, models):
+                yield NotebookText(widget, cells.get(widget), location, text, is_repetition=True)
+            for _, text in _joined_pieces(state):
+                yield NotebookText(widget, cells.get(widget), location, text, is_repetition=True)
+
+
+def _described_values(state: Mapping[str, Any], models: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was typed into a widget after the name that its description, its placeholder or a label beside it gives it."""
+    typed = state.get("value")
+    if isinstance(typed, str) and typed:
+        for key in ("description", "placeholder", "description_tooltip", "tooltip"):
+            yield from (f"{name}: {typed}" for name in _secret_names(state.get(key)))
+    children = state.get("children")
+    names: list[str] = []
+    for child in children if isinstance(children, list) else ():
+        model = models.get(str(child).removeprefix("IPY_MODEL_"))
+        beside = model.get("state") if isinstance(model, dict) else None
+        value = beside.get("value") if isinstance(beside, dict) else None
+        if isinstance(value, str):
+            yield from (f"{name}: {value}" for name in names)
+            names = list(_secret_names(value))
+
+
+def _secret_names(description: Any) -> Iterator[str]:
+    """Yield what a description says a value is, as the patterns name it."""
+    for name, words in _DESCRIPTIONS.items():
+        if isinstance(description, str) and words.search(description):
+            yield name
 
 
 def _with_contained_widgets(cell_of_widget: Mapping[str, int], models: Mapping[str, Any]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Patterns of signed URLs, AWS keys, session tokens and TURN passwords, and what is harmless beside them.
+"""Patterns of signed URLs, AWS keys, session and access tokens and TURN passwords, and what is harmless beside them.
 
 The patterns are our own: detect-secrets 1.5 raises an alarm for 25 of the 30 forms in our tests, but names no signed URL or TURN
 password, raises false alarms for 9 of 23 harmless texts, takes 28 times the CPU, and sends AWS each key that it finds.
@@ -12,13 +12,18 @@ shows alone.
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from kvs_notebook.secret_scan.text_views import remove_escapes, text_views
+
 SIGNED_URL, KEY_ID, SECRET_KEY, SESSION_TOKEN = "signed URL", "access key id", "secret access key", "session token"
 TURN_USERNAME, TURN_PASSWORD = "TURN username", "TURN password"
+ACCESS_TOKEN, PRIVATE_KEY = "access token", "private key"
+"""What ``aws sso login`` and ``aws login`` keep in their caches."""
 
 _KEY_ID = r"(?:AKIA|ASIA)[A-Z0-9]{16}"
 _KEY_ID_START = "(?:(?<![A-Za-z0-9+/])|(?<=%3D))"
@@ -27,8 +32,11 @@ _SANDBOX_KEY_ID = re.compile(r"KVS[BT][0-9]{12}[A-Z2-7]{4}")
 _LOOPBACK = r"(?:127\.0\.0\.1|localhost)\b"
 _AWS_ENDPOINT = re.compile(r"(?:turns?:|wss://|https://)[\w.-]+\.(?:amazonaws\.com|api\.aws)\b")
 
-_SEPARATOR = r"""["'\\\])]{0,3}(?:\s?:\s?str)?\s{0,9}(?:=|%3[Dd]|:|,|>|\s)\s{0,9}[\[(]?["'\\]{0,3}"""
-"""What separates a name and its value: in Python, JSON, XML, a shell, a table."""
+_SEPARATOR = (
+    r"""["'\\\])]{0,3}(?:\s?:\s?(?:str|bytes))?\s{0,9}(?:=|%3[Dd]|:|,|>|\s)\s{0,600}"""
+    r"""(?:["']?value["']?\s?[:=]\s?)?[\[(]?\s{0,9}(?:[bBrRfFuU]{1,2}(?=["']))?["'\\]{0,3}"""
+)
+"""What separates a name and its value: in Python, JSON, XML, YAML, a shell, a table."""
 
 _PARAMETER = re.compile(
     rf"(?P<label>(?i:X-Amz-(?:Signature|Credential|Security-Token))){_SEPARATOR}"
@@ -39,10 +47,11 @@ MINIMUM_DISTINCT_CHARACTERS = 8
 
 
 class DetectedSecret(NamedTuple):
-    """The kind of a secret in a text, and an excerpt that does not contain it."""
+    """The kind of a secret in a text, an excerpt that does not contain it, and its line, counted from 1."""
 
     kind: str
     excerpt: str
+    line: int
 
 
 def _is_mixed(secret: str) -> bool:
@@ -94,6 +103,27 @@ _RULES = (
     _Rule(
         SESSION_TOKEN,  # as STS creates them
         re.compile(r"(?<![\w+/])(?P<secret>(?:IQoJb3JpZ2luX2|FwoGZXIvYXdz|FQoGZXIvYXdz|AQoDYXdz)[A-Za-z0-9+/=%]{60,})"),
+    ),
+    _Rule(
+        ACCESS_TOKEN,
+        re.compile(
+            rf"(?P<label>(?:access|refresh|bearer|authorization|(?<![A-Za-z])id)[ _-]?token|client[ _-]?secret){_SEPARATOR}"
+            r"(?P<secret>(?!arn:|https?:)[\w+/=.:~-]{60,})",
+            re.IGNORECASE,
+        ),
+        _is_mixed,
+        context=re.compile("token|secret", re.IGNORECASE),
+    ),
+    _Rule(
+        ACCESS_TOKEN,  # of IAM Identity Center, of Amazon ECR (also as Docker saves it), and JSON Web Tokens
+        re.compile(
+            r"(?<![\w+/])(?P<secret>(?:ao[ar]A{4}|eyJwYXlsb2FkIjoi|QVdTOmV5S)[\w+/=%.:~-]{60,}"
+            r"|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,})"
+        ),
+    ),
+    _Rule(
+        PRIVATE_KEY,
+        re.compile(r"(?P<secret>-----BEGIN (?:[A-Z]{2,10} )?PRIVATE KEY-----\s{0,9}[A-Za-z0-9+/=\s]{60,})"),
     ),
     _Rule(KEY_ID, re.compile(rf"{_KEY_ID_START}(?P<secret>{_KEY_ID})(?![A-Za-z0-9+])")),
     _Rule(
@@ -149,6 +179,7 @@ class SecretDetector:
     """
 
     def __init__(self, cell: str, *, notebook_has_key_id: bool) -> None:
+        self._found_in_cell: set[str] = set()
         self._harmless_kinds = _harmless_kinds(cell)
         self._rules = [
             rule
@@ -156,17 +187,38 @@ class SecretDetector:
             if (rule.context is None or rule.context.search(cell)) and (notebook_has_key_id or not rule.needs_key_id)
         ]
 
-    def detect(self, text: str) -> Iterator[DetectedSecret]:
-        """Yield each secret of a text once, by the first rule that finds it."""
+    def detect(self, text: str, *, is_repetition: bool = False) -> Iterator[DetectedSecret]:
+        """Yield each secret of a text once, by the first rule that finds it in the first view of the text that shows it.
+
+        If the text repeats others of the cell, such as pieces that are joined, secrets of those are left out.
+        """
+        found = set(self._found_in_cell) if is_repetition else set[str]()
+        for number, view in enumerate(text_views(text)):
+            may_repeat = number > 0 or is_repetition
+            for secret, detected in self._detect_in_view(view):
+                plain = remove_escapes(secret)
+                if may_repeat and (plain in found or any(plain in each or each in plain for each in found)):
+                    continue
+                found.add(plain)
+                if detected is not None:
+                    yield detected
+        self._found_in_cell |= found
+
+    def _detect_in_view(self, text: str) -> Iterator[tuple[str, DetectedSecret | None]]:
+        """Yield what a rule finds, and how it is reported; None if it is harmless."""
         taken = bytearray(len(text))
+        newlines: list[int] = []
         for rule in self._rules:
             for match in rule.pattern.finditer(text):
                 start, end = match.span("secret")
                 secret = match["secret"]
                 if rule.is_valid(secret) and not any(taken[start:end]):
                     taken[start:end] = b"x" * (end - start)
-                    if not _is_placeholder(secret) and not self._is_harmless(rule, match):
-                        yield DetectedSecret(rule.kind, _excerpt(rule.kind, match))
+                    if _is_placeholder(secret) or self._is_harmless(rule, match):
+                        yield secret, None
+                    else:
+                        newlines = newlines or [match.start() for match in re.finditer("\n", text)]
+                        yield secret, DetectedSecret(rule.kind, _excerpt(rule.kind, match), bisect(newlines, start) + 1)
 
     def _is_harmless(self, rule: _Rule, match: re.Match[str]) -> bool:
         """Return whether a secret is valid for a sandbox only."""

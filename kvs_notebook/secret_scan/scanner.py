@@ -12,15 +12,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kvs_notebook.errors import DamagedFile, InvalidInput
 from kvs_notebook.formatting import format_count
 from kvs_notebook.secret_scan import patterns
-from kvs_notebook.secret_scan.notebook_text import TYPED_PASSWORD, NotebookText, iterate_texts
+from kvs_notebook.secret_scan.notebook_text import (
+    TYPED_PASSWORD,
+    NotebookText,
+    iterate_export_texts,
+    iterate_texts,
+)
 from kvs_notebook.secret_scan.patterns import DetectedSecret, SecretDetector, has_key_id
+from kvs_notebook.secret_scan.text_views import text_views
 
 if TYPE_CHECKING:
     import pandas as pd
 
 StrPath = str | os.PathLike[str]
 
-SUFFIX = ".ipynb"
+EXPORT_SUFFIXES = frozenset({".py", ".html", ".htm"})
+SUFFIXES = frozenset({".ipynb", *EXPORT_SUFFIXES})
 EXCLUDED_FOLDERS = frozenset({".ipynb_checkpoints", ".venv", ".git", "node_modules"})
 VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 """The file that marks the folder of a virtual environment, whatever its name."""
@@ -34,6 +41,8 @@ REVOKE: Mapping[str, frozenset[str]] = {
     "deactivate the key in IAM": frozenset({patterns.KEY_ID, patterns.SECRET_KEY}),
     "revoke the role's sessions in IAM": frozenset({patterns.SESSION_TOKEN}),
     "change the password": frozenset({TYPED_PASSWORD}),
+    "sign out (aws sso logout)": frozenset({patterns.ACCESS_TOKEN}),
+    "replace the private key": frozenset({patterns.PRIVATE_KEY}),
     "let signed URLs and TURN passwords expire": frozenset(
         {patterns.SIGNED_URL, patterns.TURN_USERNAME, patterns.TURN_PASSWORD}
     ),
@@ -67,16 +76,16 @@ class ScannedFile(NamedTuple):
 
 
 def scan_notebooks(paths: StrPath | Iterable[StrPath]) -> pd.DataFrame:
-    """Return the secrets that were saved in notebooks: signed URLs, AWS keys, session tokens and TURN passwords.
+    """Return the secrets that were saved in notebooks: signed URLs, AWS keys, session and access tokens, TURN passwords.
 
-    Sources, outputs of every kind, widget state and metadata are searched. The secrets of a sandbox are not reported: they are
-    valid only on the machine that it ran on. No request is sent.
+    Sources, outputs of every kind, widget state and metadata are searched, and scripts and HTML pages that were made of
+    notebooks. The secrets of a sandbox are not reported: they are valid only on the machine that it ran on. No request is sent.
 
     Parameters
     ----------
     paths
-        A notebook or a folder, or several. In folders, the files that end in ``.ipynb`` are scanned, except checkpoints and
-        virtual environments.
+        A notebook or a folder, or several. In folders, the files that end in ``.ipynb``, ``.py`` or ``.html`` are scanned, except
+        those of checkpoints and virtual environments.
 
     Returns
     -------
@@ -95,7 +104,7 @@ def scan_notebooks(paths: StrPath | Iterable[StrPath]) -> pd.DataFrame:
     --------
     >>> import json
     >>> import kvs_notebook as kvs
-    >>> source = "key_id = 'AKIA" + "J5Q7WZLMXN2RTVBC'"
+    >>> source = f"key_id = 'AKIA{'J5Q7WZLMXN2RTVBC'}'"
     >>> with open("leaky.ipynb", "w") as file:
     ...     json.dump({"cells": [{"cell_type": "code", "source": source}]}, file)
     >>> kvs.scan_notebooks("leaky.ipynb")[["path", "cell", "location", "kind", "excerpt"]]
@@ -139,7 +148,7 @@ def _walk(folder: Path) -> Iterator[ScannedFile]:
             for each in folders
             if each not in EXCLUDED_FOLDERS and not (parent / each / VIRTUAL_ENVIRONMENT).exists()
         )
-        yield from (ScannedFile(parent / file) for file in sorted(files) if file.endswith(SUFFIX))
+        yield from (ScannedFile(parent / file) for file in sorted(files) if Path(file).suffix.lower() in SUFFIXES)
     for error in errors:
         problem = f"Can't list {error.filename}: {error.strerror}. {NOT_SCANNED}"
         yield ScannedFile(Path(error.filename), problem=problem)
@@ -153,28 +162,30 @@ def _scan_file(path: Path) -> ScannedFile:
 
 
 def find_secrets(path: Path) -> list[Finding]:
-    """Return the secrets of a notebook, in the order of their locations in it.
+    """Return the secrets of a notebook or an export of one, in the order of their locations in it.
 
     Raises
     ------
     InvalidInput
         If the file is not a notebook, or cannot be read.
     DamagedFile
-        If the file is not JSON in UTF-8, or is nested too deeply.
+        If the file is not in UTF-8, is a notebook and not JSON, or is nested too deeply.
     """
     try:
-        groups = _group_texts(iterate_texts(_read_notebook(path)))
+        groups = _group_texts(_file_texts(path))
     except RecursionError as error:
         raise DamagedFile(f"{path} is damaged: it is nested too deeply. {NOT_SCANNED}") from error
-    joined = {group: "\n".join(text.text for text in texts) for group, texts in groups.items()}
-    notebook_has_key_id = any(map(has_key_id, joined.values()))
+    joined = {
+        group: "\n".join(view for text in texts for view in text_views(text.text)) for group, texts in groups.items()
+    }
+    file_has_key_id = any(map(has_key_id, joined.values()))
     counts: Counter[tuple[int | None, str, str]] = Counter()
     excerpts: dict[tuple[int | None, str, str], str] = {}
     for group, texts in groups.items():
-        detector = SecretDetector(joined[group], notebook_has_key_id=notebook_has_key_id)
-        for text in texts:
+        detector = SecretDetector(joined[group], notebook_has_key_id=file_has_key_id)
+        for text in sorted(texts, key=lambda each: each.is_repetition):
             for secret in _detect(text, detector):
-                key = (text.cell, text.location, secret.kind)
+                key = (text.cell, text.location or f"line {secret.line}", secret.kind)
                 counts[key] += 1
                 excerpts.setdefault(key, secret.excerpt)
     return [Finding(path, *key, excerpts[key], count) for key, count in counts.items()]
@@ -193,17 +204,40 @@ def _group_texts(texts: Iterable[NotebookText]) -> dict[str, list[NotebookText]]
 
 def _detect(text: NotebookText, detector: SecretDetector) -> Iterable[DetectedSecret]:
     if text.secret_kind is None:
-        return detector.detect(text.text)
-    return [DetectedSecret(text.secret_kind, f"<{len(text.text)} characters>")]
+        return detector.detect(text.text, is_repetition=text.is_repetition)
+    return [DetectedSecret(text.secret_kind, f"<{len(text.text)} characters>", 1)]
 
 
-def _read_notebook(path: Path) -> Mapping[str, Any]:
+def _file_texts(path: Path) -> Iterator[NotebookText]:
+    """Return the texts of a notebook, or of a script or an HTML page that was made of one."""
+    content = _read_file(path)
+    if path.suffix.lower() in EXPORT_SUFFIXES:
+        return iterate_export_texts(_decode_export(path, content))
+    return iterate_texts(_parse_notebook(path, content))
+
+
+def _read_file(path: Path) -> bytes:
     if path.exists() and not path.is_file():
         raise InvalidInput(f"{path} is not a file.")
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8-sig"))
+        return path.read_bytes()
     except OSError as error:
         raise InvalidInput(f"Can't read {path}: {error.strerror}. {NOT_SCANNED}") from error
+
+
+def _decode_export(path: Path, content: bytes) -> str:
+    """Return the text of a script or a page, in UTF-16 or in any encoding that extends ASCII, in which secrets are written."""
+    if b"\0" not in content:
+        return content.decode("utf-8-sig", errors="replace")
+    try:
+        return content.decode("utf-16")
+    except ValueError as error:
+        raise DamagedFile(f"{path} is not a text: {error}. {NOT_SCANNED}") from error
+
+
+def _parse_notebook(path: Path, content: bytes) -> Mapping[str, Any]:
+    try:
+        notebook = json.loads(content.decode("utf-8-sig"))
     except ValueError as error:
         raise DamagedFile(f"{path} is damaged or not a notebook: {error}. {NOT_SCANNED}") from error
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells", notebook.get("worksheets")), list):
@@ -218,7 +252,8 @@ def summarize(files: Sequence[ScannedFile]) -> str:
     """Return one line: how many secrets are in how many notebooks, and what to do about them."""
     if not files:
         return "No notebooks found."
-    scanned = format_count(sum(not file.problem for file in files), "notebook")
+    noun = "notebook" if all(file.path.suffix.lower() not in EXPORT_SUFFIXES for file in files) else "file"
+    scanned = format_count(sum(not file.problem for file in files), noun)
     failed = sum(bool(file.problem) for file in files)
     gap = f"; {format_count(failed, 'file')} could not be scanned" if failed else ""
     findings = [finding for file in files for finding in file.findings]

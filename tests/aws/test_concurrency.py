@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import re
 import threading
+from pathlib import Path
+from types import SimpleNamespace
 
+import IPython
 import pytest
 
+import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.aws.concurrency import THREADS, map_concurrent
+from kvs_notebook.aws.concurrency import THREADS, map_concurrent, progress_bar
 
 
 def test_results_are_in_order_of_items():
@@ -41,3 +47,53 @@ def test_first_error_cancels_items_not_begun():
         map_concurrent(work, range(1000), description="x")
     resume.set()
     assert len(begun) <= THREADS + 1
+
+
+class Stream(io.StringIO):
+    """A standard error that is a terminal, or a pipe."""
+
+    def __init__(self, *, is_terminal: bool) -> None:
+        super().__init__()
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "quiet", "shown"), [(True, False, True), (False, False, False), (True, True, False)]
+)
+def test_progress_is_shown_on_a_terminal_only(monkeypatch, is_terminal, quiet, shown):
+    stream = Stream(is_terminal=is_terminal)
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setattr("kvs_notebook.aws.concurrency.PROGRESS_AFTER_SECONDS", 0.0)
+    map_concurrent(str, range(3), description="Reading tags", quiet=quiet)
+    assert ("Reading tags: " in stream.getvalue()) is shown
+    assert shown or not stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("shell", "disabled"),
+    [(None, True), (SimpleNamespace(), True), (SimpleNamespace(kernel="a kernel"), False)],
+    ids=["Python", "IPython in a pipe", "notebook"],
+)
+def test_progress_is_shown_in_a_notebook_which_has_no_terminal(monkeypatch, shell, disabled):
+    monkeypatch.setattr("sys.stderr", Stream(is_terminal=False))
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    with progress_bar(10, "Inventory", "account-region") as bar:
+        assert bar.disable is disabled
+
+
+def test_progress_is_hidden_without_a_standard_error(monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    assert map_concurrent(str, range(3), description="Reading tags") == ["0", "1", "2"]
+
+
+def test_one_module_decides_whether_progress_is_shown():
+    sources = Path(kvs.__file__).parent.rglob("*.py")
+    using = [
+        path.name
+        for path in sources
+        if re.search(r"^\s*(from|import) tqdm", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert using == ["concurrency.py"]

@@ -116,13 +116,6 @@ def test_pivot_tags_of_no_tags_is_empty(connection):
     assert len(wide) == 0
 
 
-def test_slow_reading_shows_progress_bar(sandbox, connection, monkeypatch, capsys):
-    monkeypatch.setattr("kvs_notebook.aws.concurrency.PROGRESS_AFTER_SECONDS", 0.0)
-    sandbox.seed()
-    kvs.list_tags(kvs.list_channels())
-    assert "Reading tags" in capsys.readouterr().err
-
-
 def test_quick_reading_shows_no_progress_bar(sandbox, connection, capsys):
     sandbox.seed()
     kvs.list_tags(kvs.list_channels().head(3))

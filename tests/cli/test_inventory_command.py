@@ -22,7 +22,7 @@ REGIONS = ["ap-southeast-2", "eu-west-1", "us-east-1"]
 
 
 def test_sandbox_fleet_is_printed_and_written_to_files(run: Run, tmp_path: Path) -> None:
-    done = run("inventory", "--sandbox", "--csv", "a.csv", "--parquet", "a.parquet", "--json", "a.json")
+    done = run("inventory", "--sandbox", "--table", "--csv", "a.csv", "--parquet", "a.parquet", "--json", "a.json")
     assert (done.returncode, lines_of(done.stderr)) == (0, [])
     lines = done.stdout.splitlines()
     rows = len(lines) - 6
@@ -71,6 +71,7 @@ def test_dash_writes_parquet_to_standard_output(tmp_path: Path, environment: dic
 
 def test_region_prefix_and_no_tags_restrict_the_inventory(run: Run, tmp_path: Path) -> None:
     done = run("inventory", "--sandbox", "--region", "eu-west-1", "--no-tags", "--csv", "a.csv")
+    assert done.stdout.count("\n") == 3, "into a pipe, only the summary and the names of the files"
     frame = kvs.read_csv(tmp_path / "a.csv")
     assert list(frame.columns) == list(schemas.CHANNELS)
     assert set(frame["region"]) == {"eu-west-1"}

@@ -123,7 +123,7 @@ def test_region_near_its_quota_is_reported(
 
 
 def test_failed_file_keeps_the_table_and_other_files(run: Run, tmp_path: Path) -> None:
-    done = run("inventory", "--sandbox", "--csv", "no/such/a.csv", "--json", "a.json")
+    done = run("inventory", "--sandbox", "--table", "--csv", "no/such/a.csv", "--json", "a.json")
     assert done.returncode == 1
     assert done.stdout.startswith("CHANNEL ")
     assert done.stdout.splitlines()[-1].endswith(" rows to a.json")

@@ -1,12 +1,23 @@
-"""Texts on the terminal: errors in one line, and the columns that characters take."""
+"""Texts on the terminal: errors in one line, the columns that characters take, and one module that prints."""
 
 from __future__ import annotations
+
+import ast
+import io
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvs_notebook.cli.terminal import display_width, fit, print_error, printable
+import kvs_notebook.cli
+from kvs_notebook.cli import terminal
+from kvs_notebook.cli.terminal import display_width, fit, print_error, print_text
+from kvs_notebook.formatting import printable
+
+PRINTING_MODULES = {"standard_streams.py", "terminal.py"}
+DATA_STREAM = {"reconfigure", "flush", "isatty"}
+"""What inventory_output may do with standard output, to which CSV and JSON are written."""
 
 
 @pytest.mark.parametrize(
@@ -33,3 +44,29 @@ def test_any_text_fits_its_column(text: str, width: int) -> None:
 def test_error_is_one_line_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     print_error("Can't read \x1b[2Ja.ipynb:\nno such file.")
     assert capsys.readouterr() == ("", "kvs-notebook: Can't read \N{REPLACEMENT CHARACTER}[2Ja.ipynb: no such file.\n")
+
+
+@given(text=st.text(st.characters()), is_error=st.booleans())
+def test_printed_text_has_only_printable_characters_newlines_and_tabs(text: str, *, is_error: bool) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        streams = {name: io.StringIO() for name in ("stdout", "stderr")}
+        for name, stream in streams.items():
+            patch.setattr(terminal.sys, name, stream)
+        print_text(text, to_standard_error=is_error)
+    shown = streams["stderr" if is_error else "stdout"].getvalue()
+    assert shown.translate({ord("\n"): "", ord("\t"): ""}).isprintable()
+    assert len(shown) == len(text) + 1
+    assert [a for a in text if a.isprintable() or a in "\n\t"] == [a for a in shown[:-1] if a != "\ufffd" or a in text]
+
+
+def test_only_two_modules_of_the_command_print() -> None:
+    """A text that goes another way to the terminal would not be checked."""
+    found = []
+    for path in Path(kvs_notebook.cli.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            is_print = called in {"print", "click.echo", "click.secho"}
+            is_stream = called.startswith(("sys.std", "sys.__std")) and called.split(".")[-1] not in DATA_STREAM
+            if path.name not in PRINTING_MODULES and (is_print or is_stream):
+                found.append(f"{path.name}: {called}")
+    assert found == []

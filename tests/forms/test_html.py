@@ -1,12 +1,20 @@
-"""HTML helpers escape any text."""
+"""Every HTML of every form escapes any text: what users type, what the service returns, names of profiles, errors."""
 
 from __future__ import annotations
 
+import html
+from collections.abc import Iterator
 from html.parser import HTMLParser
+from typing import Any
 
+import ipywidgets as widgets
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import kvs_notebook as kvs
+from kvs_notebook.forms.channel_form import ChannelForm
+from kvs_notebook.forms.header import Header
 from kvs_notebook.forms.html import code_html, error_html, table_html
 from kvs_notebook.forms.status_line import StatusLine
 
@@ -55,3 +63,104 @@ def test_status_line_escapes_text(text):
     status.alert(text)
     assert status.role == "alert"
     assert set(Reader(status.value).tags) == {"div"}
+
+
+# --- the forms
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><b onclick="x">',
+    "</style><i>",
+    "<!--",
+    "&lt;u&gt;",
+]
+OUR_TAGS = {"style", "div", "span", "code", "table", "tr", "th", "td"}
+OPENERS = {
+    "create_channel": {},
+    "update_channel": {"channel": "front-door"},
+    "delete_channel": {"channel": "front-door"},
+    "edit_tags": {"channel": "front-door"},
+    "get_endpoints": {"channel": "front-door"},
+    "connection": {},
+    "console": {},
+}
+
+
+def widgets_in(widget: Any) -> Iterator[Any]:
+    """Yield a widget and all that it contains."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from widgets_in(child)
+
+
+def check_widgets(root: Any) -> int:
+    """Check that every HTML under a widget has only our own tags, and no description is HTML; return the number of HTMLs."""
+    found = [each for each in widgets_in(root) if isinstance(each, widgets.HTML | widgets.HTMLMath)]
+    for each in found:
+        assert set(Reader(each.value).tags) <= OUR_TAGS, each.value
+    assert not [each for each in widgets_in(root) if getattr(each, "description_allow_html", False)]
+    return len(found)
+
+
+def test_there_is_a_case_for_every_form():
+    assert OPENERS.keys() == {name for name in dir(kvs.forms) if name.islower()}
+
+
+@pytest.mark.parametrize("name", OPENERS)
+def test_every_html_of_a_form_escapes_what_is_typed(name, connection):
+    kvs.create_channel("front-door")
+    form = getattr(kvs.forms, name)(**OPENERS[name])
+    if getattr(form, "future", None):
+        form.future.exception(30)
+    for text in HOSTILE:
+        if hasattr(form, "tags"):
+            form.tags.value = {text: text}
+        for each in widgets_in(form):
+            if isinstance(each, widgets.Text):
+                each.value = text
+        if hasattr(form, "submit"):
+            form.submit.click()
+            assert name == "connection" or form.future.exception(30)
+        else:
+            form.save.click()
+            form.saved.exception(30)
+        assert check_widgets(form) >= 2
+
+
+@pytest.mark.parametrize("name", ["update_channel", "delete_channel", "edit_tags"])
+def test_every_html_of_a_form_escapes_what_is_loaded(name, connection):
+    form: ChannelForm = getattr(kvs.forms, name)()
+    row = kvs.create_channel("front-door")
+    extras = {"edit_tags": {"a": HOSTILE[0]}, "delete_channel": [("tags", HOSTILE[0])]}.get(name)
+    for text in HOSTILE:
+        hostile = row.assign(
+            channel_status=text, version=text, **({"channel_name": text} if name != "edit_tags" else {})
+        )
+        form.set_loaded("front-door", hostile, extras, form.edits())
+        check_widgets(form)
+        form._show_conflict(hostile, hostile, text)
+        check_widgets(form)
+        assert html.escape(text) in form.details.value
+
+
+def test_console_table_escapes_cells(connection):
+    kvs.create_channel("front-door")
+    console = kvs.forms.console()
+    text = HOSTILE[1]
+    frame = kvs.list_channels().assign(channel_name=text, channel_status=text, version=text)
+    assert console.table.show(frame, console.connection)
+    sent = str(console.table._table._dt_args)
+    assert text not in sent
+    assert html.escape(text) in sent.replace("\\u003c", "<")
+
+
+def test_header_escapes_profile_and_endpoint(connection, monkeypatch):
+    text = HOSTILE[0]
+    monkeypatch.setattr(kvs.Connection, "profile", text)
+    monkeypatch.setattr(kvs.Connection, "region", text)
+    form = kvs.forms.create_channel()
+    header = next(each for each in widgets_in(form) if isinstance(each, Header))
+    header.identified.exception(30)
+    assert html.escape(text) in header.value
+    check_widgets(form)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kvs_notebook.aws.validation import MAX_TAGS, RESERVED_TAG_PREFIX
+from kvs_notebook.aws.validation import MAX_TAGS, RESERVED_TAG_PREFIX, is_reserved_tag_key, own_tags
 from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox.backend import page_tokens
 from kvs_notebook.sandbox.backend.context import (
@@ -210,7 +210,7 @@ def _tag(call: Call) -> Reply:
     """[1.7]."""
     tags = _tags_of(call)
     channel = call.usable(call.request["ResourceARN"])
-    total = sum(not _is_reserved(key) for key in call.store.tags(channel).keys() | tags.keys())
+    total = len(own_tags(call.store.tags(channel)).keys() | tags.keys())
     if total > MAX_TAGS:
         raise _too_many_tags(total)
     call.store.put_tags(channel, tags)
@@ -220,7 +220,7 @@ def _tag(call: Call) -> Reply:
 def _untag(call: Call) -> Reply:
     """[1.8]."""
     for key in call.request["TagKeyList"]:
-        _check_not_reserved(call, key)
+        _refuse_reserved(call, key)
     channel = call.usable(call.request["ResourceARN"])
     call.store.remove_tags(channel, call.request["TagKeyList"])
     return _tagged(call, channel)
@@ -285,22 +285,19 @@ def _tags_of(call: Call) -> dict[str, str]:
     tags: dict[str, str] = {}
     for tag in call.request.get("Tags") or ():
         key = tag["Key"]
-        _check_not_reserved(call, key)
+        _refuse_reserved(call, key)
         if key in tags and call.assumptions.duplicate_tag_keys == "refuse":
             raise invalid_argument(f"Tag key {format_value(key)} is given more than once.")
         tags[key] = tag["Value"]
     return tags
 
 
-def _is_reserved(key: str) -> bool:
-    return key.lower().startswith(RESERVED_TAG_PREFIX)
-
-
-def _check_not_reserved(call: Call, key: str) -> None:
-    if _is_reserved(key):
-        if call.assumptions.reserved_tag_key == "access_denied":
-            raise access_denied(call.caller, call.operation, call.request)
-        raise invalid_argument(f"Tag key {format_value(key)}: the prefix {RESERVED_TAG_PREFIX} is reserved.")
+def _refuse_reserved(call: Call, key: str) -> None:
+    if not is_reserved_tag_key(key):
+        return
+    if call.assumptions.reserved_tag_key == "access_denied":
+        raise access_denied(call.caller, call.operation, call.request)
+    raise invalid_argument(f"Tag key {format_value(key)}: the prefix {RESERVED_TAG_PREFIX} is reserved.")
 
 
 def _tagged(call: Call, channel: Channel) -> Reply:

@@ -1,0 +1,137 @@
+"""Other readings of a text in which a secret may be hidden: without escapes, without markup, joined, as the rows of a table.
+
+Each reading keeps the line of what it shows, so that a finding can be located in a file.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import sys
+from collections.abc import Iterator
+
+MAX_ROUNDS = 4
+"""How often escapes are removed: JSON in JSON in a URL takes three rounds."""
+
+MAX_HEADER_LENGTH = 5_000
+"""Longer lines are not the header of a table."""
+
+_ESCAPE = re.compile(r"""\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|([0-7]{3})|(["'\\/`])|([nrt]))""")
+_PERCENT = re.compile(r"%([2-7][0-9a-fA-F])")
+_ENTITY = re.compile(r"&(?:#\d{2,7}|#[xX][0-9a-fA-F]{2,6}|amp|quot|apos|lt|gt|sol|plus|equals|lowbar);")
+
+_LITERAL = r"""[bBrRfFuU]{0,2}(?:"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*(?:\\.[^'\\\n]*)*')"""
+_LITERALS = re.compile(rf"{_LITERAL}(?:[ \t]*\+?[ \t]*(?:\\?\n)?[ \t]*\+?[ \t]*{_LITERAL})+")
+_TAG = re.compile(r"</?[A-Za-z][^<>]{0,2000}>")
+_ROW = re.compile(r"<tr\b[^<>]*>(.*?)</tr>", re.DOTALL | re.IGNORECASE)
+_CELL = re.compile(r"<t[hd]\b[^<>]*>(.*?)</t[hd]>", re.DOTALL | re.IGNORECASE)
+
+_TITLE = re.compile(
+    r"secret(?:[ _-]?access)?(?:[ _-]?key)?|client[ _-]?secret|(?:session|security|access|refresh)[ _-]?token"
+    r"|password|credential",
+    re.IGNORECASE,
+)
+"""The title of a column with secrets."""
+
+
+def text_views(text: str) -> Iterator[str]:
+    """Yield a text, then each other reading of it that differs."""
+    seen = {text, ""}
+    yield text
+    decoded = remove_escapes(text)
+    untagged = _remove_tags(decoded)
+    for view in (
+        decoded,
+        remove_escapes(join_literals(text)),
+        untagged,
+        join_literals(untagged),
+        pair_columns(decoded),
+    ):
+        if view not in seen:
+            seen.add(view)
+            yield view
+
+
+def remove_escapes(text: str) -> str:
+    r"""Return a text without the escapes of Python, JSON, HTML and URLs, also nested ones; ``\n`` becomes a space."""
+    for _ in range(MAX_ROUNDS):
+        plain = _ENTITY.sub(lambda match: html.unescape(match[0]), text) if "&" in text else text
+        plain = _ESCAPE.sub(_unescape, plain) if "\\" in plain else plain
+        plain = _PERCENT.sub(lambda match: chr(int(match[1], 16)), plain) if "%" in plain else plain
+        if plain == text:
+            break
+        text = plain
+    return text
+
+
+def _unescape(match: re.Match[str]) -> str:
+    *numbers, octal, quote, blank = match.groups()
+    if quote:
+        return str(quote)
+    if blank:
+        return " "
+    code = int(octal, 8) if octal else int(next(number for number in numbers if number), 16)
+    return chr(code) if code <= sys.maxunicode and chr(code).isprintable() else " "
+
+
+def join_literals(text: str) -> str:
+    """Return source in which adjacent string literals, or literals that are added, are one; newlines follow it."""
+    return _LITERALS.sub(_join, text)
+
+
+def _join(match: re.Match[str]) -> str:
+    parts = [literal[literal.index(literal[-1]) + 1 : -1] for literal in re.findall(_LITERAL, match[0])]
+    return f'"{"".join(parts)}"' + "\n" * match[0].count("\n")
+
+
+def _remove_tags(text: str) -> str:
+    """Return the text of HTML; a tag that spans lines leaves its newlines."""
+    return _TAG.sub(lambda match: "\n" * match[0].count("\n"), text) if "</" in text else text
+
+
+# --- tables
+
+
+def pair_columns(text: str) -> str:
+    """Return, for each row of each table in a text, its cells below a title that names a secret: ``title: cell``."""
+    lowered = text.lower()
+    if not any(word in lowered for word in ("secret", "token", "password", "credential")):
+        return ""  # 20 times as fast as the search for a title
+    is_html = "</tr>" in lowered
+    if is_html:
+        text = _ROW.sub(_join_cells, text)
+    lines = text.split("\n")
+    header, titles = "", list[re.Match[str]]()
+    paired = []
+    for line in lines:
+        found = list(_TITLE.finditer(line)) if len(line) <= MAX_HEADER_LENGTH else []
+        pairs = ""
+        if found:
+            header, titles = line, found
+        elif titles and line.strip():
+            cells = dict.fromkeys(_cells_below(header, titles, line))
+            pairs = "; ".join(f"{title}: {cell}" for title, cell in cells)
+        elif not is_html:
+            titles = []  # a blank line ends a table
+        paired.append(pairs)
+    return "\n".join(paired)
+
+
+def _cells_below(header: str, titles: list[re.Match[str]], line: str) -> Iterator[tuple[str, str]]:
+    for delimiter in ",;|\t":
+        columns, cells = header.split(delimiter), line.split(delimiter)
+        if len(columns) == len(cells) > 1:
+            for column, cell in zip(columns, cells, strict=True):
+                if title := _TITLE.search(column):
+                    yield title[0], cell.strip().strip("\"'")
+    for title in titles:
+        start, end = title.span()
+        # Of printed columns, the title and the cells begin or end at the same place.
+        for token in re.finditer(r"[^\s|]+", line[: end + 4_000]):
+            if token.start() < end and token.end() > start:
+                yield title[0], token[0]
+
+
+def _join_cells(row: re.Match[str]) -> str:
+    cells = (" ".join(_TAG.sub("", cell[1]).split()) for cell in _CELL.finditer(row[1]))
+    return "\t".join(cells) + "\n" * row[0].count("\n")
