@@ -18,7 +18,7 @@ from kvs_notebook.dataframes.schemas import UNKNOWN
 from kvs_notebook.errors import ExportFailed, InvalidInput
 from kvs_notebook.fleet import reports
 from kvs_notebook.fleet.comparison import compare_snapshots
-from kvs_notebook.fleet.coverage import row_label
+from kvs_notebook.fleet.coverage import NOT_ENABLED, row_label
 from kvs_notebook.fleet.inventory import Inventory, coverage_path
 from kvs_notebook.fleet.required_tags import RequiredTags
 from kvs_notebook.fleet.snapshots import save_snapshot, snapshot_folders
@@ -79,6 +79,11 @@ class InventoryOutput:
             print_error(str(error) if is_unreadable else absent)
             return False
         changes = compare_snapshots(directory, before=newest, after=self._inventory)
+        lost = changes[(changes["before"] == "ok") & (changes["after"] == NOT_ENABLED)]
+        for row in lost.to_dict("records"):
+            gap = (row_label(row), f"Read on {newest}, and now not enabled in the account. Its channels are unknown.")
+            self.gaps.append(gap)
+            print_error(": ".join(gap))
         counts = Counter(changes["change"])
         summary = ", ".join(f"{count} {change}" for change, count in sorted(counts.items()))
         self._print(f"\nChanges since {newest} in {directory}: {summary or 'none'}")

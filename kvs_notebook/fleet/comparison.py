@@ -63,7 +63,8 @@ def compare_snapshots(
         - ``recreated``: the same name, another ``channel_arn``;
         - ``unknown``: an account-region that was not read in one of the two, or whose file is damaged; ``column`` is ``status``,
           and ``before`` and ``after`` are the status in coverage (missing: not requested). If ``column`` is ``tags``, channels
-          were compared and their tags could not be. Channels of such an account-region are never ``removed``.
+          were compared and their tags could not be: those of the channel, or of all without ``channel_name``. Channels of such
+          an account-region are never ``removed``.
 
         A region that the account had not enabled at either time has no row.
 
@@ -227,7 +228,13 @@ def _added_and_removed(only_old: pa.Table, only_new: pa.Table) -> Iterator[Chang
 
 
 def _changed_tags(old: pa.Table, new: pa.Table) -> Iterator[Change]:
+    import pyarrow.compute as pc
+
+    for row in pc.indices_nonzero(pc.or_(pc.is_null(old[TAGS]), pc.is_null(new[TAGS]))).to_pylist():
+        yield _change(new, row, "unknown", TAGS)
     for row, before, after in _differing_values(old[TAGS], new[TAGS]):
+        if before is None or after is None:
+            continue
         old_tags, new_tags = json.loads(before), json.loads(after)
         for key in sorted(old_tags.keys() | new_tags.keys()):
             if old_tags.get(key) != new_tags.get(key):

@@ -89,11 +89,11 @@ def _with_tags_as_json(inventory: Inventory) -> pd.DataFrame:
     tags = inventory.tags
     for arn, key, value in zip(tags["channel_arn"], tags["key"], tags["value"], strict=True):
         tags_by_arn.setdefault(arn, {})[key] = value
-    tags_known = set(account_region_keys(inventory.coverage[inventory.coverage["tags_source"].isin(TAGS_READ)]))
     channels = inventory.channels
+    tags_known = inventory.tags_sources().isin(TAGS_READ)
     texts = [
-        _to_json(tags_by_arn.get(arn, {})) if key in tags_known else None
-        for key, arn in zip(account_region_keys(channels), channels["channel_arn"], strict=True)
+        _to_json(tags_by_arn.get(arn, {})) if is_known else None
+        for is_known, arn in zip(tags_known, channels["channel_arn"], strict=True)
     ]
     names = [inventory.account_names.get(account_id) for account_id in channels["account_id"]]
     return channels.assign(account_name=_text_array(names), tags=_text_array(texts))[[*COLUMNS]]

@@ -16,6 +16,7 @@ from kvs_notebook.dataframes.builders import concat
 from kvs_notebook.dataframes.files import File
 from kvs_notebook.dataframes.schemas import DATE, SNAPSHOTS, TAG_PREFIX, TEXT
 from kvs_notebook.errors import DamagedFile, InvalidInput
+from kvs_notebook.fleet.coverage import FAILED, TAGS_READ, account_region_keys
 from kvs_notebook.fleet.inventory import Inventory
 from kvs_notebook.fleet.snapshot_files import COLUMNS, TAGS, Snapshot, read_coverage_file
 from kvs_notebook.formatting import format_value
@@ -82,9 +83,10 @@ def read_snapshots(directory: File) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        date (datetime64[ms]), account_name, the columns of the channels frame, and a ``tag:<key>`` column (str) for each key; in
-        the order of date, account, region, name. A channel that is absent on a day may not have been read then:
-        see read_coverage().
+        date (datetime64[ms]), account_name, the columns of the channels frame, ``tags_source`` (str) if tags of some channels
+        were not read (``failed``, beside ``bulk`` or ``each`` of the others, and ``none`` if no tags were requested), and a
+        ``tag:<key>`` column (str) for each key; in the order of date, account, region, name. A channel that is absent on a day
+        may not have been read then: see read_coverage().
 
     Raises
     ------
@@ -106,8 +108,9 @@ def read_snapshots(directory: File) -> pd.DataFrame:
     >>> kvs.read_snapshots("history").groupby("date").size().tolist()
     [11, 11]
     """
-    joined = _concat_days(directory, lambda folder: concat(_undamaged_tables(Snapshot.open(folder), folder), COLUMNS))
-    return pd.concat([joined[[*SNAPSHOTS]], _tag_columns(joined[TAGS])], axis="columns")
+    joined = _concat_days(directory, _read_day)
+    known = [*SNAPSHOTS] if joined[TAGS].notna().all() else [*SNAPSHOTS, "tags_source"]
+    return pd.concat([joined[known], _tag_columns(joined[TAGS])], axis="columns")
 
 
 def read_coverage(directory: File) -> pd.DataFrame:
@@ -189,6 +192,16 @@ def _concat_days(directory: File, read: Callable[[Path], pd.DataFrame]) -> pd.Da
         frame.insert(0, "date", pd.Series(pd.Timestamp(day), frame.index, DATE))
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)
+
+
+def _read_day(folder: Path) -> pd.DataFrame:
+    """Return the channels of a day, with the tags_source of each."""
+    snapshot = Snapshot.open(folder)
+    channels = concat(_undamaged_tables(snapshot, folder), COLUMNS)
+    sources = dict(zip(account_region_keys(snapshot.coverage), snapshot.coverage["tags_source"], strict=True))
+    of_rows = pd.Series([sources[key] for key in account_region_keys(channels)], channels.index, TEXT)
+    unread_alone = channels[TAGS].isna() & of_rows.isin(TAGS_READ)
+    return channels.assign(tags_source=of_rows.mask(unread_alone, FAILED))
 
 
 def _undamaged_tables(snapshot: Snapshot, folder: Path) -> list[pd.DataFrame]:
