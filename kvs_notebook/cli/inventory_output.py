@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -108,11 +109,14 @@ class InventoryOutput:
 
     def save_snapshot(self, directory: str) -> bool:
         """Save the inventory as today's snapshot; return whether it could be written."""
-        try:
-            folder = save_snapshot(self._inventory, directory)
-        except ExportFailed as error:
-            print_error(str(error))
-            return False
+        with warnings.catch_warnings(record=True, action="always", category=UserWarning) as warned:
+            try:
+                folder = save_snapshot(self._inventory, directory)
+            except (ExportFailed, InvalidInput) as error:
+                print_error(str(error))
+                return False
+        for warning in warned:
+            print_error(str(warning.message))
         self._print(f"Wrote today's snapshot to {folder}")
         return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +16,7 @@ from kvs_notebook.dataframes.schemas import CHANGES, TAG_PREFIX
 from kvs_notebook.errors import DamagedFile, InvalidInput
 from kvs_notebook.fleet.coverage import NOT_ENABLED, TAGS_READ, AccountRegionKey, account_region_keys
 from kvs_notebook.fleet.inventory import Inventory
-from kvs_notebook.fleet.snapshot_files import TAGS, Snapshot
+from kvs_notebook.fleet.snapshot_files import TAGS, Snapshot, read_whole
 from kvs_notebook.fleet.snapshots import DateLike, check_all_channels, parse_date, snapshot_folders
 
 if TYPE_CHECKING:
@@ -87,6 +88,12 @@ def compare_snapshots(
     0         roof    added        NaN    NaN    NaN
     1   test-jchen  changed  tag:Owner    NaN  jchen
     """
+    if isinstance(before, Inventory) and isinstance(after, Inventory):
+        return _compare(directory, before, after)
+    return read_whole(snapshot_folders(directory).values(), partial(_compare, directory, before, after))
+
+
+def _compare(directory: File, before: DateLike | Inventory | None, after: DateLike | Inventory | None) -> pd.DataFrame:
     old, new = (_ComparedSnapshot(snapshot) for snapshot in _two_snapshots(directory, before, after))
     keys = sorted(old.rows.keys() | new.rows.keys())
     return rows_frame([change for key in keys for change in _changes_of(key, old, new)], CHANGES)
