@@ -135,7 +135,7 @@ class InventoryOutput:
                 written[str(coverage_path(path))] = self._inventory.coverage
             else:
                 WRITERS[file_format](self._channels, path)
-        except ExportFailed as error:
+        except (ExportFailed, InvalidInput) as error:
             print_error(str(error))
             return False
         for name, frame in written.items():

@@ -14,7 +14,7 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.validation import check_channel_name
 from kvs_notebook.dataframes.builders import channels_frame, tags_frame
-from kvs_notebook.dataframes.files import File, open_output, to_csv, to_parquet
+from kvs_notebook.dataframes.files import File, byte_order_mark, csv_lines, open_output, to_parquet
 from kvs_notebook.dataframes.schemas import CHANNELS, TAG_PREFIX, TAGS
 from kvs_notebook.dataframes.tag_pivot import join_tags
 from kvs_notebook.errors import InvalidInput, InventoryIncomplete
@@ -116,8 +116,9 @@ class Inventory:
     def to_csv(self, path: File) -> None:
         """Write the wide frame to ``NAME.csv``, as to_csv() does, and coverage to ``NAME-coverage.csv``; both or neither."""
         with open_output(path, "w") as table, open_output(coverage_path(path), "w") as coverage:
-            to_csv(self.table(), table)
-            to_csv(self.coverage, coverage)
+            for frame, stream in ((self.table(), table), (self.coverage, coverage)):
+                lines = csv_lines(frame)
+                stream.writelines([byte_order_mark(lines), *lines])
             table.flush()
 
     def to_parquet(self, path: File) -> None:
