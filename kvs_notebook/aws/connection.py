@@ -201,7 +201,7 @@ class Connection:
         """
         return self._load_credentials("Signing")
 
-    def _load_credentials(self, operation: str) -> Any:
+    def _load_credentials(self, operation: str) -> Credentials:
         """Return the credentials as they are now; raise an error of ours for ``operation``, whatever their provider raises."""
         try:
             return self.config.session.credentials()

@@ -63,6 +63,16 @@ def may_be_region(region: str) -> bool:
     return int(parts[2]) <= max(beside, default=0) + 1
 
 
+_REGION_CODE = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
+
+
+def check_region_code(region: object) -> str:
+    """Return a region's code; raise InvalidInput if it does not have the form of one. A region newer than botocore passes."""
+    if isinstance(region, str) and _REGION_CODE.fullmatch(region):
+        return region
+    raise InvalidInput(f"{format_value(region)} is not a region's code. Expected one such as 'eu-west-1'.")
+
+
 @cache
 def known_regions() -> tuple[str, ...]:
     """Return every region that botocore knows, of all partitions, sorted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,7 +19,7 @@ from kvs_notebook.dataframes.schemas import UNKNOWN
 from kvs_notebook.errors import ExportFailed, InvalidInput
 from kvs_notebook.fleet import reports
 from kvs_notebook.fleet.comparison import compare_snapshots
-from kvs_notebook.fleet.coverage import row_label
+from kvs_notebook.fleet.coverage import NOT_ENABLED, row_label
 from kvs_notebook.fleet.inventory import Inventory, coverage_path
 from kvs_notebook.fleet.required_tags import RequiredTags
 from kvs_notebook.fleet.snapshots import save_snapshot, snapshot_folders
@@ -91,6 +92,11 @@ class InventoryOutput:
             print_error(str(error) if is_unreadable else absent)
             return False
         changes = compare_snapshots(directory, before=newest, after=self._inventory)
+        lost = changes[(changes["before"] == "ok") & (changes["after"] == NOT_ENABLED)]
+        for row in lost.to_dict("records"):
+            gap = (row_label(row), f"Read on {newest}, and now not enabled in the account. Its channels are unknown.")
+            self.gaps.append(gap)
+            print_error(": ".join(gap))
         counts = Counter(changes["change"])
         summary = ", ".join(f"{count} {change}" for change, count in sorted(counts.items()))
         self._print(f"\nChanges since {newest} in {directory}: {summary or 'none'}")
@@ -115,11 +121,14 @@ class InventoryOutput:
 
     def save_snapshot(self, directory: str) -> bool:
         """Save the inventory as today's snapshot; return whether it could be written."""
-        try:
-            folder = save_snapshot(self._inventory, directory)
-        except ExportFailed as error:
-            print_error(str(error))
-            return False
+        with warnings.catch_warnings(record=True, action="always", category=UserWarning) as warned:
+            try:
+                folder = save_snapshot(self._inventory, directory)
+            except (ExportFailed, InvalidInput) as error:
+                print_error(str(error))
+                return False
+        for warning in warned:
+            print_error(str(warning.message))
         self._print(f"Wrote today's snapshot to {folder}")
         return True
 
@@ -137,7 +146,7 @@ class InventoryOutput:
                 written[str(coverage_path(path))] = self._inventory.coverage
             else:
                 WRITERS[file_format](self._channels, path)
-        except ExportFailed as error:
+        except (ExportFailed, InvalidInput) as error:
             print_error(str(error))
             return False
         for name, frame in written.items():

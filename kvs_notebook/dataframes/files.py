@@ -1,18 +1,17 @@
 """Write frames as CSV, JSON and Parquet, and read the CSV back.
 
-The CSV contains no formulas that a spreadsheet would run, and reads back to the same frame. A file is replaced after the new
-one is complete, so that other programs never read a part of it.
+The CSV contains no formulas that a spreadsheet would run, and reads back to the same frame, also after a spreadsheet has saved
+it, or to an error: an ARN tells the account, region and name that its row must have, other text that looks like a number or a
+date is guarded. A file is replaced after the new one is complete, so that other programs never read a part of it.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import zip_longest
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -21,6 +20,15 @@ import pandas as pd
 
 from kvs_notebook.atomic_file import replace_file
 from kvs_notebook.dataframes import schemas
+from kvs_notebook.dataframes.csv_text import (
+    BYTE_ORDER_MARK,
+    WORKBOOK_SUFFIXES,
+    format_record,
+    guard_cell,
+    is_misread,
+    parse_cell,
+    read_records,
+)
 from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput
 
 if TYPE_CHECKING:
@@ -29,34 +37,42 @@ if TYPE_CHECKING:
 File = str | os.PathLike[str]
 Row = Sequence[str | None]
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
-"""Characters that start a formula in a spreadsheet, and the apostrophe that is written before them."""
-
-_NEEDS_QUOTES = re.compile(r'[",\r\n]')
-
-_ENCODING = "utf-8-sig"
-"""Spreadsheets save UTF-8 with a byte order mark, to_csv() writes none."""
-
 _EXPORT_AGAIN = "Export the frame again with to_csv(); to open the file in a spreadsheet, import all columns as text."
 
 _CELL_PATTERNS: Mapping[str, re.Pattern[str]] = {
     "account_id": re.compile(r"\d{12}"),
     "channel_arn": re.compile(r"arn:\S+"),
-    "creation_time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
-    "date": re.compile(r"\d{4}-\d\d-\d\d"),
-    "message_ttl_seconds": re.compile(r"-?\d+"),
+    "region": re.compile(r"\S+"),
+    "channel_type": re.compile(r"\S+"),
+    "channel_status": re.compile(r"\S+"),
     # Spreadsheets write large numbers with E+; a valid name or version has no +.
     "channel_name": re.compile(r"(?!\d(\.\d+)?E\+\d+$).*", re.DOTALL),
     "version": re.compile(r"(?!\d(\.\d+)?E\+\d+$).*", re.DOTALL),
 }
 """The format that to_csv() writes, for columns that spreadsheets are known to change."""
 
+_DTYPE_PATTERNS: Mapping[str, re.Pattern[str]] = {
+    schemas.TIME: re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
+    schemas.DATE: re.compile(r"\d{4}-\d\d-\d\d"),
+    schemas.INTEGER: re.compile(r"-?\d+"),
+}
+
+_CHANNEL_ARN = re.compile(
+    r"arn:[^:]*:kinesisvideo:(?P<region>[^:]*):(?P<account_id>[^:]*):channel/(?P<channel_name>[^/]*)/\d+"
+)
+_ARN = "channel_arn"
+_IN_ARN = ("account_id", "region", "channel_name")
+"""Columns whose value the ARN beside has too."""
+
 
 def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
     """Write a frame as UTF-8 CSV without formulas, which read_csv() reads back to the same frame.
 
-    A cell that begins with ``= + - @``, TAB, CR or ``'`` is written with a ``'`` before it, an empty string as ``'``, and a
-    missing value as an empty cell. Times are ISO 8601 in UTC with milliseconds.
+    A text is written with a ``'`` before it if it begins with ``= + - @`` (also in full width, after spaces, tabs or newlines) or
+    ``'``, or looks like a number, a date or a boolean, which a spreadsheet would convert; likewise after a semicolon, tab or
+    newline inside it. A name is not, if its ARN is in the row. An empty string is written as ``'``, and a missing value as an
+    empty cell. Times are ISO 8601 in UTC with milliseconds. A file with other than ASCII characters begins with a byte order
+    mark, which tells a spreadsheet that it is UTF-8; a stream does not.
 
     Parameters
     ----------
@@ -67,6 +83,8 @@ def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
 
     Raises
     ------
+    InvalidInput
+        If the file has the name of a workbook (``.xlsx``).
     ExportFailed
         If the file cannot be written; an older one is unchanged.
 
@@ -80,10 +98,23 @@ def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
     ...     print(file.readlines()[1].split("/")[-1].strip())
     1767603601000,Note,'=1+1
     """
-    columns = [_texts(frame[name]) for name in frame.columns]
+    lines = csv_lines(frame)
     with open_output(path, "w") as stream:
-        stream.write(_format_record([str(name) for name in frame.columns]))
-        stream.writelines(map(_format_record, zip(*columns, strict=True)))
+        if isinstance(path, str | os.PathLike):
+            stream.write(byte_order_mark(lines))
+        stream.writelines(lines)
+
+
+def csv_lines(frame: pd.DataFrame) -> list[str]:
+    """Return the lines of a frame as CSV."""
+    header = [guard_cell(str(name)) for name in frame.columns]
+    columns = [_cells(frame, name) for name in frame.columns]
+    return [format_record(header), *map(format_record, zip(*columns, strict=True))]
+
+
+def byte_order_mark(lines: Sequence[str]) -> str:
+    """Return what a file begins with: a byte order mark if it has other than ASCII characters, else nothing."""
+    return "" if all(map(str.isascii, lines)) else BYTE_ORDER_MARK
 
 
 def to_json(frame: pd.DataFrame, path: File | IO[str]) -> None:
@@ -166,18 +197,19 @@ def read_csv(path: File | IO[str]) -> pd.DataFrame:
     Parameters
     ----------
     path
-        A file, or a text stream open_output with ``newline=""``.
+        A file, also one that a spreadsheet has saved with semicolons or tabs, or a text stream opened with ``newline=""``.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of the file, each with its dtype in the frames of this package, else str.
+        The columns of the file, each with its dtype in the frames of this package, else str. Rows without any value are left
+        out.
 
     Raises
     ------
     DamagedFile
-        If a spreadsheet or an editor has changed values that cannot be restored: an account, ARN, name, time or number. The
-        message names the column and the rows, where the header is row 1.
+        If a spreadsheet or an editor has changed values that cannot be restored: an account, ARN, name (the ARN has another),
+        time, number, or other text by its encoding. The message names the column and the rows, where the header is row 1.
     InvalidInput
         If the file does not exist or cannot be read.
 
@@ -220,6 +252,20 @@ def _texts(column: pd.Series) -> list[str | None]:
     return [None if value is None else str(value) for value in _values(column)]
 
 
+def _cells(frame: pd.DataFrame, name: str) -> list[str | None]:
+    """Return a column's cells, guarded; numbers and times are left to a spreadsheet, and so is what the ARN tells."""
+    texts = _texts(frame[name])
+    if not pd.api.types.is_string_dtype(frame[name].dtype) or name in {"account_id", _ARN}:
+        return [guard_cell(text, convertible=False) for text in texts]
+    guarded = {text: guard_cell(text) for text in set(texts)}
+    if name != "channel_name" or _ARN not in frame:
+        return [guarded[text] for text in texts]
+    return [
+        guard_cell(text, convertible=False) if text == _part_of_arn(name, arn) else guarded[text]
+        for text, arn in zip(texts, _texts(frame[_ARN]), strict=True)
+    ]
+
+
 def _is_secret(name: str) -> bool:
     return schemas.dtype_of(name) == schemas.SECRET
 
@@ -250,58 +296,45 @@ def _arrow_schema(frame: pd.DataFrame) -> pa.Schema:
     return pa.schema([(each.name, types.get(schemas.dtype_of(each.name) or "", each.type)) for each in guessed])
 
 
-# --- lines
-
-
-def _format_record(cells: Row) -> str:
-    """Return one line of CSV; csv.writer does not quote a lone CR if lines end in LF (before Python 3.13)."""
-    line = ",".join(map(_format_cell, cells))
-    return f"{line}\n" if line else '""\n'  # readers skip blank lines
-
-
-def _format_cell(cell: str | None) -> str:
-    if cell is None:
-        return ""
-    guarded = f"'{cell}" if not cell or cell.startswith(_FORMULA_STARTS) else cell
-    return '"' + guarded.replace('"', '""') + '"' if _NEEDS_QUOTES.search(guarded) else guarded
-
-
-def _parse_cell(cell: str) -> str | None:
-    return cell.removeprefix("'") if cell else None
+# --- records
 
 
 def _read_table(path: File | IO[str], label: str) -> tuple[list[str], dict[int, Row]]:
-    """Return the header, and the records by row number, without blank lines."""
-    records = {
-        number: [_parse_cell(cell) for cell in record] for number, record in _read_records(path, label) if record
-    }
-    header = [name or "" for name in records.pop(1, [])]
-    if not header:
+    """Return the header, and the records by row number, without blank lines and rows that were emptied."""
+    records = read_records(path, label, _is_header)
+    _check_encoding(records, label)
+    parsed: dict[int, Row] = {number: [parse_cell(cell) for cell in record] for number, record in records.items()}
+    if not parsed:
         raise DamagedFile(f"{label} has no header in its first row. {_EXPORT_AGAIN}")
+    header = [name or "" for name in parsed.pop(min(parsed))]
     if len(set(header)) < len(header) or not any(map(schemas.dtype_of, header)):
         raise DamagedFile(
             f"{label} has a header that to_csv() did not write: {', '.join(header)[:100]}. {_EXPORT_AGAIN}"
         )
-    uneven = [number for number, record in records.items() if len(record) != len(header)]
+    if any(name != name.strip() and not name.startswith(schemas.TAG_PREFIX) for name in header):
+        raise DamagedFile(f"{label} has spaces around its separators. {_EXPORT_AGAIN}")
+    uneven = [number for number, record in parsed.items() if len(record) != len(header)]
     if uneven:
         raise DamagedFile(
             f"{label} has a wrong number of cells in {_name_rows(uneven)} (expected {len(header)}). {_EXPORT_AGAIN}"
         )
-    return header, records  # type: ignore[return-value]
+    return header, parsed
 
 
-def _read_records(path: File | IO[str], label: str) -> Iterable[tuple[int, list[str]]]:
-    try:
-        if isinstance(path, str | os.PathLike):
-            with Path(path).open(encoding=_ENCODING, newline="") as stream:
-                return list(enumerate(csv.reader(stream, strict=True), start=1))
-        return list(enumerate(csv.reader(path, strict=True), start=1))
-    except OSError as error:
-        raise InvalidInput(f"Can't read {label}: {error.strerror}. Check the path.") from error
-    except UnicodeDecodeError as error:
-        raise DamagedFile(f"{label} is not valid UTF-8 ({error.reason}). {_EXPORT_AGAIN}") from error
-    except csv.Error as error:
-        raise DamagedFile(f"{label} is not valid CSV: {error}. {_EXPORT_AGAIN}") from error
+def _is_header(cells: Sequence[str]) -> bool:
+    return any(schemas.dtype_of(parse_cell(cell) or "") for cell in cells)
+
+
+def _check_encoding(records: Mapping[int, list[str]], label: str) -> None:
+    """Raise DamagedFile if a cell is UTF-8 that was read as Windows-1252; to_csv() guards one that only looks like it."""
+    wrong = {
+        number: cell for number, record in records.items() for cell in record if is_misread(cell) and cell[0] != "'"
+    }
+    if wrong:
+        raise DamagedFile(
+            f"{label} was read in another encoding than UTF-8 by another program: {_name_rows([*wrong])} "
+            f"({next(iter(wrong.values()))!r}). {_EXPORT_AGAIN}"
+        )
 
 
 # --- damage
@@ -311,12 +344,15 @@ def _check_undamaged(columns: Mapping[str, list[str | None]], numbers: list[int]
     """Raise DamagedFile if a cell does not have the format that to_csv() writes."""
     damage = []
     for name, values in columns.items():
-        arns = columns.get("channel_arn", []) if name == "channel_name" else []
         bad = {
-            number: value
-            for number, value, arn in zip_longest(numbers, values, arns)
-            if not _matches_pattern(name, value) or _was_read_as_number(value, arn)
+            number: value for number, value in zip(numbers, values, strict=True) if not _matches_pattern(name, value)
         }
+        if name in _IN_ARN and _ARN in columns:
+            bad |= {
+                number: value
+                for number, value, arn in zip(numbers, values, columns[_ARN], strict=True)
+                if value != _part_of_arn(name, arn) and (arn is not None or name == "channel_name")
+            }
         if bad:
             damage.append(f"{name} in {_name_rows([*bad])} ({next(iter(bad.values()))!r})")
     if damage:
@@ -325,19 +361,14 @@ def _check_undamaged(columns: Mapping[str, list[str | None]], numbers: list[int]
 
 
 def _matches_pattern(name: str, value: str | None) -> bool:
-    form = _CELL_PATTERNS.get(name)
+    form = _CELL_PATTERNS.get(name) or _DTYPE_PATTERNS.get(schemas.dtype_of(name) or "")
     return value is None or form is None or form.fullmatch(value) is not None
 
 
-def _was_read_as_number(name: str | None, arn: str | None) -> bool:
-    """Return whether a spreadsheet read a name as a number: the ARN has 007 or 1E5, the cell 7 or 100000."""
-    original = (arn or "").split("/")[1:2]
-    if name is None or original in ([], [name]):
-        return False
-    try:
-        return float(name) == float(original[0])
-    except ValueError:
-        return False
+def _part_of_arn(name: str, arn: str | None) -> str | None:
+    """Return the account, region or name that an ARN has; None if it is not a channel's."""
+    match = _CHANNEL_ARN.fullmatch(arn or "")
+    return match[name] if match else None
 
 
 def _name_rows(rows: Sequence[int], most: int = 5) -> str:
@@ -351,10 +382,23 @@ def _name_rows(rows: Sequence[int], most: int = 5) -> str:
 
 @contextmanager
 def open_output(path: File | IO[Any], mode: str) -> Iterator[IO[Any]]:
-    """Open a stream to write a file, replaced when the block ends without an error; raise ExportFailed if that fails."""
+    """Open a stream to write a file, replaced when the block ends without an error.
+
+    Raises
+    ------
+    InvalidInput
+        If it has the name of a workbook, which a spreadsheet would not open.
+    ExportFailed
+        If it cannot be written; an older file is unchanged.
+    """
     if not isinstance(path, str | os.PathLike):
         yield path
         return
+    if Path(path).suffix.lower() in WORKBOOK_SUFFIXES:
+        raise InvalidInput(
+            f"{path} is the name of a workbook. Write a .csv file with to_csv(), which spreadsheets open, or a workbook with "
+            "pandas' DataFrame.to_excel(), which takes times without a time zone."
+        )
     try:
         with _open_or_replace(Path(path).resolve(), mode) as stream:  # a symbolic link is kept
             yield stream

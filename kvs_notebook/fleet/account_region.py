@@ -9,11 +9,12 @@ from typing import Any
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels.listing import channel_infos
-from kvs_notebook.errors import ExpiredCredentials, KVSError
+from kvs_notebook.errors import ExpiredCredentials, KVSError, NoCredentials, ServiceFault
 from kvs_notebook.fleet.accounts import Account
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
-from kvs_notebook.fleet.coverage import EXPIRED, NOT_ENABLED, status_of_error, unread_row
-from kvs_notebook.fleet.tag_reader import read_tags
+from kvs_notebook.fleet.coverage import EXPIRED, NO_CREDENTIALS, NOT_ENABLED, status_of_error, to_kvs_error, unread_row
+from kvs_notebook.fleet.tag_reader import TagReading, read_tags
+from kvs_notebook.formatting import format_value
 
 UNKNOWN_KEY_CODES = frozenset({"UnrecognizedClientException", "InvalidClientTokenId"})
 """Error codes of a region that does not know the access key: not enabled for the account, or the key was revoked."""
@@ -58,12 +59,15 @@ class AccountRegionResult:
         The row of coverage.
     credentials_refused
         True if the credentials have ended, so that no further call with them can succeed.
+    unread_tags
+        The ARNs of channels whose tags are unknown although the others' were read.
     """
 
     channels: Sequence[Mapping[str, Any]]
     tags: Mapping[str, Mapping[str, str]]
     coverage: dict[str, Any]
     credentials_refused: bool = False
+    unread_tags: frozenset[str] = frozenset()
 
 
 class AccountRegionReader:
@@ -84,24 +88,24 @@ class AccountRegionReader:
         return time.monotonic() - (self._started if connection is None else connection.last_reply)
 
     def read(self) -> AccountRegionResult:
-        """Read channels and tags; an error of the service or of the network ends up in the result."""
-        tags: Mapping[str, Mapping[str, str]] = {}
-        tags_source = "none"
-        error: KVSError | None = None
+        """Read channels and tags; an error of any kind ends up in the result, so that the other account-regions are read."""
+        tags = TagReading({}, "none")
         where = self.account_region
         try:
             self._connection = connection = self._connections.connect(where.account, where.region)
-            if self._stop_reason is not None:
-                raise self._stop_reason
-            self._channels = channel_infos(where.prefix, connection)
-            arns = [info["ChannelARN"] for info in self._channels]
-            tags, tags_source, error = read_tags(where.tags, arns, connection)
-        except KVSError as raised:
-            error = raised
+            self._raise_if_stopped()
+            self._channels = _check_own(channel_infos(where.prefix, connection), where)
+            tags = read_tags(where.tags, [info["ChannelARN"] for info in self._channels], connection)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - of a reply, or of a program of the user's configuration
+            tags = TagReading({}, "none", to_kvs_error(error))
         finally:
             if self._connection is not None:
                 self._connection.close_clients()
-        return self._result(self._channels, tags, tags_source, error)
+        return self._result(self._channels, tags)
+
+    def _raise_if_stopped(self) -> None:
+        if self._stop_reason is not None:
+            raise self._stop_reason
 
     def stop(self, reason: KVSError) -> AccountRegionResult:
         """Prevent further calls and return what was read so far: the channels if all are listed, without their tags."""
@@ -110,29 +114,25 @@ class AccountRegionReader:
             self._connection.stop(reason)
         channels = self._channels
         if channels is not None and self.account_region.tags == "none":
-            return self._result(channels, {}, "none", None)
-        return self._result(channels, {}, "none" if channels is None else "failed", reason)
+            return self._result(channels, TagReading({}, "none"))
+        return self._result(channels, TagReading({}, "none" if channels is None else "failed", reason))
 
-    def _result(
-        self,
-        channels: Sequence[Mapping[str, Any]] | None,
-        tags: Mapping[str, Mapping[str, str]],
-        tags_source: str,
-        error: KVSError | None,
-    ) -> AccountRegionResult:
+    def _result(self, channels: Sequence[Mapping[str, Any]] | None, tags: TagReading) -> AccountRegionResult:
+        error = tags.error
         coverage = unread_row(self.account_region.account_id, self.account_region.region, error)
-        coverage |= {"tags_source": tags_source, "seconds": round(time.monotonic() - self._started, 3)}
+        coverage |= {"tags_source": tags.source, "seconds": round(time.monotonic() - self._started, 3)}
         key_is_unknown = error is not None and error.code in UNKNOWN_KEY_CODES
         if channels is not None:
             coverage |= {"status": "ok", "channels": len(channels)}
         elif key_is_unknown:
             coverage["status"] = self._status_of_unknown_key()
-        expired = error is not None and not key_is_unknown and status_of_error(error) == EXPIRED
+        ended = error is not None and not key_is_unknown and status_of_error(error) in (EXPIRED, NO_CREDENTIALS)
         return AccountRegionResult(
             channels or [],
-            tags,
+            tags.tags,
             coverage | self._calls_spent(),
-            credentials_refused=expired or coverage["status"] == EXPIRED,
+            credentials_refused=ended or coverage["status"] == EXPIRED,
+            unread_tags=tags.unread,
         )
 
     def _calls_spent(self) -> dict[str, int]:
@@ -149,11 +149,23 @@ class AccountRegionReader:
         """Return the status if a region does not know the access key: STS tells a disabled region from a revoked key."""
         try:
             self._connections.check_credentials(self.account_region.account)
-        except ExpiredCredentials:
+        except (ExpiredCredentials, NoCredentials):
             return EXPIRED
-        except KVSError:
+        except Exception:  # noqa: BLE001 - STS did not tell; the row has the error of the region
             return "error"
         return NOT_ENABLED
+
+
+def _check_own(infos: Sequence[Mapping[str, Any]], where: AccountRegion) -> Sequence[Mapping[str, Any]]:
+    """Return the channels; raise ServiceFault if one is of another account or region, whose rows it would mix with."""
+    for info in infos:
+        arn = info["ChannelARN"]
+        if not isinstance(arn, str) or arn.split(":")[2:5] != ["kinesisvideo", where.region, where.account_id]:
+            raise ServiceFault(
+                f"ListSignalingChannels returned the channel {format_value(arn)}, which is not of account {where.account_id}, "
+                f"{where.region}. Check what answers at the endpoint."
+            )
+    return infos
 
 
 def read_account_region(account_region: AccountRegion, connections: ConnectionFactory) -> AccountRegionResult:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from threading import Event
 
 from kvs_notebook.aws.concurrency import progress_bar
-from kvs_notebook.errors import EndpointUnreachable, ExpiredCredentials, KVSError
+from kvs_notebook.errors import EndpointUnreachable, ExpiredCredentials, KVSError, NoCredentials
 from kvs_notebook.fleet.account_region import (
     AccountRegion,
     AccountRegionReader,
@@ -19,7 +19,7 @@ from kvs_notebook.fleet.account_region import (
 )
 from kvs_notebook.fleet.accounts import Account
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
-from kvs_notebook.fleet.coverage import unexpected_error, unread_row
+from kvs_notebook.fleet.coverage import NO_CREDENTIALS, to_kvs_error, unread_row
 from kvs_notebook.fleet.credential_failures import CredentialFailures, warn_of_end
 
 _logger = logging.getLogger(__name__)
@@ -140,15 +140,15 @@ class Collector:
 
     def _finish(self, future: Future[AccountRegionResult], account_region: AccountRegion) -> AccountRegionResult:
         self._count_finished(account_region.account)
-        try:
-            result = future.result()
-        except Exception as error:  # noqa: BLE001 - an executor that lost a worker, or a bug
+        error = _error_of(future)
+        if error is not None:
             return _unread_result(account_region, _executor_error(account_region, error))
+        result = future.result()
         if result.credentials_refused:
-            message = result.coverage["message"]
-            ended = self._failures.record(
-                account_region.account, ExpiredCredentials(message, code=result.coverage["error_code"])
-            )
+            row = result.coverage
+            message = row["message"]
+            refusal = NoCredentials if row["status"] == NO_CREDENTIALS else ExpiredCredentials
+            ended = self._failures.record(account_region.account, refusal(message, code=row["error_code"]))
             if ended is not None:
                 warn_of_end(ended, message)
         return result
@@ -193,7 +193,15 @@ def _unread_result(account_region: AccountRegion, error: KVSError) -> AccountReg
     return AccountRegionResult([], {}, unread_row(account_region.account_id, account_region.region, error))
 
 
-def _executor_error(account_region: AccountRegion, error: Exception) -> KVSError:
+def _error_of(future: Future[AccountRegionResult]) -> BaseException | None:
+    """Return what a reader ended with: also a SystemExit, which a program of the user's configuration may raise."""
+    try:
+        return future.exception()
+    except CancelledError as error:
+        return error
+
+
+def _executor_error(account_region: AccountRegion, error: BaseException) -> KVSError:
     where = account_region
     _logger.warning("Reading account %s, region %s failed: %s", where.account_id, where.region, type(error).__name__)
-    return unexpected_error(error)
+    return to_kvs_error(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +16,7 @@ from kvs_notebook.dataframes.schemas import CHANGES, TAG_PREFIX
 from kvs_notebook.errors import DamagedFile, InvalidInput
 from kvs_notebook.fleet.coverage import NOT_ENABLED, TAGS_READ, AccountRegionKey, account_region_keys
 from kvs_notebook.fleet.inventory import Inventory
-from kvs_notebook.fleet.snapshot_files import TAGS, Snapshot
+from kvs_notebook.fleet.snapshot_files import TAGS, Snapshot, read_whole
 from kvs_notebook.fleet.snapshots import DateLike, check_all_channels, parse_date, snapshot_folders
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def compare_snapshots(
         - ``recreated``: the same name, another ``channel_arn``;
         - ``unknown``: an account-region that was not read in one of the two, or whose file is damaged; ``column`` is ``status``,
           and ``before`` and ``after`` are the status in coverage (missing: not requested). If ``column`` is ``tags``, channels
-          were compared and their tags could not be. Channels of such an account-region are never ``removed``.
+          were compared and their tags could not be: those of the channel, or of all without ``channel_name``. Channels of such
+          an account-region are never ``removed``.
 
         A region that the account had not enabled at either time has no row.
 
@@ -86,6 +88,12 @@ def compare_snapshots(
     0         roof    added        NaN    NaN    NaN
     1   test-jchen  changed  tag:Owner    NaN  jchen
     """
+    if isinstance(before, Inventory) and isinstance(after, Inventory):
+        return _compare(directory, before, after)
+    return read_whole(snapshot_folders(directory).values(), partial(_compare, directory, before, after))
+
+
+def _compare(directory: File, before: DateLike | Inventory | None, after: DateLike | Inventory | None) -> pd.DataFrame:
     old, new = (_ComparedSnapshot(snapshot) for snapshot in _two_snapshots(directory, before, after))
     keys = sorted(old.rows.keys() | new.rows.keys())
     return rows_frame([change for key in keys for change in _changes_of(key, old, new)], CHANGES)
@@ -227,7 +235,13 @@ def _added_and_removed(only_old: pa.Table, only_new: pa.Table) -> Iterator[Chang
 
 
 def _changed_tags(old: pa.Table, new: pa.Table) -> Iterator[Change]:
+    import pyarrow.compute as pc
+
+    for row in pc.indices_nonzero(pc.or_(pc.is_null(old[TAGS]), pc.is_null(new[TAGS]))).to_pylist():
+        yield _change(new, row, "unknown", TAGS)
     for row, before, after in _differing_values(old[TAGS], new[TAGS]):
+        if before is None or after is None:
+            continue
         old_tags, new_tags = json.loads(before), json.loads(after)
         for key in sorted(old_tags.keys() | new_tags.keys()):
             if old_tags.get(key) != new_tags.get(key):

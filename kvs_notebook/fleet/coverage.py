@@ -15,7 +15,11 @@ AccountRegionKey: TypeAlias = tuple[str, str]
 """An account id and a region's code."""
 
 EXPIRED = "expired"
+NO_CREDENTIALS = "no_credentials"
 NOT_ENABLED = "region_disabled"
+
+FAILED = "failed"
+"""The value of ``tags_source`` when the tags could not be read."""
 
 TAGS_READ = frozenset({"bulk", "each"})
 """Values of ``tags_source`` when the tags are known."""
@@ -27,8 +31,8 @@ def unread_row(account_id: str | None, region: str | None, error: KVSError | Non
         "account_id": account_id,
         "region": region,
         "status": "error" if error is None else status_of_error(error),
-        "error_code": None if error is None else error.code or type(error).__name__,
-        "message": None if error is None else str(error),
+        "error_code": None if error is None else _to_valid_text(error.code or type(error).__name__),
+        "message": None if error is None else _to_valid_text(error),
         "tags_source": "none",
         "channels": 0,
         "calls": 0,
@@ -44,11 +48,20 @@ def status_of_error(error: KVSError) -> str:
         return "denied"
     if isinstance(error, Throttled):
         return "throttled"
-    return EXPIRED if isinstance(error, (ExpiredCredentials, NoCredentials, MissingExtra)) else "error"
+    if isinstance(error, NoCredentials):
+        return NO_CREDENTIALS
+    return EXPIRED if isinstance(error, (ExpiredCredentials, MissingExtra)) else "error"
 
 
-def unexpected_error(error: Exception) -> KVSError:
-    """Return a KVSError for an error of another library: a bug, or an executor that lost a worker."""
+def _to_valid_text(value: object) -> str:
+    """Return a text that a column can hold: the service's words may contain half of a surrogate pair."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
+
+
+def to_kvs_error(error: BaseException) -> KVSError:
+    """Return the error itself, or a KVSError for one of another library: a malformed reply, a lost worker, a bug."""
+    if isinstance(error, KVSError):
+        return error
     name = type(error).__name__
     return KVSError(f"{name}: {error}", code=name)
 
@@ -67,7 +80,7 @@ def account_region_keys(frame: pd.DataFrame) -> list[AccountRegionKey]:
 def gaps_of(coverage: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of account-regions that were not read, or whose tags were not; a region that is not enabled is no gap."""
     is_read = coverage["status"].isin(["ok", NOT_ENABLED])
-    return coverage[~is_read | (coverage["tags_source"] == "failed")].reset_index(drop=True)
+    return coverage[~is_read | (coverage["tags_source"] == FAILED)].reset_index(drop=True)
 
 
 def row_label(row: Mapping[Any, Any]) -> str:

@@ -55,8 +55,9 @@ class CredentialFailures:
             self.connections.check_credentials(BASE)
         except (ExpiredCredentials, NoCredentials):
             return True
-        except KVSError:
-            return False  # STS did not tell, so the other roles are still tried
+        except Exception:
+            _logger.warning("STS did not tell whether the credentials that assume roles have ended", exc_info=True)
+            return False
         return False
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from threading import Event
 from typing import Any, NamedTuple
 
+from kvs_notebook.aws.arns import check_account_id
 from kvs_notebook.aws.concurrency import map_concurrent
-from kvs_notebook.errors import ExpiredCredentials, KVSError, WrongConnection
+from kvs_notebook.errors import ExpiredCredentials, KVSError, NoCredentials, WrongConnection
 from kvs_notebook.fleet.account_region import AccountRegion
 from kvs_notebook.fleet.accounts import Account
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
-from kvs_notebook.fleet.coverage import AccountRegionKey, unexpected_error, unread_row
+from kvs_notebook.fleet.coverage import AccountRegionKey, to_kvs_error, unread_row
 from kvs_notebook.fleet.credential_failures import BASE, CredentialFailures, warn_of_end
 from kvs_notebook.fleet.region_selection import regions_of_account
 
@@ -42,7 +43,8 @@ def discover_account_regions(
 ) -> Discovery:
     """Ask STS for the id of each account, and list its regions for ``regions="all"``.
 
-    Once the credentials that roles are assumed with have ended, no further role is assumed.
+    Once the credentials that roles are assumed with have ended, no further role is assumed. Accounts without valid credentials
+    are warned of: the name of a profile may be misspelt.
     """
 
     def details_of(account: Account) -> AccountDetails | KVSError:
@@ -52,14 +54,16 @@ def discover_account_regions(
         if known_error is not None:
             return known_error
         details = _account_details(account, failures.connections, regions)
-        if isinstance(details, ExpiredCredentials):
-            failures.record(account, details)
+        if isinstance(details, (ExpiredCredentials, NoCredentials)):
+            ended = failures.record(account, details)
+            if ended is not None:
+                endings.append((ended, str(details)))
         return details
 
+    endings: list[tuple[str, str]] = []
     answers = map_concurrent(details_of, accounts, description="Connecting", unit="account")
-    base_error = failures.error_of(BASE)
-    if base_error is not None:
-        warn_of_end("The inventory ends early", str(base_error))
+    for ended, reason in sorted(endings):
+        warn_of_end(ended, reason)
     return _to_discovery(zip(accounts, answers, strict=True), prefix, tags)
 
 
@@ -89,7 +93,7 @@ def _account_details(
     try:
         connection = connections.connect(account, connections.region)
         try:
-            account_id = connection.identity().account_id
+            account_id = check_account_id(connection.identity().account_id)
             if account.account_id not in (None, account_id):
                 return WrongConnection(
                     f"{account.label} belongs to account {account_id}, not to {account.account_id}. Correct the accounts file."
@@ -97,10 +101,8 @@ def _account_details(
             return AccountDetails(account_id, regions_of_account(regions, connection))
         finally:
             connection.close_clients()
-    except KVSError as error:
-        return error
-    except Exception as error:  # noqa: BLE001 - a profile may run any program: the other accounts are read all the same
-        return unexpected_error(error)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a profile may run any program; the others are still read
+        return to_kvs_error(error)
 
 
 def _failed_account_row(account: Account, error: KVSError) -> dict[str, Any]:

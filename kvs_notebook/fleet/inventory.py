@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,24 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.validation import check_channel_name
 from kvs_notebook.dataframes.builders import channels_frame, tags_frame
-from kvs_notebook.dataframes.files import File, open_output, to_csv, to_parquet
-from kvs_notebook.dataframes.schemas import CHANNELS, TAGS
+from kvs_notebook.dataframes.files import File, byte_order_mark, csv_lines, open_output, to_parquet
+from kvs_notebook.dataframes.schemas import CHANNELS, TAG_PREFIX, TAGS
 from kvs_notebook.dataframes.tag_pivot import join_tags
 from kvs_notebook.errors import InvalidInput, InventoryIncomplete
 from kvs_notebook.fleet.account_region import AccountRegionResult
 from kvs_notebook.fleet.accounts import AccountsFile, accounts_to_read
 from kvs_notebook.fleet.collector import UNIT_TIMEOUT, Collector, open_pool
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
-from kvs_notebook.fleet.coverage import coverage_frame, gaps_of, row_label
+from kvs_notebook.fleet.coverage import (
+    FAILED,
+    TAGS_READ,
+    AccountRegionKey,
+    account_region_keys,
+    coverage_frame,
+    gaps_of,
+    row_label,
+    unread_row,
+)
 from kvs_notebook.fleet.credential_failures import CredentialFailures
 from kvs_notebook.fleet.discovery import discover_account_regions
 from kvs_notebook.fleet.frame_buffer import FrameBuffer
@@ -46,12 +55,15 @@ class Inventory:
     tags
         The long tags frame of all account-regions.
     coverage
-        One row per account and region: account_id, region, status (ok, denied, region_disabled, throttled, expired, error),
-        error_code, message, tags_source (bulk, each, none, failed), channels, calls, throttles, retries, seconds.
+        One row per account and region: account_id, region, status (ok, denied, region_disabled, throttled, expired,
+        no_credentials, error), error_code, message, tags_source (bulk, each, none, failed), channels, calls, throttles, retries,
+        seconds.
     account_names
         The names of accounts by account id, as far as an accounts file gives them.
     prefix
         The prefix of the channels that were read, None for all channels.
+    unread_tags
+        The ARNs of channels whose tags are unknown although their account-region's were read: they were deleted meanwhile.
     """
 
     def __init__(
@@ -61,20 +73,41 @@ class Inventory:
         coverage: pd.DataFrame,
         account_names: Mapping[str, str] | None = None,
         prefix: str | None = None,
+        *,
+        unread_tags: Iterable[str] = (),
     ) -> None:
         self.channels = channels
         self.tags = tags
         self.coverage = coverage
         self.account_names = dict(account_names or {})
         self.prefix = prefix
+        self.unread_tags = frozenset(unread_tags)
 
     def __repr__(self) -> str:
         read = int((self.coverage["status"] == "ok").sum())
         return f"<Inventory: {len(self.channels)} channels, {read} of {len(self.coverage)} account-regions read>"
 
+    def tags_sources(self) -> pd.Series:
+        """Return for each channel how its tags were read, as in coverage: bulk, each, none, or failed."""
+        sources = dict(zip(account_region_keys(self.coverage), self.coverage["tags_source"], strict=True))
+        of_channels = [
+            FAILED if arn in self.unread_tags else sources.get(key, FAILED)
+            for key, arn in zip(account_region_keys(self.channels), self.channels["channel_arn"], strict=True)
+        ]
+        return pd.Series(of_channels, self.channels.index, dtype="str")
+
     def table(self) -> pd.DataFrame:
-        """Return the wide frame: channels, account_name if names are known, and a ``tag:<key>`` column for each key."""
+        """Return the wide frame: channels, account_name if names are known, and a ``tag:<key>`` column for each key.
+
+        If the tags of some channels could not be read, it has the column ``tags_source`` (bulk, each, none, failed), which
+        distinguishes a channel without a tag from one whose tags are unknown.
+        """
         wide = join_tags(self.channels, self.tags)
+        sources = self.tags_sources()
+        if not sources.isin([*TAGS_READ, "none"]).all():
+            first_tag = sum(not str(name).startswith(TAG_PREFIX) for name in wide)
+            wide.insert(first_tag, "tags_source", sources.to_numpy())
+            wide["tags_source"] = wide["tags_source"].astype("str")
         if self.account_names:
             names = wide["account_id"].map(self.account_names).astype("str")
             wide.insert(1, "account_name", names)
@@ -83,8 +116,9 @@ class Inventory:
     def to_csv(self, path: File) -> None:
         """Write the wide frame to ``NAME.csv``, as to_csv() does, and coverage to ``NAME-coverage.csv``; both or neither."""
         with open_output(path, "w") as table, open_output(coverage_path(path), "w") as coverage:
-            to_csv(self.table(), table)
-            to_csv(self.coverage, coverage)
+            for frame, stream in ((self.table(), table), (self.coverage, coverage)):
+                lines = csv_lines(frame)
+                stream.writelines([byte_order_mark(lines), *lines])
             table.flush()
 
     def to_parquet(self, path: File) -> None:
@@ -153,9 +187,9 @@ def inventory(
     prefix
         Only channels whose name begins with this.
     tags
-        ``"bulk"`` reads them with the Resource Groups Tagging API, 100 channels per call, and channel by channel if that fails,
-        or if it returns nothing although one of five sampled channels has tags; ``"each"`` reads channel by channel; ``"none"``
-        reads no tags.
+        ``"bulk"`` reads them with the Resource Groups Tagging API, 100 channels per call, and channel by channel if that fails
+        or names no channel, which does not tell that they have no tags; ``"each"`` reads channel by channel; ``"none"`` reads no
+        tags.
     executor
         A concurrent.futures executor to read the account-regions on instead of threads, such as Dask's
         ``Client.get_executor(pure=False)``. Its workers receive names of profiles and roles, never credentials.
@@ -179,8 +213,8 @@ def inventory(
     Warns
     -----
     UserWarning
-        When credentials have ended: those of a profile, of a role, or those that roles are assumed with, which ends all roles.
-        No further call is made with them.
+        When credentials do not exist (a misspelt profile) or have ended: those of a profile, of a role, or those that roles are
+        assumed with, which ends all roles. No further call is made with them.
 
     Notes
     -----
@@ -188,9 +222,9 @@ def inventory(
     inventory and returns what was read so far. Each gap is logged as a warning by ``kvs_notebook.fleet.inventory``.
 
     Spends for each account-region one ListSignalingChannels call per 1,000 channels, and for the tags one GetResources call per
-    100 tagged channels, plus five ListTagsForResource calls if it finds nothing, or one ListTagsForResource call per channel; for
-    each account one GetCallerIdentity call, one more for each region or role that refuses its credentials, and an AssumeRole call
-    per hour. ``regions="all"`` also spends ListRegions calls, one per page and account.
+    100 tagged channels, plus one ListTagsForResource call per channel if it names none; for each account one GetCallerIdentity
+    call, one more for each region or role that refuses its credentials, and an AssumeRole call per hour. ``regions="all"`` also
+    spends ListRegions calls, one per page and account.
 
     Examples
     --------
@@ -235,12 +269,36 @@ def _collect(
 ) -> Inventory:
     """Return the inventory of results, and of rows of coverage of accounts that could not be connected to."""
     channels, long_tags = FrameBuffer(channels_frame, CHANNELS), FrameBuffer(_long_tags_frame, TAGS)
-    rows = [*coverage]
+    rows: dict[AccountRegionKey, dict[str, Any]] = {}
+    unread_tags: set[str] = set()
     for result in results:
-        channels.append(result.channels)
-        long_tags.append(result.tags.items())
-        rows.append(result.coverage)
-    return Inventory(channels.to_frame(), long_tags.to_frame(), coverage_frame(rows), account_names, prefix)
+        key = (result.coverage["account_id"], result.coverage["region"])
+        channels.append(key, result.channels)
+        long_tags.append(key, result.tags.items())
+        rows[key] = result.coverage
+        unread_tags |= result.unread_tags
+    channels_read, tags_read = channels.to_frame(), long_tags.to_frame()
+    for key, error in channels.failures.items():
+        spent = {column: rows[key][column] for column in ("calls", "throttles", "retries", "seconds")}
+        rows[key] = unread_row(*key, error) | spent
+    for key, error in long_tags.failures.items():
+        if key not in channels.failures:
+            why = unread_row(*key, error)
+            rows[key] |= {"error_code": why["error_code"], "message": why["message"], "tags_source": FAILED}
+    return Inventory(
+        channels_read,
+        _without(tags_read, channels.failures),
+        coverage_frame([*coverage, *rows.values()]),
+        account_names,
+        prefix,
+        unread_tags=unread_tags,
+    )
+
+
+def _without(tags: pd.DataFrame, failed: Container[AccountRegionKey]) -> pd.DataFrame:
+    """Return the tags of all account-regions whose channels could be read."""
+    kept = [key not in failed for key in account_region_keys(tags)]
+    return tags if all(kept) else tags[kept].reset_index(drop=True)
 
 
 def _check_unit_timeout(unit_timeout: object) -> None:

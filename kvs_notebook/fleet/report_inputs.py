@@ -47,6 +47,11 @@ def check_columns(frame: pd.DataFrame, columns: Iterable[str], source: str) -> p
 
 
 def known_counts(coverage: pd.DataFrame) -> pd.DataFrame:
-    """Return coverage of the enabled regions, with the number of channels missing if they were not read."""
-    enabled = coverage[coverage["status"] != NOT_ENABLED]
+    """Return coverage of the enabled regions, with the number of channels missing if they were not read.
+
+    In coverage of several days, a region that is not enabled counts as not read if it was read on another day.
+    """
+    keys = pd.MultiIndex.from_frame(coverage[["account_id", "region"]])
+    was_read = keys.isin(keys[coverage["status"] == "ok"])
+    enabled = coverage[(coverage["status"] != NOT_ENABLED) | was_read]
     return enabled.assign(channels=enabled["channels"].where(enabled["status"] == "ok"))

@@ -10,7 +10,7 @@
 1    Env   16            3        1
 
 Each takes an Inventory, whose coverage distinguishes what was not read from what does not exist. Most also take a frame, without
-coverage: a tag that was not read counts as missing there.
+coverage: a tag is unknown there if the frame lacks its column, or if the column ``tags_source`` says that it was not read.
 """
 
 from __future__ import annotations
@@ -254,7 +254,7 @@ def tag_problems(fleet: InventoryOrFrame, required: RequiredTags) -> pd.DataFram
         - ``empty``: the tag has no value, and the empty value is not allowed;
         - ``near_value``: ``found_value`` differs from ``allowed_value`` by case or spaces only;
         - ``not_allowed``: any other value;
-        - ``unknown``: the channel's tags were not read.
+        - ``unknown``: the channel's tags were not read, or a frame does not have the column of the key.
 
     Raises
     ------
@@ -367,16 +367,16 @@ def _check_required_tags(
             f"or list_channels(tags={[each.key for each in required_tags]})."
         )
     unknown = _tags_unknown(fleet, table)
-    return table, {each.key: each.check(table, unknown) for each in required_tags}
+    # An inventory has all keys. A frame may have only some: list_channels(tags=["Site"]).
+    all_keys = isinstance(fleet, Inventory)
+    return table, {each.key: each.check(table, unknown, all_keys=all_keys) for each in required_tags}
 
 
 def _tags_unknown(fleet: InventoryOrFrame, table: pd.DataFrame) -> pd.Series:
     """Return for each channel whether its tags were not read."""
-    if not isinstance(fleet, Inventory):
-        return pd.Series(False, table.index)
-    read = fleet.coverage[fleet.coverage["tags_source"].isin(TAGS_READ)]
-    keys = pd.MultiIndex.from_frame(read[ACCOUNT_REGION])
-    return pd.Series(~pd.MultiIndex.from_frame(table[ACCOUNT_REGION]).isin(keys), table.index)
+    if isinstance(fleet, Inventory):
+        return ~fleet.tags_sources().isin(TAGS_READ).set_axis(table.index)
+    return ~table["tags_source"].isin(TAGS_READ) if "tags_source" in table else pd.Series(False, table.index)
 
 
 def _with_schema(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:

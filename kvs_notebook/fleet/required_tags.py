@@ -35,14 +35,18 @@ class RequiredTag(NamedTuple):
     key: str
     allowed: frozenset[str] | None
 
-    def check(self, table: pd.DataFrame, unknown: pd.Series) -> list[TagFinding]:
-        """Return the finding of each channel of a wide frame; ``unknown`` marks channels whose tags were not read."""
+    def check(self, table: pd.DataFrame, unknown: pd.Series, *, all_keys: bool) -> list[TagFinding]:
+        """Return the finding of each channel of a wide frame.
+
+        ``unknown`` marks channels whose tags were not read; unless the frame has ``all_keys``, a key without a column is unknown.
+        """
         values = _column(table, TAG_PREFIX + self.key)
         of_value = {value: self._check_value(value) for value in values[values.notna()].unique()}
         findings = [of_value.get(value) for value in values]
         near = self._find_near_keys(table, values.isna() & ~unknown)
+        absent = TagFinding(MISSING if all_keys or TAG_PREFIX + self.key in table else UNKNOWN)
         return [
-            TagFinding(UNKNOWN) if is_unknown else finding or near.get(row) or TagFinding(MISSING)
+            TagFinding(UNKNOWN) if is_unknown else finding or near.get(row) or absent
             for row, (finding, is_unknown) in enumerate(zip(findings, unknown, strict=True))
         ]
 

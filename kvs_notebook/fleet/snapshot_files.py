@@ -3,33 +3,53 @@
 An account-region's file is ``<account_id>_<region>.parquet``. Coverage is ``_coverage.csv``, whose leading ``_`` makes readers of
 the whole folder skip it; it also holds the SHA-256 of each file, since Parquet may read a flipped bit as another channel. Files
 and folders are readable by their owner alone.
+
+A day is written to ``.date=DAY.<hex>.part``. To replace one, the older folder is renamed to ``.date=DAY.<hex>.old``, then the new
+one takes its place: in between, readers find the older one, and the next save puts it back if the process was killed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
 from kvs_notebook.atomic_file import OWNER_ONLY, replace_file
+from kvs_notebook.aws.arns import check_account_id
+from kvs_notebook.aws.regions import check_region_code
 from kvs_notebook.dataframes.files import read_csv, to_csv
 from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TEXT
-from kvs_notebook.errors import DamagedFile, ExportFailed, KVSError
+from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput, KVSError
 from kvs_notebook.fleet.coverage import TAGS_READ, AccountRegionKey, account_region_keys, coverage_frame, unread_row
 from kvs_notebook.fleet.inventory import Inventory
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Result = TypeVar("Result")
+
+DAY_FOLDER = re.compile(r"date=(\d{4}-\d\d-\d\d)")
+LEFTOVER = re.compile(r"\.(date=\d{4}-\d\d-\d\d)\.([0-9a-f]{16})\.(part|old)")
+READ_ATTEMPTS = 20
+"""How often a day is read again because it was replaced while it was read."""
+
+WRITING_SECONDS = 3600.0
+"""On Windows, where folders cannot be locked: the age from which one counts as left by a killed process."""
+
 COVERAGE_FILE = "_coverage.csv"
 DIGEST = "digest"
+DIGEST_PATTERN = "sha256:[0-9a-f]{64}"
 OWNER_ONLY_FOLDER = 0o700
 TAGS = "tags"
 COLUMNS = {"account_id": TEXT, "region": TEXT, "account_name": TEXT, **CHANNELS, TAGS: TEXT}
@@ -60,8 +80,8 @@ class Snapshot:
     @classmethod
     def open(cls, folder: Path) -> Snapshot:
         """Open a saved snapshot; an account-region whose file is damaged has the status ``error``, or raises when it is read."""
-        digests = _read_digests(folder)
-        return cls(read_coverage_file(folder), lambda key: _read_table(_table_path(folder, key), digests.get(key, "")))
+        coverage, digests = _read_coverage(folder)
+        return cls(coverage, lambda key: _read_table(_table_path(find_day(folder), key), digests[key]))
 
     def keys_read(self) -> list[AccountRegionKey]:
         """Return the account-regions that were read."""
@@ -72,7 +92,15 @@ class Snapshot:
         return self._read(key)
 
     def save(self, folder: Path) -> None:
-        """Write the snapshot to a folder, replacing an older one at the end; raise ExportFailed if it cannot be written."""
+        """Write the snapshot to a folder, replacing an older one at the end; raise ExportFailed if it cannot be written.
+
+        Raises
+        ------
+        InvalidInput
+            If an account id or a region is not one, which could lead out of the folder; nothing is written.
+        """
+        for key in self.keys_read():
+            _table_path(folder, key)
         with _replace_folder(folder) as part:
             digests = {key: _write_table(self.table(key), _table_path(part, key)) for key in self.keys_read()}
             of_rows = [digests.get(key) for key in account_region_keys(self.coverage)]
@@ -89,11 +117,11 @@ def _with_tags_as_json(inventory: Inventory) -> pd.DataFrame:
     tags = inventory.tags
     for arn, key, value in zip(tags["channel_arn"], tags["key"], tags["value"], strict=True):
         tags_by_arn.setdefault(arn, {})[key] = value
-    tags_known = set(account_region_keys(inventory.coverage[inventory.coverage["tags_source"].isin(TAGS_READ)]))
     channels = inventory.channels
+    tags_known = inventory.tags_sources().isin(TAGS_READ)
     texts = [
-        _to_json(tags_by_arn.get(arn, {})) if key in tags_known else None
-        for key, arn in zip(account_region_keys(channels), channels["channel_arn"], strict=True)
+        _to_json(tags_by_arn.get(arn, {})) if is_known else None
+        for is_known, arn in zip(tags_known, channels["channel_arn"], strict=True)
     ]
     names = [inventory.account_names.get(account_id) for account_id in channels["account_id"]]
     return channels.assign(account_name=_text_array(names), tags=_text_array(texts))[[*COLUMNS]]
@@ -112,7 +140,7 @@ def _to_json(tags: Mapping[str, str]) -> str:
 
 def _table_path(folder: Path, key: AccountRegionKey) -> Path:
     account_id, region = key
-    return folder / f"{account_id}_{region}.parquet"
+    return folder / f"{check_account_id(account_id)}_{check_region_code(region)}.parquet"
 
 
 def _arrow_schema() -> pa.Schema:
@@ -176,57 +204,175 @@ def _replace_folder(final: Path) -> Iterator[Path]:
     ExportFailed
         If it cannot be written; the older folder is unchanged.
     """
-    part, old = (final.with_name(f".{secrets.token_hex(8)}.{end}") for end in ("part", "old"))
+    name = f".{final.name}.{secrets.token_hex(8)}"
+    part, old = final.with_name(f"{name}.part"), final.with_name(f"{name}.old")
     try:
         final.parent.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
+        _remove_leftovers(final.parent)
         part.mkdir(mode=OWNER_ONLY_FOLDER)
-        yield part
-        if final.exists():
-            final.rename(old)
-        try:
+        with _lock(part):
+            yield part
+            if final.exists():
+                final.rename(old)
             part.rename(final)
-        except OSError:
-            if old.exists():
-                old.rename(final)
-            raise
     except OSError as error:
         raise ExportFailed(
             f"Can't write {final}: {error.strerror or error}. Choose a folder that you may write to, on a disk with space "
             "left; what was there before is unchanged."
         ) from error
     finally:
+        if old.exists() and not final.exists():  # interrupted between the two renames
+            old.rename(final)
         for left in (part, old):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def find_day(final: Path) -> Path:
+    """Return the folder of a day, or the older one that stands aside while it is replaced, or since a process was killed."""
+    if final.exists():
+        return final
+    aside = final.parent.glob(f".{final.name}.*.old")
+    return max(aside, key=lambda path: path.name, default=final)
+
+
+def _remove_leftovers(directory: Path) -> None:
+    """Put back the days that killed processes moved aside, and remove what they had begun to write."""
+    for path in sorted(directory.iterdir()):
+        match = LEFTOVER.fullmatch(path.name)
+        if match is None or _is_being_written(directory / f".{match[1]}.{match[2]}.part"):
+            continue
+        if match[3] == "old" and not (directory / match[1]).exists():
+            path.rename(directory / match[1])
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder, which ends with the process."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_being_written(part: Path) -> bool:
+    """Return whether a process that is alive holds the lock of a folder."""
+    try:
+        if sys.platform == "win32":
+            return time.time() - part.stat().st_mtime < WRITING_SECONDS
+        with _lock(part):
+            return False
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+
+
+def read_whole(folders: Iterable[Path], read: Callable[[], Result]) -> Result:
+    """Return what ``read`` returns of the folders of days, read again if one was replaced meanwhile.
+
+    Raises
+    ------
+    DamagedFile
+        If a folder is replaced again and again.
+    """
+    days = [*folders]
+    for _ in range(READ_ATTEMPTS):
+        before = [_state_of(day) for day in days]
+        try:
+            result = read()
+        except KVSError:
+            if before == [_state_of(day) for day in days]:
+                raise
+        else:
+            if before == [_state_of(day) for day in days]:
+                return result
+    raise DamagedFile(f"{days[0].parent} was replaced {READ_ATTEMPTS} times while it was read. Read it again.")
+
+
+def _state_of(day: Path) -> tuple[Path, int, int] | None:
+    """Return what changes when a day is replaced: each save writes a new coverage file."""
+    path = find_day(day) / COVERAGE_FILE
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return path, found.st_ino, found.st_mtime_ns
 
 
 # --- coverage
 
 
-def _read_digests(folder: Path) -> dict[AccountRegionKey, str]:
-    """Return the digest of each file as it was saved."""
+def _parse_coverage(folder: Path) -> pd.DataFrame:
+    """Return the coverage of a snapshot with its digests, as it was saved.
+
+    Raises
+    ------
+    DamagedFile
+        If the file cannot be read, or is not one that was saved.
+    """
+    path = folder / COVERAGE_FILE
     try:
-        saved = read_csv(folder / COVERAGE_FILE)
-        known = saved[saved[DIGEST].notna()]
-    except (KVSError, KeyError):
-        return {}  # read_coverage_file() reports it, and no account-region counts as read
-    return dict(zip(account_region_keys(known), known[DIGEST], strict=True))
+        saved = read_csv(path)
+    except KVSError as error:
+        raise DamagedFile(f"Can't read {path}: {error}") from error
+    missing = [column for column in (*COVERAGE, DIGEST) if column not in saved]
+    if missing:
+        raise DamagedFile(f"{path} does not have the columns {', '.join(missing)}. {NOT_READ_THEN}")
+    read = saved[saved["status"] == "ok"]
+    if saved["status"].isna().any() or read[["channels", "tags_source"]].isna().any(axis=None):
+        raise DamagedFile(f"{path} has empty cells in columns that are needed. {NOT_READ_THEN}")
+    if not read[DIGEST].str.fullmatch(DIGEST_PATTERN).all():
+        raise DamagedFile(f"{path} has a digest that was not saved. {NOT_READ_THEN}")
+    try:
+        for key in account_region_keys(read):
+            _table_path(folder, key)
+    except InvalidInput as error:
+        raise DamagedFile(f"{path} was changed by another program: {error} {NOT_READ_THEN}") from error
+    if read.duplicated(["account_id", "region"]).any():
+        raise DamagedFile(f"{path} has two rows of one account-region. {NOT_READ_THEN}")
+    return saved
 
 
-def read_coverage_file(folder: Path) -> pd.DataFrame:
+def read_coverage_file(day: Path) -> pd.DataFrame:
     """Read the coverage of a snapshot; the status is ``error`` if a table is damaged, and everywhere if the coverage file is."""
+    return _read_coverage(day)[0]
+
+
+def _read_coverage(day: Path) -> tuple[pd.DataFrame, dict[AccountRegionKey, str]]:
+    """Return the coverage of a snapshot, and the digest of each file as it was saved."""
+    folder = find_day(day)
     try:
-        coverage = read_csv(folder / COVERAGE_FILE)[[*COVERAGE]]
-    except (KVSError, KeyError) as error:
-        damage = DamagedFile(f"Can't read {folder / COVERAGE_FILE}: {error}")
-        keys = (path.stem.partition("_")[::2] for path in folder.glob("*_*.parquet"))
-        return coverage_frame([unread_row(account_id, region, damage) for account_id, region in keys])
+        saved = _parse_coverage(folder)
+    except DamagedFile as error:
+        return coverage_frame([unread_row(*key, error) for key in _keys_of_files(folder)]), {}
+    coverage = saved[[*COVERAGE]]
     for row in coverage.index[coverage["status"] == "ok"]:
         account_id, region, channels = coverage.loc[row, ["account_id", "region", "channels"]]
         damage_found = _find_damage(_table_path(folder, (account_id, region)), int(channels))
         if damage_found is not None:
             unread = unread_row(account_id, region, damage_found)
             coverage.loc[row, [*unread]] = [*unread.values()]
-    return coverage
+    return coverage, dict(zip(account_region_keys(saved), saved[DIGEST], strict=True))
+
+
+def _keys_of_files(folder: Path) -> Iterator[AccountRegionKey]:
+    """Yield the account-regions that a folder has a file of."""
+    for path in sorted(folder.glob("*_*.parquet")):
+        account_id, _, region = path.stem.partition("_")
+        try:
+            _table_path(folder, (account_id, region))
+        except InvalidInput:
+            continue  # of another program
+        yield account_id, region
 
 
 def _find_damage(path: Path, channels: int) -> DamagedFile | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 import warnings
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,14 +16,24 @@ from kvs_notebook.dataframes.builders import concat
 from kvs_notebook.dataframes.files import File
 from kvs_notebook.dataframes.schemas import DATE, SNAPSHOTS, TAG_PREFIX, TEXT
 from kvs_notebook.errors import DamagedFile, InvalidInput
+from kvs_notebook.fleet.coverage import FAILED, TAGS_READ, AccountRegionKey, account_region_keys
 from kvs_notebook.fleet.inventory import Inventory
-from kvs_notebook.fleet.snapshot_files import COLUMNS, TAGS, Snapshot, read_coverage_file
+from kvs_notebook.fleet.snapshot_files import (
+    COLUMNS,
+    DAY_FOLDER,
+    LEFTOVER,
+    TAGS,
+    Snapshot,
+    find_day,
+    read_coverage_file,
+    read_whole,
+)
 from kvs_notebook.formatting import format_value
 
 DateLike: TypeAlias = str | date
 """A date, a datetime, or text such as ``"2026-01-05"``."""
 
-FOLDER = re.compile(r"date=(\d{4}-\d\d-\d\d)")
+MOST_NAMED = 5
 
 
 def save_snapshot(inventory: Inventory, directory: File, *, date: DateLike | None = None) -> Path:
@@ -37,7 +47,8 @@ def save_snapshot(inventory: Inventory, directory: File, *, date: DateLike | Non
         The folder of all snapshots: ``DIR/date=YYYY-MM-DD/<account_id>_<region>.parquet``, one file for each account-region that
         was read, and ``_coverage.csv``; readable by their owner alone.
     date
-        The day; None takes today's in UTC. An older snapshot of that day is replaced at the end, as a whole.
+        The day; None takes today's in UTC. An older snapshot of that day is replaced at the end, as a whole; if the process is
+        killed meanwhile, the older one stays.
 
     Returns
     -------
@@ -47,9 +58,15 @@ def save_snapshot(inventory: Inventory, directory: File, *, date: DateLike | Non
     Raises
     ------
     InvalidInput
-        If date is not an ISO 8601 date, or the inventory has a prefix.
+        If date is not an ISO 8601 date, the inventory has a prefix, or its coverage has an account id or a region that is not
+        one; nothing is written.
     ExportFailed
         If it cannot be written; what was there before is unchanged.
+
+    Warns
+    -----
+    UserWarning
+        Before an older snapshot of that day is replaced that has account-regions, or tags of them, which the new one lacks.
 
     Notes
     -----
@@ -67,8 +84,31 @@ def save_snapshot(inventory: Inventory, directory: File, *, date: DateLike | Non
     check_all_channels(inventory, "look deleted in a comparison")
     day = parse_date(datetime.now(UTC).date() if date is None else date)
     folder = Path(directory) / f"date={day}"
-    Snapshot.from_inventory(inventory).save(folder)
+    snapshot = Snapshot.from_inventory(inventory)
+    if find_day(folder).exists():
+        _warn_of_loss(read_coverage_file(folder), snapshot.coverage, day)
+    snapshot.save(folder)
     return folder
+
+
+def _warn_of_loss(older: pd.DataFrame, newer: pd.DataFrame, day: str) -> None:
+    """Warn of what a snapshot has and the one that replaces it lacks."""
+    lost = {f"{account_id} {region}" for account_id, region in _keys_read(older) - _keys_read(newer)}
+    tags = _keys_read(older[older["tags_source"].isin(TAGS_READ)]) - _keys_read(
+        newer[newer["tags_source"].isin(TAGS_READ)]
+    )
+    lost |= {f"tags of {account_id} {region}" for account_id, region in tags if f"{account_id} {region}" not in lost}
+    if lost:
+        more = f" and {len(lost) - MOST_NAMED} more" if len(lost) > MOST_NAMED else ""
+        warnings.warn(
+            f"The snapshot of {day} is replaced by one that lacks {', '.join(sorted(lost)[:MOST_NAMED])}{more}. To keep them, "
+            "save an inventory of all accounts and regions.",
+            stacklevel=3,
+        )
+
+
+def _keys_read(coverage: pd.DataFrame) -> set[AccountRegionKey]:
+    return set(account_region_keys(coverage[coverage["status"] == "ok"]))
 
 
 def read_snapshots(directory: File) -> pd.DataFrame:
@@ -82,9 +122,10 @@ def read_snapshots(directory: File) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        date (datetime64[ms]), account_name, the columns of the channels frame, and a ``tag:<key>`` column (str) for each key; in
-        the order of date, account, region, name. A channel that is absent on a day may not have been read then:
-        see read_coverage().
+        date (datetime64[ms]), account_name, the columns of the channels frame, ``tags_source`` (str) if tags of some channels
+        were not read (``failed``, beside ``bulk`` or ``each`` of the others, and ``none`` if no tags were requested), and a
+        ``tag:<key>`` column (str) for each key; in the order of date, account, region, name. A channel that is absent on a day
+        may not have been read then: see read_coverage().
 
     Raises
     ------
@@ -106,8 +147,13 @@ def read_snapshots(directory: File) -> pd.DataFrame:
     >>> kvs.read_snapshots("history").groupby("date").size().tolist()
     [11, 11]
     """
-    joined = _concat_days(directory, lambda folder: concat(_undamaged_tables(Snapshot.open(folder), folder), COLUMNS))
-    return pd.concat([joined[[*SNAPSHOTS]], _tag_columns(joined[TAGS])], axis="columns")
+    damage: dict[Path, list[str]] = {}
+    joined = _concat_days(directory, lambda folder: _read_day(folder, damage))
+    for folder, messages in damage.items():
+        for message in messages:
+            warnings.warn(f"Left out of {folder.name}: {message}", stacklevel=2)
+    known = [*SNAPSHOTS] if joined[TAGS].notna().all() else [*SNAPSHOTS, "tags_source"]
+    return pd.concat([joined[known], _tag_columns(joined[TAGS])], axis="columns")
 
 
 def read_coverage(directory: File) -> pd.DataFrame:
@@ -148,7 +194,13 @@ def snapshot_folders(directory: File) -> dict[str, Path]:
         names = sorted(entry.name for entry in path.iterdir())
     except OSError as error:
         raise InvalidInput(f"Can't read {path}: {error.strerror}. Create it with save_snapshot().") from error
-    found = {match[1]: path / name for name in names if (match := FOLDER.fullmatch(name)) and _is_date(match[1])}
+    whole = [name for name in names if DAY_FOLDER.fullmatch(name)]
+    aside = [match[1] for name in names if (match := LEFTOVER.fullmatch(name)) and match[3] == "old"]
+    found = {
+        name.removeprefix("date="): path / name
+        for name in sorted({*whole, *aside})
+        if _is_date(name.removeprefix("date="))
+    }
     if not found:
         raise InvalidInput(f"{path} has no snapshot (date=YYYY-MM-DD). Save one with save_snapshot().")
     return found
@@ -185,14 +237,25 @@ def _concat_days(directory: File, read: Callable[[Path], pd.DataFrame]) -> pd.Da
     """Return the frames that ``read`` returns of each day's folder, below each other, with the date in the first column."""
     frames = []
     for day, folder in snapshot_folders(directory).items():
-        frame = read(folder)
+        frame = read_whole([folder], partial(read, folder))
         frame.insert(0, "date", pd.Series(pd.Timestamp(day), frame.index, DATE))
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)
 
 
-def _undamaged_tables(snapshot: Snapshot, folder: Path) -> list[pd.DataFrame]:
-    """Return the tables that can be read, and warn of those that are damaged."""
+def _read_day(folder: Path, damage: dict[Path, list[str]]) -> pd.DataFrame:
+    """Return the channels of a day, with the tags_source of each; set what is damaged of it."""
+    snapshot = Snapshot.open(folder)
+    tables, damage[folder] = _undamaged_tables(snapshot)
+    channels = concat(tables, COLUMNS)
+    sources = dict(zip(account_region_keys(snapshot.coverage), snapshot.coverage["tags_source"], strict=True))
+    of_rows = pd.Series([sources[key] for key in account_region_keys(channels)], channels.index, TEXT)
+    unread_alone = channels[TAGS].isna() & of_rows.isin(TAGS_READ)
+    return channels.assign(tags_source=of_rows.mask(unread_alone, FAILED))
+
+
+def _undamaged_tables(snapshot: Snapshot) -> tuple[list[pd.DataFrame], list[str]]:
+    """Return the tables that can be read, and why others cannot."""
     damage = snapshot.coverage.loc[snapshot.coverage["error_code"] == DamagedFile.__name__, "message"].tolist()
     tables = []
     for key in snapshot.keys_read():
@@ -200,9 +263,7 @@ def _undamaged_tables(snapshot: Snapshot, folder: Path) -> list[pd.DataFrame]:
             tables.append(snapshot.table(key).to_pandas())
         except DamagedFile as error:
             damage.append(str(error))
-    for message in damage:
-        warnings.warn(f"Left out of {folder.name}: {message}", stacklevel=5)
-    return tables
+    return tables, damage
 
 
 def _tag_columns(texts: pd.Series) -> pd.DataFrame:

@@ -3,51 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.channels.tags import tags_of_channel
-from kvs_notebook.errors import AccessDenied, ChannelNotFound, ExpiredCredentials, KVSError
+from kvs_notebook.errors import ChannelNotFound, ExpiredCredentials, KVSError, NoCredentials
+from kvs_notebook.fleet.coverage import to_kvs_error
 
 RESOURCE_TYPE = "kinesisvideo:channel"
 PAGE_SIZE = 100
 
-SAMPLE_SIZE = 5
-"""Channels whose tags are read one by one if GetResources returns none: AWS does not document that it covers channels."""
+CHANNEL = ":channel/"
+"""What the ARN of a channel contains."""
 
 
-def read_tags(
-    mode: str, arns: Sequence[str], connection: Connection
-) -> tuple[Mapping[str, Mapping[str, str]], str, KVSError | None]:
-    """Return the tags by channel ARN, how they were read (``tags_source``), and the error if they could not be.
+class TagReading(NamedTuple):
+    """The tags of the channels of one account and region.
+
+    Attributes
+    ----------
+    tags
+        The tags of each channel that has some, by its ARN.
+    source
+        The ``tags_source`` of coverage.
+    error
+        Why they could not be read, if the source is ``failed``.
+    unread
+        The ARNs of channels whose tags are unknown although the others' were read.
+    """
+
+    tags: Mapping[str, Mapping[str, str]]
+    source: str
+    error: KVSError | None = None
+    unread: frozenset[str] = frozenset()
+
+
+def read_tags(mode: str, arns: Sequence[str], connection: Connection) -> TagReading:
+    """Return the tags of channels, or why they could not be read.
 
     Parameters
     ----------
     mode
-        ``"bulk"``, ``"each"`` or ``"none"``. Bulk reads channel by channel after all if GetResources fails, or returns
-        nothing although one of a few sampled channels has a tag.
+        ``"bulk"``, ``"each"`` or ``"none"``. Bulk reads channel by channel after all if GetResources fails or names no channel:
+        AWS does not document that it covers channels, so its silence does not tell that they have no tags.
     arns
         The channels.
     connection
         The account and region.
     """
     if mode == "none":
-        return {}, "none", None
+        return TagReading({}, "none")
     bulk_error: KVSError | None = None
     if mode == "bulk":
         try:
             tags = read_tags_in_bulk(connection)
-            if tags or not _any_is_tagged(_sample(arns, SAMPLE_SIZE), connection):
-                return {arn: tags[arn] for arn in arns if arn in tags}, "bulk", None
-        except ExpiredCredentials as error:
-            return {}, "failed", error
-        except KVSError as error:
-            bulk_error = error
+            if not arns or any(CHANNEL in arn for arn in tags):
+                return TagReading({arn: tags[arn] for arn in arns if arn in tags}, "bulk")
+        except (ExpiredCredentials, NoCredentials) as error:
+            return TagReading({}, "failed", error)
+        except Exception as error:  # noqa: BLE001 - whatever the Tagging API replies, the channels can still be asked
+            bulk_error = to_kvs_error(error)
     try:
-        return _read_tags_of_each(arns, connection), "each", None
-    except KVSError as error:
-        return {}, "failed", bulk_error or error
+        return _read_tags_of_each(arns, connection)
+    except Exception as error:  # noqa: BLE001 - whatever is replied: the channels are kept, their tags are unknown
+        return TagReading({}, "failed", bulk_error or to_kvs_error(error))
 
 
 def read_tags_in_bulk(connection: Connection) -> dict[str, dict[str, str]]:
@@ -67,27 +88,15 @@ def read_tags_in_bulk(connection: Connection) -> dict[str, dict[str, str]]:
     }
 
 
-def _any_is_tagged(arns: Sequence[str], connection: Connection) -> bool:
-    """Return True if one of these channels has a tag; if access is denied, GetResources is believed."""
-    try:
-        return any(_read_tags_of_each(arns, connection).values())
-    except AccessDenied:
-        return False
+def _read_tags_of_each(arns: Sequence[str], connection: Connection) -> TagReading:
+    """Read the tags with one ListTagsForResource call per channel; those of a channel deleted since the list are unknown."""
 
-
-def _sample(arns: Sequence[str], size: int) -> Sequence[str]:
-    """Return at most ``size`` channels, evenly spread over the list."""
-    return arns[:: max(1, len(arns) // size)][:size]
-
-
-def _read_tags_of_each(arns: Sequence[str], connection: Connection) -> dict[str, dict[str, str]]:
-    """Return the tags by ARN, one ListTagsForResource call per channel; a channel deleted since the list has none."""
-
-    def tags_if_found(arn: str) -> dict[str, str]:
+    def tags_if_found(arn: str) -> dict[str, str] | None:
         try:
             return tags_of_channel(arn, connection)
         except ChannelNotFound:
-            return {}
+            return None
 
-    tags = map_concurrent(tags_if_found, arns, description="Reading tags", quiet=True)
-    return dict(zip(arns, tags, strict=True))
+    answers = map_concurrent(tags_if_found, arns, description="Reading tags", quiet=True)
+    tags = {arn: answer for arn, answer in zip(arns, answers, strict=True) if answer is not None}
+    return TagReading(tags, "each", unread=frozenset(arns) - tags.keys())

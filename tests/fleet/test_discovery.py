@@ -48,8 +48,13 @@ def test_failed_accounts_are_each_named(fleet_of_two_accounts, connection, monke
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config.with_name("two")))
     text = config.read_text()
     config.with_name("two").write_text(text.replace("[profile sandbox]", "[profile lab]") + "\n" + text)
-    with pytest.warns(UserWarning, match="The inventory ends early"):
+    with pytest.warns(UserWarning, match="Coverage names what was not read") as warned:
         found = kvs.inventory(profiles=["lab", "sandbox"], role_arns=[ROLE.replace(OTHER, "000000000000")])
+    assert [str(each.message).partition(":")[0] for each in warned] == [
+        "No more is read of lab",
+        "No more is read of sandbox",
+        "The inventory ends early",
+    ]
     with pytest.raises(InventoryIncomplete) as raised:
         found.raise_for_failures()
     assert "nan" not in str(raised.value)
@@ -86,9 +91,10 @@ def profiles(fleet, monkeypatch, tmp_path):
 )
 def test_unusable_profile_is_gap_and_others_are_read(profiles, lines):
     profiles("lab", *lines)
-    found = kvs.inventory(profiles=["sandbox", "lab"])
+    with pytest.warns(UserWarning, match="No more is read of lab: .* Correct the profile"):
+        found = kvs.inventory(profiles=["sandbox", "lab"])
     assert len(found.channels) == 11
-    assert found.gaps["status"].tolist() == ["expired"]
+    assert found.gaps["status"].tolist() == ["no_credentials"]
     assert found.gaps["message"].item().startswith("lab: ")
     assert found.gaps["message"].item().endswith("Correct the profile and call again.")
 
@@ -103,7 +109,16 @@ def test_profile_that_needs_mfa_code_is_gap(profiles):
 
 def test_gap_message_starts_with_profile(profiles):
     profiles("sso", "credential_process = /nowhere/to/be/sso")
-    assert kvs.inventory(profiles=["sandbox", "sso"]).gaps["message"].item().startswith("sso: ")
+    with pytest.warns(UserWarning, match="No more is read of sso"):
+        found = kvs.inventory(profiles=["sandbox", "sso"])
+    assert found.gaps["message"].item().startswith("sso: ")
+
+
+def test_misspelt_profile_warns_and_has_no_credentials(profiles):
+    with pytest.warns(UserWarning, match="No more is read of sandbx: .*sandbx.*sandbox") as warned:
+        found = kvs.inventory(profiles=["sandbx", "sandbox"])
+    assert len(warned) == 1
+    assert found.coverage["status"].tolist() == ["no_credentials", "ok"]
 
 
 def test_account_name_is_of_first_role(fleet_of_two_accounts, connection):

@@ -84,10 +84,10 @@ def test_ctrl_c_during_tags_keeps_channels_and_stops_calls(sandbox, connection, 
 def test_ctrl_c_leaves_channels_and_coverage_consistent(fleet, connection, monkeypatch):
     append = FrameBuffer.append
 
-    def press_and_append(buffer, items):
+    def press_and_append(buffer, key, items):
         if not pressed:
             pressed.append(os.kill(os.getpid(), signal.SIGINT))
-        append(buffer, items)
+        append(buffer, key, items)
 
     pressed: list[None] = []
     monkeypatch.setattr(FrameBuffer, "append", press_and_append)

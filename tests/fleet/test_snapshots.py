@@ -19,6 +19,7 @@ import kvs_notebook as kvs
 from kvs_notebook.dataframes.builders import empty
 from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS
 from kvs_notebook.errors import ExportFailed, InvalidInput
+from kvs_notebook.fleet.coverage import coverage_frame, unread_row
 from kvs_notebook.fleet.inventory import Inventory
 
 ZEROS = "000000000000"
@@ -83,7 +84,8 @@ def test_snapshot_rejects_inventory_of_prefix(fleet, tmp_path):
 
 def test_second_snapshot_of_day_replaces_first(history, fleet):
     kvs.create_channel("roof")
-    kvs.save_snapshot(kvs.inventory(regions=["us-east-1"]), history, date="2026-01-06")
+    with pytest.warns(UserWarning, match="lacks 111122223333 ap-southeast-2, 111122223333 eu-west-1. To keep"):
+        kvs.save_snapshot(kvs.inventory(regions=["us-east-1"]), history, date="2026-01-06")
     assert files(history / "date=2026-01-06") == ["111122223333_us-east-1.parquet", "_coverage.csv"]
     assert len(pd.read_parquet(us_east(history))) == 12
     assert sorted(path.name for path in history.iterdir()) == ["date=2026-01-05", "date=2026-01-06"]
@@ -299,3 +301,77 @@ def test_inventory_made_by_caller_is_saved(tmp_path):
     nothing = Inventory(empty(CHANNELS), empty(TAGS), empty(COVERAGE))
     kvs.save_snapshot(nothing, tmp_path, date="2026-01-05")
     assert kvs.read_snapshots(tmp_path).empty
+
+
+def test_snapshot_that_lacks_tags_of_replaced_one_warns(history, fleet):
+    with pytest.warns(UserWarning, match="lacks tags of 111122223333 ap-southeast-2, tags of .* To keep them"):
+        kvs.save_snapshot(kvs.inventory(regions=REGIONS, tags="none"), history, date="2026-01-06")
+    kvs.save_snapshot(kvs.inventory(regions=REGIONS), history, date="2026-01-06")  # has more: no warning
+
+
+@pytest.mark.filterwarnings("error")
+def test_warning_that_is_an_error_keeps_older_snapshot(history, fleet):
+    before = {name: (history / name).read_bytes() for name in files(history)}
+    with pytest.raises(UserWarning, match="is replaced by one that lacks"):
+        kvs.save_snapshot(kvs.inventory(regions=["us-east-1"]), history, date="2026-01-06")
+    assert {name: (history / name).read_bytes() for name in files(history)} == before
+
+
+@pytest.mark.parametrize(
+    "account_id", ["../../../x", "11112222333", "", "1111222233334", "/etc/x", "\N{ARABIC-INDIC DIGIT ONE}" * 12, None]
+)
+def test_account_that_is_none_is_never_a_path(tmp_path, account_id):
+    coverage = pd.concat([coverage_row(account_id, "us-east-1"), coverage_row("111122223333", "eu-west-1")])
+    with pytest.raises(InvalidInput, match="Account id .* is not a string of 12 digits"):
+        kvs.save_snapshot(Inventory(empty(CHANNELS), empty(TAGS), coverage), tmp_path / "a" / "history")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("region", ["../x", "us-east-1/../../../x", "", "US-EAST-1", "us-east-1\n", "*"])
+def test_region_that_is_none_is_never_a_path(sandbox, connection, tmp_path, region):
+    with pytest.raises(InvalidInput, match="is not a region's code"):
+        kvs.save_snapshot(
+            Inventory(empty(CHANNELS), empty(TAGS), coverage_row("111122223333", region)), tmp_path / "history"
+        )
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InvalidInput):
+        kvs.inventory(regions=[region])
+    assert sandbox.requests.empty
+
+
+def coverage_row(account_id, region):
+    row = unread_row(account_id, region, None) | {"status": "ok", "tags_source": "bulk"}
+    return coverage_frame([row])
+
+
+COVERAGE_DAMAGE = {
+    "empty": lambda text: "",
+    "no digest": lambda text: text.replace("digest", "digits", 1),
+    "no status": lambda text: text.replace("status", "state", 1),
+    "no channels": lambda text: text.replace(",channels,", ",channel,", 1),
+    "empty channels": lambda text: text.replace(",ok,,,bulk,9,", ",ok,,,bulk,,"),
+    "empty status": lambda text: text.replace(",ok,", ",,"),
+    "empty region": lambda text: text.replace(",eu-west-1,", ",,"),
+    "empty account": lambda text: text.replace("111122223333,eu-west-1", ",eu-west-1"),
+    "path as region": lambda text: text.replace("eu-west-1", "../../x"),
+    "other account": lambda text: text.replace("111122223333", "1.11122E+11"),
+    "half a line": lambda text: text[:-40],
+    "row twice": lambda text: text + text.splitlines(keepends=True)[1],
+    "zeros": lambda text: "\0" * len(text),
+    "text in channels": lambda text: text.replace(",bulk,9,", ",bulk,nine,"),
+    "another column": lambda text: text.replace("account_id", "account_id2", 1),
+}
+
+
+@pytest.mark.parametrize("damage", COVERAGE_DAMAGE.values(), ids=COVERAGE_DAMAGE)
+def test_damaged_coverage_file_makes_its_day_unread(history, damage):
+    path = history / "date=2026-01-06" / "_coverage.csv"
+    text = path.read_text()
+    assert damage(text) != text
+    path.write_text(damage(text))
+    coverage = kvs.read_coverage(history)
+    assert coverage["status"].tolist() == ["ok"] * 3 + ["error"] * 3
+    assert set(coverage["error_code"].dropna()) == {"DamagedFile"}
+    with pytest.warns(UserWarning, match="Left out of date=2026-01-06"):
+        assert len(kvs.read_snapshots(history)) == 26
+    assert set(kvs.compare_snapshots(history)["change"]) == {"unknown"}

@@ -7,7 +7,7 @@ import pytest
 import kvs_notebook as kvs
 from kvs_notebook.dataframes.schemas import TAGS
 from kvs_notebook.errors import InventoryIncomplete
-from kvs_notebook.fleet import account_region, tag_reader
+from kvs_notebook.fleet import account_region
 from tests.fleet.inventories import REGIONS, dtypes
 
 
@@ -30,20 +30,26 @@ def test_tags_are_read_each_if_tagging_api_finds_none():
     assert found.tags["channel_name"].tolist() == [f"camera-{number:02}" for number in range(0, 20, 4)]
 
 
-def test_untagged_channels_cost_one_sample_of_calls(sandbox, connection):
-    for number in range(20):
+def test_each_untagged_channel_is_asked(sandbox, connection):
+    for number in range(12):
         kvs.create_channel(f"camera-{number:02}", wait=False)
     found = kvs.inventory()
-    assert found.coverage[["tags_source", "calls"]].to_numpy().tolist() == [["bulk", 1 + 1 + tag_reader.SAMPLE_SIZE]]
+    assert found.coverage[["tags_source", "calls"]].to_numpy().tolist() == [["each", 1 + 1 + 12]]
     assert len(found.tags) == 0
 
 
-def test_bulk_result_is_believed_if_sample_is_denied(sandbox, connection):
+def test_tags_are_failed_if_tagging_api_names_none_and_channels_are_denied(sandbox, connection):
     kvs.create_channel("camera", wait=False)
     sandbox.deny("kinesisvideo:ListTagsForResource")
     found = kvs.inventory()
-    assert found.coverage[["status", "tags_source"]].to_numpy().tolist() == [["ok", "bulk"]]
-    assert found.coverage["error_code"].isna().all()
+    assert found.gaps[["status", "tags_source", "error_code"]].to_numpy().tolist() == [
+        ["ok", "failed", "AccessDeniedException"]
+    ]
+
+
+def test_region_without_channels_costs_no_call_for_tags_of_each(sandbox, connection):
+    found = kvs.inventory()
+    assert found.coverage[["tags_source", "calls"]].to_numpy().tolist() == [["bulk", 2]]
 
 
 def test_tags_none_reads_no_tags(fleet, connection):
@@ -74,7 +80,7 @@ def test_unreadable_tags_are_gap_and_channels_are_kept(fleet, connection):
         found.raise_for_failures()
 
 
-def test_channel_deleted_before_its_tags_are_read_has_none(sandbox, connection, monkeypatch):
+def test_tags_of_channel_deleted_meanwhile_are_unknown(sandbox, connection, monkeypatch, tmp_path):
     for name in ("a", "b", "c"):
         kvs.create_channel(name, tags={"Site": "hq"})
     listed = account_region.channel_infos
@@ -89,3 +95,10 @@ def test_channel_deleted_before_its_tags_are_read_has_none(sandbox, connection, 
     found.raise_for_failures()
     assert found.channels["channel_name"].tolist() == ["a", "b", "c"]
     assert found.tags["channel_name"].tolist() == ["a", "c"]
+    assert found.table()["tags_source"].tolist() == ["each", "failed", "each"]
+    problems = kvs.reports.tag_problems(found, {"Site": None})
+    assert problems[["channel_name", "problem"]].to_numpy().tolist() == [["b", "unknown"]]
+    kvs.save_snapshot(found, tmp_path, date="2026-01-05")
+    assert kvs.read_snapshots(tmp_path)["tags_source"].tolist() == ["each", "failed", "each"]
+    changes = kvs.compare_snapshots(tmp_path, before=found, after="2026-01-05")
+    assert changes[["channel_name", "change", "column"]].to_numpy().tolist() == [["b", "unknown", "tags"]]

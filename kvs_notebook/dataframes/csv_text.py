@@ -1,0 +1,172 @@
+"""The text of CSV files: cells that a spreadsheet neither runs nor converts, and files that a spreadsheet has saved."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from kvs_notebook.errors import DamagedFile, InvalidInput
+
+BYTE_ORDER_MARK = "\ufeff"
+"""Tells a spreadsheet that a file is UTF-8; without it, Excel on Windows reads Windows-1252."""
+
+SAVE_AS_CSV = 'In the spreadsheet, save it as "CSV UTF-8".'
+WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
+
+_WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_DELIMITERS = ",;\t"
+"""Spreadsheets write semicolons where the comma is the decimal sign, and tabs as "Unicode text"."""
+
+_MISREAD_MARKS = tuple(BYTE_ORDER_MARK.encode().decode(each) for each in ("cp1252", "cp437", "cp850", "mac-roman"))
+"""What a byte order mark becomes in a program that does not expect UTF-8."""
+
+_SIGNS = "=+\\-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
+_SPACES = " \u00a0\u3000"
+_STARTS_FORMULA = re.compile(rf"[\s\ufeff\u200b]*[{_SIGNS}]|[\t\r\n']")
+"""The start of a formula in a spreadsheet, and the apostrophe that is written before one."""
+
+_FORMULA_INSIDE = re.compile(rf"([;\t\r\n])(?=[{_SPACES}]*[{_SIGNS}'])")
+"""Where a spreadsheet with another separator would begin a cell with a formula."""
+
+_GUARD_INSIDE = re.compile(rf"([;\t\r\n])'(?=[{_SPACES}]*[{_SIGNS}'])")
+_NEEDS_QUOTES = re.compile(r'[",\r\n]')
+
+_LETTERS = re.compile(r"[^\W\d_]+")
+_MONTHS = (
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+    "mär", "mai", "okt", "dez", "fév", "avr", "juin", "juil", "aoû", "déc", "ene", "abr", "ago", "dic",
+    "gen", "mag", "giu", "lug", "set", "ott", "mrt", "maa", "mei", "fev", "out",
+)  # fmt: skip
+"""How the names of months begin in the languages of common spreadsheets: "MAR1" becomes the 1st of March."""
+
+_OF_TIMES = frozenset({"am", "pm", "a", "p", "t", "z", "e", "d"})
+"""Other letters in numbers and times: 1E5, 5 pm, 2026-01-05T09:00:00Z."""
+
+_BOOLEANS = frozenset(
+    {"true", "false", "wahr", "falsch", "vrai", "faux", "verdadero", "falso", "vero", "waar", "onwaar"}
+)
+
+
+# --- cells
+
+
+def format_record(cells: Sequence[str | None]) -> str:
+    """Return one line of CSV; csv.writer does not quote a lone CR if lines end in LF (before Python 3.13)."""
+    line = ",".join(map(_format_cell, cells))
+    return f"{line}\n" if line else '""\n'  # readers skip blank lines
+
+
+def guard_cell(cell: str | None, *, convertible: bool = True) -> str | None:
+    """Return a cell's text so that a spreadsheet takes it for text; ``convertible`` guards what looks like a number or date."""
+    if cell is None:
+        return None
+    guarded = _FORMULA_INSIDE.sub(r"\1'", cell)
+    is_text = cell and not _STARTS_FORMULA.match(cell) and not is_misread(cell)
+    return guarded if is_text and not (convertible and _is_converted(cell)) else f"'{guarded}"
+
+
+def parse_cell(cell: str) -> str | None:
+    """Return the text of a cell, without guards; None if it is empty."""
+    return _GUARD_INSIDE.sub(r"\1", cell.removeprefix("'")) if cell else None
+
+
+def is_misread(cell: str) -> bool:
+    """Return whether a text is UTF-8 that was read as Windows-1252, such as ``KÃ¶ln``."""
+    if cell.isascii():
+        return False
+    try:
+        content = b"".join(bytes([ord(each)]) if ord(each) < 0x100 else each.encode("cp1252") for each in cell)  # noqa: PLR2004
+        content.decode("utf-8")
+    except UnicodeError:
+        return False
+    return True
+
+
+def _is_converted(cell: str) -> bool:
+    """Return whether a spreadsheet may read a text as a number, date, time or boolean."""
+    text = unicodedata.normalize("NFKC", cell).strip().casefold()
+    if not any(map(str.isdecimal, text)):
+        return text in _BOOLEANS
+    return all(word in _OF_TIMES or word.startswith(_MONTHS) for word in _LETTERS.findall(text))
+
+
+def _format_cell(cell: str | None) -> str:
+    if cell is None:
+        return ""
+    return '"' + cell.replace('"', '""') + '"' if _NEEDS_QUOTES.search(cell) else cell
+
+
+# --- records
+
+
+def read_records(
+    source: str | os.PathLike[str] | IO[str], label: str, is_header: Callable[[list[str]], bool]
+) -> dict[int, list[str]]:
+    """Return the rows of a CSV file by their number, the header first; rows without any value are left out.
+
+    Parameters
+    ----------
+    source, label
+        A file or a text stream, and how messages name it.
+    is_header
+        Whether the cells of the first row are those of a header, which tells the separator: comma, semicolon or tab.
+
+    Raises
+    ------
+    DamagedFile
+        If it is a workbook, not UTF-8, not CSV, or UTF-8 that was read as another encoding.
+    InvalidInput
+        If it cannot be read.
+    """
+    text = _read_text(source, label)
+    try:
+        delimiter = next((each for each in _DELIMITERS if is_header(_first_record(text, each))), _DELIMITERS[0])
+        records = enumerate(csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter), start=1)
+        found = {number: record for number, record in records if record}
+    except csv.Error as error:
+        raise DamagedFile(f"{label} is not valid CSV: {error}. {SAVE_AS_CSV}") from error
+    if not found:
+        return {}
+    first = min(found)
+    width = _width(found)
+    rows = {
+        number: record
+        for number, record in found.items()
+        if number == first or len(record) == 1 == width or any(record)
+    }
+    return {number: record[:width] if not any(record[width:]) else record for number, record in rows.items()}
+
+
+def _width(records: Mapping[int, list[str]]) -> int:
+    """Return the number of columns, without empty ones at the end, which spreadsheets add."""
+    header = next(iter(records.values()))
+    return max((at for at, name in enumerate(header, 1) if name), default=len(header))
+
+
+def _first_record(text: str, delimiter: str) -> list[str]:
+    return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+
+
+def _read_text(source: str | os.PathLike[str] | IO[str], label: str) -> str:
+    try:
+        text = _decode(Path(source).read_bytes(), label) if isinstance(source, str | os.PathLike) else source.read()
+    except OSError as error:
+        raise InvalidInput(f"Can't read {label}: {error.strerror}. Check the path.") from error
+    except UnicodeDecodeError as error:
+        raise DamagedFile(f"{label} is not valid UTF-8 ({error.reason}). {SAVE_AS_CSV}") from error
+    text = text.removeprefix(BYTE_ORDER_MARK)
+    if text.startswith(_MISREAD_MARKS):
+        raise DamagedFile(f"{label} is UTF-8 that another program read in another encoding. {SAVE_AS_CSV}")
+    return text
+
+
+def _decode(content: bytes, label: str) -> str:
+    if content.startswith(_WORKBOOK_STARTS):
+        raise DamagedFile(f"{label} is a workbook, not a CSV file. {SAVE_AS_CSV}")
+    return content.decode("utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8")
