@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import socket
@@ -10,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -58,21 +56,31 @@ def run(tmp_path: Path, environment: dict[str, str], run_here: Run) -> Run:
 
 
 @pytest.fixture
-def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def run_here(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Run]:
     """Yield a function that runs the command in this process, which has imported already what a new one takes 1.5 s for."""
+    written = tmp_path_factory.mktemp("written")
 
     def _run_here(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
-        with monkeypatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        with monkeypatch.context() as patch:
             for name in os.environ.keys() - env.keys():
                 patch.delenv(name)
             for name, value in env.items():
                 patch.setenv(name, value)
             patch.chdir(tmp_path)
             patch.setattr(sys, "argv", [COMMAND, *arguments])
+            patch.setattr(sys, "stdin", sys.stdin)  # the command replaces all three
+            files = [(written / name).open("w", encoding="utf-8") for name in ("stdout", "stderr")]
+            patch.setattr(sys, "stdout", files[0])
+            patch.setattr(sys, "stderr", files[1])
             with pytest.raises(SystemExit) as ended:
                 main()
-        printed, said = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
+            for stream, file in zip((sys.stdout, sys.stderr), files, strict=True):
+                stream.flush()
+                stream.detach()
+                file.close()
+        printed, said = ((written / name).read_text("utf-8") for name in ("stdout", "stderr"))
         return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), printed, said)
 
     names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
