@@ -49,7 +49,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kvs_notebook import tracebacks
+from kvs_notebook import error_display
 from kvs_notebook.formatting import printable_lines
 
 __all__ = [
@@ -116,7 +116,7 @@ class KVSError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Return the traceback that IPython shows."""
-        return tracebacks.render_in_notebook(self)
+        return error_display.render_in_notebook(self)
 
 
 class InvalidInput(KVSError, ValueError):
@@ -235,7 +235,7 @@ def print_traceback() -> None:
     >>> kvs.errors.print_traceback()
     No error was raised in this session.
     """
-    tracebacks.print_last_traceback()
+    error_display.print_last_traceback()
 
 
-tracebacks.shorten_in_scripts(lambda error: isinstance(error, KVSError))
+error_display.shorten_in_scripts(lambda error: isinstance(error, KVSError))

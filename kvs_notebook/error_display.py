@@ -1,4 +1,4 @@
-"""Tracebacks of this package's errors: the user's own lines and the message, with the rest one call away.
+"""Display of uncaught errors of this package: the user's own lines and the message, with the rest one call away.
 
 A call goes through twenty frames of this package, tenacity and botocore, none of which the user can change.
 """
