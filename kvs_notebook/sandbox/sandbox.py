@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from kvs_notebook.aws.arns import check_account_id
 from kvs_notebook.aws.botocore_internals import create_isolated_session, open_session
@@ -91,7 +92,8 @@ class Sandbox:
         settings = Settings(
             port=port, account_id=account_id, region=region, clock=clock, quotas=quotas, assumptions=assumptions
         )
-        self._directory = StateDirectory(None if state is None else Path(state).expanduser().absolute())
+        self.state = None if state is None else _state_path(state)
+        self._directory = StateDirectory(self.state)
         self._certificates = CertificateAuthority(self._directory)
         self._address, stop = start_or_join(self._directory, self._certificates, settings)
         self._stop = weakref.finalize(self, stop)
@@ -109,7 +111,7 @@ class Sandbox:
         self.faults = SandboxFaults(self._admin)
 
     def __repr__(self) -> str:
-        state = str(self._directory.path) if self._directory.durable else "in memory"
+        state = self.state or "in memory"
         stopped = "" if self.is_running else ", stopped"
         return f"<Sandbox: {self.endpoint_url}, account {self.account_id}, {self.region}, {state}{stopped}>"
 
@@ -288,8 +290,8 @@ def use_sandbox(
 ) -> Sandbox:
     """Start a sandbox (see :class:`Sandbox`) and make its connection the current one.
 
-    A sandbox that an earlier call has started is stopped first, so that a cell can be run again. To run several at a time,
-    create each with ``Sandbox(...)``.
+    It replaces the sandbox that an earlier call has started, so that a cell can be run again; if an argument is not valid, that
+    one keeps running. To run several at a time, create each with ``Sandbox(...)``.
 
     Parameters
     ----------
@@ -311,15 +313,34 @@ def use_sandbox(
     11
     """
     global _in_use  # noqa: PLW0603 - the counterpart of the one current connection
+    named: dict[str, Any] = {
+        "port": port,
+        "account_id": account_id,
+        "region": region,
+        "clock": clock,
+        "quotas": quotas,
+        "assumptions": assumptions,
+    }
+    Settings(**named)  # raises what Sandbox() would, while the previous one still runs
     previous = sandbox_in_use()
+    if previous is not None and _shares_state_or_port(previous, state, port):
+        previous.stop()
+    sandbox = Sandbox(state, **named)
     if previous is not None:
         previous.stop()
-    sandbox = Sandbox(
-        state, port, account_id=account_id, region=region, clock=clock, quotas=quotas, assumptions=assumptions
-    )
     _in_use = weakref.ref(sandbox)
     set_current(sandbox.connection())
     return sandbox
+
+
+def _shares_state_or_port(running: Sandbox, state: str | os.PathLike[str] | None, port: int) -> bool:
+    """Return whether a sandbox can be started in a state directory or on a port only after the running one has stopped."""
+    same_state = state is not None and _state_path(state) == running.state
+    return same_state or port == urlsplit(running.endpoint_url).port
+
+
+def _state_path(state: str | os.PathLike[str]) -> Path:
+    return Path(state).expanduser().absolute()
 
 
 def sandbox_in_use() -> Sandbox | None:

@@ -15,6 +15,7 @@ from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.clock import Clock
 
 CLOCKS = ("real", "stepped")
+LARGEST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class Settings:
     Raises
     ------
     InvalidInput
-        If the account id, the region or the clock is not valid.
+        If a setting is not valid.
     """
 
     port: int = 0
@@ -40,9 +41,17 @@ class Settings:
             check_account_id(self.account_id)
         if self.region is not None:
             check_region(self.region, newer=True)
-        if isinstance(self.clock, str) and self.clock not in CLOCKS:
+        if not (type(self.port) is int and 0 <= self.port <= LARGEST_PORT):
+            raise InvalidInput(f"port={format_value(self.port)} is not valid. Expected 0 to {LARGEST_PORT}.")
+        if self.clock is not None and self.clock not in CLOCKS and not hasattr(self.clock, "tick"):
             raise InvalidInput(
                 f"clock={format_value(self.clock)} is not valid. Expected {' or '.join(map(repr, CLOCKS))}, or a Clock object."
+            )
+        if not isinstance(self.quotas, bool | None):
+            raise InvalidInput(f"quotas={format_value(self.quotas)} is not valid. Expected True or False.")
+        if not isinstance(self.assumptions, Assumptions | None):
+            raise InvalidInput(
+                f"assumptions={format_value(self.assumptions)} is not valid. Expected a kvs.Assumptions object."
             )
 
     def to_json(self) -> dict[str, Any]:

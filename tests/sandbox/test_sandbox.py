@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -416,6 +417,35 @@ def test_use_sandbox_again_stops_the_previous_sandbox():
         with kvs.use_sandbox():
             assert kvs.list_channels().empty
             assert repr(first).endswith("stopped>")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"region": "eu-west1"},
+        {"account_id": "12"},
+        {"clock": "fast"},
+        {"assumptions": 7},
+        {"port": 70_000},
+        {"state": "/dev/null/state"},
+    ],
+)
+def test_use_sandbox_with_invalid_argument_keeps_the_previous_one(arguments):
+    with kvs.use_sandbox() as first:
+        kvs.create_channel("front-door", wait=False)
+        with pytest.raises(errors.KVSError):
+            kvs.use_sandbox(**arguments)
+        assert first.is_running
+        assert len(kvs.list_channels()) == 1
+
+
+def test_use_sandbox_again_takes_the_state_and_port_of_the_previous(tmp_path):
+    with kvs.use_sandbox(tmp_path) as first:
+        kvs.create_channel("front-door", wait=False)
+        port = urlsplit(first.endpoint_url).port
+        with kvs.use_sandbox(tmp_path, port) as second:
+            assert second.endpoint_url == first.endpoint_url
+            assert len(kvs.list_channels()) == 1
 
 
 def test_sandbox_lives_as_long_as_its_connection_is_current():
