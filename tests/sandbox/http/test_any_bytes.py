@@ -156,6 +156,15 @@ forms = st.builds(
 )
 
 
+@example(kind_and_path=SIGNED[-6], body=b'{"PaginationToken":"\\u00e9"}', form=b"")
+@example(kind_and_path=SIGNED[-3], body=b"[" * 200_000, form=b"")
+@example(kind_and_path=SIGNED[-3], body=b'{"\\ud800":1}', form=b"")
+@example(
+    kind_and_path=SIGNED[-4],
+    body=b"",
+    form=b"Action=AssumeRole&RoleSessionName=aa&RoleArn=arn:aws:iam::111122223333:role/a&DurationSeconds="
+    + b"9" * 5_000,
+)
 @given(kind_and_path=st.sampled_from(SIGNED), body=bodies | st.binary(max_size=60), form=forms)
 @settings(max_examples=150)
 def test_signed_request_of_any_content_is_no_failure(target, kind_and_path, body, form):
