@@ -38,7 +38,22 @@ class Target:
         self.channel = kvs.create_channel("front-door", connection=self.connection)
         self.url = kvs.sign_url(self.channel, client_id="bytes", connection=self.connection).reveal()
         self.context: ssl.SSLContext = self.connection.tls_context("https://127.0.0.1")
-        self.ports = {"HTTP": int(sandbox.endpoint_url.rpartition(":")[2]), "HTTPS": urlsplit(self.url).port or 0}
+        self.ports: dict[str, int] = {
+            "HTTP": int(sandbox.endpoint_url.rpartition(":")[2]),
+            "HTTPS": urlsplit(self.url).port or 0,
+        }
+
+        self.clients = {kind: self._client(kind) for kind in self.ports}
+        """Clients whose connections stay open."""
+
+    def close(self) -> None:
+        for client in self.clients.values():
+            client.close()
+
+    def _client(self, kind: str) -> http.client.HTTPConnection:
+        if kind == "HTTPS":
+            return http.client.HTTPSConnection("127.0.0.1", self.ports[kind], timeout=SECONDS, context=self.context)
+        return http.client.HTTPConnection("127.0.0.1", self.ports[kind], timeout=SECONDS)
 
     def open(self, kind: str, *, tls: bool = True) -> socket.socket:
         opened = socket.create_connection(("127.0.0.1", self.ports[kind]), timeout=SECONDS)
@@ -57,10 +72,8 @@ class Target:
         return b""
 
     def assert_answers(self) -> None:
-        for kind, port in self.ports.items():
-            client = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
-            if kind == "HTTPS":
-                client = http.client.HTTPSConnection("127.0.0.1", port, timeout=SECONDS, context=self.context)
+        for kind in self.ports:
+            client = self._client(kind)
             client.request("POST", "/listSignalingChannels", b"{}")
             assert client.getresponse().status in {403, 404}
             client.close()

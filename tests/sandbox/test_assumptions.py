@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
@@ -549,6 +550,30 @@ def test_every_field_is_documented_with_its_contract_section(field):
 def test_invalid_assumption_is_rejected(field, value):
     with pytest.raises(InvalidInput):
         Assumptions(**{field: value})
+
+
+EXTREMES: tuple[Any, ...] = (
+    *(math.nan, math.inf, -math.inf, -1, 0, 0.5, 1, 1e9, 1e300, 2**63, 10**400, True, None),
+    *("", "x", "\ud800", b"x", (), ("x",), (7,), [], {}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Assumptions)])
+def test_extreme_value_is_rejected_or_leaves_requests_working(open_backend, field):
+    accepted = 0
+    for value in EXTREMES:
+        try:
+            Assumptions(**{field: value})
+        except InvalidInput:
+            continue
+        accepted += 1
+        with open_backend(**{field: value}) as backend:
+            backend("CreateSignalingChannel", ChannelName="a")
+            backend("ListSignalingChannels")
+            backend("ListSignalingChannels", MaxResults=1)
+            code(lambda backend=backend: backend("DescribeSignalingChannel", ChannelName="a"))
+            backend.service.purge()
+    assert accepted < len(EXTREMES)
 
 
 def test_assumptions_do_not_change_under_a_running_service():

@@ -307,6 +307,20 @@ def test_invalid_admin_arguments_are_rejected(sandbox, ask):
         ask(sandbox)
 
 
+def test_misspelt_region_is_a_gap_and_never_an_empty_fleet(sandbox, connection):
+    sandbox.seed()
+    regions = ["us-east-1", "us-esat-1", "us-east-1a", "eu-west-1"]
+    coverage = kvs.inventory(regions=regions, connection=connection).coverage.set_index("region")
+    assert coverage["status"].to_dict() == {
+        "us-east-1": "ok",
+        "us-esat-1": "region_disabled",
+        "us-east-1a": "region_disabled",
+        "eu-west-1": "ok",
+    }
+    with pytest.raises(errors.InvalidInput, match="'us-esat-1' is not a known AWS region"):
+        sandbox.connection(region="us-esat-1")
+
+
 # --- the data plane
 
 

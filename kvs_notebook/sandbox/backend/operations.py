@@ -21,7 +21,7 @@ from kvs_notebook.sandbox.backend.context import (
     not_now,
 )
 from kvs_notebook.sandbox.backend.store import Channel
-from kvs_notebook.sandbox.backend.validation import ServiceError, constraint_violation, invalid_argument, validate
+from kvs_notebook.sandbox.backend.validation import ServiceError, constraint_errors, invalid_argument, validate
 
 DEFAULT_TTL = 60
 """Seconds, if a create names none [1.1, sure]."""
@@ -48,10 +48,8 @@ def perform(service: ServiceContext, caller: Caller, operation: str, request: Ma
         tags = request.get("Tags")
         if isinstance(tags, list) and len(tags) > MAX_TAGS:
             raise _too_many_tags(len(tags))
-    try:
+    with constraint_errors(service.assumptions):
         validate(operation, request)
-    except ServiceError as error:
-        raise constraint_violation(error, service.assumptions) from error
     return _OPERATIONS[operation](call)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import regex
@@ -57,13 +58,15 @@ def invalid_argument(message: str) -> ServiceError:
     return ServiceError("InvalidArgumentException", message)
 
 
-def constraint_violation(error: ServiceError, assumptions: Assumptions) -> ServiceError:
-    """Return the error for a value that the model does not allow, with the code of ``assumptions`` [10]."""
-    return (
-        error
-        if assumptions.constraint_error == "invalid_argument"
-        else ServiceError("ValidationException", error.message)
-    )
+@contextmanager
+def constraint_errors(assumptions: Assumptions) -> Iterator[None]:
+    """Give errors for values that the model does not allow the code of ``assumptions`` [10]."""
+    try:
+        yield
+    except ServiceError as error:
+        if assumptions.constraint_error == "invalid_argument":
+            raise
+        raise ServiceError("ValidationException", error.message) from error
 
 
 Validator = Callable[[Any, str], None]

@@ -122,9 +122,7 @@ class _HttpProtocol(HttpToolsProtocol):
         self._head_size += size
         if self._head_size > LONGEST_HEAD:
             self._head_is_too_large = True
-            raise ValueError(
-                "The head of the request is too large"
-            )  # the parser stops, and uvicorn calls send_400_response()
+            raise ValueError("head too large")  # stops the parser, so that uvicorn calls send_400_response()
 
     # --- the time of a request
 

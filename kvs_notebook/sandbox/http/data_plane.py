@@ -16,7 +16,7 @@ from kvs_notebook.errors import InvalidInput
 from kvs_notebook.sandbox.backend.context import Call, ServiceContext
 from kvs_notebook.sandbox.backend.validation import (
     ServiceError,
-    constraint_violation,
+    constraint_errors,
     input_validator,
     invalid_argument,
 )
@@ -67,10 +67,8 @@ class DataPlane(Application):
             caller = context.caller = self._pipeline.authenticate(request, "kinesisvideo")
             context.payload = wire_format.parse_body(request.body)
             lose_reply = await self._pipeline.admit(caller, operation, context.payload)
-            try:
+            with constraint_errors(self._service.assumptions):
                 _validate_ice_request(context.payload, "")
-            except ServiceError as error:
-                raise constraint_violation(error, self._service.assumptions) from error
             call = Call(self._service, caller, operation, context.payload)
             arn = call.usable(context.payload["ChannelARN"]).arn
             response = Response(200, wire_format.dump_json({"IceServerList": self._ice_servers(arn)}))

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -561,3 +562,17 @@ def test_botocore_parses_every_reply_without_loss(backend):
         service_model().operation_model("DescribeSignalingChannel").output_shape,
     )["ChannelInfo"]
     assert info["CreationTime"] == STEPPED_START
+
+
+@pytest.mark.parametrize("constraint_error", ["invalid_argument", "validation"])
+def test_rejected_request_is_not_kept_by_its_error(open_backend, constraint_error):
+    gc.collect()
+    gc.disable()
+    try:
+        with open_backend(constraint_error=constraint_error) as backend:
+            for operation in QUOTAS:
+                with suppress(ServiceError):
+                    backend(operation, ChannelName="x" * 1_000, ChannelARN="x" * 2_000, ResourceARN="x" * 2_000)
+        assert [each for each in gc.get_objects() if isinstance(each, ServiceError)] == []
+    finally:
+        gc.enable()

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import example, given, settings
@@ -76,7 +77,9 @@ def target() -> Iterator[Target]:
     errors = _Errors()
     logging.getLogger().addHandler(errors)
     with kvs.Sandbox(quotas=False, assumptions=kvs.Assumptions(creating_seconds=0)) as sandbox:
-        yield Target(sandbox)
+        opened = Target(sandbox)
+        yield opened
+        opened.close()
     logging.getLogger().removeHandler(errors)
     assert [(record.getMessage(), record.exc_info) for record in errors.records] == []
 
@@ -112,6 +115,69 @@ def damaged(draw: st.DrawFn) -> bytes:
 @settings(max_examples=60)
 def test_damaged_request_is_no_failure(target, data, kind):
     assert_is_no_failure(target.answer(kind, data))
+
+
+# --- signed requests
+
+MEMBERS = (
+    "ChannelName", "ChannelARN", "ResourceARN", "ChannelType", "Tags", "Key", "Value", "TagKeyList", "MaxResults", "NextToken",
+    "ChannelNameCondition", "ComparisonOperator", "ComparisonValue", "SingleMasterConfiguration", "MessageTtlSeconds",
+    "SingleMasterChannelEndpointConfiguration", "Protocols", "Role", "CurrentVersion", "ClientId", "Service", "Username",
+    "PaginationToken", "TagFilters", "Values", "ResourceTypeFilters", "ResourcesPerPage", "MaxResults",
+)  # fmt: skip
+ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1"
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8)
+    | st.sampled_from([2**63, 10**400, ARN, ARN[:-1], ARN + "x", "front-door", "é", "\ud800", "x" * 300, "aws:a", "WSS"])
+)  # fmt: skip
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=4),
+    max_leaves=8,
+)
+bodies = st.builds(lambda value: json.dumps(value).encode(), st.dictionaries(st.sampled_from(MEMBERS), values) | values)
+SIGNED: tuple[tuple[str, str, str, dict[str, str]], ...] = (
+    *(("HTTP", path, "kinesisvideo", {}) for path in OPERATIONS),
+    ("HTTP", "/", "tagging", {"x-amz-target": "ResourceGroupsTaggingAPI_20170126.GetResources"}),
+    ("HTTP", "/listRegions", "account", {}),
+    ("HTTP", "/", "sts", {}),
+    ("HTTP", "/_sandbox/seed", "kvs-notebook-sandbox", {}),
+    ("HTTP", "/_sandbox/advance", "kvs-notebook-sandbox", {}),
+    ("HTTPS", "/v1/get-ice-server-config", "kinesisvideo", {}),
+)
+forms = st.builds(
+    lambda form: urlencode(form, errors="surrogatepass").encode(),
+    st.fixed_dictionaries(
+        {"Action": st.sampled_from(["AssumeRole", "GetCallerIdentity"])},
+        optional={
+            name: st.text(st.characters(), max_size=9) for name in ("RoleArn", "RoleSessionName", "DurationSeconds")
+        },
+    ),
+)
+
+
+@example(kind_and_path=SIGNED[-6], body=b'{"PaginationToken":"\\u00e9"}', form=b"")
+@example(kind_and_path=SIGNED[-3], body=b"[" * 200_000, form=b"")
+@example(kind_and_path=SIGNED[-3], body=b'{"\\ud800":1}', form=b"")
+@example(
+    kind_and_path=SIGNED[-4],
+    body=b"",
+    form=b"Action=AssumeRole&RoleSessionName=aa&RoleArn=arn:aws:iam::111122223333:role/a&DurationSeconds="
+    + b"9" * 5_000,
+)
+@given(kind_and_path=st.sampled_from(SIGNED), body=bodies | st.binary(max_size=60), form=forms)
+@settings(max_examples=150)
+def test_signed_request_of_any_content_is_no_failure(target, kind_and_path, body, form):
+    kind, path, service, more = kind_and_path
+    keys, host = target.sandbox._address.keys, f"127.0.0.1:{target.ports[kind]}"
+    signer = Signer("111122223333", "us-east-1", service, keys.access_key_id("111122223333"))
+    request = HttpRequest("POST", path, "", {"host": host, **more}, form if service == "sts" else body)
+    headers = sign(request, keys, signer, datetime.now(UTC))
+    client = target.clients[kind]
+    client.request("POST", path, request.body, headers)
+    response = client.getresponse()
+    response.read()
+    assert response.status < 500
 
 
 # --- WebSocket frames
