@@ -317,7 +317,11 @@ class Connection:
             return self.now()
         response = getattr(error.__cause__, "response", {})
         date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-        return parsedate_to_datetime(date) if date else self.now()
+        try:
+            found = parsedate_to_datetime(date or "")
+        except ValueError:
+            return self.now()
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
 
     def now(self) -> datetime:
         """Return the time in which channels live: a sandbox's own lifecycle time, else this machine's."""
