@@ -47,12 +47,11 @@ USES: dict[str, list[Use]] = {
     "GetIceServerConfig": [ice_servers],
     "GetResources": [read_tags_in_bulk],
     "ListRegions": [lambda at: regions_of_account("all", at)],
-    "GetCallerIdentity": [lambda at: at.replace().identity()],
+    "GetCallerIdentity": [lambda at: at.replace(session=at.config.session).identity()],
 }
 
 OTHERS: dict[str, Any] = {
     "null": None,
-    "true": True,
     "number": 7,
     "huge number": 2**70,
     "fraction": 1.5,
@@ -61,14 +60,12 @@ OTHERS: dict[str, Any] = {
     "date before 1970": -1e12,
     "text": "yesterday",
     "no text": "",
-    "huge text": "x" * 100_000,
+    "long text": "x" * 2_000,
     "lone surrogate": "\ud800",
     "control characters": "\x1b[31m\x00",
     "list": [],
     "list of null": [None],
-    "list of a list": [[]],
     "object": {},
-    "object of null": {"Key": None},
 }
 
 
