@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
@@ -358,3 +360,23 @@ def test_connections_of_one_session_share_its_identity():
     assert connection.account_id == "111122223333"
     other = connection.replace(session=connection.config.session)
     assert other.known_identity is None
+
+
+@pytest.mark.parametrize(
+    ("date", "is_read"),
+    [
+        ("Sun, 29 Nov 2026 15:54:46 GMT", True),
+        ("Sun, 29 Nov 2026 15:54:46 -0000", True),
+        ("Sun, 29 Nov 99999 15:54:46 GMT", False),
+        ("yesterday", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_service_time_of_any_date_has_a_time_zone(date, is_read):
+    connection = connect_session(boto3.Session("AKIAIOSFODNN7EXAMPLE", "secret"), "us-east-1")
+    error = errors.ServiceFault("No.")
+    error.__cause__ = ClientError({"ResponseMetadata": {"HTTPHeaders": {"date": date}}}, "CreateSignalingChannel")
+    found = connection.service_time(error)
+    assert found.utcoffset() == timedelta(0)
+    assert (found == datetime(2026, 11, 29, 15, 54, 46, tzinfo=UTC)) is is_read
