@@ -19,7 +19,7 @@
     ├── ExpiredCredentials                   the service does not accept the credentials, or the user has to sign in again
     ├── NoRegion                             no region was given and none is configured
     ├── EndpointUnreachable (ConnectionError)  no reply came from the service
-    ├── ServiceFault                         the service failed, or returned an error code without a class here
+    ├── ServiceFault                         the service failed, or returned a reply or an error code that is not known here
     ├── OutcomeUnknown                       a change was sent, and it is not known whether it took effect
     ├── WaitTimeout (TimeoutError)           the expected status was not reached within the timeout
     ├── InventoryIncomplete                  an inventory has gaps, which its coverage lists
@@ -184,7 +184,7 @@ class EndpointUnreachable(KVSError, ConnectionError):
 
 
 class ServiceFault(KVSError):
-    """The service failed, or returned an error code that has no class here."""
+    """The service failed, returned an error code that has no class here, or a reply that is malformed or about something else."""
 
 
 class OutcomeUnknown(KVSError):

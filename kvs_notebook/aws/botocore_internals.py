@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvs_notebook.aws.reply_check import Malformed, check_channel_page, malformed_reply
 from kvs_notebook.aws.reply_limits import BoundedResponse
-from kvs_notebook.aws.response_guard import not_the_service
+from kvs_notebook.aws.response_guard import FORM_CHECK, not_the_service
 
 if TYPE_CHECKING:
     import boto3
@@ -168,4 +168,5 @@ def skip_response_parser(client: Any) -> None:
                 raise malformed_reply(operation_model.name, error) from error
             response_dict["body"] = b"{}"
 
+    client.meta.events.unregister("before-parse.*", unique_id=FORM_CHECK)  # check_channel_page() does it by column
     client.meta.events.register("before-parse.kinesis-video.ListSignalingChannels", read_json)

@@ -18,7 +18,7 @@ from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.connection_text import describe_connection, line_allowing_changes
 from kvs_notebook.aws.credential_errors import credential_error
 from kvs_notebook.aws.error_translation import NO_NETWORK, from_botocore_error, from_client_error
-from kvs_notebook.aws.identity import Identity
+from kvs_notebook.aws.identity import Identity, KnownIdentity
 from kvs_notebook.aws.loopback import is_loopback
 from kvs_notebook.aws.operation_names import MUTATING, Operation
 from kvs_notebook.aws.rate_limit import RateLimiter
@@ -74,18 +74,18 @@ class Connection:
         self.last_reply = time.monotonic()
         self._attempts = AttemptTracker()
         self._clients = ClientFactory(config, self._attempts.watch)
-        self._identity: Identity | None = None
+        self._known = KnownIdentity()
         self._lock = threading.RLock()
 
     def replace(self, **changes: Any) -> Connection:
         """Return another connection with these changes of ``config``; its clients, rate limits and counts are its own."""
         made = Connection(dataclasses.replace(self.config, **changes))
         if "session" not in changes:
-            made._identity = self._identity
+            made._known = self._known
         return made
 
     def __repr__(self) -> str:
-        return describe_connection(self.config, self._identity)
+        return describe_connection(self.config, self._known.identity)
 
     @property
     def region(self) -> str:
@@ -121,14 +121,14 @@ class Connection:
         EndpointUnreachable
             If STS does not answer.
         """
-        if self._identity is None:
-            self._identity = Identity.from_reply(self.call("GetCallerIdentity", {}, client=self.client("sts")))
-        return self._identity
+        if self._known.identity is None:
+            self._known.identity = Identity.from_reply(self.call("GetCallerIdentity", {}, client=self.client("sts")))
+        return self._known.identity
 
     @property
     def known_identity(self) -> Identity | None:
         """The identity if STS was asked before, else None."""
-        return self._identity
+        return self._known.identity
 
     @property
     def account_id(self) -> str:
@@ -141,9 +141,9 @@ class Connection:
         """
         if self.config.account_id is not None:
             return self.config.account_id
-        if self._identity is None:
+        if self._known.identity is None:
             raise KVSError("The account of this connection is not known yet. Call connection.identity() first.")
-        return self._identity.account_id
+        return self._known.identity.account_id
 
     def resolve_account_id(self) -> str:
         """Return the account's 12 digits, from :meth:`identity` if they are not known yet."""
@@ -291,7 +291,8 @@ class Connection:
             raise problem from error
         finally:
             self.last_reply = time.monotonic()
-        account_id = self.config.account_id or (self._identity.account_id if self._identity else None)
+        known = self._known.identity
+        account_id = self.config.account_id or (known.account_id if known else None)
         check_subject(operation, params, reply, Subject(account_id, self.region))
         return hide_secrets(operation, reply)
 
@@ -344,7 +345,11 @@ class Connection:
             return self.now()
         response = getattr(error.__cause__, "response", {})
         date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-        return parsedate_to_datetime(date) if date else self.now()
+        try:
+            found = parsedate_to_datetime(date or "")
+        except ValueError:
+            return self.now()
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
 
     def now(self) -> datetime:
         """Return the time in which channels live: a sandbox's own lifecycle time, else this machine's."""

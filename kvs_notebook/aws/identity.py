@@ -25,3 +25,12 @@ class Identity(NamedTuple):
     def is_sandbox_user(self) -> bool:
         """Whether a local sandbox answered."""
         return self.arn.endswith(f"/{SANDBOX_USER}")
+
+
+class KnownIdentity:
+    """The identity of one session's credentials, shared by the connections of that session once STS has returned it."""
+
+    __slots__ = ("identity",)
+
+    def __init__(self) -> None:
+        self.identity: Identity | None = None

@@ -19,31 +19,36 @@ if TYPE_CHECKING:
 
 SUCCESS = range(200, 300)
 
+FORM_CHECK = "kvs_notebook.form"
+"""The id of the handler that checks the form, for a client that checks it by itself."""
+
 ERROR_MEMBERS = ("__type", "code", "Code", "message", "Message")
 """The members of an error that botocore reads: the services write them in different ways."""
 
 
 def watch(client: Any) -> None:
-    """Make a boto3 client raise EndpointUnreachable for a response that did not come from its service."""
-    client.meta.events.register("before-parse.*", partial(_check, endpoint_url=client.meta.endpoint_url))
+    """Make a boto3 client raise an error for a response that did not come from its service, or is malformed."""
+    events, endpoint_url = client.meta.events, client.meta.endpoint_url
+    events.register("before-parse.*", partial(_check_origin, endpoint_url=endpoint_url))
+    events.register("before-parse.*", partial(_check_form, endpoint_url=endpoint_url), unique_id=FORM_CHECK)
 
 
-def _check(operation_model: OperationModel, response_dict: dict[str, Any], endpoint_url: str, **_: Any) -> None:
+def _check_origin(operation_model: OperationModel, response_dict: dict[str, Any], endpoint_url: str, **_: Any) -> None:
     body: bytes = response_dict["body"]
     succeeded = response_dict["status_code"] in SUCCESS
     if not _is_service_reply(operation_model, body.strip(), succeeded=succeeded):
         raise not_the_service(operation_model, body, endpoint_url)
-    if not body.strip() or "json" not in _protocol(operation_model):
-        return
-    if succeeded:
-        _check_reply(operation_model, body, endpoint_url)
-    else:
+    if not succeeded and body.strip() and "json" in _protocol(operation_model):
         response_dict["body"] = _readable_error(body)
 
 
-def _check_reply(operation_model: OperationModel, body: bytes, endpoint_url: str) -> None:
+def _check_form(operation_model: OperationModel, response_dict: dict[str, Any], endpoint_url: str, **_: Any) -> None:
     import orjson
 
+    body: bytes = response_dict["body"]
+    is_json = "json" in _protocol(operation_model)
+    if not is_json or not body.strip() or response_dict["status_code"] not in SUCCESS:
+        return
     try:
         reply = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -15,26 +15,31 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.validation import check_client_id, check_role, check_viewer_id
 from kvs_notebook.channels.reference import Channel, one_channel_ref
-from kvs_notebook.errors import InvalidInput, ReadOnly
-from kvs_notebook.signaling.correlation import RefusalCorrelator, new_correlation_id
+from kvs_notebook.errors import InvalidInput, KVSError, ReadOnly
+from kvs_notebook.signaling.correlation import MASTER, RefusalCorrelator, new_correlation_id
 from kvs_notebook.signaling.frames import (
     SDP,
     build_frame,
+    decode_frame,
     decode_payload_or_keep,
     encode_candidate,
     encode_sdp,
     parse_frame,
     parse_message,
     parse_refusal,
+    text_member,
 )
 from kvs_notebook.signaling.message_log import MessageLog
-from kvs_notebook.signaling.messages import Candidate, Message
+from kvs_notebook.signaling.messages import Candidate, Message, Unknown
 from kvs_notebook.signaling.rate_limit import MessageRateLimiter
 from kvs_notebook.signaling.supervisor import ReconnectSupervisor
 from kvs_notebook.signaling.websocket import WebSocketConnector, require_websockets
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
+
+INBOX_CAPACITY = 1_000
+"""Received messages that wait to be read: as many as a sandbox keeps of one sender, of 10 viewers at the service's rates 10 s."""
 
 _logger = logging.getLogger(__name__)
 
@@ -131,8 +136,11 @@ class SignalingClient:
 
     Sends are rate-limited: 5 offers, 5 answers and 20 candidates leave at once, further ones at that rate a second. The
     connection is kept alive by pings, replaced when the service sends GO_AWAY, and opened again when it breaks (8 attempts,
-    with growing waits; the client gives up after 8 connections in a row that lasted less than 10 s). GO_AWAY loses no message;
-    a message in transit when a connection breaks may be lost, since the service confirms no message.
+    with growing waits). After 8 connections in a row that lasted less than 10 s, however they ended, the client gives up.
+    GO_AWAY loses no message; a message in transit when a connection breaks may be lost, since the service confirms no message.
+
+    Up to 1,000 received messages and refusals wait for the iteration. If more come, the oldest are dropped: they are counted in
+    ``dropped``, a warning is logged once, and ``messages`` still has them.
 
     Attributes
     ----------
@@ -140,6 +148,8 @@ class SignalingClient:
         MASTER or VIEWER.
     client_id
         The viewer's id, None for a MASTER.
+    dropped
+        Received messages and refusals that were dropped because they were not read.
     """
 
     def __init__(self, channel: Channel, role: str, client_id: str | None, connection: Connection) -> None:
@@ -148,6 +158,7 @@ class SignalingClient:
         self._connector = WebSocketConnector(one_channel_ref(channel, connection), role, client_id, connection)
         self._refusals = RefusalCorrelator()
         self._log = MessageLog()
+        self.dropped = 0
         self._start_anew()
 
     def _start_anew(self) -> None:
@@ -266,7 +277,7 @@ class SignalingClient:
         correlation_id = new_correlation_id()
         frame = build_frame(message_type, payload, recipient, correlation_id)
         refused = asyncio.get_running_loop().create_future() if refusal_timeout > 0 else None
-        self._refusals.register(correlation_id, message_type, recipient or "the MASTER", refused)
+        self._refusals.register(correlation_id, message_type, recipient or MASTER, refused)
 
         async def send_frame(socket: ClientConnection) -> None:
             await self._rate_limiter.wait(message_type)
@@ -316,7 +327,7 @@ class SignalingClient:
         """The newest 10,000 messages that it sent and received, oldest first.
 
         Columns: time (datetime64[ms, UTC]), direction (sent, received), message_type, sender_client_id, recipient_client_id,
-        correlation_id, message_payload (the JSON text), error_code (str).
+        correlation_id, message_payload (the JSON text, up to 20,000 characters of it), error_code (str).
         """
         return self._log.to_frame()
 
@@ -324,23 +335,30 @@ class SignalingClient:
         """Return the rows of ``messages`` as dicts, each with its ``order`` among the messages of all clients of this process."""
         return self._log.entries()
 
-    def _receive(self, text: str) -> bool:
+    def _receive(self, frame: str | bytes) -> bool:
         """Process a frame; return True if the service asks to connect again."""
+        text = decode_frame(frame)
+        if not text.strip():
+            return False  # the service sends empty frames now and then
         members = parse_frame(text)
-        message_type = str(members.get("messageType") or "")
+        if members is None:
+            self._log.add("received", "", recipient_client_id=self.client_id, message_payload=text)
+            self._deliver(Unknown("", text))
+            return False
+        message_type = text_member(members, "messageType")
         if message_type == "STATUS_RESPONSE":
             self._receive_status(members)
             return False
         self._log.add(
             "received",
             message_type,
-            sender_client_id=members.get("senderClientId") or None,
+            sender_client_id=text_member(members, "senderClientId") or None,
             recipient_client_id=self.client_id,
-            message_payload=decode_payload_or_keep(str(members.get("messagePayload") or "")),
+            message_payload=decode_payload_or_keep(text_member(members, "messagePayload")),
         )
         if message_type == "GO_AWAY":
             return True
-        self._inbox.put_nowait(parse_message(members))
+        self._deliver(parse_message(members))
         return False
 
     def _receive_status(self, members: Mapping[str, Any]) -> None:
@@ -357,4 +375,18 @@ class SignalingClient:
         )
         error = self._refusals.resolve(refusal)
         if error is not None:
-            self._inbox.put_nowait(error)
+            self._deliver(error)
+
+    def _deliver(self, item: Message | KVSError) -> None:
+        """Put a message or a refusal where the iteration finds it, in place of the oldest if that is full."""
+        if self._inbox.qsize() >= INBOX_CAPACITY:
+            self._inbox.get_nowait()
+            if not self.dropped:
+                _logger.warning(
+                    "%s on %s: %d messages were not read, the oldest are dropped",
+                    self.role,
+                    self.channel_name,
+                    INBOX_CAPACITY,
+                )
+            self.dropped += 1
+        self._inbox.put_nowait(item)

@@ -19,10 +19,18 @@ CAPACITY = 10_000
 OPERATIONS = {"SDP_OFFER": "SendSDPOffer", "SDP_ANSWER": "SendSDPAnswer", "ICE_CANDIDATE": "SendICECandidate"}
 """The quota page's name for sending each type of message."""
 
+MASTER = "the MASTER"
+"""The recipient of a viewer's messages, as messages name it."""
+
 NEXT_STEPS: Mapping[type[KVSError], str] = {
     ChannelNotFound: "No viewer with that client id is connected, or the channel was deleted.",
     InvalidInput: "Correct the message and send it again; the connection stays open.",
     Throttled: "A connection may send 5 offers, 5 answers and 20 candidates a second: send again later.",
+}
+
+NEXT_STEPS_OF_VIEWER: Mapping[type[KVSError], str] = {
+    **NEXT_STEPS,
+    ChannelNotFound: "No MASTER is connected, or the channel was deleted.",
 }
 
 
@@ -72,8 +80,9 @@ class RefusalCorrelator:
         """Return the error of a refusal, or None if the caller that sent the message waits for it and raises it."""
         sent = self._sent.pop(refusal.correlation_id, UNKNOWN_MESSAGE)
         _logger.warning("%s to %s was refused: %s", sent.operation, sent.recipient, refusal.code)
+        next_steps = NEXT_STEPS_OF_VIEWER if sent.recipient == MASTER else NEXT_STEPS
         error = from_code(
-            refusal.code, refusal.description, operation=sent.operation, subject=sent.recipient, next_steps=NEXT_STEPS
+            refusal.code, refusal.description, operation=sent.operation, subject=sent.recipient, next_steps=next_steps
         )
         return None if _set_exception(sent.refused, error) else error
 

@@ -83,22 +83,41 @@ def _json(members: Mapping[str, Any]) -> str:
 # --- receiving
 
 
-def parse_frame(text: str) -> dict[str, Any]:
-    """Return the members of a frame; a frame that is not a JSON object has none."""
+def decode_frame(frame: str | bytes) -> str:
+    """Return the text of a frame; the service sends text, and now and then a frame without any."""
+    return _storable(frame if isinstance(frame, str) else frame.decode(errors="replace"))
+
+
+def parse_frame(text: str) -> dict[str, Any] | None:
+    """Return the members of a frame, None if it is not a JSON object."""
     try:
         members = json.loads(text)
     except (ValueError, RecursionError):
-        return {}
-    return members if isinstance(members, dict) else {}
+        return None
+    return members if isinstance(members, dict) else None
+
+
+def text_member(members: Mapping[str, Any], name: str) -> str:
+    """Return a member as a text that can be stored: ``""`` if it is absent or null, JSON if it is not a text."""
+    value = members.get(name)
+    if value is None:
+        return ""
+    return _storable(value if isinstance(value, str) else json.dumps(value))
+
+
+def _storable(text: str) -> str:
+    """Return a text without lone surrogates, which JSON can have and no file, DataFrame or terminal takes."""
+    return text.encode(errors="replace").decode()
 
 
 def parse_message(members: Mapping[str, Any]) -> Message:
     """Return the message in a frame: Unknown if it cannot be read, never an error."""
-    message_type, payload = str(members.get("messageType") or ""), str(members.get("messagePayload") or "")
+    message_type, payload = text_member(members, "messageType"), text_member(members, "messagePayload")
     sender = members.get("senderClientId") or None
     if message_type == "RECONNECT_ICE_SERVER":
         return ReconnectIceServer()
     try:
+        sender = None if sender is None else _text(sender)
         content = json.loads(decode_payload(payload))
         if message_type in SDP_TYPES:
             kind = Offer if message_type == "SDP_OFFER" else Answer
@@ -106,8 +125,8 @@ def parse_message(members: Mapping[str, Any]) -> Message:
         if message_type == "ICE_CANDIDATE":
             return _parse_candidate(content, sender)
     except (ValueError, TypeError, KeyError, RecursionError):  # malformed payload from the remote peer
-        return Unknown(message_type, payload, sender)
-    return Unknown(message_type, payload, sender)
+        pass
+    return Unknown(message_type, payload, text_member(members, "senderClientId") or None)
 
 
 def decode_payload(payload: str) -> str:
@@ -138,6 +157,7 @@ def _parse_candidate(content: Mapping[str, Any], sender: str | None) -> Candidat
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"Expected a text, not {type(value).__name__}")
+    value.encode()  # a lone surrogate is a ValueError
     return value
 
 
@@ -151,10 +171,16 @@ class Refusal:
 
 
 def parse_refusal(members: Mapping[str, Any]) -> Refusal | None:
-    """Return the refusal in a STATUS_RESPONSE frame, None if it reports success."""
+    """Return the refusal in a STATUS_RESPONSE frame, None if it reports success or nothing at all.
+
+    Its description is optional: AWS's own example has none.
+    """
     status = _mapping(members.get("statusResponse"))
-    if str(status.get("statusCode")) == STATUS_OK:
+    status_code, error_type = text_member(status, "statusCode"), text_member(status, "errorType")
+    if status_code.removesuffix(".0") == STATUS_OK or not (status_code or error_type):
         return None
     return Refusal(
-        str(status.get("correlationId")), str(status.get("errorType") or ""), str(status.get("description") or "")
+        text_member(status, "correlationId"),
+        error_type or f"HTTP {status_code}",
+        text_member(status, "description"),
     )

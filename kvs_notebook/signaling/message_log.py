@@ -15,6 +15,9 @@ from kvs_notebook.dataframes.schemas import MESSAGES
 CAPACITY = 10_000
 """Messages that a log keeps."""
 
+MAX_TEXT = 20_000
+"""Characters that a log keeps of each text: twice what the service accepts as a payload."""
+
 _next_order = count().__next__
 """Numbers the entries of all logs of this process: the times do not order messages of the same millisecond."""
 
@@ -36,7 +39,7 @@ class MessageLog:
             "message_type": message_type,
             **columns,
         }
-        self._entries.append((_next_order(), tuple(row.get(column) for column in MESSAGES)))
+        self._entries.append((_next_order(), tuple(_cut(row.get(column)) for column in MESSAGES)))
 
     def to_frame(self) -> pd.DataFrame:
         """Return the messages as a DataFrame, oldest first; see ``SignalingClient.messages`` for its columns."""
@@ -45,3 +48,7 @@ class MessageLog:
     def entries(self) -> list[dict[str, Any]]:
         """Return the messages as dicts, each with its ``order`` among the messages of all logs of this process."""
         return [{"order": order, **dict(zip(MESSAGES, row, strict=True))} for order, row in self._entries]
+
+
+def _cut(value: Any) -> Any:
+    return value[:MAX_TEXT] if isinstance(value, str) else value

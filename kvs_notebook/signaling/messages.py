@@ -108,14 +108,14 @@ class ReconnectIceServer:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A message of another type, or with a payload that cannot be read.
+    """A message of another type, or with a payload that cannot be read, or a frame that is not a JSON object.
 
     Attributes
     ----------
     message_type
         The type as received.
     message_payload
-        The payload as received, in base64.
+        The payload as received, in base64; of a frame that is not a JSON object, the frame.
     sender_client_id
         As of an Offer.
 

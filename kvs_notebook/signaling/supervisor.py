@@ -24,6 +24,15 @@ BRIEF_SECONDS = 10.0
 
 MAX_BRIEF_CONNECTIONS = 8
 
+LONGEST_WAIT_SECONDS = 3.0
+"""Between brief connections: eight of them end within 20 s."""
+
+DISPLACED_BY = {
+    "ConnectAsMaster": "another MASTER",
+    "ConnectAsViewer": "another viewer with the same client id",
+}
+"""What usually ends the connections of each role."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -50,7 +59,7 @@ class ReconnectSupervisor:
     def __init__(
         self,
         connector: WebSocketConnector,
-        receive: Callable[[str], bool],
+        receive: Callable[[str | bytes], bool],
         on_end: Callable[[Exception | None], None],
     ) -> None:
         self.failure: Exception | None = None
@@ -142,6 +151,7 @@ class ReconnectSupervisor:
         _logger.info("%s: the service sent GO_AWAY, connecting again", self._label)
         reading = asyncio.create_task(self._read_to_end(old))
         try:
+            await self._wait_if_brief(time.monotonic() - self._connected_at)
             new = await self._connect(RECONNECT_RETRIES)
             self._usable.clear()  # messages sent from now on must not overtake those on the old connection
             await close_websocket(old)
@@ -156,18 +166,22 @@ class ReconnectSupervisor:
         self._usable.clear()
         lasted = time.monotonic() - self._connected_at
         _logger.warning("%s: the connection ended after %.1f s, connecting again", self._label, lasted)
+        await self._wait_if_brief(lasted)
+        socket = await self._connect(RECONNECT_RETRIES)
+        self._usable.set()
+        return socket
+
+    async def _wait_if_brief(self, lasted: float) -> None:
+        """Count a connection that was brief, and wait before the next; raise EndpointUnreachable if too many were in a row."""
         self._brief_connections = self._brief_connections + 1 if lasted < BRIEF_SECONDS else 0
         if self._brief_connections >= MAX_BRIEF_CONNECTIONS:
             raise EndpointUnreachable(
                 f"{self._label}: {MAX_BRIEF_CONNECTIONS} connections in a row ended within {BRIEF_SECONDS:g} s. Check "
-                "whether a second MASTER, or a viewer with the same client id, displaces this client; then open it again.",
+                f"whether {DISPLACED_BY[self._connector.operation]} displaces this client; then open it again.",
                 operation=self._connector.operation,
             )
         if self._brief_connections > 1:  # a single brief connection may be an accident: connect again at once
-            await asyncio.sleep(backoff_seconds(self._brief_connections))
-        socket = await self._connect(RECONNECT_RETRIES)
-        self._usable.set()
-        return socket
+            await asyncio.sleep(min(backoff_seconds(self._brief_connections), LONGEST_WAIT_SECONDS))
 
     async def _read_to_end(self, socket: ClientConnection) -> None:
         while await self._read_until_go_away(socket):
@@ -179,7 +193,7 @@ class ReconnectSupervisor:
 
         try:
             async for frame in socket:
-                if self._receive(str(frame)):
+                if self._receive(frame):
                     return True
         except ConnectionClosed:
             return False

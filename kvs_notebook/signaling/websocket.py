@@ -7,6 +7,7 @@ import json
 import logging
 import random
 import ssl
+from functools import cache
 from typing import TYPE_CHECKING
 
 from kvs_notebook.aws.connection import Connection
@@ -16,12 +17,13 @@ from kvs_notebook.channels.reference import ChannelRef, resolve_arn
 from kvs_notebook.errors import EndpointUnreachable, KVSError, MissingExtra, Throttled
 from kvs_notebook.secret import Secret
 from kvs_notebook.signaling.endpoints import request_endpoint
+from kvs_notebook.signaling.frames import text_member
 from kvs_notebook.signaling.presign import presign_websocket_url
 from kvs_notebook.version import __version__
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
-    from websockets.asyncio.client import ClientConnection
+    from websockets.asyncio.client import ClientConnection, connect
     from websockets.exceptions import InvalidStatus
 
 PING_SECONDS = 30.0
@@ -39,9 +41,15 @@ CODE_BY_STATUS = {
 }
 """The error code of a refusal that carries none."""
 
-NEXT_STEPS: dict[type[KVSError], str] = {
-    Throttled: "A channel accepts 3 connects a second and 10 viewers at a time: connect again later, or close a connection "
-    "that is not needed. A viewer that lost its connection may count for hours.",
+MAX_FRAME_BYTES = 128 * 1024
+"""A message of the service has 14 KB at most; a longer frame than this closes the connection."""
+
+NEXT_STEPS: dict[str, dict[type[KVSError], str]] = {
+    "ConnectAsMaster": {Throttled: "A channel accepts 3 connects of a MASTER a second: connect again later."},
+    "ConnectAsViewer": {
+        Throttled: "A channel accepts 3 connects a second and 10 viewers at a time: connect again later, or close a connection "
+        "that is not needed. A viewer that lost its connection may count for hours.",
+    },
 }
 
 _logger = logging.getLogger(__name__)
@@ -101,9 +109,9 @@ class WebSocketConnector:
         )
 
     async def _connect(self) -> ClientConnection:
-        from websockets.asyncio.client import connect
         from websockets.exceptions import InvalidStatus, WebSocketException
 
+        connect = _connect_class()
         url, endpoint, tls_context = await asyncio.to_thread(self._prepare)
         try:
             return await connect(
@@ -111,6 +119,7 @@ class WebSocketConnector:
                 ssl=tls_context,
                 proxy=None if is_loopback(endpoint) else True,
                 compression=None,
+                max_size=MAX_FRAME_BYTES,
                 logger=_library_logger,
                 open_timeout=OPENING_SECONDS,
                 ping_interval=PING_SECONDS,
@@ -151,17 +160,38 @@ class WebSocketConnector:
         """Return the error of a connection that was refused before its upgrade."""
         response = error.response
         code = response.headers.get("x-amzn-errortype", "").partition(":")[0]
-        try:
-            message = str(json.loads(response.body or b"{}").get("Message") or "")
-        except (ValueError, AttributeError):
-            message = ""
+        message = _message_of(bytes(response.body or b""))
         return from_code(
             code or CODE_BY_STATUS.get(response.status_code, f"HTTP {response.status_code}"),
             message,
             operation=self.operation,
             subject=self.channel.label,
-            next_steps=NEXT_STEPS,
+            next_steps=NEXT_STEPS[self.operation],
         )
+
+
+def _message_of(body: bytes) -> str:
+    """Return the message in the body of a refusal: ``message`` of failed authentication, ``Message`` of the service."""
+    try:
+        members = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(members, dict):
+        return ""
+    texts = (text_member(members, name) for name in ("message", "Message"))
+    return next(filter(None, texts), "")
+
+
+@cache
+def _connect_class() -> type[connect]:
+    """Return the library's client, without its redirects: the signed URL is for the endpoint that was looked up."""
+    from websockets.asyncio.client import connect
+
+    class ConnectWithoutRedirects(connect):
+        def process_redirect(self, exc: Exception) -> Exception:
+            return exc
+
+    return ConnectWithoutRedirects
 
 
 def backoff_seconds(failures: int) -> float:

@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
@@ -335,7 +337,7 @@ def test_read_only_error_has_line_allowing_changes(sandbox):
     connection = connect_session(session, "us-east-1", profile="fleet", endpoint_url=environment["AWS_ENDPOINT_URL"])
     assert connection.is_sandbox()  # recognized by its identity
     assert connection.may_change()
-    connection._identity = Identity("111122223333", "arn:aws:iam::111122223333:user/alice", "AIDA")
+    connection._known.identity = Identity("111122223333", "arn:aws:iam::111122223333:user/alice", "AIDA")
     with pytest.raises(
         errors.ReadOnly, match=re.escape("kvs.connect('fleet', region='us-east-1', allow_changes=True)")
     ):
@@ -348,3 +350,33 @@ def test_tls_context_of_stopped_sandbox_is_endpoint_unreachable():
         connection.tls_context("https://127.0.0.1")
     with pytest.raises(errors.EndpointUnreachable, match="has stopped"):
         connection.tls_context("https://127.0.0.1")
+
+
+def test_connections_of_one_session_share_its_identity():
+    session = boto3.Session("AKIAIOSFODNN7EXAMPLE", "secret", region_name="us-east-1")
+    connection = connect_session(session, "us-east-1")
+    europe = connection.replace(region="eu-west-1")
+    europe._known.identity = Identity("111122223333", "arn:aws:iam::111122223333:user/alice", "AIDA")
+    assert connection.account_id == "111122223333"
+    other = connection.replace(session=connection.config.session)
+    assert other.known_identity is None
+
+
+@pytest.mark.parametrize(
+    ("date", "is_read"),
+    [
+        ("Sun, 29 Nov 2026 15:54:46 GMT", True),
+        ("Sun, 29 Nov 2026 15:54:46 -0000", True),
+        ("Sun, 29 Nov 99999 15:54:46 GMT", False),
+        ("yesterday", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_service_time_of_any_date_has_a_time_zone(date, is_read):
+    connection = connect_session(boto3.Session("AKIAIOSFODNN7EXAMPLE", "secret"), "us-east-1")
+    error = errors.ServiceFault("No.")
+    error.__cause__ = ClientError({"ResponseMetadata": {"HTTPHeaders": {"date": date}}}, "CreateSignalingChannel")
+    found = connection.service_time(error)
+    assert found.utcoffset() == timedelta(0)
+    assert (found == datetime(2026, 11, 29, 15, 54, 46, tzinfo=UTC)) is is_read

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.destinations import SCHEMES, check_endpoint
-from tests.aws.fake_service import ARN, FakeService, fake_service
+from tests.aws.fake_service import ARN
 
 SUFFIXES = [
     "amazonaws.com",
@@ -44,25 +44,10 @@ FOREIGN = [
 ]
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[tuple[FakeService, kvs.Connection]]:
-    """Yield one service for the file, and a connection to it that knows its account."""
-    with fake_service() as service:
-        connection = service.connect()
-        connection.identity()
-        yield service, connection
-        connection.close_clients()
-
-
 @pytest.fixture
-def service(running: tuple[FakeService, kvs.Connection]) -> FakeService:
-    running[0].reset()
-    return running[0]
-
-
-@pytest.fixture
-def connection(running: tuple[FakeService, kvs.Connection]) -> kvs.Connection:
-    return running[1]
+def connection(served: kvs.Connection) -> kvs.Connection:
+    """Return the connection to the service that a test sets the replies of."""
+    return served
 
 
 @pytest.mark.parametrize("protocol", SCHEMES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from threading import Event
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws import reply_limits
-from tests.aws.fake_service import ARN, FakeService, fake_service
+from tests.aws.fake_service import ARN, FakeService
 
 SECONDS = 0.15
 
@@ -30,26 +30,11 @@ SLOW: dict[str, tuple[bytes, bytes]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[tuple[FakeService, kvs.Connection]]:
-    """Yield one service for the file, and a connection to it that knows its account."""
-    with fake_service() as service:
-        connection = service.connect()
-        connection.identity()
-        yield service, connection
-        connection.close_clients()
-
-
 @pytest.fixture
-def service(running: tuple[FakeService, kvs.Connection]) -> FakeService:
-    running[0].reset()
-    return running[0]
-
-
-@pytest.fixture
-def connection(running: tuple[FakeService, kvs.Connection], monkeypatch: pytest.MonkeyPatch) -> kvs.Connection:
+def connection(served: kvs.Connection, monkeypatch: pytest.MonkeyPatch) -> kvs.Connection:
+    """Return the connection, whose replies have to be complete soon."""
     monkeypatch.setattr(reply_limits, "REPLY_SECONDS", SECONDS)
-    return running[1]
+    return served
 
 
 def drip(first: bytes, each: bytes, given_up: Event) -> Callable[[Any], None]:

@@ -8,7 +8,7 @@ import pickle
 import re
 import socket
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from IPython.core.ultratb import VerboseTB
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws import reply_limits
-from tests.aws.fake_service import ARN, SECRET_KEY, SESSION_TOKEN, TURN_PASSWORD, FakeService, fake_service
+from tests.aws.fake_service import ARN, SECRET_KEY, SESSION_TOKEN, TURN_PASSWORD
 
 SIGNATURE = re.compile(r"Signature[=:]\s*'?[0-9a-f]{64}")
 
@@ -60,27 +60,17 @@ FAILURES: dict[str, tuple[int, Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[tuple[FakeService, kvs.Connection]]:
-    """Yield one service for the file, and a connection to it that knows its account."""
-    with fake_service() as service:
-        connection = service.connect()
-        connection.identity()
-        yield service, connection
-        connection.close_clients()
-
-
-@pytest.fixture
-def service(running: tuple[FakeService, kvs.Connection], monkeypatch: pytest.MonkeyPatch) -> FakeService:
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait neither between attempts nor long for a reply."""
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
     monkeypatch.setattr(reply_limits, "REPLY_SECONDS", 5)
-    running[0].reset()
-    return running[0]
 
 
 @pytest.fixture
-def connection(running: tuple[FakeService, kvs.Connection]) -> kvs.Connection:
-    return running[1]
+def connection(served: kvs.Connection) -> kvs.Connection:
+    """Return the connection to the service that a test sets the replies of."""
+    return served
 
 
 def secrets_in(text: str) -> list[str]:

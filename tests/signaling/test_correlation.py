@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from kvs_notebook import errors
-from kvs_notebook.signaling.correlation import RefusalCorrelator, new_correlation_id
+from kvs_notebook.signaling.correlation import MASTER, RefusalCorrelator, new_correlation_id
 from kvs_notebook.signaling.frames import Refusal
 
 NOT_FOUND = "ResourceNotFoundException"
@@ -31,6 +31,13 @@ def test_refusal_names_operation_recipient_and_next_step(correlator, message_typ
     assert str(error).startswith(
         f"{operation} failed for tablet: {NOT_FOUND}: Not there. No viewer with that client id"
     )
+
+
+def test_hint_about_a_missing_recipient_fits_the_role(correlator):
+    correlator.register("viewer", "SDP_OFFER", MASTER)
+    correlator.register("master", "SDP_OFFER", "tablet")
+    assert "No MASTER is connected" in str(correlator.resolve(Refusal("viewer", NOT_FOUND, "")))
+    assert "No viewer with that client id" in str(correlator.resolve(Refusal("master", NOT_FOUND, "")))
 
 
 def test_refusal_is_matched_once(correlator):

@@ -121,10 +121,10 @@ def test_sign_url_of_unknown_channel_is_not_found(connection):
         kvs.sign_url("unknown", client_id="tablet")
 
 
-@pytest.mark.parametrize("named", [[], [{"Protocol": "WSS"}], [{"Protocol": "WSS", "ResourceEndpoint": None}]])
+@pytest.mark.parametrize("named", [[], [{"Protocol": "HTTPS", "ResourceEndpoint": "https://127.0.0.1:1"}]])
 def test_missing_endpoint_in_a_reply_is_a_service_fault(connection, monkeypatch, named):
     channel = kvs.create_channel("front-door")
-    monkeypatch.setattr("kvs_notebook.signaling.endpoints._request_endpoints", lambda *_: named)
+    monkeypatch.setattr(connection, "call", lambda *_, **__: {"ResourceEndpointList": named})
     with pytest.raises(errors.ServiceFault, match="returned no WSS endpoint for front-door"):
         kvs.sign_url(channel, client_id="tablet")
 

@@ -252,12 +252,15 @@ def test_failed_reconnect_ends_the_session_with_its_error(caplog):
     assert "ConnectAsViewer to front-door: reconnecting failed (AccessDenied)" in caplog.messages
 
 
-def test_brief_connections_are_spaced_out_and_given_up(no_waits):
+@pytest.mark.parametrize("ends", [[BROKEN], [CLOSED], [GO_AWAY], [GO_AWAY, BROKEN], [BROKEN, GO_AWAY, CLOSED]])
+def test_brief_connections_are_spaced_out_and_given_up(no_waits, ends):
+    """However they end: closed, broken, or by GO_AWAY, in any mixture."""
+
     async def main() -> None:
         session = Session(ScriptedConnector())
         await session.supervisor.open()
         for count in range(1, MAX_BRIEF_CONNECTIONS + 1):
-            (await session.connections(count)).incoming.put_nowait(BROKEN)
+            (await session.connections(count)).incoming.put_nowait(ends[count % len(ends)])
         while not session.ended:  # noqa: ASYNC110 - ends with the last of them
             await asyncio.sleep(0)
         assert len(session.connector.sockets) == MAX_BRIEF_CONNECTIONS
@@ -265,6 +268,41 @@ def test_brief_connections_are_spaced_out_and_given_up(no_waits):
         assert "8 connections in a row ended within 10 s" in str(session.ended[0])
         assert no_waits == [2, 3, 4, 5, 6, 7]
         await session.supervisor.close()
+
+    run(main)
+
+
+def test_waits_between_brief_connections_end_within_20_seconds(monkeypatch):
+    waits: list[float] = []
+    monkeypatch.setattr("random.uniform", lambda _, longest: longest)
+
+    async def note(seconds: float) -> None:
+        waits.append(seconds)
+
+    async def main() -> None:
+        session = Session(ScriptedConnector())
+        monkeypatch.setattr(supervisor.asyncio, "sleep", note)
+        for _ in range(MAX_BRIEF_CONNECTIONS - 1):
+            await session.supervisor._wait_if_brief(0)
+        monkeypatch.undo()
+
+    run(main)
+    assert waits == sorted(waits)
+    assert 10 < sum(waits) < 20
+
+
+@pytest.mark.parametrize(
+    ("operation", "cause"),
+    [("ConnectAsMaster", "another MASTER displaces"), ("ConnectAsViewer", "another viewer with the same client id")],
+)
+def test_hint_about_brief_connections_fits_the_role(no_waits, operation, cause):
+    async def main() -> None:
+        connector = ScriptedConnector()
+        connector.operation = operation
+        ended = Session(connector).supervisor
+        with pytest.raises(errors.EndpointUnreachable, match=cause):
+            for _ in range(MAX_BRIEF_CONNECTIONS):
+                await ended._wait_if_brief(0)
 
     run(main)
 

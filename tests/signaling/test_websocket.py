@@ -16,6 +16,7 @@ from websockets.http11 import Response
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
+from kvs_notebook.secret import Secret
 from kvs_notebook.signaling import websocket
 from tests.signaling.event_loop import (
     break_connection,
@@ -145,6 +146,57 @@ def test_refused_upgrade_becomes_the_error_of_its_code(channel, status, headers,
     error = create_tablet(channel)._connector._refusal(refusal)
     assert type(error) is kind
     assert error.code == code
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"message": "Signature expired: X is now earlier than Y"}', "Signature expired"),
+        (b'{"Message": "User: me is not authorized"}', "is not authorized"),
+        (b'{"message": null, "Message": "both"}', "both"),
+        (b'{"message": 7}', "AccessDeniedException: 7"),
+        (b'{"message": "\\ud800"}', "AccessDeniedException: ?"),
+        (b'{"message": ["a"]}', "AccessDeniedException"),
+        (b"7", "no message"),
+        (b"null", "no message"),
+        (b"\xff", "no message"),
+        (b"[" * 5_000, "no message"),
+    ],
+)
+def test_refused_upgrade_is_read_with_either_name_of_its_message(channel, body, message):
+    error = create_tablet(channel)._connector._refusal(InvalidStatus(Response(403, "", Headers(), body)))
+    assert message in str(error)
+    str(error).encode()
+
+
+@pytest.mark.parametrize(("role", "client_id", "viewers"), [("MASTER", None, False), ("VIEWER", "tablet", True)])
+def test_hint_about_throttled_connects_fits_the_role(channel, role, client_id, viewers):
+    client = kvs.open_signaling(channel, role=role, client_id=client_id)
+    headers = Headers({"x-amzn-errortype": "ClientLimitExceededException"})
+    error = client._connector._refusal(InvalidStatus(Response(400, "", headers, b"")))
+    assert ("viewers at a time" in str(error)) is viewers
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
+def test_redirect_of_a_connect_is_not_followed(channel, monkeypatch, status):
+    asked: list[bytes] = []
+
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(f"HTTP/1.1 {status} Moved\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(redirect, "127.0.0.1", 0, family=socket.AF_INET)
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/v"
+        monkeypatch.setattr(websocket.WebSocketConnector, "_prepare", lambda _: (Secret(url), url, None))
+        async with server:
+            with pytest.raises(errors.ServiceFault, match=f"HTTP {status}"):
+                await create_tablet(channel).open()
+
+    run_bounded(main)
+    assert [request.split(b" ")[1] for request in asked] == [b"/v"]
 
 
 # --- cancelled
