@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kvs_notebook.aws.configuration import CredentialSource, find_credential_source
@@ -130,6 +131,28 @@ def _advice_of_source(source: CredentialSource) -> str:
     return advice.get(source.kind, CORRECT_PROFILE)
 
 
+def next_steps_of(config: ConnectionConfig, error: Any) -> Mapping[type[KVSError], str]:
+    """Return what to do after a ClientError in place of the usual advice: of a local service, or how credentials are renewed."""
+    if config.local_service is not None:
+        return config.local_service.next_steps
+    is_expired = BY_CODE.get(error.response.get("Error", {}).get("Code")) is ExpiredCredentials
+    source = _source_of(config) if is_expired else None
+    return {} if source is None else {ExpiredCredentials: _renewal(source)}
+
+
+def _renewal(source: CredentialSource) -> str:
+    """Return how to renew credentials that the service does not accept, or no longer."""
+    how = {
+        "sso": f"aws sso login{source.option}",
+        "login": f"aws login{source.option}",
+        "process": f"sign in with the program that credential_process of profile {source.profile!r} runs",
+        "mfa": "with another MFA code",
+        "environment": "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for temporary keys, AWS_SESSION_TOKEN",
+        "keys": f"aws configure{source.option}",
+    }.get(source.kind, "for SSO: aws sso login")
+    return f"Renew them ({how}), check this machine's clock, and {source.connect_line} again."
+
+
 def _refusal(error: Any, operation: str, config: ConnectionConfig) -> KVSError:
     """Return the error for credentials that STS or IAM Identity Center refused to give."""
     details = error.response.get("Error", {})
@@ -139,10 +162,8 @@ def _refusal(error: Any, operation: str, config: ConnectionConfig) -> KVSError:
     source = _source_of(config)
     if source is not None and source.kind == "mfa" and "MultiFactorAuthentication" in message:
         kind = NoCredentials
-    local_service = config.local_service
     if kind is BY_CODE.get(code, ServiceFault) and (source is None or kind is not ExpiredCredentials):
-        next_steps = local_service.next_steps if local_service is not None else {}
-        return from_client_error(error, operation=operation, next_steps=next_steps)
+        return from_client_error(error, operation=operation)
     advice = _advice_of_source(source) if source is not None and kind in _OF_SOURCE else NEXT_STEP[kind]
     return kind(f"{operation} failed: {code}: {message}. {advice}", code=code or None, operation=operation)
 

@@ -203,8 +203,8 @@ OF_PROFILE: dict[str, Callable[[], Any]] = {
     "connect with profile": lambda: kvs.connect("lab"),
     "command with profile": lambda: run_command("--profile", "lab"),
 }
-CHEAP = ("connect", "list_channels", "sign_url", "inventory", "connection form", "connect with profile")
-"""The command does what connect() does, in more time."""
+CHEAP = ("connect", "list_channels", "inventory", "connection form", "connect with profile")
+"""The command does what connect() does, and signing what a call does, in more time."""
 
 
 @pytest.mark.parametrize("name", BROKEN)
