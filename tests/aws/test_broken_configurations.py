@@ -65,7 +65,7 @@ BROKEN = {
     "empty profile": Broken(errors.NoCredentials, "AWS_PROFILE names it", variables={"AWS_PROFILE": ""}),
     "no nesting": Broken(errors.NoCredentials, "/config", "s3 =\n  nothing"),
     "no sections": Broken(errors.NoCredentials, "/config", other="x = 1\n[profile"),
-    "no text": Broken(errors.NoCredentials, "/config", other=b"[profile caf\xe9]\n"),
+    "no text": Broken(errors.NoCredentials, "/config", other=b"[profile \xff]\n"),
     "no number": Broken(errors.NoCredentials, "configuration", variables={"AWS_METADATA_SERVICE_TIMEOUT": "soon"}),
     "half a key": Broken(errors.NoCredentials, "aws configure --profile lab", "aws_access_key_id = A"),
     "half a key in environment": Broken(
