@@ -128,9 +128,9 @@ def _kind_of(name: str, profiles: Mapping[str, Mapping[str, Any]]) -> tuple[str,
         config = profiles.get(name, {})
         if "role_arn" in config and "mfa_serial" in config:
             return "mfa", name
-        source = config.get("source_profile")
+        source = str(config.get("source_profile"))
         if "role_arn" not in config or source not in profiles or source in visited:
             kind = next((kind for setting, kind in KINDS.items() if setting in config), "")
             return kind or ("role" if "role_arn" in config else ""), name
-        name = str(source)
+        name = source
     return "role", name

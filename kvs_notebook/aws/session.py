@@ -63,8 +63,16 @@ class SharedSession:
         credentials = self.load_credentials()
         if credentials is None:
             raise NoCredentialsError
-        frozen = credentials.get_frozen_credentials()
-        for name in ("access_key", "secret_key"):
-            if not isinstance(getattr(frozen, name), str) or not getattr(frozen, name):
-                raise PartialCredentialsError(provider=credentials.method, cred_var=name)
-        return frozen
+        missing = _missing_key(credentials.get_frozen_credentials())
+        if missing is not None:
+            raise PartialCredentialsError(provider=credentials.method, cred_var=missing)
+        return credentials.get_frozen_credentials()  # no variable of this frame, which tracebacks may show, holds them
+
+
+def _missing_key(frozen: Any) -> str | None:
+    """Return the name of a key that credentials lack, None if they are complete."""
+    for name in ("access_key", "secret_key"):
+        key = getattr(frozen, name)
+        if not isinstance(key, str) or not key:
+            return name
+    return None

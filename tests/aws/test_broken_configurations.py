@@ -22,6 +22,9 @@ import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.default_connection import for_profile, set_current
 from kvs_notebook.cli.main import cli
+from kvs_notebook.fleet.account_region import AccountRegion, read_account_region
+from kvs_notebook.fleet.accounts import Account
+from kvs_notebook.fleet.connection_factory import ConnectionFactory, _connection_in_worker
 
 ROLE = "arn:aws:iam::444455556666:role/Reader"
 MFA = "arn:aws:iam::444455556666:mfa/me"
@@ -108,6 +111,9 @@ BROKEN = {
     "role of no source": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nsource_profile = none"),
     "role of two sources": Broken(
         errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nsource_profile = lab\ncredential_source = Environment"),
+    "role of nested source": Broken(
+        errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nsource_profile =\n  name = base"
+    ),
     "role of itself": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nsource_profile = lab"),
     "role of unknown source": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\ncredential_source = Moon"),
     "no token": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nweb_identity_token_file = /nowhere"),
@@ -291,6 +297,18 @@ def test_open_form_and_console_recover_after_repair(name, server, break_it, repa
     assert not console.form.submit.disabled, "the form that was open is opened again"
     assert submit(form).account_id == "111122223333"
     assert "lab" in [value for _, value in form.profile.options]
+
+
+@pytest.mark.parametrize("name", ["no credentials", "process fails", "process is late"])
+def test_worker_that_runs_on_reads_repaired_profile(name, server, break_it, repair):
+    """A worker process of an executor keeps its connections for the next inventory."""
+    _connection_in_worker.cache_clear()
+    break_it(BROKEN[name])
+    connections = ConnectionFactory.for_workers(for_profile(None))
+    where = AccountRegion(Account("lab"), server.account_id, "us-east-1", None, "none")
+    assert read_account_region(where, connections).coverage["status"] == "expired"
+    repair(BROKEN[name])
+    assert read_account_region(where, connections).coverage["status"] == "ok"
 
 
 # --- credentials that fail midway
