@@ -9,7 +9,6 @@ from kvs_notebook.aws.configuration import CredentialSource, find_credential_sou
 from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.error_translation import (
     BY_CODE,
-    CORRECT_PROFILE,
     INSTALL_CRT,
     NEXT_STEP,
     from_botocore_error,
@@ -94,7 +93,7 @@ def _reason(error: Exception, source: CredentialSource | None) -> str:
         return text
     said = text if type(error) is RuntimeError else f"{type(error).__name__}: {text}".removesuffix(": ")
     names = {
-        "process": f"credential_process of profile {source.profile!r} printed credentials that cannot be used",
+        "process": f"credential_process of profile {source.profile!r} gives no credentials that can be used",
         "environment": "the credentials of the environment cannot be used",
     }
     return f"{names.get(source.kind, f'the credentials of profile {source.profile!r} cannot be used')} ({said})"
@@ -109,14 +108,14 @@ def _advice(kind: type[KVSError], error: Exception, source: CredentialSource | N
     if kind is NoRegion or source is None or isinstance(error, NoCredentialsError):
         return NEXT_STEP[kind]
     if isinstance(error, (OSError, InvalidConfigError, UnknownCredentialError)):
-        return CORRECT_PROFILE
+        return _correct_profile(source)
     return _advice_of_source(source)
 
 
 def _advice_of_source(source: CredentialSource) -> str:
     """Return how to get valid credentials from a source."""
     where = f"profile {source.profile!r} in {source.config_file}"
-    export = f'eval "$(aws configure export-credentials{source.option} --format env)"'
+    export = f'eval "$(aws configure export-credentials{source.option_of_caller} --format env)"'
     advice = {
         "sso": f"Run: aws sso login{source.option}, then call again.",
         "login": f"Run: aws login{source.option}, then call again.",
@@ -128,7 +127,11 @@ def _advice_of_source(source: CredentialSource) -> str:
         f"AWS_CREDENTIAL_EXPIRATION, or remove all of them to use a profile, then {source.connect_line} again.",
         "keys": f"Run: aws configure{source.option}, then {source.connect_line} again.",
     }
-    return advice.get(source.kind, CORRECT_PROFILE)
+    return advice.get(source.kind, _correct_profile(source))
+
+
+def _correct_profile(source: CredentialSource) -> str:
+    return f"Correct profile {source.profile!r} in {source.config_file} and call again."
 
 
 def next_steps_of(config: ConnectionConfig, error: Any) -> Mapping[type[KVSError], str]:

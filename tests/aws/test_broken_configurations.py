@@ -59,6 +59,8 @@ VALID = {"Version": 1, "AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey":
 SSO = "sso_account_id = 444455556666\nsso_role_name = Reader\n"
 LEGACY_SSO = f"{SSO}sso_start_url = https://127.0.0.1/none\nsso_region = us-east-1"
 
+CORRECT = "Correct profile 'lab' in "
+
 BROKEN = {
     "no region": Broken(errors.NoRegion, "AWS_REGION", KEYS, region=""),
     "empty region": Broken(errors.NoRegion, "kvs.connect(region=", KEYS, region="region ="),
@@ -78,7 +80,7 @@ BROKEN = {
     "strange expiration": Broken(errors.NoCredentials, "AWS_CREDENTIAL_EXPIRATION", variables={
         "AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "s", "AWS_CREDENTIAL_EXPIRATION": "tomorrow"}),
     "process fails": Broken(errors.ExpiredCredentials, "credential_process", "credential_process = false"),
-    "process is missing": Broken(errors.NoCredentials, "Correct the profile", "credential_process = /nowhere/at/all"),
+    "process is missing": Broken(errors.NoCredentials, CORRECT, "credential_process = /nowhere/at/all"),
     "process without quotes": Broken(errors.NoCredentials, "credential_process of profile 'lab'", "credential_process = a 'b"),
     "process prints text": Broken(errors.NoCredentials, "credential_process of profile 'lab'", process("hello")),
     "process prints nothing": Broken(errors.NoCredentials, "credential_process of profile 'lab'", process("")),
@@ -96,30 +98,30 @@ BROKEN = {
     "process expires at number": Broken(errors.NoCredentials, "credential_process", process(VALID | {"Expiration": 1})),
     "aws login": Broken(errors.MissingExtra, "pip install 'botocore[crt]'", "login_session = arn:aws:iam::444455556666:user/u"),
     "SSO before login": Broken(errors.ExpiredCredentials, "aws sso login --profile lab", LEGACY_SSO),
-    "SSO without session": Broken(errors.NoCredentials, "Correct the profile", f"{SSO}sso_session = none"),
-    "SSO without URL": Broken(errors.NoCredentials, "Correct the profile", SSO),
+    "SSO without session": Broken(errors.NoCredentials, CORRECT, f"{SSO}sso_session = none"),
+    "SSO without URL": Broken(errors.NoCredentials, CORRECT, SSO),
     "MFA": Broken(
         errors.NoCredentials, "MFA", f"role_arn = {ROLE}\nmfa_serial = {MFA}\nsource_profile = base",
         other=f"[profile base]\n{KEYS}"),
     "MFA of the source": Broken(
-        errors.NoCredentials, "export-credentials --profile middle", f"role_arn = {ROLE}\nsource_profile = middle",
+        errors.NoCredentials, "export-credentials --profile lab", f"role_arn = {ROLE}\nsource_profile = middle",
         other=f"[profile middle]\nrole_arn = {ROLE}\nmfa_serial = {MFA}\nsource_profile = base\n[profile base]\n{KEYS}"),
     "process of the source": Broken(
         errors.ExpiredCredentials, "credential_process", f"role_arn = {ROLE}\nsource_profile = base",
         other="[profile base]\ncredential_process = false"),
-    "role without source": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}"),
-    "role of no source": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nsource_profile = none"),
+    "role without source": Broken(errors.NoCredentials, CORRECT, f"role_arn = {ROLE}"),
+    "role of no source": Broken(errors.NoCredentials, CORRECT, f"role_arn = {ROLE}\nsource_profile = none"),
     "role of two sources": Broken(
-        errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nsource_profile = lab\ncredential_source = Environment"),
+        errors.NoCredentials, CORRECT, f"role_arn = {ROLE}\nsource_profile = lab\ncredential_source = Environment"),
     "role of nested source": Broken(
-        errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nsource_profile =\n  name = base"
+        errors.NoCredentials, CORRECT, f"role_arn = {ROLE}\nsource_profile =\n  name = base"
     ),
-    "role of itself": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nsource_profile = lab"),
-    "role of unknown source": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\ncredential_source = Moon"),
-    "no token": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nweb_identity_token_file = /nowhere"),
-    "token without role": Broken(errors.NoCredentials, "Correct the profile", "web_identity_token_file = /nowhere"),
+    "role of itself": Broken(errors.NoCredentials, CORRECT, f"role_arn = {ROLE}\nsource_profile = lab"),
+    "role of unknown source": Broken(errors.NoCredentials, CORRECT, f"role_arn = {ROLE}\ncredential_source = Moon"),
+    "no token": Broken(errors.NoCredentials, CORRECT, f"role_arn = {ROLE}\nweb_identity_token_file = /nowhere"),
+    "token without role": Broken(errors.NoCredentials, CORRECT, "web_identity_token_file = /nowhere"),
     "container elsewhere": Broken(
-        errors.NoCredentials, "Correct the profile", variables={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://example.com/"}),
+        errors.NoCredentials, CORRECT, variables={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://example.com/"}),
     "endpoint of no URL": Broken(errors.NoCredentials, "Correct the profile", KEYS, variables={"AWS_ENDPOINT_URL": "nowhere"}),
     "unknown defaults": Broken(errors.NoCredentials, "Correct the profile", f"{KEYS}defaults_mode = best"),
     "unknown STS endpoints": Broken(errors.NoCredentials, "Correct the profile", f"{KEYS}sts_regional_endpoints = none"),
