@@ -125,6 +125,32 @@ def test_botocore_error_has_a_class(raised, kind):
     assert str(error).startswith("ListSignalingChannels failed: ")
 
 
+OF_CONFIGURATION = re.compile(
+    "Credential|Login|SSO|Token|Profile|Config|MFA|NoRegion|IMDS|Metadata|Dependency|DefaultsMode"
+)
+OF_OTHER_SERVICES = re.compile("S3|Discovery|Waiter|Retr(y|ies)Capacity")
+
+
+def test_no_error_of_configuration_is_a_service_fault():
+    kinds = [
+        kind for kind in vars(botocore).values() if isinstance(kind, type) and issubclass(kind, botocore.BotoCoreError)
+    ]
+    asked = [
+        kind for kind in kinds if OF_CONFIGURATION.search(kind.__name__) and not OF_OTHER_SERVICES.search(kind.__name__)
+    ]
+    assert len(asked) > 20
+    for kind in asked:
+        error = kind.__new__(kind)
+        Exception.__init__(error, "why")
+        translated = error_translation.from_botocore_error(error, operation="ListSignalingChannels")
+        assert type(translated) in {
+            errors.ExpiredCredentials,
+            errors.MissingExtra,
+            errors.NoCredentials,
+            errors.NoRegion,
+        }, kind
+
+
 @pytest.mark.parametrize("name", CLASSES)
 def test_error_survives_pickling(name):
     error = CLASSES[name]("Why.")

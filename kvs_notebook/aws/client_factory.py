@@ -57,7 +57,7 @@ class ClientFactory:
         config = self._config
         if endpoint_url is not None:
             config.check_destination(endpoint_url)
-        operation = f"{service_name} client"
+        operation = f"Creating the {service_name} client"
         self._load_credentials()
         try:
             check_ca_bundle(config)

@@ -42,6 +42,8 @@ class CredentialSource:
         ``"environment"``, ``"mfa"``, ``"role"``, one of the values of KINDS, or ``""`` if no source is configured.
     profile
         The profile whose setting it is.
+    used_profile
+        The profile that is connected with, which may assume a role from the former.
     given_profile
         The profile that the caller gave, None for the default chain.
     config_file
@@ -50,18 +52,28 @@ class CredentialSource:
 
     kind: str
     profile: str
+    used_profile: str
     given_profile: str | None
     config_file: str
 
     @property
     def option(self) -> str:
         """The option of the AWS CLI that names the profile, with a leading space; empty for the default profile."""
-        return "" if self.profile == "default" else f" --profile {shlex.quote(self.profile)}"
+        return _option(self.profile)
+
+    @property
+    def option_of_caller(self) -> str:
+        """The same for the profile that is connected with."""
+        return _option(self.used_profile)
 
     @property
     def connect_line(self) -> str:
         """The Python line that connects with the credentials anew."""
         return f"kvs.connect({'' if self.given_profile is None else repr(self.given_profile)})"
+
+
+def _option(profile: str) -> str:
+    return "" if profile == "default" else f" --profile {shlex.quote(profile)}"
 
 
 def region_of_environment() -> str | None:
@@ -111,13 +123,13 @@ def find_credential_source(profile: str | None) -> CredentialSource:
     config_file = os.path.expanduser(session.get_config_variable("config_file"))  # noqa: PTH111 - a variable's own text
     name = session.get_config_variable("profile") or "default"
     if profile is None and os.environ.get("AWS_ACCESS_KEY_ID"):
-        return CredentialSource("environment", name, profile, config_file)
+        return CredentialSource("environment", name, name, profile, config_file)
     try:
         profiles = session.full_config.get("profiles", {})
     except BotoCoreError:
         profiles = {}  # its error says so
     kind, owner = _kind_of(name, profiles)
-    return CredentialSource(kind, owner, profile, config_file)
+    return CredentialSource(kind, owner, name, profile, config_file)
 
 
 def _kind_of(name: str, profiles: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
@@ -128,9 +140,9 @@ def _kind_of(name: str, profiles: Mapping[str, Mapping[str, Any]]) -> tuple[str,
         config = profiles.get(name, {})
         if "role_arn" in config and "mfa_serial" in config:
             return "mfa", name
-        source = config.get("source_profile")
+        source = str(config.get("source_profile"))
         if "role_arn" not in config or source not in profiles or source in visited:
             kind = next((kind for setting, kind in KINDS.items() if setting in config), "")
             return kind or ("role" if "role_arn" in config else ""), name
-        name = str(source)
+        name = source
     return "role", name

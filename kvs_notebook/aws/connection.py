@@ -16,7 +16,7 @@ from kvs_notebook.aws.attempts import AttemptTracker
 from kvs_notebook.aws.client_factory import ClientFactory
 from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.connection_text import describe_connection, line_allowing_changes
-from kvs_notebook.aws.credential_errors import credential_error
+from kvs_notebook.aws.credential_errors import credential_error, next_steps_of
 from kvs_notebook.aws.error_translation import NO_NETWORK, from_botocore_error, from_client_error
 from kvs_notebook.aws.identity import Identity, KnownIdentity
 from kvs_notebook.aws.loopback import is_loopback
@@ -304,7 +304,7 @@ class Connection:
         if isinstance(error, KVSError):
             return None
         if isinstance(error, ClientError):
-            next_steps = self.config.local_service.next_steps if self.config.local_service is not None else {}
+            next_steps = next_steps_of(self.config, error)
             return from_client_error(error, operation=operation, subject=channel, next_steps=next_steps)
         if isinstance(error, (BotoCoreError, OSError, EOFError)):
             return from_botocore_error(error, operation=operation, config=self.config)

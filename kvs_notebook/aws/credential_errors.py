@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kvs_notebook.aws.configuration import CredentialSource, find_credential_source
 from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.error_translation import (
     BY_CODE,
-    CORRECT_PROFILE,
     INSTALL_CRT,
     NEXT_STEP,
     from_botocore_error,
@@ -93,7 +93,7 @@ def _reason(error: Exception, source: CredentialSource | None) -> str:
         return text
     said = text if type(error) is RuntimeError else f"{type(error).__name__}: {text}".removesuffix(": ")
     names = {
-        "process": f"credential_process of profile {source.profile!r} printed credentials that cannot be used",
+        "process": f"credential_process of profile {source.profile!r} gives no credentials that can be used",
         "environment": "the credentials of the environment cannot be used",
     }
     return f"{names.get(source.kind, f'the credentials of profile {source.profile!r} cannot be used')} ({said})"
@@ -108,14 +108,14 @@ def _advice(kind: type[KVSError], error: Exception, source: CredentialSource | N
     if kind is NoRegion or source is None or isinstance(error, NoCredentialsError):
         return NEXT_STEP[kind]
     if isinstance(error, (OSError, InvalidConfigError, UnknownCredentialError)):
-        return CORRECT_PROFILE
+        return _correct_profile(source)
     return _advice_of_source(source)
 
 
 def _advice_of_source(source: CredentialSource) -> str:
     """Return how to get valid credentials from a source."""
     where = f"profile {source.profile!r} in {source.config_file}"
-    export = f'eval "$(aws configure export-credentials{source.option} --format env)"'
+    export = f'eval "$(aws configure export-credentials{source.option_of_caller} --format env)"'
     advice = {
         "sso": f"Run: aws sso login{source.option}, then call again.",
         "login": f"Run: aws login{source.option}, then call again.",
@@ -127,7 +127,33 @@ def _advice_of_source(source: CredentialSource) -> str:
         f"AWS_CREDENTIAL_EXPIRATION, or remove all of them to use a profile, then {source.connect_line} again.",
         "keys": f"Run: aws configure{source.option}, then {source.connect_line} again.",
     }
-    return advice.get(source.kind, CORRECT_PROFILE)
+    return advice.get(source.kind, _correct_profile(source))
+
+
+def _correct_profile(source: CredentialSource) -> str:
+    return f"Correct profile {source.profile!r} in {source.config_file} and call again."
+
+
+def next_steps_of(config: ConnectionConfig, error: Any) -> Mapping[type[KVSError], str]:
+    """Return what to do after a ClientError in place of the usual advice: of a local service, or how credentials are renewed."""
+    if config.local_service is not None:
+        return config.local_service.next_steps
+    is_expired = BY_CODE.get(error.response.get("Error", {}).get("Code")) is ExpiredCredentials
+    source = _source_of(config) if is_expired else None
+    return {} if source is None else {ExpiredCredentials: _renewal(source)}
+
+
+def _renewal(source: CredentialSource) -> str:
+    """Return how to renew credentials that the service does not accept, or no longer."""
+    how = {
+        "sso": f"aws sso login{source.option}",
+        "login": f"aws login{source.option}",
+        "process": f"sign in with the program that credential_process of profile {source.profile!r} runs",
+        "mfa": "with another MFA code",
+        "environment": "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for temporary keys, AWS_SESSION_TOKEN",
+        "keys": f"aws configure{source.option}",
+    }.get(source.kind, "for SSO: aws sso login")
+    return f"Renew them ({how}), check this machine's clock, and {source.connect_line} again."
 
 
 def _refusal(error: Any, operation: str, config: ConnectionConfig) -> KVSError:
@@ -139,10 +165,8 @@ def _refusal(error: Any, operation: str, config: ConnectionConfig) -> KVSError:
     source = _source_of(config)
     if source is not None and source.kind == "mfa" and "MultiFactorAuthentication" in message:
         kind = NoCredentials
-    local_service = config.local_service
     if kind is BY_CODE.get(code, ServiceFault) and (source is None or kind is not ExpiredCredentials):
-        next_steps = local_service.next_steps if local_service is not None else {}
-        return from_client_error(error, operation=operation, next_steps=next_steps)
+        return from_client_error(error, operation=operation)
     advice = _advice_of_source(source) if source is not None and kind in _OF_SOURCE else NEXT_STEP[kind]
     return kind(f"{operation} failed: {code}: {message}. {advice}", code=code or None, operation=operation)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kvs_notebook.aws.configuration import open_profile, read_configuration, region_of_environment
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.connection_config import ConnectionConfig
-from kvs_notebook.aws.error_translation import CORRECT_PROFILE, NEXT_STEP
+from kvs_notebook.aws.error_translation import NEXT_STEP
 from kvs_notebook.aws.session import SharedSession
 from kvs_notebook.errors import InvalidInput, NoCredentials, NoRegion
 
@@ -116,7 +116,8 @@ def _open(profile: str | None, region: str | None, session: boto3.Session | None
         raise _profile_not_found(error, by_variable=profile is None) from error
     except Exception as error:  # a configuration may be wrong in any way: a number that is none, a file that is no text
         raise NoCredentials(
-            f"The AWS configuration cannot be read: {str(error).rstrip('.')}. {CORRECT_PROFILE}"
+            f"The AWS configuration cannot be read: {str(error).rstrip('.')}. Correct the file or the variable that it comes "
+            "from, and call again."
         ) from error
 
 

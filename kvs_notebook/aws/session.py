@@ -87,8 +87,13 @@ class SharedSession:
         credentials = self.load_credentials()
         if credentials is None:
             raise NoCredentialsError
-        frozen = credentials.get_frozen_credentials()
+        mine = _without_display(credentials.get_frozen_credentials())
         for name in ("access_key", "secret_key"):
-            if not isinstance(getattr(frozen, name), str) or not getattr(frozen, name):
+            if not isinstance(getattr(mine, name), str) or not getattr(mine, name):
                 raise PartialCredentialsError(provider=credentials.method, cred_var=name)
-        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+        return mine
+
+
+def _without_display(frozen: Any) -> Credentials:
+    """Return credentials of botocore as ours: a traceback that shows variables may show no key."""
+    return Credentials(frozen.access_key, frozen.secret_key, frozen.token)

@@ -68,7 +68,13 @@ class ConnectionFactory:
         """
         if self._base is None:
             with _worker_lock:  # lru_cache lets threads that miss at the same time make one session each
-                return _connection_in_worker(*self._base_arguments, account).replace(region=region)
+                connection = _connection_in_worker(*self._base_arguments, account)
+                if (
+                    connection.credentials_failed
+                ):  # the worker outlives the inventory: the configuration may be repaired now
+                    _connection_in_worker.cache_clear()
+                    connection = _connection_in_worker(*self._base_arguments, account)
+                return connection.replace(region=region)
         with self._lock:
             if account not in self._connections:
                 self._connections[account] = connection_to(account, self._base)

@@ -22,6 +22,9 @@ import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.default_connection import for_profile, set_current
 from kvs_notebook.cli.main import cli
+from kvs_notebook.fleet.account_region import AccountRegion, read_account_region
+from kvs_notebook.fleet.accounts import Account
+from kvs_notebook.fleet.connection_factory import ConnectionFactory, _connection_in_worker
 
 ROLE = "arn:aws:iam::444455556666:role/Reader"
 MFA = "arn:aws:iam::444455556666:mfa/me"
@@ -56,6 +59,8 @@ VALID = {"Version": 1, "AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey":
 SSO = "sso_account_id = 444455556666\nsso_role_name = Reader\n"
 LEGACY_SSO = f"{SSO}sso_start_url = https://127.0.0.1/none\nsso_region = us-east-1"
 
+CORRECT = "Correct profile 'lab' in "
+
 BROKEN = {
     "no region": Broken(errors.NoRegion, "AWS_REGION", KEYS, region=""),
     "empty region": Broken(errors.NoRegion, "kvs.connect(region=", KEYS, region="region ="),
@@ -65,7 +70,7 @@ BROKEN = {
     "empty profile": Broken(errors.NoCredentials, "AWS_PROFILE names it", variables={"AWS_PROFILE": ""}),
     "no nesting": Broken(errors.NoCredentials, "/config", "s3 =\n  nothing"),
     "no sections": Broken(errors.NoCredentials, "/config", other="x = 1\n[profile"),
-    "no text": Broken(errors.NoCredentials, "/config", other=b"[profile caf\xe9]\n"),
+    "no text": Broken(errors.NoCredentials, "/config", other=b"[profile \xff]\n"),
     "no number": Broken(errors.NoCredentials, "configuration", variables={"AWS_METADATA_SERVICE_TIMEOUT": "soon"}),
     "half a key": Broken(errors.NoCredentials, "aws configure --profile lab", "aws_access_key_id = A"),
     "half a key in environment": Broken(
@@ -75,7 +80,7 @@ BROKEN = {
     "strange expiration": Broken(errors.NoCredentials, "AWS_CREDENTIAL_EXPIRATION", variables={
         "AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "s", "AWS_CREDENTIAL_EXPIRATION": "tomorrow"}),
     "process fails": Broken(errors.ExpiredCredentials, "credential_process", "credential_process = false"),
-    "process is missing": Broken(errors.NoCredentials, "Correct the profile", "credential_process = /nowhere/at/all"),
+    "process is missing": Broken(errors.NoCredentials, CORRECT, "credential_process = /nowhere/at/all"),
     "process without quotes": Broken(errors.NoCredentials, "credential_process of profile 'lab'", "credential_process = a 'b"),
     "process prints text": Broken(errors.NoCredentials, "credential_process of profile 'lab'", process("hello")),
     "process prints nothing": Broken(errors.NoCredentials, "credential_process of profile 'lab'", process("")),
@@ -93,27 +98,30 @@ BROKEN = {
     "process expires at number": Broken(errors.NoCredentials, "credential_process", process(VALID | {"Expiration": 1})),
     "aws login": Broken(errors.MissingExtra, "pip install 'botocore[crt]'", "login_session = arn:aws:iam::444455556666:user/u"),
     "SSO before login": Broken(errors.ExpiredCredentials, "aws sso login --profile lab", LEGACY_SSO),
-    "SSO without session": Broken(errors.NoCredentials, "Correct the profile", f"{SSO}sso_session = none"),
-    "SSO without URL": Broken(errors.NoCredentials, "Correct the profile", SSO),
+    "SSO without session": Broken(errors.NoCredentials, CORRECT, f"{SSO}sso_session = none"),
+    "SSO without URL": Broken(errors.NoCredentials, CORRECT, SSO),
     "MFA": Broken(
         errors.NoCredentials, "MFA", f"role_arn = {ROLE}\nmfa_serial = {MFA}\nsource_profile = base",
         other=f"[profile base]\n{KEYS}"),
     "MFA of the source": Broken(
-        errors.NoCredentials, "export-credentials --profile middle", f"role_arn = {ROLE}\nsource_profile = middle",
+        errors.NoCredentials, "export-credentials --profile lab", f"role_arn = {ROLE}\nsource_profile = middle",
         other=f"[profile middle]\nrole_arn = {ROLE}\nmfa_serial = {MFA}\nsource_profile = base\n[profile base]\n{KEYS}"),
     "process of the source": Broken(
         errors.ExpiredCredentials, "credential_process", f"role_arn = {ROLE}\nsource_profile = base",
         other="[profile base]\ncredential_process = false"),
-    "role without source": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}"),
-    "role of no source": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nsource_profile = none"),
+    "role without source": Broken(errors.NoCredentials, CORRECT, f"role_arn = {ROLE}"),
+    "role of no source": Broken(errors.NoCredentials, CORRECT, f"role_arn = {ROLE}\nsource_profile = none"),
     "role of two sources": Broken(
-        errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nsource_profile = lab\ncredential_source = Environment"),
-    "role of itself": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nsource_profile = lab"),
-    "role of unknown source": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\ncredential_source = Moon"),
-    "no token": Broken(errors.NoCredentials, "Correct the profile", f"role_arn = {ROLE}\nweb_identity_token_file = /nowhere"),
-    "token without role": Broken(errors.NoCredentials, "Correct the profile", "web_identity_token_file = /nowhere"),
+        errors.NoCredentials, CORRECT, f"role_arn = {ROLE}\nsource_profile = lab\ncredential_source = Environment"),
+    "role of nested source": Broken(
+        errors.NoCredentials, CORRECT, f"role_arn = {ROLE}\nsource_profile =\n  name = base"
+    ),
+    "role of itself": Broken(errors.NoCredentials, CORRECT, f"role_arn = {ROLE}\nsource_profile = lab"),
+    "role of unknown source": Broken(errors.NoCredentials, CORRECT, f"role_arn = {ROLE}\ncredential_source = Moon"),
+    "no token": Broken(errors.NoCredentials, CORRECT, f"role_arn = {ROLE}\nweb_identity_token_file = /nowhere"),
+    "token without role": Broken(errors.NoCredentials, CORRECT, "web_identity_token_file = /nowhere"),
     "container elsewhere": Broken(
-        errors.NoCredentials, "Correct the profile", variables={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://example.com/"}),
+        errors.NoCredentials, CORRECT, variables={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://example.com/"}),
     "endpoint of no URL": Broken(errors.NoCredentials, "Correct the profile", KEYS, variables={"AWS_ENDPOINT_URL": "nowhere"}),
     "unknown defaults": Broken(errors.NoCredentials, "Correct the profile", f"{KEYS}defaults_mode = best"),
     "unknown STS endpoints": Broken(errors.NoCredentials, "Correct the profile", f"{KEYS}sts_regional_endpoints = none"),
@@ -203,8 +211,8 @@ OF_PROFILE: dict[str, Callable[[], Any]] = {
     "connect with profile": lambda: kvs.connect("lab"),
     "command with profile": lambda: run_command("--profile", "lab"),
 }
-CHEAP = ("connect", "list_channels", "sign_url", "inventory", "connection form", "connect with profile")
-"""The command does what connect() does, in more time."""
+CHEAP = ("connect", "list_channels", "inventory", "connection form", "connect with profile")
+"""The command does what connect() does, and signing what a call does, in more time."""
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -291,6 +299,18 @@ def test_open_form_and_console_recover_after_repair(name, server, break_it, repa
     assert not console.form.submit.disabled, "the form that was open is opened again"
     assert submit(form).account_id == "111122223333"
     assert "lab" in [value for _, value in form.profile.options]
+
+
+@pytest.mark.parametrize("name", ["no credentials", "process fails", "process is late"])
+def test_worker_that_runs_on_reads_repaired_profile(name, server, break_it, repair):
+    """A worker process of an executor keeps its connections for the next inventory."""
+    _connection_in_worker.cache_clear()
+    break_it(BROKEN[name])
+    connections = ConnectionFactory.for_workers(for_profile(None))
+    where = AccountRegion(Account("lab"), server.account_id, "us-east-1", None, "none")
+    assert read_account_region(where, connections).coverage["status"] == "expired"
+    repair(BROKEN[name])
+    assert read_account_region(where, connections).coverage["status"] == "ok"
 
 
 # --- credentials that fail midway

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.connection_config import ConnectionConfig
-from kvs_notebook.aws.credential_errors import credential_error
+from kvs_notebook.aws.credential_errors import credential_error, next_steps_of
 from kvs_notebook.aws.session import SharedSession
 from tests.connections import connect_session
 from tests.fleet.inventories import ROLE
@@ -83,6 +83,31 @@ def test_any_error_of_a_provider_is_one_of_ours_in_one_line(source, tmp_path, mo
         if type(error) is errors.ExpiredCredentials and source in MENDED_BY:
             assert MENDED_BY[source] in str(error), raised
     assert kinds == expected
+
+
+RENEWED_BY = {
+    **MENDED_BY,
+    "process": "credential_process of profile 'lab'",
+    "mfa": "another MFA code",
+    "web identity": "for SSO",
+    "role": "for SSO",
+    "nothing": "for SSO",
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("given", ["lab", None])
+def test_expired_credentials_say_how_their_source_renews_them(source, given, tmp_path, monkeypatch):
+    (tmp_path / "config").write_text(f"[profile lab]\n{SOURCES[source]}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    config = ConnectionConfig(session=SharedSession(boto3.Session), region="us-east-1", profile=given, portable=True)
+    for code in ("ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException"):
+        error = ClientError({"Error": {"Code": code}}, "ListSignalingChannels")
+        advice = next_steps_of(config, error)[errors.ExpiredCredentials]
+        assert RENEWED_BY[source] in advice
+        assert advice.endswith("kvs.connect('lab') again." if given else "kvs.connect() again.")
+    assert next_steps_of(config, ClientError({"Error": {"Code": "ThrottledException"}}, "x")) == {}
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,9 @@ def test_broken_config_file_is_named(tmp_path: Path, monkeypatch):
 
 def test_expired_token_error_says_what_to_do(profile):
     profile.faults.add("GetCallerIdentity", "expired")
-    with pytest.raises(errors.ExpiredCredentials, match="aws sso login") as raised:
+    with pytest.raises(
+        errors.ExpiredCredentials, match=r"aws configure --profile sandbox.*kvs\.connect\(\) again"
+    ) as raised:
         kvs.connect()
     assert raised.value.code == "ExpiredTokenException"
     assert isinstance(raised.value.__cause__, ClientError)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -96,7 +97,7 @@ def test_unusable_profile_is_gap_and_others_are_read(profiles, lines):
     assert len(found.channels) == 11
     assert found.gaps["status"].tolist() == ["no_credentials"]
     assert found.gaps["message"].item().startswith("lab: ")
-    assert found.gaps["message"].item().endswith("Correct the profile and call again.")
+    assert re.search(r"Correct profile 'lab' in .*config and call again\.$", found.gaps["message"].item())
 
 
 def test_profile_that_needs_mfa_code_is_gap(profiles):

@@ -103,7 +103,7 @@ def test_changes_need_ticked_checkbox(profiles, submit):
     ("profile", "fault", "kind", "said"),
     [
         ("keyless", None, errors.NoCredentials, "Configure a profile"),
-        ("fleet", "expired", errors.ExpiredCredentials, "aws sso login"),
+        ("fleet", "expired", errors.ExpiredCredentials, "aws configure --profile fleet"),
         ("fleet", "denied", errors.AccessDenied, "IAM policy"),
     ],
 )
