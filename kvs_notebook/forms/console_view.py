@@ -148,7 +148,11 @@ class Console(widgets.VBox):
         form = self._forms.get(name)
         if form is None:
             form = self._forms[name] = _FORMS[name](connection=self.connection, executor=self._executor)
-            form.on_change(self._connection_changed if isinstance(form, ConnectionForm) else self._channel_changed)
+            if isinstance(form, ConnectionForm):
+                form.edits_elsewhere = self._unapplied_edits
+                form.on_change(self._connection_changed)
+            else:
+                form.on_change(self._channel_changed)
         self.form = form
         self._form_area.children = [form]
         for each, button in self.actions.items():
@@ -161,6 +165,11 @@ class Console(widgets.VBox):
     def _channel_selected(self, name: str) -> None:
         if isinstance(self.form, (ChannelForm, EndpointsForm)):
             self.form.select_channel(name)
+
+    def _unapplied_edits(self) -> str:
+        """Return in words what was entered into the forms and not sent."""
+        edits = {name: form.unapplied_edits() for name, form in self._forms.items()}
+        return "; ".join(f"{name}: {each}" for name, each in edits.items() if each)
 
     def _channel_changed(self) -> None:
         self.refresh()
