@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,7 @@ from kvs_notebook.forms.delete_form import DeleteForm
 from kvs_notebook.forms.endpoints_form import EndpointsForm
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.header import Header
+from kvs_notebook.forms.html import escape_html
 from kvs_notebook.forms.job import Job, JobResult
 from kvs_notebook.forms.keyboard import Keyboard
 from kvs_notebook.forms.tags_form import TagsForm
@@ -50,6 +52,8 @@ class Console(widgets.VBox):
         The form that is open, None before.
     status
         The line that shows how many channels there are, or what failed.
+    read_at
+        The HTML that shows when the channels were listed.
     file, save, saved
         The field with the name of a CSV file, the button that writes the shown rows to it, and the future of these rows.
     """
@@ -66,6 +70,7 @@ class Console(widgets.VBox):
         self._form_area = widgets.VBox()
         self.actions = {name: _button(name, partial(self._open_clicked, name)) for name in _FORMS}
         self.refresh_button = _button("Refresh", self.refresh)
+        self.read_at = widgets.HTML()  # not in the status line, which screen readers read aloud at each change
         self.file = widgets.Text(value=DEFAULT_FILE, description="File to save the rows to")
         self.save = _button("Save CSV", self._save)
         self.saved: Future[pd.DataFrame] | None = None
@@ -76,7 +81,7 @@ class Console(widgets.VBox):
             [
                 self.header,
                 self.table,
-                _row(self.refresh_button, widgets.VBox([self.file]), self.save),
+                _row(self.refresh_button, self.read_at, widgets.VBox([self.file]), self.save),
                 self.status,
                 _row(*self.actions.values()),
                 self._form_area,
@@ -118,7 +123,10 @@ class Console(widgets.VBox):
         connection = self.connection
         frame = list_channels(self._prefix, connection=connection)
         has_news = not frame.equals(self.table.frame) or self.status.role == "alert" or not self.status.text
-        if self.table.show(frame, connection) and has_news:
+        if not self.table.show(frame, connection):
+            return frame
+        self.read_at.value = escape_html(f"Read at {datetime.now(UTC):%H:%M:%S} UTC")
+        if has_news:
             moving = count_in_transition(frame)
             self.status.show(format_count(len(frame), "channel") + (f", {moving:,} in transition." if moving else "."))
         return frame
@@ -184,6 +192,8 @@ class Console(widgets.VBox):
         self._forms = {"Connection": connection_form}
         self.connection = connection_form.connection
         self.table.change_source(self.connection)  # a listing of the connection before, still running, is not shown
+        self.status.clear()  # it counts the channels of the connection before
+        self.read_at.value = ""
         self.header.show(self.connection)
         if open_name != "Connection":
             self.open_form(open_name)
