@@ -26,11 +26,12 @@ class OutputStream(io.TextIOWrapper):
     encoding
         The encoding of the terminal or pipe.
     name
-        What error messages call the stream; None on standard error, whose failures cannot be reported.
+        What error messages call the stream; None on standard error, whose failures cannot be reported, and whose lines are
+        written at once.
     """
 
     def __init__(self, binary: IO[bytes], encoding: str, name: str | None) -> None:
-        super().__init__(binary, encoding=encoding, errors="replace", line_buffering=binary.isatty())
+        super().__init__(binary, encoding=encoding, errors="replace", line_buffering=binary.isatty() or name is None)
         self._name = name
         self._is_terminal = binary.isatty()
         self._has_failed = False

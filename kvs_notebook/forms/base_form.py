@@ -52,7 +52,7 @@ class Form(widgets.VBox):
     ) -> None:
         self.connection = current_connection(connection)
         self.submit = widgets.Button(description=action, button_style=style)
-        self.submit.on_click(lambda _: self._start(self._prepare_checked))
+        self.submit.on_click(lambda _: self._submit())
         self._owns_executor = executor is None
         self._executor = executor or ContextExecutor()
         self._worker = Worker([self.submit, *beside_submit, *also_disabled], self._executor)
@@ -61,6 +61,7 @@ class Form(widgets.VBox):
         self.value: Any = None
         self.future: Future[Any] | None = None
         self._listeners: list[Callable[[], None]] = []
+        self._submitted: tuple[Future[Any], str] | None = None
         self._create_clients()
         self.header = Header(self.connection, self._executor)
         self._fields = widgets.VBox(list(fields))
@@ -111,6 +112,27 @@ class Form(widgets.VBox):
     def prepare(self) -> Job:
         """Return the job that the fields ask for; called on the thread of the click."""
         raise NotImplementedError
+
+    def describe_edits(self) -> str:
+        """Return in words what the user has entered and would lose; an empty text if there is nothing."""
+        return ""
+
+    # --- edits
+
+    def unapplied_edits(self) -> str:
+        """Return in words what the user has entered and not applied; what was sent counts as applied unless that failed."""
+        edits = self.describe_edits()
+        if self._submitted is None or edits != self._submitted[1]:
+            return edits
+        future = self._submitted[0]
+        failed = future.cancelled() or (future.done() and future.exception() is not None)
+        return edits if failed else ""
+
+    def _submit(self) -> None:
+        edits, before = self.describe_edits(), self.future
+        self._start(self._prepare_checked)
+        if self.future is not None and self.future is not before:  # else a change was running, and nothing was sent
+            self._submitted = (self.future, edits)
 
     # --- jobs
 

@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 import pandas as pd
 
+from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels.reference import Channel, describe, one_channel_ref
 from kvs_notebook.dataframes.builders import channels_frame
@@ -50,6 +51,7 @@ class ChannelForm(Form):
         self.row: pd.DataFrame | None = None
         self._loaded_text = ""
         self._shown_arn = ""
+        self._asked_to_discard: tuple[str, str] | None = None
         super().__init__(
             [self.channel, widgets.HBox([self.load]), self.details, *fields],
             action=action,
@@ -92,6 +94,7 @@ class ChannelForm(Form):
         if problem:
             raise InvalidInput(problem)
         text = self.channel.value
+        self._ask_before_discarding(text)
         edits = self.edits()
         code = self.python_call("describe_channel", text)
 
@@ -103,6 +106,20 @@ class ChannelForm(Form):
             return JobResult(row, f"Loaded {row['channel_name'].item()} in {running.elapsed}.", code)
 
         return Job(f"Loading {text}", run)
+
+    def _ask_before_discarding(self, text: str) -> None:
+        """Raise InvalidInput once if loading another channel would lose edits of the one that is shown."""
+        if not self._shown_arn:
+            return
+        shown = ChannelArn.parse(self._shown_arn).channel_name
+        edits = self.unapplied_edits()
+        if not edits or text in {shown, self._shown_arn} or self._asked_to_discard == (text, edits):
+            return
+        self._asked_to_discard = (text, edits)
+        raise InvalidInput(
+            f"{shown} has edits that were not applied: {edits}. "
+            f"Press Load again to discard them and load {text}, or load {shown} and apply them."
+        )
 
     def _describe(self, channel: Channel) -> pd.DataFrame:
         return channels_frame([describe(one_channel_ref(channel, self.connection), self.connection)])
@@ -117,6 +134,7 @@ class ChannelForm(Form):
         self.row, self._loaded_text = row, text
         self.show_channel(row, extras, edits)
         self._shown_arn = row["channel_arn"].item()
+        self._asked_to_discard = None
 
     def shows_another_channel(self, row: pd.DataFrame) -> bool:
         """Return True if another channel was shown before this row: the user's edits were meant for that one."""

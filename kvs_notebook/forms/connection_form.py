@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
@@ -11,7 +12,7 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection, for_profile, set_current
 from kvs_notebook.aws.error_translation import from_botocore_error
 from kvs_notebook.aws.regions import all_regions
-from kvs_notebook.errors import KVSError, NoRegion
+from kvs_notebook.errors import InvalidInput, KVSError, NoRegion
 from kvs_notebook.forms.base_form import Form, format_call
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.job import Job, JobResult, RunningJob
@@ -40,6 +41,8 @@ class ConnectionForm(Form):
         self.allow_changes = widgets.Checkbox(
             description="Allow changes: create, update, tag and delete channels of this account", indent=False
         )
+        self.edits_elsewhere: Callable[[], str] = str
+        self._asked_to_discard = ""
         self.profile.observe(lambda _: self._propose_region(), "value")
         super().__init__(
             [self.profile, self.region, self.allow_changes],
@@ -79,8 +82,20 @@ class ConnectionForm(Form):
         if region not in self.region.options:
             self.region.options = sorted([*self.region.options, region])
 
+    def _ask_before_discarding(self) -> None:
+        """Raise InvalidInput once if the forms that will be closed have values that were not sent."""
+        edits = self.edits_elsewhere()
+        if edits and edits != self._asked_to_discard:
+            self._asked_to_discard = edits
+            raise InvalidInput(
+                f"Other forms of the console have values that were not sent: {edits}. "
+                "Send them first, or press Connect again to discard them."
+            )
+        self._asked_to_discard = ""
+
     def prepare(self) -> Job:
         """Return a job that connects and asks for the identity."""
+        self._ask_before_discarding()
         self._reload_profiles()
         choice, region, allowed = self.profile.value, self.region.value, self.allow_changes.value
         if choice == SANDBOX:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -27,6 +28,7 @@ from kvs_notebook.forms.delete_form import DeleteForm
 from kvs_notebook.forms.endpoints_form import EndpointsForm
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.header import Header
+from kvs_notebook.forms.html import escape_html
 from kvs_notebook.forms.job import Job, JobResult
 from kvs_notebook.forms.keyboard import Keyboard
 from kvs_notebook.forms.placeholder import connection_or_placeholder, is_placeholder
@@ -52,6 +54,8 @@ class Console(widgets.VBox):
         The form that is open, None before.
     status
         The line that shows how many channels there are, or what failed.
+    read_at
+        The HTML that shows when the channels were listed.
     file, save, saved
         The field with the name of a CSV file, the button that writes the shown rows to it, and the future of these rows.
     """
@@ -70,6 +74,7 @@ class Console(widgets.VBox):
         self._form_area = widgets.VBox()
         self.actions = {name: _button(name, partial(self._open_clicked, name)) for name in _FORMS}
         self.refresh_button = _button("Refresh", self.refresh)
+        self.read_at = widgets.HTML()  # not in the status line, which screen readers read aloud at each change
         self.file = widgets.Text(value=DEFAULT_FILE, description="File to save the rows to")
         self.save = _button("Save CSV", self._save)
         self.saved: Future[pd.DataFrame] | None = None
@@ -80,7 +85,7 @@ class Console(widgets.VBox):
             [
                 self.header,
                 self.table,
-                _row(self.refresh_button, widgets.VBox([self.file]), self.save),
+                _row(self.refresh_button, self.read_at, widgets.VBox([self.file]), self.save),
                 self.status,
                 _row(*self.actions.values()),
                 self._form_area,
@@ -125,7 +130,10 @@ class Console(widgets.VBox):
         if connection is not before and self.connection is before:  # the form may have connected to another meanwhile
             self._use(connection)
         has_news = not frame.equals(self.table.frame) or self.status.role == "alert" or not self.status.text
-        if self.table.show(frame, connection) and has_news:
+        if not self.table.show(frame, connection):
+            return frame
+        self.read_at.value = escape_html(f"Read at {datetime.now(UTC):%H:%M:%S} UTC")
+        if has_news:
             moving = count_in_transition(frame)
             self.status.show(format_count(len(frame), "channel") + (f", {moving:,} in transition." if moving else "."))
         return frame
@@ -160,7 +168,11 @@ class Console(widgets.VBox):
         form = self._forms.get(name)
         if form is None:
             form = self._forms[name] = _FORMS[name](connection=self.connection, executor=self._executor)
-            form.on_change(self._connection_changed if isinstance(form, ConnectionForm) else self._channel_changed)
+            if isinstance(form, ConnectionForm):
+                form.edits_elsewhere = self._unapplied_edits
+                form.on_change(self._connection_changed)
+            else:
+                form.on_change(self._channel_changed)
         self.form = form
         self._form_area.children = [form]
         for each, button in self.actions.items():
@@ -173,6 +185,11 @@ class Console(widgets.VBox):
     def _channel_selected(self, name: str) -> None:
         if isinstance(self.form, (ChannelForm, EndpointsForm)):
             self.form.select_channel(name)
+
+    def _unapplied_edits(self) -> str:
+        """Return in words what was entered into the forms and not sent."""
+        edits = {name: form.unapplied_edits() for name, form in self._forms.items()}
+        return "; ".join(f"{name}: {each}" for name, each in edits.items() if each)
 
     def _channel_changed(self) -> None:
         self.refresh()
@@ -191,6 +208,8 @@ class Console(widgets.VBox):
         self._forms = {name: form for name, form in self._forms.items() if name == "Connection"}
         self.connection = connection
         self.table.change_source(self.connection)  # a listing of the connection before, still running, is not shown
+        self.status.clear()  # it counts the channels of the connection before
+        self.read_at.value = ""
         self.header.show(self.connection)
         if open_name != "Connection":
             self.open_form(open_name)

@@ -28,11 +28,23 @@ class CreateForm(Form):
         self.name = name_field()
         self.message_ttl_seconds = ttl_field(DEFAULT_TTL_SECONDS)
         self.tags = TagRows()
+        self._created = ""
         super().__init__(self.fields(), action="Create channel", connection=connection, executor=executor)
 
     def fields(self) -> list[CheckedInput]:
         """Return the fields that must be valid before anything is sent."""
         return [self.name, self.message_ttl_seconds, self.tags]
+
+    def describe_edits(self) -> str:
+        """Return the values of the channel that was not created yet."""
+        ttl = self.message_ttl_seconds.value
+        values = {
+            "name": self.name.value,
+            "message TTL": "" if ttl == str(DEFAULT_TTL_SECONDS) else ttl,
+            "tags": ", ".join(f"{key}={value}" for key, value in self.tags.value.items()),
+        }
+        edits = ", ".join(f"{name} {value}" for name, value in values.items() if value)
+        return "" if edits == self._created else edits
 
     def prepare(self) -> Job:
         """Return a job that creates the channel and follows it until it is ACTIVE."""
@@ -40,11 +52,13 @@ class CreateForm(Form):
         options: dict[str, Any] = {"message_ttl_seconds": ttl} if ttl != DEFAULT_TTL_SECONDS else {}
         options |= {"tags": tags} if tags else {}
         code = self.python_call("create_channel", name, **options)
+        edits = self.describe_edits()
 
         def run(running: RunningJob) -> JobResult:
             row = operations.create_channel(
                 name, message_ttl_seconds=ttl, tags=tags, wait=False, connection=self.connection
             )
+            running.update(lambda: setattr(self, "_created", edits))
             self.notify()
             row = running.follow(row, is_active, self.connection, change=f"{name} was created")
             message = f"Created {name} in {running.elapsed}: it is {row['channel_status'].item()}."

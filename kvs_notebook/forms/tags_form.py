@@ -63,6 +63,11 @@ class TagsForm(ChannelForm):
         """Return the tags as they were edited."""
         return self.tags.value
 
+    def describe_edits(self) -> str:
+        """Return the difference between the tags that were loaded and the rows."""
+        difference = TagDifference.between(self._loaded_tags, self.tags.value)
+        return str(difference) if difference else ""
+
     def show_channel(self, row: pd.DataFrame, extras: Any, edits: Any) -> None:
         """Show the channel and its tags as rows, with the user's edits applied to them."""
         before = self._loaded_tags

@@ -47,6 +47,11 @@ class UpdateForm(ChannelForm):
         """Return the TTL as it was typed."""
         return self.message_ttl_seconds.value
 
+    def describe_edits(self) -> str:
+        """Return the TTL that was typed."""
+        typed = self.message_ttl_seconds.value
+        return f"message TTL {typed}" if typed not in {"", self._proposed_ttl} else ""
+
     def show_channel(self, row: pd.DataFrame, extras: Any, edits: Any) -> None:
         """Show the row, and propose its TTL unless the user has typed another one for this channel."""
         super().show_channel(row, extras, edits)

@@ -15,7 +15,14 @@ TAGS = {"Site": "hq", "Owner": "ops", "Env": "prod"}
 ROUNDS = 5
 MAX_RATIO = 2.0
 
-INVENTORY = [sys.executable, "-m", "kvs_notebook", "inventory", *(f"--region={region}" for region in REGIONS)]
+INVENTORY = [
+    sys.executable,
+    "-m",
+    "kvs_notebook",
+    "inventory",
+    "--table",
+    *(f"--region={region}" for region in REGIONS),
+]
 AWS_CLI = [sys.executable, "-m", "awscli", "kinesisvideo", "list-signaling-channels"]
 
 

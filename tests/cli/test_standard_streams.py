@@ -144,6 +144,15 @@ def test_failure_to_write_is_raised_once_unless_on_standard_error(
     stream.flush()  # Python does so at exit
 
 
+def test_line_on_standard_error_is_written_at_once() -> None:
+    """A program that is killed, or that ends without cleaning up, has still said why."""
+    pipe = io.BytesIO()
+    stream = OutputStream(pipe, "utf-8", None)
+    stream.write("a warning\n")
+    assert pipe.getvalue() == b"a warning\n"
+    stream.detach()
+
+
 # --- the command
 
 REDIRECTIONS = ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from itertools import pairwise
 
@@ -142,6 +143,19 @@ def test_connecting_elsewhere_lists_its_channels(sandbox, console):
         assert console.open_form("Update") is not update
         assert console.open_form("Update").connection is made
         console.future.result(20)
+
+
+def test_region_without_channels_is_counted_after_connecting(sandbox, console):
+    assert console.status.text == "11 channels."
+    assert re.fullmatch(r"Read at \d\d:\d\d:\d\d UTC", console.read_at.value)
+    form = console.open_form("Connection")
+    with kvs.use_sandbox():
+        form.profile.value = console_view.ConnectionForm(connection=console.connection).profile.options[0][1]
+        form.region.value = "eu-west-3"
+        form.submit.click()
+        form.future.result(20)
+        console.future.result(20)
+        eventually(lambda: console.status.text == "0 channels.")
 
 
 def test_denied_listing_after_connecting_empties_table(sandbox, console):

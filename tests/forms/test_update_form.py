@@ -56,6 +56,7 @@ def test_another_channel_proposes_its_own_ttl(channel, submit):
     form.future.result()
     form.message_ttl_seconds.value = 90
     form.channel.value = "gate"
+    assert "not applied" in str(submit(form, "load"))
     submit(form, "load")
     assert form.message_ttl_seconds.value == "30"
 

@@ -1,0 +1,135 @@
+"""What was entered and not applied is never dropped without asking."""
+
+from __future__ import annotations
+
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook import errors
+
+
+@pytest.fixture(autouse=True)
+def channels(connection):
+    for name in ("front-door", "back-door"):
+        kvs.create_channel(name, message_ttl_seconds=60, tags={"Site": name})
+
+
+def edit_ttl(form):
+    form.message_ttl_seconds.value = "75"
+
+
+def edit_tags(form):
+    form.tags.value = {"Site": "annex"}
+
+
+def values(form):
+    return form.message_ttl_seconds.value if hasattr(form, "message_ttl_seconds") else form.tags.value
+
+
+FORMS = {
+    "update_channel": (edit_ttl, "message TTL 75", "60"),
+    "edit_tags": (edit_tags, "set Site=annex", {"Site": "back-door"}),
+}
+
+
+@pytest.fixture(params=FORMS)
+def edited(request):
+    """Return a form with edits of front-door, their text, and the values that back-door has."""
+    edit, described, there = FORMS[request.param]
+    form = getattr(kvs.forms, request.param)("front-door")
+    form.future.result(20)
+    edit(form)
+    return form, described, there
+
+
+def load(form, name):
+    form.channel.value = name
+    form.load.click()
+    return form.future.exception(20)
+
+
+def test_loading_another_channel_asks_once_then_discards(edited, sandbox):
+    form, described, there = edited
+    before, requests = values(form), len(sandbox.requests)
+    error = load(form, "back-door")
+    assert isinstance(error, errors.InvalidInput)
+    assert f"front-door has edits that were not applied: {described}." in form.status.text
+    assert "Press Load again to discard them and load back-door, or load front-door and apply them" in form.status.text
+    assert form.status.role == "alert"
+    assert (values(form), len(sandbox.requests)) == (before, requests)
+    assert load(form, "back-door") is None
+    assert values(form) == there
+
+
+def test_edits_are_kept_and_applied_after_loading_their_channel(edited):
+    form, *_ = edited
+    before = values(form)
+    load(form, "back-door")
+    assert load(form, "front-door") is None
+    assert values(form) == before
+    form.submit.click()
+    form.future.result(20)
+    assert load(form, "back-door") is None, "what was applied is not asked about"
+
+
+def test_other_edits_are_asked_about_again(edited):
+    form, *_ = edited
+    load(form, "back-door")
+    if hasattr(form, "tags"):
+        form.tags.value = {"Site": "roof"}
+    else:
+        form.message_ttl_seconds.value = "80"
+    assert "not applied" in str(load(form, "back-door"))
+
+
+def test_edits_whose_change_failed_are_asked_about(edited, sandbox):
+    form, *_ = edited
+    sandbox.deny("kinesisvideo:TagResource")
+    sandbox.deny("kinesisvideo:UpdateSignalingChannel")
+    form.submit.click()
+    assert isinstance(form.future.exception(20), errors.AccessDenied)
+    assert "not applied" in str(load(form, "back-door"))
+
+
+def test_selecting_another_row_of_the_console_asks(connection):
+    console = kvs.forms.console()
+    console.future.result(20)
+    console.table.select("front-door")
+    form = console.open_form("Tags")
+    form.future.result(20)
+    edit_tags(form)
+    console.table.select("back-door")
+    assert "front-door has edits that were not applied" in form.status.text
+    assert form.tags.value == {"Site": "annex"}
+    console.table.select("front-door")
+    form.future.result(20)
+    assert form.tags.value == {"Site": "annex"}
+
+
+def test_connecting_elsewhere_asks_before_forms_of_the_console_close(sandbox, connection):
+    with kvs.use_sandbox(clock="stepped"):
+        console = kvs.forms.console()
+        console.future.result(20)
+        create, connect = console.open_form("Create"), console.open_form("Connection")
+        create.name.value, create.tags.value = "roof", {"Site": "hq"}
+        connect.region.value = "eu-west-1"
+        connect.submit.click()
+        assert isinstance(connect.future.exception(20), errors.InvalidInput)
+        assert "values that were not sent: Create: name roof, tags Site=hq. Send them first" in connect.status.text
+        assert console.connection.region == "us-east-1"
+        connect.submit.click()
+        assert connect.future.exception(20) is None
+        assert console.connection.region == "eu-west-1"
+        console.close()
+
+
+def test_created_channel_is_not_asked_about(connection):
+    form = kvs.forms.create_channel()
+    assert form.unapplied_edits() == ""
+    form.name.value, form.message_ttl_seconds.value = "roof", "30"
+    assert form.unapplied_edits() == "name roof, message TTL 30"
+    form.submit.click()
+    form.future.result(20)
+    assert form.unapplied_edits() == ""
+    form.name.value = "roof-2"
+    assert form.unapplied_edits() == "name roof-2, message TTL 30"
