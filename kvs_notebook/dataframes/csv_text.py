@@ -52,9 +52,7 @@ _MONTHS = (
 _OF_TIMES = frozenset({"am", "pm", "a", "p", "t", "z", "e", "d"})
 """Other letters in numbers and times: 1E5, 5 pm, 2026-01-05T09:00:00Z."""
 
-_BOOLEANS = frozenset(
-    {"true", "false", "wahr", "falsch", "vrai", "faux", "verdadero", "falso", "vero", "waar", "onwaar"}
-)
+_BOOLEANS = re.compile(r"true|wahr|vrai|verdadero|vero|waar|falsch|fa(lse|lso)|faux|onwaar")
 
 
 # --- cells
@@ -100,7 +98,7 @@ def _is_converted(cell: str) -> bool:
     """Return whether a spreadsheet may read a text as a number, date, time or boolean."""
     text = (cell if cell.isascii() else unicodedata.normalize("NFKC", cell)).strip().casefold()
     if not _DIGIT.search(text):
-        return text in _BOOLEANS
+        return _BOOLEANS.fullmatch(text) is not None
     return all(word[0] in _OF_TIMES or word[0].startswith(_MONTHS) for word in _LETTERS.finditer(text))
 
 
