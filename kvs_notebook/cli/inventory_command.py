@@ -36,6 +36,7 @@ class Options:
     role_arns: tuple[str, ...]
     external_id: str | None
     accounts: str | None
+    role_name: str | None
     prefix: str | None
     tags: bool
     table: bool | None
@@ -83,6 +84,10 @@ class Options:
             raise click.UsageError(
                 "--prefix can't be combined with --compare or --snapshot: all other channels would look deleted."
             )
+        if self.role_name and not self.accounts:
+            raise click.UsageError(
+                "--role-name needs --accounts, the file of the accounts that have a role of this name."
+            )
         if self.require and not self.tags:
             raise click.UsageError("--require needs tags. Remove --no-tags.")
 
@@ -97,8 +102,9 @@ class Options:
 @click.option(
     "--accounts",
     metavar="FILE",
-    help="CSV file with the columns account_id, role_arn or profile, account_name, external_id.",
+    help="CSV file with the columns account_id, role_arn or profile, account_name, external_id, regions.",
 )
+@click.option("--role-name", metavar="NAME", help="Role to assume in each account of --accounts that names no other.")
 @click.option("--prefix", metavar="TEXT", help="Only channels whose name starts with TEXT.")
 @click.option("--tags/--no-tags", default=True, help="Read tags.  [default: --tags]")
 @click.option(
@@ -202,6 +208,7 @@ def _read(connection: Connection, regions: Sequence[str] | str | None, options: 
             role_arns=options.role_arns or None,
             external_id=options.external_id,
             accounts=options.accounts,
+            role_name=options.role_name,
             prefix=options.prefix,
             tags="bulk" if options.tags else "none",
             connection=connection,

@@ -34,9 +34,11 @@ def format_channels(channels: pd.DataFrame, width: int) -> str:
         "CREATED": list(channels["creation_time"].dt.strftime("%Y-%m-%d").fillna("?")),
     }
     tag_columns = [column for column in channels.columns if column.startswith(TAG_PREFIX)]
-    if tag_columns:
-        columns["TAGS"] = [_format_tags(row) for row in channels[tag_columns].to_dict("records")]
-    return _format_table(columns, width, cut_last=bool(tag_columns))
+    sources = [*channels["tags_source"]] if "tags_source" in channels else [None] * len(channels)
+    if tag_columns or "failed" in sources:
+        rows = zip(channels[tag_columns].to_dict("records"), sources, strict=True)
+        columns["TAGS"] = ["(not read)" if source == "failed" else _format_tags(row) for row, source in rows]
+    return _format_table(columns, width, cut_last="TAGS" in columns)
 
 
 def format_changes(changes: pd.DataFrame, width: int) -> str:

@@ -34,9 +34,13 @@ _STARTS_FORMULA = re.compile(rf"[\s\ufeff\u200b]*[{_SIGNS}]|[\t\r\n']")
 _FORMULA_INSIDE = re.compile(rf"([;\t\r\n])(?=[{_SPACES}]*[{_SIGNS}'])")
 """Where a spreadsheet with another separator would begin a cell with a formula."""
 
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/ -]*")
+"""Text that is neither a formula nor misread: nearly all cells, for which the other patterns would take too long."""
+
 _GUARD_INSIDE = re.compile(rf"([;\t\r\n])'(?=[{_SPACES}]*[{_SIGNS}'])")
 _NEEDS_QUOTES = re.compile(r'[",\r\n]')
 
+_DIGIT = re.compile(r"\d")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _MONTHS = (
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
@@ -48,9 +52,7 @@ _MONTHS = (
 _OF_TIMES = frozenset({"am", "pm", "a", "p", "t", "z", "e", "d"})
 """Other letters in numbers and times: 1E5, 5 pm, 2026-01-05T09:00:00Z."""
 
-_BOOLEANS = frozenset(
-    {"true", "false", "wahr", "falsch", "vrai", "faux", "verdadero", "falso", "vero", "waar", "onwaar"}
-)
+_BOOLEANS = re.compile(r"true|wahr|vrai|verdadero|vero|waar|falsch|fa(lse|lso)|faux|onwaar")
 
 
 # --- cells
@@ -66,6 +68,8 @@ def guard_cell(cell: str | None, *, convertible: bool = True) -> str | None:
     """Return a cell's text so that a spreadsheet takes it for text; ``convertible`` guards what looks like a number or date."""
     if cell is None:
         return None
+    if _PLAIN.fullmatch(cell):
+        return f"'{cell}" if convertible and _is_converted(cell) else cell
     guarded = _FORMULA_INSIDE.sub(r"\1'", cell)
     is_text = cell and not _STARTS_FORMULA.match(cell) and not is_misread(cell)
     return guarded if is_text and not (convertible and _is_converted(cell)) else f"'{guarded}"
@@ -73,7 +77,9 @@ def guard_cell(cell: str | None, *, convertible: bool = True) -> str | None:
 
 def parse_cell(cell: str) -> str | None:
     """Return the text of a cell, without guards; None if it is empty."""
-    return _GUARD_INSIDE.sub(r"\1", cell.removeprefix("'")) if cell else None
+    if "'" not in cell:
+        return cell or None
+    return _GUARD_INSIDE.sub(r"\1", cell.removeprefix("'"))
 
 
 def is_misread(cell: str) -> bool:
@@ -90,10 +96,10 @@ def is_misread(cell: str) -> bool:
 
 def _is_converted(cell: str) -> bool:
     """Return whether a spreadsheet may read a text as a number, date, time or boolean."""
-    text = unicodedata.normalize("NFKC", cell).strip().casefold()
-    if not any(map(str.isdecimal, text)):
-        return text in _BOOLEANS
-    return all(word in _OF_TIMES or word.startswith(_MONTHS) for word in _LETTERS.findall(text))
+    text = (cell if cell.isascii() else unicodedata.normalize("NFKC", cell)).strip().casefold()
+    if not _DIGIT.search(text):
+        return _BOOLEANS.fullmatch(text) is not None
+    return all(word[0] in _OF_TIMES or word[0].startswith(_MONTHS) for word in _LETTERS.finditer(text))
 
 
 def _format_cell(cell: str | None) -> str:

@@ -257,13 +257,11 @@ def _cells(frame: pd.DataFrame, name: str) -> list[str | None]:
     texts = _texts(frame[name])
     if not pd.api.types.is_string_dtype(frame[name].dtype) or name in {"account_id", _ARN}:
         return [guard_cell(text, convertible=False) for text in texts]
+    if name == "channel_name" and _ARN in frame:
+        names = _parts_of_arns(_texts(frame[_ARN]))[name]
+        return [guard_cell(text, convertible=text != known) for text, known in zip(texts, names, strict=True)]
     guarded = {text: guard_cell(text) for text in set(texts)}
-    if name != "channel_name" or _ARN not in frame:
-        return [guarded[text] for text in texts]
-    return [
-        guard_cell(text, convertible=False) if text == _part_of_arn(name, arn) else guarded[text]
-        for text, arn in zip(texts, _texts(frame[_ARN]), strict=True)
-    ]
+    return [guarded[text] for text in texts]
 
 
 def _is_secret(name: str) -> bool:
@@ -328,7 +326,11 @@ def _is_header(cells: Sequence[str]) -> bool:
 def _check_encoding(records: Mapping[int, list[str]], label: str) -> None:
     """Raise DamagedFile if a cell is UTF-8 that was read as Windows-1252; to_csv() guards one that only looks like it."""
     wrong = {
-        number: cell for number, record in records.items() for cell in record if is_misread(cell) and cell[0] != "'"
+        number: cell
+        for number, record in records.items()
+        if not "".join(record).isascii()
+        for cell in record
+        if is_misread(cell) and cell[0] != "'"
     }
     if wrong:
         raise DamagedFile(
@@ -343,16 +345,16 @@ def _check_encoding(records: Mapping[int, list[str]], label: str) -> None:
 def _check_undamaged(columns: Mapping[str, list[str | None]], numbers: list[int], label: str) -> None:
     """Raise DamagedFile if a cell does not have the format that to_csv() writes."""
     damage = []
+    arns = columns.get(_ARN, [])
+    in_arns = _parts_of_arns(arns) if arns else {}
     for name, values in columns.items():
-        bad = {
-            number: value for number, value in zip(numbers, values, strict=True) if not _matches_pattern(name, value)
+        wrong = {value for value in set(values) if not _matches_pattern(name, value)}
+        bad = {number: value for number, value in zip(numbers, values, strict=True) if value in wrong}
+        bad |= {
+            number: value
+            for number, value, known, arn in zip(numbers, values, in_arns.get(name, []), arns, strict=name in in_arns)
+            if value != known and (arn is not None or name == "channel_name")
         }
-        if name in _IN_ARN and _ARN in columns:
-            bad |= {
-                number: value
-                for number, value, arn in zip(numbers, values, columns[_ARN], strict=True)
-                if value != _part_of_arn(name, arn) and (arn is not None or name == "channel_name")
-            }
         if bad:
             damage.append(f"{name} in {_name_rows([*bad])} ({next(iter(bad.values()))!r})")
     if damage:
@@ -365,10 +367,10 @@ def _matches_pattern(name: str, value: str | None) -> bool:
     return value is None or form is None or form.fullmatch(value) is not None
 
 
-def _part_of_arn(name: str, arn: str | None) -> str | None:
-    """Return the account, region or name that an ARN has; None if it is not a channel's."""
-    match = _CHANNEL_ARN.fullmatch(arn or "")
-    return match[name] if match else None
+def _parts_of_arns(arns: Sequence[str | None]) -> dict[str, list[str | None]]:
+    """Return the accounts, regions and names that ARNs have; None if one is not a channel's."""
+    matches = [_CHANNEL_ARN.fullmatch(arn) if arn else None for arn in arns]
+    return {name: [match[name] if match else None for match in matches] for name in _IN_ARN}
 
 
 def _name_rows(rows: Sequence[int], most: int = 5) -> str:

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import re
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from kvs_notebook.aws.arns import RoleArn, check_account_id
+from kvs_notebook.aws.regions import PUBLIC_PARTITION, check_region_code
+from kvs_notebook.dataframes.csv_text import read_records
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
 
-COLUMNS = ("account_id", "role_arn", "profile", "account_name", "external_id")
-MISSING_TEXTS = ("nan", "None", "<NA>")
-"""What a missing value of a frame becomes as text."""
+COLUMNS = ("account_id", "role_arn", "profile", "account_name", "external_id", "regions")
+ALIASES = {
+    "id": "account_id",
+    "accountid": "account_id",
+    "name": "account_name",
+    "region": "regions",
+    "rolearn": "role_arn",
+}
+"""Other spellings of columns, such as those of AWS Organizations' export and of list-accounts."""
+
+INACTIVE = frozenset({"SUSPENDED", "PENDING", "PENDING_ACTIVATION", "PENDING_CLOSURE", "CLOSED"})
+"""The values of Status and State in AWS Organizations' export of accounts that cannot be connected to."""
+
+ALL_REGIONS = "all"
 
 AccountsFile: TypeAlias = "str | os.PathLike[str] | pd.DataFrame"
-"""A CSV file or a frame with the columns account_id, role_arn or profile, account_name, external_id."""
+"""A CSV file or a frame with the columns account_id, role_arn or profile, account_name, external_id, regions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +51,8 @@ class Account:
         The account's id if the caller stated it, else None.
     account_name
         The caller's name for the account.
+    regions
+        The regions to read in it, ``("all",)`` for all; None takes those of the inventory.
     """
 
     profile: str | None = None
@@ -43,6 +60,7 @@ class Account:
     external_id: str | None = None
     account_id: str | None = None
     account_name: str | None = None
+    regions: tuple[str, ...] | None = None
 
     @property
     def label(self) -> str:
@@ -50,24 +68,59 @@ class Account:
         return self.account_name or self.role_arn or self.profile or self.account_id or "this account"
 
 
+class _NamedRole(NamedTuple):
+    """A role that has the same name in each account."""
+
+    role_name: str
+    external_id: str | None
+    partition: str
+
+    @classmethod
+    def parse(cls, role_name: object, external_id: str | None, partition: str) -> _NamedRole:
+        """Return the role; raise InvalidInput if it is not the name of an IAM role."""
+        role = cls(str(role_name), external_id, partition)
+        try:
+            RoleArn.parse(role.arn_in("000000000000", None) if isinstance(role_name, str) else role_name)
+        except InvalidInput as error:
+            raise InvalidInput(
+                f"role_name={format_value(role_name)} is not valid. Expected a role's name, such as "
+                "'OrganizationAccountAccessRole'."
+            ) from error
+        return role
+
+    def arn_in(self, account_id: str, arn: str | None) -> str:
+        """Return the role's ARN in an account, in the partition of the account's own ARN if that is known."""
+        partition = arn.split(":")[1] if arn and arn.startswith("arn:aws") else self.partition
+        return f"arn:{partition}:iam::{account_id}:role/{self.role_name}"
+
+
 def accounts_to_read(
     profiles: Iterable[str] | None,
     role_arns: Iterable[str] | None,
     external_id: str | None,
     accounts: AccountsFile | None,
+    *,
+    role_name: str | None = None,
+    partition: str = PUBLIC_PARTITION,
 ) -> list[Account]:
     """Return the accounts of an inventory's arguments, once each; the connection's own account if there is no argument.
 
     Raises
     ------
     InvalidInput
-        If a profile is not a string, a role is not an IAM role's ARN, or the accounts file is not valid; nothing was sent.
+        If a profile is not a string, a role is not an IAM role's ARN or name, or the accounts file is not valid; nothing was
+        sent.
     """
+    if role_name is not None and accounts is None:
+        raise InvalidInput(
+            "role_name= needs accounts=: a file or a frame of the accounts that have a role of this name."
+        )
+    role = None if role_name is None else _NamedRole.parse(role_name, external_id, partition)
     omitted = "to read the connection's own account"
     found = [Account(profile=profile) for profile in check_names("profiles", profiles, omitted)]
     found += [_account_of_role(role_arn, external_id) for role_arn in check_names("role_arns", role_arns, omitted)]
     if accounts is not None:
-        found += _read_accounts(accounts)
+        found += _read_accounts(accounts, role)
     return list(dict.fromkeys(found)) or [Account()]
 
 
@@ -94,49 +147,108 @@ def check_names(argument: str, values: Iterable[object] | None, omitted: str) ->
     return [str(name) for name in names]
 
 
-def _account_of_role(role_arn: str, external_id: str | None, account_name: str | None = None) -> Account:
+def _account_of_role(role_arn: str, external_id: str | None, **details: Any) -> Account:
     account_id = RoleArn.parse(role_arn).account_id
-    return Account(role_arn=role_arn, external_id=external_id, account_id=account_id, account_name=account_name)
+    return Account(role_arn=role_arn, external_id=external_id, account_id=account_id, **details)
 
 
-def _read_accounts(accounts: AccountsFile) -> list[Account]:
-    source = "The accounts frame" if isinstance(accounts, pd.DataFrame) else str(accounts)
-    table = accounts if isinstance(accounts, pd.DataFrame) else _read_accounts_csv(Path(accounts))
-    if "account_id" not in table or not {"role_arn", "profile"} & set(table):
+# --- the accounts file
+
+
+def _read_accounts(accounts: AccountsFile, role: _NamedRole | None) -> list[Account]:
+    if isinstance(accounts, pd.DataFrame):
+        source, header, rows = "The accounts frame", [str(name) for name in accounts], _rows_of_frame(accounts)
+    else:
+        source = str(accounts)
+        header, rows = _rows_of_file(accounts, source)
+    columns = _columns_of(header)
+    if "account_id" not in columns or not (role or {"role_arn", "profile"} & set(columns)):
         raise InvalidInput(
-            f"{source} has the columns {', '.join(map(str, table))}. Expected account_id, and role_arn or profile."
+            f"{source} has the columns {', '.join(header)}. Expected account_id, and role_arn or profile; to assume a role of "
+            "one name in each account, pass role_name=."
         )
-    if table.empty:
+    filled = {number: dict(zip(columns, row, strict=True)) for number, row in rows.items() if any(row)}
+    if not filled:
         raise InvalidInput(f"{source} has no row. Add one for each account.")
-    rows = table[[column for column in COLUMNS if column in table]].astype("str").to_dict("records")
-    return [
-        _parse_row({str(column): str(value) for column, value in row.items()}, f"{source}, row {number}")
-        for number, row in enumerate(rows, 2)  # as a spreadsheet counts: the header is row 1
-    ]
+    active = {number: row for number, row in filled.items() if not _is_inactive(row)}
+    if len(active) < len(filled):
+        skipped = [row["account_id"] for number, row in filled.items() if number not in active]
+        warnings.warn(f"{source}: accounts that are not active are not read: {', '.join(skipped)}.", stacklevel=4)
+    return [_parse_row(row, f"{source}, row {number}", role) for number, row in active.items()]
 
 
-def _read_accounts_csv(path: Path) -> pd.DataFrame:
-    """Read every cell as text, so that account 000000000000 keeps its zeros."""
-    try:
-        return pd.read_csv(path, dtype="str", keep_default_na=False, index_col=False, encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+def _rows_of_file(path: str | os.PathLike[str], source: str) -> tuple[list[str], dict[int, list[str]]]:
+    """Return the header and the rows by number, as a spreadsheet counts them; every cell is text, with its zeros."""
+    records = read_records(path, source, lambda cells: "account_id" in _columns_of(cells))
+    if not records:
+        raise InvalidInput(f"{source} is empty. Expected a CSV file with the columns {', '.join(COLUMNS)}.")
+    header = records.pop(min(records))
+    uneven = [number for number, row in records.items() if len(row) > len(header)]
+    if uneven:
         raise InvalidInput(
-            f"Can't read the accounts in {path}: {error}. Expected a CSV file with the columns {', '.join(COLUMNS)}."
-        ) from error
+            f"{source}, row {uneven[0]} has more cells than the header. Put quotes around text with a comma."
+        )
+    padded = {number: row + [""] * (len(header) - len(row)) for number, row in records.items()}
+    return header, {number: [cell.strip() for cell in row] for number, row in padded.items()}
 
 
-def _parse_row(row: Mapping[str, str], source: str) -> Account:
-    cells = {column: text.strip() for column, text in row.items() if text.strip() and text not in MISSING_TEXTS}
+def _rows_of_frame(frame: pd.DataFrame) -> dict[int, list[str]]:
+    """Return the rows of a frame by the number that they would have in its file."""
+    columns = _columns_of([str(name) for name in frame])
+    values = frame.itertuples(index=False, name=None)
+    return {
+        number: [_to_text(value, column) for value, column in zip(row, columns, strict=True)]
+        for number, row in enumerate(values, 2)
+    }
+
+
+def _to_text(value: Any, column: str) -> str:
+    """Return what a file has for a value: pandas reads account ids as numbers, which drops zeros at their beginning."""
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(str, value))
+    if pd.isna(value):
+        return ""
+    if isinstance(value, (int, float, np.number)) and float(value).is_integer():
+        return f"{int(value):012}" if column == "account_id" else str(int(value))
+    return str(value).strip()
+
+
+def _columns_of(header: Sequence[str]) -> list[str]:
+    """Return our name for each column, however it is spelt; the columns of AWS Organizations' export have others."""
+    spelt = [re.sub(r"[\s_-]+", "_", name.strip().casefold()) for name in header]
+    return [ALIASES[name] if name in ALIASES and ALIASES[name] not in spelt else name for name in spelt]
+
+
+def _is_inactive(row: Mapping[str, str]) -> bool:
+    return any(row.get(column, "").upper() in INACTIVE for column in ("status", "state"))
+
+
+def _parse_row(row: Mapping[str, str], source: str, role: _NamedRole | None) -> Account:
+    cells = {column: text for column, text in row.items() if text}
     try:
         account_id = check_account_id(cells.get("account_id", ""))
+        regions = _parse_regions(cells.get("regions"))
     except InvalidInput as error:
-        raise InvalidInput(f"{source}: {error} A spreadsheet may have removed leading zeros.") from error
+        hint = " A spreadsheet may have removed leading zeros." if "digits" in str(error) else ""
+        raise InvalidInput(f"{source}: {error}{hint}") from error
+    details = {"account_name": cells.get("account_name"), "regions": regions}
+    if role is not None and not {"role_arn", "profile"} & cells.keys():
+        return _account_of_role(
+            role.arn_in(account_id, cells.get("arn")), cells.get("external_id", role.external_id), **details
+        )
     if ("role_arn" in cells) == ("profile" in cells):
         raise InvalidInput(f"{source}: account {account_id} needs either role_arn or profile.")
-    name = cells.get("account_name")
     if "profile" in cells:
-        return Account(profile=cells["profile"], account_id=account_id, account_name=name)
-    account = _account_of_role(cells["role_arn"], cells.get("external_id"), name)
+        return Account(profile=cells["profile"], account_id=account_id, **details)  # type: ignore[arg-type]
+    account = _account_of_role(cells["role_arn"], cells.get("external_id"), **details)
     if account.account_id != account_id:
         raise InvalidInput(f"{source}: {account.role_arn} is not a role of account {account_id}.")
     return account
+
+
+def _parse_regions(text: str | None) -> tuple[str, ...] | None:
+    """Return the regions of a cell, separated by spaces, commas or semicolons; None if it is empty."""
+    codes = [code for code in re.split(r"[\s,;|]+", text or "") if code]
+    if codes == [ALL_REGIONS]:
+        return (ALL_REGIONS,)
+    return tuple(dict.fromkeys(check_region_code(code) for code in codes)) or None

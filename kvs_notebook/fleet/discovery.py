@@ -10,7 +10,7 @@ from kvs_notebook.aws.arns import check_account_id
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.errors import ExpiredCredentials, KVSError, NoCredentials, WrongConnection
 from kvs_notebook.fleet.account_region import AccountRegion
-from kvs_notebook.fleet.accounts import Account
+from kvs_notebook.fleet.accounts import ALL_REGIONS, Account
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
 from kvs_notebook.fleet.coverage import AccountRegionKey, to_kvs_error, unread_row
 from kvs_notebook.fleet.credential_failures import BASE, CredentialFailures, warn_of_end
@@ -98,7 +98,9 @@ def _account_details(
                 return WrongConnection(
                     f"{account.label} belongs to account {account_id}, not to {account.account_id}. Correct the accounts file."
                 )
-            return AccountDetails(account_id, regions_of_account(regions, connection))
+            chosen = regions if account.regions is None else account.regions
+            chosen = ALL_REGIONS if chosen == (ALL_REGIONS,) else chosen
+            return AccountDetails(account_id, regions_of_account(chosen, connection))
         finally:
             connection.close_clients()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a profile may run any program; the others are still read

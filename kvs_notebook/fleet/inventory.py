@@ -12,6 +12,7 @@ import pandas as pd
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
+from kvs_notebook.aws.regions import partition_of
 from kvs_notebook.aws.validation import check_channel_name
 from kvs_notebook.dataframes.builders import channels_frame, tags_frame
 from kvs_notebook.dataframes.files import File, byte_order_mark, csv_lines, open_output, to_parquet
@@ -160,6 +161,7 @@ def inventory(
     role_arns: Iterable[str] | None = None,
     external_id: str | None = None,
     accounts: AccountsFile | None = None,
+    role_name: str | None = None,
     regions: Iterable[str] | str | None = None,
     prefix: str | None = None,
     tags: str = "bulk",
@@ -176,10 +178,13 @@ def inventory(
     role_arns
         Roles that the connection's identity may assume, each in one account; session name ``kvs-notebook``.
     external_id
-        The external id that those roles require.
+        The external id that those roles, or those of role_name, require.
     accounts
-        A CSV file or a frame with account_id, role_arn or profile, account_name, external_id. If none of profiles, role_arns and
-        accounts is given, the connection's own account is read.
+        A CSV file or a frame with account_id, role_arn or profile, account_name, external_id, regions (codes with spaces or
+        semicolons between, or ``all``; empty takes ``regions``), or AWS Organizations' export of accounts, with role_name. If
+        none of profiles, role_arns and accounts is given, the connection's own account is read.
+    role_name
+        The name of a role to assume in each account of ``accounts`` that has no role_arn and no profile.
     regions
         Region codes. ``"all"`` takes the regions that the account has enabled (account:ListRegions) or, if it may not list them,
         all that botocore knows in the connection's partition (public AWS, GovCloud, China, ...). None takes the connection's
@@ -215,6 +220,7 @@ def inventory(
     UserWarning
         When credentials do not exist (a misspelt profile) or have ended: those of a profile, of a role, or those that roles are
         assumed with, which ends all roles. No further call is made with them.
+        If an accounts file has accounts that are suspended or closed, which are not read.
 
     Notes
     -----
@@ -245,7 +251,9 @@ def inventory(
         check_channel_name(prefix)
     connections = ConnectionFactory.in_process(base)
     reader_connections = connections if executor is None else ConnectionFactory.for_workers(base)
-    named_accounts = accounts_to_read(profiles, role_arns, external_id, accounts)
+    named_accounts = accounts_to_read(
+        profiles, role_arns, external_id, accounts, role_name=role_name, partition=partition_of(base.region)
+    )
     failures = CredentialFailures(connections)
     with defer_interrupts() as interrupted:
         account_regions, coverage, names = discover_account_regions(

@@ -8,11 +8,10 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.aws.regions import check_region_code, regions_in_partition_of
 from kvs_notebook.errors import InvalidInput, KVSError
-from kvs_notebook.fleet.accounts import check_names
+from kvs_notebook.fleet.accounts import ALL_REGIONS, check_names
 from kvs_notebook.formatting import format_value
 
 ENABLED = ("ENABLED", "ENABLED_BY_DEFAULT")
-ALL_REGIONS = "all"
 
 
 def check_regions(regions: Iterable[str] | str | None) -> Sequence[str] | str | None:

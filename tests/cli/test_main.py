@@ -54,6 +54,7 @@ def test_usage_error_ends_the_process_with_2(run: Run) -> None:
         ["inventory", "--sandbox", "--prefix", "front", "--snapshot", "history"],
         ["inventory", "--sandbox", "--prefix", "front", "--compare", "history"],
         ["inventory", "--sandbox", "--no-tags", "--require", "Owner"],
+        ["inventory", "--sandbox", "--role-name", "Reader"],
         ["inventory", "--sandbox", "--require", "Env", "--require", "Env=prod"],
         ["inventory", "--sandbox", "--require", "E*v"],
         ["policy", "--account", "12345"],

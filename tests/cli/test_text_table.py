@@ -44,6 +44,14 @@ def test_table_has_a_line_per_channel_under_its_header() -> None:
     )
 
 
+@pytest.mark.parametrize("tags", [[{"Site": "hq"}, {}], [{}, {}]])
+def test_table_names_tags_that_were_not_read(tags: list[dict[str, str]]) -> None:
+    frame = channels(["front-door", "gate"], tags).assign(tags_source=["bulk", "failed"])
+    first, second = format_channels(frame, 100).splitlines()[1:]
+    assert second.endswith("  (not read)")
+    assert "(not read)" not in first
+
+
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     wide = channels(["a" * 256, "b" * 20], [{"Note": "x" * 256}, {"k" * 128: "v"}])

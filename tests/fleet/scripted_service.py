@@ -49,12 +49,14 @@ class ScriptedService:
         self.enabled = ["us-east-1"]
 
     def reply(self, operation: str, account: str, region: str, body: str) -> Reply:
+        if operation == "AssumeRole":
+            account = re.findall(r"\d{12}", body)[0]  # of the role, and not of who assumes it
         scripted = self.script.get((operation, account, region))
         if scripted is not None:
             return scripted
         replies: Mapping[str, Callable[[], Reply]] = {
             "GetCallerIdentity": lambda: (200, "text/xml", identity_of(account)),
-            "AssumeRole": lambda: _assumed_role(body),
+            "AssumeRole": lambda: _assumed_role(account),
             "listSignalingChannels": lambda: as_json({"ChannelInfoList": self.infos(account, region)}),
             "GetResources": lambda: as_json({"ResourceTagMappingList": self._resources(account, region)}),
             "ListTagsForResource": lambda: as_json({"Tags": {"Site": "hq"} if "/a/" in body else {}}),
@@ -78,9 +80,8 @@ def identity_of(account: str) -> bytes:
     return _of_sts("GetCallerIdentity", arn)
 
 
-def _assumed_role(body: str) -> Reply:
+def _assumed_role(account: str) -> Reply:
     """Return credentials whose access key holds the account's digits."""
-    account = re.findall(r"\d{12}", body)[0]
     keys = f"<AccessKeyId>ASIA{account}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
     return (
         200,

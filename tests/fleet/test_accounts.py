@@ -51,7 +51,13 @@ def test_accounts_file_keeps_zeros_names_and_external_ids(tmp_path, as_frame):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "Can't read the accounts"),
+        ("", "is empty. Expected a CSV file with the columns account_id, role_arn"),
+        (f"account_id,role_arn,regions\n444455556666,{ROLE},eu-wst\n", "row 2: 'eu-wst' is not a region's code"),
+        (
+            f"account_id,role_arn,regions\n444455556666,{ROLE},us-east-1,eu-west-1\n",
+            "row 2 has more cells than the header",
+        ),
+        ("Account ID,Name\n444455556666,Lab\n", "pass role_name="),
         ("account_id,role_arn\n", "has no row"),
         ("name\nx\n", "Expected account_id, and role_arn or profile"),
         ("account_id,profile\n44445555666,lab\n", "row 2: Account id '44445555666' is not a string of 12 digits"),
@@ -75,7 +81,7 @@ def test_invalid_accounts_file_names_row(tmp_path, text, message):
 
 
 def test_missing_accounts_file_raises_invalid_input(tmp_path):
-    with pytest.raises(InvalidInput, match="Can't read the accounts in"):
+    with pytest.raises(InvalidInput, match="Can't read .*none.csv: No such file"):
         accounts_to_read(None, None, None, tmp_path / "none.csv")
 
 
@@ -89,6 +95,113 @@ def test_string_instead_of_list_is_rejected(options):
 def test_empty_list_is_rejected(options):
     with pytest.raises(InvalidInput, match="is an empty list"):
         accounts_to_read(options.get("profiles"), options.get("role_arns"), None, None)
+
+
+FILES = {
+    "plain": "account_id,role_arn,account_name,external_id,regions\n{rows}",
+    "spaces": "account_id , role_arn, account_name , external_id, regions\n{spaced}",
+    "semicolons": "account_id;role_arn;account_name;external_id;regions\n{semicolons}",
+    "other case": "Account ID,Role ARN,Account name,External_ID,Regions\n{rows}",
+    "blank rows": "account_id,role_arn,account_name,external_id,regions\n,,,,\n{rows}\n\n,,,,\n",
+    "Windows": "\ufeffaccount_id,role_arn,account_name,external_id,regions\r\n{rows}\r\n",
+    "more columns": "account_id,role_arn,account_name,external_id,regions,Email,,\n{rows}",
+}
+ROWS = [
+    ("444455556666", ROLE, "Lab", "x-1", "eu-west-1 us-east-1"),
+    ("777788889999", ROLE.replace("444455556666", "777788889999"), "NA", "", "all"),
+    ("111122223333", ROLE.replace("444455556666", "111122223333"), "", "", ""),
+]
+EXPECTED = [
+    Account(
+        role_arn=role_arn,
+        account_id=account_id,
+        account_name=name or None,
+        external_id=external_id or None,
+        regions=tuple(regions.split()) or None,
+    )
+    for account_id, role_arn, name, external_id, regions in ROWS
+]
+
+
+@pytest.mark.parametrize("form", ["file", "frame of text", "frame of numbers"])
+@pytest.mark.parametrize("text", FILES.values(), ids=FILES)
+def test_accounts_file_reads_same_however_it_was_written(tmp_path, text, form):
+    path = tmp_path / "accounts.csv"
+    joined = {
+        name: "\n".join(by.join(row) for row in ROWS)
+        for name, by in [("rows", ","), ("spaced", " , "), ("semicolons", ";")]
+    }
+    path.write_text(text.format(**joined))
+    separator = ";" if ";" in text else ","
+    given = {
+        "file": lambda: path,
+        "frame of text": lambda: pd.read_csv(path, sep=separator, dtype="str", keep_default_na=False, index_col=False),
+        "frame of numbers": lambda: pd.read_csv(
+            path, sep=separator, index_col=False, keep_default_na=False, na_values=["", " "], skipinitialspace=True
+        ),
+    }[form]()
+    assert accounts_to_read(None, None, None, given) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    "cell", ["eu-west-1 us-east-1", '"eu-west-1,us-east-1"', "eu-west-1;us-east-1", "eu-west-1 ; us-east-1 ; eu-west-1"]
+)
+def test_regions_of_account_may_be_separated_in_any_way(tmp_path, cell):
+    path = tmp_path / "accounts.csv"
+    path.write_text(f"account_id,role_arn,regions\n444455556666,{ROLE},{cell}\n")
+    (account,) = accounts_to_read(None, None, None, path)
+    assert account.regions == ("eu-west-1", "us-east-1")
+
+
+def test_regions_of_account_precede_those_of_inventory(sandbox, connection, tmp_path):
+    path = tmp_path / "accounts.csv"
+    lines = [f"{each},{ROLE.replace('444455556666', each)}" for each in ("444455556666", "777788889999")]
+    path.write_text(f"account_id,role_arn,regions\n{lines[0]},eu-west-1 eu-west-2\n{lines[1]},\n")
+    found = kvs.inventory(accounts=path, regions=["us-west-2"], tags="none").coverage
+    assert found[["account_id", "region"]].to_numpy().tolist() == [
+        ["444455556666", "eu-west-1"],
+        ["444455556666", "eu-west-2"],
+        ["777788889999", "us-west-2"],
+    ]
+
+
+ORGANIZATIONS = [
+    "Account ID,ARN,Email,Name,{state},Joined method,Joined timestamp\n",
+    "012345678901,arn:aws-cn:organizations::111122223333:account/o-1/012345678901,a@b.c,Lab,ACTIVE,CREATED,2026-01-05\n",
+    "444455556666,arn:aws-cn:organizations::111122223333:account/o-1/444455556666,d@e.f,Old,{closed},INVITED,2026-01-05\n",
+]
+
+
+@pytest.mark.parametrize(
+    ("state", "closed"), [("Status", "SUSPENDED"), ("State", "CLOSED"), ("State", "PENDING_CLOSURE")]
+)
+@pytest.mark.parametrize("as_frame", [False, True])
+def test_organizations_export_is_read_with_role_name(tmp_path, state, closed, as_frame):
+    path = tmp_path / "Organization_accounts_information.csv"
+    path.write_text("".join(ORGANIZATIONS).format(state=state, closed=closed))
+    with pytest.warns(UserWarning, match="accounts that are not active are not read: 444455556666"):
+        found = accounts_to_read(None, None, "x-1", pd.read_csv(path) if as_frame else path, role_name="Reader")
+    role_arn = "arn:aws-cn:iam::012345678901:role/Reader"
+    assert found == [Account(role_arn=role_arn, external_id="x-1", account_id="012345678901", account_name="Lab")]
+
+
+def test_role_name_is_for_accounts_without_role_or_profile(tmp_path):
+    path = tmp_path / "accounts.csv"
+    path.write_text(f"account_id,role_arn,profile\n444455556666,{ROLE},\n777788889999,,lab\n111122223333,,\n")
+    found = accounts_to_read(None, None, None, path, role_name="Auditor", partition="aws-us-gov")
+    assert [each.label for each in found] == [ROLE, "lab", "arn:aws-us-gov:iam::111122223333:role/Auditor"]
+
+
+@pytest.mark.parametrize("role_name", ["a b", "", "role/../x y", 5.5, "x" * 65])
+def test_invalid_role_name_is_rejected(role_name):
+    frame = pd.DataFrame({"account_id": ["444455556666"]})
+    with pytest.raises(InvalidInput, match="role_name=.* is not valid"):
+        accounts_to_read(None, None, None, frame, role_name=role_name)
+
+
+def test_role_name_without_accounts_is_rejected():
+    with pytest.raises(InvalidInput, match="role_name= needs accounts="):
+        accounts_to_read(None, None, None, None, role_name="Reader")
 
 
 # --- regions

@@ -168,12 +168,13 @@ STS_REPLIES = {
 }
 
 
-def test_account_with_bad_identity_is_only_gap(service, connection):
+@pytest.mark.parametrize("operation", ["GetCallerIdentity", "AssumeRole"])
+def test_account_with_bad_reply_of_sts_is_only_gap(service, connection, operation):
     accounts = [f"{number:012}" for number in range(1, len(STS_REPLIES) + 2)]
     roles = [f"arn:aws:iam::{account}:role/Reader" for account in accounts]
     healthy = kvs.inventory(role_arns=roles)
     for account, reply in zip(accounts, STS_REPLIES.values(), strict=False):
-        service.script["GetCallerIdentity", account, "us-east-1"] = reply
+        service.script[operation, account, "us-east-1"] = reply
     found = kvs.inventory(role_arns=roles)
     assert set(found.gaps["account_id"]) == set(accounts[:-1])
     assert found.gaps["region"].isna().all()
