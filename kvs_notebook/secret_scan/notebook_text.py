@@ -17,6 +17,8 @@ TYPED_PASSWORD = "password in a form"  # noqa: S105 - a kind of secret
 
 _NAME = re.compile("[a-z0-9_./+-]{1,60}")
 _MODEL = re.compile("[A-Za-z]{1,40}Model")
+_TEXT_MODELS = frozenset({"TextModel", "TextareaModel", "ComboboxModel"})
+_PASSWORD = re.compile(r"\bpass(?:word|phrase)\b", re.IGNORECASE)
 _DESCRIPTIONS = {
     "secret access key": re.compile("secret|access key", re.IGNORECASE),
     "client secret": re.compile("secret", re.IGNORECASE),
@@ -162,7 +164,7 @@ def _widget_texts(widgets: Any, cell_of_widget: Mapping[str, int]) -> Iterator[N
         name = str(model.get("model_name", "")) if isinstance(model, dict) else ""
         location = f"widget state ({name})" if _MODEL.fullmatch(name) else "widget state"
         state = model.get("state") if isinstance(model, dict) else None
-        if name == "PasswordModel" and isinstance(state, dict) and state.get("value"):
+        if isinstance(state, dict) and state.get("value") and _asks_for_password(name, state):
             yield NotebookText(widget, cells.get(widget), location, str(state["value"]), TYPED_PASSWORD)
             state["value"] = ""
         yield from (NotebookText(widget, cells.get(widget), location, text) for text in _texts(model))
@@ -171,6 +173,12 @@ def _widget_texts(widgets: Any, cell_of_widget: Mapping[str, int]) -> Iterator[N
                 yield NotebookText(widget, cells.get(widget), location, text, is_repetition=True)
             for _, text in _joined_pieces(state):
                 yield NotebookText(widget, cells.get(widget), location, text, is_repetition=True)
+
+
+def _asks_for_password(model_name: str, state: Mapping[str, Any]) -> bool:
+    """Return whether a widget is a Password, or a text field that is described as one."""
+    described = f"{state.get('description')} {state.get('placeholder')}"
+    return model_name == "PasswordModel" or (model_name in _TEXT_MODELS and _PASSWORD.search(described) is not None)
 
 
 def _described_values(state: Mapping[str, Any], models: Mapping[str, Any]) -> Iterator[str]:

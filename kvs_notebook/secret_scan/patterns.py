@@ -26,7 +26,7 @@ ACCESS_TOKEN, PRIVATE_KEY = "access token", "private key"
 """What ``aws sso login`` and ``aws login`` keep in their caches."""
 
 _KEY_ID = r"(?:AKIA|ASIA)[A-Z0-9]{16}"
-_KEY_ID_START = "(?:(?<![A-Za-z0-9+/])|(?<=%3D))"
+_KEY_ID_START = "(?:(?<![A-Za-z0-9+/])|(?<=%3D)|(?<=://))"
 _REAL_KEY_ID = re.compile(rf"{_KEY_ID_START}{_KEY_ID}(?<!EXAMPLE)(?![A-Za-z0-9+])")
 _SANDBOX_KEY_ID = re.compile(r"KVS[BT][0-9]{12}[A-Z2-7]{4}")
 _LOOPBACK = r"(?:127\.0\.0\.1|localhost)\b"
@@ -130,7 +130,7 @@ _RULES = (
         SECRET_KEY,
         re.compile(
             rf"(?P<label>(?:secret(?: access)?(?: key)?|aws_?key)[\w-]{{0,30}}){_SEPARATOR}"
-            r"(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
+            r"(?P<secret>[A-Za-z0-9/+]{40})(?![\w/+=-]|\.\w)",
             re.IGNORECASE,
         ),
         _is_mixed,
@@ -180,6 +180,7 @@ class SecretDetector:
 
     def __init__(self, cell: str, *, notebook_has_key_id: bool) -> None:
         self._found_in_cell: set[str] = set()
+        self._reported_in_cell: set[str] = set()
         self._harmless_kinds = _harmless_kinds(cell)
         self._rules = [
             rule
@@ -192,17 +193,20 @@ class SecretDetector:
 
         If the text repeats others of the cell, such as pieces that are joined, secrets of those are left out.
         """
-        found = set(self._found_in_cell) if is_repetition else set[str]()
+        found = set(self._found_in_cell) if is_repetition else set[str]()  # also what is harmless
+        reported = set(self._reported_in_cell) if is_repetition else set[str]()
         for number, view in enumerate(text_views(text)):
             may_repeat = number > 0 or is_repetition
             for secret, detected in self._detect_in_view(view):
                 plain = remove_escapes(secret)
-                if may_repeat and (plain in found or any(plain in each or each in plain for each in found)):
+                if may_repeat and _overlaps(plain, found, reported):
                     continue
                 found.add(plain)
                 if detected is not None:
+                    reported.add(plain)
                     yield detected
         self._found_in_cell |= found
+        self._reported_in_cell |= reported
 
     def _detect_in_view(self, text: str) -> Iterator[tuple[str, DetectedSecret | None]]:
         """Yield what a rule finds, and how it is reported; None if it is harmless."""
@@ -228,6 +232,11 @@ class SecretDetector:
         if has_key_id(secret) or _AWS_ENDPOINT.search(secret):
             return False
         return bool(_SANDBOX_KEY_ID.search(secret) or re.search(f"://{_LOOPBACK}", origin))
+
+
+def _overlaps(secret: str, found: set[str], reported: set[str]) -> bool:
+    """Return whether a secret is part of another that was found, or contains one that was reported."""
+    return secret in found or any(secret in each for each in found) or any(each in secret for each in reported)
 
 
 def _harmless_kinds(cell: str) -> frozenset[str]:

@@ -108,7 +108,8 @@ def test_there_is_a_case_for_every_form():
 
 
 @pytest.mark.parametrize("name", OPENERS)
-def test_every_html_of_a_form_escapes_what_is_typed(name, connection):
+def test_every_html_of_a_form_escapes_what_is_typed(name, connection, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # the console saves to files of these names
     kvs.create_channel("front-door")
     form = getattr(kvs.forms, name)(**OPENERS[name])
     if getattr(form, "future", None):

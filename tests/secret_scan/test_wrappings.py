@@ -296,6 +296,24 @@ def test_harmless_value_below_a_secrets_name_is_not_reported(folder: Path, name:
         assert kinds_in(WRAPPINGS[wrapping](name, value), folder) == set(), wrapping
 
 
+def test_placeholder_in_a_piece_does_not_hide_the_whole_secret(folder: Path) -> None:
+    value = f"eyJ{'0' * 37}.{'0' * 32}12345678Aa"
+    assert kinds_in(WRAPPINGS["pieces of a source"]("clientSecret", value), folder) == {ACCESS_TOKEN}
+
+
+@pytest.mark.parametrize("model", ["TextModel", "TextareaModel", "ComboboxModel"])
+@pytest.mark.parametrize("words", [{"description": "Password:"}, {"description": "", "placeholder": "your passphrase"}])
+def test_text_field_for_a_password_is_found(folder: Path, model: str, words: dict[str, str]) -> None:
+    content = notebook(code_cell("form"), **saved_widgets(a=widget_model(model, value="hunter2!", **words)))
+    assert kinds_in(content, folder) == {TYPED_PASSWORD}
+    assert kinds_in(notebook(**saved_widgets(a=widget_model(model, value="", **words))), folder) == set()
+
+
+def test_keys_in_a_url_are_found(folder: Path) -> None:
+    url = f"s3://{AKIA}:{quote(SECRET, safe='')}@bucket"
+    assert kinds_in(stream(url), folder) == {KEY_ID, SECRET_KEY}
+
+
 # --- caches of the AWS CLI
 
 
