@@ -65,7 +65,8 @@ class Sandbox:
     InvalidInput
         If a setting is not valid.
     SandboxError
-        If the port is taken, the directory cannot be used, or a sandbox with other settings runs in it.
+        If the port is taken, the directory cannot be used, another user may write to it, its disk is full, or a sandbox with
+        other settings runs in it.
     MissingExtra
         If the extra ``sandbox`` is not installed.
 
