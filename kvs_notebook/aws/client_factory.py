@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,7 @@ class ClientFactory:
         config = self._config
         if endpoint_url is not None:
             config.check_destination(endpoint_url)
+        handled = sys.exception()
         try:
             client = config.session.client(
                 service_name,
@@ -64,7 +66,7 @@ class ClientFactory:
                 config=self._botocore_config(),
             )
         except BaseException as error:
-            drop_frames(error)
+            drop_frames(error, handled)
             if not isinstance(error, (BotoCoreError, ValueError, OSError, EOFError)):
                 raise
             # A profile may run a program, or ask for a code.

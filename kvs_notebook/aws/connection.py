@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -185,10 +186,11 @@ class Connection:
         """
         from botocore.exceptions import BotoCoreError
 
+        handled = sys.exception()
         try:
             return self.config.session.credentials()
         except BaseException as error:
-            drop_frames(error)
+            drop_frames(error, handled)
             if not isinstance(error, (BotoCoreError, OSError, EOFError)):
                 raise
             raise from_botocore_error(error, operation="Signing", config=self.config) from error
@@ -251,10 +253,11 @@ class Connection:
         self.rate_limiter.wait(operation, channel)
         with self._lock:
             self.calls += 1
+        handled = sys.exception()
         try:
             reply: dict[str, Any] = getattr(client, xform_name(operation))(**params)
         except BaseException as error:
-            drop_frames(error)
+            drop_frames(error, handled)
             problem = self._translate(error, operation, channel)
             if problem is None:
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from kvs_notebook.aws.botocore_internals import open_session
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.session import SharedSession
+from kvs_notebook.aws.tracebacks import drop_frames
 from kvs_notebook.errors import InvalidInput, NoCredentials, NoRegion
 
 if TYPE_CHECKING:
@@ -84,16 +86,19 @@ def _make(
     if session is not None and profile is not None:
         raise InvalidInput("profile and session cannot be combined. Pass one of them.")
     portable = session is None
+    handled = sys.exception()
     try:
         session = session or open_session(botocore.session.get_session(), profile_name=profile)
         region = region or session.region_name
     except ProfileNotFound as error:
+        drop_frames(error, handled)
         known = ", ".join(botocore.session.Session().available_profiles) or "none"
         raise NoCredentials(
             f"{error} (profiles on this machine: {known}). Pass one of them, or create it with aws configure sso; "
             "kvs.use_sandbox() needs no profile."
         ) from error
     except BotoCoreError as error:
+        drop_frames(error, handled)
         raise NoCredentials(f"The AWS configuration cannot be read: {error}") from error
     if region is None:
         raise NoRegion(
