@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,7 @@ class ClientFactory:
             config.check_destination(endpoint_url)
         operation = f"Creating the {service_name} client"
         self._load_credentials()
+        handled = sys.exception()
         try:
             check_ca_bundle(config)
             client = config.session.client(
@@ -69,7 +71,7 @@ class ClientFactory:
                 config=self._botocore_config(),
             )
         except BaseException as error:
-            drop_frames(error)
+            drop_frames(error, handled)
             if isinstance(error, KVSError) or not isinstance(error, (BotoCoreError, ValueError, OSError, EOFError)):
                 raise
             raise self._configuration_error(error, operation) from error
@@ -81,11 +83,13 @@ class ClientFactory:
 
     def _load_credentials(self) -> None:
         """Load the credentials before botocore does: a profile may run a program, or ask for a code."""
+        handled = sys.exception()
         try:
             self._config.session.load_credentials()
         except KVSError:
             raise
         except Exception as error:
+            drop_frames(error, handled)
             raise credential_error(error, operation="Loading credentials", config=self._config) from error
 
     def _configuration_error(self, error: Any, operation: str) -> KVSError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -203,10 +204,11 @@ class Connection:
 
     def _load_credentials(self, operation: str) -> Credentials:
         """Return the credentials as they are now; raise an error of ours for ``operation``, whatever their provider raises."""
+        handled = sys.exception()
         try:
             return self.config.session.credentials()
         except BaseException as error:
-            drop_frames(error)
+            drop_frames(error, handled)
             if isinstance(error, KVSError) or not isinstance(error, Exception):
                 raise
             raise credential_error(error, operation=operation, config=self.config) from error
@@ -278,10 +280,11 @@ class Connection:
         self._load_credentials(operation)  # apart from the call, so that what a provider raises is known for what it is
         with self._lock:
             self.calls += 1
+        handled = sys.exception()
         try:
             reply: dict[str, Any] = getattr(client, xform_name(operation))(**params)
         except BaseException as error:
-            drop_frames(error)
+            drop_frames(error, handled)
             problem = self._translate(error, operation, channel)
             if problem is None:
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.error_translation import NEXT_STEP
 from kvs_notebook.aws.session import SharedSession
+from kvs_notebook.aws.tracebacks import drop_frames
 from kvs_notebook.errors import InvalidInput, NoCredentials, NoRegion
 
 if TYPE_CHECKING:
@@ -108,13 +110,16 @@ def _open(profile: str | None, region: str | None, session: boto3.Session | None
     """Return the session and the region; raise NoCredentials if the AWS configuration cannot be used."""
     from botocore.exceptions import ProfileNotFound
 
+    handled = sys.exception()
     try:
         if session is not None:
             return session, region or session.region_name or region_of_environment()
         return open_profile(profile, region)
     except ProfileNotFound as error:
+        drop_frames(error, handled)
         raise _profile_not_found(error, by_variable=profile is None) from error
     except Exception as error:  # a configuration may be wrong in any way: a number that is none, a file that is no text
+        drop_frames(error, handled)
         raise NoCredentials(
             f"The AWS configuration cannot be read: {str(error).rstrip('.')}. Correct the file or the variable that it comes "
             "from, and call again."

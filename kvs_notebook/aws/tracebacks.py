@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 
-def drop_frames(error: BaseException) -> None:
+def drop_frames(error: BaseException, handled: BaseException | None) -> None:
     """Remove the frames of an exception, and of those that it was raised from or while handling; their messages stay.
 
     An exception that is raised again gets the frames from there on, which are this package's and the caller's.
+
+    Parameters
+    ----------
+    error
+        The exception.
+    handled
+        What the caller was handling before, by ``sys.exception()``: it is the caller's, and stays as it is.
     """
     waiting: list[BaseException | None] = [error]
-    seen: set[int] = set()
+    seen: set[int] = {id(handled)}
     while waiting:
         each = waiting.pop()
         if each is not None and id(each) not in seen:

@@ -147,6 +147,37 @@ def test_traceback_of_failed_credentials_has_no_secret(connection, monkeypatch):
     assert secrets_in(shown.replace(f"SECRET_KEY = {SECRET_KEY!r}", "")) == []
 
 
+@pytest.mark.parametrize("profile", ["unknown", "broken", "process"])
+def test_traceback_of_a_profile_has_no_key_of_another(profile, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    (tmp_path / "credentials").write_text(
+        f"[other]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = {SECRET_KEY}\n"
+        f"aws_session_token = {SESSION_TOKEN}\n[broken]\naws_access_key_id = AKIDEXAMPLE\n"
+    )
+    (tmp_path / "config").write_text("[profile process]\ncredential_process = /nonexistent\n")
+    with pytest.raises(errors.KVSError) as raised:
+        kvs.connect(profile, region="us-east-1", endpoint_url="http://127.0.0.1:1")
+    shown = tracebacks_of(raised.value)
+    assert "default_connection.py" in shown
+    assert secrets_in(shown) == []
+
+
+@pytest.mark.parametrize("operation", ["DescribeSignalingChannel", "ListSignalingChannels"])
+def test_error_that_the_caller_handles_keeps_its_frames(service, connection, operation):
+    service.replies[operation] = b"<html>sign in</html>"
+    kept, frames, raised = [], [], None
+    try:
+        {}["mine"]
+    except LookupError as mine:
+        frames = traceback.extract_tb(mine.__traceback__)
+        raised = raised_by(CALLS[operation], connection)
+        kept = traceback.extract_tb(mine.__traceback__)
+    assert isinstance(raised, errors.EndpointUnreachable)
+    assert raised.__context__ is not None
+    assert kept == frames != []
+
+
 # --- displayed results
 
 
