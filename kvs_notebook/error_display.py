@@ -73,5 +73,6 @@ def _user_frames(trace: TracebackType | None) -> TracebackType | None:
 def _without_cause(error: BaseException) -> BaseException:
     """Return a copy of an error that has no cause; the error keeps its own."""
     copy = type(error).__new__(type(error), *error.args)
+    copy.args = error.args  # OSError and its subclasses set them in __init__
     vars(copy).update(vars(error))
     return copy

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from kvs_notebook import error_display, errors
+
 SCRIPT = """import kvs_notebook as kvs
 
 def find(name):
@@ -76,6 +78,17 @@ def test_variable_shows_the_full_traceback_of_a_script(tmp_path: Path) -> None:
     said = run_script(tmp_path, KVS_NOTEBOOK_FULL_TRACEBACK="1")
     assert "kvs_notebook/channels/operations.py" in said
     assert "botocore.errorfactory.ResourceNotFoundException" in said
+
+
+def test_every_error_is_displayed_with_its_message(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    error_display.shorten_in_scripts(lambda error: isinstance(error, errors.KVSError))
+    public = [getattr(errors, name) for name in errors.__all__]
+    for kind in [each for each in public if isinstance(each, type) and issubclass(each, errors.KVSError)]:
+        sys.excepthook(kind, kind("what failed", code="Code"), None)
+        assert f"{kind.__name__}: what failed\n" in capsys.readouterr().err
 
 
 THEIR_HOOK = """import sys

@@ -46,7 +46,6 @@ LATEST_TIME = 253_402_300_800
 LARGEST_INTEGER = 2**63 - 1
 
 _TEXT_MEMBERS = tuple(member for member in REQUIRED["ChannelInfo"] if member != "CreationTime")
-_ACCOUNT_ID = re.compile("[0-9]{12}", re.ASCII)
 
 
 class Malformed(Exception):
@@ -279,7 +278,8 @@ def _check_identity(reply: Members, subject: Subject) -> None:
     account_id, arn, user_id = (reply.get(member) for member in ("Account", "Arn", "UserId"))
     if not (isinstance(account_id, str) and isinstance(arn, str) and isinstance(user_id, str) and user_id):
         raise Malformed("has no account, ARN and user id")
-    if not _ACCOUNT_ID.fullmatch(account_id) or arn.split(":")[4:5] != [account_id]:
+    # Its form is checked where it becomes part of a path (snapshots): an emulator may use other ids than 12 digits.
+    if not account_id or arn.split(":")[4:5] != [account_id]:
         raise Malformed(f"has {format_value(arn)} for the identity of account {format_value(account_id)}")
     if subject.account_id is not None and account_id != subject.account_id:
         raise Malformed(f"is about account {account_id}, not {subject.account_id}")

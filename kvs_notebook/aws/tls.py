@@ -67,4 +67,11 @@ def create_tls_context(config: ConnectionConfig, endpoint_url: str) -> ssl.SSLCo
     """
     config.check_destination(endpoint_url)
     check_ca_bundle(config)
-    return ssl.create_default_context(cafile=configured_ca_bundle(config) or trusted_ca_path(config))
+    requests_bundle = os.environ.get("REQUESTS_CA_BUNDLE")
+    bundle = configured_ca_bundle(config)
+    if bundle is None or bundle != requests_bundle:
+        return ssl.create_default_context(cafile=bundle or trusted_ca_path(config))
+    # Meant for HTTPS in general: it must not hide the certificates that SSL_CERT_FILE adds for Python's own TLS.
+    context = ssl.create_default_context()
+    context.load_verify_locations(bundle)
+    return context

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.pagination import read_pages
-from kvs_notebook.aws.regions import check_region_code, regions_in_partition_of
+from kvs_notebook.aws.regions import regions_in_partition_of
 from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.fleet.accounts import ALL_REGIONS, check_names
 from kvs_notebook.formatting import format_value
@@ -20,7 +20,7 @@ def check_regions(regions: Iterable[str] | str | None) -> Sequence[str] | str | 
     Raises
     ------
     InvalidInput
-        If it is another string, an empty list, or a list that contains "all" or a value that is not a region's code.
+        If it is another string, an empty list, or a list that contains "all" or a value that is not a string.
     """
     if regions is None or (isinstance(regions, str) and regions == ALL_REGIONS):
         return regions
@@ -31,7 +31,7 @@ def check_regions(regions: Iterable[str] | str | None) -> Sequence[str] | str | 
     codes = check_names("regions", regions, "to read the connection's own region, or pass 'all'")
     if ALL_REGIONS in codes:
         raise InvalidInput("regions contains 'all' beside other values. Pass regions='all' by itself.")
-    return [check_region_code(code) for code in codes]
+    return list(codes)
 
 
 def regions_of_account(regions: Sequence[str] | str | None, connection: Connection) -> list[str]:
