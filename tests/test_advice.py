@@ -29,7 +29,16 @@ from kvs_notebook.signaling.client import SignalingClient
 from tests.connections import connect_session
 
 ROOT = Path(kvs.__file__).parent
-NOT_MESSAGES = {"html.py", "keyboard.py", "channel_table.py", "store.py", "patterns.py", "header.py", "status_line.py"}
+NOT_MESSAGES = {
+    "html.py",
+    "keyboard.py",
+    "channel_table.py",
+    "store.py",
+    "patterns.py",
+    "notebook_text.py",
+    "header.py",
+    "status_line.py",
+}
 """Modules whose texts are HTML, JavaScript, SQL or regular expressions."""
 
 METHODS_OF = {"connection": kvs.Connection, "sandbox": kvs.Sandbox, "client": SignalingClient}
@@ -44,7 +53,7 @@ VARIABLES = {
 }  # fmt: skip
 """Environment variables that messages name, each with the test that sets it."""
 
-AWS_COMMANDS = {"configure", "configure sso", "configure export-credentials", "sso login", "login"}
+AWS_COMMANDS = {"configure", "configure sso", "configure export-credentials", "sso login", "sso logout", "login"}
 """Commands of AWS CLI 2 that messages name, by its reference; the installed AWS CLI 1 has the first only."""
 
 
@@ -135,7 +144,8 @@ def test_extras_that_messages_name_exist():
 
 def test_commands_and_options_that_messages_name_exist():
     assert {
-        name.strip() for name in found(r"\baws ((?:configure|sso|login)(?: (?:sso|login|export-credentials))?)\b")
+        name.strip()
+        for name in found(r"\baws ((?:configure|sso|login)(?: (?:sso|login|logout|export-credentials))?)\b")
     } == (AWS_COMMANDS)
     assert found(r"(?<!['\w])kvs-notebook (?!requires|is\b)([a-z]+)\b") <= set(cli.commands)
     options = {option for command in cli.commands.values() for each in command.params for option in each.opts}

@@ -118,7 +118,7 @@ def _open(profile: str | None, region: str | None, session: boto3.Session | None
     except ProfileNotFound as error:
         drop_frames(error, handled)
         raise _profile_not_found(error, by_variable=profile is None) from error
-    except Exception as error:  # a configuration may be wrong in any way: a number that is none, a file that is no text
+    except Exception as error:  # a configuration may be wrong in any way: an invalid number, a file that is not text
         drop_frames(error, handled)
         raise NoCredentials(
             f"The AWS configuration cannot be read: {str(error).rstrip('.')}. Correct the file or the variable that it comes "

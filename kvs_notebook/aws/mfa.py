@@ -16,7 +16,7 @@ def ask_for_code(prompt: str) -> str:
     Raises
     ------
     CodeCannotBeEnteredError
-        If the program runs unattended: a prompt would wait for ever, or show up where nobody expects it.
+        If the program runs unattended: a prompt would wait for input that never comes.
     """
     import getpass
 

@@ -16,7 +16,7 @@ from kvs_notebook.formatting import printable_lines
 class OutputStream(io.TextIOWrapper):
     """Standard output or standard error.
 
-    On a terminal, control characters are replaced, whoever prints them: warnings, logs and tracebacks quote the service too.
+    On a terminal, control characters are replaced in all output: warnings, logs and tracebacks quote the service too.
     A letter that the encoding lacks becomes a question mark. A failure to write is an ExportFailed, except that of a closed pipe.
 
     Parameters

@@ -48,9 +48,15 @@ def status_of_error(error: KVSError) -> str:
         return "denied"
     if isinstance(error, Throttled):
         return "throttled"
-    if isinstance(error, NoCredentials):
+    if isinstance(error, NoCredentials) and _is_unknown_profile(error):
         return NO_CREDENTIALS
-    return EXPIRED if isinstance(error, (ExpiredCredentials, MissingExtra)) else "error"
+    return EXPIRED if isinstance(error, (ExpiredCredentials, NoCredentials, MissingExtra)) else "error"
+
+
+def _is_unknown_profile(error: KVSError) -> bool:
+    from botocore.exceptions import ProfileNotFound
+
+    return isinstance(error.__cause__, ProfileNotFound)
 
 
 def _to_valid_text(value: object) -> str:

@@ -252,9 +252,10 @@ def test_each_broken_profile_is_gap_of_inventory(write, server):
     )
     keys = Path(server.environment({})["AWS_CONFIG_FILE"]).read_text(encoding="utf-8")
     write(text + keys)
-    found = kvs.inventory(
-        profiles=[*map(str, range(len(usable))), "sandbox"], tags="none", connection=server.connection()
-    )
+    profiles = [*map(str, range(len(usable))), "sandbox"]
+    with pytest.warns(UserWarning, match="No more is read of") as warned:
+        found = kvs.inventory(profiles=profiles, tags="none", connection=server.connection())
+    assert len(warned) == sum(each.kind is not errors.MissingExtra for each in usable.values())
     gaps = found.gaps.set_index(found.gaps["message"].str.partition(":")[0].str.strip())
     assert found.coverage["status"].value_counts().to_dict() == {"expired": len(usable), "ok": 1}
     for number, (name, each) in enumerate(usable.items()):

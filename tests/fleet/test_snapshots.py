@@ -320,7 +320,7 @@ def test_warning_that_is_an_error_keeps_older_snapshot(history, fleet):
 @pytest.mark.parametrize(
     "account_id", ["../../../x", "11112222333", "", "1111222233334", "/etc/x", "\N{ARABIC-INDIC DIGIT ONE}" * 12, None]
 )
-def test_account_that_is_none_is_never_a_path(tmp_path, account_id):
+def test_invalid_account_is_never_a_path(tmp_path, account_id):
     coverage = pd.concat([coverage_row(account_id, "us-east-1"), coverage_row("111122223333", "eu-west-1")])
     with pytest.raises(InvalidInput, match="Account id .* is not a string of 12 digits"):
         kvs.save_snapshot(Inventory(empty(CHANNELS), empty(TAGS), coverage), tmp_path / "a" / "history")
@@ -328,15 +328,12 @@ def test_account_that_is_none_is_never_a_path(tmp_path, account_id):
 
 
 @pytest.mark.parametrize("region", ["../x", "us-east-1/../../../x", "", "US-EAST-1", "us-east-1\n", "*"])
-def test_region_that_is_none_is_never_a_path(sandbox, connection, tmp_path, region):
+def test_invalid_region_is_never_a_path(tmp_path, region):
     with pytest.raises(InvalidInput, match="is not a region's code"):
         kvs.save_snapshot(
             Inventory(empty(CHANNELS), empty(TAGS), coverage_row("111122223333", region)), tmp_path / "history"
         )
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(InvalidInput):
-        kvs.inventory(regions=[region])
-    assert sandbox.requests.empty
 
 
 def coverage_row(account_id, region):

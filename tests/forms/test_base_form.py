@@ -93,7 +93,7 @@ def test_header_shows_why_identity_is_unknown(sandbox):
     form = kvs.forms.create_channel(connection=sandbox.connection())
     header = text_of(form.header)
     assert "account not known" in header
-    assert "Refresh them" in header
+    assert "Renew them" in header
 
 
 def test_profile_name_is_escaped(sandbox):
