@@ -114,7 +114,7 @@ def test_failed_region_is_reported_as_a_gap(run: Run, profile: dict[str, str], a
 def test_failed_tags_are_a_gap_beside_their_channels(run: Run, profile: dict[str, str], account: kvs.Sandbox) -> None:
     account.deny("kinesisvideo:ListTags*")
     account.deny("tag:*")
-    done = run("inventory", "--region", "us-east-1", "--region", "eu-west-1", env=profile)
+    done = run("inventory", "--table", "--region", "us-east-1", "--region", "eu-west-1", env=profile)
     assert done.returncode == 3
     assert done.stdout.splitlines()[-1].endswith("; missing: tags of eu-west-1, tags of us-east-1")
     assert "in 2 regions" in done.stdout
