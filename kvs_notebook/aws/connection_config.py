@@ -59,6 +59,8 @@ class ConnectionConfig:
         Whether another process can make the same connection from the profile's name or the environment.
     local_service
         The local stand-in that the connection is to, None for AWS.
+    paging_seconds
+        How long all pages of one call may take: a million channels in pages of 1,000 take half a minute under the quota.
     """
 
     session: SharedSession
@@ -71,6 +73,7 @@ class ConnectionConfig:
     proxies: Mapping[str, str] | None = field(default=None, repr=False)  # their URLs may hold a password
     portable: bool = False
     local_service: LocalService | None = None
+    paging_seconds: float = 900.0
 
     def __post_init__(self) -> None:
         if self.local_service is not None:

@@ -13,9 +13,6 @@ from kvs_notebook.errors import ServiceFault
 MAX_EMPTY_PAGES = 100
 """Pages in a row without an item: the contract allows an empty page with a token, and sets no bound."""
 
-MAX_SECONDS = 900.0
-"""For all pages of one call: a million channels in pages of 1,000 take half a minute under the quota."""
-
 
 def read_pages(
     connection: Connection,
@@ -53,9 +50,11 @@ def read_pages(
     Raises
     ------
     ServiceFault
-        If a token comes twice, if 100 pages in a row are empty, or if the pages take more than 15 minutes.
+        If a token comes twice, if 100 pages in a row are empty, or if the pages take longer than
+        the connection allows (15 minutes).
     """
-    deadline = clock() + MAX_SECONDS
+    seconds = connection.config.paging_seconds
+    deadline = clock() + seconds
     seen: set[str] = set()
     empty_pages = 0
     position: dict[str, str] = {}
@@ -71,7 +70,7 @@ def read_pages(
         if empty_pages >= MAX_EMPTY_PAGES:
             raise _endless(operation, f"returned {empty_pages} empty pages in a row")
         if clock() > deadline:
-            raise _endless(operation, f"was not at its last page after {MAX_SECONDS:g} s")
+            raise _endless(operation, f"was not at its last page after {seconds:g} s")
         seen.add(following)
         position = {token: following}
 

@@ -71,10 +71,23 @@ class AccountRegionResult:
 
 
 class AccountRegionReader:
-    """Read one account in one region; another thread may watch the time since the last reply, and stop it."""
+    """Read one account in one region; another thread may watch the time since the last reply, and stop it.
 
-    def __init__(self, account_region: AccountRegion, connections: ConnectionFactory) -> None:
+    Parameters
+    ----------
+    account_region
+        What to read.
+    connections
+        What to connect with.
+    paging_seconds
+        How long all pages of a list, or of the tags in bulk, may take; None for the connection's own bound.
+    """
+
+    def __init__(
+        self, account_region: AccountRegion, connections: ConnectionFactory, paging_seconds: float | None = None
+    ) -> None:
         self.account_region = account_region
+        self._paging_seconds = paging_seconds
         self._connections = connections
         self._started = time.monotonic()
         self._connection: Connection | None = None
@@ -92,7 +105,10 @@ class AccountRegionReader:
         tags = TagReading({}, "none")
         where = self.account_region
         try:
-            self._connection = connection = self._connections.connect(where.account, where.region)
+            connection = self._connections.connect(where.account, where.region)
+            if self._paging_seconds is not None:
+                connection = connection.replace(paging_seconds=self._paging_seconds)
+            self._connection = connection
             self._raise_if_stopped()
             self._channels = _check_own(channel_infos(where.prefix, connection), where)
             tags = read_tags(where.tags, [info["ChannelARN"] for info in self._channels], connection)

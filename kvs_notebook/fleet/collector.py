@@ -120,7 +120,7 @@ class Collector:
         """Start reading; return the result at once if the credentials have ended or the executor fails."""
         error = self._failures.error_of(account_region.account)
         if error is None:
-            error = self._submit(AccountRegionReader(account_region, self._connections))
+            error = self._submit(AccountRegionReader(account_region, self._connections, self._timeout))
         if error is None:
             return None
         self._count_finished(account_region.account)

@@ -199,9 +199,10 @@ def inventory(
         A concurrent.futures executor to read the account-regions on instead of threads, such as Dask's
         ``Client.get_executor(pure=False)``. Its workers receive names of profiles and roles, never credentials.
     unit_timeout
-        Seconds without a reply after which an account-region is given up; channels that were listed are kept, without tags. No
-        further call is made for it; the call that hangs ends by itself, after 30 s and three attempts. The calls that find the
-        account ids before are not covered. On an executor, which may queue an account-region, there is no timeout.
+        Seconds without a reply after which an account-region is given up; channels that were listed are kept, without tags. All
+        pages of its list, and of its tags in bulk, may not take longer in all either. No further call is made for it; the call
+        that hangs ends by itself, after 30 s and three attempts. The calls that find the account ids before are not covered. On
+        an executor, which may queue an account-region, there is no timeout.
     connection
         The connection that roles are assumed from; None takes the current connection.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ class Pages:
     """A connection whose calls return prepared pages, and keep the parameters that they were called with."""
 
     def __init__(self, pages: Iterator[Mapping[str, Any]]) -> None:
+        self.config = SimpleNamespace(paging_seconds=900.0)
         self.pages = pages
         self.asked: list[Mapping[str, Any]] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
 import time
 import weakref
@@ -45,6 +46,15 @@ def test_hanging_account_region_is_given_up(fleet, connection):
     found = kvs.inventory(regions=REGIONS, unit_timeout=2)
     check_only_gap(found, "111122223333", "eu-west-1", "error")
     assert found.gaps["error_code"].item() == "TimedOut"
+
+
+def test_pages_that_never_end_are_given_up(sandbox, connection):
+    sandbox.seed(10_000)
+    sandbox.faults.add("ListSignalingChannels", "delay", times=None, seconds=0.2)
+    found = kvs.inventory(unit_timeout=0.5)  # each page comes in time
+    check_only_gap(found, "111122223333", "us-east-1", "error")
+    assert re.search("ListSignalingChannels was not at its last page after 0.5 s", found.gaps["message"].item())
+    assert sandbox.requests["operation"].tolist().count("ListSignalingChannels") < 5
 
 
 def test_slow_account_region_that_replies_is_read(fleet, connection):
