@@ -9,6 +9,9 @@ from kvs_notebook.sandbox.backend.store import Store
 MASTER = ""
 """The MASTER as sender and recipient; no client id is empty."""
 
+MOST_OF_A_SENDER = 1_000
+"""Messages that wait in a channel from one sender, to whatever recipients: a bound of the sandbox's memory, not the service's."""
+
 
 class QueuedMessage(NamedTuple):
     """One message; ``sender`` and ``recipient`` are client ids or MASTER."""
@@ -38,18 +41,18 @@ class MessageQueue:
         self._latest_only = latest_only
 
     def put(self, channel_id: int, message: QueuedMessage, *, expires_ms: int, now_ms: int) -> bool:
-        """Add a message; return False if its sender has reached the capacity for its recipient."""
+        """Add a message; return False if its sender has reached the capacity for its recipient, or that of the channel."""
         self._db.execute("DELETE FROM messages WHERE channel_id = ? AND expires_ms <= ?", (channel_id, now_ms))
         if message.message_type in self._latest_only:
             self._db.execute(
                 "DELETE FROM messages WHERE channel_id = ? AND sender = ? AND recipient = ? AND message_type = ?",
                 (channel_id, message.sender, message.recipient, message.message_type),
             )
-        (waiting,) = self._db.execute(
-            "SELECT COUNT(*) FROM messages WHERE channel_id = ? AND recipient = ? AND sender = ?",
-            (channel_id, message.recipient, message.sender),
+        waiting, for_recipient = self._db.execute(
+            "SELECT COUNT(*), COALESCE(SUM(recipient = ?), 0) FROM messages WHERE channel_id = ? AND sender = ?",
+            (message.recipient, channel_id, message.sender),
         ).fetchone()
-        if waiting >= self._capacity:
+        if for_recipient >= self._capacity or waiting >= MOST_OF_A_SENDER:
             return False
         self._db.execute(
             "INSERT INTO messages (channel_id, sender, recipient, message_type, payload, expires_ms) "

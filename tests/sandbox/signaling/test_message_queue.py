@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kvs_notebook.sandbox.backend.store import Store
+from kvs_notebook.sandbox.signaling import message_queue
 from kvs_notebook.sandbox.signaling.message_queue import MASTER, MessageQueue, QueuedMessage
 
 LATEST_ONLY = frozenset({"SDP_OFFER", "SDP_ANSWER"})
@@ -171,3 +172,11 @@ def test_messages_in_a_file_outlive_the_store(open_backend, tmp_path):
     store.close()
     assert found is not None
     assert found[1].payload == "2"
+
+
+def test_sender_cannot_fill_the_queue_of_endless_recipients(queue, monkeypatch):
+    monkeypatch.setattr(message_queue, "MOST_OF_A_SENDER", 20)
+    accepted = [queue.put("1", MASTER, f"viewer-{number}") for number in range(30)]
+    assert accepted == [True] * 20 + [False] * 10
+    assert queue.put("1", "a")
+    assert queue.put("1", MASTER, channel=1)
