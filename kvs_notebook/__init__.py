@@ -26,9 +26,10 @@ import logging
 
 import lazy_loader
 
+from kvs_notebook.attribute_hints import with_suggestions
 from kvs_notebook.version import __version__
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
+_load, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["errors", "forms"],
     submod_attrs={
@@ -62,5 +63,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     },
 )
 __all__ += ["__version__"]
+__getattr__ = with_suggestions(__name__, _load, __all__)
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

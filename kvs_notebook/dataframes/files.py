@@ -84,7 +84,7 @@ def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
     Raises
     ------
     InvalidInput
-        If the file has the name of a workbook (``.xlsx``).
+        If frame is not a DataFrame, or the file has the name of a workbook (``.xlsx``).
     ExportFailed
         If the file cannot be written; an older one is unchanged.
 
@@ -98,11 +98,25 @@ def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
     ...     print(file.readlines()[1].split("/")[-1].strip())
     1767603601000,Note,'=1+1
     """
+    _check_frame(frame, "to_csv")
     lines = csv_lines(frame)
     with open_output(path, "w") as stream:
         if isinstance(path, str | os.PathLike):
             stream.write(byte_order_mark(lines))
         stream.writelines(lines)
+
+
+def _check_frame(frame: object, function: str) -> None:
+    """Raise InvalidInput with the call that is right if an argument is not a DataFrame."""
+    if isinstance(frame, pd.DataFrame):
+        return
+    kind = type(frame).__name__
+    if hasattr(frame, "table"):
+        own = f".{function}(path)" if hasattr(frame, function) else ".table(), which is a DataFrame"
+        raise InvalidInput(f"{function}() was given an {kind}, not a DataFrame. Call its own {own}.")
+    raise InvalidInput(
+        f"{function}() was given a {kind} in place of a DataFrame. Call {function}(frame, path), the frame first."
+    )
 
 
 def csv_lines(frame: pd.DataFrame) -> list[str]:
@@ -131,6 +145,8 @@ def to_json(frame: pd.DataFrame, path: File | IO[str]) -> None:
 
     Raises
     ------
+    InvalidInput
+        If frame is not a DataFrame.
     ExportFailed
         If the file cannot be written; an older one is unchanged.
 
@@ -146,6 +162,7 @@ def to_json(frame: pd.DataFrame, path: File | IO[str]) -> None:
     {"channel_name": "front-door", "key": "Site", "value": "hq"}
     ]
     """
+    _check_frame(frame, "to_json")
     columns = [_values(frame[name]) for name in frame.columns]
     rows = [
         json.dumps(dict(zip(frame.columns, row, strict=True)), ensure_ascii=False, default=str)
@@ -167,6 +184,8 @@ def to_parquet(frame: pd.DataFrame, path: File | IO[bytes]) -> None:
 
     Raises
     ------
+    InvalidInput
+        If frame is not a DataFrame.
     ExportFailed
         If the file cannot be written; an older one is unchanged.
 
@@ -183,6 +202,7 @@ def to_parquet(frame: pd.DataFrame, path: File | IO[bytes]) -> None:
     import pyarrow as pa
     import pyarrow.parquet
 
+    _check_frame(frame, "to_parquet")
     frame = frame.copy(deep=False)
     for name in filter(_is_secret, frame.columns):
         frame[name] = _texts(frame[name])

@@ -22,6 +22,7 @@ from kvs_notebook.fleet.snapshots import DateLike, check_all_channels, parse_dat
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NEWEST = "newest"
 COMPARED = ("channel_type", "channel_status", "creation_time", "message_ttl_seconds", "version")
 """Columns that may change on a channel that stays the same; its tags are compared key by key."""
 
@@ -49,8 +50,9 @@ def compare_snapshots(
     directory
         The folder that save_snapshot() writes to.
     before, after
-        Each a day or an Inventory. For ``after``, None takes the newest snapshot; for ``before``, None takes the newest that is
-        older than ``after``, or the newest if ``after`` is an Inventory.
+        Each a day (also ``"yesterday"``, ``"today"`` in UTC, or ``"newest"``) or an Inventory. For ``after``, None takes the
+        newest snapshot; for ``before``, None takes the newest that is older than ``after``, or the newest if ``after`` is an
+        Inventory.
 
     Returns
     -------
@@ -124,6 +126,8 @@ def _two_snapshots(
 def _find_day(requested: DateLike | None, folders: Mapping[str, Path], older_than: str | None) -> str:
     """Return the requested day, or the newest that is older than a day; raise InvalidInput if there is none."""
     known = [*folders]
+    if isinstance(requested, str) and requested == NEWEST:
+        return known[-1]
     if requested is not None:
         day = parse_date(requested)
         if day not in folders:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import logging
 from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -49,6 +50,8 @@ MAX_GAPS_NAMED = 5
 class Inventory:
     """The channels and tags of many accounts and regions, and the coverage: what was read and what was not.
 
+    Its length is the number of channels; a notebook shows its first rows and its gaps.
+
     Attributes
     ----------
     channels
@@ -87,6 +90,19 @@ class Inventory:
     def __repr__(self) -> str:
         read = int((self.coverage["status"] == "ok").sum())
         return f"<Inventory: {len(self.channels)} channels, {read} of {len(self.coverage)} account-regions read>"
+
+    def __len__(self) -> int:
+        return len(self.channels)
+
+    def _repr_html_(self) -> str:
+        """Return the summary and the first rows of the table, and of the gaps if there are some, for a notebook."""
+        gaps = self.gaps
+        missing = f"<p>Not read ({len(gaps)}):</p>{gaps.head(MAX_GAPS_NAMED).to_html()}" if len(gaps) else ""
+        return f"<p>{html.escape(repr(self))}</p>{self.head().to_html()}{missing}"
+
+    def head(self, n: int = 5) -> pd.DataFrame:
+        """Return the first ``n`` rows of table()."""
+        return self.table().head(n)
 
     def tags_sources(self) -> pd.Series:
         """Return for each channel how its tags were read, as in coverage: bulk, each, none, or failed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -34,6 +34,7 @@ DateLike: TypeAlias = str | date
 """A date, a datetime, or text such as ``"2026-01-05"``."""
 
 MOST_NAMED = 5
+DAYS_AGO = {"today": 0, "yesterday": 1}
 
 
 def save_snapshot(inventory: Inventory, directory: File, *, date: DateLike | None = None) -> Path:
@@ -58,8 +59,8 @@ def save_snapshot(inventory: Inventory, directory: File, *, date: DateLike | Non
     Raises
     ------
     InvalidInput
-        If date is not an ISO 8601 date, the inventory has a prefix, or its coverage has an account id or a region that is not
-        one; nothing is written.
+        If inventory is not an Inventory, date is not an ISO 8601 date, the inventory has a prefix, or its coverage has an account
+        id or a region that is not one; nothing is written.
     ExportFailed
         If it cannot be written; what was there before is unchanged.
 
@@ -81,6 +82,11 @@ def save_snapshot(inventory: Inventory, directory: File, *, date: DateLike | Non
     >>> kvs.save_snapshot(kvs.inventory(), "history", date="2026-01-05").name
     'date=2026-01-05'
     """
+    if not isinstance(inventory, Inventory):
+        raise InvalidInput(
+            f"save_snapshot() was given a {type(inventory).__name__}, which does not say what was not read. "
+            "Pass the Inventory that inventory() returns."
+        )
     check_all_channels(inventory, "look deleted in a comparison")
     day = parse_date(datetime.now(UTC).date() if date is None else date)
     folder = Path(directory) / f"date={day}"
@@ -207,11 +213,15 @@ def snapshot_folders(directory: File) -> dict[str, Path]:
 
 
 def parse_date(day: DateLike) -> str:
-    """Return a day as YYYY-MM-DD; raise InvalidInput if it is not an ISO 8601 date."""
+    """Return a day as YYYY-MM-DD, also "today" and "yesterday" in UTC; raise InvalidInput if it is not an ISO 8601 date."""
+    if isinstance(day, str) and day in DAYS_AGO:
+        return (datetime.now(UTC).date() - timedelta(days=DAYS_AGO[day])).isoformat()
     try:
         return date.fromisoformat(str(day.date() if isinstance(day, datetime) else day)).isoformat()
     except ValueError as error:
-        raise InvalidInput(f"{format_value(day)} is not a valid date. Expected a day, such as '2026-01-05'.") from error
+        raise InvalidInput(
+            f"{format_value(day)} is not a valid date. Expected a day, such as '2026-01-05', 'today' or 'yesterday'."
+        ) from error
 
 
 def check_all_channels(inventory: Inventory, consequence: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from datetime import UTC, datetime
 from functools import partial
 
 import pandas as pd
@@ -185,3 +186,42 @@ def test_invalid_arguments_are_rejected_before_any_request(sandbox, connection, 
     with pytest.raises(InvalidInput):
         kvs.inventory(**wrong)
     assert sandbox.requests.empty
+
+
+def test_length_head_and_view_show_channels_and_gaps(fleet, connection):
+    fleet.deny("kinesisvideo:List*", region="eu-west-1")
+    found = kvs.inventory(regions=REGIONS[:2])
+    assert len(found) == len(found.channels)
+    assert found.head(3).equals(found.table().head(3))
+    view = found._repr_html_()
+    assert "&lt;Inventory: " in view
+    assert found.head()["channel_name"][0] in view
+    assert "<p>Not read (1):</p>" in view
+    assert "AccessDeniedException" in view
+
+
+@pytest.mark.parametrize("function", [kvs.to_csv, kvs.to_parquet, kvs.to_json])
+def test_writing_an_inventory_names_the_right_call(fleet, connection, tmp_path, function):
+    with pytest.raises(
+        InvalidInput, match=rf"{function.__name__}\(\) was given an Inventory, not a DataFrame. Call its own \."
+    ):
+        function(kvs.inventory(), tmp_path / "a")
+    with pytest.raises(InvalidInput, match=rf"Call {function.__name__}\(frame, path\), the frame first"):
+        function(str(tmp_path / "a"), kvs.list_channels())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_snapshot_of_a_frame_names_the_right_call(fleet, connection, tmp_path):
+    with pytest.raises(InvalidInput, match=r"Pass the Inventory that inventory\(\) returns"):
+        kvs.save_snapshot(kvs.list_channels(), tmp_path / "history")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_days_may_be_named_by_words(fleet, connection, tmp_path):
+    for day in ("2026-01-05", "yesterday", "today"):
+        folder = kvs.save_snapshot(kvs.inventory(), tmp_path, date=day)
+    assert folder.name == f"date={datetime.now(UTC).date()}"
+    kvs.delete_channel(kvs.list_channels().iloc[0], wait=False)
+    kvs.save_snapshot(kvs.inventory(), tmp_path)
+    for before, after in (("yesterday", None), ("2026-01-05", "newest"), ("yesterday", "today")):
+        assert len(kvs.compare_snapshots(tmp_path, before=before, after=after)) == 1
