@@ -134,7 +134,8 @@ SECRET_FINDINGS: Schema = {
     "problem": TEXT,
 }
 SHARED_NAMES: Schema = {"channel_name": TEXT, "regions": INTEGER, "accounts": INTEGER, "places": TEXT}
-REPORTS = (COUNTS, AGES, GROWTH, TAG_PROBLEMS, TAG_COVERAGE, HEADROOM, SHARED_NAMES)
+MONTHS: Schema = {"month": TEXT, "account_id": TEXT, "region": TEXT, "channels": INTEGER}
+REPORTS = (COUNTS, AGES, GROWTH, TAG_PROBLEMS, TAG_COVERAGE, HEADROOM, SHARED_NAMES, MONTHS)
 
 
 ROW_ORDER = ["account_id", "region", "channel_name", "channel_arn"]

@@ -29,6 +29,7 @@ from kvs_notebook.dataframes.schemas import (
     COUNTS,
     GROWTH,
     HEADROOM,
+    MONTHS,
     NEAR_QUOTA,
     ROW_ORDER,
     SHARED_NAMES,
@@ -54,7 +55,16 @@ from kvs_notebook.fleet.required_tags import (
 )
 from kvs_notebook.formatting import format_value
 
-__all__ = ["channel_ages", "channel_counts", "growth", "headroom", "shared_names", "tag_coverage", "tag_problems"]
+__all__ = [
+    "channel_ages",
+    "channel_counts",
+    "creation_by_month",
+    "growth",
+    "headroom",
+    "shared_names",
+    "tag_coverage",
+    "tag_problems",
+]
 
 
 def __dir__() -> list[str]:
@@ -131,6 +141,35 @@ def channel_ages(fleet: InventoryOrFrame, *, now: datetime | None = None) -> pd.
     days = (moment - channels["creation_time"]).dt.days
     ages = channels[[*ROW_ORDER, "creation_time"]].assign(age_days=days)
     return _with_schema(ages.sort_values("creation_time", kind="stable"), AGES)
+
+
+def creation_by_month(fleet: InventoryOrFrame) -> pd.DataFrame:
+    """Count the channels that were created in each month and still exist.
+
+    Parameters
+    ----------
+    fleet
+        An Inventory or a channels frame.
+
+    Returns
+    -------
+    pandas.DataFrame
+        month (str, YYYY-MM in UTC), account_id, region, channels (Int64), in this order; a month without a channel has no row.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> _ = sandbox.seed()
+    >>> kvs.reports.creation_by_month(kvs.list_channels())[["month", "channels"]].tail(2)
+         month  channels
+    5  2025-11         1
+    6  2025-12         1
+    """
+    channels = channels_of(fleet)
+    months = channels.assign(month=channels["creation_time"].dt.strftime("%Y-%m"))
+    counted = months.groupby(["month", "account_id", "region"]).size().reset_index(name="channels")
+    return _with_schema(counted, MONTHS)
 
 
 def growth(coverage: pd.DataFrame) -> pd.DataFrame:
@@ -323,7 +362,7 @@ def tag_coverage(fleet: InventoryOrFrame, required: RequiredTags) -> pd.DataFram
 
 
 def shared_names(fleet: InventoryOrFrame) -> pd.DataFrame:
-    """List the channel names that exist in several regions or in several accounts.
+    """List the channel names that several channels have, also if they differ in case alone.
 
     Parameters
     ----------
@@ -333,7 +372,8 @@ def shared_names(fleet: InventoryOrFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        channel_name, regions (Int64), accounts (Int64), places (str): each account and region; in the order of the name.
+        channel_name (its spellings, with commas between), regions (Int64), accounts (Int64), places (str): the account and region
+        of each channel; in the order of the name without case.
 
     Examples
     --------
@@ -346,10 +386,17 @@ def shared_names(fleet: InventoryOrFrame) -> pd.DataFrame:
     1  loading-dock-1        2
     """
     channels = sort_rows(channels_of(fleet)[ROW_ORDER])
-    shared = channels[channels.duplicated("channel_name", keep=False)]
-    by_name = shared.assign(places=shared["account_id"] + " " + shared["region"]).groupby("channel_name")
-    found = by_name.agg(regions=("region", "nunique"), accounts=("account_id", "nunique"), places=("places", ", ".join))
-    return _with_schema(found.reset_index(), SHARED_NAMES)
+    channels = channels.assign(
+        places=channels["account_id"] + " " + channels["region"], folded=channels["channel_name"].str.casefold()
+    )
+    by_name = channels[channels.duplicated("folded", keep=False)].groupby("folded")
+    found = by_name.agg(
+        channel_name=("channel_name", lambda names: ", ".join(sorted(set(names)))),
+        regions=("region", "nunique"),
+        accounts=("account_id", "nunique"),
+        places=("places", ", ".join),
+    )
+    return _with_schema(found, SHARED_NAMES)
 
 
 # --- tags

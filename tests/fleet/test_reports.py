@@ -24,6 +24,7 @@ SCHEMAS = {
     "tag_problems": schemas.TAG_PROBLEMS,
     "tag_coverage": schemas.TAG_COVERAGE,
     "shared_names": schemas.SHARED_NAMES,
+    "creation_by_month": schemas.MONTHS,
 }
 
 
@@ -178,6 +179,23 @@ def test_shared_names_list_accounts_and_regions(two_accounts):
     assert rows(shared, "channel_name", "regions", "accounts", "places") == [("front-door", 2, 2, places)]
 
 
+def test_shared_names_ignore_case(connection):
+    for name in ("Front-Door", "front-door", "roof", "FRONT-DOOR"):
+        kvs.create_channel(name)
+    shared = kvs.reports.shared_names(kvs.list_channels())
+    assert rows(shared, "channel_name", "regions") == [("FRONT-DOOR, Front-Door, front-door", 1)]
+    assert shared["places"].item().count(ACCOUNT) == 3
+
+
+def test_creation_by_month_counts_every_channel_once(sandbox, connection):
+    sandbox.seed()
+    channels = kvs.list_channels()
+    months = kvs.reports.creation_by_month(channels)
+    expected = channels["creation_time"].dt.strftime("%Y-%m").value_counts().sort_index()
+    assert dict(zip(months["month"], months["channels"], strict=True)) == expected.to_dict()
+    assert months["month"].is_monotonic_increasing
+
+
 # --- frames
 
 
@@ -306,7 +324,9 @@ def test_headroom_rejects_quota_key_without_account(two_accounts):
         kvs.reports.headroom(kvs.inventory(), quotas={"us-east-1": 20})
 
 
-@pytest.mark.parametrize("report", ["channel_counts", "channel_ages", "shared_names", "tag_problems", "tag_coverage"])
+@pytest.mark.parametrize(
+    "report", ["channel_counts", "channel_ages", "creation_by_month", "shared_names", "tag_problems", "tag_coverage"]
+)
 def test_report_rejects_rows_of_several_days(two_accounts, tmp_path, report):
     for day in ("2026-01-05", "2026-01-06"):
         kvs.save_snapshot(kvs.inventory(), tmp_path, date=day)
