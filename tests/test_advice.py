@@ -132,7 +132,7 @@ def test_variables_that_messages_name_are_tested():
 
 
 def test_extras_that_messages_name_exist():
-    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     named = found(r"pip install '([\w-]+\[\w+\])'")
     for name in named:
         package, extra = name.removesuffix("]").split("[")
