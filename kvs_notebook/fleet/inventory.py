@@ -46,6 +46,10 @@ _logger = logging.getLogger(__name__)
 TAG_MODES = ("bulk", "each", "none")
 MAX_GAPS_NAMED = 5
 
+SHOWN = ["channel_name", "account_id", "region", "channel_status", "message_ttl_seconds", "creation_time"]
+SHOWN_OF_GAPS = ["account_id", "region", "status", "error_code", "message"]
+"""The columns of an inventory's view in a notebook: they fit its width."""
+
 
 class Inventory:
     """The channels and tags of many accounts and regions, and the coverage: what was read and what was not.
@@ -95,10 +99,10 @@ class Inventory:
         return len(self.channels)
 
     def _repr_html_(self) -> str:
-        """Return the summary and the first rows of the table, and of the gaps if there are some, for a notebook."""
+        """Return the summary and the first channels, and the first gaps if there are some, for a notebook."""
         gaps = self.gaps
-        missing = f"<p>Not read ({len(gaps)}):</p>{gaps.head(MAX_GAPS_NAMED).to_html()}" if len(gaps) else ""
-        return f"<p>{html.escape(repr(self))}</p>{self.head().to_html()}{missing}"
+        missing = f"<p>Not read ({len(gaps)}):</p>{gaps[SHOWN_OF_GAPS].head().to_html()}" if len(gaps) else ""
+        return f"<p>{html.escape(repr(self))}</p>{self.channels[SHOWN].head().to_html()}{missing}"
 
     def head(self, n: int = 5) -> pd.DataFrame:
         """Return the first ``n`` rows of table()."""
