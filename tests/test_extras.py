@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 CORE_ONLY = """
 import sys
@@ -17,7 +19,7 @@ from kvs_notebook.dataframes.builders import empty
 from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS
 def chart():
     kvs.charts.channel_ages(kvs.reports.channel_ages(kvs.Inventory(*map(empty, (CHANNELS, TAGS, COVERAGE)))))
-for needs_an_extra in (kvs.use_sandbox, lambda: kvs.forms.console(), chart):
+for needs_an_extra in (kvs.use_sandbox, lambda: kvs.use_sandbox("state"), lambda: kvs.forms.console(), chart):
     try:
         needs_an_extra()
     except kvs.errors.MissingExtra as error:
@@ -25,9 +27,17 @@ for needs_an_extra in (kvs.use_sandbox, lambda: kvs.forms.console(), chart):
 """
 
 
-def test_core_works_without_extras_and_names_the_missing_one() -> None:
-    done = subprocess.run([sys.executable, "-c", CORE_ONLY], capture_output=True, text=True, check=True)
-    needs_sandbox, needs_lab, needs_lab_too = done.stdout.splitlines()
+def test_core_works_without_extras_and_names_the_missing_one(tmp_path: Path) -> None:
+    abandoned = tmp_path / "kvs-notebook-abandoned"  # the directory of a sandbox that was killed, which a start removes
+    abandoned.mkdir(mode=0o700)
+    (abandoned / "owner.lock").touch()
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", CORE_ONLY], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    needs_sandbox, needs_sandbox_too, needs_lab, needs_lab_too = done.stdout.splitlines()
+    assert needs_sandbox_too.endswith("pip install 'kvs-notebook[sandbox]'")
     assert needs_lab_too.endswith("pip install 'kvs-notebook[lab]'")
     assert needs_sandbox.endswith("pip install 'kvs-notebook[sandbox]'")
     assert needs_lab.endswith("pip install 'kvs-notebook[lab]'")

@@ -183,11 +183,13 @@ def test_reconciled_lost_reply_is_shown(sandbox, connection, submit):
 
 
 def test_closed_form_ends_its_threads(connection):
+    others = {*threading.enumerate()}  # of forms that earlier tests left open
     form = kvs.forms.create_channel()
     form.name.value = "gate"
     form.submit.click()
     form.future.result()
-    mine = [thread for thread in threading.enumerate() if thread.name.startswith("kvs-form")]
+    mine = [each for each in threading.enumerate() if each.name.startswith("kvs-form") and each not in others]
+    assert mine
     form.close()
     for thread in mine:
         thread.join(20)
