@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +17,8 @@ def with_suggestions(package: str, load: Callable[[str], Any], names: Sequence[s
             # Only a name that is not public is unknown; private ones are probed by Python itself, without a reader.
             if name in names or name.startswith("_"):
                 raise
+            import difflib  # an import of the package loads this module, and hardly ever needs it
+
             near = difflib.get_close_matches(name, names, n=3)
             hint = f" Did you mean {' or '.join(near)}?" if near else f" help({package}) lists its names."
             raise AttributeError(f"{package} has no {name}.{hint}", name=name, obj=sys.modules[package]) from None

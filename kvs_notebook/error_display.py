@@ -11,13 +11,10 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 PACKAGE = str(Path(__file__).parent) + os.sep
 FULL_TRACEBACK_CALL = "kvs.errors.print_traceback()"
 FULL_TRACEBACK_VARIABLE = "KVS_NOTEBOOK_FULL_TRACEBACK"
-
-ExceptHook = Callable[[type[BaseException], BaseException, TracebackType | None], Any]
 
 
 def render_in_notebook(error: BaseException) -> list[str]:
@@ -34,7 +31,7 @@ def render_in_notebook(error: BaseException) -> list[str]:
 
 
 def shorten_in_scripts(is_ours: Callable[[BaseException], bool]) -> None:
-    """Let an uncaught error of ours end a script with the user's lines and the message, unless another hook is installed."""
+    """Install a hook that ends a script with the user's lines and the message of an error of ours; keep the hook of another."""
     if sys.excepthook is not sys.__excepthook__:
         return
 

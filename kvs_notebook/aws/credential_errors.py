@@ -13,6 +13,7 @@ from kvs_notebook.aws.error_translation import (
     NEXT_STEP,
     from_botocore_error,
     from_client_error,
+    sign_in_errors,
 )
 from kvs_notebook.errors import (
     AccessDenied,
@@ -67,15 +68,8 @@ def _kind_of(error: Exception) -> type[KVSError]:
         return MissingExtra
     if isinstance(error, botocore.NoRegionError):
         return NoRegion
-    expired = (
-        botocore.CredentialRetrievalError,
-        botocore.SSOError,
-        botocore.LoginError,
-        botocore.TokenRetrievalError,
-        botocore.NoAuthTokenError,
-        botocore.RefreshWithMFAUnsupportedError,
-    )
-    is_expired = isinstance(error, expired) or type(error) is RuntimeError  # of credentials that were refreshed in vain
+    # A bare RuntimeError is botocore's, of credentials that were refreshed and are still expired.
+    is_expired = isinstance(error, sign_in_errors()) or type(error) is RuntimeError
     return ExpiredCredentials if is_expired else NoCredentials
 
 

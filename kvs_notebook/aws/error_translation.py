@@ -142,6 +142,20 @@ def from_botocore_error(
     return kind(f"{operation} failed: {why}. {advice}", operation=operation)
 
 
+def sign_in_errors() -> tuple[type[Exception], ...]:
+    """Return botocore's errors of a provider that gives nothing valid until the user signs in."""
+    from botocore import exceptions as botocore
+
+    return (
+        botocore.CredentialRetrievalError,
+        botocore.SSOError,
+        botocore.LoginError,
+        botocore.TokenRetrievalError,
+        botocore.NoAuthTokenError,
+        botocore.RefreshWithMFAUnsupportedError,
+    )
+
+
 def _kind_and_advice(error: Exception) -> tuple[type[KVSError], str]:
     """Return the class for an error of botocore, and what to do: of the first row that matches."""
     from botocore import exceptions as botocore
@@ -154,18 +168,7 @@ def _kind_and_advice(error: Exception) -> tuple[type[KVSError], str]:
         ),
         ((botocore.MissingDependencyException,), MissingExtra, INSTALL_CRT),
         ((botocore.NoRegionError,), NoRegion, NEXT_STEP[NoRegion]),
-        (
-            (
-                botocore.CredentialRetrievalError,
-                botocore.SSOError,
-                botocore.LoginError,
-                botocore.TokenRetrievalError,
-                botocore.NoAuthTokenError,
-                botocore.RefreshWithMFAUnsupportedError,
-            ),
-            ExpiredCredentials,
-            NEXT_STEP[ExpiredCredentials],
-        ),
+        (sign_in_errors(), ExpiredCredentials, NEXT_STEP[ExpiredCredentials]),
         (
             (botocore.ParamValidationError, botocore.InvalidRegionError, ValueError),
             InvalidInput,

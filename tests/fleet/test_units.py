@@ -113,7 +113,7 @@ def _others(frame: pd.DataFrame, bad: set[tuple[str, str]]) -> pd.DataFrame:
 
 
 def script_regions(service: ScriptedService, operations: list[str], replies: list[Any]) -> set[tuple[str, str]]:
-    """Give every second region another fault; return the account-regions that have one."""
+    """Add another fault to every second region; return the account-regions that have one."""
     places = REGIONS[1 : 2 * len(replies) : 2]
     for reply, region in zip(replies, places, strict=True):
         scripted = reply if isinstance(reply, tuple) else of_region(reply, region)

@@ -60,7 +60,7 @@ def invalid_argument(message: str) -> ServiceError:
 
 @contextmanager
 def constraint_errors(assumptions: Assumptions) -> Iterator[None]:
-    """Give errors for values that the model does not allow the code of ``assumptions`` [10]."""
+    """Set the code that ``assumptions`` names on errors for values that the model does not allow [10]."""
     try:
         yield
     except ServiceError as error:
