@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ def read(path: Path) -> Any:
     return nbformat.read(path, as_version=4)
 
 
+def cells_before_appendix(path: Path) -> list[Any]:
+    """Return the cells of a walkthrough without its appendix."""
+    return list(takewhile(lambda cell: not cell.source.startswith("## Appendix"), read(path).cells))
+
+
 def test_every_walkthrough_exists() -> None:
     assert {path.stem for path in NOTEBOOKS} >= set(WALKTHROUGHS)
 
@@ -60,7 +66,7 @@ def test_notebook_names_no_machine_account_or_key(path: Path) -> None:
 
 @each_notebook
 def test_walkthrough_has_the_sections_of_the_course(path: Path) -> None:
-    cells = read(path).cells
+    cells = cells_before_appendix(path)
     headings = [re.match(r"#+ [^\n]+", cell.source) for cell in cells if cell.cell_type == "markdown"]
     sections = [heading[0] for heading in headings if heading and heading[0].startswith("## ")]
     begin = [OVERVIEW, "## Start"] if path.stem == WALKTHROUGHS[0] else ["## Start"]
