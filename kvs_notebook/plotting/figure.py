@@ -55,9 +55,8 @@ class Chart:
         self.figure.savefig(full, format="png", dpi=100, transparent=self.follows_theme)
         with Image.open(full) as picture:
             if self.follows_theme:
-                few = picture.quantize(
-                    4 * PNG_COLORS, Image.Quantize.FASTOCTREE
-                )  # the only method that keeps transparency
+                # the only method that keeps transparency
+                few = picture.quantize(4 * PNG_COLORS, Image.Quantize.FASTOCTREE)
             else:
                 few = picture.convert("RGB").quantize(PNG_COLORS)
             few.save(reduced, "png", optimize=True)
