@@ -79,7 +79,7 @@ def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
     ...     print(file.readlines()[1].split("/")[-1].strip())
     1767603601000,Note,'=1+1
     """
-    _check_frame(frame, "to_csv")
+    check_frame(frame, "to_csv")
     lines = csv_lines(frame)
     with open_output(path, "w") as stream:
         if isinstance(path, str | os.PathLike):
@@ -87,8 +87,8 @@ def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
         stream.writelines(lines)
 
 
-def _check_frame(frame: object, function: str) -> None:
-    """Raise InvalidInput with the call that is right if an argument is not a DataFrame."""
+def check_frame(frame: object, function: str) -> None:
+    """Raise InvalidInput with the right call if an argument is not a DataFrame."""
     if isinstance(frame, pd.DataFrame):
         return
     kind = type(frame).__name__
@@ -143,8 +143,8 @@ def to_json(frame: pd.DataFrame, path: File | IO[str]) -> None:
     {"channel_name": "front-door", "key": "Site", "value": "hq"}
     ]
     """
-    _check_frame(frame, "to_json")
-    columns = [_values(frame[name]) for name in frame.columns]
+    check_frame(frame, "to_json")
+    columns = [cell_values(frame[name]) for name in frame.columns]
     rows = [
         json.dumps(dict(zip(frame.columns, row, strict=True)), ensure_ascii=False, default=str)
         for row in zip(*columns, strict=True)
@@ -183,7 +183,7 @@ def to_parquet(frame: pd.DataFrame, path: File | IO[bytes]) -> None:
     import pyarrow as pa
     import pyarrow.parquet
 
-    _check_frame(frame, "to_parquet")
+    check_frame(frame, "to_parquet")
     frame = frame.copy(deep=False)
     for name in filter(is_secret, frame.columns):
         frame[name] = _texts(frame[name])
@@ -231,7 +231,7 @@ def read_csv(path: File | IO[str]) -> pd.DataFrame:
 # --- values
 
 
-def _values(column: pd.Series) -> list[Any]:
+def cell_values(column: pd.Series) -> list[Any]:
     """Return a column's values as text, numbers and None, with times as ISO 8601 text."""
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         times = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="datetime64[ms]")
@@ -245,7 +245,7 @@ def _values(column: pd.Series) -> list[Any]:
 
 
 def _texts(column: pd.Series) -> list[str | None]:
-    return [None if value is None else str(value) for value in _values(column)]
+    return [None if value is None else str(value) for value in cell_values(column)]
 
 
 def _cells(frame: pd.DataFrame, name: str) -> list[str | None]:
@@ -311,8 +311,10 @@ def _check_encoding(records: Mapping[int, list[str]], label: str) -> None:
 
 
 @contextmanager
-def open_output(path: File | IO[Any], mode: str) -> Iterator[IO[Any]]:
+def open_output(path: File | IO[Any], mode: str, *, workbook: bool = False) -> Iterator[IO[Any]]:
     """Open a stream to write a file, replaced when the block ends without an error.
+
+    ``workbook`` tells that the content is that of a workbook, which no other file may have the name of.
 
     Raises
     ------
@@ -324,10 +326,10 @@ def open_output(path: File | IO[Any], mode: str) -> Iterator[IO[Any]]:
     if not isinstance(path, str | os.PathLike):
         yield path
         return
-    if Path(path).suffix.lower() in WORKBOOK_SUFFIXES:
+    if not workbook and Path(path).suffix.lower() in WORKBOOK_SUFFIXES:
         raise InvalidInput(
-            f"{path} is the name of a workbook. Write a .csv file with to_csv(), which spreadsheets open, or a workbook with "
-            "pandas' DataFrame.to_excel(), which takes times without a time zone."
+            f"{path} is the name of a workbook. Write a .xlsx file with to_excel(), or a .csv file with to_csv(); "
+            "spreadsheets open both."
         )
     try:
         with _open_or_replace(Path(path).resolve(), mode) as stream:  # a symbolic link is kept
