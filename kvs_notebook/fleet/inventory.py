@@ -7,7 +7,7 @@ import logging
 from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
@@ -19,6 +19,7 @@ from kvs_notebook.dataframes.builders import channels_frame, tags_frame
 from kvs_notebook.dataframes.files import File, byte_order_mark, csv_lines, open_output, to_parquet
 from kvs_notebook.dataframes.schemas import CHANNELS, TAGS, order_columns
 from kvs_notebook.dataframes.tag_pivot import join_tags
+from kvs_notebook.dataframes.workbook import write_sheets
 from kvs_notebook.errors import InvalidInput, InventoryIncomplete
 from kvs_notebook.fleet.account_region import AccountRegionResult
 from kvs_notebook.fleet.accounts import AccountsFile, accounts_to_read
@@ -140,6 +141,10 @@ class Inventory:
                 stream.writelines([byte_order_mark(lines), *lines])
             table.flush()
 
+    def to_excel(self, path: File | IO[bytes]) -> None:
+        """Write a workbook with the sheets ``channels``, the wide frame, and ``coverage``, as to_excel() does."""
+        write_sheets({"channels": self.table(), "coverage": self.coverage}, path)
+
     def to_parquet(self, path: File) -> None:
         """Write the wide frame as Parquet, and coverage to ``NAME-coverage.parquet``; both or neither."""
         with open_output(path, "wb") as table, open_output(coverage_path(path), "wb") as coverage:
@@ -227,7 +232,8 @@ def inventory(
     Returns
     -------
     Inventory
-        ``.channels``, ``.tags``, ``.coverage`` (frames), ``.table()``, ``.to_csv(path)``, ``.raise_for_failures()``.
+        ``.channels``, ``.tags``, ``.coverage`` (frames), ``.table()``, ``.to_csv(path)``, ``.to_excel(path)``,
+        ``.raise_for_failures()``.
 
     Raises
     ------
