@@ -65,7 +65,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slowest tests first; those of equal rank stay in their random order."""
+    """Order the slowest tests first; those of equal rank stay in their random order."""
     items.sort(key=lambda item: _rank(item.nodeid.removeprefix("tests/")))
 
 
@@ -91,7 +91,7 @@ def no_user_aws_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyte
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let waiters look again at once: on the stepped clock each look is a second later."""
+    """Remove the pause of waiters: on the stepped clock each look is a second later."""
     monkeypatch.setattr("kvs_notebook.channels.waiters.SECONDS_BETWEEN_DESCRIBES", 0.01)
 
 

@@ -261,7 +261,7 @@ def test_bulk_tags_of_another_account_are_refused(service, connection):
         read_tags_in_bulk(connection)
 
 
-def test_list_of_several_accounts_is_refused_before_the_account_is_known(service):
+def test_list_of_several_accounts_is_rejected_at_once(service):
     connection = service.connect()
     name, arn = OTHER_SUBJECTS["account"]
     service.replies["ListSignalingChannels"] = {
@@ -281,7 +281,7 @@ def test_change_asks_for_the_account_before_it_reads(service):
     connection.close_clients()
 
 
-def test_delete_by_an_old_arn_does_not_delete_the_new_channel(service, connection):
+def test_delete_by_old_arn_spares_new_channel(service, connection):
     service.replies["DescribeSignalingChannel"] = {"ChannelInfo": INFO | {"ChannelARN": ARN + "9"}}
     with pytest.raises(errors.ChannelNotFound, match="another channel has that name now"):
         kvs.delete_channel(ARN, connection=connection)
