@@ -48,13 +48,11 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 class ByFile(LoadFileScheduling):
-    """Run a file's tests in one worker; the browser's all in one, those of a notebook's cells in one for each notebook."""
+    """Run a file's tests in one worker; those of the browser, and those of a shared kernel, all in one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith("tests/browser/"):
-            return "tests/browser/"
-        notebook = re.fullmatch(r"(tests/notebooks/).*\[(.*)\]", nodeid)
-        return "".join(notebook.groups()) if notebook else super()._split_scope(nodeid)
+        shared = re.match(r"tests/browser/|tests/notebooks/test_(?:exercises|sections)", nodeid)
+        return re.sub("test_.*", "", shared[0]) if shared else super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
