@@ -80,7 +80,7 @@ def _without_repetitions(tags: pd.DataFrame) -> pd.DataFrame:
 
 
 def join_tags(channels: pd.DataFrame, tags: pd.DataFrame, keys: Sequence[str] | None = None) -> pd.DataFrame:
-    """Join tags to a channels frame as ``tag:<key>`` columns before the long ones: of ``keys`` in that order, or all, sorted."""
+    """Join tags to a channels frame as ``tag:<key>`` columns, of ``keys`` in that order, or of all keys, sorted."""
     if keys is not None:
         tags = tags[tags["key"].isin(list(keys))]
     wide = pivot_tags(tags).drop(columns=["account_id", "region", "channel_name"])

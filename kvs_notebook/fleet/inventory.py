@@ -47,7 +47,7 @@ _logger = logging.getLogger(__name__)
 TAG_MODES = ("bulk", "each", "none")
 MAX_GAPS_NAMED = 5
 
-SHOWN = ["channel_name", "account_id", "region", "channel_status", "message_ttl_seconds", "creation_time"]
+SHOWN = ["channel_name", "region", "channel_status", "message_ttl_seconds", "creation_time", "account_id"]
 SHOWN_OF_GAPS = ["account_id", "region", "status", "error_code", "message"]
 """The columns of an inventory's view in a notebook: they fit its width."""
 

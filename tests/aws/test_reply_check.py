@@ -13,10 +13,10 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
+from kvs_notebook.channels.tag_reader import read_tags_in_bulk
 from kvs_notebook.dataframes.builders import ice_frame
 from kvs_notebook.dataframes.schemas import CHANNELS, ENDPOINTS, ICE_SERVERS, TAGS
 from kvs_notebook.fleet.region_selection import regions_of_account
-from kvs_notebook.fleet.tag_reader import read_tags_in_bulk
 from tests.aws.fake_service import ACCOUNT, ARN, IDENTITY, INFO, REGION, FakeService, dump
 
 Use = Callable[[kvs.Connection], Any]
