@@ -42,7 +42,8 @@ def get_endpoints(
     Returns
     -------
     pandas.DataFrame
-        One row per channel and protocol, in the order of ``protocols``: channel_arn, role, protocol, endpoint (str).
+        One row per channel and protocol, in the order of ``protocols``: channel_name, region, role, protocol, endpoint,
+        account_id, channel_arn (str).
 
     Raises
     ------
@@ -100,9 +101,10 @@ def get_ice_servers(
     Returns
     -------
     pandas.DataFrame
-        One row per URI: channel_arn, uri (str), username, password (Secret: ``.reveal()`` gives it), ttl_seconds (Int64,
-        5 minutes on a real account). The STUN server, ``stun:stun.kinesisvideo.REGION.amazonaws.com:443``, is not among
-        them: it needs no password and is the same for every channel.
+        One row per URI: channel_name, region, uri (str), username, password (Secret: ``.reveal()`` gives it), ttl_seconds (Int64,
+        5 minutes on a real account), account_id, channel_arn (str). The STUN server,
+        ``stun:stun.kinesisvideo.REGION.amazonaws.com:443``, is not among them: it needs no password and is the same for every
+        channel.
 
     Raises
     ------

@@ -38,7 +38,7 @@ def test_sandbox_fleet_is_printed_and_written_to_files(run: Run, tmp_path: Path)
 
     frame = kvs.read_csv(tmp_path / "a.csv")
     tags = [column for column in frame.columns if column.startswith("tag:")]
-    assert list(frame.columns) == [*schemas.CHANNELS, *sorted(tags)]
+    assert list(frame.columns) == schemas.order_columns([*schemas.CHANNELS, *sorted(tags)])
     assert tags
     assert sorted(frame["region"].unique()) == REGIONS
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "a.parquet"), frame)
@@ -182,7 +182,7 @@ def test_closed_pipe_causes_no_traceback(tmp_path: Path, environment: dict[str, 
     done = subprocess.run(
         ["bash", "-c", pipeline], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.startswith("account_id,")
+    assert done.stdout.startswith("channel_name,")
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr
 

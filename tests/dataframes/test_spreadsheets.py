@@ -170,7 +170,7 @@ def test_stream_read_in_other_encoding_is_refused(path: Path) -> None:
 @pytest.mark.parametrize("name", ["3-4", "MAR1", "true", "1E5"])
 def test_name_that_differs_from_arn_is_refused(path: Path, name: str, saved_as: str) -> None:
     files.to_csv(builders.channels_frame([info(name)]), path)
-    path.write_text(path.read_text().replace(f",{name},arn:", f",{saved_as},arn:"))
+    path.write_text(path.read_text().replace(f"\n{name},", f"\n{saved_as},"))
     with pytest.raises(DamagedFile, match=re.escape(f"channel_name in row 2 ({saved_as!r})")):
         files.read_csv(path)
 
@@ -192,9 +192,9 @@ def test_emptied_rows_are_left_out(path: Path, ending: str) -> None:
 def test_file_has_byte_order_mark_if_text_is_not_ascii(path: Path) -> None:
     frame = with_column(builders.channels_frame([info()]), "tag:Site", ["hq"])
     files.to_csv(frame, path)
-    assert path.read_bytes().startswith(b"account_id")
+    assert path.read_bytes().startswith(b"channel_name")
     files.to_csv(with_column(frame, "tag:Ort", ["Köln"]), path)
-    assert path.read_bytes().startswith(BOM.encode() + b"account_id")
+    assert path.read_bytes().startswith(BOM.encode() + b"channel_name")
     assert path.read_bytes().count(BOM.encode()) == 1
 
 

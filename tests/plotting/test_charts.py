@@ -104,7 +104,7 @@ def test_headroom_notes_account_regions_not_shown():
 
 def test_ages_are_grouped_by_days():
     days = [0, 7, 8, 30, 365, 366, 731, None]
-    ages = builders.rows_frame([(ACCOUNT, "us-east-1", "c", "arn", None, each) for each in days], schemas.AGES)
+    ages = builders.empty(schemas.AGES).reindex(range(len(days))).assign(age_days=pd.array(days, dtype="Int64"))
     groups = bars(kvs.charts.channel_ages(ages))["channels"]
     assert groups == {
         "up to a week": 2,
