@@ -45,8 +45,9 @@ def with_keyword_hints(package: str, value: Any) -> Any:
         return value
     if not isinstance(value, FunctionType) or hasattr(value, "__wrapped__"):
         return value
-    home = sys.modules.get(value.__module__)
-    if not value.__module__.startswith(f"{package}.") or getattr(home, value.__name__, None) is not value:
+    home = sys.modules[value.__module__]
+    is_importable = getattr(home, value.__name__, None) is value
+    if not is_importable or not value.__module__.startswith(f"{package}."):
         return value
     hinted = _with_hints(value)
     setattr(home, value.__name__, hinted)
