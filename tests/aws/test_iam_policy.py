@@ -142,7 +142,7 @@ CALLS: dict[str, Callable[[Place], Any]] = {
         "Owner" in set(kvs.untag_channel(at.channel, ["Owner"], connection=at.connection)["key"])
     ),
     "get_endpoints": lambda at: len(kvs.get_endpoints(at.channel, connection=at.connection)),
-    "get_ice_servers": lambda at: len(kvs.get_ice_servers(at.channel, connection=at.connection)),
+    "get_ice_servers": lambda at: len(kvs.get_ice_servers(at.channel, refresh=True, connection=at.connection)),
     "sign_url": connected_by_url,
     "open_signaling": signaled,
     "inventory": inventoried,

@@ -20,7 +20,7 @@ from tests.dataframes.test_files import ARN, SERVERS, info, infos, tag_texts, wi
 from tests.dataframes.test_spreadsheets import as_excel, frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 ESCAPES = ["_x0041_", "_x000D", "\r", "_x000D\r", "_x005F_x0041_", "_x0041_x0042_", "_", "x005F_", "#N/A", "=1+1"]
@@ -86,11 +86,16 @@ def test_round_trip_keeps_times_to_the_millisecond(rows: list[dict[str, Any]]) -
     check_round_trip(builders.channels_frame(rows))
 
 
+def frame_of(row: Mapping[str, Any], schema: schemas.Schema) -> pd.DataFrame:
+    """Return a frame of one row; columns that it does not name are missing values."""
+    return builders.rows_frame([tuple(row.get(column) for column in schema)], schema)
+
+
 def test_round_trip_keeps_numbers_dates_and_secrets_hidden() -> None:
-    coverage = builders.rows_frame(
-        [("1" * 12, "us-east-1", "ok", None, None, "bulk", 2**62, 10**15, 1, None, 0.1 + 0.2)], schemas.COVERAGE
-    )
-    growth = builders.rows_frame([(datetime(2026, 1, 5), "1" * 12, "us-east-1", 3, -1)], schemas.GROWTH)  # noqa: DTZ001
+    numbers = {"channels": 2**62, "calls": 10**15, "throttles": 1, "seconds": 0.1 + 0.2}
+    coverage = frame_of({"account_id": "1" * 12, "region": "us-east-1", "status": "ok", **numbers}, schemas.COVERAGE)
+    day = datetime(2026, 1, 5)  # noqa: DTZ001
+    growth = frame_of({"date": day, "account_id": "1" * 12, "region": "us-east-1", "diff": -1}, schemas.GROWTH)
     check_round_trip(coverage)
     check_round_trip(growth)
     ice = builders.ice_frame(ARN, SERVERS)
@@ -183,7 +188,8 @@ def test_account_id_and_name_as_exact_numbers_are_healed() -> None:
     frame = builders.channels_frame([info("1200")])
 
     def to_numbers(sheet: Any) -> None:
-        sheet["A2"], sheet["C2"] = 111122223333, 1200
+        letters = {cell.value: cell.column_letter for cell in sheet[1]}
+        sheet[f"{letters['account_id']}2"], sheet[f"{letters['channel_name']}2"] = 111122223333, 1200
 
     pd.testing.assert_frame_equal(workbook.read_excel(edited(written(frame), to_numbers)), frame)
 
