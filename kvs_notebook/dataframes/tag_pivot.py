@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from kvs_notebook.dataframes.builders import empty, sort_rows
+from kvs_notebook.dataframes.frame_check import check_columns
 from kvs_notebook.dataframes.schemas import TAG_PREFIX, TAGS, TEXT, order_columns
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count, format_value
@@ -33,7 +34,7 @@ def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     InvalidInput
-        If a tag of a channel has two values, for instance because the rows are of two dates.
+        If tags is not a long tags frame, or a tag of a channel has two values, for instance because the rows are of two dates.
 
     Examples
     --------
@@ -46,6 +47,7 @@ def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
     0   front-door       NaN       hq
     1         gate       ops    annex
     """
+    check_columns(tags, TAGS, "list_tags()")
     if tags.empty:
         return empty({column: TAGS[column] for column in CHANNEL_COLUMNS})
     keys = sorted(tags["key"].unique())
