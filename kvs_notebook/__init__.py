@@ -10,7 +10,7 @@
 ================  =========================================================================================
 Connect           connect, use_sandbox, current_connection
 Channels          list_channels, describe_channel, create_channel, update_channel, delete_channel,
-                  wait_for_channel
+                  wait_for_channel, watch_channel
 Tags              list_tags, tag_channel, untag_channel, pivot_tags
 Signaling         get_endpoints, get_ice_servers, sign_url, open_signaling, messages
 Fleet             inventory, save_snapshot, read_snapshots, read_coverage, compare_snapshots, reports
@@ -44,7 +44,7 @@ _load, __dir__, __all__ = lazy_loader.attach(
             "update_channel",
         ],
         "channels.tags": ["list_tags", "tag_channel", "untag_channel"],
-        "channels.waiters": ["wait_for_channel"],
+        "channels.waiters": ["wait_for_channel", "watch_channel"],
         "dataframes.files": ["read_csv", "to_csv", "to_json", "to_parquet"],
         "dataframes.workbook": ["read_excel", "to_excel"],
         "dataframes.tag_pivot": ["pivot_tags"],

@@ -223,6 +223,7 @@ CHANGES: dict[str, Use] = {
     "ICE servers": lambda at: kvs.get_ice_servers("gate", connection=at),
     "sign": lambda at: kvs.sign_url("gate", client_id="tablet", connection=at),
     "wait": lambda at: kvs.wait_for_channel("gate", connection=at),
+    "watch": lambda at: [*kvs.watch_channel("gate", connection=at)],
     "describe": lambda at: kvs.describe_channel("gate", connection=at),
 }
 
