@@ -13,7 +13,8 @@ Channels          list_channels, describe_channel, create_channel, update_channe
                   wait_for_channel
 Tags              list_tags, tag_channel, untag_channel, pivot_tags
 Signaling         get_endpoints, get_ice_servers, sign_url, open_signaling, messages
-Fleet             inventory, save_snapshot, read_snapshots, read_coverage, compare_snapshots, reports
+Fleet             inventory, save_snapshot, read_snapshots, read_coverage, compare_snapshots, reports,
+                  write_report
 Forms, pictures   forms, charts, diagrams
 Files             to_csv, read_csv, to_json, to_parquet
 Safety            iam_policy, scan_notebooks, errors
@@ -50,6 +51,7 @@ _load, __dir__, __all__ = lazy_loader.attach(
         "fleet": ["reports"],
         "fleet.comparison": ["compare_snapshots"],
         "fleet.inventory": ["Inventory", "inventory"],
+        "fleet.report_file": ["write_report"],
         "fleet.snapshots": ["read_coverage", "read_snapshots", "save_snapshot"],
         "plotting": ["charts", "diagrams"],
         "sandbox.assumptions": ["Assumptions"],
