@@ -78,6 +78,30 @@ CHANGES: Schema = {
     "after": TEXT,
 }
 
+PLAN_STEPS: Schema = {
+    "step": INTEGER,
+    "account_id": TEXT,
+    "region": TEXT,
+    "channel_name": TEXT,
+    "channel_arn": TEXT,
+    "action": TEXT,
+    "column": TEXT,
+    "before": TEXT,
+    "after": TEXT,
+    "version": TEXT,
+    "status": TEXT,
+    "reason": TEXT,
+    "source": TEXT,
+}
+PLAN_RESULTS: Schema = {
+    **PLAN_STEPS,
+    "outcome": TEXT,
+    "error_code": TEXT,
+    "message": TEXT,
+    "started": TIME,
+    "finished": TIME,
+}
+
 COUNTS: Schema = {"account_id": TEXT, "region": TEXT, "channels": INTEGER}
 AGES: Schema = {
     "account_id": TEXT,
@@ -157,6 +181,7 @@ def dtype_of(column: str) -> str | None:
         COVERAGE,
         SNAPSHOTS,
         CHANGES,
+        PLAN_RESULTS,
         SECRET_FINDINGS,
         *REPORTS,
     ):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import kvs_notebook as kvs
+from kvs_notebook.aws import concurrency
 from kvs_notebook.cli.inventory_output import MOST_LINES
+from kvs_notebook.cli.standard_streams import OutputStream
+from kvs_notebook.fleet import collector
 from tests.cli.conftest import Run, lines_of, single_line
 
 HISTORY = ("--compare", "history", "--snapshot", "history")
@@ -108,15 +110,17 @@ def test_quiet_prints_only_problems(run: Run, profile: dict[str, str], account: 
 
 
 def test_quiet_hides_the_progress_bar_of_a_terminal(
-    monkeypatch: pytest.MonkeyPatch, account: kvs.Sandbox, capsys: pytest.CaptureFixture[str]
+    run: Run, profile: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kvs_notebook.aws import concurrency
-
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    assert not concurrency.progress_bar(2, "Reading", "channel").disable
-    with concurrency.hidden_progress():
-        assert concurrency.progress_bar(2, "Reading", "channel").disable
-    assert not concurrency.progress_bar(2, "Reading", "channel").disable
+    monkeypatch.setattr(OutputStream, "isatty", lambda _: True)
+    shown = []
+    bar = concurrency.progress_bar
+    monkeypatch.setattr(collector, "progress_bar", lambda *given: shown.append(bar(*given)) or shown[-1])
+    for option in ("--quiet", "--no-table"):
+        assert run("inventory", "--region", "us-east-1", "--no-tags", option, env=profile).returncode == 0
+    with shown[0] as quiet, shown[1] as usual:
+        assert isinstance(quiet, concurrency.HiddenBar)
+        assert not isinstance(usual, concurrency.HiddenBar)
 
 
 @pytest.mark.usefixtures("yesterday")

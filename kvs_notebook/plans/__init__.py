@@ -1,0 +1,18 @@
+"""Bulk changes: plan them, review the plan, apply it, resume it after an interruption, undo it.
+
+A plan lists each change to each channel, and each row that was refused with its reason, before anything is sent.
+"""
+
+from __future__ import annotations
+
+import lazy_loader
+
+from kvs_notebook.attribute_hints import with_suggestions
+
+_load, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "plan": ["Plan", "read"],
+    },
+)
+__getattr__ = with_suggestions(__name__, _load, __all__)

@@ -1,0 +1,137 @@
+"""A plan: changes to channels that were decided and checked, before anything is sent."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from kvs_notebook.dataframes.csv_text import parse_cell, read_records
+from kvs_notebook.dataframes.files import to_csv
+from kvs_notebook.dataframes.schemas import PLAN_STEPS
+from kvs_notebook.plans.plan_folder import PlanFolder
+from kvs_notebook.plans.steps import CREATE, DELETE, READY, REFUSED, TAG, UNTAG, UPDATE, Step, steps_frame
+
+VERBS = {CREATE: "create", UPDATE: "change", TAG: "change", UNTAG: "change", DELETE: "delete"}
+"""What the confirmation phrase says of an action."""
+
+
+class Plan:
+    """Changes to channels of one or more accounts and regions, and the rows that were refused.
+
+    Attributes
+    ----------
+    steps
+        One row per step, in the order of account, region and name: step (Int64); account_id, region, channel_name, channel_arn,
+        action (create, update, tag, untag, delete), column (``message_ttl_seconds``, ``tag:KEY``), before, after, version,
+        status (ready, refused, unchanged), reason, source (str).
+    source
+        What the plan was made of, such as the name of a file.
+    notes
+        What else a reader has to know, as sentences, such as how many channels stay as they are.
+    account_names
+        The names of accounts by account id, as far as they are known.
+    """
+
+    def __init__(
+        self,
+        steps: Iterable[Step],
+        *,
+        source: str,
+        notes: Sequence[str] = (),
+        account_names: Mapping[str, str] | None = None,
+    ) -> None:
+        self.steps = steps_frame(steps)
+        self.source = source
+        self.notes = tuple(notes)
+        self.account_names = dict(account_names or {})
+
+    def __len__(self) -> int:
+        return len(self.ready)
+
+    @property
+    def ready(self) -> pd.DataFrame:
+        """The steps that apply_plan() sends."""
+        return self._steps_with(READY)
+
+    @property
+    def refused(self) -> pd.DataFrame:
+        """The rows of which nothing is sent; the column reason says why."""
+        return self._steps_with(REFUSED)
+
+    def _steps_with(self, status: str) -> pd.DataFrame:
+        return self.steps[self.steps["status"] == status].reset_index(drop=True)
+
+    @property
+    def confirmation(self) -> str:
+        """The phrase that apply_plan() requires as ``confirm=``, such as ``change 500 in plant-1 eu-west-1``."""
+        channels = self.ready.assign(verb=self.ready["action"].map(VERBS)).drop_duplicates(
+            ["account_id", "region", "channel_name", "channel_arn", "verb"]
+        )
+        counts = channels["verb"].value_counts()
+        verbs = [f"{verb} {counts[verb]}" for verb in dict.fromkeys(VERBS.values()) if verb in counts]
+        places = channels[["account_id", "region"]].drop_duplicates()
+        if len(places) == 1:
+            account_id, region = places.iloc[0]
+            return f"{' '.join(verbs)} in {self.account_names.get(account_id, account_id)} {region}"
+        return f"{' '.join(verbs)} in {len(places)} account-regions" if verbs else "change nothing"
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the plan to a folder, which apply_plan() and the command ``kvs-notebook apply`` take.
+
+        Parameters
+        ----------
+        folder
+            A folder, which is created if it does not exist. A plan that is there already is replaced, unless it has been
+            applied.
+
+        Raises
+        ------
+        InvalidInput
+            If the folder holds a plan that was applied, or that was begun to be applied.
+        ExportFailed
+            If the folder cannot be written.
+        """
+        stream = io.StringIO(newline="")
+        to_csv(self.steps, stream)
+        about = {"source": self.source, "notes": self.notes, "account_names": self.account_names}
+        PlanFolder(folder).save(stream.getvalue(), about)
+
+
+def read(folder: str | os.PathLike[str]) -> Plan:
+    """Read a plan that was saved.
+
+    Parameters
+    ----------
+    folder
+        The folder that Plan.save() or ``kvs-notebook plan -o`` wrote.
+
+    Returns
+    -------
+    Plan
+        The plan as it was saved.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder does not exist or holds no plan.
+    DamagedFile
+        If plan.csv or meta.json was changed since the plan was saved.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> from kvs_notebook import plans
+    >>> try:
+    ...     plans.read("changes/annex")
+    ... except kvs.errors.InvalidInput as error:
+    ...     print(error)
+    changes/annex holds no plan: meta.json does not exist. Save one with plan.save('changes/annex').
+    """
+    text, about = PlanFolder(folder).read()
+    records = read_records(io.StringIO(text, newline=""), "plan.csv", lambda cells: cells == [*PLAN_STEPS])
+    rows = [[parse_cell(cell) for cell in record] for record in records.values()][1:]
+    steps = (Step._make(row[1:]) for row in rows)
+    return Plan(steps, source=about["source"], notes=about["notes"], account_names=about["account_names"])

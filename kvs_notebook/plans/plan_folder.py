@@ -1,0 +1,116 @@
+"""The folder of a plan: plan.csv, and meta.json with its digest, so that a plan that was edited by hand is not applied."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kvs_notebook.atomic_file import OWNER_ONLY, replace_file
+from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput
+
+FORMAT = 1
+OWNER_ONLY_FOLDER = 0o700
+MEMBERS = {"source": str, "notes": list, "account_names": dict, "sha256": str}
+PLAN_AGAIN = "Make the plan again from what it was made of."
+
+
+class PlanFolder:
+    """The files of a plan and of its application.
+
+    Attributes
+    ----------
+    path
+        The folder.
+    plan, meta
+        The steps, and what else belongs to the plan, with the digest of the steps.
+    journal, result, undo
+        What a run of apply_plan() writes.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.path = Path(folder)
+        self.plan = self.path / "plan.csv"
+        self.meta = self.path / "meta.json"
+        self.journal = self.path / "journal.jsonl"
+        self.result = self.path / "result.csv"
+        self.undo = self.path / "undo.csv"
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a run of apply_plan() has begun in this folder."""
+        return self.journal.exists()
+
+    def save(self, steps: str, about: Mapping[str, Any]) -> None:
+        """Write the CSV text of the steps and what else belongs to the plan.
+
+        Raises
+        ------
+        InvalidInput
+            If the folder holds a plan that was applied or begun to be applied.
+        ExportFailed
+            If the folder cannot be written.
+        """
+        if self.is_begun:
+            raise InvalidInput(
+                f"{self.path} holds a plan that was applied or begun to be applied. Save the new plan to another folder."
+            )
+        meta = json.dumps({"format": FORMAT, "sha256": digest(steps), **about}, indent=2, ensure_ascii=False)
+        try:
+            self.path.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
+            for path, text in ((self.plan, steps), (self.meta, meta + "\n")):
+                with replace_file(path, permissions=OWNER_ONLY) as stream:
+                    stream.write(text)
+        except OSError as error:
+            raise ExportFailed(
+                f"Can't write {self.path}: {error.strerror or error}. Choose a folder that you may write to, on a disk with "
+                "space left."
+            ) from error
+
+    def read(self) -> tuple[str, dict[str, Any]]:
+        """Return what save() was given.
+
+        Raises
+        ------
+        InvalidInput
+            If the folder does not exist or holds no plan.
+        DamagedFile
+            If a file was changed since the plan was saved.
+        """
+        about = self._read_meta()
+        steps = self._read_text(self.plan)
+        if about["sha256"] != digest(steps):
+            raise DamagedFile(f"{self.plan} was changed since the plan was saved. {PLAN_AGAIN}")
+        return steps, about
+
+    def _read_meta(self) -> dict[str, Any]:
+        try:
+            meta = json.loads(self._read_text(self.meta))
+        except ValueError as error:
+            raise DamagedFile(f"{self.meta} is not valid JSON: {error}. {PLAN_AGAIN}") from error
+        if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+            raise DamagedFile(f"{self.meta} does not describe a plan of format {FORMAT}. {PLAN_AGAIN}")
+        wrong = [name for name, kind in MEMBERS.items() if not isinstance(meta.get(name), kind)]
+        if wrong:
+            raise DamagedFile(f"{self.meta} was changed since the plan was saved: {', '.join(wrong)}. {PLAN_AGAIN}")
+        return meta
+
+    def _read_text(self, path: Path) -> str:
+        try:
+            return path.read_bytes().decode("utf-8")
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise InvalidInput(
+                f"{self.path} holds no plan: {path.name} does not exist. Save one with plan.save({str(self.path)!r})."
+            ) from error
+        except OSError as error:
+            raise InvalidInput(f"Can't read {path}: {error.strerror or error}. Check its permissions.") from error
+        except UnicodeDecodeError as error:
+            raise DamagedFile(f"{path} is not valid UTF-8. {PLAN_AGAIN}") from error
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of a text, in hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,67 @@
+"""The steps of a plan: one change to one channel each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import pandas as pd
+
+from kvs_notebook.dataframes.builders import rows_frame
+from kvs_notebook.dataframes.schemas import PLAN_STEPS
+
+CREATE, UPDATE, TAG, UNTAG, DELETE = ACTIONS = ("create", "update", "tag", "untag", "delete")
+READY, REFUSED, UNCHANGED = STATUSES = ("ready", "refused", "unchanged")
+
+TTL_COLUMN = "message_ttl_seconds"
+
+
+class Step(NamedTuple):
+    """One change to one channel, or a row that was refused or changes nothing.
+
+    Steps of one channel with the action ``create`` are one call: its message TTL and its tags.
+
+    Attributes
+    ----------
+    channel_arn
+        None for a channel that does not exist yet.
+    action
+        create, update, tag, untag or delete; None for a refused row whose action is not known.
+    column
+        ``message_ttl_seconds`` or ``tag:KEY``; None for a delete.
+    before, after
+        The value as it was seen and as it shall be, as text; None if there is none.
+    version
+        The version that was seen; a change is sent with the version read just before it.
+    status
+        ready, refused or unchanged.
+    reason
+        Why the row was refused, else None.
+    source
+        The row that the step comes from, such as ``edited.csv row 33``.
+    """
+
+    account_id: str | None
+    region: str | None
+    channel_name: str | None
+    channel_arn: str | None
+    action: str | None
+    column: str | None = None
+    before: str | None = None
+    after: str | None = None
+    version: str | None = None
+    status: str = READY
+    reason: str | None = None
+    source: str | None = None
+
+
+def steps_frame(steps: Iterable[Step]) -> pd.DataFrame:
+    """Return the steps frame, in the order of account, region, channel, action and column, numbered from 1."""
+    ordered = sorted(steps, key=_order)
+    return rows_frame([(number, *step) for number, step in enumerate(ordered, 1)], PLAN_STEPS)
+
+
+def _order(step: Step) -> tuple[str, ...]:
+    action = str(ACTIONS.index(step.action)) if step.action in ACTIONS else ""
+    names = (step.account_id, step.region, step.channel_name, step.channel_arn)
+    return (*(name or "" for name in names), action, step.column or "")
