@@ -159,7 +159,7 @@ def test_cron_line_runs_in_the_environment_of_cron(fleet: kvs.Sandbox, tmp_path:
     runs = [
         subprocess.run(
             ["/bin/sh", "-c", here],
-            env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", **aws, **python},
+            env={"HOME": "/proc/nowhere", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", **aws, **python},
             cwd="/",
             capture_output=True,
             text=True,

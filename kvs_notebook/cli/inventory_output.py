@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 import warnings
 from collections import Counter
@@ -174,6 +175,7 @@ class InventoryOutput:
 
     def write_report(self, path: str, required: RequiredTags, history: str | None) -> bool:
         """Write the report; return whether it could be written. A folder without a snapshot yet has no growth to show."""
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # a job's user may have no home for its font cache
         try:
             write_report(
                 self._inventory,
