@@ -17,7 +17,7 @@ Fleet             inventory, save_snapshot, read_snapshots, read_coverage, compa
                   write_report
 Forms, pictures   forms, charts, diagrams
 Files             to_csv, read_csv, to_json, to_parquet
-Safety            iam_policy, scan_notebooks, errors
+Safety            iam_policy, trust_policy, scan_notebooks, errors
 ================  =========================================================================================
 
 ``help(kvs.list_channels)`` describes one of them. Every name loads on first use, so importing the package is cheap.
@@ -36,7 +36,6 @@ _load, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "aws.connection": ["Connection"],
         "aws.default_connection": ["connect", "current_connection"],
-        "aws.iam_policy": ["iam_policy"],
         "channels.operations": [
             "create_channel",
             "delete_channel",
@@ -50,6 +49,7 @@ _load, __dir__, __all__ = lazy_loader.attach(
         "dataframes.tag_pivot": ["pivot_tags"],
         "fleet": ["reports"],
         "fleet.comparison": ["compare_snapshots"],
+        "fleet.iam_policy": ["iam_policy", "trust_policy"],
         "fleet.inventory": ["Inventory", "inventory"],
         "fleet.report_file": ["write_report"],
         "fleet.snapshots": ["read_coverage", "read_snapshots", "save_snapshot"],

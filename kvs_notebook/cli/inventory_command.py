@@ -37,6 +37,8 @@ class Options:
     external_id: str | None
     accounts: str | None
     role_name: str | None
+    role_session_name: str | None
+    role_duration: int | None
     prefix: str | None
     tags: bool
     table: bool | None
@@ -122,6 +124,17 @@ class Options:
     help="CSV file with the columns account_id, role_arn or profile, account_name, external_id, regions.",
 )
 @click.option("--role-name", metavar="NAME", help="Role to assume in each account of --accounts that names no other.")
+@click.option(
+    "--role-session-name",
+    metavar="NAME",
+    help="Session name of all roles, which CloudTrail shows.  [default: kvs-notebook]",
+)
+@click.option(
+    "--role-duration",
+    metavar="SECONDS",
+    type=click.IntRange(900, 43_200),
+    help="How long the credentials of a role are valid before they are renewed.  [default: 3600]",
+)
 @click.option("--prefix", metavar="TEXT", help="Only channels whose name starts with TEXT.")
 @click.option("--tags/--no-tags", default=True, help="Read tags.  [default: --tags]")
 @click.option(
@@ -263,6 +276,8 @@ def _read(connection: Connection, regions: Sequence[str] | str | None, options: 
             external_id=options.external_id,
             accounts=options.accounts,
             role_name=options.role_name,
+            role_session_name=options.role_session_name,
+            role_duration_seconds=options.role_duration,
             prefix=options.prefix,
             tags="bulk" if options.tags else "none",
             connection=connection,
