@@ -403,8 +403,10 @@ def _name_rows(rows: Sequence[int], most: int = 5) -> str:
 
 
 @contextmanager
-def open_output(path: File | IO[Any], mode: str) -> Iterator[IO[Any]]:
+def open_output(path: File | IO[Any], mode: str, *, permissions: int | None = None) -> Iterator[IO[Any]]:
     """Open a stream to write a file, replaced when the block ends without an error.
+
+    Its ``permissions`` are those that are given, else those of the file that is replaced, else the umask decides.
 
     Raises
     ------
@@ -422,7 +424,7 @@ def open_output(path: File | IO[Any], mode: str) -> Iterator[IO[Any]]:
             "pandas' DataFrame.to_excel(), which takes times without a time zone."
         )
     try:
-        with _open_or_replace(Path(path).resolve(), mode) as stream:  # a symbolic link is kept
+        with _open_or_replace(Path(path).resolve(), mode, permissions) as stream:  # a symbolic link is kept
             yield stream
     except ExportFailed:  # of another file inside the block
         raise
@@ -434,7 +436,7 @@ def open_output(path: File | IO[Any], mode: str) -> Iterator[IO[Any]]:
 
 
 @contextmanager
-def _open_or_replace(path: Path, mode: str) -> Iterator[IO[Any]]:
+def _open_or_replace(path: Path, mode: str, permissions: int | None) -> Iterator[IO[Any]]:
     """Open a stream that replaces a file when the block ends, or writes to a device or pipe (/dev/null) as it is."""
     binary = "b" in mode
     if path.exists() and not path.is_file():
@@ -442,5 +444,5 @@ def _open_or_replace(path: Path, mode: str) -> Iterator[IO[Any]]:
         with path.open(mode, **text) as stream:
             yield stream
         return
-    with replace_file(path, binary=binary) as stream:
+    with replace_file(path, binary=binary, permissions=permissions) as stream:
         yield stream

@@ -74,6 +74,10 @@ def test_usage_error_ends_the_process_with_2(run: Run) -> None:
         ["policy", "--accounts", "nowhere.csv"],
         ["inventory", "--sandbox", "--role-duration", "60"],
         ["scan"],
+        ["sign"],
+        ["sign", "front-door"],
+        ["sign", "front-door", "--client-id", "tablet"],
+        ["sign", "front-door", "--client-id", "tablet", "-o", "a.url", "--expires", "0"],
         ["scan", "nowhere.ipynb"],
     ],
 )
