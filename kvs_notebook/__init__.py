@@ -13,10 +13,11 @@ Channels          list_channels, describe_channel, create_channel, update_channe
                   wait_for_channel, watch_channel
 Tags              list_tags, tag_channel, untag_channel, pivot_tags
 Signaling         get_endpoints, get_ice_servers, sign_url, open_signaling, messages
-Fleet             inventory, save_snapshot, read_snapshots, read_coverage, compare_snapshots, reports
+Fleet             inventory, save_snapshot, read_snapshots, read_coverage, compare_snapshots, reports,
+                  write_report
 Forms, pictures   forms, charts, diagrams
 Files             to_csv, read_csv, to_excel, read_excel, to_json, to_parquet
-Safety            iam_policy, scan_notebooks, errors
+Safety            iam_policy, trust_policy, scan_notebooks, errors
 ================  =========================================================================================
 
 ``help(kvs.list_channels)`` describes one of them. Every name loads on first use, so importing the package is cheap.
@@ -35,7 +36,6 @@ _load, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "aws.connection": ["Connection"],
         "aws.default_connection": ["connect", "current_connection"],
-        "aws.iam_policy": ["iam_policy"],
         "channels.operations": [
             "create_channel",
             "delete_channel",
@@ -50,7 +50,9 @@ _load, __dir__, __all__ = lazy_loader.attach(
         "dataframes.tag_pivot": ["pivot_tags"],
         "fleet": ["reports"],
         "fleet.comparison": ["compare_snapshots"],
+        "fleet.iam_policy": ["iam_policy", "trust_policy"],
         "fleet.inventory": ["Inventory", "inventory"],
+        "fleet.report_file": ["write_report"],
         "fleet.snapshots": ["read_coverage", "read_snapshots", "save_snapshot"],
         "plotting": ["charts", "diagrams"],
         "sandbox.assumptions": ["Assumptions"],

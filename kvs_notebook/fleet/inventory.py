@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import pandas as pd
 
+from kvs_notebook.aws.assume_role import RoleSession
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.regions import partition_of
@@ -185,6 +186,8 @@ def inventory(
     external_id: str | None = None,
     accounts: AccountsFile | None = None,
     role_name: str | None = None,
+    role_session_name: str | None = None,
+    role_duration_seconds: int | None = None,
     regions: Iterable[str] | str | None = None,
     prefix: str | None = None,
     tags: str = "bulk",
@@ -199,7 +202,7 @@ def inventory(
     profiles
         AWS profiles, each of one account.
     role_arns
-        Roles that the connection's identity may assume, each in one account; session name ``kvs-notebook``.
+        Roles that the connection's identity may assume, each in one account.
     external_id
         The external id that those roles, or those of role_name, require.
     accounts
@@ -208,6 +211,11 @@ def inventory(
         none of profiles, role_arns and accounts is given, the connection's own account is read.
     role_name
         The name of a role to assume in each account of ``accounts`` that has no role_arn and no profile.
+    role_session_name
+        The session name of all roles, by which CloudTrail shows the calls; None takes ``kvs-notebook``.
+    role_duration_seconds
+        How long the credentials of a role are valid before they are renewed: 900 to 43,200, at most the role's maximum, and 3,600
+        if the connection itself is a role's; None takes STS's default, 3,600.
     regions
         Region codes. ``"all"`` takes the regions that the account has enabled (account:ListRegions) or, if it may not list them,
         all that botocore knows in the connection's partition (public AWS, GovCloud, China, ...). None takes the connection's
@@ -277,7 +285,13 @@ def inventory(
     connections = ConnectionFactory.in_process(base)
     reader_connections = connections if executor is None else ConnectionFactory.for_workers(base)
     named_accounts = accounts_to_read(
-        profiles, role_arns, external_id, accounts, role_name=role_name, partition=partition_of(base.region)
+        profiles,
+        role_arns,
+        external_id,
+        accounts,
+        role_name=role_name,
+        role_session=RoleSession.parse(role_session_name, role_duration_seconds),
+        partition=partition_of(base.region),
     )
     failures = CredentialFailures(connections)
     with defer_interrupts() as interrupted:
