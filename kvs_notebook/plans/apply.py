@@ -101,10 +101,8 @@ def apply_plan(
         How many channels of each account and region are changed and verified before the others.
     stop_after
         After how many failed channels an account and region stops.
-    profiles, role_arns, external_id, role_name
-        As for :func:`inventory`.
-    accounts
-        As for :func:`inventory`; a column ``change_role_arn`` names the role to assume for changes.
+    profiles, role_arns, external_id, accounts, role_name
+        As for :func:`inventory`; a column ``change_role_arn`` of the accounts file names the role to assume for changes.
     connection
         The connection that roles are assumed from, and to its own account if no other is named; None takes the current one.
 

@@ -17,8 +17,11 @@ def place(channel):
 
 def tag_plan(channels, key="Site", value="annex", before=None):
     """Return a plan that sets one tag of each channel of a frame."""
-    steps = [Step(*place(row), "tag", f"tag:{key}", before, value) for row in channels.to_dict("records")]
-    return kvs.plans.Plan(steps, source="a test")
+    return kvs.plans.Plan(tag_steps(channels, key, value, before), source="a test")
+
+
+def tag_steps(channels, key="Site", value="annex", before=None):
+    return [Step(*place(row), "tag", f"tag:{key}", before, value) for row in channels.to_dict("records")]
 
 
 def delete_plan(channels):
