@@ -14,6 +14,7 @@ Channels          list_channels, describe_channel, create_channel, update_channe
 Tags              list_tags, tag_channel, untag_channel, pivot_tags
 Signaling         get_endpoints, get_ice_servers, sign_url, open_signaling, messages
 Fleet             inventory, save_snapshot, read_snapshots, read_coverage, compare_snapshots, reports
+Bulk changes      plans
 Forms, pictures   forms, charts, diagrams
 Files             to_csv, read_csv, to_json, to_parquet
 Safety            iam_policy, scan_notebooks, errors
@@ -31,7 +32,7 @@ from kvs_notebook.version import __version__
 
 _load, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["errors", "forms"],
+    submodules=["errors", "forms", "plans"],
     submod_attrs={
         "aws.connection": ["Connection"],
         "aws.default_connection": ["connect", "current_connection"],

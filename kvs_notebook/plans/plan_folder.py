@@ -87,8 +87,9 @@ class PlanFolder:
         return steps, about
 
     def _read_meta(self) -> dict[str, Any]:
+        text = self._read_text(self.meta)
         try:
-            meta = json.loads(self._read_text(self.meta))
+            meta = json.loads(text)
         except ValueError as error:
             raise DamagedFile(f"{self.meta} is not valid JSON: {error}. {PLAN_AGAIN}") from error
         if not isinstance(meta, dict) or meta.get("format") != FORMAT:
