@@ -211,7 +211,7 @@ def test_pytest_runs_the_documented_test(run: Run, tmp_path: Path) -> None:
 def column(heading: str) -> list[str]:
     """Return the cells of a column of the table of tasks."""
     rows = [line.strip("|").split("|") for line in README.text.splitlines() if line.startswith("| ")]
-    at = next(row for row in rows if row[0].strip() == "I want to")
+    at = next(row for row in rows if row[0].strip() == "Task")
     place = next(number for number, cell in enumerate(at) if cell.strip().startswith(heading))
     return [row[place].strip() for row in rows if len(row) == len(at) and row is not at]
 
@@ -229,7 +229,7 @@ def test_every_name_in_readme_exists() -> None:
 
 
 def test_table_names_every_form() -> None:
-    named = re.findall(r"`(\w+)`", " ".join(column("form")))
+    named = re.findall(r"`(\w+)`", " ".join(column("Form")))
     assert set(named) == set(kvs.forms.__all__)
 
 
@@ -239,7 +239,7 @@ def test_table_names_every_command_and_only_existing_options() -> None:
         name: {option for parameter in cli.get_command(context, name).params for option in parameter.opts}  # type: ignore[union-attr]
         for name in cli.list_commands(context)
     }
-    cells = [cell for cell in column("command") if cell.startswith("`")]
+    cells = [cell for cell in column("Command") if cell.startswith("`")]
     first_words = {word for cell in cells for word in re.findall(r"`(\w+)", cell)}
     assert set(options) - first_words == set()
     for cell in cells:
@@ -259,6 +259,18 @@ def test_versions_are_those_of_pyproject() -> None:
         f"boto3 {floors['boto3']}",
         f"JupyterLab {floors['jupyterlab']}",
     ]
+
+
+def test_addresses_of_the_repository_are_those_of_pyproject() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    owner_and_name = project["urls"]["Source"].removeprefix("https://github.com/")
+    texts = [
+        path.read_text(encoding="utf-8")
+        for path in [*ROOT.glob("*.md"), *(ROOT / "notebooks").glob("*")]
+        if path.is_file()
+    ]
+    found = re.findall(r"(?:github\.com|mybinder\.org/v2/gh)/([\w.-]+/kvs[\w.-]*)", "\n".join(texts))
+    assert set(found) == {owner_and_name}
 
 
 def test_moto_has_no_signaling_operation() -> None:

@@ -18,7 +18,7 @@ from kvs_notebook.aws.validation import check_channel_name
 from kvs_notebook.dataframes.builders import channels_frame, tags_frame
 from kvs_notebook.dataframes.files import File, byte_order_mark, csv_lines, open_output, to_parquet
 from kvs_notebook.dataframes.schemas import CHANNELS, TAG_PREFIX, TAGS
-from kvs_notebook.dataframes.tag_pivot import join_tags
+from kvs_notebook.dataframes.tag_pivot import join_tags, note_tags_read
 from kvs_notebook.errors import InvalidInput, InventoryIncomplete
 from kvs_notebook.fleet.account_region import AccountRegionResult
 from kvs_notebook.fleet.accounts import AccountsFile, accounts_to_read
@@ -125,6 +125,7 @@ class Inventory:
         """
         wide = join_tags(self.channels, self.tags)
         sources = self.tags_sources()
+        note_tags_read(wide, all_keys=bool(sources.isin(TAGS_READ).all()))
         if not sources.isin([*TAGS_READ, "none"]).all():
             first_tag = sum(not str(name).startswith(TAG_PREFIX) for name in wide)
             wide.insert(first_tag, "tags_source", sources.to_numpy())

@@ -3,10 +3,11 @@
 A plan lists each change to each channel, and each row that was refused with its reason, before anything is sent.
 
 >>> import kvs_notebook as kvs
->>> from kvs_notebook.plans.steps import Step
->>> step = Step("111122223333", "eu-west-1", "front-door", None, "create", "message_ttl_seconds", None, "30")
->>> kvs.plans.Plan([step], source="an example").confirmation
-'create 1 in 111122223333 eu-west-1'
+>>> sandbox = kvs.use_sandbox(clock="stepped")
+>>> _ = kvs.create_channel("front-door", tags={"Site": "hq"})
+>>> plan = kvs.plans.tag(kvs.list_channels(tags=True), {"Site": "annex"})
+>>> plan.confirmation
+'change 1 in 111122223333 us-east-1'
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from kvs_notebook.attribute_hints import with_suggestions
 _load, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "edits": ["delete", "set_message_ttl", "tag"],
         "plan": ["Plan", "read"],
         "reversal": ["undo"],
     },
