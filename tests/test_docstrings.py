@@ -41,7 +41,7 @@ def public(name: str) -> Any:
 
 FUNCTIONS = [name for name in PUBLIC if isfunction(public(name))]
 CLASSES = [name for name in PUBLIC if isclass(public(name)) and not name.startswith("errors.")]
-RETURNED_BY_FUNCTIONS = {"Connection", "Inventory", "charts.Chart"}
+RETURNED_BY_FUNCTIONS = {"Connection", "Inventory", "charts.Chart", "plans.Plan"}
 """Users do not call these classes: their attributes are described, and the functions that return them have the examples."""
 
 METHODS = {

@@ -13,7 +13,7 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.aws.concurrency import THREADS, map_concurrent, progress_bar
+from kvs_notebook.aws.concurrency import THREADS, HiddenBar, map_concurrent, progress_bar
 
 
 def test_results_are_in_order_of_items():
@@ -73,15 +73,15 @@ def test_progress_is_shown_on_a_terminal_only(monkeypatch, is_terminal, quiet, s
 
 
 @pytest.mark.parametrize(
-    ("shell", "disabled"),
+    ("shell", "hidden"),
     [(None, True), (SimpleNamespace(), True), (SimpleNamespace(kernel="a kernel"), False)],
     ids=["Python", "IPython in a pipe", "notebook"],
 )
-def test_progress_is_shown_in_a_notebook_which_has_no_terminal(monkeypatch, shell, disabled):
+def test_progress_is_shown_in_a_notebook_which_has_no_terminal(monkeypatch, shell, hidden):
     monkeypatch.setattr("sys.stderr", Stream(is_terminal=False))
     monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
     with progress_bar(10, "Inventory", "account-region") as bar:
-        assert bar.disable is disabled
+        assert isinstance(bar, HiddenBar) is hidden
 
 
 def test_progress_is_hidden_without_a_standard_error(monkeypatch):
