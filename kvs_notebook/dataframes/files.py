@@ -311,10 +311,13 @@ def _check_encoding(records: Mapping[int, list[str]], label: str) -> None:
 
 
 @contextmanager
-def open_output(path: File | IO[Any], mode: str, *, workbook: bool = False) -> Iterator[IO[Any]]:
+def open_output(
+    path: File | IO[Any], mode: str, *, workbook: bool = False, permissions: int | None = None
+) -> Iterator[IO[Any]]:
     """Open a stream to write a file, replaced when the block ends without an error.
 
-    ``workbook`` tells that the content is that of a workbook, which no other file may have the name of.
+    ``workbook`` tells that the content is that of a workbook, which no other file may have the name of. Its ``permissions`` are
+    those that are given, else those of the file that is replaced, else the umask decides.
 
     Raises
     ------
@@ -332,7 +335,7 @@ def open_output(path: File | IO[Any], mode: str, *, workbook: bool = False) -> I
             "spreadsheets open both."
         )
     try:
-        with _open_or_replace(Path(path).resolve(), mode) as stream:  # a symbolic link is kept
+        with _open_or_replace(Path(path).resolve(), mode, permissions) as stream:  # a symbolic link is kept
             yield stream
     except ExportFailed:  # of another file inside the block
         raise
@@ -344,7 +347,7 @@ def open_output(path: File | IO[Any], mode: str, *, workbook: bool = False) -> I
 
 
 @contextmanager
-def _open_or_replace(path: Path, mode: str) -> Iterator[IO[Any]]:
+def _open_or_replace(path: Path, mode: str, permissions: int | None) -> Iterator[IO[Any]]:
     """Open a stream that replaces a file when the block ends, or writes to a device or pipe (/dev/null) as it is."""
     binary = "b" in mode
     if path.exists() and not path.is_file():
@@ -352,5 +355,5 @@ def _open_or_replace(path: Path, mode: str) -> Iterator[IO[Any]]:
         with path.open(mode, **text) as stream:
             yield stream
         return
-    with replace_file(path, binary=binary) as stream:
+    with replace_file(path, binary=binary, permissions=permissions) as stream:
         yield stream

@@ -48,7 +48,10 @@ class Chart:
         return f"<Chart: {self.title}>"
 
     def _repr_png_(self) -> bytes:
-        """Return the figure as PNG with few colours, which takes a third of the space in a saved notebook."""
+        return self.to_png()
+
+    def to_png(self) -> bytes:
+        """Return the figure as PNG with few colours, which takes a third of the space in a saved notebook or a page."""
         from PIL import Image  # a dependency of matplotlib
 
         full, reduced = BytesIO(), BytesIO()
