@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from kvs_notebook.dataframes.builders import empty, sort_rows
-from kvs_notebook.dataframes.schemas import TAG_PREFIX, TAGS, TEXT, order_columns
+from kvs_notebook.dataframes.schemas import FAILED, TAG_PREFIX, TAGS, TEXT, order_columns
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count, format_value
 
@@ -79,8 +79,18 @@ def _without_repetitions(tags: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def join_tags(channels: pd.DataFrame, tags: pd.DataFrame, keys: Sequence[str] | None = None) -> pd.DataFrame:
-    """Join tags to a channels frame as ``tag:<key>`` columns, of ``keys`` in that order, or of all keys, sorted."""
+def join_tags(
+    channels: pd.DataFrame,
+    tags: pd.DataFrame,
+    keys: Sequence[str] | None = None,
+    *,
+    sources: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Join tags to a channels frame as ``tag:<key>`` columns, of ``keys`` in that order, or of all keys, sorted.
+
+    ``sources`` is how the tags of each channel were read. If those of one are ``failed``, it becomes the column ``tags_source``,
+    which distinguishes a channel without a tag from one whose tags are unknown.
+    """
     if keys is not None:
         tags = tags[tags["key"].isin(list(keys))]
     wide = pivot_tags(tags).drop(columns=["account_id", "region", "channel_name"])
@@ -94,4 +104,7 @@ def join_tags(channels: pd.DataFrame, tags: pd.DataFrame, keys: Sequence[str] | 
         if keys is not None
         else sorted(column for column in joined.columns if column.startswith(TAG_PREFIX))
     )
+    if sources is not None and FAILED in sources:
+        joined["tags_source"] = pd.array(sources, dtype=TEXT)  # type: ignore[call-overload]
+        columns.append("tags_source")
     return joined[order_columns([*columns, *tag_columns])]

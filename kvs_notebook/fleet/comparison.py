@@ -12,9 +12,9 @@ import pandas as pd
 
 from kvs_notebook.dataframes.builders import rows_frame
 from kvs_notebook.dataframes.files import File
-from kvs_notebook.dataframes.schemas import CHANGES, TAG_PREFIX
+from kvs_notebook.dataframes.schemas import CHANGES, TAG_PREFIX, TAGS_READ
 from kvs_notebook.errors import DamagedFile, InvalidInput
-from kvs_notebook.fleet.coverage import NOT_ENABLED, TAGS_READ, AccountRegionKey, account_region_keys
+from kvs_notebook.fleet.coverage import NOT_ENABLED, AccountRegionKey, account_region_keys
 from kvs_notebook.fleet.inventory import Inventory
 from kvs_notebook.fleet.snapshot_files import TAGS, Snapshot, read_whole
 from kvs_notebook.fleet.snapshots import DateLike, check_all_channels, parse_date, snapshot_folders

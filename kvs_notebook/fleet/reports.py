@@ -35,11 +35,12 @@ from kvs_notebook.dataframes.schemas import (
     SHARED_NAMES,
     TAG_COVERAGE,
     TAG_PROBLEMS,
+    TAGS_READ,
     UNKNOWN,
     Schema,
 )
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.fleet.coverage import TAGS_READ, account_region_keys
+from kvs_notebook.fleet.coverage import account_region_keys
 from kvs_notebook.fleet.inventory import Inventory
 from kvs_notebook.fleet.report_inputs import InventoryOrFrame, channels_of, check_columns, known_counts
 from kvs_notebook.fleet.required_tags import (
