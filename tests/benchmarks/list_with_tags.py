@@ -38,7 +38,7 @@ def measure() -> Result:
 
 
 BENCHMARK = Benchmark(
-    name="wide",
+    name="list-tags",
     work=f"list_channels(tags=True) of {CHANNELS:,} channels",
     bar=f"<= {MAX_SECONDS:g} s",
     needs={"uvicorn": "pip install 'kvs-notebook[sandbox]'"},
