@@ -23,6 +23,7 @@
     ├── OutcomeUnknown                       a change was sent, and it is not known whether it took effect
     ├── WaitTimeout (TimeoutError)           the expected status was not reached within the timeout
     ├── InventoryIncomplete                  an inventory has gaps, which its coverage lists
+    ├── PlanIncomplete                       an applied plan has steps that are not done, which its result lists
     ├── ExportFailed (OSError)               a file could not be written
     ├── MissingExtra (ImportError)           an optional dependency is not installed
     └── SandboxError (RuntimeError)          the local sandbox could not start, or has stopped
@@ -69,6 +70,7 @@ __all__ = [
     "NoCredentials",
     "NoRegion",
     "OutcomeUnknown",
+    "PlanIncomplete",
     "ReadOnly",
     "ReconciledWarning",
     "SandboxError",
@@ -197,6 +199,10 @@ class WaitTimeout(KVSError, TimeoutError):
 
 class InventoryIncomplete(KVSError):
     """An inventory has gaps: an account in a region, or its tags, could not be read."""
+
+
+class PlanIncomplete(KVSError):
+    """A plan was applied, and some of its steps are not done."""
 
 
 class ExportFailed(KVSError, OSError):

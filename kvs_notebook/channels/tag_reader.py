@@ -14,7 +14,7 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.aws.quotas import channel_quota
 from kvs_notebook.channels.tags import tags_of_channel
-from kvs_notebook.dataframes.schemas import FAILED
+from kvs_notebook.dataframes.schemas import FAILED, NOT_REQUESTED
 from kvs_notebook.errors import AccessDenied, ChannelNotFound, ExpiredCredentials, KVSError, NoCredentials, to_kvs_error
 
 RESOURCE_TYPE = "kinesisvideo:channel"
@@ -25,7 +25,7 @@ SAMPLE_SIZE = 5
 CHANNEL = ":channel/"
 """What the ARN of a channel contains."""
 
-BULK, EACH, CHEAPEST, NONE = "bulk", "each", "cheapest", "none"
+BULK, EACH, CHEAPEST = "bulk", "each", "cheapest"
 
 Tags = Mapping[str, Mapping[str, str]]
 """The tags of each channel that has some, by its ARN."""
@@ -72,8 +72,8 @@ def read_tags_of(arns: Sequence[str], mode: str, connection: Connection, *, quie
     quiet
         Whether no progress bar is shown.
     """
-    if mode == NONE:
-        return TagReading({}, NONE)
+    if mode == NOT_REQUESTED:
+        return TagReading({}, NOT_REQUESTED)
     reader = _TagReader(connection, quiet=quiet)
     first_error: KVSError | None = None
     for read in reader.ways(mode, len(arns)):

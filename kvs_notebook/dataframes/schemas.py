@@ -173,8 +173,8 @@ NEAR_QUOTA = 0.8
 TAGS_READ = frozenset({"bulk", "each"})
 """Values of ``tags_source`` when the tags of a channel are known."""
 
-FAILED = "failed"
-"""The value of ``tags_source`` when they could not be read."""
+FAILED, NOT_REQUESTED = "failed", "none"
+"""Values of ``tags_source`` when they could not be read, and when no tags were requested."""
 
 UNKNOWN = "unknown"
 """The value of a report for tags that could not be read."""

@@ -7,10 +7,11 @@ import logging
 from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
+from kvs_notebook.aws.assume_role import RoleSession
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.regions import partition_of
@@ -19,6 +20,7 @@ from kvs_notebook.dataframes.builders import channels_frame, tags_frame
 from kvs_notebook.dataframes.files import File, byte_order_mark, csv_lines, open_output, to_parquet
 from kvs_notebook.dataframes.schemas import CHANNELS, FAILED, TAGS, order_columns
 from kvs_notebook.dataframes.tag_pivot import join_tags
+from kvs_notebook.dataframes.workbook import write_sheets
 from kvs_notebook.errors import InvalidInput, InventoryIncomplete
 from kvs_notebook.fleet.account_region import AccountRegionResult
 from kvs_notebook.fleet.accounts import AccountsFile, accounts_to_read
@@ -135,6 +137,10 @@ class Inventory:
                 stream.writelines([byte_order_mark(lines), *lines])
             table.flush()
 
+    def to_excel(self, path: File | IO[bytes]) -> None:
+        """Write a workbook with the sheets ``channels``, the wide frame, and ``coverage``, as to_excel() does."""
+        write_sheets({"channels": self.table(), "coverage": self.coverage}, path)
+
     def to_parquet(self, path: File) -> None:
         """Write the wide frame as Parquet, and coverage to ``NAME-coverage.parquet``; both or neither."""
         with open_output(path, "wb") as table, open_output(coverage_path(path), "wb") as coverage:
@@ -175,6 +181,8 @@ def inventory(
     external_id: str | None = None,
     accounts: AccountsFile | None = None,
     role_name: str | None = None,
+    role_session_name: str | None = None,
+    role_duration_seconds: int | None = None,
     regions: Iterable[str] | str | None = None,
     prefix: str | None = None,
     tags: str = "bulk",
@@ -189,7 +197,7 @@ def inventory(
     profiles
         AWS profiles, each of one account.
     role_arns
-        Roles that the connection's identity may assume, each in one account; session name ``kvs-notebook``.
+        Roles that the connection's identity may assume, each in one account.
     external_id
         The external id that those roles, or those of role_name, require.
     accounts
@@ -198,6 +206,11 @@ def inventory(
         none of profiles, role_arns and accounts is given, the connection's own account is read.
     role_name
         The name of a role to assume in each account of ``accounts`` that has no role_arn and no profile.
+    role_session_name
+        The session name of all roles, by which CloudTrail shows the calls; None takes ``kvs-notebook``.
+    role_duration_seconds
+        How long the credentials of a role are valid before they are renewed: 900 to 43,200, at most the role's maximum, and 3,600
+        if the connection itself is a role's; None takes STS's default, 3,600.
     regions
         Region codes. ``"all"`` takes the regions that the account has enabled (account:ListRegions) or, if it may not list them,
         all that botocore knows in the connection's partition (public AWS, GovCloud, China, ...). None takes the connection's
@@ -222,7 +235,8 @@ def inventory(
     Returns
     -------
     Inventory
-        ``.channels``, ``.tags``, ``.coverage`` (frames), ``.table()``, ``.to_csv(path)``, ``.raise_for_failures()``.
+        ``.channels``, ``.tags``, ``.coverage`` (frames), ``.table()``, ``.to_csv(path)``, ``.to_excel(path)``,
+        ``.raise_for_failures()``.
 
     Raises
     ------
@@ -268,7 +282,13 @@ def inventory(
     connections = ConnectionFactory.in_process(base)
     reader_connections = connections if executor is None else ConnectionFactory.for_workers(base)
     named_accounts = accounts_to_read(
-        profiles, role_arns, external_id, accounts, role_name=role_name, partition=partition_of(base.region)
+        profiles,
+        role_arns,
+        external_id,
+        accounts,
+        role_name=role_name,
+        role_session=RoleSession.parse(role_session_name, role_duration_seconds),
+        partition=partition_of(base.region),
     )
     failures = CredentialFailures(connections)
     with defer_interrupts() as interrupted:

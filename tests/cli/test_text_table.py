@@ -44,6 +44,17 @@ def test_table_has_a_line_per_channel_under_its_header() -> None:
     )
 
 
+def test_table_names_the_account_if_there_are_several() -> None:
+    one = channels(["gate"], [{"Site": "hq"}])
+    both = pd.concat([one, one.assign(account_id="444455556666")], ignore_index=True)
+    assert format_channels(both, 100) == (
+        "CHANNEL  ACCOUNT       REGION          STATUS  TTL   CREATED     TAGS\n"
+        "gate     111122223333  ap-southeast-2  ACTIVE  60 s  2026-01-05  Site=hq\n"
+        "gate     444455556666  ap-southeast-2  ACTIVE  60 s  2026-01-05  Site=hq\n"
+    )
+    assert max(map(len, format_channels(both, 80).splitlines())) <= 80
+
+
 @pytest.mark.parametrize("tags", [[{"Site": "hq"}, {}], [{}, {}]])
 def test_table_names_tags_that_were_not_read(tags: list[dict[str, str]]) -> None:
     frame = channels(["front-door", "gate"], tags).assign(tags_source=["bulk", "failed"])

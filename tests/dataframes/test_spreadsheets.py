@@ -202,7 +202,7 @@ def test_file_has_byte_order_mark_if_text_is_not_ascii(path: Path) -> None:
 @pytest.mark.parametrize("write", [files.to_csv, files.to_json, files.to_parquet])
 def test_name_of_workbook_is_refused_and_nothing_written(tmp_path: Path, write: Any, suffix: str) -> None:
     with pytest.raises(
-        InvalidInput, match=r"is the name of a workbook. Write a \.csv file with to_csv\(\).*to_excel"
+        InvalidInput, match=r"is the name of a workbook. Write a \.xlsx file with to_excel\(\).*to_csv\(\)"
     ) as caught:
         write(builders.channels_frame([info()]), tmp_path / f"fleet{suffix}")
     assert not isinstance(caught.value, ExportFailed)
@@ -212,5 +212,5 @@ def test_name_of_workbook_is_refused_and_nothing_written(tmp_path: Path, write: 
 @pytest.mark.parametrize("start", [b"PK\x03\x04\x14", b"\xd0\xcf\x11\xe0\xa1"])
 def test_workbook_is_refused_with_what_to_do(path: Path, start: bytes) -> None:
     path.write_bytes(start + bytes(100))
-    with pytest.raises(DamagedFile, match="is a workbook, not a CSV file. In the spreadsheet, save it as"):
+    with pytest.raises(DamagedFile, match="is a workbook, not a CSV file. Read it with"):
         files.read_csv(path)

@@ -24,7 +24,7 @@ def deny(sandbox: kvs.Sandbox) -> None:
 
 
 def fail(sandbox: kvs.Sandbox) -> None:
-    """Let both ways end in an error of the service that is not retried."""
+    """Fail both ways with an error of the service that is not retried."""
     for operation in ("GetResources", "ListTagsForResource"):
         sandbox.faults.add(operation, "throttle", times=None, region=UNREAD)
 
@@ -90,7 +90,7 @@ def test_key_without_column_is_unknown_in_frame(sandbox, connection):
 
 
 def disable(sandbox: kvs.Sandbox, region: str) -> None:
-    """Let a region not know the access key, as one that the account has disabled."""
+    """Reject the access key in a region, as in one that the account has disabled."""
     sandbox.faults.add("ListSignalingChannels", "revoked", times=None, region=region)
 
 
@@ -100,7 +100,7 @@ def test_region_disabled_after_it_was_read_is_unknown(fleet, connection, tmp_pat
     disable(fleet, "us-west-2")
     found = kvs.inventory(regions=[*REGIONS, "us-west-2"])
     output = InventoryOutput(found, connection)
-    output.print_changes(str(tmp_path))
+    output.print_changes(str(tmp_path), is_saved_there=False)
     assert [label for label, _ in output.gaps] == [f"111122223333 {UNREAD}"]
     kvs.save_snapshot(found, tmp_path, date="2026-01-06")
     changes = kvs.compare_snapshots(tmp_path)
