@@ -16,7 +16,7 @@ Signaling         get_endpoints, get_ice_servers, sign_url, open_signaling, mess
 Fleet             inventory, save_snapshot, read_snapshots, read_coverage, compare_snapshots, reports,
                   write_report
 Forms, pictures   forms, charts, diagrams
-Files             to_csv, read_csv, to_json, to_parquet
+Files             to_csv, read_csv, to_excel, read_excel, to_json, to_parquet
 Safety            iam_policy, trust_policy, scan_notebooks, errors
 ================  =========================================================================================
 
@@ -46,6 +46,7 @@ _load, __dir__, __all__ = lazy_loader.attach(
         "channels.tags": ["list_tags", "tag_channel", "untag_channel"],
         "channels.waiters": ["wait_for_channel"],
         "dataframes.files": ["read_csv", "to_csv", "to_json", "to_parquet"],
+        "dataframes.workbook": ["read_excel", "to_excel"],
         "dataframes.tag_pivot": ["pivot_tags"],
         "fleet": ["reports"],
         "fleet.comparison": ["compare_snapshots"],

@@ -94,6 +94,21 @@ def prepare_role_provider(session: botocore.session.Session, prompter: Callable[
     provider.load = load_anew
 
 
+def run_credential_processes_with(session: botocore.session.Session, popen: Callable[..., Any]) -> None:
+    """Make a session start the ``credential_process`` of each profile with ``popen``: botocore waits for its end for ever."""
+    if not ENABLED:
+        return
+    from botocore.credentials import ProcessProvider
+
+    def create_provider(profile_name: str) -> ProcessProvider:
+        return ProcessProvider(profile_name, lambda: session.full_config, popen=popen)
+
+    resolver = session.get_component("credential_provider")
+    resolver.get_provider(ProcessProvider.METHOD)._popen = popen  # noqa: SLF001 - botocore has no public way
+    of_source_profiles = resolver.get_provider("assume-role")._profile_provider_builder  # noqa: SLF001 - as above
+    of_source_profiles._create_process_provider = create_provider  # noqa: SLF001 - as above
+
+
 def config_variable(session: boto3.Session, name: str) -> Any:
     """Return a setting of a boto3 session, from the environment or its profile."""
     return session._session.get_config_variable(name)  # noqa: SLF001 - boto3 has no public way

@@ -45,9 +45,9 @@ def list_channels(
     Returns
     -------
     pandas.DataFrame
-        One row per channel, including DELETING ones, sorted by name: account_id, region, channel_name, channel_arn,
-        channel_type, channel_status, version (str), creation_time (datetime64[ms, UTC]),
-        message_ttl_seconds (Int64).
+        One row per channel, including DELETING ones, sorted by name: channel_name, region, channel_status (str),
+        message_ttl_seconds (Int64), creation_time (datetime64[ms, UTC]), account_id, channel_type (str), the ``tag:<key>``
+        columns (str), then version and channel_arn (str), which are long.
 
     Raises
     ------

@@ -15,6 +15,8 @@ import click
 from kvs_notebook.cli.exit_codes import FAILED, PARTIAL, TAGS_MISSING
 from kvs_notebook.cli.standard_streams import is_closed
 from kvs_notebook.cli.terminal import STANDARD_OUTPUT
+from kvs_notebook.dataframes.csv_text import WORKBOOK_SUFFIXES
+from kvs_notebook.dataframes.workbook_cells import import_openpyxl
 from kvs_notebook.errors import InvalidInput, KVSError
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Options:
     tags: bool
     table: bool | None
     csv: str | None
+    excel: str | None
     parquet: str | None
     json: str | None
     compare: str | None
@@ -55,7 +58,7 @@ class Options:
     @property
     def files(self) -> dict[str, str]:
         """The path to write for each file format that was asked for."""
-        paths = {"csv": self.csv, "parquet": self.parquet, "json": self.json}
+        paths = {"csv": self.csv, "excel": self.excel, "parquet": self.parquet, "json": self.json}
         return {file_format: path for file_format, path in paths.items() if path}
 
     @property
@@ -74,6 +77,7 @@ class Options:
     def check(self) -> None:
         """Raise click.UsageError if options contradict each other, or need another one."""
         self._check_standard_output()
+        self._check_workbook()
         if self.report:
             _check_report(self.report)
         for is_wrong, problem in self._contradictions():
@@ -88,8 +92,11 @@ class Options:
             raise click.UsageError(
                 f"Standard output is closed. Pass a path to --{self.to_standard_output[0]} instead of -."
             )
-        if self.parquet == STANDARD_OUTPUT and sys.stdout.isatty():
-            raise click.UsageError("Parquet is binary, and standard output is a terminal. Redirect it, or pass a path.")
+        for name, path in {"Parquet": self.parquet, "A workbook": self.excel}.items():
+            if path == STANDARD_OUTPUT and sys.stdout.isatty():
+                raise click.UsageError(
+                    f"{name} is binary, and standard output is a terminal. Redirect it, or pass a path."
+                )
 
     def _contradictions(self) -> Iterator[tuple[object, str]]:
         """Yield conditions that make the options wrong, each with what to say."""
@@ -109,6 +116,27 @@ class Options:
             self.changes and not self.compare,
             "--changes needs --compare, the directory of the snapshot to compare with.",
         )
+        yield (
+            self.changes and Path(self.changes).suffix.lower() in WORKBOOK_SUFFIXES,
+            f"{self.changes} is the name of a workbook, but --changes writes CSV. End it with .csv.",
+        )
+        paths = [Path(path) for path in (*self.files.values(), self.changes, self.report) if path]
+        if self.csv and self.csv != STANDARD_OUTPUT:
+            csv = Path(self.csv)
+            paths.append(csv.with_name(f"{csv.stem}-coverage{csv.suffix}"))
+        twice = [path for path in paths if path != Path(STANDARD_OUTPUT) and paths.count(path) > 1]
+        yield twice, f"{', '.join(map(str, twice[:1]))} is named twice. Write each result to a file of its own."
+
+    def _check_workbook(self) -> None:
+        """Raise click.UsageError if a name is that of another kind of file, MissingExtra if no workbook can be written."""
+        if self.csv and Path(self.csv).suffix.lower() in WORKBOOK_SUFFIXES:
+            workbook = Path(self.csv).with_suffix(".xlsx")
+            raise click.UsageError(f"{self.csv} is the name of a workbook. Write it with --excel {workbook}.")
+        if not self.excel:
+            return
+        if self.excel != STANDARD_OUTPUT and Path(self.excel).suffix.lower() != ".xlsx":
+            raise click.UsageError(f"{self.excel} is not the name of an Excel workbook. End it with .xlsx.")
+        import_openpyxl()
 
 
 @click.command()
@@ -143,6 +171,7 @@ class Options:
     help="Print a line for each channel.  [default: only on a terminal]",
 )
 @click.option("--csv", metavar="PATH", help="Write CSV to PATH; - is standard output.")
+@click.option("--excel", metavar="PATH", help="Write a workbook (.xlsx) to PATH, coverage as its second sheet.")
 @click.option("--parquet", metavar="PATH", help="Write Parquet to PATH; - is standard output.")
 @click.option("--json", metavar="PATH", help="Write JSON to PATH; - is standard output.")
 @click.option(

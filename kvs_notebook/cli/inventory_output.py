@@ -17,6 +17,7 @@ from kvs_notebook.cli.terminal import STANDARD_OUTPUT, print_bytes, print_error,
 from kvs_notebook.cli.text_table import format_changes, format_channels, format_tag_problems
 from kvs_notebook.dataframes.files import to_csv, to_json, to_parquet
 from kvs_notebook.dataframes.schemas import UNKNOWN
+from kvs_notebook.dataframes.workbook import to_excel
 from kvs_notebook.errors import ExportFailed, InvalidInput, KVSError
 from kvs_notebook.fleet import reports
 from kvs_notebook.fleet.comparison import compare_snapshots
@@ -30,10 +31,13 @@ from kvs_notebook.formatting import format_count
 
 WRITERS: Mapping[str, Callable[[pd.DataFrame, Any], None]] = {
     "csv": to_csv,
+    "excel": to_excel,
     "parquet": to_parquet,
     "json": to_json,
 }
 
+
+BINARY_FORMATS = frozenset({"excel", "parquet"})
 
 MOST_LINES = 20
 """Rows of a table, and problems of a kind, that are printed into a pipe or a file without --table: a log has to be read."""
@@ -216,6 +220,8 @@ class InventoryOutput:
             elif file_format == "csv":
                 self._inventory.to_csv(path)
                 written[str(coverage_path(path))] = self._inventory.coverage
+            elif file_format == "excel":
+                self._inventory.to_excel(path)
             else:
                 WRITERS[file_format](self._channels, path)
         except (ExportFailed, InvalidInput) as error:
@@ -287,7 +293,7 @@ def _has_snapshot(directory: str) -> bool:
 
 def _write_to_standard_output(frame: pd.DataFrame, file_format: str) -> None:
     sys.stdout.reconfigure(encoding="utf-8", errors="strict")  # type: ignore[union-attr]
-    if file_format != "parquet":
+    if file_format not in BINARY_FORMATS:
         WRITERS[file_format](frame, sys.stdout)
         sys.stdout.flush()
         return

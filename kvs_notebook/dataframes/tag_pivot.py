@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from kvs_notebook.dataframes.builders import empty, sort_rows
-from kvs_notebook.dataframes.schemas import TAG_PREFIX, TAGS, TEXT
+from kvs_notebook.dataframes.schemas import TAG_PREFIX, TAGS, TEXT, order_columns
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count, format_value
 
@@ -26,9 +26,9 @@ def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        account_id, region, channel_name, channel_arn, then one ``tag:<key>`` column (str) per key, sorted. A tag that a
-        channel does not have is missing (NaN), which is not the empty string. Channels without any tag are not in ``tags``
-        and so not in the result; ``list_channels(tags=True)`` has them.
+        channel_name, region, account_id, one ``tag:<key>`` column (str) per key, sorted, then channel_arn. A tag that a channel
+        does not have is missing (NaN), which is not the empty string. Channels without any tag are not in ``tags`` and so not in
+        the result; ``list_channels(tags=True)`` has them.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
         wide = _pivot(_without_repetitions(tags))[keys]
     wide.columns = pd.Index([TAG_PREFIX + key for key in keys])  # before reset_index(): a tag's key may be "region"
     wide = wide.reset_index()
-    return sort_rows(wide.astype({TAG_PREFIX + key: TEXT for key in keys}))
+    return sort_rows(wide[order_columns(wide.columns)].astype({TAG_PREFIX + key: TEXT for key in keys}))
 
 
 def _pivot(tags: pd.DataFrame) -> pd.DataFrame:
@@ -80,7 +80,7 @@ def _without_repetitions(tags: pd.DataFrame) -> pd.DataFrame:
 
 
 def join_tags(channels: pd.DataFrame, tags: pd.DataFrame, keys: Sequence[str] | None = None) -> pd.DataFrame:
-    """Join tags to a channels frame as ``tag:<key>`` columns: of ``keys`` in that order, or of all keys, sorted."""
+    """Join tags to a channels frame as ``tag:<key>`` columns before the long ones: of ``keys`` in that order, or all, sorted."""
     if keys is not None:
         tags = tags[tags["key"].isin(list(keys))]
     wide = pivot_tags(tags).drop(columns=["account_id", "region", "channel_name"])
@@ -94,4 +94,4 @@ def join_tags(channels: pd.DataFrame, tags: pd.DataFrame, keys: Sequence[str] | 
         if keys is not None
         else sorted(column for column in joined.columns if column.startswith(TAG_PREFIX))
     )
-    return joined[[*columns, *tag_columns]]
+    return joined[order_columns([*columns, *tag_columns])]

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
@@ -18,8 +18,9 @@ from kvs_notebook.aws.regions import partition_of
 from kvs_notebook.aws.validation import check_channel_name
 from kvs_notebook.dataframes.builders import channels_frame, tags_frame
 from kvs_notebook.dataframes.files import File, byte_order_mark, csv_lines, open_output, to_parquet
-from kvs_notebook.dataframes.schemas import CHANNELS, TAG_PREFIX, TAGS
+from kvs_notebook.dataframes.schemas import CHANNELS, TAGS, order_columns
 from kvs_notebook.dataframes.tag_pivot import join_tags
+from kvs_notebook.dataframes.workbook import write_sheets
 from kvs_notebook.errors import InvalidInput, InventoryIncomplete
 from kvs_notebook.fleet.account_region import AccountRegionResult
 from kvs_notebook.fleet.accounts import AccountsFile, accounts_to_read
@@ -127,13 +128,11 @@ class Inventory:
         wide = join_tags(self.channels, self.tags)
         sources = self.tags_sources()
         if not sources.isin([*TAGS_READ, "none"]).all():
-            first_tag = sum(not str(name).startswith(TAG_PREFIX) for name in wide)
-            wide.insert(first_tag, "tags_source", sources.to_numpy())
-            wide["tags_source"] = wide["tags_source"].astype("str")
+            wide["tags_source"] = sources.set_axis(wide.index)
         if self.account_names:
             names = wide["account_id"].map(self.account_names).astype("str")
-            wide.insert(1, "account_name", names)
-        return wide
+            wide.insert(list(wide.columns).index("account_id") + 1, "account_name", names)
+        return wide[order_columns(wide.columns)]
 
     def to_csv(self, path: File) -> None:
         """Write the wide frame to ``NAME.csv``, as to_csv() does, and coverage to ``NAME-coverage.csv``; both or neither."""
@@ -142,6 +141,10 @@ class Inventory:
                 lines = csv_lines(frame)
                 stream.writelines([byte_order_mark(lines), *lines])
             table.flush()
+
+    def to_excel(self, path: File | IO[bytes]) -> None:
+        """Write a workbook with the sheets ``channels``, the wide frame, and ``coverage``, as to_excel() does."""
+        write_sheets({"channels": self.table(), "coverage": self.coverage}, path)
 
     def to_parquet(self, path: File) -> None:
         """Write the wide frame as Parquet, and coverage to ``NAME-coverage.parquet``; both or neither."""
@@ -237,7 +240,8 @@ def inventory(
     Returns
     -------
     Inventory
-        ``.channels``, ``.tags``, ``.coverage`` (frames), ``.table()``, ``.to_csv(path)``, ``.raise_for_failures()``.
+        ``.channels``, ``.tags``, ``.coverage`` (frames), ``.table()``, ``.to_csv(path)``, ``.to_excel(path)``,
+        ``.raise_for_failures()``.
 
     Raises
     ------

@@ -26,7 +26,7 @@ def channels_of(fleet: InventoryOrFrame) -> pd.DataFrame:
     """
     if isinstance(fleet, Inventory):
         return fleet.channels
-    channels = check_columns(fleet, [*ROW_ORDER, "creation_time"], "list_channels() or inventory()")
+    channels = check_columns(fleet, [*ROW_ORDER, "version", "creation_time"], "list_channels() or inventory()")
     repeated = channels.loc[channels["channel_arn"].duplicated(), "channel_arn"].nunique()
     if repeated:
         raise InvalidInput(

@@ -20,7 +20,7 @@ import pandas as pd
 from kvs_notebook.dataframes.schemas import AGES, COUNTS, GROWTH, HEADROOM, NEAR_QUOTA, TAG_COVERAGE, UNKNOWN, Schema
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count
-from kvs_notebook.plotting.figure import COLORS, GREY, RED, WIDTH, Chart, open_figure
+from kvs_notebook.plotting.figure import COLORS, GREY, INK, RED, WIDTH, Chart, open_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +37,12 @@ def __dir__() -> list[str]:
 BAR_HEIGHT, MARGIN_HEIGHT = 0.28, 1.1
 """Inches: of one bar, and of title and axis around the bars."""
 
+CHARACTER_WIDTH = 0.017
+"""The share of the axes that a digit in a segment takes."""
+
+BLACK_ABOVE = 0.45
+"""The brightness of a segment from which its number is black."""
+
 MAX_BARS = 30
 MAX_TICKS = 7
 AGES_UP_TO = {"a week": 7, "a month": 30, "3 months": 91, "a year": 365, "2 years": 730}
@@ -44,7 +50,7 @@ FINDING_COLORS = {
     "met": COLORS[0],
     "near_miss": COLORS[1],
     "not_allowed": RED,
-    "missing": "#7F2A00",
+    "missing": "#A0522D",
     "unknown": GREY,
 }
 
@@ -91,7 +97,7 @@ def channel_counts(counts: pd.DataFrame) -> Chart:
             figure.legend(title="account", frameon=False, loc="outside right upper")
         fewer = f"{format_count(cut, 'region')} with fewer channels" if cut else ""
         _note_not_shown(axes, fewer, int(counts["channels"].isna().sum()))
-    return Chart(figure, title)
+    return Chart(figure, title, follows_theme=True)
 
 
 def channel_ages(ages: pd.DataFrame) -> Chart:
@@ -123,7 +129,7 @@ def channel_ages(ages: pd.DataFrame) -> Chart:
     title = f"{format_count(len(ages), 'channel')} by age"
     with _open_axes(title, len(labels)) as (figure, axes):
         _stacked_bars(axes, labels[::-1], {"channels": counts.tolist()[::-1]}, COLORS)
-    return Chart(figure, title)
+    return Chart(figure, title, follows_theme=True)
 
 
 def growth(days: pd.DataFrame) -> Chart:
@@ -167,15 +173,13 @@ def growth(days: pd.DataFrame) -> Chart:
         axes.plot(totals.index[complete], totals[complete], "o", color=COLORS[0], label="all account-regions read")
         if not complete.all():
             incomplete = totals.index[~complete], totals[~complete]
-            axes.plot(
-                *incomplete, "o", color=COLORS[0], markerfacecolor="white", label="some counted as on another day"
-            )
+            axes.plot(*incomplete, "o", color=COLORS[0], markerfacecolor="none", label="some counted as on another day")
             axes.legend(frameon=False)
         axes.set_ylim(0, max(int(totals.max()) * 1.1, 1))
         axes.set_xticks(totals.index if len(totals) <= MAX_TICKS else totals.index[:: len(totals) // (MAX_TICKS - 1)])
         axes.xaxis.set_major_formatter(lambda day, _position: f"{pd.Timestamp(day, unit='D'):%Y-%m-%d}")
         axes.locator_params(axis="y", integer=True)
-    return Chart(figure, title)
+    return Chart(figure, title, follows_theme=True)
 
 
 def tag_coverage(coverage: pd.DataFrame) -> Chart:
@@ -214,7 +218,7 @@ def tag_coverage(coverage: pd.DataFrame) -> Chart:
             bbox_to_anchor=(0.5, 0),
         )
         axes.xaxis.set_visible(False)
-    return Chart(figure, title)
+    return Chart(figure, title, follows_theme=True)
 
 
 def headroom(shares: pd.DataFrame) -> Chart:
@@ -255,7 +259,7 @@ def headroom(shares: pd.DataFrame) -> Chart:
         axes.set_xticks(range(0, 101, 20), [f"{each} %" for each in range(0, 101, 20)])
         smaller = f"{format_count(cut, 'account-region')} with a smaller share" if cut else ""
         _note_not_shown(axes, smaller, len(shares) - len(read))
-    return Chart(figure, title)
+    return Chart(figure, title, follows_theme=True)
 
 
 # --- drawing
@@ -264,9 +268,10 @@ def headroom(shares: pd.DataFrame) -> Chart:
 @contextmanager
 def _open_axes(title: str, bars: int) -> Iterator[tuple[Figure, Axes]]:
     """Yield a new figure with axes as high as its bars need."""
-    with open_figure(WIDTH, MARGIN_HEIGHT + BAR_HEIGHT * max(bars, 2)) as figure:
+    with open_figure(WIDTH, MARGIN_HEIGHT + BAR_HEIGHT * max(bars, 2), INK) as figure:
         axes = figure.add_subplot()
-        axes.set_title(title, loc="left")
+        axes.patch.set_visible(False)
+        axes.set_title(title, loc="left", fontweight="bold")
         yield figure, axes
 
 
@@ -277,16 +282,38 @@ def _stacked_bars(
     colors: Sequence[str],
     ends: Sequence[str] | None = None,
 ) -> None:
-    """Draw horizontal stacked bars, the first label at the bottom; ``ends`` are texts behind the bars, their sums by default."""
+    """Draw horizontal stacked bars, the first label at the bottom, with the number in each segment that has space for it.
+
+    ``ends`` are texts behind the bars; by default these are the sums, and if they are given, segments have no numbers.
+    """
     totals: list[float] = [0] * len(labels)
+    segments = []
     for (name, values), color in zip(parts.items(), colors, strict=False):
-        bars = axes.barh(range(len(labels)), list(values), left=totals, color=color, label=name)
+        segments.append(
+            (axes.barh(range(len(labels)), list(values), left=totals, color=color, label=name), values, color)
+        )
         totals = [before + value for before, value in zip(totals, values, strict=True)]
     axes.set_yticks(range(len(labels)), labels)
-    axes.set_xlim(0, max([1, *totals]) * 1.1)
+    longest = max([1, *totals]) * 1.1
+    axes.set_xlim(0, longest)
     axes.locator_params(axis="x", integer=True)
-    if parts:
-        axes.bar_label(bars, ends or [f"{total:,}" for total in totals], padding=3)
+    for bars, values, color in segments if len(segments) > 1 and ends is None else ():
+        texts = [f"{value:,}" if value else "" for value in values]
+        fitting = [
+            text if value / longest > len(text) * CHARACTER_WIDTH else ""
+            for text, value in zip(texts, values, strict=True)
+        ]
+        axes.bar_label(bars, fitting, label_type="center", color=_contrasting(color))
+    if segments:
+        axes.bar_label(segments[-1][0], ends or [f"{total:,}" for total in totals], padding=3)
+
+
+def _contrasting(color: str) -> str:
+    """Return black or white, whichever is easier to read on a colour, by the brightness of its parts (ITU-R BT.601)."""
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = to_rgb(color)
+    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > BLACK_ABOVE else "white"
 
 
 def _note_not_shown(axes: Axes, cut: str, unread: int) -> None:

@@ -43,7 +43,8 @@ def get_endpoints(
     Returns
     -------
     pandas.DataFrame
-        One row per channel and protocol, in the order of ``protocols``: channel_arn, role, protocol, endpoint (str).
+        One row per channel and protocol, in the order of ``protocols``: channel_name, region, role, protocol, endpoint,
+        account_id, channel_arn (str).
 
     Raises
     ------
@@ -109,8 +110,8 @@ def get_ice_servers(
     Returns
     -------
     pandas.DataFrame
-        One row per URI: channel_arn, uri (str), username, password (Secret: ``.reveal()`` gives it), ttl_seconds (Int64, the
-        lifetime that is left; 5 minutes at first on a real account). The STUN server,
+        One row per URI: channel_name, region, uri (str), username, password (Secret: ``.reveal()`` gives it), ttl_seconds (Int64,
+        the lifetime that is left; 5 minutes at first on a real account), account_id, channel_arn (str). The STUN server,
         ``stun:stun.kinesisvideo.REGION.amazonaws.com:443``, is not among them: it needs no password and is the same for every
         channel.
 
