@@ -10,11 +10,12 @@
 ================  =========================================================================================
 Connect           connect, use_sandbox, current_connection
 Channels          list_channels, describe_channel, create_channel, update_channel, delete_channel,
-                  wait_for_channel
+                  wait_for_channel, watch_channel
 Tags              list_tags, tag_channel, untag_channel, pivot_tags
 Signaling         get_endpoints, get_ice_servers, sign_url, open_signaling, messages
 Fleet             inventory, save_snapshot, read_snapshots, read_coverage, compare_snapshots, reports,
                   write_report
+Bulk changes      plans, apply_plan, resume_plan
 Forms, pictures   forms, charts, diagrams
 Files             to_csv, read_csv, to_excel, read_excel, to_json, to_parquet
 Safety            iam_policy, trust_policy, scan_notebooks, errors
@@ -32,7 +33,7 @@ from kvs_notebook.version import __version__
 
 _load, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["errors", "forms"],
+    submodules=["errors", "forms", "plans"],
     submod_attrs={
         "aws.connection": ["Connection"],
         "aws.default_connection": ["connect", "current_connection"],
@@ -44,7 +45,7 @@ _load, __dir__, __all__ = lazy_loader.attach(
             "update_channel",
         ],
         "channels.tags": ["list_tags", "tag_channel", "untag_channel"],
-        "channels.waiters": ["wait_for_channel"],
+        "channels.waiters": ["wait_for_channel", "watch_channel"],
         "dataframes.files": ["read_csv", "to_csv", "to_json", "to_parquet"],
         "dataframes.workbook": ["read_excel", "to_excel"],
         "dataframes.tag_pivot": ["pivot_tags"],
@@ -54,6 +55,7 @@ _load, __dir__, __all__ = lazy_loader.attach(
         "fleet.inventory": ["Inventory", "inventory"],
         "fleet.report_file": ["write_report"],
         "fleet.snapshots": ["read_coverage", "read_snapshots", "save_snapshot"],
+        "plans.apply": ["apply_plan", "resume_plan"],
         "plotting": ["charts", "diagrams"],
         "sandbox.assumptions": ["Assumptions"],
         "sandbox.sandbox": ["Sandbox", "use_sandbox"],

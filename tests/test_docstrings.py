@@ -41,7 +41,7 @@ def public(name: str) -> Any:
 
 FUNCTIONS = [name for name in PUBLIC if isfunction(public(name))]
 CLASSES = [name for name in PUBLIC if isclass(public(name)) and not name.startswith("errors.")]
-RETURNED_BY_FUNCTIONS = {"Connection", "Inventory", "charts.Chart"}
+RETURNED_BY_FUNCTIONS = {"Connection", "Inventory", "charts.Chart", "plans.Plan"}
 """Users do not call these classes: their attributes are described, and the functions that return them have the examples."""
 
 METHODS = {
@@ -130,7 +130,7 @@ def answered() -> Counter[str]:
     return Counter() if sandbox is None else Counter(sandbox.requests["operation"])
 
 
-SEND_AFTER_RETURN = {"open_signaling", *(name for name in FUNCTIONS if name.startswith("forms."))}
+SEND_AFTER_RETURN = {"open_signaling", "watch_channel", *(name for name in FUNCTIONS if name.startswith("forms."))}
 """What these functions return sends requests later; so every request of their example is theirs that no other function sent."""
 
 

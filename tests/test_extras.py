@@ -9,7 +9,7 @@ from pathlib import Path
 
 CORE_ONLY = """
 import sys
-SANDBOX = ("uvicorn", "httptools", "websockets", "trustme", "filelock")
+SANDBOX = ("uvicorn", "httptools", "websockets", "trustme")
 LAB = ("ipywidgets", "anywidget", "matplotlib", "itables")
 EXCEL = ("openpyxl", "et_xmlfile")
 for extra in (*SANDBOX, *LAB, *EXCEL, "distributed"):

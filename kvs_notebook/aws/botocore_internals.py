@@ -35,7 +35,7 @@ def create_slim_session(**options: Any) -> botocore.session.Session:
     from botocore.hooks import HierarchicalEmitter
 
     class Emitter(HierarchicalEmitter):
-        """Take each handler as it is: inspecting their signatures costs a client a seventh of its CPU."""
+        """Return each handler unchanged: inspecting their signatures costs a client a seventh of its CPU."""
 
         def _verify_accept_kwargs(self, func: object) -> None:
             pass
@@ -79,7 +79,7 @@ def open_session(botocore_session: botocore.session.Session, **options: Any) -> 
 
 
 def prepare_role_provider(session: botocore.session.Session, prompter: Callable[[str], str]) -> None:
-    """Make a session ask for MFA codes with ``prompter``, and let it load the credentials of a profile's role repeatedly.
+    """Configure a session to ask for MFA codes with ``prompter``, and to load the credentials of a profile's role repeatedly.
 
     botocore remembers the profiles that it has visited: after a failure, each further attempt would find an infinite loop.
     """

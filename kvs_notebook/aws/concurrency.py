@@ -68,8 +68,12 @@ def hidden_progress() -> Iterator[None]:
 class HiddenBar:
     """A progress bar that is not shown; without it, tqdm would be imported, a sixth of a first table's time."""
 
-    def update(self) -> None:
-        """Show nothing."""
+    def __init__(self) -> None:
+        self.n: float = 0
+
+    def update(self, n: float = 1) -> None:
+        """Count, and show nothing."""
+        self.n += n
 
     def set_postfix(self, *, refresh: bool, **figures: int) -> None:
         """Show nothing."""

@@ -46,8 +46,8 @@ def list_channels(
     -------
     pandas.DataFrame
         One row per channel, including DELETING ones, sorted by name: channel_name, region, channel_status (str),
-        message_ttl_seconds (Int64), creation_time (datetime64[ms, UTC]), account_id, channel_type (str), the ``tag:<key>``
-        columns (str), then version and channel_arn (str), which are long.
+        message_ttl_seconds (Int64), creation_time (datetime64[ms, UTC]), account_id, the ``tag:<key>`` columns, then
+        channel_type, version and channel_arn (str).
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Exit codes of the ``kvs-notebook`` command, beside 0 for success and click's 2 for a usage error.
 
-If several apply to an inventory, the first of these is returned: 130 (interrupted), 1, 3, 4. So a gap is not hidden by a missing
-tag, nor a file that could not be written by a gap.
+If several apply to an inventory, the first of these is returned: 128 and more (a signal), FAILED, PARTIAL, TAGS_MISSING. So a gap
+is not hidden by a missing tag, nor a file that could not be written by a gap.
 """
 
 FAILED = 1
@@ -11,7 +11,7 @@ a scan found a secret."""
 PARTIAL = 3
 """All that was asked for was written; the gaps of the inventory are named on standard error."""
 
-TAGS_MISSING = 4
+TAGS_MISSING = FAILED
 """Everything was read and written, and a channel lacks a required tag or has a value that is not allowed."""
 
 NOT_EXECUTABLE = 126

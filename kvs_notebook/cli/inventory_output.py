@@ -38,7 +38,6 @@ WRITERS: Mapping[str, Callable[[pd.DataFrame, Any], None]] = {
 
 
 BINARY_FORMATS = frozenset({"excel", "parquet"})
-
 MOST_LINES = 20
 """Rows of a table, and problems of a kind, that are printed into a pipe or a file without --table: a log has to be read."""
 

@@ -55,7 +55,7 @@ def _column(values: Sequence[Any], dtype: str) -> Any:
 def concat(frames: Iterable[pd.DataFrame], schema: Schema) -> pd.DataFrame:
     """Concatenate frames of one schema, in the package's row order; without frames, return an empty one.
 
-    Columns beyond the schema (``tag:`` columns) are kept, sorted, before the long ones; rows of a frame that lacks one have
+    Columns beyond the schema (``tag:`` columns) are kept, sorted, before LAST_COLUMNS; rows of a frame that lacks one have
     missing values.
     """
     given = list(frames)

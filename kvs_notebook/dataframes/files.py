@@ -316,8 +316,8 @@ def open_output(
 ) -> Iterator[IO[Any]]:
     """Open a stream to write a file, replaced when the block ends without an error.
 
-    ``workbook`` tells that the content is that of a workbook, which no other file may have the name of. The file's
-    ``permissions`` are those that are given, else those of the file that is replaced, else the umask decides.
+    ``workbook`` tells that the content is that of a workbook, which no other file may have the name of. Its ``permissions`` are
+    those that are given, else those of the file that is replaced, else the umask decides.
 
     Raises
     ------

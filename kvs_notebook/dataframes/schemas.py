@@ -2,7 +2,7 @@
 
 A frame always has the same columns and dtypes, also if it is empty, a RangeIndex, and rows sorted by account, region and name.
 Of a channel, the name comes first, then the region and what people look for, so that the first columns of a notebook or a
-terminal have it; what is long (a message, the version, the ARN) comes last, also after ``tag:`` columns. ``account_id`` and
+terminal have it; what is long (a message, the version, the ARN) comes last, after ``tag:`` columns. ``account_id`` and
 ``region`` are read from the ARN. No dtype is ``category`` (an unknown value would become missing) or narrower than 64 bits (Int16
 overflows in arithmetic).
 """
@@ -199,19 +199,19 @@ REPORTS = (COUNTS, AGES, GROWTH, TAG_PROBLEMS, TAG_COVERAGE, HEADROOM, SHARED_NA
 ROW_ORDER = ["account_id", "region", "channel_name", "channel_arn"]
 """The columns that rows are sorted by."""
 
-LONG_COLUMNS = ("version", "channel_arn")
-"""The columns of a channel that come after its tags, because they are long and rarely read."""
+LAST_COLUMNS = ("channel_type", "version", "channel_arn")
+"""The columns of a channel that come after its tags: one has the same value everywhere, the others are long."""
 
 TAG_PREFIX = "tag:"
 """Prefix of the tag columns of a wide frame: no tag key equals another column's name or starts a spreadsheet formula."""
 
 
 def order_columns(columns: Iterable[str]) -> list[str]:
-    """Return the columns of a wide frame in the order to show them: those of ``tag:`` after the others, the long ones last."""
+    """Return the columns of a wide frame in the order to show them: those of ``tag:`` after the others, LAST_COLUMNS last."""
     given = list(columns)
     tags = [column for column in given if str(column).startswith(TAG_PREFIX)]
-    long = [column for column in LONG_COLUMNS if column in given]
-    return [*(column for column in given if column not in {*tags, *long}), *tags, *long]
+    last = [column for column in LAST_COLUMNS if column in given]
+    return [*(column for column in given if column not in {*tags, *last}), *tags, *last]
 
 
 def dtype_of(column: str) -> str | None:

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 import pandas as pd
 
 from kvs_notebook.dataframes.builders import empty, sort_rows
+from kvs_notebook.dataframes.frame_check import check_columns
 from kvs_notebook.dataframes.schemas import TAG_PREFIX, TAGS, TEXT, order_columns
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count, format_value
+
+_TAGS_READ = "tags_read"
+"""The attribute (``DataFrame.attrs``) of a wide frame that says which tags were read."""
 
 CHANNEL_COLUMNS = [column for column in TAGS if column not in {"key", "value"}]
 """The columns of a tags frame that say which channel a tag is on."""
@@ -33,7 +37,7 @@ def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     InvalidInput
-        If a tag of a channel has two values, for instance because the rows are of two dates.
+        If tags is not a long tags frame, or a tag of a channel has two values, for instance because the rows are of two dates.
 
     Examples
     --------
@@ -46,6 +50,7 @@ def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
     0   front-door       NaN       hq
     1         gate       ops    annex
     """
+    check_columns(tags, TAGS, "list_tags()")
     if tags.empty:
         return empty({column: TAGS[column] for column in CHANNEL_COLUMNS})
     keys = sorted(tags["key"].unique())
@@ -80,7 +85,10 @@ def _without_repetitions(tags: pd.DataFrame) -> pd.DataFrame:
 
 
 def join_tags(channels: pd.DataFrame, tags: pd.DataFrame, keys: Sequence[str] | None = None) -> pd.DataFrame:
-    """Join tags to a channels frame as ``tag:<key>`` columns before the long ones: of ``keys`` in that order, or all, sorted."""
+    """Join tags to a channels frame as ``tag:<key>`` columns: of ``keys`` in that order, or of all keys, sorted.
+
+    The frame notes which keys were read, because a key that no channel has gets no column.
+    """
     if keys is not None:
         tags = tags[tags["key"].isin(list(keys))]
     wide = pivot_tags(tags).drop(columns=["account_id", "region", "channel_name"])
@@ -94,4 +102,20 @@ def join_tags(channels: pd.DataFrame, tags: pd.DataFrame, keys: Sequence[str] | 
         if keys is not None
         else sorted(column for column in joined.columns if column.startswith(TAG_PREFIX))
     )
-    return joined[order_columns([*columns, *tag_columns])]
+    joined = joined[order_columns([*columns, *tag_columns])]
+    note_tags_read(joined, all_keys=keys is None)
+    return joined
+
+
+def note_tags_read(wide: pd.DataFrame, *, all_keys: bool) -> None:
+    """Note in a wide frame whether all keys were read, or those only that have a column."""
+    columns = [column for column in wide.columns if column.startswith(TAG_PREFIX)]
+    wide.attrs[_TAGS_READ] = {"all_keys": all_keys, "columns": columns}
+
+
+def are_all_tags_read(wide: pd.DataFrame) -> bool | None:
+    """Return whether a frame has all tags of its channels, so that a key without a column is absent; None if unknown."""
+    noted = wide.attrs.get(_TAGS_READ)
+    if noted is None:
+        return None
+    return noted["all_keys"] and set(noted["columns"]) <= set(wide.columns)

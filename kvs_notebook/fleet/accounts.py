@@ -19,13 +19,14 @@ from kvs_notebook.dataframes.csv_text import read_records
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
 
-COLUMNS = ("account_id", "role_arn", "profile", "account_name", "external_id", "regions")
+COLUMNS = ("account_id", "role_arn", "profile", "account_name", "external_id", "regions", "change_role_arn")
 ALIASES = {
     "id": "account_id",
     "accountid": "account_id",
     "name": "account_name",
     "region": "regions",
     "rolearn": "role_arn",
+    "changerolearn": "change_role_arn",
 }
 """Other spellings of columns, such as those of AWS Organizations' export and of list-accounts."""
 
@@ -36,7 +37,7 @@ ALL_REGIONS = "all"
 NEAREST_NAMED = 5
 
 AccountsFile: TypeAlias = "str | os.PathLike[str] | pd.DataFrame"
-"""A CSV file or a frame with the columns account_id, role_arn or profile, account_name, external_id, regions."""
+"""A CSV file or a frame with the columns account_id, role_arn or profile, account_name, external_id, regions, change_role_arn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,9 @@ class Account:
     regions
         The regions to read in it, ``("all",)`` for all; None takes those of the inventory.
     role_session
-        How the role is assumed.
+        How roles are assumed.
+    change_role_arn
+        The role to assume for changes; None changes with what reads.
     """
 
     profile: str | None = None
@@ -66,6 +69,7 @@ class Account:
     account_name: str | None = None
     regions: tuple[str, ...] | None = None
     role_session: RoleSession = DEFAULT_ROLE_SESSION
+    change_role_arn: str | None = None
 
     @property
     def label(self) -> str:
@@ -250,7 +254,10 @@ def _parse_row(row: Mapping[str, str], source: str, role: _NamedRole | None) -> 
     except InvalidInput as error:
         hint = " A spreadsheet may have removed leading zeros." if "digits" in str(error) else ""
         raise InvalidInput(f"{source}: {error}{hint}") from error
-    details = {"account_name": cells.get("account_name"), "regions": regions}
+    change_role_arn = cells.get("change_role_arn")
+    if change_role_arn is not None and RoleArn.parse(change_role_arn).account_id != account_id:
+        raise InvalidInput(f"{source}: {change_role_arn} is not a role of account {account_id}.")
+    details = {"account_name": cells.get("account_name"), "regions": regions, "change_role_arn": change_role_arn}
     if role is not None and not {"role_arn", "profile"} & cells.keys():
         return _account_of_role(
             role.arn_in(account_id, cells.get("arn")), cells.get("external_id", role.external_id), **details
@@ -263,7 +270,8 @@ def _parse_row(row: Mapping[str, str], source: str, role: _NamedRole | None) -> 
         )
         raise InvalidInput(f"{source}: account {account_id} needs either role_arn or profile, and has {given}.")
     if "profile" in cells:
-        return Account(profile=cells["profile"], account_id=account_id, **details)  # type: ignore[arg-type]
+        external_id = cells.get("external_id") if change_role_arn else None  # a profile has its own
+        return Account(profile=cells["profile"], account_id=account_id, external_id=external_id, **details)  # type: ignore[arg-type]
     account = _account_of_role(cells["role_arn"], cells.get("external_id"), **details)
     if account.account_id != account_id:
         raise InvalidInput(f"{source}: {account.role_arn} is not a role of account {account_id}.")

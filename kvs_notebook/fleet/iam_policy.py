@@ -40,6 +40,7 @@ FUNCTIONS: Mapping[str, frozenset[str]] = {
     "update_channel": frozenset({UPDATE, DESCRIBE}),
     "delete_channel": frozenset({DELETE, DESCRIBE}),
     "wait_for_channel": frozenset({DESCRIBE}),
+    "watch_channel": frozenset({DESCRIBE}),
     "list_tags": frozenset({LIST_TAGS, DESCRIBE}),
     "tag_channel": frozenset({TAG, LIST_TAGS, DESCRIBE}),
     "untag_channel": frozenset({UNTAG, LIST_TAGS, DESCRIBE}),

@@ -19,7 +19,7 @@ from kvs_notebook.aws.validation import check_channel_name
 from kvs_notebook.dataframes.builders import channels_frame, tags_frame
 from kvs_notebook.dataframes.files import File, byte_order_mark, csv_lines, open_output, to_parquet
 from kvs_notebook.dataframes.schemas import CHANNELS, TAGS, order_columns
-from kvs_notebook.dataframes.tag_pivot import join_tags
+from kvs_notebook.dataframes.tag_pivot import join_tags, note_tags_read
 from kvs_notebook.dataframes.workbook import write_sheets
 from kvs_notebook.errors import InvalidInput, InventoryIncomplete
 from kvs_notebook.fleet.account_region import AccountRegionResult
@@ -48,7 +48,7 @@ _logger = logging.getLogger(__name__)
 TAG_MODES = ("bulk", "each", "none")
 MAX_GAPS_NAMED = 5
 
-SHOWN = ["channel_name", "account_id", "region", "channel_status", "message_ttl_seconds", "creation_time"]
+SHOWN = ["channel_name", "region", "channel_status", "message_ttl_seconds", "creation_time", "account_id"]
 SHOWN_OF_GAPS = ["account_id", "region", "status", "error_code", "message"]
 """The columns of an inventory's view in a notebook: they fit its width."""
 
@@ -127,6 +127,7 @@ class Inventory:
         """
         wide = join_tags(self.channels, self.tags)
         sources = self.tags_sources()
+        note_tags_read(wide, all_keys=bool(sources.isin(TAGS_READ).all()))
         if not sources.isin([*TAGS_READ, "none"]).all():
             wide["tags_source"] = sources.set_axis(wide.index)
         if self.account_names:

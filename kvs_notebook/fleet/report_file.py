@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from kvs_notebook.dataframes.files import File, open_output
+from kvs_notebook.dataframes.frame_check import check_columns
 from kvs_notebook.dataframes.schemas import CHANGES, NEAR_QUOTA, UNKNOWN
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet import reports
@@ -24,7 +25,6 @@ from kvs_notebook.fleet.report_document import (
     document_html,
     document_markdown,
 )
-from kvs_notebook.fleet.report_inputs import check_columns
 from kvs_notebook.fleet.required_tags import RequiredTags
 from kvs_notebook.fleet.snapshots import read_coverage
 from kvs_notebook.fleet.summary import summary_line

@@ -24,6 +24,7 @@ import pandas as pd
 
 from kvs_notebook.aws.quotas import channel_quota
 from kvs_notebook.dataframes.builders import concat, empty, rows_frame, sort_rows
+from kvs_notebook.dataframes.frame_check import check_columns
 from kvs_notebook.dataframes.schemas import (
     AGES,
     COUNTS,
@@ -41,7 +42,7 @@ from kvs_notebook.dataframes.schemas import (
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet.coverage import TAGS_READ, account_region_keys
 from kvs_notebook.fleet.inventory import Inventory
-from kvs_notebook.fleet.report_inputs import InventoryOrFrame, channels_of, check_columns, known_counts
+from kvs_notebook.fleet.report_inputs import InventoryOrFrame, channels_of, known_counts
 from kvs_notebook.fleet.required_tags import (
     EMPTY,
     MISSING,

@@ -128,7 +128,7 @@ def read_snapshots(directory: File) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The columns of the channels frame, date (datetime64[ms]) and account_name (str); before version and channel_arn also
+        The columns of the channels frame, date (datetime64[ms]) and account_name (str); before channel_type also
         ``tags_source`` (str) if tags of some channels were not read (``failed``, beside ``bulk`` or ``each`` of the others, and
         ``none`` if no tags were requested), and a ``tag:<key>`` column (str) for each key. In the order of date, account, region,
         name. A channel that is absent on a day may not have been read then: see read_coverage().

@@ -1,6 +1,13 @@
 """Bulk changes: plan them, review the plan, apply it, resume it after an interruption, undo it.
 
 A plan lists each change to each channel, and each row that was refused with its reason, before anything is sent.
+
+>>> import kvs_notebook as kvs
+>>> sandbox = kvs.use_sandbox(clock="stepped")
+>>> _ = kvs.create_channel("front-door", tags={"Site": "hq"})
+>>> plan = kvs.plans.tag(kvs.list_channels(tags=True), {"Site": "annex"})
+>>> plan.confirmation
+'change 1 in 111122223333 us-east-1'
 """
 
 from __future__ import annotations
@@ -12,7 +19,9 @@ from kvs_notebook.attribute_hints import with_suggestions
 _load, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "edits": ["delete", "set_message_ttl", "tag"],
         "plan": ["Plan", "read"],
+        "reversal": ["undo"],
     },
 )
 __getattr__ = with_suggestions(__name__, _load, __all__)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kvs_notebook.dataframes.schemas import AGES, COUNTS, GROWTH, HEADROOM, NEAR_QUOTA, TAG_COVERAGE, UNKNOWN, Schema
+from kvs_notebook.dataframes.frame_check import check_columns
+from kvs_notebook.dataframes.schemas import AGES, COUNTS, GROWTH, HEADROOM, NEAR_QUOTA, TAG_COVERAGE, UNKNOWN
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count
 from kvs_notebook.plotting.figure import COLORS, GREY, INK, RED, WIDTH, Chart, open_figure
@@ -80,7 +81,7 @@ def channel_counts(counts: pd.DataFrame) -> Chart:
     >>> kvs.charts.channel_counts(kvs.reports.channel_counts(fleet))
     <Chart: 20 channels in 2 regions of 1 account>
     """
-    _check_columns(counts, COUNTS, "channel_counts")
+    check_columns(counts, COUNTS, "kvs.reports.channel_counts()")
     found = counts[counts["channels"].fillna(0) > 0]
     wide = found.pivot_table(index="region", columns="account_id", values="channels", aggfunc="sum", fill_value=0)
     wide = wide[wide.sum().sort_values(ascending=False, kind="stable").index]
@@ -121,7 +122,7 @@ def channel_ages(ages: pd.DataFrame) -> Chart:
     >>> kvs.charts.channel_ages(kvs.reports.channel_ages(kvs.list_channels()))
     <Chart: 11 channels by age>
     """
-    _check_columns(ages, AGES, "channel_ages")
+    check_columns(ages, AGES, "kvs.reports.channel_ages()")
     bounds = [-float("inf"), *AGES_UP_TO.values(), float("inf")]
     labels = [*(f"up to {name}" for name in AGES_UP_TO), "older"]
     days = pd.cut(ages["age_days"].astype("Float64").astype("float64"), bounds, labels=labels)
@@ -158,7 +159,7 @@ def growth(days: pd.DataFrame) -> Chart:
     >>> kvs.charts.growth(kvs.reports.growth(kvs.read_coverage("history")))
     <Chart: 1 to 2 channels from 2026-01-05 to 2026-01-06>
     """
-    _check_columns(days, GROWTH, "growth")
+    check_columns(days, GROWTH, "kvs.reports.growth()")
     if days.empty:
         raise InvalidInput("There is no day to draw. Save a snapshot with save_snapshot().")
     failed_accounts = days["region"].isna()  # could not be connected to, so their regions are unknown
@@ -203,7 +204,7 @@ def tag_coverage(coverage: pd.DataFrame) -> Chart:
     >>> kvs.charts.tag_coverage(kvs.reports.tag_coverage(kvs.inventory(), {"Owner": None, "Env": ["prod", "dev"]}))
     <Chart: 2 required tags on 11 channels>
     """
-    _check_columns(coverage, TAG_COVERAGE, "tag_coverage")
+    check_columns(coverage, TAG_COVERAGE, "kvs.reports.tag_coverage()")
     shown = coverage.iloc[::-1]
     parts = {name: shown[name].tolist() for name in FINDING_COLORS if name == "met" or shown[name].sum()}
     most = int(coverage["channels"].max()) if len(coverage) else 0
@@ -243,7 +244,7 @@ def headroom(shares: pd.DataFrame) -> Chart:
     >>> kvs.charts.headroom(kvs.reports.headroom(kvs.inventory()))
     <Chart: 1 account-region, none near its quota>
     """
-    _check_columns(shares, HEADROOM, "headroom")
+    check_columns(shares, HEADROOM, "kvs.reports.headroom()")
     read = shares[shares["problem"].fillna("") != UNKNOWN]
     near = read["problem"].notna()
     their = "their" if near.sum() > 1 else "its"
@@ -325,10 +326,3 @@ def _note_not_shown(axes: Axes, cut: str, unread: int) -> None:
 def _last_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Return the last rows, as many as a chart has space for, and the number of the others."""
     return frame.iloc[-MAX_BARS:], max(len(frame) - MAX_BARS, 0)
-
-
-def _check_columns(frame: pd.DataFrame, schema: Schema, report: str) -> None:
-    if not set(schema) <= set(getattr(frame, "columns", ())):
-        raise InvalidInput(
-            f"The frame lacks columns of a {report} report. Pass the frame that kvs.reports.{report}() returned."
-        )

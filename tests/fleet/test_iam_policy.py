@@ -146,6 +146,7 @@ CALLS: dict[str, Callable[[Place], Any]] = {
         kvs.delete_channel(at.doomed, wait=True, connection=at.connection)["channel_status"]
     ),
     "wait_for_channel": lambda at: list(kvs.wait_for_channel(at.channel, connection=at.connection)["channel_status"]),
+    "watch_channel": lambda at: [status for _, status in kvs.watch_channel(at.channel, connection=at.connection)],
     "list_tags": lambda at: "Site" in set(kvs.list_tags(at.channel, connection=at.connection)["key"]),
     "tag_channel": lambda at: (
         "Owner" in set(kvs.tag_channel(at.channel, {"Owner": "ops"}, connection=at.connection)["key"])
