@@ -35,8 +35,8 @@ def read(path: Path) -> Any:
 
 
 def cells_before_appendix(path: Path) -> list[Any]:
-    """Return the cells of a walkthrough without its appendix."""
-    return list(takewhile(lambda cell: not cell.source.startswith("## Appendix"), read(path).cells))
+    """Return the cells of a walkthrough without its appendix and its last cell."""
+    return list(takewhile(lambda cell: not cell.source.startswith("## Appendix"), read(path).cells[:-1]))
 
 
 def test_every_walkthrough_exists() -> None:
@@ -74,6 +74,13 @@ def test_walkthrough_has_the_sections_of_the_course(path: Path) -> None:
     assert sections[-4:] == ["## Your turn", "## On a real account", "## Where to go next", "## Clean up"]
     assert cells[-2].source.startswith("## Clean up")
     assert "kvs.delete_channel(arn, wait=True)" in cells[-1].source
+
+
+@each_notebook
+def test_last_cell_says_to_shut_down_the_kernel(path: Path) -> None:
+    last = read(path).cells[-1]
+    assert last.cell_type == "markdown"
+    assert "*Shut Down Kernel*" in last.source
 
 
 @each_notebook
