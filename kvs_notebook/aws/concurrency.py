@@ -55,7 +55,7 @@ def map_concurrent(
 class HiddenBar:
     """A progress bar that is not shown; without it, tqdm would be imported, a sixth of a first table's time."""
 
-    def update(self) -> None:
+    def update(self, n: float = 1) -> None:
         """Show nothing."""
 
     def set_postfix(self, *, refresh: bool, **figures: int) -> None:

@@ -4,7 +4,7 @@ FAILED = 1
 """The command failed, for the reason in its one line on standard error; or a scan or a check found something."""
 
 PARTIAL = 3
-"""The inventory was written, and its gaps are named on standard error."""
+"""The inventory was written, and its gaps are named on standard error; or a plan was applied, and not all of it is done."""
 
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
