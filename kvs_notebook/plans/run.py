@@ -72,6 +72,7 @@ class PlanRun:
         self._access = access
         self._journal = journal
         self._limits = limits
+        self._is_followed = monitor is not None
         self._monitor = monitor or Monitor(threading.Event())
         self._failed = threading.Event()
         self._interrupts = threading.Event()
@@ -128,7 +129,10 @@ class PlanRun:
         ExportFailed
             If the journal cannot be written; nothing was sent since.
         """
-        with defer_interrupts() as self._interrupts, progress_bar(self._total, "Applying", "channel") as bar:
+        with (
+            defer_interrupts() as self._interrupts,
+            progress_bar(self._total, "Applying", "channel", quiet=self._is_followed) as bar,
+        ):
             pool = ThreadPoolExecutor(ACCOUNT_REGIONS, thread_name_prefix="kvs-apply-region")
             futures = [pool.submit(unit.run) for unit in self._units]
             try:
