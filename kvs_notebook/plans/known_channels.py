@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -66,6 +66,10 @@ class KnownChannel:
     keys_read: Container[str] = ()
     managed_by: str | None = None
     is_management_known: bool = False
+
+    def with_manager(self, managed_by: str) -> KnownChannel:
+        """Return the channel as one that is managed."""
+        return replace(self, managed_by=managed_by, is_management_known=True)
 
 
 class KnownChannels:
