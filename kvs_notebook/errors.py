@@ -23,6 +23,7 @@
     ├── OutcomeUnknown                       a change was sent, and it is not known whether it took effect
     ├── WaitTimeout (TimeoutError)           the expected status was not reached within the timeout
     ├── InventoryIncomplete                  an inventory has gaps, which its coverage lists
+    ├── PlanIncomplete                       an applied plan has steps that are not done, which its result lists
     ├── ExportFailed (OSError)               a file could not be written
     ├── MissingExtra (ImportError)           an optional dependency is not installed
     └── SandboxError (RuntimeError)          the local sandbox could not start, or has stopped
@@ -69,6 +70,7 @@ __all__ = [
     "NoCredentials",
     "NoRegion",
     "OutcomeUnknown",
+    "PlanIncomplete",
     "ReadOnly",
     "ReconciledWarning",
     "SandboxError",
@@ -199,6 +201,10 @@ class InventoryIncomplete(KVSError):
     """An inventory has gaps: an account in a region, or its tags, could not be read."""
 
 
+class PlanIncomplete(KVSError):
+    """A plan was applied, and some of its steps are not done."""
+
+
 class ExportFailed(KVSError, OSError):
     """A file could not be written; an older version of it is unchanged."""
 
@@ -224,6 +230,14 @@ def mark_accepted(change: str) -> Iterator[None]:
         error.accepted = True
         error.args = (f"{change}, but a later step failed: {error}", *error.args[1:])
         raise
+
+
+def to_kvs_error(error: BaseException) -> KVSError:
+    """Return the error itself, or a KVSError for one of another library: a malformed reply, a lost worker, a bug."""
+    if isinstance(error, KVSError):
+        return error
+    name = type(error).__name__
+    return KVSError(f"{name}: {error}", code=name)
 
 
 def print_traceback() -> None:

@@ -17,6 +17,7 @@ BYTE_ORDER_MARK = "\ufeff"
 """Tells a spreadsheet that a file is UTF-8; without it, Excel on Windows reads Windows-1252."""
 
 SAVE_AS_CSV = 'In the spreadsheet, save it as "CSV UTF-8".'
+READ_WORKBOOK = f"Read it with kvs.read_excel(), or {SAVE_AS_CSV[0].lower()}{SAVE_AS_CSV[1:]}"
 WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 
 _WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
@@ -79,6 +80,12 @@ def guard_cell(cell: str | None, *, convertible: bool = True) -> str | None:
     guarded = _FORMULA_INSIDE.sub(r"\1'", cell)
     is_text = cell and not _STARTS_FORMULA.match(cell) and not is_misread(cell)
     return guarded if is_text and not (convertible and is_convertible(cell)) else f"'{guarded}"
+
+
+def guard_text_cell(cell: str) -> str:
+    """Return the text of a cell that is marked as text, where a spreadsheet runs and converts nothing, for parse_cell()."""
+    guarded = cell if _PLAIN.fullmatch(cell) else _FORMULA_INSIDE.sub(r"\1'", cell)
+    return f"'{guarded}" if cell.startswith("'") or not cell.strip() else guarded
 
 
 def parse_cell(cell: str) -> str | None:
@@ -180,5 +187,5 @@ def _read_text(source: str | os.PathLike[str] | IO[str], label: str) -> str:
 
 def _decode(content: bytes, label: str) -> str:
     if content.startswith(_WORKBOOK_STARTS):
-        raise DamagedFile(f"{label} is a workbook, not a CSV file. {SAVE_AS_CSV}")
+        raise DamagedFile(f"{label} is a workbook, not a CSV file. {READ_WORKBOOK}")
     return content.decode("utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8")

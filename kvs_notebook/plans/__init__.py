@@ -23,6 +23,7 @@ _load, __dir__, __all__ = lazy_loader.attach(
         "provisioning": ["ensure"],
         "sheets": ["from_sheet"],
         "plan": ["Plan", "read"],
+        "reversal": ["undo"],
     },
 )
 __getattr__ = with_suggestions(__name__, _load, __all__)

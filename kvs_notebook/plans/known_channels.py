@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from kvs_notebook.aws.arns import ChannelArn
+from kvs_notebook.dataframes.frame_check import check_columns
 from kvs_notebook.dataframes.schemas import TAG_PREFIX
 from kvs_notebook.dataframes.tag_pivot import are_all_tags_read
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet.coverage import TAGS_READ
 from kvs_notebook.fleet.inventory import Inventory
-from kvs_notebook.fleet.report_inputs import check_columns
 from kvs_notebook.formatting import format_count, format_value
 from kvs_notebook.plans.steps import TTL_COLUMN
 

@@ -94,10 +94,15 @@ class Plan:
         ExportFailed
             If the folder cannot be written.
         """
-        stream = io.StringIO(newline="")
-        to_csv(self.steps, stream)
         about = {"source": self.source, "notes": self.notes, "account_names": self.account_names}
-        PlanFolder(folder).save(stream.getvalue(), about)
+        PlanFolder(folder).save(to_csv_text(self.steps), about)
+
+
+def to_csv_text(frame: pd.DataFrame) -> str:
+    """Return what to_csv() writes of a frame."""
+    stream = io.StringIO(newline="")
+    to_csv(frame, stream)
+    return stream.getvalue()
 
 
 def read(folder: str | os.PathLike[str]) -> Plan:

@@ -40,6 +40,11 @@ class PlanFolder:
         self.undo = self.path / "undo.csv"
 
     @property
+    def exists(self) -> bool:
+        """Whether the folder holds a plan."""
+        return self.meta.exists()
+
+    @property
     def is_begun(self) -> bool:
         """Whether a run of apply_plan() has begun in this folder."""
         return self.journal.exists()
@@ -58,10 +63,34 @@ class PlanFolder:
             raise InvalidInput(
                 f"{self.path} holds a plan that was applied or begun to be applied. Save the new plan to another folder."
             )
-        meta = json.dumps({"format": FORMAT, "sha256": digest(steps), **about}, indent=2, ensure_ascii=False)
+        self._write({self.plan: steps, self.meta: _to_json({"format": FORMAT, "sha256": digest(steps), **about})})
+
+    def begin(self, run: Mapping[str, Any]) -> None:
+        """Add to meta.json how the plan is applied: by whom, within which limits.
+
+        Raises
+        ------
+        InvalidInput, DamagedFile
+            As read() does.
+        ExportFailed
+            If the folder cannot be written.
+        """
+        self._write({self.meta: _to_json({**self._read_meta(), "run": dict(run)})})
+
+    def write_result(self, result: str, undo: str) -> None:
+        """Write the CSV text of what came of each step, and of the steps that undo it.
+
+        Raises
+        ------
+        ExportFailed
+            If the folder cannot be written; the journal has all of it.
+        """
+        self._write({self.result: result, self.undo: undo})
+
+    def _write(self, texts: Mapping[Path, str]) -> None:
         try:
             self.path.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
-            for path, text in ((self.plan, steps), (self.meta, meta + "\n")):
+            for path, text in texts.items():
                 with replace_file(path, permissions=OWNER_ONLY) as stream:
                     stream.write(text)
         except OSError as error:
@@ -110,6 +139,10 @@ class PlanFolder:
             raise InvalidInput(f"Can't read {path}: {error.strerror or error}. Check its permissions.") from error
         except UnicodeDecodeError as error:
             raise DamagedFile(f"{path} is not valid UTF-8. {PLAN_AGAIN}") from error
+
+
+def _to_json(meta: Mapping[str, Any]) -> str:
+    return json.dumps(meta, indent=2, ensure_ascii=False) + "\n"
 
 
 def digest(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -59,6 +59,12 @@ def steps_frame(steps: Iterable[Step]) -> pd.DataFrame:
     """Return the steps frame, in the order of account, region, channel, action and column, numbered from 1."""
     ordered = sorted(steps, key=_order)
     return rows_frame([(number, *step) for number, step in enumerate(ordered, 1)], PLAN_STEPS)
+
+
+def rows_of(steps: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a steps frame as mappings, with None for a missing value."""
+    columns = [steps[name].astype(object).where(steps[name].notna(), None).tolist() for name in PLAN_STEPS]
+    return [dict(zip(PLAN_STEPS, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _order(step: Step) -> tuple[str, ...]:

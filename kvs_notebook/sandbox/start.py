@@ -38,10 +38,6 @@ def start_or_join(directory: StateDirectory, certificates: CertificateAuthority,
     MissingExtra
         If the extra ``sandbox`` is not installed.
     """
-    try:
-        import filelock  # noqa: F401 - each state directory is locked
-    except ImportError as error:
-        raise _missing_extra(error) from error
     directory.create()
     deadline = time.monotonic() + JOIN_TIMEOUT_SECONDS
     while not directory.acquire():
@@ -63,12 +59,10 @@ def _new_server(directory: StateDirectory, certificates: CertificateAuthority, s
         from kvs_notebook.sandbox.server import Server  # only a process that serves needs the extra
     except ImportError as error:
         directory.release()
-        raise _missing_extra(error) from error
+        raise MissingExtra(
+            f"A sandbox requires optional dependencies ({error}). Run: pip install 'kvs-notebook[sandbox]'"
+        ) from error
     return Server(directory, certificates, settings)
-
-
-def _missing_extra(error: ImportError) -> MissingExtra:
-    return MissingExtra(f"A sandbox requires optional dependencies ({error}). Run: pip install 'kvs-notebook[sandbox]'")
 
 
 def _answers(address: Address) -> bool:

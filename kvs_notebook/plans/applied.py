@@ -1,0 +1,134 @@
+"""What came of applying a plan, step by step."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kvs_notebook.dataframes.builders import rows_frame
+from kvs_notebook.dataframes.schemas import PLAN_RESULTS
+from kvs_notebook.errors import PlanIncomplete
+from kvs_notebook.formatting import format_count
+from kvs_notebook.plans.journal import ALREADY_DONE, DONE, NOT_STARTED, OUTCOMES, UNKNOWN, Journal
+from kvs_notebook.plans.plan import Plan
+from kvs_notebook.plans.steps import rows_of
+
+SHOWN = ["channel_name", "account_id", "region", "action", "column", "outcome", "message"]
+MAX_SHOWN = 20
+SENT_WITHOUT_REPLY = "It was sent, or about to be; kvs.resume_plan() finds out."
+
+
+class Applied:
+    """What came of each step of a plan that was applied.
+
+    Attributes
+    ----------
+    result
+        One row per step that was to be sent: the columns of the plan's steps, outcome (done, already_done, conflict, failed,
+        unknown, not_started), error_code, message (str), started, finished (datetime64[ms, UTC]). A channel that was created
+        has its channel_arn.
+    folder
+        The folder, which has the same as result.csv.
+    notes
+        Which accounts and regions were stopped, not reached or not verified, and why, as sentences.
+    interrupted
+        Whether Ctrl-C has ended the run early.
+    """
+
+    def __init__(
+        self, result: pd.DataFrame, folder: Path, notes: Sequence[str] = (), *, interrupted: bool = False
+    ) -> None:
+        self.result = result
+        self.folder = folder
+        self.notes = tuple(notes)
+        self.interrupted = interrupted
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of steps of each outcome."""
+        found = self.result["outcome"].value_counts()
+        return {outcome: int(found.get(outcome, 0)) for outcome in OUTCOMES}
+
+    @property
+    def incomplete(self) -> pd.DataFrame:
+        """The rows of the result that are not done."""
+        return self.result[~self.result["outcome"].isin([DONE, ALREADY_DONE])].reset_index(drop=True)
+
+    def raise_for_failures(self) -> None:
+        """Raise PlanIncomplete if a step is not done."""
+        rest = self.incomplete
+        if rest.empty:
+            return
+        row = rest.iloc[0]
+        raise PlanIncomplete(
+            f"{len(rest):,} of {format_count(len(self.result), 'step')} are not done: {self._summary(rest)}. The first one, "
+            f"{row['action']} {row['column'] if pd.notna(row['column']) else row['channel_name']} of {row['channel_name']}: "
+            f"{row['message']}",
+            code=None if pd.isna(row["error_code"]) else row["error_code"],
+        )
+
+    @staticmethod
+    def _summary(rows: pd.DataFrame) -> str:
+        found = rows["outcome"].value_counts()
+        return ", ".join(f"{found[outcome]:,} {outcome}" for outcome in OUTCOMES if outcome in found)
+
+    def __len__(self) -> int:
+        return len(self.result)
+
+    def __repr__(self) -> str:
+        return f"<Applied: {self.folder}, {self._summary(self.result) or 'no steps'}>"
+
+    def __str__(self) -> str:
+        lines = [f"{self.folder}: {self._summary(self.result) or 'no steps'}"]
+        rest = self.incomplete
+        for row in rest.head(MAX_SHOWN).itertuples():
+            column = row.column if isinstance(row.column, str) else ""
+            lines.append(f"  {row.outcome}  {row.channel_name}  {f'{row.action} {column}'.strip()}: {row.message}")
+        if len(rest) > MAX_SHOWN:
+            lines.append(f"  and {len(rest) - MAX_SHOWN:,} more; see {self.folder / 'result.csv'}")
+        return "\n".join([*lines, *self.notes, *self._next_steps()])
+
+    def _next_steps(self) -> list[str]:
+        counts = self.counts
+        if counts["failed"] or counts[UNKNOWN] or counts[NOT_STARTED]:
+            return [f"To go on: kvs.resume_plan({str(self.folder)!r})"]
+        return []
+
+    def _repr_html_(self) -> str:
+        rest = self.incomplete
+        table = f"<p>Not done ({len(rest):,}):</p>{rest[SHOWN].head(MAX_SHOWN).to_html()}" if len(rest) else ""
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in (*self.notes, *self._next_steps()))
+        return f"<p>{html.escape(repr(self))}</p>{table}{notes}"
+
+
+def result_frame(plan: Plan, journal: Journal, reasons: Mapping[int, str]) -> pd.DataFrame:
+    """Return the result frame of a run; ``reasons`` say why steps were not started, by their number."""
+    return rows_frame([_result_row(row, journal, reasons) for row in rows_of(plan.ready)], PLAN_RESULTS)
+
+
+def _result_row(row: Mapping[str, Any], journal: Journal, reasons: Mapping[int, str]) -> tuple[Any, ...]:
+    number = row["step"]
+    record = journal.record(number)
+    outcome, message = record.outcome, record.message
+    if outcome is None and record.started is not None:
+        outcome, message = UNKNOWN, SENT_WITHOUT_REPLY
+    elif outcome is None:
+        outcome, message = NOT_STARTED, reasons.get(number)
+    values = {
+        **row,
+        "channel_arn": row["channel_arn"] or record.channel_arn,
+        "outcome": outcome,
+        "error_code": record.error_code,
+        "message": message,
+        "started": _naive(record.started),
+        "finished": _naive(record.finished),
+    }
+    return tuple(values[column] for column in PLAN_RESULTS)
+
+
+def _naive(time: Any) -> Any:
+    return None if time is None else time.replace(tzinfo=None)

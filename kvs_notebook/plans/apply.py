@@ -1,0 +1,345 @@
+"""Apply a plan, and resume a run that was interrupted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.default_connection import current_connection
+from kvs_notebook.aws.regions import partition_of
+from kvs_notebook.errors import DamagedFile, InvalidInput
+from kvs_notebook.fleet.accounts import AccountsFile, accounts_to_read
+from kvs_notebook.fleet.connection_factory import ConnectionFactory
+from kvs_notebook.formatting import format_value
+from kvs_notebook.plans import plan as plan_module
+from kvs_notebook.plans.account_access import AccountAccess
+from kvs_notebook.plans.applied import Applied, result_frame
+from kvs_notebook.plans.channel_change import group_changes
+from kvs_notebook.plans.folder_lock import lock_folder
+from kvs_notebook.plans.journal import Journal
+from kvs_notebook.plans.limits import Limits
+from kvs_notebook.plans.plan import Plan, to_csv_text
+from kvs_notebook.plans.plan_folder import PlanFolder, digest
+from kvs_notebook.plans.reversal import opposite_of
+from kvs_notebook.plans.run import Monitor, PlanRun
+from kvs_notebook.version import __version__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How to reach the accounts of a plan: the keywords of ``inventory``.
+
+    Attributes
+    ----------
+    profiles, role_arns, external_id, accounts, role_name, connection
+        As for inventory().
+    allow_changes
+        Whether changes may be sent to real accounts.
+    """
+
+    profiles: Iterable[str] | None = None
+    role_arns: Iterable[str] | None = None
+    external_id: str | None = None
+    accounts: AccountsFile | None = None
+    role_name: str | None = None
+    connection: Connection | None = None
+    allow_changes: bool = False
+
+    def open(self, account_ids: Iterable[str]) -> AccountAccess:
+        """Connect to accounts: one GetCallerIdentity call each."""
+        base = current_connection(self.connection)
+        accounts = accounts_to_read(
+            self.profiles,
+            self.role_arns,
+            self.external_id,
+            self.accounts,
+            role_name=self.role_name,
+            partition=partition_of(base.region),
+        )
+        factory = ConnectionFactory.in_process(base)
+        return AccountAccess(accounts, factory, set(account_ids), allow_changes=self.allow_changes)
+
+
+def apply_plan(
+    plan: Plan,
+    folder: str | os.PathLike[str],
+    *,
+    confirm: str | None = None,
+    allow_changes: bool = False,
+    max_delete: int = 0,
+    max_share: float = 0.1,
+    canary: int = 5,
+    stop_after: int = 10,
+    profiles: Iterable[str] | None = None,
+    role_arns: Iterable[str] | None = None,
+    external_id: str | None = None,
+    accounts: AccountsFile | None = None,
+    role_name: str | None = None,
+    connection: Connection | None = None,
+) -> Applied:
+    """Apply a plan: send its steps, in several accounts and regions at a time.
+
+    Parameters
+    ----------
+    plan
+        The plan, of ``kvs.plans``.
+    folder
+        The folder of the run, which keeps the plan, a journal, ``result.csv`` and ``undo.csv``. It is created if it does not
+        exist; it may be the one that the plan was saved to.
+    confirm
+        The phrase ``plan.confirmation``. Nothing is sent without it.
+    allow_changes
+        Whether changes may be sent to real accounts; a sandbox takes them anyway.
+    max_delete
+        How many channels may be deleted in all.
+    max_share
+        Which share of the channels of an account and region may be deleted, as they are listed just before.
+    canary
+        How many channels of each account and region are changed and verified before the others.
+    stop_after
+        After how many failed channels an account and region stops.
+    profiles, role_arns, external_id, accounts, role_name
+        As for :func:`inventory`; a column ``change_role_arn`` of the accounts file names the role to assume for changes.
+    connection
+        The connection that roles are assumed from, and to its own account if no other is named; None takes the current one.
+
+    Returns
+    -------
+    Applied
+        ``.result`` (a frame: the steps with outcome, error_code, message, started, finished), ``.counts``, ``.notes``,
+        ``.raise_for_failures()``.
+
+    Raises
+    ------
+    InvalidInput
+        If ``confirm`` is not the plan's phrase, a limit would be exceeded, the folder holds another plan, or one that was
+        begun to be applied, or another process applies it; nothing was sent.
+    DamagedFile
+        If a file of the folder was changed since the plan was saved; nothing was sent.
+    ReadOnly
+        If a connection may change nothing and ``allow_changes`` is not True; nothing was sent.
+    ExportFailed
+        If the folder cannot be written, as on a full disk. No change is sent after that; kvs.resume_plan() goes on.
+
+    Notes
+    -----
+    Each channel is read just before its steps are sent. A step whose change is there already is ``already_done``; one whose
+    value is not as the plan says is a ``conflict``, and is not sent. In the end one read verifies all changes. If two writers
+    set one tag key within a second, the last one wins. Refused or expired credentials pause their account and region, and the
+    others go on. The first Ctrl-C lets the calls in flight finish and returns what was done; the second one leaves their steps
+    ``unknown``. :func:`resume_plan` goes on after each of these, and after a killed process.
+
+    Spends for each channel one DescribeSignalingChannel call, one ListTagsForResource call if tags change or the channel is
+    deleted, and one CreateSignalingChannel, TagResource, UntagResource, UpdateSignalingChannel or DeleteSignalingChannel call for
+    each kind of its changes (50 a second each); for each account and region one ListSignalingChannels call per 1,000 channels
+    and one GetResources call per 100 tagged channels; for each account one GetCallerIdentity call.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> from kvs_notebook.plans.steps import Step
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> channel = kvs.create_channel("front-door").iloc[0]
+    >>> where = (channel["account_id"], channel["region"], "front-door", channel["channel_arn"])
+    >>> plan = kvs.plans.Plan([Step(*where, "tag", "tag:Site", None, "hq")], source="an example")
+    >>> plan.confirmation
+    'change 1 in 111122223333 us-east-1'
+    >>> kvs.apply_plan(plan, "changes/hq", confirm="change 1 in 111122223333 us-east-1")
+    <Applied: changes/hq, 1 done>
+    """
+    limits = Limits(max_delete=max_delete, max_share=max_share, canary=canary, stop_after=stop_after)
+    reach = Reach(
+        profiles=profiles,
+        role_arns=role_arns,
+        external_id=external_id,
+        accounts=accounts,
+        role_name=role_name,
+        connection=connection,
+        allow_changes=allow_changes,
+    )
+    return start(plan, folder, confirm, limits, reach)
+
+
+def resume_plan(
+    folder: str | os.PathLike[str],
+    *,
+    confirm: str | None = None,
+    allow_changes: bool = False,
+    max_delete: int | None = None,
+    max_share: float | None = None,
+    canary: int | None = None,
+    stop_after: int | None = None,
+    profiles: Iterable[str] | None = None,
+    role_arns: Iterable[str] | None = None,
+    external_id: str | None = None,
+    accounts: AccountsFile | None = None,
+    role_name: str | None = None,
+    connection: Connection | None = None,
+) -> Applied:
+    """Go on with a run of apply_plan() that was interrupted, stopped or paused; nothing is sent twice.
+
+    Parameters
+    ----------
+    folder
+        The folder that was given to :func:`apply_plan`.
+    confirm
+        The plan was confirmed when it was applied: if a phrase is given, it has to be the plan's.
+    allow_changes
+        As for :func:`apply_plan`.
+    max_delete, max_share, canary, stop_after
+        As for :func:`apply_plan`; None takes those of the run.
+    profiles, role_arns, external_id, accounts, role_name, connection
+        As for :func:`apply_plan`: credentials and roles are not kept in the folder.
+
+    Returns
+    -------
+    Applied
+        What came of all steps, including those of earlier runs.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder holds no plan, or one that was not begun to be applied, or another process applies it; or as for
+        :func:`apply_plan`.
+    DamagedFile
+        If a file of the folder was changed by another program; nothing was sent.
+    ReadOnly
+        If a connection may change nothing and ``allow_changes`` is not True; nothing was sent.
+    ExportFailed
+        If the folder cannot be written. No change is sent after that.
+
+    Notes
+    -----
+    A step that was about to be sent when the run ended is settled by reading its channel. Steps that are done or in conflict
+    are not sent again.
+
+    Spends for each channel that is left what :func:`apply_plan` spends.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> try:
+    ...     kvs.resume_plan("changes/annex")
+    ... except kvs.errors.InvalidInput as error:
+    ...     print(error)
+    changes/annex holds no plan: meta.json does not exist. Save one with plan.save('changes/annex').
+    """
+    given = {"max_delete": max_delete, "max_share": max_share, "canary": canary, "stop_after": stop_after}
+    reach = Reach(
+        profiles=profiles,
+        role_arns=role_arns,
+        external_id=external_id,
+        accounts=accounts,
+        role_name=role_name,
+        connection=connection,
+        allow_changes=allow_changes,
+    )
+    return resume(folder, confirm, given, reach)
+
+
+def start(
+    plan: Plan,
+    folder: str | os.PathLike[str],
+    confirm: str | None,
+    limits: Limits,
+    reach: Reach,
+    *,
+    monitor: Monitor | None = None,
+) -> Applied:
+    """Apply a plan as apply_plan() does; another thread may follow and stop it."""
+    if not isinstance(plan, Plan):
+        raise InvalidInput(
+            f"apply_plan() was given {format_value(plan)} in place of a plan. Pass a plan, such as kvs.plans.read(folder)."
+        )
+    _check_confirmation(plan, confirm, required=True)
+    files = PlanFolder(folder)
+    text = to_csv_text(plan.steps)
+    limits.check_deletes(_deletes(plan))
+    if not files.exists:
+        plan.save(files.path)
+    with lock_folder(files.path):
+        if files.is_begun:
+            raise InvalidInput(
+                f"{files.path} holds a plan that was applied or begun to be applied. To go on with it: "
+                f"kvs.resume_plan({str(files.path)!r}); nothing was sent."
+            )
+        if files.read()[0] != text:
+            raise InvalidInput(f"{files.path} holds another plan. Pass another folder; nothing was sent.")
+        return _run(plan, files, digest(text), limits, reach, monitor=monitor)
+
+
+def resume(
+    folder: str | os.PathLike[str],
+    confirm: str | None,
+    given_limits: Mapping[str, Any],
+    reach: Reach,
+    *,
+    monitor: Monitor | None = None,
+) -> Applied:
+    """Resume a run as resume_plan() does; another thread may follow and stop it."""
+    plan = plan_module.read(folder)
+    _check_confirmation(plan, confirm, required=False)
+    files = PlanFolder(folder)
+    with lock_folder(files.path):
+        if not files.is_begun:
+            raise InvalidInput(
+                f"{files.path} holds a plan that was not begun to be applied. Apply it with "
+                f"kvs.apply_plan(plan, {str(files.path)!r}, confirm=plan.confirmation)."
+            )
+        text, about = files.read()
+        try:
+            limits = Limits.of(about["run"]["limits"], **given_limits)
+        except (LookupError, TypeError) as error:
+            raise DamagedFile(
+                f"{files.meta} was changed since the plan was applied: it has no limits of a run."
+            ) from error
+        limits.check_deletes(_deletes(plan))
+        return _run(plan, files, digest(text), limits, reach, monitor=monitor)
+
+
+def _check_confirmation(plan: Plan, confirm: str | None, *, required: bool) -> None:
+    if confirm == plan.confirmation or (confirm is None and not required):
+        return
+    given = (
+        "confirm= is missing" if confirm is None else f"confirm={format_value(confirm)} is not the phrase of this plan"
+    )
+    raise InvalidInput(
+        f"{given}, which would {plan.confirmation}. If that is meant, pass confirm={plan.confirmation!r}; nothing was sent."
+    )
+
+
+def _deletes(plan: Plan) -> int:
+    return int((plan.ready["action"] == "delete").sum())
+
+
+def _run(
+    plan: Plan, files: PlanFolder, plan_digest: str, limits: Limits, reach: Reach, *, monitor: Monitor | None
+) -> Applied:
+    changes = group_changes(plan.ready)
+    access = reach.open({change.account_id for change in changes})
+    resumes = files.is_begun
+    with Journal(files.journal) as journal:
+        if journal.plan_digest not in (None, plan_digest):
+            raise DamagedFile(f"{files.journal} is of another plan. Check with an inventory what was changed.")
+        run = PlanRun(changes, access, journal, limits, monitor)
+        run.check(_allowing_line(plan, files, resumes=resumes))
+        identities = {account_id: identity.arn for account_id, identity in access.identities.items()}
+        if not resumes:
+            files.begin({"limits": limits.to_dict(), "identities": identities})
+        journal.begin(plan_digest, identities=identities, limits=limits.to_dict(), version=__version__)
+        run.execute()
+        journal.sync()
+        result = result_frame(plan, journal, run.reasons())
+        opposite = opposite_of(plan, journal.record, str(files.path))
+    files.write_result(to_csv_text(result), to_csv_text(opposite.steps))
+    return Applied(result, files.path, run.notes(), interrupted=run.interrupted)
+
+
+def _allowing_line(plan: Plan, files: PlanFolder, *, resumes: bool) -> str:
+    folder = repr(str(files.path))
+    if resumes:
+        return f"kvs.resume_plan({folder}, allow_changes=True)"
+    return f"kvs.apply_plan(plan, {folder}, confirm={plan.confirmation!r}, allow_changes=True)"

@@ -1,0 +1,307 @@
+"""The journal of a run: one line of JSON per event, from which an interrupted run is resumed.
+
+A line that the process did not finish writing is normal, and is cut off when the run is resumed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kvs_notebook.atomic_file import OWNER_ONLY
+from kvs_notebook.errors import DamagedFile, ExportFailed
+
+DONE, ALREADY_DONE, CONFLICT, FAILED, UNKNOWN, NOT_STARTED = OUTCOMES = (
+    "done",
+    "already_done",
+    "conflict",
+    "failed",
+    "unknown",
+    "not_started",
+)
+SETTLED = frozenset({DONE, ALREADY_DONE, CONFLICT})
+"""Outcomes of steps that are not sent again when the run is resumed."""
+
+RUN, STARTED, ENDED, VERIFIED = "run", "started", "ended", "verified"
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """What the journal knows of one step.
+
+    Attributes
+    ----------
+    started
+        When its call was first about to be sent; None if it was not.
+    finished, outcome, error_code, message
+        What came of it; None if that was not recorded.
+    channel_arn
+        The ARN of the channel that it created.
+    seen
+        What a delete has removed: ``message_ttl_seconds`` and ``tags``.
+    verified
+        Whether a later read has shown that the change is there.
+    """
+
+    started: datetime | None = None
+    finished: datetime | None = None
+    outcome: str | None = None
+    error_code: str | None = None
+    message: str | None = None
+    channel_arn: str | None = None
+    seen: Mapping[str, Any] | None = None
+    verified: bool = False
+
+
+NO_RECORD = StepRecord()
+
+
+class Journal:
+    """Append the events of a run to a file, and know the state of each step.
+
+    Threads share it. After a write has failed, each further one raises the same error, so that nothing more is sent.
+
+    Parameters
+    ----------
+    path
+        The file. What it has is read first; begin() creates it if it does not exist.
+
+    Attributes
+    ----------
+    plan_digest
+        The digest of the plan that it is of; None without one.
+
+    Raises
+    ------
+    DamagedFile
+        If the file has a line that was not written by a journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.error: ExportFailed | None = None
+        self._lock, self._sync_lock = threading.Lock(), threading.Lock()
+        self._written = self._synced = 0
+        self._file: io.FileIO | None = None
+        self.plan_digest, self._records = read_journal(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; events of threads that still run are dropped, and their steps stay started."""
+        with self._sync_lock, self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+    def record(self, number: int) -> StepRecord:
+        """Return what is known of a step."""
+        return self._records.get(number, NO_RECORD)
+
+    def is_settled(self, number: int) -> bool:
+        """Return whether a step needs no further call."""
+        return self.record(number).outcome in SETTLED
+
+    # --- events
+
+    def begin(self, plan_digest: str, **about: Any) -> None:
+        """Record that a run begins or is resumed.
+
+        Raises
+        ------
+        ExportFailed
+            If the file cannot be written.
+        """
+        self.plan_digest = plan_digest
+        try:
+            self._file = io.FileIO(self.path, "ab", opener=_open_private)
+            self._file.truncate(_end_of_last_line(self.path))
+            _sync_folder(self.path.parent)
+        except OSError as error:
+            raise self._failure(error) from error
+        self._write({"event": RUN, "plan": plan_digest, **about}, durable=True)
+
+    def start(
+        self, steps: Sequence[int], operation: str, *, durable: bool, seen: Mapping[str, Any] | None = None
+    ) -> None:
+        """Record that the call of some steps is about to be sent; if ``durable``, wait until the disk has it."""
+        event = {"event": STARTED, "steps": [*steps], "operation": operation, "seen": seen}
+        self._write(event, durable=durable)
+
+    def end(
+        self,
+        steps: Sequence[int],
+        outcome: str,
+        *,
+        error_code: str | None = None,
+        message: str | None = None,
+        channel_arn: str | None = None,
+    ) -> None:
+        """Record what came of some steps."""
+        self._write(
+            {
+                "event": ENDED,
+                "steps": [*steps],
+                "outcome": outcome,
+                "error_code": error_code,
+                "message": message,
+                "channel_arn": channel_arn,
+            }
+        )
+
+    def verify(self, steps: Sequence[int]) -> None:
+        """Record that a read has shown the changes of some steps."""
+        if steps:
+            self._write({"event": VERIFIED, "steps": [*steps]})
+
+    def sync(self) -> None:
+        """Wait until the disk has all events."""
+        self._sync(self._written)
+
+    def _write(self, event: dict[str, Any], *, durable: bool = False) -> None:
+        event = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **_without_none(event)}
+        line = (json.dumps(event, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+        with self._lock:
+            if self._file is None:
+                return
+            if event["event"] != STARTED:  # it has happened, whether or not it can be written
+                apply_event(self._records, event)
+            self._append(self._file, line)
+            if event["event"] == STARTED:
+                apply_event(self._records, event)
+            end = self._written
+        if durable:
+            self._sync(end)
+
+    def _append(self, file: io.FileIO, line: bytes) -> None:
+        if self.error is not None:
+            raise self.error
+        try:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[file.write(rest) :]
+        except OSError as error:
+            self.error = self._failure(error)
+            raise self.error from error
+        self._written += len(line)
+
+    def _sync(self, end: int) -> None:
+        """Wait until the disk has the first ``end`` bytes of this run; threads that wait at the same time share one wait."""
+        with self._sync_lock:
+            with self._lock:
+                file, written = self._file, self._written
+            if file is None or self._synced >= end:
+                return
+            try:
+                os.fsync(file.fileno())
+            except OSError as error:
+                self.error = self._failure(error)
+                raise self.error from error
+            self._synced = written
+
+    def _failure(self, error: OSError) -> ExportFailed:
+        return ExportFailed(
+            f"Can't write {self.path}: {error.strerror or error}; no further change is sent. Free space on its disk, then call "
+            f"kvs.resume_plan({str(self.path.parent)!r})."
+        )
+
+
+def read_journal(path: Path) -> tuple[str | None, dict[int, StepRecord]]:
+    """Return the digest of the plan that a journal is of, None without one, and what it knows of each step.
+
+    Raises
+    ------
+    DamagedFile
+        If it has a line that was not written by a journal.
+    """
+    digest: str | None = None
+    records: dict[int, StepRecord] = {}
+    for number, line in enumerate(_complete_lines(path), 1):
+        try:
+            event = json.loads(line)
+            digest = event["plan"] if event["event"] == RUN else digest
+            apply_event(records, event)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise DamagedFile(
+                f"{path} was changed by another program: line {number} is not one of a journal. Check with an inventory which "
+                "changes took effect, and make a new plan of the rest."
+            ) from error
+    return digest, records
+
+
+def _complete_lines(path: Path) -> list[bytes]:
+    try:
+        return path.read_bytes().split(b"\n")[:-1]  # after the last newline is what a killed process began to write
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise DamagedFile(f"Can't read {path}: {error.strerror or error}. Check its permissions.") from error
+
+
+def _end_of_last_line(path: Path) -> int:
+    return path.read_bytes().rfind(b"\n") + 1
+
+
+def apply_event(records: dict[int, StepRecord], event: Mapping[str, Any]) -> None:
+    """Change what is known of the steps of an event."""
+    if event["event"] == RUN:
+        return
+    at = datetime.fromisoformat(event["at"])
+    for number in _numbers(event["steps"]):
+        record = records.get(number, NO_RECORD)
+        if event["event"] == STARTED:
+            record = replace(record, started=record.started or at, outcome=None, seen=event.get("seen") or record.seen)
+        elif event["event"] == ENDED:
+            record = replace(
+                record,
+                finished=at,
+                outcome=OUTCOMES[OUTCOMES.index(event["outcome"])],
+                error_code=event.get("error_code"),
+                message=event.get("message"),
+                channel_arn=event.get("channel_arn") or record.channel_arn,
+            )
+        elif event["event"] == VERIFIED:
+            record = replace(record, verified=True)
+        else:
+            raise ValueError(event["event"])
+        records[number] = record
+
+
+def _numbers(steps: Iterable[object]) -> list[int]:
+    numbers = [step for step in steps if type(step) is int]
+    if not numbers:
+        raise ValueError(steps)
+    return numbers
+
+
+def _without_none(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in event.items() if value is not None}
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, OWNER_ONLY)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the disk has the name of a new file; Windows opens no folders."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
