@@ -10,14 +10,15 @@
 ================  =========================================================================================
 Connect           connect, use_sandbox, current_connection
 Channels          list_channels, describe_channel, create_channel, update_channel, delete_channel,
-                  wait_for_channel
+                  wait_for_channel, watch_channel
 Tags              list_tags, tag_channel, untag_channel, pivot_tags
 Signaling         get_endpoints, get_ice_servers, sign_url, open_signaling, messages
-Fleet             inventory, save_snapshot, read_snapshots, read_coverage, compare_snapshots, reports
+Fleet             inventory, save_snapshot, read_snapshots, read_coverage, compare_snapshots, reports,
+                  write_report
 Bulk changes      plans, apply_plan, resume_plan
 Forms, pictures   forms, charts, diagrams
-Files             to_csv, read_csv, to_json, to_parquet
-Safety            iam_policy, scan_notebooks, errors
+Files             to_csv, read_csv, to_excel, read_excel, to_json, to_parquet
+Safety            iam_policy, trust_policy, scan_notebooks, errors
 ================  =========================================================================================
 
 ``help(kvs.list_channels)`` describes one of them. Every name loads on first use, so importing the package is cheap.
@@ -36,7 +37,6 @@ _load, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "aws.connection": ["Connection"],
         "aws.default_connection": ["connect", "current_connection"],
-        "aws.iam_policy": ["iam_policy"],
         "channels.operations": [
             "create_channel",
             "delete_channel",
@@ -45,12 +45,15 @@ _load, __dir__, __all__ = lazy_loader.attach(
             "update_channel",
         ],
         "channels.tags": ["list_tags", "tag_channel", "untag_channel"],
-        "channels.waiters": ["wait_for_channel"],
+        "channels.waiters": ["wait_for_channel", "watch_channel"],
         "dataframes.files": ["read_csv", "to_csv", "to_json", "to_parquet"],
+        "dataframes.workbook": ["read_excel", "to_excel"],
         "dataframes.tag_pivot": ["pivot_tags"],
         "fleet": ["reports"],
         "fleet.comparison": ["compare_snapshots"],
+        "fleet.iam_policy": ["iam_policy", "trust_policy"],
         "fleet.inventory": ["Inventory", "inventory"],
+        "fleet.report_file": ["write_report"],
         "fleet.snapshots": ["read_coverage", "read_snapshots", "save_snapshot"],
         "plans.apply": ["apply_plan", "resume_plan"],
         "plotting": ["charts", "diagrams"],

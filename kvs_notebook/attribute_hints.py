@@ -1,4 +1,4 @@
-"""Hints for names that a package does not have."""
+"""Hints for names that a package does not have, and for arguments that its functions do not have."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from kvs_notebook.keyword_hints import with_keyword_hints
+
 
 def with_suggestions(package: str, load: Callable[[str], Any], names: Sequence[str]) -> Callable[[str], Any]:
-    """Return a module's ``__getattr__`` that calls ``load``, and names the nearest public names if there is no such one."""
+    """Return a module's ``__getattr__`` that calls ``load``, and names the nearest public names if there is no such one.
+
+    An unknown keyword argument of a function that it returns is answered with the right call.
+    """
+    root = package.partition(".")[0]
 
     def load_or_suggest(name: str) -> Any:
         try:
-            return load(name)
+            found = with_keyword_hints(root, load(name))
+            vars(sys.modules[package])[name] = found  # lazy_loader has put there what it loaded
         except AttributeError:
             # Only a name that is not public is unknown; private ones are probed by Python itself, without a reader.
             if name in names or name.startswith("_"):
@@ -22,5 +29,6 @@ def with_suggestions(package: str, load: Callable[[str], Any], names: Sequence[s
             near = difflib.get_close_matches(name, names, n=3)
             hint = f" Did you mean {' or '.join(near)}?" if near else f" help({package}) lists its names."
             raise AttributeError(f"{package} has no {name}.{hint}", name=name, obj=sys.modules[package]) from None
+        return found
 
     return load_or_suggest

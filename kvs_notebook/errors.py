@@ -232,6 +232,14 @@ def mark_accepted(change: str) -> Iterator[None]:
         raise
 
 
+def to_kvs_error(error: BaseException) -> KVSError:
+    """Return the error itself, or a KVSError for one of another library: a malformed reply, a lost worker, a bug."""
+    if isinstance(error, KVSError):
+        return error
+    name = type(error).__name__
+    return KVSError(f"{name}: {error}", code=name)
+
+
 def print_traceback() -> None:
     """Print the full traceback of the last uncaught error, with its causes, to standard output.
 

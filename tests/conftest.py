@@ -48,13 +48,11 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 class ByFile(LoadFileScheduling):
-    """Run a file's tests in one worker; the browser's all in one, those of a notebook's cells in one for each notebook."""
+    """Run a file's tests in one worker; those of the browser, and those of a shared kernel, all in one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith("tests/browser/"):
-            return "tests/browser/"
-        notebook = re.fullmatch(r"(tests/notebooks/).*\[(.*)\]", nodeid)
-        return "".join(notebook.groups()) if notebook else super()._split_scope(nodeid)
+        shared = re.match(r"tests/browser/|tests/notebooks/test_(?:exercises|sections)", nodeid)
+        return re.sub("test_.*", "", shared[0]) if shared else super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -65,7 +63,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slowest tests first; those of equal rank stay in their random order."""
+    """Order the slowest tests first; those of equal rank stay in their random order."""
     items.sort(key=lambda item: _rank(item.nodeid.removeprefix("tests/")))
 
 
@@ -91,7 +89,7 @@ def no_user_aws_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyte
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let waiters look again at once: on the stepped clock each look is a second later."""
+    """Remove the pause of waiters: on the stepped clock each look is a second later."""
     monkeypatch.setattr("kvs_notebook.channels.waiters.SECONDS_BETWEEN_DESCRIBES", 0.01)
 
 

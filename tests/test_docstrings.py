@@ -130,7 +130,7 @@ def answered() -> Counter[str]:
     return Counter() if sandbox is None else Counter(sandbox.requests["operation"])
 
 
-SEND_AFTER_RETURN = {"open_signaling", *(name for name in FUNCTIONS if name.startswith("forms."))}
+SEND_AFTER_RETURN = {"open_signaling", "watch_channel", *(name for name in FUNCTIONS if name.startswith("forms."))}
 """What these functions return sends requests later; so every request of their example is theirs that no other function sent."""
 
 

@@ -83,7 +83,7 @@ def test_client_error_names_operation_reason_and_next_step(code):
     assert (error.code, error.operation) == (code, "DescribeSignalingChannel")
 
 
-def test_resource_in_use_means_exists_on_create_and_busy_on_update():
+def test_resource_in_use_is_exists_or_busy_by_operation():
     create = error_translation.from_client_error(
         client_error("ResourceInUseException"), operation="CreateSignalingChannel"
     )

@@ -11,7 +11,8 @@ CORE_ONLY = """
 import sys
 SANDBOX = ("uvicorn", "httptools", "websockets", "trustme")
 LAB = ("ipywidgets", "anywidget", "matplotlib", "itables")
-for extra in (*SANDBOX, *LAB, "distributed"):
+EXCEL = ("openpyxl", "et_xmlfile")
+for extra in (*SANDBOX, *LAB, *EXCEL, "distributed"):
     sys.modules[extra] = None  # as if it is not installed
 from kvs_notebook import *
 import kvs_notebook as kvs
@@ -19,7 +20,12 @@ from kvs_notebook.dataframes.builders import empty
 from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS
 def chart():
     kvs.charts.channel_ages(kvs.reports.channel_ages(kvs.Inventory(*map(empty, (CHANNELS, TAGS, COVERAGE)))))
-for needs_an_extra in (kvs.use_sandbox, lambda: kvs.use_sandbox("state"), lambda: kvs.forms.console(), chart):
+def workbook():
+    kvs.to_excel(empty(CHANNELS), "x.xlsx")
+def read():
+    open("y.xlsx", "w").close()
+    kvs.read_excel("y.xlsx")
+for needs_an_extra in (kvs.use_sandbox, lambda: kvs.use_sandbox("state"), lambda: kvs.forms.console(), chart, workbook, read):
     try:
         needs_an_extra()
     except kvs.errors.MissingExtra as error:
@@ -36,8 +42,11 @@ def test_core_works_without_extras_and_names_the_missing_one(tmp_path: Path) -> 
         [sys.executable, "-c", CORE_ONLY], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    needs_sandbox, needs_sandbox_too, needs_lab, needs_lab_too = done.stdout.splitlines()
+    needs_sandbox, needs_sandbox_too, needs_lab, needs_lab_too, *need_excel = done.stdout.splitlines()
     assert needs_sandbox_too.endswith("pip install 'kvs-notebook[sandbox]'")
     assert needs_lab_too.endswith("pip install 'kvs-notebook[lab]'")
+    assert len(need_excel) == 2
+    assert all(each.endswith("pip install 'kvs-notebook[excel]'") for each in need_excel)
+    assert not (tmp_path / "x.xlsx").exists()
     assert needs_sandbox.endswith("pip install 'kvs-notebook[sandbox]'")
     assert needs_lab.endswith("pip install 'kvs-notebook[lab]'")

@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 import pytest
+import yaml
 
 import kvs_notebook as kvs
 from kvs_notebook.aws.default_connection import set_current
@@ -140,6 +141,62 @@ def test_fleet_command_writes_compares_and_requires_tags(fleet: kvs.Sandbox, run
     assert done.returncode == 1, done.stderr  # some channels lack the tag
     assert "Owner" in done.stdout
     assert {path.name for path in tmp_path.iterdir()} >= {"fleet.csv", "fleet-coverage.csv", "history"}
+
+
+NIGHTLY_FILES = {"fleet.csv", "fleet-coverage.csv", "history"}
+
+
+@README.runs("cron")
+def test_cron_line_runs_in_the_environment_of_cron(fleet: kvs.Sandbox, tmp_path: Path) -> None:
+    *schedule, command = README["cron"].strip().split(maxsplit=5)
+    assert all(re.fullmatch(r"\d+|\*", field) for field in schedule)
+    assert "%" not in command, "cron takes it for the end of the line"
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/kvs-notebook").symlink_to(Path(sys.executable).with_name("kvs-notebook"))
+    aws = {name: value for name, value in fleet.environment({}).items() if name.startswith("AWS_")}
+    python = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    here = command.replace("/srv/fleet", str(tmp_path)).replace("--profile fleet", "--profile sandbox")
+    runs = [
+        subprocess.run(
+            ["/bin/sh", "-c", here],
+            env={"HOME": "/proc/nowhere", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", **aws, **python},
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=100,
+        )
+        for _ in range(2)
+    ]
+    for done in runs:
+        assert (done.returncode, done.stdout) == (4, ""), done.stderr
+        assert re.fullmatch(r"kvs-notebook: \d+ of \d+ channels lack a required tag .*\n", done.stderr)
+    assert {path.name for path in tmp_path.iterdir()} >= {*NIGHTLY_FILES, "fleet.html"}
+    assert "data:image/png;base64," in (tmp_path / "fleet.html").read_text("utf-8")
+
+
+@README.runs("github actions")
+def test_github_job_is_yaml_whose_command_runs(fleet: kvs.Sandbox, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "accounts.csv").unlink()
+    (job,) = yaml.safe_load(README["github actions"])["jobs"].values()
+    assert {*job} == {"runs-on", "steps"}
+    assert all(("uses" in step) != ("run" in step) for step in job["steps"])
+    (line,) = [step["run"] for step in job["steps"] if step.get("run", "").startswith("kvs-notebook ")]
+    done = run(line, fleet.environment(os.environ))
+    assert done.returncode == 0, done.stderr  # the sandbox's own account has no channel
+    assert done.stdout.startswith("0 channels in ")
+    assert done.stderr == ""
+    assert {path.name for path in tmp_path.iterdir()} >= {*NIGHTLY_FILES, "fleet.md"}
+    summary = [step["run"] for step in job["steps"] if "GITHUB_STEP_SUMMARY" in step.get("run", "")]
+    for command in summary:
+        env = with_our_programs({"GITHUB_STEP_SUMMARY": "summary.md"})
+        subprocess.run(["bash", "-ec", command], cwd=tmp_path, env=env, check=True)
+    assert (tmp_path / "summary.md").read_text("utf-8").startswith("# Signaling channels on ")
+    (cached,) = [step["with"]["path"] for step in job["steps"] if "cache" in step.get("uses", "")]
+    assert (tmp_path / cached).is_dir()
+    (kept,) = [step["with"]["path"] for step in job["steps"] if "upload-artifact" in step.get("uses", "")]
+    assert {path.name for path in tmp_path.glob(kept)} == {"fleet.csv", "fleet-coverage.csv"}
 
 
 SANDBOX_LINES = commands(README["sandbox"])

@@ -2,24 +2,70 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kvs_notebook.aws.arns import RoleArn
 from kvs_notebook.aws.botocore_internals import create_isolated_session, open_session
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.session import SharedSession
+from kvs_notebook.errors import InvalidInput
+from kvs_notebook.formatting import format_value
 
 if TYPE_CHECKING:
     import boto3
 
-SESSION_NAME = "kvs-notebook"
-"""The role session name, which CloudTrail shows for each call."""
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+SHORTEST_SECONDS, LONGEST_SECONDS = 900, 43_200
+"""Bounds of STS for the duration of a session: 15 minutes, and 12 hours if the role allows it."""
 
 
-def assume_role(connection: Connection, role_arn: str, *, external_id: str | None = None, region: str) -> Connection:
+class RoleSession(NamedTuple):
+    """How a role is assumed: the session name, which CloudTrail shows for each call, and the duration of its credentials.
+
+    If the duration is None, they are valid for STS's default, one hour. botocore renews them before they end.
+    """
+
+    name: str = "kvs-notebook"
+    duration_seconds: int | None = None
+
+    @classmethod
+    def parse(cls, name: object, duration_seconds: object) -> RoleSession:
+        """Return the session, with the default for each that is None; raise InvalidInput if STS would refuse it."""
+        if name is not None and not (isinstance(name, str) and _SESSION_NAME.fullmatch(name)):
+            raise InvalidInput(
+                f"role_session_name={format_value(name)} is not valid. Expected 2 to 64 letters, digits and _ + = , . @ -."
+            )
+        is_whole = isinstance(duration_seconds, int) and not isinstance(duration_seconds, bool)
+        if duration_seconds is not None and not (
+            is_whole and SHORTEST_SECONDS <= duration_seconds <= LONGEST_SECONDS  # type: ignore[operator]
+        ):
+            raise InvalidInput(
+                f"role_duration_seconds={format_value(duration_seconds)} is not valid. Expected {SHORTEST_SECONDS} to "
+                f"{LONGEST_SECONDS:,} whole seconds, at most the maximum session duration of the role."
+            )
+        return cls(name or cls().name, duration_seconds)  # type: ignore[arg-type]
+
+
+DEFAULT_ROLE_SESSION = RoleSession()
+
+
+def assume_role(
+    connection: Connection,
+    role_arn: str,
+    *,
+    external_id: str | None = None,
+    role_session: RoleSession = DEFAULT_ROLE_SESSION,
+    region: str,
+) -> Connection:
     """Return a read-only connection as a role that a connection may assume; the role is assumed at its first call."""
+    request: dict[str, Any] = {"RoleSessionName": role_session.name}
+    if external_id:
+        request["ExternalId"] = external_id
+    if role_session.duration_seconds is not None:
+        request["DurationSeconds"] = role_session.duration_seconds
     return connection.replace(
-        session=SharedSession(lambda: _session(connection, role_arn, external_id, region)),
+        session=SharedSession(lambda: _session(connection, role_arn, request, region)),
         region=region,
         account_id=RoleArn.parse(role_arn).account_id,
         profile=None,
@@ -28,7 +74,7 @@ def assume_role(connection: Connection, role_arn: str, *, external_id: str | Non
     )
 
 
-def _session(connection: Connection, role_arn: str, external_id: str | None, region: str) -> boto3.Session:
+def _session(connection: Connection, role_arn: str, request: dict[str, Any], region: str) -> boto3.Session:
     from botocore.credentials import (
         AssumeRoleCredentialFetcher,
         CredentialProvider,
@@ -49,7 +95,7 @@ def _session(connection: Connection, role_arn: str, external_id: str | None, reg
         client_creator=lambda *_, **__: _sts_client(connection),
         source_credentials=Credentials("unused", "unused"),  # the client signs with the connection's own
         role_arn=role_arn,
-        extra_args={"RoleSessionName": SESSION_NAME, **({"ExternalId": external_id} if external_id else {})},
+        extra_args=request,
     )
     session = create_isolated_session()
     session.register_component("credential_provider", CredentialResolver([Role()]))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ THREADS = 8
 """Enough to use the quotas of one account and region: the largest is 300 calls a second, a process reaches about 500."""
 
 PROGRESS_AFTER_SECONDS = 1.0
+
+_is_progress_hidden = ContextVar("_is_progress_hidden", default=False)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -52,11 +55,25 @@ def map_concurrent(
     return results
 
 
+@contextmanager
+def hidden_progress() -> Iterator[None]:
+    """Show no progress bar of what is called in the block."""
+    token = _is_progress_hidden.set(True)
+    try:
+        yield
+    finally:
+        _is_progress_hidden.reset(token)
+
+
 class HiddenBar:
     """A progress bar that is not shown; without it, tqdm would be imported, a sixth of a first table's time."""
 
+    def __init__(self) -> None:
+        self.n: float = 0
+
     def update(self, n: float = 1) -> None:
-        """Show nothing."""
+        """Count, and show nothing."""
+        self.n += n
 
     def set_postfix(self, *, refresh: bool, **figures: int) -> None:
         """Show nothing."""
@@ -67,7 +84,8 @@ def progress_bar(
 ) -> AbstractContextManager[tqdm[Any] | HiddenBar]:
     """Return a progress bar that appears after a second, in a notebook and on a terminal, never in a pipe or a file."""
     # Not tqdm's disable=None: in a notebook, whose streams are not terminals, it would hide the bar too.
-    if quiet or not (_is_notebook() or (sys.stderr is not None and sys.stderr.isatty())):
+    is_shown = _is_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+    if quiet or _is_progress_hidden.get() or not is_shown:
         return nullcontext(HiddenBar())
     from tqdm.auto import tqdm as automatic_tqdm
 

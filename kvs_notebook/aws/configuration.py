@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kvs_notebook.aws.botocore_internals import open_session, prepare_role_provider
+from kvs_notebook.aws.botocore_internals import open_session, prepare_role_provider, run_credential_processes_with
+from kvs_notebook.aws.credential_process import BoundedProcess
 from kvs_notebook.aws.mfa import ask_for_code
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def configured_region(session: botocore.session.Session) -> str | None:
 def open_profile(profile: str | None, region: str | None) -> tuple[boto3.Session, str | None]:
     """Return a session of a profile, and its region: the given one, that of the environment, or that of the profile.
 
-    It asks for an MFA code only if a user can enter one.
+    It asks for an MFA code only if a user can enter one, and kills a credential_process that does not end.
     """
     import botocore.session
 
@@ -105,6 +106,7 @@ def open_profile(profile: str | None, region: str | None) -> tuple[boto3.Session
     region = region or configured_region(session)
     opened = open_session(session, profile_name=profile, region_name=region)
     prepare_role_provider(session, ask_for_code)
+    run_credential_processes_with(session, BoundedProcess)
     return opened, region
 
 

@@ -147,7 +147,7 @@ def for_profile(
 
 
 def set_current(connection: Connection | None) -> None:
-    """Make a connection the default of calls without ``connection=``; None forgets it."""
+    """Set the connection of calls without ``connection=``; None removes it."""
     global _current  # noqa: PLW0603 - one process-wide reference, by design: a ContextVar would differ between cells and threads
     with _lock:
         _current = connection

@@ -92,7 +92,7 @@ class BoundedResponse(http.client.HTTPResponse):
 
 
 def watch(client: Any) -> None:
-    """Make a boto3 client raise EndpointUnreachable for a reply over the limits, without another attempt."""
+    """Configure a boto3 client to raise EndpointUnreachable for a reply over the limits, without another attempt."""
     client.meta.events.register("response-received.*", _raise_over_limit)
 
 

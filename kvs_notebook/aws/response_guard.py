@@ -27,7 +27,7 @@ ERROR_MEMBERS = ("__type", "code", "Code", "message", "Message")
 
 
 def watch(client: Any) -> None:
-    """Make a boto3 client raise an error for a response that did not come from its service, or is malformed."""
+    """Configure a boto3 client to raise an error for a response that did not come from its service, or is malformed."""
     events, endpoint_url = client.meta.events, client.meta.endpoint_url
     events.register("before-parse.*", partial(_check_origin, endpoint_url=endpoint_url))
     events.register("before-parse.*", partial(_check_form, endpoint_url=endpoint_url), unique_id=FORM_CHECK)

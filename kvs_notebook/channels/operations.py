@@ -45,9 +45,9 @@ def list_channels(
     Returns
     -------
     pandas.DataFrame
-        One row per channel, including DELETING ones, sorted by name: account_id, region, channel_name, channel_arn,
-        channel_type, channel_status, version (str), creation_time (datetime64[ms, UTC]),
-        message_ttl_seconds (Int64).
+        One row per channel, including DELETING ones, sorted by name: channel_name, region, channel_status (str),
+        message_ttl_seconds (Int64), creation_time (datetime64[ms, UTC]), account_id, the ``tag:<key>`` columns, then
+        channel_type, version and channel_arn (str).
 
     Raises
     ------

@@ -15,6 +15,7 @@ import pandas as pd
 from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.validation import check_channel_name, check_version
+from kvs_notebook.dataframes.frame_check import check_unique_columns
 from kvs_notebook.errors import ChannelNotFound, InvalidInput, WrongConnection
 from kvs_notebook.formatting import format_count, format_value
 
@@ -60,6 +61,7 @@ def channel_refs(channel: Channel, connection: Connection) -> list[ChannelRef]:
             return [ChannelRef(channel_arn=channel)]
         return [ChannelRef(channel_name=check_channel_name(channel))]
     if isinstance(channel, pd.DataFrame):
+        check_unique_columns(channel, "list_channels()")
         return [_row_ref(row, connection) for row in channel.to_dict("records")]
     if isinstance(channel, (pd.Series, Mapping)):
         return [_row_ref(dict(channel), connection)]

@@ -31,8 +31,8 @@ def list_tags(channel: Channel, *, connection: Connection | None = None) -> pd.D
     Returns
     -------
     pandas.DataFrame
-        One row per tag, sorted by channel and key: account_id, region, channel_name, channel_arn, key, value (str). A
-        channel without tags has no row; the value of a tag may be the empty string.
+        One row per tag, sorted by channel and key: channel_name, region, key, value, account_id, channel_arn (str). A channel
+        without tags has no row; the value of a tag may be the empty string.
 
     Raises
     ------

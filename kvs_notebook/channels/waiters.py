@@ -1,9 +1,10 @@
-"""Wait until a channel has a status, or is deleted."""
+"""Wait until a channel has a status or is deleted, and observe its statuses."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,8 @@ from kvs_notebook.formatting import format_value
 
 SECONDS_BETWEEN_DESCRIBES = 1.0
 """The quota of a channel is 5 DescribeSignalingChannel calls a second, including those of its devices."""
+
+SHORTEST_INTERVAL = 0.2
 
 STATUSES = ("CREATING", "ACTIVE", "UPDATING", "DELETING", "DELETED")
 
@@ -75,14 +78,100 @@ def wait_for_channel(
     'ACTIVE'
     """
     connection = current_connection(connection)
-    if status not in STATUSES:
-        raise InvalidInput(f"Status {format_value(status)} is not valid. Expected one of: {', '.join(STATUSES)}.")
+    _check_status(status)
     ref = one_channel_ref(channel, connection)
     if status == "DELETED":
         return wait_until_gone(ref, timeout, connection)
     return wait_until(
         ref, lambda info: info.get("ChannelStatus") == status, timeout, connection, goal=f"become {status}"
     )
+
+
+def watch_channel(
+    channel: Channel,
+    until: str = "ACTIVE",
+    *,
+    interval: float = 1.0,
+    timeout: float = 60,
+    connection: Connection | None = None,
+) -> Iterator[tuple[datetime, str | None]]:
+    """Yield a channel's status again and again until it is the awaited one, each with the time of the observation.
+
+    Parameters
+    ----------
+    channel
+        A name, an ARN or a row.
+    until
+        The last status to observe: ACTIVE, CREATING, UPDATING or DELETING; DELETED ends when DescribeSignalingChannel no longer
+        finds the channel.
+    interval
+        Seconds between two observations, at least 0.2.
+    timeout
+        Seconds to observe.
+    connection
+        Where the channel is; None takes the current connection.
+
+    Returns
+    -------
+    iterator of (datetime.datetime, str or None)
+        UTC times and values of channel_status, None if the channel no longer exists. ``diagrams.lifecycle`` draws them.
+
+    Raises
+    ------
+    InvalidInput
+        If the status is not one of those five, the interval is too short, or the channel argument is not valid.
+    WrongConnection
+        If the ARN or row is of another account or region than the connection's.
+    ChannelNotFound
+        While iterating: if the channel does not exist, unless ``until`` is DELETED.
+    WaitTimeout
+        While iterating: if the channel does not reach the status within ``timeout``; the message has the last status.
+
+    Notes
+    -----
+    Spends one DescribeSignalingChannel call for each observation.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> channel = kvs.create_channel("front-door")
+    >>> channel = kvs.update_channel(channel, message_ttl_seconds=90, wait=False)
+    >>> [status for time, status in kvs.watch_channel(channel)][-1]
+    'ACTIVE'
+    """
+    connection = current_connection(connection)
+    _check_status(until)
+    if not interval >= SHORTEST_INTERVAL:  # also NaN
+        raise InvalidInput(f"interval {format_value(interval)} is too short: at least {SHORTEST_INTERVAL} seconds.")
+    return _observe(one_channel_ref(channel, connection), until, interval, timeout, connection)
+
+
+def _observe(
+    ref: ChannelRef, until: str, interval: float, timeout: float, connection: Connection
+) -> Iterator[tuple[datetime, str | None]]:
+    def describe_once() -> tuple[bool, Mapping[str, Any] | None]:
+        try:
+            info = describe(ref, connection)
+        except ChannelNotFound:
+            if until != "DELETED":
+                raise
+            return True, None
+        return info.get("ChannelStatus") == until, info
+
+    for info in _poll(describe_once, timeout, _goal(ref, until), interval):
+        yield connection.now(), None if info is None else info["ChannelStatus"]
+
+
+def _check_status(status: str) -> None:
+    """Raise InvalidInput if no channel can be waited for with this status."""
+    if status not in STATUSES:
+        raise InvalidInput(f"Status {format_value(status)} is not valid. Expected one of: {', '.join(STATUSES)}.")
+
+
+def _goal(ref: ChannelRef, status: str) -> str:
+    """Return what a caller waits for, to complete the message of a timeout."""
+    return f"{ref.label!r} to be deleted" if status == "DELETED" else f"{ref.label!r} to become {status}"
 
 
 def wait_until(
@@ -108,7 +197,7 @@ def wait_until(
             return False, None
         return reached(info), info
 
-    info = _poll_each_second(describe_once, timeout, f"{ref.label!r} to {goal}")
+    *_, info = _poll(describe_once, timeout, f"{ref.label!r} to {goal}", SECONDS_BETWEEN_DESCRIBES)
     return channels_frame([info] if info else [])
 
 
@@ -132,23 +221,25 @@ def wait_until_gone(
             return True, None
         return stop_when(last[0]), last[0]
 
-    _poll_each_second(describe_once, timeout, f"{ref.label!r} to be deleted")
+    for _ in _poll(describe_once, timeout, _goal(ref, "DELETED"), SECONDS_BETWEEN_DESCRIBES):
+        pass
     return channels_frame(last)
 
 
-def _poll_each_second(
-    describe_once: Callable[[], tuple[bool, Mapping[str, Any] | None]], timeout: float, awaited: str
-) -> Mapping[str, Any] | None:
-    """Call ``describe_once`` once a second until it is done, and return its ChannelInfo; raise WaitTimeout after ``timeout``."""
+def _poll(
+    describe_once: Callable[[], tuple[bool, Mapping[str, Any] | None]], timeout: float, awaited: str, interval: float
+) -> Iterator[Mapping[str, Any] | None]:
+    """Yield the ChannelInfo of each call of ``describe_once`` until it is done; raise WaitTimeout after ``timeout``."""
     deadline = time.monotonic() + timeout
     while True:
         done, info = describe_once()
+        yield info
         if done:
-            return info
-        if time.monotonic() + SECONDS_BETWEEN_DESCRIBES > deadline:
+            return
+        if time.monotonic() + interval > deadline:
             status = info.get("ChannelStatus") if info else "not found"
             raise WaitTimeout(
                 f"Timed out after {timeout:g} s waiting for {awaited} (last status: {status}). Increase timeout=.",
                 operation="DescribeSignalingChannel",
             )
-        time.sleep(SECONDS_BETWEEN_DESCRIBES)
+        time.sleep(interval)

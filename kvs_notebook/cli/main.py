@@ -22,6 +22,7 @@ from kvs_notebook.cli.policy_command import policy
 from kvs_notebook.cli.process import handle_signals
 from kvs_notebook.cli.sandbox_command import sandbox
 from kvs_notebook.cli.scan_command import scan
+from kvs_notebook.cli.sign_command import sign
 from kvs_notebook.cli.standard_streams import open_standard_streams
 from kvs_notebook.cli.terminal import print_error
 from kvs_notebook.errors import KVSError
@@ -30,7 +31,7 @@ from kvs_notebook.version import __version__
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    commands=[inventory, apply, undo, policy, scan, sandbox, lab],
+    commands=[inventory, apply, undo, policy, sign, scan, sandbox, lab],
 )
 @click.version_option(__version__, prog_name="kvs-notebook")
 def cli() -> None:

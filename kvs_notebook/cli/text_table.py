@@ -27,8 +27,7 @@ def format_channels(channels: pd.DataFrame, width: int) -> str:
     if channels.empty:
         return ""
     columns = {
-        "CHANNEL": list(channels["channel_name"]),
-        "REGION": list(channels["region"]),
+        **_place_columns(channels),
         "STATUS": list(channels["channel_status"].fillna("?")),
         "TTL": list((channels["message_ttl_seconds"].astype("str") + " s").fillna("?")),
         "CREATED": list(channels["creation_time"].dt.strftime("%Y-%m-%d").fillna("?")),
@@ -60,14 +59,17 @@ def format_tag_problems(problems: pd.DataFrame, width: int) -> str:
 
 
 def _format_rows(frame: pd.DataFrame, width: int, details: Mapping[str, Sequence[str]]) -> str:
-    """Return lines that begin with channel and region, and the account if there are several."""
     if frame.empty:
         return ""
+    return _format_table({**_place_columns(frame), **details}, width, cut_last=True)
+
+
+def _place_columns(frame: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the columns that each line begins with: channel and region, and the account if there are several."""
     keys = {"CHANNEL": "channel_name", "ACCOUNT": "account_id", "REGION": "region"}
     if len(set(frame["account_id"])) == 1:
         del keys["ACCOUNT"]
-    columns = {title: frame[column].fillna(MISSING).tolist() for title, column in keys.items()}
-    return _format_table({**columns, **details}, width, cut_last=True)
+    return {title: frame[column].fillna(MISSING).tolist() for title, column in keys.items()}
 
 
 def _format_tags(row: Mapping[object, object]) -> str:

@@ -21,6 +21,7 @@ from kvs_notebook.dataframes.schemas import (
     TEXT,
     TIME,
     Schema,
+    order_columns,
 )
 from kvs_notebook.secret import Secret
 
@@ -54,14 +55,15 @@ def _column(values: Sequence[Any], dtype: str) -> Any:
 def concat(frames: Iterable[pd.DataFrame], schema: Schema) -> pd.DataFrame:
     """Concatenate frames of one schema, in the package's row order; without frames, return an empty one.
 
-    Columns beyond the schema (``tag:`` columns) are kept, sorted; rows of a frame that lacks one have missing values.
+    Columns beyond the schema (``tag:`` columns) are kept, sorted, before LAST_COLUMNS; rows of a frame that lacks one have
+    missing values.
     """
     given = list(frames)
     if not given:
         return empty(schema)
     joined = given[0] if len(given) == 1 else pd.concat(given, ignore_index=True)
     extra = sorted(set(joined.columns) - set(schema))
-    joined = joined[[*schema, *extra]].astype(dict.fromkeys(extra, TEXT))
+    joined = joined[order_columns([*schema, *extra])].astype(dict.fromkeys(extra, TEXT))
     return sort_rows(joined)
 
 
@@ -128,15 +130,15 @@ def _channels_frame(members: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     parts = {prefix: (prefix or ":::::").split(":") for prefix in set(prefixes)}  # few, whereas ARNs are many
     frame = _frame(
         {
-            "account_id": [parts[prefix][4] or None for prefix in prefixes],
-            "region": [parts[prefix][3] or None for prefix in prefixes],
             "channel_name": names,
-            "channel_arn": arns,
-            "channel_type": members["ChannelType"],
+            "region": [parts[prefix][3] or None for prefix in prefixes],
             "channel_status": members["ChannelStatus"],
-            "creation_time": _times(members["CreationTime"]),
             "message_ttl_seconds": members["MessageTtlSeconds"],
+            "creation_time": _times(members["CreationTime"]),
+            "account_id": [parts[prefix][4] or None for prefix in prefixes],
+            "channel_type": members["ChannelType"],
             "version": members["Version"],
+            "channel_arn": arns,
         },
         CHANNELS,
     )
@@ -154,29 +156,42 @@ def tags_frame(tags_by_arn: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
         for key, value in tags.items()
     ]
     rows.sort()
-    return rows_frame(rows, TAGS)
+    return rows_frame(rows, TAGS, columns=[*ROW_ORDER, "key", "value"])
 
 
 def endpoints_frame(channel_arn: str, role: str, endpoints: Mapping[str, str]) -> pd.DataFrame:
     """Return the endpoints frame of one channel and role, from its endpoints by protocol, in their order."""
-    return rows_frame([(channel_arn, role, protocol, endpoint) for protocol, endpoint in endpoints.items()], ENDPOINTS)
+    rows = [(role, protocol, endpoint) for protocol, endpoint in endpoints.items()]
+    return _frame_of_channel(channel_arn, rows, ["role", "protocol", "endpoint"], ENDPOINTS)
 
 
 def ice_frame(channel_arn: str, servers: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the ICE servers frame of one IceServerList: one row per URI, in the order of the reply."""
     rows = [
-        (channel_arn, uri, _secret(server.get("Username")), _secret(server.get("Password")), server.get("Ttl"))
+        (uri, _secret(server.get("Username")), _secret(server.get("Password")), server.get("Ttl"))
         for server in servers
         for uri in server.get("Uris") or []
     ]
-    return rows_frame(rows, ICE_SERVERS)
+    return _frame_of_channel(channel_arn, rows, ["uri", "username", "password", "ttl_seconds"], ICE_SERVERS)
+
+
+def _frame_of_channel(arn: str, rows: Sequence[Sequence[Any]], columns: Sequence[str], schema: Schema) -> pd.DataFrame:
+    """Return a frame of rows about one channel, with the columns that its ARN has too."""
+    _, _, _, region, account_id, resource = arn.split(":", 5)
+    of_channel = {
+        "account_id": account_id,
+        "region": region,
+        "channel_name": resource.split("/")[1],
+        "channel_arn": arn,
+    }
+    return rows_frame([(*of_channel.values(), *row) for row in rows], schema, columns=[*of_channel, *columns])
 
 
 def _secret(value: str | Secret | None) -> Secret:
     return value if isinstance(value, Secret) else Secret(value or "")
 
 
-def rows_frame(rows: Sequence[Sequence[Any]], schema: Schema) -> pd.DataFrame:
-    """Return a frame of rows whose values are in the order of the schema's columns."""
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(schema)
-    return _frame(dict(zip(schema, columns, strict=True)), schema)
+def rows_frame(rows: Sequence[Sequence[Any]], schema: Schema, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return a frame of rows whose values are in the order of ``columns``; None takes that of the schema."""
+    values: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(schema)
+    return _frame(dict(zip(columns or schema, values, strict=True)), schema)

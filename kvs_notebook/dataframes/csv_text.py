@@ -17,6 +17,7 @@ BYTE_ORDER_MARK = "\ufeff"
 """Tells a spreadsheet that a file is UTF-8; without it, Excel on Windows reads Windows-1252."""
 
 SAVE_AS_CSV = 'In the spreadsheet, save it as "CSV UTF-8".'
+READ_WORKBOOK = f"Read it with kvs.read_excel(), or {SAVE_AS_CSV[0].lower()}{SAVE_AS_CSV[1:]}"
 WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 
 _WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
@@ -42,17 +43,23 @@ _NEEDS_QUOTES = re.compile(r'[",\r\n]')
 
 _DIGIT = re.compile(r"\d")
 _LETTERS = re.compile(r"[^\W\d_]+")
-_MONTHS = (
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-    "mär", "mai", "okt", "dez", "fév", "avr", "juin", "juil", "aoû", "déc", "ene", "abr", "ago", "dic",
-    "gen", "mag", "giu", "lug", "set", "ott", "mrt", "maa", "mei", "fev", "out",
-)  # fmt: skip
+MONTHS: Mapping[str, int] = {
+    "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
+    "mär": 3, "mrz": 3, "mai": 5, "okt": 10, "dez": 12, "fév": 2, "avr": 4, "juin": 6, "juil": 7, "aoû": 8, "déc": 12,
+    "ene": 1, "abr": 4, "ago": 8, "dic": 12, "gen": 1, "mag": 5, "giu": 6, "lug": 7, "set": 9, "ott": 10,
+    "mrt": 3, "maa": 3, "mei": 5, "fev": 2, "out": 10,
+}  # fmt: skip
 """How the names of months begin in the languages of common spreadsheets: "MAR1" becomes the 1st of March."""
+
+_MONTH_NAMES = tuple(MONTHS)
 
 _OF_TIMES = frozenset({"am", "pm", "a", "p", "t", "z", "e", "d"})
 """Other letters in numbers and times: 1E5, 5 pm, 2026-01-05T09:00:00Z."""
 
-_BOOLEANS = re.compile(r"true|wahr|vrai|verdadero|vero|waar|falsch|fa(lse|lso)|faux|onwaar")
+BOOLEANS: Mapping[str, bool] = {
+    **dict.fromkeys(("true", "wahr", "vrai", "verdadero", "vero", "waar"), True),
+    **dict.fromkeys(("false", "falsch", "falso", "faux", "onwaar"), False),  # codespell:ignore
+}
 
 
 # --- cells
@@ -69,10 +76,16 @@ def guard_cell(cell: str | None, *, convertible: bool = True) -> str | None:
     if cell is None:
         return None
     if _PLAIN.fullmatch(cell):
-        return f"'{cell}" if convertible and _is_converted(cell) else cell
+        return f"'{cell}" if convertible and is_convertible(cell) else cell
     guarded = _FORMULA_INSIDE.sub(r"\1'", cell)
     is_text = cell and not _STARTS_FORMULA.match(cell) and not is_misread(cell)
-    return guarded if is_text and not (convertible and _is_converted(cell)) else f"'{guarded}"
+    return guarded if is_text and not (convertible and is_convertible(cell)) else f"'{guarded}"
+
+
+def guard_text_cell(cell: str) -> str:
+    """Return the text of a cell that is marked as text, where a spreadsheet runs and converts nothing, for parse_cell()."""
+    guarded = cell if _PLAIN.fullmatch(cell) else _FORMULA_INSIDE.sub(r"\1'", cell)
+    return f"'{guarded}" if cell.startswith("'") or not cell.strip() else guarded
 
 
 def parse_cell(cell: str) -> str | None:
@@ -94,12 +107,12 @@ def is_misread(cell: str) -> bool:
     return True
 
 
-def _is_converted(cell: str) -> bool:
+def is_convertible(cell: str) -> bool:
     """Return whether a spreadsheet may read a text as a number, date, time or boolean."""
     text = (cell if cell.isascii() else unicodedata.normalize("NFKC", cell)).strip().casefold()
     if not _DIGIT.search(text):
-        return _BOOLEANS.fullmatch(text) is not None
-    return all(word[0] in _OF_TIMES or word[0].startswith(_MONTHS) for word in _LETTERS.finditer(text))
+        return text in BOOLEANS
+    return all(word[0] in _OF_TIMES or word[0].startswith(_MONTH_NAMES) for word in _LETTERS.finditer(text))
 
 
 def _format_cell(cell: str | None) -> str:
@@ -174,5 +187,5 @@ def _read_text(source: str | os.PathLike[str] | IO[str], label: str) -> str:
 
 def _decode(content: bytes, label: str) -> str:
     if content.startswith(_WORKBOOK_STARTS):
-        raise DamagedFile(f"{label} is a workbook, not a CSV file. {SAVE_AS_CSV}")
+        raise DamagedFile(f"{label} is a workbook, not a CSV file. {READ_WORKBOOK}")
     return content.decode("utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8")

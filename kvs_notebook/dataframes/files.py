@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,40 +28,22 @@ from kvs_notebook.dataframes.csv_text import (
     parse_cell,
     read_records,
 )
+from kvs_notebook.dataframes.text_columns import (
+    Row,
+    export_again,
+    frame_of_text,
+    is_secret,
+    name_rows,
+    parts_of_arns,
+)
 from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 File = str | os.PathLike[str]
-Row = Sequence[str | None]
 
-_EXPORT_AGAIN = "Export the frame again with to_csv(); to open the file in a spreadsheet, import all columns as text."
-
-_CELL_PATTERNS: Mapping[str, re.Pattern[str]] = {
-    "account_id": re.compile(r"\d{12}"),
-    "channel_arn": re.compile(r"arn:\S+"),
-    "region": re.compile(r"\S+"),
-    "channel_type": re.compile(r"\S+"),
-    "channel_status": re.compile(r"\S+"),
-    # Spreadsheets write large numbers with E+; a valid name or version has no +.
-    "channel_name": re.compile(r"(?!\d(\.\d+)?E\+\d+$).*", re.DOTALL),
-    "version": re.compile(r"(?!\d(\.\d+)?E\+\d+$).*", re.DOTALL),
-}
-"""The format that to_csv() writes, for columns that spreadsheets are known to change."""
-
-_DTYPE_PATTERNS: Mapping[str, re.Pattern[str]] = {
-    schemas.TIME: re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
-    schemas.DATE: re.compile(r"\d{4}-\d\d-\d\d"),
-    schemas.INTEGER: re.compile(r"-?\d+"),
-}
-
-_CHANNEL_ARN = re.compile(
-    r"arn:[^:]*:kinesisvideo:(?P<region>[^:]*):(?P<account_id>[^:]*):channel/(?P<channel_name>[^/]*)/\d+"
-)
-_ARN = "channel_arn"
-_IN_ARN = ("account_id", "region", "channel_name")
-"""Columns whose value the ARN beside has too."""
+_EXPORT_AGAIN = export_again("to_csv")
 
 
 def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
@@ -95,10 +76,10 @@ def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
     >>> _ = kvs.create_channel("front-door", tags={"Site": "hq", "Note": "=1+1"})
     >>> kvs.to_csv(kvs.list_tags("front-door"), "tags.csv")
     >>> with open("tags.csv") as file:
-    ...     print(file.readlines()[1].split("/")[-1].strip())
-    1767603601000,Note,'=1+1
+    ...     print(file.readlines()[1].partition(",111122223333")[0])
+    front-door,us-east-1,Note,'=1+1
     """
-    _check_frame(frame, "to_csv")
+    check_frame(frame, "to_csv")
     lines = csv_lines(frame)
     with open_output(path, "w") as stream:
         if isinstance(path, str | os.PathLike):
@@ -106,8 +87,8 @@ def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
         stream.writelines(lines)
 
 
-def _check_frame(frame: object, function: str) -> None:
-    """Raise InvalidInput with the call that is right if an argument is not a DataFrame."""
+def check_frame(frame: object, function: str) -> None:
+    """Raise InvalidInput with the right call if an argument is not a DataFrame."""
     if isinstance(frame, pd.DataFrame):
         return
     kind = type(frame).__name__
@@ -162,8 +143,8 @@ def to_json(frame: pd.DataFrame, path: File | IO[str]) -> None:
     {"channel_name": "front-door", "key": "Site", "value": "hq"}
     ]
     """
-    _check_frame(frame, "to_json")
-    columns = [_values(frame[name]) for name in frame.columns]
+    check_frame(frame, "to_json")
+    columns = [cell_values(frame[name]) for name in frame.columns]
     rows = [
         json.dumps(dict(zip(frame.columns, row, strict=True)), ensure_ascii=False, default=str)
         for row in zip(*columns, strict=True)
@@ -202,9 +183,9 @@ def to_parquet(frame: pd.DataFrame, path: File | IO[bytes]) -> None:
     import pyarrow as pa
     import pyarrow.parquet
 
-    _check_frame(frame, "to_parquet")
+    check_frame(frame, "to_parquet")
     frame = frame.copy(deep=False)
-    for name in filter(_is_secret, frame.columns):
+    for name in filter(is_secret, frame.columns):
         frame[name] = _texts(frame[name])
     table = pa.Table.from_pandas(frame, schema=_arrow_schema(frame), preserve_index=False)
     with open_output(path, "wb") as stream:
@@ -243,19 +224,14 @@ def read_csv(path: File | IO[str]) -> pd.DataFrame:
     True
     """
     label = str(path) if isinstance(path, str | os.PathLike) else "The CSV"
-    header, cells = _read_table(path, label)
-    columns = {name: [row[position] for row in cells.values()] for position, name in enumerate(header)}
-    _check_undamaged(columns, list(cells), label)
-    try:
-        return pd.DataFrame({name: _parse_column(name, values) for name, values in columns.items()})
-    except (ValueError, OverflowError) as error:  # matches the pattern, but is not valid: 31 February
-        raise DamagedFile(f"{label} has a value that to_csv() did not write: {error}. {_EXPORT_AGAIN}") from error
+    header, rows = _read_table(path, label)
+    return frame_of_text(header, rows, label=label, writer="to_csv")
 
 
 # --- values
 
 
-def _values(column: pd.Series) -> list[Any]:
+def cell_values(column: pd.Series) -> list[Any]:
     """Return a column's values as text, numbers and None, with times as ISO 8601 text."""
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         times = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="datetime64[ms]")
@@ -269,35 +245,19 @@ def _values(column: pd.Series) -> list[Any]:
 
 
 def _texts(column: pd.Series) -> list[str | None]:
-    return [None if value is None else str(value) for value in _values(column)]
+    return [None if value is None else str(value) for value in cell_values(column)]
 
 
 def _cells(frame: pd.DataFrame, name: str) -> list[str | None]:
     """Return a column's cells, guarded; numbers and times are left to a spreadsheet, and so is what the ARN tells."""
     texts = _texts(frame[name])
-    if not pd.api.types.is_string_dtype(frame[name].dtype) or name in {"account_id", _ARN}:
+    if not pd.api.types.is_string_dtype(frame[name].dtype) or name in {"account_id", "channel_arn"}:
         return [guard_cell(text, convertible=False) for text in texts]
-    if name == "channel_name" and _ARN in frame:
-        names = _parts_of_arns(_texts(frame[_ARN]))[name]
+    if name == "channel_name" and "channel_arn" in frame:
+        names = parts_of_arns(_texts(frame["channel_arn"]))[name]
         return [guard_cell(text, convertible=text != known) for text, known in zip(texts, names, strict=True)]
     guarded = {text: guard_cell(text) for text in set(texts)}
     return [guarded[text] for text in texts]
-
-
-def _is_secret(name: str) -> bool:
-    return schemas.dtype_of(name) == schemas.SECRET
-
-
-def _parse_column(name: str, values: list[str | None]) -> Any:
-    dtype = schemas.TEXT if _is_secret(name) else schemas.dtype_of(name) or schemas.TEXT
-    if dtype == schemas.TIME:
-        moments = [value and value.removesuffix("Z") for value in values]
-        return pd.DatetimeIndex(np.array(moments, dtype="datetime64[ms]")).tz_localize("UTC")
-    if dtype == schemas.DATE:
-        return pd.DatetimeIndex(np.array(values, dtype="datetime64[ms]"))
-    if dtype == schemas.INTEGER:
-        return pd.array([None if value is None else int(value) for value in values], dtype="Int64")
-    return pd.array(values, dtype=dtype)  # type: ignore[call-overload]
 
 
 def _arrow_schema(frame: pd.DataFrame) -> pa.Schema:
@@ -324,19 +284,7 @@ def _read_table(path: File | IO[str], label: str) -> tuple[list[str], dict[int, 
     parsed: dict[int, Row] = {number: [parse_cell(cell) for cell in record] for number, record in records.items()}
     if not parsed:
         raise DamagedFile(f"{label} has no header in its first row. {_EXPORT_AGAIN}")
-    header = [name or "" for name in parsed.pop(min(parsed))]
-    if len(set(header)) < len(header) or not any(map(schemas.dtype_of, header)):
-        raise DamagedFile(
-            f"{label} has a header that to_csv() did not write: {', '.join(header)[:100]}. {_EXPORT_AGAIN}"
-        )
-    if any(name != name.strip() and not name.startswith(schemas.TAG_PREFIX) for name in header):
-        raise DamagedFile(f"{label} has spaces around its separators. {_EXPORT_AGAIN}")
-    uneven = [number for number, record in parsed.items() if len(record) != len(header)]
-    if uneven:
-        raise DamagedFile(
-            f"{label} has a wrong number of cells in {_name_rows(uneven)} (expected {len(header)}). {_EXPORT_AGAIN}"
-        )
-    return header, parsed
+    return [name or "" for name in parsed.pop(min(parsed))], parsed
 
 
 def _is_header(cells: Sequence[str]) -> bool:
@@ -354,57 +302,22 @@ def _check_encoding(records: Mapping[int, list[str]], label: str) -> None:
     }
     if wrong:
         raise DamagedFile(
-            f"{label} was read in another encoding than UTF-8 by another program: {_name_rows([*wrong])} "
+            f"{label} was read in another encoding than UTF-8 by another program: {name_rows([*wrong])} "
             f"({next(iter(wrong.values()))!r}). {_EXPORT_AGAIN}"
         )
-
-
-# --- damage
-
-
-def _check_undamaged(columns: Mapping[str, list[str | None]], numbers: list[int], label: str) -> None:
-    """Raise DamagedFile if a cell does not have the format that to_csv() writes."""
-    damage = []
-    arns = columns.get(_ARN, [])
-    in_arns = _parts_of_arns(arns) if arns else {}
-    for name, values in columns.items():
-        wrong = {value for value in set(values) if not _matches_pattern(name, value)}
-        bad = {number: value for number, value in zip(numbers, values, strict=True) if value in wrong}
-        bad |= {
-            number: value
-            for number, value, known, arn in zip(numbers, values, in_arns.get(name, []), arns, strict=name in in_arns)
-            if value != known and (arn is not None or name == "channel_name")
-        }
-        if bad:
-            damage.append(f"{name} in {_name_rows([*bad])} ({next(iter(bad.values()))!r})")
-    if damage:
-        found = ", ".join(damage)
-        raise DamagedFile(f"{label} was changed by another program, probably a spreadsheet: {found}. {_EXPORT_AGAIN}")
-
-
-def _matches_pattern(name: str, value: str | None) -> bool:
-    form = _CELL_PATTERNS.get(name) or _DTYPE_PATTERNS.get(schemas.dtype_of(name) or "")
-    return value is None or form is None or form.fullmatch(value) is not None
-
-
-def _parts_of_arns(arns: Sequence[str | None]) -> dict[str, list[str | None]]:
-    """Return the accounts, regions and names that ARNs have; None if one is not a channel's."""
-    matches = [_CHANNEL_ARN.fullmatch(arn) if arn else None for arn in arns]
-    return {name: [match[name] if match else None for match in matches] for name in _IN_ARN}
-
-
-def _name_rows(rows: Sequence[int], most: int = 5) -> str:
-    named = ", ".join(map(str, rows[:most]))
-    more = f" and {len(rows) - most} more" if len(rows) > most else ""
-    return f"row{'s' if len(rows) > 1 else ''} {named}{more}"
 
 
 # --- files
 
 
 @contextmanager
-def open_output(path: File | IO[Any], mode: str) -> Iterator[IO[Any]]:
+def open_output(
+    path: File | IO[Any], mode: str, *, workbook: bool = False, permissions: int | None = None
+) -> Iterator[IO[Any]]:
     """Open a stream to write a file, replaced when the block ends without an error.
+
+    ``workbook`` tells that the content is that of a workbook, which no other file may have the name of. Its ``permissions`` are
+    those that are given, else those of the file that is replaced, else the umask decides.
 
     Raises
     ------
@@ -416,13 +329,13 @@ def open_output(path: File | IO[Any], mode: str) -> Iterator[IO[Any]]:
     if not isinstance(path, str | os.PathLike):
         yield path
         return
-    if Path(path).suffix.lower() in WORKBOOK_SUFFIXES:
+    if not workbook and Path(path).suffix.lower() in WORKBOOK_SUFFIXES:
         raise InvalidInput(
-            f"{path} is the name of a workbook. Write a .csv file with to_csv(), which spreadsheets open, or a workbook with "
-            "pandas' DataFrame.to_excel(), which takes times without a time zone."
+            f"{path} is the name of a workbook. Write a .xlsx file with to_excel(), or a .csv file with to_csv(); "
+            "spreadsheets open both."
         )
     try:
-        with _open_or_replace(Path(path).resolve(), mode) as stream:  # a symbolic link is kept
+        with _open_or_replace(Path(path).resolve(), mode, permissions) as stream:  # a symbolic link is kept
             yield stream
     except ExportFailed:  # of another file inside the block
         raise
@@ -434,7 +347,7 @@ def open_output(path: File | IO[Any], mode: str) -> Iterator[IO[Any]]:
 
 
 @contextmanager
-def _open_or_replace(path: Path, mode: str) -> Iterator[IO[Any]]:
+def _open_or_replace(path: Path, mode: str, permissions: int | None) -> Iterator[IO[Any]]:
     """Open a stream that replaces a file when the block ends, or writes to a device or pipe (/dev/null) as it is."""
     binary = "b" in mode
     if path.exists() and not path.is_file():
@@ -442,5 +355,5 @@ def _open_or_replace(path: Path, mode: str) -> Iterator[IO[Any]]:
         with path.open(mode, **text) as stream:
             yield stream
         return
-    with replace_file(path, binary=binary) as stream:
+    with replace_file(path, binary=binary, permissions=permissions) as stream:
         yield stream

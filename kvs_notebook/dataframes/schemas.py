@@ -1,13 +1,15 @@
 """Columns and dtypes of every DataFrame that this package returns.
 
 A frame always has the same columns and dtypes, also if it is empty, a RangeIndex, and rows sorted by account, region and name.
-``account_id`` and ``region`` are read from the ARN. No dtype is ``category`` (an unknown value would become missing) or narrower
-than 64 bits (Int16 overflows in arithmetic).
+Of a channel, the name comes first, then the region and what people look for, so that the first columns of a notebook or a
+terminal have it; what is long (a message, the version, the ARN) comes last, after ``tag:`` columns. ``account_id`` and
+``region`` are read from the ARN. No dtype is ``category`` (an unknown value would become missing) or narrower than 64 bits (Int16
+overflows in arithmetic).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 Schema = Mapping[str, str]
 
@@ -21,26 +23,43 @@ SECRET = "object"  # noqa: S105 - a dtype
 """Of columns of Secret values, which are displayed, saved and pickled as a placeholder."""
 
 CHANNELS: Schema = {
-    "account_id": TEXT,
-    "region": TEXT,
     "channel_name": TEXT,
-    "channel_arn": TEXT,
-    "channel_type": TEXT,
+    "region": TEXT,
     "channel_status": TEXT,
-    "creation_time": TIME,
     "message_ttl_seconds": INTEGER,
+    "creation_time": TIME,
+    "account_id": TEXT,
+    "channel_type": TEXT,
     "version": TEXT,
+    "channel_arn": TEXT,
 }
 TAGS: Schema = {
-    "account_id": TEXT,
-    "region": TEXT,
     "channel_name": TEXT,
-    "channel_arn": TEXT,
+    "region": TEXT,
     "key": TEXT,
     "value": TEXT,
+    "account_id": TEXT,
+    "channel_arn": TEXT,
 }
-ENDPOINTS: Schema = {"channel_arn": TEXT, "role": TEXT, "protocol": TEXT, "endpoint": TEXT}
-ICE_SERVERS: Schema = {"channel_arn": TEXT, "uri": TEXT, "username": SECRET, "password": SECRET, "ttl_seconds": INTEGER}
+ENDPOINTS: Schema = {
+    "channel_name": TEXT,
+    "region": TEXT,
+    "role": TEXT,
+    "protocol": TEXT,
+    "endpoint": TEXT,
+    "account_id": TEXT,
+    "channel_arn": TEXT,
+}
+ICE_SERVERS: Schema = {
+    "channel_name": TEXT,
+    "region": TEXT,
+    "uri": TEXT,
+    "username": SECRET,
+    "password": SECRET,
+    "ttl_seconds": INTEGER,
+    "account_id": TEXT,
+    "channel_arn": TEXT,
+}
 MESSAGES: Schema = {
     "time": TIME,
     "direction": TEXT,
@@ -56,26 +75,39 @@ COVERAGE: Schema = {
     "account_id": TEXT,
     "region": TEXT,
     "status": TEXT,
-    "error_code": TEXT,
-    "message": TEXT,
-    "tags_source": TEXT,
     "channels": INTEGER,
+    "tags_source": TEXT,
+    "error_code": TEXT,
     "calls": INTEGER,
     "throttles": INTEGER,
     "retries": INTEGER,
     "seconds": "float64",
+    "message": TEXT,
 }
 
-SNAPSHOTS: Schema = {"date": DATE, "account_name": TEXT, **CHANNELS}
-CHANGES: Schema = {
-    "account_id": TEXT,
-    "region": TEXT,
+SNAPSHOTS: Schema = {
     "channel_name": TEXT,
+    "region": TEXT,
+    "date": DATE,
+    "channel_status": TEXT,
+    "message_ttl_seconds": INTEGER,
+    "creation_time": TIME,
+    "account_id": TEXT,
+    "account_name": TEXT,
+    "channel_type": TEXT,
+    "version": TEXT,
     "channel_arn": TEXT,
+}
+CHANGES: Schema = {
+    "channel_name": TEXT,
+    "region": TEXT,
     "change": TEXT,
     "column": TEXT,
     "before": TEXT,
     "after": TEXT,
+    "account_id": TEXT,
+    "version": TEXT,
+    "channel_arn": TEXT,
 }
 
 PLAN_STEPS: Schema = {
@@ -104,24 +136,26 @@ PLAN_RESULTS: Schema = {
 
 COUNTS: Schema = {"account_id": TEXT, "region": TEXT, "channels": INTEGER}
 AGES: Schema = {
-    "account_id": TEXT,
-    "region": TEXT,
     "channel_name": TEXT,
-    "channel_arn": TEXT,
-    "creation_time": TIME,
+    "region": TEXT,
     "age_days": INTEGER,
+    "creation_time": TIME,
+    "account_id": TEXT,
+    "version": TEXT,
+    "channel_arn": TEXT,
 }
 GROWTH: Schema = {"date": DATE, "account_id": TEXT, "region": TEXT, "channels": INTEGER, "diff": INTEGER}
 TAG_PROBLEMS: Schema = {
-    "account_id": TEXT,
-    "region": TEXT,
     "channel_name": TEXT,
-    "channel_arn": TEXT,
+    "region": TEXT,
     "key": TEXT,
     "problem": TEXT,
     "found_key": TEXT,
     "found_value": TEXT,
     "allowed_value": TEXT,
+    "account_id": TEXT,
+    "version": TEXT,
+    "channel_arn": TEXT,
 }
 TAG_COVERAGE: Schema = {
     "key": TEXT,
@@ -163,9 +197,21 @@ REPORTS = (COUNTS, AGES, GROWTH, TAG_PROBLEMS, TAG_COVERAGE, HEADROOM, SHARED_NA
 
 
 ROW_ORDER = ["account_id", "region", "channel_name", "channel_arn"]
+"""The columns that rows are sorted by."""
+
+LAST_COLUMNS = ("channel_type", "version", "channel_arn")
+"""The columns of a channel that come after its tags: one has the same value everywhere, the others are long."""
 
 TAG_PREFIX = "tag:"
 """Prefix of the tag columns of a wide frame: no tag key equals another column's name or starts a spreadsheet formula."""
+
+
+def order_columns(columns: Iterable[str]) -> list[str]:
+    """Return the columns of a wide frame in the order to show them: those of ``tag:`` after the others, LAST_COLUMNS last."""
+    given = list(columns)
+    tags = [column for column in given if str(column).startswith(TAG_PREFIX)]
+    last = [column for column in LAST_COLUMNS if column in given]
+    return [*(column for column in given if column not in {*tags, *last}), *tags, *last]
 
 
 def dtype_of(column: str) -> str | None:

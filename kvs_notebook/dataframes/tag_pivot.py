@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from kvs_notebook.dataframes.builders import empty, sort_rows
-from kvs_notebook.dataframes.schemas import TAG_PREFIX, TAGS, TEXT
+from kvs_notebook.dataframes.frame_check import check_columns
+from kvs_notebook.dataframes.schemas import TAG_PREFIX, TAGS, TEXT, order_columns
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count, format_value
 
@@ -29,14 +30,14 @@ def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        account_id, region, channel_name, channel_arn, then one ``tag:<key>`` column (str) per key, sorted. A tag that a
-        channel does not have is missing (NaN), which is not the empty string. Channels without any tag are not in ``tags``
-        and so not in the result; ``list_channels(tags=True)`` has them.
+        channel_name, region, account_id, one ``tag:<key>`` column (str) per key, sorted, then channel_arn. A tag that a channel
+        does not have is missing (NaN), which is not the empty string. Channels without any tag are not in ``tags`` and so not in
+        the result; ``list_channels(tags=True)`` has them.
 
     Raises
     ------
     InvalidInput
-        If a tag of a channel has two values, for instance because the rows are of two dates.
+        If tags is not a long tags frame, or a tag of a channel has two values, for instance because the rows are of two dates.
 
     Examples
     --------
@@ -49,6 +50,7 @@ def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
     0   front-door       NaN       hq
     1         gate       ops    annex
     """
+    check_columns(tags, TAGS, "list_tags()")
     if tags.empty:
         return empty({column: TAGS[column] for column in CHANNEL_COLUMNS})
     keys = sorted(tags["key"].unique())
@@ -58,7 +60,7 @@ def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
         wide = _pivot(_without_repetitions(tags))[keys]
     wide.columns = pd.Index([TAG_PREFIX + key for key in keys])  # before reset_index(): a tag's key may be "region"
     wide = wide.reset_index()
-    return sort_rows(wide.astype({TAG_PREFIX + key: TEXT for key in keys}))
+    return sort_rows(wide[order_columns(wide.columns)].astype({TAG_PREFIX + key: TEXT for key in keys}))
 
 
 def _pivot(tags: pd.DataFrame) -> pd.DataFrame:
@@ -100,7 +102,7 @@ def join_tags(channels: pd.DataFrame, tags: pd.DataFrame, keys: Sequence[str] | 
         if keys is not None
         else sorted(column for column in joined.columns if column.startswith(TAG_PREFIX))
     )
-    joined = joined[[*columns, *tag_columns]]
+    joined = joined[order_columns([*columns, *tag_columns])]
     note_tags_read(joined, all_keys=keys is None)
     return joined
 

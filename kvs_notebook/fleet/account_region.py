@@ -9,11 +9,11 @@ from typing import Any
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels.listing import channel_infos
-from kvs_notebook.errors import ExpiredCredentials, KVSError, NoCredentials, ServiceFault
+from kvs_notebook.channels.tag_reader import TagReading, read_tags
+from kvs_notebook.errors import ExpiredCredentials, KVSError, NoCredentials, ServiceFault, to_kvs_error
 from kvs_notebook.fleet.accounts import Account
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
-from kvs_notebook.fleet.coverage import EXPIRED, NO_CREDENTIALS, NOT_ENABLED, status_of_error, to_kvs_error, unread_row
-from kvs_notebook.fleet.tag_reader import TagReading, read_tags
+from kvs_notebook.fleet.coverage import EXPIRED, NO_CREDENTIALS, NOT_ENABLED, status_of_error, unread_row
 from kvs_notebook.formatting import format_value
 
 UNKNOWN_KEY_CODES = frozenset({"UnrecognizedClientException", "InvalidClientTokenId"})

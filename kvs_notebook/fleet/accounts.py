@@ -6,13 +6,14 @@ import os
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from kvs_notebook.aws.arns import RoleArn, check_account_id
+from kvs_notebook.aws.assume_role import DEFAULT_ROLE_SESSION, RoleSession
 from kvs_notebook.aws.regions import PUBLIC_PARTITION, check_region_code
 from kvs_notebook.dataframes.csv_text import read_records
 from kvs_notebook.errors import InvalidInput
@@ -33,6 +34,7 @@ INACTIVE = frozenset({"SUSPENDED", "PENDING", "PENDING_ACTIVATION", "PENDING_CLO
 """The values of Status and State in AWS Organizations' export of accounts that cannot be connected to."""
 
 ALL_REGIONS = "all"
+NEAREST_NAMED = 5
 
 AccountsFile: TypeAlias = "str | os.PathLike[str] | pd.DataFrame"
 """A CSV file or a frame with the columns account_id, role_arn or profile, account_name, external_id, regions, change_role_arn."""
@@ -54,6 +56,8 @@ class Account:
         The caller's name for the account.
     regions
         The regions to read in it, ``("all",)`` for all; None takes those of the inventory.
+    role_session
+        How roles are assumed.
     change_role_arn
         The role to assume for changes; None changes with what reads.
     """
@@ -64,6 +68,7 @@ class Account:
     account_id: str | None = None
     account_name: str | None = None
     regions: tuple[str, ...] | None = None
+    role_session: RoleSession = DEFAULT_ROLE_SESSION
     change_role_arn: str | None = None
 
     @property
@@ -105,6 +110,7 @@ def accounts_to_read(
     accounts: AccountsFile | None,
     *,
     role_name: str | None = None,
+    role_session: RoleSession | None = None,
     partition: str = PUBLIC_PARTITION,
 ) -> list[Account]:
     """Return the accounts of an inventory's arguments, once each; the connection's own account if there is no argument.
@@ -125,6 +131,8 @@ def accounts_to_read(
     found += [_account_of_role(role_arn, external_id) for role_arn in check_names("role_arns", role_arns, omitted)]
     if accounts is not None:
         found += _read_accounts(accounts, role)
+    if role_session is not None:
+        found = [replace(each, role_session=role_session) if each.role_arn else each for each in found]
     return list(dict.fromkeys(found)) or [Account()]
 
 
@@ -167,9 +175,10 @@ def _read_accounts(accounts: AccountsFile, role: _NamedRole | None) -> list[Acco
         header, rows = _rows_of_file(accounts, source)
     columns = _columns_of(header)
     if "account_id" not in columns or not (role or {"role_arn", "profile"} & set(columns)):
+        missing = "account_id" if "account_id" not in columns else "role_arn or profile"
         raise InvalidInput(
-            f"{source} has the columns {', '.join(header)}. Expected account_id, and role_arn or profile; to assume a role of "
-            "one name in each account, pass role_name=."
+            f"{source} has no column {missing}; the nearest of its columns are {_nearest(header, missing)}. Expected account_id, "
+            "and role_arn or profile; to assume a role of one name in each account, pass role_name=."
         )
     filled = {number: dict(zip(columns, row, strict=True)) for number, row in rows.items() if any(row)}
     if not filled:
@@ -223,6 +232,16 @@ def _columns_of(header: Sequence[str]) -> list[str]:
     return [ALIASES[name] if name in ALIASES and ALIASES[name] not in spelt else name for name in spelt]
 
 
+def _nearest(header: Iterable[str], column: str) -> str:
+    """Return the columns whose names are most like a column's, the nearest first: a file may have any number."""
+    from difflib import SequenceMatcher
+
+    def likeness(name: str) -> float:
+        return max(SequenceMatcher(None, name.casefold(), each).ratio() for each in column.split(" or "))
+
+    return ", ".join(sorted(filter(str.strip, header), key=likeness, reverse=True)[:NEAREST_NAMED])
+
+
 def _is_inactive(row: Mapping[str, str]) -> bool:
     return any(row.get(column, "").upper() in INACTIVE for column in ("status", "state"))
 
@@ -244,7 +263,12 @@ def _parse_row(row: Mapping[str, str], source: str, role: _NamedRole | None) -> 
             role.arn_in(account_id, cells.get("arn")), cells.get("external_id", role.external_id), **details
         )
     if ("role_arn" in cells) == ("profile" in cells):
-        raise InvalidInput(f"{source}: account {account_id} needs either role_arn or profile.")
+        given = (
+            "both"
+            if "role_arn" in cells
+            else f"neither; the nearest of its columns are {_nearest(row, 'role_arn or profile')}"
+        )
+        raise InvalidInput(f"{source}: account {account_id} needs either role_arn or profile, and has {given}.")
     if "profile" in cells:
         external_id = cells.get("external_id") if change_role_arn else None  # a profile has its own
         return Account(profile=cells["profile"], account_id=account_id, external_id=external_id, **details)  # type: ignore[arg-type]

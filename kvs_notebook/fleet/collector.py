@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from threading import Event
 
 from kvs_notebook.aws.concurrency import progress_bar
-from kvs_notebook.errors import EndpointUnreachable, ExpiredCredentials, KVSError, NoCredentials
+from kvs_notebook.errors import EndpointUnreachable, ExpiredCredentials, KVSError, NoCredentials, to_kvs_error
 from kvs_notebook.fleet.account_region import (
     AccountRegion,
     AccountRegionReader,
@@ -19,7 +19,7 @@ from kvs_notebook.fleet.account_region import (
 )
 from kvs_notebook.fleet.accounts import Account
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
-from kvs_notebook.fleet.coverage import NO_CREDENTIALS, to_kvs_error, unread_row
+from kvs_notebook.fleet.coverage import NO_CREDENTIALS, unread_row
 from kvs_notebook.fleet.credential_failures import CredentialFailures, warn_of_end
 
 _logger = logging.getLogger(__name__)

@@ -26,6 +26,8 @@ NEWEST = "newest"
 COMPARED = ("channel_type", "channel_status", "creation_time", "message_ttl_seconds", "version")
 """Columns that may change on a channel that stays the same; its tags are compared key by key."""
 
+OF_CHANNEL = ("account_id", "region", "channel_name", "channel_arn", "version")
+
 
 class Change(NamedTuple):
     """A row of the result."""
@@ -34,6 +36,7 @@ class Change(NamedTuple):
     region: str
     channel_name: str | None
     channel_arn: str | None
+    version: str | None
     change: str
     column: str | None = None
     before: str | None = None
@@ -57,8 +60,8 @@ def compare_snapshots(
     Returns
     -------
     pandas.DataFrame
-        A row for each difference: account_id, region, channel_name, channel_arn, change, column, before, after (all str), in the
-        order of account, region, name, column. ``change`` is
+        A row for each difference: channel_name, region, change, column, before, after, account_id, version (in the later one),
+        channel_arn (all str), in the order of account, region, name, column. ``change`` is
 
         - ``added`` or ``removed``: a channel;
         - ``changed``: ``column`` went from ``before`` to ``after``; a tag's column is ``tag:<key>``, and a value is missing
@@ -98,7 +101,9 @@ def compare_snapshots(
 def _compare(directory: File, before: DateLike | Inventory | None, after: DateLike | Inventory | None) -> pd.DataFrame:
     old, new = (_ComparedSnapshot(snapshot) for snapshot in _two_snapshots(directory, before, after))
     keys = sorted(old.rows.keys() | new.rows.keys())
-    return rows_frame([change for key in keys for change in _changes_of(key, old, new)], CHANGES)
+    return rows_frame(
+        [change for key in keys for change in _changes_of(key, old, new)], CHANGES, columns=Change._fields
+    )
 
 
 # --- which two
@@ -201,7 +206,7 @@ def _changes_of(key: AccountRegionKey, old: _ComparedSnapshot, new: _ComparedSna
 
 
 def _unknown(key: AccountRegionKey, column: str, before: str | None, after: str | None) -> Change:
-    return Change(*key, None, None, "unknown", column, before, after)
+    return Change(*key, None, None, None, "unknown", column, before, after)
 
 
 # --- channels
@@ -265,7 +270,7 @@ def _differing_values(old: pa.ChunkedArray, new: pa.ChunkedArray) -> Iterator[tu
 
 
 def _change(table: pa.Table, row: int, *details: str | None) -> Change:
-    channel = (table[column][row].as_py() for column in ("account_id", "region", "channel_name", "channel_arn"))
+    channel = (table[column][row].as_py() for column in OF_CHANNEL)
     return Change(*channel, *details)
 
 

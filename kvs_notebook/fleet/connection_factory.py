@@ -112,5 +112,11 @@ def connection_to(account: Account, base: Connection) -> Connection:
     if account.profile is not None:
         return for_profile(account.profile, region=base.region, endpoint_url=base.endpoint_url)
     if account.role_arn is not None:
-        return assume_role(base, account.role_arn, external_id=account.external_id, region=base.region)
+        return assume_role(
+            base,
+            account.role_arn,
+            external_id=account.external_id,
+            role_session=account.role_session,
+            region=base.region,
+        )
     return base

@@ -64,14 +64,6 @@ def _to_valid_text(value: object) -> str:
     return str(value).encode("utf-8", "backslashreplace").decode()
 
 
-def to_kvs_error(error: BaseException) -> KVSError:
-    """Return the error itself, or a KVSError for one of another library: a malformed reply, a lost worker, a bug."""
-    if isinstance(error, KVSError):
-        return error
-    name = type(error).__name__
-    return KVSError(f"{name}: {error}", code=name)
-
-
 def coverage_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Return rows as the coverage frame, in the order of account and region."""
     by_place = sorted(rows, key=lambda row: (row["account_id"] or "", row["region"] or ""))

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from kvs_notebook.aws.arns import check_account_id
 from kvs_notebook.aws.concurrency import map_concurrent
-from kvs_notebook.errors import ExpiredCredentials, KVSError, NoCredentials, WrongConnection
+from kvs_notebook.errors import ExpiredCredentials, KVSError, NoCredentials, WrongConnection, to_kvs_error
 from kvs_notebook.fleet.account_region import AccountRegion
 from kvs_notebook.fleet.accounts import ALL_REGIONS, Account
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
-from kvs_notebook.fleet.coverage import AccountRegionKey, to_kvs_error, unread_row
+from kvs_notebook.fleet.coverage import AccountRegionKey, unread_row
 from kvs_notebook.fleet.credential_failures import BASE, CredentialFailures, warn_of_end
 from kvs_notebook.fleet.region_selection import regions_of_account
 

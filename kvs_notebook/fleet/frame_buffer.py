@@ -10,8 +10,8 @@ import pandas as pd
 
 from kvs_notebook.dataframes.builders import concat
 from kvs_notebook.dataframes.schemas import Schema
-from kvs_notebook.errors import KVSError
-from kvs_notebook.fleet.coverage import AccountRegionKey, to_kvs_error
+from kvs_notebook.errors import KVSError, to_kvs_error
+from kvs_notebook.fleet.coverage import AccountRegionKey
 
 _logger = logging.getLogger(__name__)
 

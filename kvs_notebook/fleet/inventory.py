@@ -7,18 +7,20 @@ import logging
 from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
+from kvs_notebook.aws.assume_role import RoleSession
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.regions import partition_of
 from kvs_notebook.aws.validation import check_channel_name
 from kvs_notebook.dataframes.builders import channels_frame, tags_frame
 from kvs_notebook.dataframes.files import File, byte_order_mark, csv_lines, open_output, to_parquet
-from kvs_notebook.dataframes.schemas import CHANNELS, TAG_PREFIX, TAGS
+from kvs_notebook.dataframes.schemas import CHANNELS, TAGS, order_columns
 from kvs_notebook.dataframes.tag_pivot import join_tags, note_tags_read
+from kvs_notebook.dataframes.workbook import write_sheets
 from kvs_notebook.errors import InvalidInput, InventoryIncomplete
 from kvs_notebook.fleet.account_region import AccountRegionResult
 from kvs_notebook.fleet.accounts import AccountsFile, accounts_to_read
@@ -46,7 +48,7 @@ _logger = logging.getLogger(__name__)
 TAG_MODES = ("bulk", "each", "none")
 MAX_GAPS_NAMED = 5
 
-SHOWN = ["channel_name", "account_id", "region", "channel_status", "message_ttl_seconds", "creation_time"]
+SHOWN = ["channel_name", "region", "channel_status", "message_ttl_seconds", "creation_time", "account_id"]
 SHOWN_OF_GAPS = ["account_id", "region", "status", "error_code", "message"]
 """The columns of an inventory's view in a notebook: they fit its width."""
 
@@ -127,13 +129,11 @@ class Inventory:
         sources = self.tags_sources()
         note_tags_read(wide, all_keys=bool(sources.isin(TAGS_READ).all()))
         if not sources.isin([*TAGS_READ, "none"]).all():
-            first_tag = sum(not str(name).startswith(TAG_PREFIX) for name in wide)
-            wide.insert(first_tag, "tags_source", sources.to_numpy())
-            wide["tags_source"] = wide["tags_source"].astype("str")
+            wide["tags_source"] = sources.set_axis(wide.index)
         if self.account_names:
             names = wide["account_id"].map(self.account_names).astype("str")
-            wide.insert(1, "account_name", names)
-        return wide
+            wide.insert(list(wide.columns).index("account_id") + 1, "account_name", names)
+        return wide[order_columns(wide.columns)]
 
     def to_csv(self, path: File) -> None:
         """Write the wide frame to ``NAME.csv``, as to_csv() does, and coverage to ``NAME-coverage.csv``; both or neither."""
@@ -142,6 +142,10 @@ class Inventory:
                 lines = csv_lines(frame)
                 stream.writelines([byte_order_mark(lines), *lines])
             table.flush()
+
+    def to_excel(self, path: File | IO[bytes]) -> None:
+        """Write a workbook with the sheets ``channels``, the wide frame, and ``coverage``, as to_excel() does."""
+        write_sheets({"channels": self.table(), "coverage": self.coverage}, path)
 
     def to_parquet(self, path: File) -> None:
         """Write the wide frame as Parquet, and coverage to ``NAME-coverage.parquet``; both or neither."""
@@ -183,6 +187,8 @@ def inventory(
     external_id: str | None = None,
     accounts: AccountsFile | None = None,
     role_name: str | None = None,
+    role_session_name: str | None = None,
+    role_duration_seconds: int | None = None,
     regions: Iterable[str] | str | None = None,
     prefix: str | None = None,
     tags: str = "bulk",
@@ -197,7 +203,7 @@ def inventory(
     profiles
         AWS profiles, each of one account.
     role_arns
-        Roles that the connection's identity may assume, each in one account; session name ``kvs-notebook``.
+        Roles that the connection's identity may assume, each in one account.
     external_id
         The external id that those roles, or those of role_name, require.
     accounts
@@ -206,6 +212,11 @@ def inventory(
         none of profiles, role_arns and accounts is given, the connection's own account is read.
     role_name
         The name of a role to assume in each account of ``accounts`` that has no role_arn and no profile.
+    role_session_name
+        The session name of all roles, by which CloudTrail shows the calls; None takes ``kvs-notebook``.
+    role_duration_seconds
+        How long the credentials of a role are valid before they are renewed: 900 to 43,200, at most the role's maximum, and 3,600
+        if the connection itself is a role's; None takes STS's default, 3,600.
     regions
         Region codes. ``"all"`` takes the regions that the account has enabled (account:ListRegions) or, if it may not list them,
         all that botocore knows in the connection's partition (public AWS, GovCloud, China, ...). None takes the connection's
@@ -230,7 +241,8 @@ def inventory(
     Returns
     -------
     Inventory
-        ``.channels``, ``.tags``, ``.coverage`` (frames), ``.table()``, ``.to_csv(path)``, ``.raise_for_failures()``.
+        ``.channels``, ``.tags``, ``.coverage`` (frames), ``.table()``, ``.to_csv(path)``, ``.to_excel(path)``,
+        ``.raise_for_failures()``.
 
     Raises
     ------
@@ -274,7 +286,13 @@ def inventory(
     connections = ConnectionFactory.in_process(base)
     reader_connections = connections if executor is None else ConnectionFactory.for_workers(base)
     named_accounts = accounts_to_read(
-        profiles, role_arns, external_id, accounts, role_name=role_name, partition=partition_of(base.region)
+        profiles,
+        role_arns,
+        external_id,
+        accounts,
+        role_name=role_name,
+        role_session=RoleSession.parse(role_session_name, role_duration_seconds),
+        partition=partition_of(base.region),
     )
     failures = CredentialFailures(connections)
     with defer_interrupts() as interrupted:

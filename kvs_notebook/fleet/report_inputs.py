@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TypeAlias
 
 import pandas as pd
 
+from kvs_notebook.dataframes.frame_check import check_columns
 from kvs_notebook.dataframes.schemas import ROW_ORDER
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet.coverage import NOT_ENABLED
 from kvs_notebook.fleet.inventory import Inventory
-from kvs_notebook.formatting import format_value
 
 InventoryOrFrame: TypeAlias = Inventory | pd.DataFrame
 
@@ -26,7 +25,7 @@ def channels_of(fleet: InventoryOrFrame) -> pd.DataFrame:
     """
     if isinstance(fleet, Inventory):
         return fleet.channels
-    channels = check_columns(fleet, [*ROW_ORDER, "creation_time"], "list_channels() or inventory()")
+    channels = check_columns(fleet, [*ROW_ORDER, "version", "creation_time"], "list_channels() or inventory()")
     repeated = channels.loc[channels["channel_arn"].duplicated(), "channel_arn"].nunique()
     if repeated:
         raise InvalidInput(
@@ -34,16 +33,6 @@ def channels_of(fleet: InventoryOrFrame) -> pd.DataFrame:
             'such as frame[frame["date"] == "2026-01-05"].'
         )
     return channels
-
-
-def check_columns(frame: pd.DataFrame, columns: Iterable[str], source: str) -> pd.DataFrame:
-    """Return the frame; raise InvalidInput if it lacks a column of the frames that ``source`` returns."""
-    missing = [column for column in columns if column not in getattr(frame, "columns", ())]
-    if missing:
-        raise InvalidInput(
-            f"{format_value(type(frame).__name__)} without {', '.join(missing)}. Pass a frame returned by {source}."
-        )
-    return frame
 
 
 def known_counts(coverage: pd.DataFrame) -> pd.DataFrame:

@@ -24,6 +24,7 @@ import pandas as pd
 
 from kvs_notebook.aws.quotas import channel_quota
 from kvs_notebook.dataframes.builders import concat, empty, rows_frame, sort_rows
+from kvs_notebook.dataframes.frame_check import check_columns
 from kvs_notebook.dataframes.schemas import (
     AGES,
     COUNTS,
@@ -41,7 +42,7 @@ from kvs_notebook.dataframes.schemas import (
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet.coverage import TAGS_READ, account_region_keys
 from kvs_notebook.fleet.inventory import Inventory
-from kvs_notebook.fleet.report_inputs import InventoryOrFrame, channels_of, check_columns, known_counts
+from kvs_notebook.fleet.report_inputs import InventoryOrFrame, channels_of, known_counts
 from kvs_notebook.fleet.required_tags import (
     EMPTY,
     MISSING,
@@ -120,7 +121,7 @@ def channel_ages(fleet: InventoryOrFrame, *, now: datetime | None = None) -> pd.
     Returns
     -------
     pandas.DataFrame
-        account_id, region, channel_name, channel_arn, creation_time, age_days (Int64): whole days.
+        channel_name, region, age_days (Int64, whole days), creation_time, account_id, version, channel_arn.
 
     Examples
     --------
@@ -139,7 +140,7 @@ def channel_ages(fleet: InventoryOrFrame, *, now: datetime | None = None) -> pd.
     if moment.tzinfo is None:
         raise InvalidInput(f"now={now} has no time zone. Pass an aware datetime, such as datetime.now(UTC).")
     days = (moment - channels["creation_time"]).dt.days
-    ages = channels[[*ROW_ORDER, "creation_time"]].assign(age_days=days)
+    ages = channels[[*ROW_ORDER, "version", "creation_time"]].assign(age_days=days)
     return _with_schema(ages.sort_values("creation_time", kind="stable"), AGES)
 
 
@@ -285,8 +286,8 @@ def tag_problems(fleet: InventoryOrFrame, required: RequiredTags) -> pd.DataFram
     Returns
     -------
     pandas.DataFrame
-        A row for each channel and key with a problem: account_id, region, channel_name, channel_arn, key, problem, found_key,
-        found_value, allowed_value (all str). ``problem`` is
+        A row for each channel and key with a problem: channel_name, region, key, problem, found_key, found_value, allowed_value,
+        account_id, version, channel_arn (all str). ``problem`` is
 
         - ``missing``: the channel does not have the tag;
         - ``near_key``: it has ``found_key`` with ``found_value`` instead, which differs from the key by case or spaces only;
@@ -317,7 +318,11 @@ def tag_problems(fleet: InventoryOrFrame, required: RequiredTags) -> pd.DataFram
     for key, findings in findings_by_key.items():
         rows = [row for row, finding in enumerate(findings) if finding.problem is not None]
         columns = zip(*(findings[row] for row in rows), strict=True)
-        part = table[ROW_ORDER].iloc[rows].assign(key=key, **dict(zip(TagFinding._fields, columns, strict=False)))
+        part = (
+            table[[*ROW_ORDER, "version"]]
+            .iloc[rows]
+            .assign(key=key, **dict(zip(TagFinding._fields, columns, strict=False)))
+        )
         parts.append(_with_schema(part, TAG_PROBLEMS) if rows else empty(TAG_PROBLEMS))
     return concat(parts, TAG_PROBLEMS)
 

@@ -29,7 +29,7 @@ from kvs_notebook.atomic_file import OWNER_ONLY, replace_file
 from kvs_notebook.aws.arns import check_account_id
 from kvs_notebook.aws.regions import check_region_code
 from kvs_notebook.dataframes.files import read_csv, to_csv
-from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TEXT
+from kvs_notebook.dataframes.schemas import COVERAGE, INTEGER, TEXT, TIME
 from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput, KVSError
 from kvs_notebook.fleet.coverage import TAGS_READ, AccountRegionKey, account_region_keys, coverage_frame, unread_row
 from kvs_notebook.fleet.inventory import Inventory
@@ -52,7 +52,21 @@ DIGEST = "digest"
 DIGEST_PATTERN = "sha256:[0-9a-f]{64}"
 OWNER_ONLY_FOLDER = 0o700
 TAGS = "tags"
-COLUMNS = {"account_id": TEXT, "region": TEXT, "account_name": TEXT, **CHANNELS, TAGS: TEXT}
+COLUMNS = {
+    "account_id": TEXT,
+    "region": TEXT,
+    "account_name": TEXT,
+    "channel_name": TEXT,
+    "channel_arn": TEXT,
+    "channel_type": TEXT,
+    "channel_status": TEXT,
+    "creation_time": TIME,
+    "message_ttl_seconds": INTEGER,
+    "version": TEXT,
+    TAGS: TEXT,
+}
+"""The columns of every file, in an order that does not change: DuckDB combines the files of a folder by position."""
+
 NOT_READ_THEN = "The account-region counts as not read on that day."
 
 

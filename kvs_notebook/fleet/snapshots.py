@@ -14,7 +14,7 @@ import pandas as pd
 
 from kvs_notebook.dataframes.builders import concat
 from kvs_notebook.dataframes.files import File
-from kvs_notebook.dataframes.schemas import DATE, SNAPSHOTS, TAG_PREFIX, TEXT
+from kvs_notebook.dataframes.schemas import DATE, SNAPSHOTS, TAG_PREFIX, TEXT, order_columns
 from kvs_notebook.errors import DamagedFile, InvalidInput
 from kvs_notebook.fleet.coverage import FAILED, TAGS_READ, AccountRegionKey, account_region_keys
 from kvs_notebook.fleet.inventory import Inventory
@@ -128,10 +128,10 @@ def read_snapshots(directory: File) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        date (datetime64[ms]), account_name, the columns of the channels frame, ``tags_source`` (str) if tags of some channels
-        were not read (``failed``, beside ``bulk`` or ``each`` of the others, and ``none`` if no tags were requested), and a
-        ``tag:<key>`` column (str) for each key; in the order of date, account, region, name. A channel that is absent on a day
-        may not have been read then: see read_coverage().
+        The columns of the channels frame, date (datetime64[ms]) and account_name (str); before channel_type also
+        ``tags_source`` (str) if tags of some channels were not read (``failed``, beside ``bulk`` or ``each`` of the others, and
+        ``none`` if no tags were requested), and a ``tag:<key>`` column (str) for each key. In the order of date, account, region,
+        name. A channel that is absent on a day may not have been read then: see read_coverage().
 
     Raises
     ------
@@ -159,7 +159,8 @@ def read_snapshots(directory: File) -> pd.DataFrame:
         for message in messages:
             warnings.warn(f"Left out of {folder.name}: {message}", stacklevel=2)
     known = [*SNAPSHOTS] if joined[TAGS].notna().all() else [*SNAPSHOTS, "tags_source"]
-    return pd.concat([joined[known], _tag_columns(joined[TAGS])], axis="columns")
+    wide = pd.concat([joined[known], _tag_columns(joined[TAGS])], axis="columns")
+    return wide[order_columns(wide.columns)]
 
 
 def read_coverage(directory: File) -> pd.DataFrame:

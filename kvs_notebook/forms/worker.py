@@ -134,7 +134,7 @@ class Worker:
             self.status.show(latest.job.stopped_message(unsent=latest.future.cancel()))
 
     def close(self) -> None:
-        """Let the latest job change the form no longer."""
+        """Stop the latest job from changing the form."""
         with self._lock:
             if self._latest is not None:
                 self._latest.stopped.set()

@@ -9,10 +9,9 @@ from kvs_notebook.aws.arns import check_account_id
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.identity import Identity
-from kvs_notebook.errors import KVSError, WrongConnection
+from kvs_notebook.errors import KVSError, WrongConnection, to_kvs_error
 from kvs_notebook.fleet.accounts import Account
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
-from kvs_notebook.fleet.coverage import to_kvs_error
 
 
 class AccountAccess:

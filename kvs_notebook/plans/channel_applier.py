@@ -16,8 +16,8 @@ from kvs_notebook.errors import (
     KVSError,
     OutcomeUnknown,
     VersionMismatch,
+    to_kvs_error,
 )
-from kvs_notebook.fleet.coverage import to_kvs_error
 from kvs_notebook.plans.channel_calls import ChannelCall, calls_of
 from kvs_notebook.plans.channel_change import ChannelChange
 from kvs_notebook.plans.channel_state import ChannelState, Verdict, judge, read_state

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
 import pandas as pd
 
 from kvs_notebook.aws.arns import ChannelArn
+from kvs_notebook.dataframes.frame_check import check_columns
 from kvs_notebook.dataframes.schemas import TAG_PREFIX
 from kvs_notebook.dataframes.tag_pivot import are_all_tags_read
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet.coverage import TAGS_READ
 from kvs_notebook.fleet.inventory import Inventory
-from kvs_notebook.fleet.report_inputs import check_columns
 from kvs_notebook.formatting import format_count, format_value
 from kvs_notebook.plans.steps import TTL_COLUMN
 
@@ -66,6 +66,10 @@ class KnownChannel:
     keys_read: Container[str] = ()
     managed_by: str | None = None
     is_management_known: bool = False
+
+    def with_manager(self, managed_by: str) -> KnownChannel:
+        """Return the channel as one that is managed."""
+        return replace(self, managed_by=managed_by, is_management_known=True)
 
 
 class KnownChannels:

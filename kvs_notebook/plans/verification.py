@@ -11,7 +11,7 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.validation import own_tags
 from kvs_notebook.channels.listing import channel_infos
 from kvs_notebook.channels.reference import ChannelRef
-from kvs_notebook.fleet.tag_reader import read_tags
+from kvs_notebook.channels.tag_reader import read_tags
 from kvs_notebook.plans.channel_change import ChannelChange
 from kvs_notebook.plans.channel_state import ChannelState, is_as_wanted, read_state
 from kvs_notebook.plans.journal import CONFLICT, DONE, Journal

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kvs_notebook.dataframes.schemas import AGES, COUNTS, GROWTH, HEADROOM, NEAR_QUOTA, TAG_COVERAGE, UNKNOWN, Schema
+from kvs_notebook.dataframes.frame_check import check_columns
+from kvs_notebook.dataframes.schemas import AGES, COUNTS, GROWTH, HEADROOM, NEAR_QUOTA, TAG_COVERAGE, UNKNOWN
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count
-from kvs_notebook.plotting.figure import COLORS, GREY, RED, WIDTH, Chart, open_figure
+from kvs_notebook.plotting.figure import COLORS, GREY, INK, RED, WIDTH, Chart, open_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +38,12 @@ def __dir__() -> list[str]:
 BAR_HEIGHT, MARGIN_HEIGHT = 0.28, 1.1
 """Inches: of one bar, and of title and axis around the bars."""
 
+CHARACTER_WIDTH = 0.017
+"""The share of the axes that a digit in a segment takes."""
+
+BLACK_ABOVE = 0.45
+"""The brightness of a segment from which its number is black."""
+
 MAX_BARS = 30
 MAX_TICKS = 7
 AGES_UP_TO = {"a week": 7, "a month": 30, "3 months": 91, "a year": 365, "2 years": 730}
@@ -44,7 +51,7 @@ FINDING_COLORS = {
     "met": COLORS[0],
     "near_miss": COLORS[1],
     "not_allowed": RED,
-    "missing": "#7F2A00",
+    "missing": "#A0522D",
     "unknown": GREY,
 }
 
@@ -74,7 +81,7 @@ def channel_counts(counts: pd.DataFrame) -> Chart:
     >>> kvs.charts.channel_counts(kvs.reports.channel_counts(fleet))
     <Chart: 20 channels in 2 regions of 1 account>
     """
-    _check_columns(counts, COUNTS, "channel_counts")
+    check_columns(counts, COUNTS, "kvs.reports.channel_counts()")
     found = counts[counts["channels"].fillna(0) > 0]
     wide = found.pivot_table(index="region", columns="account_id", values="channels", aggfunc="sum", fill_value=0)
     wide = wide[wide.sum().sort_values(ascending=False, kind="stable").index]
@@ -91,7 +98,7 @@ def channel_counts(counts: pd.DataFrame) -> Chart:
             figure.legend(title="account", frameon=False, loc="outside right upper")
         fewer = f"{format_count(cut, 'region')} with fewer channels" if cut else ""
         _note_not_shown(axes, fewer, int(counts["channels"].isna().sum()))
-    return Chart(figure, title)
+    return Chart(figure, title, follows_theme=True)
 
 
 def channel_ages(ages: pd.DataFrame) -> Chart:
@@ -115,7 +122,7 @@ def channel_ages(ages: pd.DataFrame) -> Chart:
     >>> kvs.charts.channel_ages(kvs.reports.channel_ages(kvs.list_channels()))
     <Chart: 11 channels by age>
     """
-    _check_columns(ages, AGES, "channel_ages")
+    check_columns(ages, AGES, "kvs.reports.channel_ages()")
     bounds = [-float("inf"), *AGES_UP_TO.values(), float("inf")]
     labels = [*(f"up to {name}" for name in AGES_UP_TO), "older"]
     days = pd.cut(ages["age_days"].astype("Float64").astype("float64"), bounds, labels=labels)
@@ -123,7 +130,7 @@ def channel_ages(ages: pd.DataFrame) -> Chart:
     title = f"{format_count(len(ages), 'channel')} by age"
     with _open_axes(title, len(labels)) as (figure, axes):
         _stacked_bars(axes, labels[::-1], {"channels": counts.tolist()[::-1]}, COLORS)
-    return Chart(figure, title)
+    return Chart(figure, title, follows_theme=True)
 
 
 def growth(days: pd.DataFrame) -> Chart:
@@ -152,7 +159,7 @@ def growth(days: pd.DataFrame) -> Chart:
     >>> kvs.charts.growth(kvs.reports.growth(kvs.read_coverage("history")))
     <Chart: 1 to 2 channels from 2026-01-05 to 2026-01-06>
     """
-    _check_columns(days, GROWTH, "growth")
+    check_columns(days, GROWTH, "kvs.reports.growth()")
     if days.empty:
         raise InvalidInput("There is no day to draw. Save a snapshot with save_snapshot().")
     failed_accounts = days["region"].isna()  # could not be connected to, so their regions are unknown
@@ -167,15 +174,13 @@ def growth(days: pd.DataFrame) -> Chart:
         axes.plot(totals.index[complete], totals[complete], "o", color=COLORS[0], label="all account-regions read")
         if not complete.all():
             incomplete = totals.index[~complete], totals[~complete]
-            axes.plot(
-                *incomplete, "o", color=COLORS[0], markerfacecolor="white", label="some counted as on another day"
-            )
+            axes.plot(*incomplete, "o", color=COLORS[0], markerfacecolor="none", label="some counted as on another day")
             axes.legend(frameon=False)
         axes.set_ylim(0, max(int(totals.max()) * 1.1, 1))
         axes.set_xticks(totals.index if len(totals) <= MAX_TICKS else totals.index[:: len(totals) // (MAX_TICKS - 1)])
         axes.xaxis.set_major_formatter(lambda day, _position: f"{pd.Timestamp(day, unit='D'):%Y-%m-%d}")
         axes.locator_params(axis="y", integer=True)
-    return Chart(figure, title)
+    return Chart(figure, title, follows_theme=True)
 
 
 def tag_coverage(coverage: pd.DataFrame) -> Chart:
@@ -199,7 +204,7 @@ def tag_coverage(coverage: pd.DataFrame) -> Chart:
     >>> kvs.charts.tag_coverage(kvs.reports.tag_coverage(kvs.inventory(), {"Owner": None, "Env": ["prod", "dev"]}))
     <Chart: 2 required tags on 11 channels>
     """
-    _check_columns(coverage, TAG_COVERAGE, "tag_coverage")
+    check_columns(coverage, TAG_COVERAGE, "kvs.reports.tag_coverage()")
     shown = coverage.iloc[::-1]
     parts = {name: shown[name].tolist() for name in FINDING_COLORS if name == "met" or shown[name].sum()}
     most = int(coverage["channels"].max()) if len(coverage) else 0
@@ -214,7 +219,7 @@ def tag_coverage(coverage: pd.DataFrame) -> Chart:
             bbox_to_anchor=(0.5, 0),
         )
         axes.xaxis.set_visible(False)
-    return Chart(figure, title)
+    return Chart(figure, title, follows_theme=True)
 
 
 def headroom(shares: pd.DataFrame) -> Chart:
@@ -239,7 +244,7 @@ def headroom(shares: pd.DataFrame) -> Chart:
     >>> kvs.charts.headroom(kvs.reports.headroom(kvs.inventory()))
     <Chart: 1 account-region, none near its quota>
     """
-    _check_columns(shares, HEADROOM, "headroom")
+    check_columns(shares, HEADROOM, "kvs.reports.headroom()")
     read = shares[shares["problem"].fillna("") != UNKNOWN]
     near = read["problem"].notna()
     their = "their" if near.sum() > 1 else "its"
@@ -255,7 +260,7 @@ def headroom(shares: pd.DataFrame) -> Chart:
         axes.set_xticks(range(0, 101, 20), [f"{each} %" for each in range(0, 101, 20)])
         smaller = f"{format_count(cut, 'account-region')} with a smaller share" if cut else ""
         _note_not_shown(axes, smaller, len(shares) - len(read))
-    return Chart(figure, title)
+    return Chart(figure, title, follows_theme=True)
 
 
 # --- drawing
@@ -264,9 +269,10 @@ def headroom(shares: pd.DataFrame) -> Chart:
 @contextmanager
 def _open_axes(title: str, bars: int) -> Iterator[tuple[Figure, Axes]]:
     """Yield a new figure with axes as high as its bars need."""
-    with open_figure(WIDTH, MARGIN_HEIGHT + BAR_HEIGHT * max(bars, 2)) as figure:
+    with open_figure(WIDTH, MARGIN_HEIGHT + BAR_HEIGHT * max(bars, 2), INK) as figure:
         axes = figure.add_subplot()
-        axes.set_title(title, loc="left")
+        axes.patch.set_visible(False)
+        axes.set_title(title, loc="left", fontweight="bold")
         yield figure, axes
 
 
@@ -277,16 +283,38 @@ def _stacked_bars(
     colors: Sequence[str],
     ends: Sequence[str] | None = None,
 ) -> None:
-    """Draw horizontal stacked bars, the first label at the bottom; ``ends`` are texts behind the bars, their sums by default."""
+    """Draw horizontal stacked bars, the first label at the bottom, with the number in each segment that has space for it.
+
+    ``ends`` are texts behind the bars; by default these are the sums, and if they are given, segments have no numbers.
+    """
     totals: list[float] = [0] * len(labels)
+    segments = []
     for (name, values), color in zip(parts.items(), colors, strict=False):
-        bars = axes.barh(range(len(labels)), list(values), left=totals, color=color, label=name)
+        segments.append(
+            (axes.barh(range(len(labels)), list(values), left=totals, color=color, label=name), values, color)
+        )
         totals = [before + value for before, value in zip(totals, values, strict=True)]
     axes.set_yticks(range(len(labels)), labels)
-    axes.set_xlim(0, max([1, *totals]) * 1.1)
+    longest = max([1, *totals]) * 1.1
+    axes.set_xlim(0, longest)
     axes.locator_params(axis="x", integer=True)
-    if parts:
-        axes.bar_label(bars, ends or [f"{total:,}" for total in totals], padding=3)
+    for bars, values, color in segments if len(segments) > 1 and ends is None else ():
+        texts = [f"{value:,}" if value else "" for value in values]
+        fitting = [
+            text if value / longest > len(text) * CHARACTER_WIDTH else ""
+            for text, value in zip(texts, values, strict=True)
+        ]
+        axes.bar_label(bars, fitting, label_type="center", color=_contrasting(color))
+    if segments:
+        axes.bar_label(segments[-1][0], ends or [f"{total:,}" for total in totals], padding=3)
+
+
+def _contrasting(color: str) -> str:
+    """Return black or white, whichever is easier to read on a colour, by the brightness of its parts (ITU-R BT.601)."""
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = to_rgb(color)
+    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > BLACK_ABOVE else "white"
 
 
 def _note_not_shown(axes: Axes, cut: str, unread: int) -> None:
@@ -298,10 +326,3 @@ def _note_not_shown(axes: Axes, cut: str, unread: int) -> None:
 def _last_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Return the last rows, as many as a chart has space for, and the number of the others."""
     return frame.iloc[-MAX_BARS:], max(len(frame) - MAX_BARS, 0)
-
-
-def _check_columns(frame: pd.DataFrame, schema: Schema, report: str) -> None:
-    if not set(schema) <= set(getattr(frame, "columns", ())):
-        raise InvalidInput(
-            f"The frame lacks columns of a {report} report. Pass the frame that kvs.reports.{report}() returned."
-        )

@@ -90,8 +90,9 @@ def lifecycle(observations: Iterable[tuple[datetime, str | None]]) -> Chart:
     Parameters
     ----------
     observations
-        Pairs of a time and the channel_status at that time, None if the channel did not exist any more. The seconds of an arrow
-        lie between the first observations of two statuses, so they are as exact as the observations are frequent.
+        Pairs of a time and the channel_status at that time, None if the channel did not exist any more, for example from
+        ``watch_channel``. The seconds of an arrow lie between the first observations of two statuses, so they are as exact as
+        the observations are frequent.
 
     Returns
     -------
@@ -107,13 +108,10 @@ def lifecycle(observations: Iterable[tuple[datetime, str | None]]) -> Chart:
     --------
     >>> import kvs_notebook as kvs
     >>> sandbox = kvs.use_sandbox(clock="stepped", assumptions=kvs.Assumptions(creating_seconds=3))
-    >>> now = kvs.current_connection().now
     >>> channel = kvs.create_channel("front-door", wait=False)
-    >>> observations = [(now(), channel["channel_status"].item())]
-    >>> channel = kvs.wait_for_channel("front-door")
-    >>> observations += [(now(), channel["channel_status"].item())]
+    >>> observations = list(kvs.watch_channel(channel))
     >>> kvs.diagrams.lifecycle(observations)
-    <Chart: CREATING, ACTIVE: 2 s>
+    <Chart: CREATING, ACTIVE: 1 s>
     """
     changes = _status_changes(observations)
     seconds = (changes[-1][0] - changes[0][0]).total_seconds()

@@ -18,6 +18,9 @@ COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0
 """Okabe and Ito's palette, which people with colour blindness can distinguish too."""
 
 GREY, RED = "#BBBBBB", "#D55E00"
+INK = "#797979"
+"""The colour of text and lines on a transparent background: as readable on JupyterLab's white as on its black."""
+
 PNG_COLORS = 64
 WIDTH = 7.0
 """Inches; the width of every figure."""
@@ -32,27 +35,51 @@ class Chart:
         The matplotlib Figure.
     title
         What it shows, as text.
+    follows_theme
+        Whether a notebook displays it without a background of its own, so that it fits a light and a dark theme.
     """
 
-    def __init__(self, figure: Figure, title: str) -> None:
+    def __init__(self, figure: Figure, title: str, *, follows_theme: bool = False) -> None:
         self.figure = figure
         self.title = title
+        self.follows_theme = follows_theme
 
     def __repr__(self) -> str:
         return f"<Chart: {self.title}>"
 
     def _repr_png_(self) -> bytes:
-        """Return the figure as PNG with few colours, which takes a third of the space in a saved notebook."""
+        return self.to_png()
+
+    def to_png(self) -> bytes:
+        """Return the figure as PNG with few colours, which takes a third of the space in a saved notebook or a page."""
         from PIL import Image  # a dependency of matplotlib
 
         full, reduced = BytesIO(), BytesIO()
-        self.figure.savefig(full, format="png", dpi=100)
+        self.figure.savefig(full, format="png", dpi=100, transparent=self.follows_theme)
         with Image.open(full) as picture:
-            picture.convert("RGB").quantize(PNG_COLORS).save(reduced, "png", optimize=True)
+            if self.follows_theme:
+                # the only method that keeps transparency
+                few = picture.quantize(4 * PNG_COLORS, Image.Quantize.FASTOCTREE)
+            else:
+                few = picture.convert("RGB").quantize(PNG_COLORS)
+            few.save(reduced, "png", optimize=True)
         return reduced.getvalue()
 
+    def show(self) -> None:
+        """Display the figure in the notebook, also from the middle of a cell; in a terminal, open it in an image viewer."""
+        from IPython import get_ipython
+        from IPython.display import display
+        from PIL import Image
+
+        if get_ipython() is not None:
+            display(self)  # type: ignore[no-untyped-call]
+            return
+        with BytesIO() as stream:
+            self.figure.savefig(stream, format="png", dpi=100)
+            Image.open(stream).show(self.title)
+
     def save(self, path: File) -> None:
-        """Write the figure to a file, in the format of its name's ending (.png, .svg, .pdf).
+        """Write the figure to a file, on white, in the format of its name's ending (.png, .svg, .pdf).
 
         Raises
         ------
@@ -71,8 +98,10 @@ class Chart:
 
 
 @contextmanager
-def open_figure(width: float, height: float) -> Iterator[Figure]:
+def open_figure(width: float, height: float, ink: str = "black") -> Iterator[Figure]:
     """Yield a new Figure, in inches, without pyplot: no figure stays open, and the user's settings are unchanged.
+
+    ``ink`` is the colour of text, axes and ticks.
 
     Raises
     ------
@@ -86,5 +115,16 @@ def open_figure(width: float, height: float) -> Iterator[Figure]:
         raise MissingExtra(
             f"Charts and diagrams require matplotlib ({error}). Install it: pip install 'kvs-notebook[lab]'"
         ) from error
-    with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9}):
+    with mpl.rc_context(
+        {
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "font.size": 9,
+            "text.color": ink,
+            "axes.edgecolor": ink,
+            "axes.labelcolor": ink,
+            "xtick.color": ink,
+            "ytick.color": ink,
+        }
+    ):
         yield Figure(figsize=(width, height), layout="constrained")

@@ -17,6 +17,7 @@ from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, o
 from kvs_notebook.dataframes.builders import empty, endpoints_frame, ice_frame
 from kvs_notebook.dataframes.schemas import ENDPOINTS
 from kvs_notebook.errors import ServiceFault
+from kvs_notebook.signaling.ice_cache import IceServerCache, IceServersKey
 
 
 def get_endpoints(
@@ -42,7 +43,8 @@ def get_endpoints(
     Returns
     -------
     pandas.DataFrame
-        One row per channel and protocol, in the order of ``protocols``: channel_arn, role, protocol, endpoint (str).
+        One row per channel and protocol, in the order of ``protocols``: channel_name, region, role, protocol, endpoint,
+        account_id, channel_arn (str).
 
     Raises
     ------
@@ -83,10 +85,15 @@ def get_endpoints(
     return pd.concat(found, ignore_index=True) if found else empty(ENDPOINTS)
 
 
+_ice_servers = IceServerCache()
+
+
 def get_ice_servers(
-    channel: Channel, *, client_id: str | None = None, connection: Connection | None = None
+    channel: Channel, *, client_id: str | None = None, refresh: bool = False, connection: Connection | None = None
 ) -> pd.DataFrame:
     """Get the TURN servers that relay a channel's media if its peers cannot reach each other.
+
+    They are kept for the connection, channel and client id, and returned again until 30 s before the end of their lifetime.
 
     Parameters
     ----------
@@ -94,15 +101,19 @@ def get_ice_servers(
         A name, an ARN, or a row.
     client_id
         The id of the viewer that will use them; optional.
+    refresh
+        Request them from the service even if those of an earlier call are still usable, for instance when a peer is told
+        RECONNECT_ICE_SERVER.
     connection
         The connection to use; None takes the current connection.
 
     Returns
     -------
     pandas.DataFrame
-        One row per URI: channel_arn, uri (str), username, password (Secret: ``.reveal()`` gives it), ttl_seconds (Int64,
-        5 minutes on a real account). The STUN server, ``stun:stun.kinesisvideo.REGION.amazonaws.com:443``, is not among
-        them: it needs no password and is the same for every channel.
+        One row per URI: channel_name, region, uri (str), username, password (Secret: ``.reveal()`` gives it), ttl_seconds (Int64,
+        the lifetime that is left; 5 minutes at first on a real account), account_id, channel_arn (str). The STUN server,
+        ``stun:stun.kinesisvideo.REGION.amazonaws.com:443``, is not among them: it needs no password and is the same for every
+        channel.
 
     Raises
     ------
@@ -118,8 +129,9 @@ def get_ice_servers(
     Notes
     -----
     Spends one GetIceServerConfig call (5 a second for a channel, 100 for an account and region) and, for the endpoint, one
-    GetSignalingChannelEndpoint call; one DescribeSignalingChannel call if only a name is given. A sandbox relays no
-    media: its URIs name a port of loopback without a server, since peers on one machine need no relay.
+    GetSignalingChannelEndpoint call, or neither if the servers of an earlier call are usable; one DescribeSignalingChannel
+    call if only a name is given. A sandbox relays no media: its URIs name a port of loopback without a server, since peers on
+    one machine need no relay.
 
     Examples
     --------
@@ -137,11 +149,18 @@ def get_ice_servers(
         params["ClientId"] = check_viewer_id(client_id)
     ref = one_channel_ref(channel, connection)
     arn = resolve_arn(ref, connection)
+    key = IceServersKey(arn, client_id)
+    kept = None if refresh else _ice_servers.get(connection, key)
+    if kept is not None:
+        return ice_frame(arn, kept)
     client = connection.client(
         "kinesis-video-signaling", endpoint_url=request_endpoint(arn, "VIEWER", "HTTPS", connection)
     )
+    requested_at = connection.now()
     reply = connection.call("GetIceServerConfig", {"ChannelARN": arn, **params}, channel=ref.label, client=client)
-    return ice_frame(arn, reply.get("IceServerList") or [])
+    servers = reply.get("IceServerList") or []
+    _ice_servers.put(connection, key, servers, requested_at)
+    return ice_frame(arn, servers)
 
 
 def request_endpoint(arn: str, role: str, protocol: str, connection: Connection) -> str:

@@ -63,7 +63,7 @@ def raisable() -> list[Exception]:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_any_error_of_a_provider_is_one_of_ours_in_one_line(source, tmp_path, monkeypatch):
+def test_any_provider_error_becomes_ours_in_one_line(source, tmp_path, monkeypatch):
     (tmp_path / "config").write_text(f"[profile lab]\n{SOURCES[source]}\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     config = ConnectionConfig(session=SharedSession(boto3.Session), region="us-east-1", profile="lab", portable=True)
@@ -158,7 +158,7 @@ def test_error_of_given_session_is_one_of_ours(kind):
         assert isinstance(raised.value.__cause__, kind)
 
 
-def test_role_says_what_is_wrong_with_the_credentials_that_assume_it(sandbox, tmp_path, monkeypatch):
+def test_role_error_names_problem_of_source_credentials(sandbox, tmp_path, monkeypatch):
     (tmp_path / "config").write_text("[profile lab]\nregion = us-east-1\ncredential_process = false\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_PROFILE", "lab")

@@ -12,7 +12,7 @@ from kvs_notebook.aws.assume_role import assume_role
 from kvs_notebook.aws.log_redaction import MASK, redact
 
 
-def test_debug_log_has_no_secret_of_a_role_and_its_calls(sandbox, caplog):
+def test_debug_log_has_no_secret_of_a_role(sandbox, caplog):
     caplog.set_level(logging.DEBUG)
     other = "444455556666"
     channel = kvs.create_channel("gate", connection=sandbox.connection(other))

@@ -13,10 +13,10 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
+from kvs_notebook.channels.tag_reader import read_tags_in_bulk
 from kvs_notebook.dataframes.builders import ice_frame
 from kvs_notebook.dataframes.schemas import CHANNELS, ENDPOINTS, ICE_SERVERS, TAGS
 from kvs_notebook.fleet.region_selection import regions_of_account
-from kvs_notebook.fleet.tag_reader import read_tags_in_bulk
 from tests.aws.fake_service import ACCOUNT, ARN, IDENTITY, INFO, REGION, FakeService, dump
 
 Use = Callable[[kvs.Connection], Any]
@@ -223,6 +223,7 @@ CHANGES: dict[str, Use] = {
     "ICE servers": lambda at: kvs.get_ice_servers("gate", connection=at),
     "sign": lambda at: kvs.sign_url("gate", client_id="tablet", connection=at),
     "wait": lambda at: kvs.wait_for_channel("gate", connection=at),
+    "watch": lambda at: [*kvs.watch_channel("gate", connection=at)],
     "describe": lambda at: kvs.describe_channel("gate", connection=at),
 }
 
@@ -261,7 +262,7 @@ def test_bulk_tags_of_another_account_are_refused(service, connection):
         read_tags_in_bulk(connection)
 
 
-def test_list_of_several_accounts_is_refused_before_the_account_is_known(service):
+def test_list_of_several_accounts_is_rejected_at_once(service):
     connection = service.connect()
     name, arn = OTHER_SUBJECTS["account"]
     service.replies["ListSignalingChannels"] = {
@@ -281,7 +282,7 @@ def test_change_asks_for_the_account_before_it_reads(service):
     connection.close_clients()
 
 
-def test_delete_by_an_old_arn_does_not_delete_the_new_channel(service, connection):
+def test_delete_by_old_arn_spares_new_channel(service, connection):
     service.replies["DescribeSignalingChannel"] = {"ChannelInfo": INFO | {"ChannelARN": ARN + "9"}}
     with pytest.raises(errors.ChannelNotFound, match="another channel has that name now"):
         kvs.delete_channel(ARN, connection=connection)

@@ -11,7 +11,7 @@ import pytest
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.default_connection import for_profile
-from kvs_notebook.fleet.tag_reader import read_tags_in_bulk
+from kvs_notebook.channels.tag_reader import read_tags_in_bulk
 
 PAGE = b"<!doctype html>\n<html><body>Welcome to the hotel, please sign in</body></html>"
 ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/gate/1767603601000"

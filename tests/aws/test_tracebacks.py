@@ -113,7 +113,7 @@ def test_traceback_with_variables_has_no_secret(service, connection, operation, 
     assert secrets_in(shown) == []
 
 
-def test_traceback_of_a_service_that_does_not_answer_has_no_secret(connection):
+def test_traceback_of_unreachable_service_has_no_secret(connection):
     gone = connection.replace(endpoint_url="http://127.0.0.1:1", account_id="111122223333")
     shown = tracebacks_of(raised_by(CALLS["DescribeSignalingChannel"], gone))
     assert "EndpointConnectionError" in shown
@@ -130,7 +130,7 @@ def test_traceback_of_an_interrupted_call_has_no_secret(service, connection, ope
 
 
 def interrupt_send(_: Any, request: Any) -> None:
-    """Be interrupted as botocore is while it waits, with the signed request in its frames."""
+    """Raise KeyboardInterrupt as in botocore while it waits, with the signed request in its frames."""
     assert b"Signature" in request.headers["Authorization"]
     raise KeyboardInterrupt
 

@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 
 import kvs_notebook as kvs
-from kvs_notebook.dataframes.builders import rows_frame
-from kvs_notebook.dataframes.schemas import CHANNELS, COVERAGE, TAGS
+from kvs_notebook.dataframes.schemas import CHANNELS, TAGS
+from kvs_notebook.fleet.coverage import coverage_frame, unread_row
 from tests.benchmarks.peak_memory import peak_bytes
 from tests.benchmarks.table import Benchmark, Result
 
@@ -116,12 +116,13 @@ def _inventory(numbers: np.ndarray, *, ttl_of: int, env: str) -> kvs.Inventory:
             "message_ttl_seconds": np.where(changed, ttl_of, 60),
             "version": "v" + names,
         }
-    ).astype(dict(CHANNELS))
+    )[[*CHANNELS]].astype(dict(CHANNELS))
     keys = channels[["account_id", "region", "channel_name", "channel_arn"]]
-    tags = keys.assign(key="Env", value=np.where(tagged, env, "prod")).astype(dict(TAGS))
+    tags = keys.assign(key="Env", value=np.where(tagged, env, "prod"))[[*TAGS]].astype(dict(TAGS))
     counts = channels.groupby("account_id").size()
-    rows = [(account_id, REGION, "ok", None, None, "bulk", count, 1, 0, 0, 1.0) for account_id, count in counts.items()]
-    return kvs.Inventory(channels, tags, rows_frame(rows, COVERAGE))
+    read = {"status": "ok", "tags_source": "bulk"}
+    rows = [unread_row(account_id, REGION, None) | read | {"channels": count} for account_id, count in counts.items()]
+    return kvs.Inventory(channels, tags, coverage_frame(rows))
 
 
 def _texts(values: Iterable[str]) -> pd.Series:

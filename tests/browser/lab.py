@@ -43,6 +43,8 @@ SETTINGS = {
 OPENING_MS = 60_000
 """Time for JupyterLab's first page on a busy machine."""
 
+SECONDS_BETWEEN_KERNEL_STATES = 0.5
+
 IDLE_MS = 20_000
 """How long a kernel may be idle while a cell waits for it, before the kernel is replaced."""
 
@@ -179,11 +181,22 @@ class Lab:
         return f"{self.url}/lab/workspaces/{secrets.token_hex(4)}/tree/{notebook}?token={self.token}&reset"
 
 
-OPEN = """async ([path, id]) => {
-  await window.jupyterapp.commands.execute("docmanager:open", { path, ...(id && { kernel: { id } }) });
+OPEN = """async (path) => { await window.jupyterapp.commands.execute("docmanager:open", { path }); }"""
+REFILL = """(sources) => {
+  const { sharedModel } = window.jupyterapp.shell.currentWidget.content.model;
+  const cells = sources.map((source) => ({ cell_type: "code", source, metadata: {}, outputs: [] }));
+  sharedModel.transact(() => {
+    sharedModel.deleteCellRange(0, sharedModel.cells.length);
+    sharedModel.insertCells(0, cells);
+  });
 }"""
+RUN_ALL = """() => {
+  const ended = () => { window.ran = true; };
+  window.ran = false;
+  window.jupyterapp.commands.execute("notebook:run-all-cells").then(ended, ended);
+}"""
+PENDING = """() => !window.ran"""
 SET_THEME = """async (theme) => { await window.jupyterapp.commands.execute("apputils:change-theme", { theme }); }"""
-PENDING = """() => [...document.querySelectorAll(".jp-InputPrompt")].some((prompt) => prompt.innerText.includes("*"))"""
 SAVE = """async () => { await window.jupyterapp.commands.execute("docmanager:save"); }"""
 LEAVE = """async () => {
   const { commands, shell } = window.jupyterapp;
@@ -210,9 +223,9 @@ TOOLBAR_OF_A_CLOSED_NOTEBOOK = "Error while computing the ReactiveToolbar TypeEr
 
 
 class Watched:
-    """A page that shows one notebook after the other, and records requests beyond loopback and errors.
+    """A page that shows the cells of one test after the other, and records requests beyond loopback and errors.
 
-    The notebooks share a kernel: to start one and to import pandas in it takes longer than most tests.
+    The tests share a notebook and its kernel: to open the one, start the other and import pandas takes longer than most tests.
     """
 
     def __init__(self, page: Page, lab: Lab) -> None:
@@ -220,8 +233,8 @@ class Watched:
         self.lab = lab
         self.remote_requests: list[str] = []
         self.errors: list[str] = []
-        self._theme = self._name = ""
-        self._kernel: str | None = None
+        self._theme = self._notebook = self._undo = ""
+        self._is_reusable = False
         page.on("request", lambda request: self._record_request(request.url))
         page.on("websocket", lambda socket: self._record_request(socket.url))
         page.on("console", self._record_message)
@@ -236,52 +249,60 @@ class Watched:
         if message.type == "error" and not message.text.startswith(TOOLBAR_OF_A_CLOSED_NOTEBOOK):
             self.errors.append(f"{message.text} ({message.location.get('url')})")
 
-    def run(self, *cells: str, theme: str = LIGHT, own_kernel: bool = False) -> Page:
-        """Open a notebook of these cells and run them all; cells that change the kernel's process need their own kernel.
+    def run(self, *cells: str, theme: str = LIGHT, undo: str = "") -> Page:
+        """Show these cells and run them all; the kernel runs ``undo`` when the test is over.
 
         One kernel in a hundred of ipykernel 7 never receives a cell: it stays idle, and the cell at [*] (SubshellManager hands
         messages from thread to thread over sockets that share one wake-up). Then this begins again, as a user would.
         """
-        if own_kernel:
-            self._end_kernel()
         for _ in range(NOTEBOOKS_TRIED):
-            self._open(cells, theme)
+            self._show(cells, theme)
+            self._undo = undo
             if self.run_all():
-                self._kernel = None if own_kernel else self.lab.kernel_id()
                 return self.page
-            self._kernel = None
-            remote_requests, _ = self.leave()
+            remote_requests, _ = self._take_records()
+            self._close()
             assert remote_requests == []
         raise AssertionError(f"No kernel of {NOTEBOOKS_TRIED} ran the cells")
 
     def run_all(self, pending: str = PENDING) -> bool:
         """Run all cells and wait for them; return False if one stays pending although the kernel is idle."""
-        self.page.get_by_role("menuitem", name="Run").first.click()
-        self.page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
+        self.page.evaluate(RUN_ALL)
         idle_since = None
+        asked = time.monotonic()
         while self.page.evaluate(pending):
-            idle = self.lab.kernel_state() == "idle"
-            idle_since = (idle_since or time.monotonic()) if idle else None
-            if idle_since is not None and time.monotonic() - idle_since > IDLE_MS / 1000:
-                return False
             self.page.wait_for_timeout(50)
+            if time.monotonic() - asked < SECONDS_BETWEEN_KERNEL_STATES:
+                continue
+            asked = time.monotonic()
+            idle = self.lab.kernel_state() == "idle"
+            idle_since = (idle_since or asked) if idle else None
+            if idle_since is not None and asked - idle_since > IDLE_MS / 1000:
+                return False
         return True
 
-    def _open(self, cells: Sequence[str], theme: str) -> None:
-        """Open a notebook of these cells in a theme, and wait for its kernel."""
-        page, self._name = self.page, self.lab.notebook(cells)
-        if not self._theme:
-            page.goto(self.lab.address(self._name), timeout=OPENING_MS)
-            self._theme = LIGHT
+    def _show(self, cells: Sequence[str], theme: str) -> None:
+        """Put these cells into the notebook, which is opened if none is, and wait for its theme and kernel."""
+        if self._is_reusable:
+            self.page.evaluate(REFILL, cells)
         else:
-            page.evaluate(OPEN, [self._name, self._kernel])
-        expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(len(cells), timeout=OPENING_MS)
+            self._open(cells)
+        expect(self.page.locator(".jp-Notebook .jp-Cell")).to_have_count(len(cells), timeout=OPENING_MS)
         if theme != self._theme:
-            page.evaluate(SET_THEME, theme)
+            self.page.evaluate(SET_THEME, theme)
             self._theme = theme
         light = str(theme == LIGHT).lower()
-        page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
+        self.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
         self.wait_for_kernel()
+
+    def _open(self, cells: Sequence[str]) -> None:
+        self._notebook = self.lab.notebook(cells)
+        if self._theme:
+            self.page.evaluate(OPEN, self._notebook)
+        else:
+            self.page.goto(self.lab.address(self._notebook), timeout=OPENING_MS)
+            self._theme = LIGHT
+        self._is_reusable = True
 
     def wait_for_kernel(self) -> None:
         """Wait until the notebook's kernel has started."""
@@ -296,10 +317,12 @@ class Watched:
         """
         self.page.evaluate(SAVE)
         self.page.evaluate(LEAVE)
+        self._is_reusable = False
         while_closed()
         for _ in range(NOTEBOOKS_TRIED):
-            self.page.evaluate(OPEN, [self._name, None])
+            self.page.evaluate(OPEN, self._notebook)
             if self._shows_widgets():
+                self._is_reusable = True
                 return self.page
             self.page.evaluate(LEAVE)
         raise AssertionError(f"None of {NOTEBOOKS_TRIED} openings showed the notebook's widgets")
@@ -313,24 +336,36 @@ class Watched:
             return False
         return True
 
+    def restart_kernel(self) -> None:
+        """Restart the kernel, as its user would; this notebook would not show widgets of the kernel that follows."""
+        self.lab.restart_kernel()
+        self._is_reusable = False
+
     def leave(self) -> tuple[list[str], list[str]]:
-        """Close the notebook and return the requests beyond loopback and the errors; a kernel of its own ends."""
-        found = (
-            self.remote_requests[:],
-            self.errors[:],
-        )  # before: ipywidgets complains when widgets go before their page
-        if self._kernel is not None and not self.page.evaluate(CLEAR_KERNEL, [FORGET, CLEARING_MS]):
-            self._kernel = None
-        self.page.evaluate(LEAVE)
-        if self._kernel is None:
-            self._end_kernel()
-        self.remote_requests.clear()
-        self.errors.clear()
+        """Remove the cells and return the requests beyond loopback and the errors; a notebook that cannot be reused is closed."""
+        found = self._take_records()  # before: ipywidgets complains when widgets go before their page
+        if not self._is_reusable or not self._is_cleared():
+            self._close()
+        self._take_records()
         return found
 
-    def _end_kernel(self) -> None:
+    def _take_records(self) -> tuple[list[str], list[str]]:
+        taken = self.remote_requests[:], self.errors[:]
+        self.remote_requests.clear()
+        self.errors.clear()
+        return taken
+
+    def _is_cleared(self) -> bool:
+        """Remove the cells, and what they left in the kernel; return False if the kernel did not do it."""
+        self.page.evaluate(REFILL, [])
+        code, self._undo = f"{self._undo}\n{FORGET}", ""
+        return bool(self.page.evaluate(CLEAR_KERNEL, [code, CLEARING_MS]))
+
+    def _close(self) -> None:
+        """Close the notebook and end its kernel."""
+        self.page.evaluate(LEAVE)
         self.lab.end_sessions()
-        self._kernel = None
+        self._is_reusable = False
 
 
 @contextmanager

@@ -147,7 +147,8 @@ def test_console_stops_listing_when_it_left_the_page(notebook):
     with kvs.Sandbox(assumptions=stuck) as sandbox:
         kvs.create_channel("gate", wait=False, connection=sandbox.connection())
         environment = {name: value for name, value in sandbox.environment({}).items() if name.startswith("AWS_")}
-        page = notebook.run(f"import os\nos.environ.update({json.dumps(environment)})", OPEN, OPEN, own_kernel=True)
+        settings = f"import os\nkept = dict(os.environ)\nos.environ.update({json.dumps(environment)})"
+        page = notebook.run(settings, OPEN, OPEN, undo="os.environ.update(kept)")
 
         def lists() -> int:
             return int((sandbox.requests["operation"] == "ListSignalingChannels").sum())

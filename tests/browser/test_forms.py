@@ -231,12 +231,12 @@ def test_stop_waiting_reports_that_the_request_was_sent(notebook, sandbox, conne
 
 
 def test_kernel_restart_leaves_a_line_with_the_call_to_check(notebook, sandbox):
-    page = notebook.run("import kvs_notebook as kvs\nkvs.forms.create_channel()", own_kernel=True)
+    page = notebook.run("import kvs_notebook as kvs\nkvs.forms.create_channel()")
     sandbox.faults.add("CreateSignalingChannel", "delay", seconds=5)
     fill(page, NAME, "front-door")
     press(page, "Create channel")
     expect(status(page, "Creating front-door...")).to_be_visible()
-    notebook.lab.restart_kernel()
+    notebook.restart_kernel()
     wait_until(lambda: "CreateSignalingChannel" in set(sandbox.requests["operation"]))
     expect(
         status(page, "If this line stays: kvs.describe_channel('front-door') shows what became of it.")
@@ -281,10 +281,11 @@ def test_html_in_input_and_profile_names_is_text(notebook, sandbox, tmp_path):
     config = tmp_path / "config"
     config.write_text(f"[profile {HOSTILE}]\nregion = us-east-1\n", encoding="utf-8")
     page = notebook.run(
-        f"import os\nos.environ['AWS_CONFIG_FILE'] = {str(config)!r}",
-        "import kvs_notebook as kvs\nkvs.forms.connection(connection=kvs.Sandbox().connection())",
-        "kvs.forms.create_channel(connection=kvs.Sandbox().connection())",
-        own_kernel=True,
+        "import os\nimport kvs_notebook as kvs\nsandbox = kvs.Sandbox()\nkept = os.environ['AWS_CONFIG_FILE']",
+        f"os.environ['AWS_CONFIG_FILE'] = {str(config)!r}",
+        "kvs.forms.connection(connection=sandbox.connection())",
+        "kvs.forms.create_channel(connection=sandbox.connection())",
+        undo="os.environ['AWS_CONFIG_FILE'] = kept\nsandbox.stop()",
     )
     fill(page, NAME, HOSTILE)
     expect(page.locator(".kvs-error", has_text="onerror=document.body.remove()").first).to_be_visible()
@@ -306,9 +307,9 @@ def test_name_of_256_letters_keeps_the_layout(notebook, connection):
 
 def test_read_only_form_is_disabled_and_names_allow_changes(notebook, sandbox):
     page = notebook.run(
-        "import kvs_notebook.aws.identity\nkvs_notebook.aws.identity.SANDBOX_USER = 'not the sandbox'",
+        "from kvs_notebook.aws import identity\nkept, identity.SANDBOX_USER = identity.SANDBOX_USER, 'not the sandbox'",
         "import kvs_notebook as kvs\nkvs.forms.create_channel()",
-        own_kernel=True,
+        undo="identity.SANDBOX_USER = kept",
     )
     expect(page.get_by_label(NAME)).to_be_disabled()
     expect(page.get_by_role("button", name="Create channel")).to_be_disabled()

@@ -91,7 +91,8 @@ def test_pivot_tags_distinguishes_missing_from_empty(connection):
     kvs.create_channel("a", tags={"Site": "hq"})
     kvs.create_channel("b", tags={"Site": "", "Owner": "ops"})
     wide = kvs.pivot_tags(kvs.list_tags(kvs.list_channels()))
-    assert wide.columns.tolist() == ["account_id", "region", "channel_name", "channel_arn", "tag:Owner", "tag:Site"]
+    columns = ["channel_name", "region", "account_id", "tag:Owner", "tag:Site", "channel_arn"]
+    assert wide.columns.tolist() == columns
     assert wide["tag:Owner"].isna().tolist() == [True, False]
     assert wide["tag:Site"].tolist() == ["hq", ""]
 
@@ -112,7 +113,7 @@ def test_pivot_tags_rejects_tag_with_two_values(connection):
 
 def test_pivot_tags_of_no_tags_is_empty(connection):
     wide = kvs.pivot_tags(kvs.list_tags(kvs.create_channel("bare")))
-    assert wide.columns.tolist() == ["account_id", "region", "channel_name", "channel_arn"]
+    assert wide.columns.tolist() == ["channel_name", "region", "account_id", "channel_arn"]
     assert len(wide) == 0
 
 

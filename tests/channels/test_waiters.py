@@ -133,3 +133,49 @@ def test_create_waits_for_channel_not_found_yet(monkeypatch):
         channel = kvs.create_channel("front-door", connection=sandbox.connection())
         assert channel["channel_status"].item() == "ACTIVE"
         assert sum(clocks.slept) == 3
+
+
+def test_watch_yields_time_and_status_until_active(service, clocks):
+    channel = kvs.create_channel("front-door", wait=False)
+    started = kvs.current_connection().now()
+    seen = [((time - started).total_seconds(), status) for time, status in kvs.watch_channel(channel)]
+    assert [status for _, status in seen] == ["CREATING", "CREATING", "CREATING", "ACTIVE"]
+    assert [round(seconds) for seconds, _ in seen] == [0, 1, 2, 3]
+
+
+def test_watch_until_deleted_ends_with_none(service, clocks):
+    channel = kvs.create_channel("front-door")
+    kvs.delete_channel(channel)
+    assert [status for _, status in kvs.watch_channel(channel, "DELETED")] == ["DELETING"] * 5 + [None]
+    assert [status for _, status in kvs.watch_channel(channel, "DELETED")] == [None]
+
+
+def test_watch_observes_as_often_as_asked(service, clocks):
+    channel = kvs.create_channel("front-door", wait=False)
+    before = describes(service)
+    seen = [*kvs.watch_channel(channel, interval=0.5)]
+    assert (len(seen), clocks.slept) == (7, [0.5] * 6)
+    assert describes(service) - before == 7
+
+
+def test_watch_times_out_after_yielding_what_it_saw(service, clocks):
+    channel = kvs.create_channel("front-door", wait=False)
+    seen = []
+    with pytest.raises(errors.WaitTimeout, match=r"to become ACTIVE \(last status: CREATING\)"):
+        seen.extend(kvs.watch_channel(channel, timeout=2))
+    assert [status for _, status in seen] == ["CREATING"] * 3
+
+
+@pytest.mark.parametrize("wrong", [{"until": "GONE"}, {"interval": 0.1}, {"interval": float("nan")}])
+def test_watch_rejects_wrong_arguments_before_the_first_call(service, clocks, wrong):
+    kvs.create_channel("front-door")
+    before = describes(service)
+    with pytest.raises(errors.InvalidInput):
+        kvs.watch_channel("front-door", **wrong)
+    assert describes(service) == before
+
+
+def test_watch_of_missing_channel_raises_when_iterated(service, clocks):
+    watch = kvs.watch_channel("missing")
+    with pytest.raises(errors.ChannelNotFound):
+        next(watch)

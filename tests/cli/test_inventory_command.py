@@ -22,24 +22,28 @@ REGIONS = ["ap-southeast-2", "eu-west-1", "us-east-1"]
 
 
 def test_sandbox_fleet_is_printed_and_written_to_files(run: Run, tmp_path: Path) -> None:
-    done = run("inventory", "--sandbox", "--table", "--csv", "a.csv", "--parquet", "a.parquet", "--json", "a.json")
+    files = ["--csv", "a.csv", "--excel", "a.xlsx", "--parquet", "a.parquet", "--json", "a.json"]
+    done = run("inventory", "--sandbox", "--table", *files)
     assert (done.returncode, lines_of(done.stderr)) == (0, [])
     lines = done.stdout.splitlines()
-    rows = len(lines) - 6
+    rows = len(lines) - 7
     assert rows >= 24
     assert lines[0].split() == ["CHANNEL", "REGION", "STATUS", "TTL", "CREATED", "TAGS"]
     assert max(map(len, lines[: rows + 1])) <= 120
-    assert lines[-5].startswith(f"{rows} channels in 3 regions of account 111122223333 (sandbox): ")
-    assert [lines[-4], *lines[-2:]] == [f"Wrote {rows} rows to a.{form}" for form in ("csv", "parquet", "json")]
-    assert lines[-3] == "Wrote 3 rows to a-coverage.csv"
+    assert lines[-6].startswith(f"{rows} channels in 3 regions of account 111122223333 (sandbox): ")
+    written = [f"Wrote {rows} rows to a.{form}" for form in ("csv", "xlsx", "parquet", "json")]
+    assert [lines[-5], *lines[-3:]] == written
+    assert lines[-4] == "Wrote 3 rows to a-coverage.csv"
     assert kvs.read_csv(tmp_path / "a-coverage.csv")["channels"].sum() == rows
 
     frame = kvs.read_csv(tmp_path / "a.csv")
     tags = [column for column in frame.columns if column.startswith("tag:")]
-    assert list(frame.columns) == [*schemas.CHANNELS, *sorted(tags)]
+    assert list(frame.columns) == schemas.order_columns([*schemas.CHANNELS, *sorted(tags)])
     assert tags
     assert sorted(frame["region"].unique()) == REGIONS
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "a.parquet"), frame)
+    pd.testing.assert_frame_equal(kvs.read_excel(tmp_path / "a.xlsx"), frame)
+    assert kvs.read_excel(tmp_path / "a.xlsx", sheet="coverage")["channels"].sum() == rows
     records = json.loads((tmp_path / "a.json").read_text())
     assert [record["channel_arn"] for record in records] == list(frame["channel_arn"])
 
@@ -178,7 +182,7 @@ def test_closed_pipe_causes_no_traceback(tmp_path: Path, environment: dict[str, 
     done = subprocess.run(
         ["bash", "-c", pipeline], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.startswith("account_id,")
+    assert done.stdout.startswith("channel_name,")
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from kvs_notebook.aws.iam_policy import iam_policy
+from kvs_notebook.fleet.iam_policy import iam_policy, trust_policy
 from tests.cli.conftest import Run
 
 
@@ -27,6 +28,21 @@ def test_policy_needs_neither_credentials_nor_network(run: Run, environment: dic
     role = "arn:aws:iam::444455556666:role/Reader"
     done = run("policy", "--role-arn", role, env={**environment, **nowhere})
     assert json.loads(done.stdout) == iam_policy(role_arns=[role])
+
+
+def test_policy_of_an_auditor_names_roles_of_accounts(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "accounts.csv"
+    path.write_text("Account ID,Name\n444455556666,Lab\n777788889999,Shop\n")
+    done = run("policy", "--auditor", "--accounts", "accounts.csv", "--role-name", "Auditor")
+    assert json.loads(done.stdout) == iam_policy(auditor=True, accounts=path, role_name="Auditor")
+    assert json.loads(done.stdout)["Statement"][-1]["Resource"] == [
+        f"arn:aws:iam::{account_id}:role/Auditor" for account_id in ("444455556666", "777788889999")
+    ]
+
+
+def test_trust_policy_is_printed(run: Run) -> None:
+    done = run("policy", "--trust", "111122223333", "--external-id", "fleet-1", "--region", "cn-north-1")
+    assert json.loads(done.stdout) == trust_policy("111122223333", external_id="fleet-1", region="cn-north-1")
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_file_is_not_opened_in_place_of_a_closed_stream(tmp_path: Path) -> None:
     assert (tmp_path / "table.csv").read_text() == "a table"
 
 
-@pytest.mark.parametrize("file_format", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("file_format", ["csv", "excel", "json", "parquet"])
 def test_data_for_a_closed_standard_output_is_a_usage_error(file_format: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with ClosedStream(io.BytesIO()) as closed:
         monkeypatch.setattr(sys, "stdout", closed)
@@ -207,11 +207,27 @@ def test_data_for_a_closed_standard_output_is_a_usage_error(file_format: str, mo
             inventory_options(**{file_format: "-"}).check()
 
 
-def test_parquet_is_not_written_to_a_terminal(screen: OutputStream, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("option", "name"), [("parquet", "Parquet"), ("excel", "A workbook")])
+def test_binary_is_not_written_to_a_terminal(
+    screen: OutputStream, monkeypatch: pytest.MonkeyPatch, option: str, name: str
+) -> None:
     monkeypatch.setattr(sys, "stdout", screen)
     inventory_options(csv="-").check()
-    with pytest.raises(click.UsageError, match="Parquet is binary, and standard output is a terminal"):
-        inventory_options(parquet="-").check()
+    with pytest.raises(click.UsageError, match=f"{name} is binary, and standard output is a terminal"):
+        inventory_options(**{option: "-"}).check()
+
+
+@pytest.mark.parametrize(
+    ("option", "path", "message"),
+    [
+        ("csv", "out/fleet.XLSX", "out/fleet.XLSX is the name of a workbook. Write it with --excel out/fleet.xlsx"),
+        ("csv", "fleet.ods", "fleet.ods is the name of a workbook. Write it with --excel fleet.xlsx"),
+        ("excel", "fleet.csv", "fleet.csv is not the name of an Excel workbook. End it with .xlsx"),
+    ],
+)
+def test_name_of_another_kind_of_file_is_a_usage_error(option: str, path: str, message: str) -> None:
+    with pytest.raises(click.UsageError, match=message):
+        inventory_options(**{option: path}).check()
 
 
 def inventory_options(**given: str) -> Options:

@@ -44,6 +44,17 @@ def test_table_has_a_line_per_channel_under_its_header() -> None:
     )
 
 
+def test_table_names_the_account_if_there_are_several() -> None:
+    one = channels(["gate"], [{"Site": "hq"}])
+    both = pd.concat([one, one.assign(account_id="444455556666")], ignore_index=True)
+    assert format_channels(both, 100) == (
+        "CHANNEL  ACCOUNT       REGION          STATUS  TTL   CREATED     TAGS\n"
+        "gate     111122223333  ap-southeast-2  ACTIVE  60 s  2026-01-05  Site=hq\n"
+        "gate     444455556666  ap-southeast-2  ACTIVE  60 s  2026-01-05  Site=hq\n"
+    )
+    assert max(map(len, format_channels(both, 80).splitlines())) <= 80
+
+
 @pytest.mark.parametrize("tags", [[{"Site": "hq"}, {}], [{}, {}]])
 def test_table_names_tags_that_were_not_read(tags: list[dict[str, str]]) -> None:
     frame = channels(["front-door", "gate"], tags).assign(tags_source=["bulk", "failed"])
@@ -94,12 +105,12 @@ def test_no_channels_give_an_empty_string() -> None:
 
 
 def test_change_shows_the_values_before_and_after() -> None:
-    place = ("111122223333", "us-east-1", "gate", "arn")
+    rest = ("111122223333", "version", "arn")
     changes = builders.rows_frame(
         [
-            (*place, "changed", "tag:Owner", None, "ops"),
-            ("111122223333", "eu-west-1", None, None, "unknown", "status", "ok", "denied"),
-            (*place[:2], "roof", "arn", "added", None, None, None),
+            ("gate", "us-east-1", "changed", "tag:Owner", None, "ops", *rest),
+            (None, "eu-west-1", "unknown", "status", "ok", "denied", "111122223333", None, None),
+            ("roof", "us-east-1", "added", None, None, None, *rest),
         ],
         schemas.CHANGES,
     )
@@ -114,8 +125,8 @@ def test_change_shows_the_values_before_and_after() -> None:
 def test_tag_problem_shows_the_tag_that_was_found() -> None:
     problems = builders.rows_frame(
         [
-            ("111122223333", "us-east-1", "gate", "arn", "Env", "near_value", "Env", "Prod", "prod"),
-            ("444455556666", "us-east-1", "gate", "arn", "Owner", "missing", None, None, None),
+            ("gate", "us-east-1", "Env", "near_value", "Env", "Prod", "prod", "111122223333", "version", "arn"),
+            ("gate", "us-east-1", "Owner", "missing", None, None, None, "444455556666", "version", "arn"),
         ],
         schemas.TAG_PROBLEMS,
     )

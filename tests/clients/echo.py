@@ -51,7 +51,7 @@ async def viewer(channel: str, client_id: str, called: asyncio.Event) -> str:
 
 
 async def main(viewers: int) -> list[str]:
-    """Let the viewers call first, then connect the camera."""
+    """Connect the viewers first, then the camera."""
     kvs.connect(allow_changes=True)
     kvs.create_channel("front-door")
     called = [asyncio.Event() for _ in range(viewers)]

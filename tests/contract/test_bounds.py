@@ -27,7 +27,7 @@ def bound(shape: str, edge: str) -> int:
 
 @pytest.fixture
 def ask(service) -> Callable[..., str | None]:
-    """Make a call that boto3 does not validate; return its error code."""
+    """Call an operation without boto3's validation; return its error code."""
     meta = service.client.meta
     credentials = service.client._request_signer._credentials
     client = boto3.Session().client(

@@ -39,7 +39,7 @@ def misfits(value: Any, shape: Shape, where: str) -> Iterator[str]:
 
 
 def replies(client: Any) -> dict[str, dict[str, Any]]:
-    """Make each of the nine calls once."""
+    """Call each of the nine operations once."""
     replies = {"CreateSignalingChannel": client.create_signaling_channel(ChannelName="front-door")}
     arn = replies["CreateSignalingChannel"]["ChannelARN"]
     replies["DescribeSignalingChannel"] = client.describe_signaling_channel(ChannelARN=arn)

@@ -109,6 +109,15 @@ def test_csv_round_trip_keeps_empty_frames_and_columns() -> None:
     pd.testing.assert_frame_equal(round_trip(untagged), untagged)
 
 
+def test_csv_of_other_column_order_is_read_by_name() -> None:
+    text = (
+        "account_id,region,channel_name,channel_arn,channel_type,channel_status,creation_time,message_ttl_seconds,version\n"
+        f"111122223333,us-east-1,front-door,{ARN},SINGLE_MASTER,ACTIVE,2026-01-05T09:00:00.123Z,60,aB3dE5fG7hJ9kL1mN3pQ\n"
+    )
+    frame = files.read_csv(io.StringIO(text, newline=""))
+    pd.testing.assert_frame_equal(frame[[*schemas.CHANNELS]], builders.channels_frame([info()]))
+
+
 def test_csv_round_trip_keeps_missing_rows_of_single_column() -> None:
     frame = pd.DataFrame({"version": pd.array([None, "a", None, ""], dtype="str")})
     pd.testing.assert_frame_equal(round_trip(frame), frame)
@@ -120,9 +129,9 @@ def test_csv_round_trip_keeps_missing_rows_of_single_column() -> None:
 def test_csv_has_iso_times_and_blank_missing_values() -> None:
     frame = with_column(builders.channels_frame([info(Version=None)]), "tag:Site", ["hq"])
     assert csv_of(frame) == (
-        "account_id,region,channel_name,channel_arn,channel_type,channel_status,creation_time,"
-        "message_ttl_seconds,version,tag:Site\n"
-        f"111122223333,us-east-1,front-door,{ARN},SINGLE_MASTER,ACTIVE,2026-01-05T09:00:00.123Z,60,,hq\n"
+        "channel_name,region,channel_status,message_ttl_seconds,creation_time,account_id,channel_type,"
+        "version,channel_arn,tag:Site\n"
+        f"front-door,us-east-1,ACTIVE,60,2026-01-05T09:00:00.123Z,111122223333,SINGLE_MASTER,,{ARN},hq\n"
     )
 
 
@@ -159,7 +168,7 @@ def test_csv_has_iso_times_and_blank_missing_values() -> None:
 )
 def test_csv_cell_never_starts_formula(value: str | None, cell: str) -> None:
     frame = with_column(builders.tags_frame({ARN: {"k": "v"}}), "value", [value])
-    assert csv_of(frame).split("\n", 1)[1] == f"111122223333,us-east-1,front-door,{ARN},k,{cell}\n"
+    assert csv_of(frame).split("\n", 1)[1] == f"front-door,us-east-1,k,{cell},111122223333,{ARN}\n"
 
 
 def test_failed_write_keeps_old_file(tmp_path: Path) -> None:
@@ -198,7 +207,7 @@ def test_symbolic_link_and_pipe_are_kept(tmp_path: Path) -> None:
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     try:
         files.to_csv(builders.channels_frame([info()]), tmp_path / "pipe")
-        assert os.read(reader, 10_000).startswith(b"account_id,")
+        assert os.read(reader, 10_000).startswith(b"channel_name,")
     finally:
         os.close(reader)
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
@@ -232,23 +241,23 @@ def damaged(tmp_path: Path, old: str, new: str) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "found"),
     [
-        ("\n111122223333,", "\n1.11122E+11,", "account_id in rows 3, 4 ('1.11122E+11')"),
-        ("\n000000000000,", "\n0,", "account_id in row 2 ('0')"),
+        (",111122223333,", ",1.11122E+11,", "account_id in rows 3, 4 ('1.11122E+11')"),
+        (",000000000000,", ",0,", "account_id in row 2 ('0')"),
         (f"{ARN},", "1.11E+11,", "channel_arn in row 4 ('1.11E+11')"),
-        (",1E5,", ",1.00E+05,", "channel_name in row 2 ('1.00E+05')"),
-        (",1E5,", ",100000,", "channel_name in row 2 ('100000')"),
-        (",007,", ",7,", "channel_name in row 3 ('7')"),
-        (",front-door,", ",front door,", "channel_name in row 4 ('front door')"),
-        (",front-door,", ",,", "channel_name in row 4 (None)"),
-        (f",front-door,{ARN}", ",front-door,", "channel_name in row 4 ('front-door')"),
+        ("\n1E5,", "\n1.00E+05,", "channel_name in row 2 ('1.00E+05')"),
+        ("\n1E5,", "\n100000,", "channel_name in row 2 ('100000')"),
+        ("\n007,", "\n7,", "channel_name in row 3 ('7')"),
+        ("\nfront-door,", "\nfront door,", "channel_name in row 4 ('front door')"),
+        ("\nfront-door,", "\n,", "channel_name in row 4 (None)"),
+        (f",{ARN}", ",", "channel_name in row 4 ('front-door')"),
         (",us-east-1,", ",us-west-2,", "region in rows 2, 3, 4 ('us-west-2')"),
-        ("\n000000000000,", "\n444455556666,", "account_id in row 2 ('444455556666')"),
+        (",000000000000,", ",444455556666,", "account_id in row 2 ('444455556666')"),
         (
             "2026-01-05T09:00:00.123Z",
             "05.01.2026 09:00",
             "creation_time in rows 2, 3, 4 ('05.01.2026 09:00')",
         ),
-        (",60,aB3dE5fG7hJ9kL1mN3pQ", ",60,1.23E+19", "version in rows 2, 3, 4 ('1.23E+19')"),
+        (",aB3dE5fG7hJ9kL1mN3pQ,", ",1.23E+19,", "version in rows 2, 3, 4 ('1.23E+19')"),
         (",60,", ",sixty,", "message_ttl_seconds in rows 2, 3, 4 ('sixty')"),
     ],
 )
@@ -269,9 +278,9 @@ def test_large_number_in_tag_is_not_damage() -> None:
     [
         (",", "|", "header that to_csv() did not write"),
         (",region", ", region", "spaces around its separators"),
-        ("account_id,region", "region,region", "header that to_csv() did not write"),
+        ("channel_name,region", "region,region", "header that to_csv() did not write"),
         (",tag:Site", ",tag:Site,x", "wrong number of cells in rows 2, 3, 4"),
-        ("\n000000000000,", "\nextra,000000000000,", "wrong number of cells in row 2"),
+        ("\n1E5,", "\nextra,1E5,", "wrong number of cells in row 2"),
         (",hq\n", ',"hq"x\n', "is not valid CSV"),
         ("2026-01-05T", "2026-02-31T", "a value that to_csv() did not write"),
         (",60,", f",{10**30},", "a value that to_csv() did not write"),

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from kvs_notebook.dataframes import builders, schemas
 from kvs_notebook.dataframes.schemas import CHANNELS, ENDPOINTS, ICE_SERVERS, MESSAGES, TAGS
-from kvs_notebook.dataframes.tag_pivot import join_tags, pivot_tags
+from kvs_notebook.dataframes.tag_pivot import CHANNEL_COLUMNS, join_tags, pivot_tags
 from kvs_notebook.secret import Secret
 
+READ_FIRST, READ_LAST = [*CHANNELS][:-3], ["channel_type", "version", "channel_arn"]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -199,7 +200,11 @@ def test_tags_frame_is_sorted_by_channel_and_key():
 
 def test_pivot_tags_distinguishes_missing_from_empty():
     wide = pivot_tags(builders.tags_frame({arn("a"): {"Site": "hq"}, arn("b"): {"Site": "", "Owner": "ops"}}))
-    assert dtypes(wide) == {**dict(list(TAGS.items())[:4]), "tag:Owner": "str", "tag:Site": "str"}
+    assert dtypes(wide) == {
+        **{column: TAGS[column] for column in CHANNEL_COLUMNS},
+        "tag:Owner": "str",
+        "tag:Site": "str",
+    }
     assert wide["tag:Site"].tolist() == ["hq", ""]
     assert wide["tag:Owner"].isna().tolist() == [True, False]
 
@@ -208,7 +213,7 @@ def test_tag_key_never_replaces_other_column():
     channels = builders.channels_frame([info("a")])
     joined = join_tags(channels, builders.tags_frame({arn("a"): {"region": "x", "channel_arn": "y", "tag:z": "1"}}))
     assert joined["region"].tolist() == ["us-east-1"]
-    assert joined.columns.tolist() == [*CHANNELS, "tag:channel_arn", "tag:region", "tag:tag:z"]
+    assert joined.columns.tolist() == [*READ_FIRST, "tag:channel_arn", "tag:region", "tag:tag:z", *READ_LAST]
 
 
 def test_join_tags_keeps_channels_in_order():
@@ -224,7 +229,7 @@ def test_concat_of_other_tag_columns_has_missing_values():
     one = join_tags(builders.channels_frame([info("a")]), builders.tags_frame({arn("a"): {"x": "1"}}))
     two = join_tags(builders.channels_frame([info("b")]), builders.tags_frame({arn("b"): {"w": "2"}}))
     joined = builders.concat([two, one, builders.empty(CHANNELS)], CHANNELS)
-    assert joined.columns.tolist() == [*CHANNELS, "tag:w", "tag:x"]
+    assert joined.columns.tolist() == [*READ_FIRST, "tag:w", "tag:x", *READ_LAST]
     assert dtypes(joined) == {**CHANNELS, "tag:w": "str", "tag:x": "str"}
     assert joined["channel_name"].tolist() == ["a", "b"]
 
@@ -272,6 +277,29 @@ def test_messages_frame_has_missing_values():
     assert dtypes(frame) == dict(MESSAGES)
     assert frame["time"].diff().iloc[1] == timedelta(milliseconds=1)
     assert frame["recipient_client_id"].isna().tolist() == [True, False]
+
+
+OF_CHANNELS = {
+    name: list(value)
+    for name, value in vars(schemas).items()
+    if isinstance(value, dict) and "channel_arn" in value and not name.startswith("PLAN_")  # whose rows are steps
+}
+
+
+@pytest.mark.parametrize("columns", OF_CHANNELS.values(), ids=OF_CHANNELS)
+def test_frame_begins_with_name_and_ends_with_arn(columns):
+    assert columns[:2] == ["channel_name", "region"]
+    long = [column for column in ("version", "channel_arn") if column in columns]
+    assert columns[-len(long) :] == long
+    assert set(columns) >= {"account_id", "region"}
+
+
+def test_eighty_columns_show_name_region_status_and_ttl_first():
+    frame = builders.channels_frame([info("elderly-care_room.12")])
+    with pd.option_context("display.max_columns", None, "display.width", 80):
+        lines = str(frame).splitlines()
+    assert lines[0].split()[:4] == ["channel_name", "region", "channel_status", "message_ttl_seconds"]
+    assert max(map(len, lines)) <= 80
 
 
 def test_dtype_of_column_follows_its_name():

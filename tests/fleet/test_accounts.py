@@ -59,15 +59,18 @@ def test_accounts_file_keeps_zeros_names_and_external_ids(tmp_path, as_frame):
         ),
         ("Account ID,Name\n444455556666,Lab\n", "pass role_name="),
         ("account_id,role_arn\n", "has no row"),
-        ("name\nx\n", "Expected account_id, and role_arn or profile"),
+        (
+            "name\nx\n",
+            "has no column account_id; the nearest of its columns are name. Expected account_id, and role_arn or",
+        ),
         ("account_id,profile\n44445555666,lab\n", "row 2: Account id '44445555666' is not a string of 12 digits"),
         (
             f"account_id,role_arn,profile\n444455556666,{ROLE},lab\n",
-            "row 2: account 444455556666 needs either role_arn or profile",
+            "row 2: account 444455556666 needs either role_arn or profile, and has both.",
         ),
         (
-            "account_id,role_arn,profile\n444455556666,,\n",
-            "row 2: account 444455556666 needs either role_arn or profile",
+            "account_id,role,role_arn,profile\n444455556666,x,,\n",
+            "needs either role_arn or profile, and has neither; the nearest of its columns are role_arn, profile, role, ",
         ),
         (f"account_id,role_arn\n111122223333,{ROLE}\n", "is not a role of account 111122223333"),
         ("account_id,role_arn\n444455556666,Reader\n", "'Reader' is not the ARN of an IAM role"),
@@ -78,6 +81,53 @@ def test_invalid_accounts_file_names_row(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(InvalidInput, match=message):
         accounts_to_read(None, None, None, path)
+
+
+def test_wide_accounts_file_names_its_five_nearest_columns(tmp_path):
+    path = tmp_path / "accounts.csv"
+    path.write_text(",".join([*(f"Column {n}" for n in range(60)), "Acct ID", "Role", "Profil"]) + "\n1\n")
+    with pytest.raises(InvalidInput) as raised:
+        accounts_to_read(None, None, None, path)
+    named = str(raised.value).split("columns are ")[1].split(". ")[0].split(", ")
+    assert len(named) == 5
+    assert named[0] == "Acct ID"
+    path.write_text(path.read_text().replace("Acct ID", "Account ID"))
+    with pytest.raises(
+        InvalidInput, match="has no column role_arn or profile; the nearest of its columns are Profil, Role, "
+    ):
+        accounts_to_read(None, None, None, path)
+
+
+def test_roles_are_assumed_with_session_name_and_duration(sandbox, connection, monkeypatch):
+    sent = []
+    client = kvs.Connection.client
+
+    def watched(self, service="kinesisvideo", **more):
+        made = client(self, service, **more)
+        if service == "sts":
+            made.meta.events.register("provide-client-params.sts.AssumeRole", lambda params, **_: sent.append(params))
+        return made
+
+    monkeypatch.setattr(kvs.Connection, "client", watched)
+    found = kvs.inventory(role_arns=[ROLE], role_session_name="nightly@fleet", role_duration_seconds=900, tags="none")
+    assert found.coverage["status"].tolist() == ["ok"]
+    assert sent[0] == {"RoleArn": ROLE, "RoleSessionName": "nightly@fleet", "DurationSeconds": 900}
+    sent.clear()
+    kvs.inventory(role_arns=[ROLE], tags="none")
+    assert sent[0] == {"RoleArn": ROLE, "RoleSessionName": "kvs-notebook"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "because"),
+    [
+        *(({"role_session_name": name}, "role_session_name=") for name in ("", "x", "a b", "x" * 65, "é" * 3, 7)),
+        *(({"role_duration_seconds": n}, "role_duration_seconds=") for n in (899, 43_201, 900.0, True, "900", 0)),
+    ],
+)
+def test_role_session_that_sts_would_refuse_is_rejected(sandbox, connection, arguments, because):
+    with pytest.raises(InvalidInput, match=f"{because}.* is not valid. Expected "):
+        kvs.inventory(role_arns=[ROLE], **arguments)
+    assert sandbox.requests.empty
 
 
 def test_missing_accounts_file_raises_invalid_input(tmp_path):

@@ -36,7 +36,8 @@ def changes(history, **options: Any) -> list[tuple[Any, ...]]:
 
 
 def rows(found: pd.DataFrame) -> list[tuple[Any, ...]]:
-    found = found.drop(columns=["account_id", "channel_arn"]).astype("object").where(found.notna(), None)
+    found = found[["region", "channel_name", "change", "column", "before", "after"]]
+    found = found.astype("object").where(found.notna(), None)
     return [tuple(row) for row in found.itertuples(index=False)]
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import kvs_notebook as kvs
 from kvs_notebook.dataframes import builders, schemas
-from kvs_notebook.errors import InvalidInput
+from kvs_notebook.errors import InvalidInput, VersionMismatch
+from kvs_notebook.fleet.coverage import coverage_frame, unread_row
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 ROLES = [f"arn:aws:iam::{account}:role/Reader" for account in (ACCOUNT, OTHER)]
@@ -251,8 +252,8 @@ def test_tag_problems_equal_plain_rule(fleet, required):
         [{"ChannelARN": arn, "ChannelName": f"c{number}"} for number, arn in enumerate(arns)]
     )
     tags = builders.tags_frame(dict(zip(arns, fleet, strict=True)))
-    place = (ACCOUNT, "us-east-1", "ok", None, None, "bulk", len(fleet), 1, 0, 0, 0.0)
-    inventory = kvs.Inventory(channels, tags, builders.rows_frame([place], schemas.COVERAGE))
+    row = unread_row(ACCOUNT, "us-east-1", None) | {"status": "ok", "tags_source": "bulk", "channels": len(fleet)}
+    inventory = kvs.Inventory(channels, tags, coverage_frame([row]))
     problems = kvs.reports.tag_problems(inventory, required)
     found = {(row["channel_name"], row["key"]): row["problem"] for row in problems.to_dict("records")}
     expected = {
@@ -265,6 +266,31 @@ def test_tag_problems_equal_plain_rule(fleet, required):
     coverage = kvs.reports.tag_coverage(inventory, required)
     sums = coverage[["met", "near_miss", "not_allowed", "missing", "unknown"]].sum(axis="columns")
     assert sums.eq(len(fleet)).all()
+
+
+# --- changes from a report's row
+
+OF_CHANNELS = {
+    "channel_ages": lambda fleet, _: kvs.reports.channel_ages(fleet),
+    "tag_problems": lambda fleet, _: kvs.reports.tag_problems(fleet, REQUIRED),
+    "compare_snapshots": lambda fleet, directory: kvs.compare_snapshots(directory, after=fleet),
+    "read_snapshots": lambda _, directory: kvs.read_snapshots(directory),
+    "table": lambda fleet, _: fleet.table(),
+}
+
+
+@pytest.mark.parametrize("report", OF_CHANNELS.values(), ids=OF_CHANNELS)
+def test_change_from_stale_report_is_refused(two_accounts, tmp_path, report):
+    kvs.save_snapshot(kvs.inventory(), tmp_path)
+    kvs.tag_channel("roof", {"Site": "hq"})
+    rows_of = report(kvs.inventory(), tmp_path)
+    row = rows_of[rows_of["channel_name"] == "roof"].iloc[0]
+    kvs.update_channel("roof", message_ttl_seconds=30)
+    with pytest.raises(VersionMismatch):
+        kvs.update_channel(row, message_ttl_seconds=90)
+    with pytest.raises(VersionMismatch):
+        kvs.delete_channel(row)
+    assert kvs.describe_channel("roof")["message_ttl_seconds"].item() == 30
 
 
 # --- bad input

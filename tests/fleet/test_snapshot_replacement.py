@@ -95,7 +95,7 @@ def old(tmp_path):
     return tmp_path / "old"
 
 
-def test_reader_is_right_if_day_is_replaced_before_any_file_it_opens(old, tmp_path):
+def test_reader_sees_one_day_if_replaced_before_any_file(old, tmp_path):
     opened = last = 0
     new = fleet_of(*NEW)
 
@@ -117,7 +117,7 @@ def test_reader_is_right_if_day_is_replaced_before_any_file_it_opens(old, tmp_pa
     assert last > 3
 
 
-def test_comparison_is_right_if_day_is_replaced_before_any_file_it_opens(old, tmp_path):
+def test_comparison_sees_one_day_if_replaced_before_any_file(old, tmp_path):
     opened = last = 0
     new = fleet_of(*NEW)
 
@@ -191,7 +191,7 @@ print(last)
 """
 
 
-def test_kill_at_each_step_leaves_whole_day_and_next_save_clears(old, tmp_path, project_root):
+def test_kill_at_each_step_leaves_a_whole_day(old, tmp_path, project_root):
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", KILL_AT_EACH_STEP, str(tmp_path)],
         env={**os.environ, "PYTHONPATH": str(project_root)},

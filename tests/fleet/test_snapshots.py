@@ -346,7 +346,7 @@ COVERAGE_DAMAGE = {
     "no digest": lambda text: text.replace("digest", "digits", 1),
     "no status": lambda text: text.replace("status", "state", 1),
     "no channels": lambda text: text.replace(",channels,", ",channel,", 1),
-    "empty channels": lambda text: text.replace(",ok,,,bulk,9,", ",ok,,,bulk,,"),
+    "empty channels": lambda text: text.replace(",ok,9,bulk,", ",ok,,bulk,"),
     "empty status": lambda text: text.replace(",ok,", ",,"),
     "empty region": lambda text: text.replace(",eu-west-1,", ",,"),
     "empty account": lambda text: text.replace("111122223333,eu-west-1", ",eu-west-1"),
@@ -355,7 +355,7 @@ COVERAGE_DAMAGE = {
     "half a line": lambda text: text[:-40],
     "row twice": lambda text: text + text.splitlines(keepends=True)[1],
     "zeros": lambda text: "\0" * len(text),
-    "text in channels": lambda text: text.replace(",bulk,9,", ",bulk,nine,"),
+    "text in channels": lambda text: text.replace(",ok,9,bulk,", ",ok,nine,bulk,"),
     "another column": lambda text: text.replace("account_id", "account_id2", 1),
 }
 

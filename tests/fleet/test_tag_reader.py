@@ -38,7 +38,7 @@ def test_each_untagged_channel_is_asked(sandbox, connection):
     assert len(found.tags) == 0
 
 
-def test_tags_are_failed_if_tagging_api_names_none_and_channels_are_denied(sandbox, connection):
+def test_tags_are_failed_if_neither_way_of_reading_works(sandbox, connection):
     kvs.create_channel("camera", wait=False)
     sandbox.deny("kinesisvideo:ListTagsForResource")
     found = kvs.inventory()

@@ -24,7 +24,7 @@ def deny(sandbox: kvs.Sandbox) -> None:
 
 
 def fail(sandbox: kvs.Sandbox) -> None:
-    """Let both ways end in an error of the service that is not retried."""
+    """Fail both ways with an error of the service that is not retried."""
     for operation in ("GetResources", "ListTagsForResource"):
         sandbox.faults.add(operation, "throttle", times=None, region=UNREAD)
 
@@ -90,7 +90,7 @@ def test_key_without_column_is_unknown_in_frame(sandbox, connection):
 
 
 def disable(sandbox: kvs.Sandbox, region: str) -> None:
-    """Let a region not know the access key, as one that the account has disabled."""
+    """Reject the access key in a region, as in one that the account has disabled."""
     sandbox.faults.add("ListSignalingChannels", "revoked", times=None, region=region)
 
 

@@ -17,7 +17,7 @@ FORMS = [*CHANGING, "get_endpoints", "connection"]
 
 @pytest.fixture
 def account(sandbox, monkeypatch):
-    """Make the sandbox look like a real account."""
+    """Present the sandbox as a real account."""
     for name, value in sandbox.environment({}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("kvs_notebook.aws.identity.SANDBOX_USER", "another-user")

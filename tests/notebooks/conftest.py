@@ -1,4 +1,4 @@
-"""One kernel for each walkthrough, shared by the tests that run its cells."""
+"""One kernel, shared by the tests that run cells of a walkthrough."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.notebooks.kernel import NOTEBOOKS, Kernel
 
 
-@pytest.fixture(scope="package", params=NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def walkthrough(request: pytest.FixtureRequest) -> Path:
     """Return a notebook's path."""
     path: Path = request.param
@@ -18,7 +18,7 @@ def walkthrough(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="package")
-def kernel(walkthrough: Path) -> Iterator[Kernel]:  # one for each
-    """Yield the kernel of this walkthrough."""
+def kernel() -> Iterator[Kernel]:
+    """Yield a kernel: starting one costs seconds."""
     with Kernel.started() as kernel:
         yield kernel

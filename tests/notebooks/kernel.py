@@ -38,7 +38,7 @@ def sections_of(path: Path) -> list[list[str]]:
 
 
 class Kernel:
-    """A kernel that runs code cells; starting one costs seconds, so the tests of a notebook share it."""
+    """A kernel that runs code cells."""
 
     def __init__(self) -> None:
         self._notebook = new_notebook()

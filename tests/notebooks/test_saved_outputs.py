@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.notebooks.kernel import ROOT
+from tests.notebooks.kernel import NOTEBOOKS, ROOT
 
 NBVAL = [
     *("-p", "tests.iri_check", "-p", "nbval.plugin"),
@@ -18,12 +18,12 @@ NBVAL = [
 ]
 
 
-@pytest.mark.timeout(300)
-def test_notebook_shows_its_saved_outputs(walkthrough: Path, tmp_path: Path) -> None:
+@pytest.mark.timeout(600)
+def test_notebooks_show_their_saved_outputs(tmp_path: Path) -> None:
     environment = os.environ | {
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "TMPDIR": str(tmp_path),  # nbval kills its kernels, which then leave their temporary files
     }
-    command = [sys.executable, "-m", "pytest", *NBVAL, str(walkthrough)]
+    command = [sys.executable, "-m", "pytest", *NBVAL, *map(str, NOTEBOOKS)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-5_000:]

@@ -6,11 +6,13 @@ from io import BytesIO
 
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 import kvs_notebook as kvs
 from kvs_notebook.dataframes import builders, schemas
 from kvs_notebook.errors import InvalidInput
+from kvs_notebook.plotting.figure import INK
 
 ACCOUNT = "111122223333"
 REQUIRED = {"Owner": None, "Env": ["prod", "dev"]}
@@ -37,6 +39,17 @@ def bars(chart):
     }
 
 
+def contrast(one, other):
+    """Return the contrast of two colours by WCAG 2."""
+
+    def luminance(color):
+        linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in to_rgb(color)]
+        return sum(weight * each for weight, each in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    dark, light = sorted([luminance(one), luminance(other)])
+    return (light + 0.05) / (dark + 0.05)
+
+
 def texts(chart):
     return {text.get_text() for text in chart.figure.axes[0].texts}
 
@@ -46,7 +59,32 @@ def test_chart_is_displayed_and_not_blank(fleet, name):
     chart = chart_of(name, fleet)
     with Image.open(BytesIO(chart._repr_png_())) as picture:
         assert picture.size[0] == 700
-        assert len(picture.convert("RGB").getcolors(100_000)) > 10
+        assert len(picture.convert("RGBA").getcolors(100_000)) > 5
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_chart_has_no_background_in_a_notebook(fleet, name):
+    with Image.open(BytesIO(chart_of(name, fleet)._repr_png_())) as picture:
+        assert picture.convert("RGBA").getpixel((0, 0))[3] == 0
+
+
+def test_text_is_as_readable_in_both_themes():
+    contrasts = [contrast(INK, background) for background in ("white", "#111111")]
+    assert min(contrasts) >= 4.3
+    assert contrasts[0] == pytest.approx(contrasts[1], rel=0.05)
+
+
+def test_segments_have_numbers_that_contrast_with_their_color(fleet):
+    chart = chart_of("tag_coverage", fleet)
+    drawn = {text.get_text(): text for text in chart.figure.axes[0].texts}
+    met = next(part for part in chart.figure.axes[0].containers if part.get_label() == "met")
+    shown = drawn[f"{met[0].get_width():.0f}"]
+    assert contrast(shown.get_color(), met[0].get_facecolor()) >= 4.5
+
+
+def test_narrow_segment_has_no_number():
+    rows = [(ACCOUNT, "us-east-1", 9_000), ("444455556666", "us-east-1", 12)]
+    assert "12" not in texts(kvs.charts.channel_counts(builders.rows_frame(rows, schemas.COUNTS)))
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -74,7 +112,7 @@ def test_channel_counts_draw_accounts_with_largest_region_on_top():
         "444455556666": {"eu-west-1": 0, "us-east-1": 4},
     }
     assert [label.get_text() for label in chart.figure.axes[0].get_yticklabels()][-1] == "us-east-1"
-    assert texts(chart) == {"5", "6"}
+    assert texts(chart) == {"5", "2", "4", "6", ""}  # of the segments and their sums, none for zero
     assert chart.figure.axes[0].get_xlabel() == "Not shown: 1 account-region not read"
     assert chart.title == "11 channels in 2 regions of 2 accounts"
 
@@ -104,7 +142,7 @@ def test_headroom_notes_account_regions_not_shown():
 
 def test_ages_are_grouped_by_days():
     days = [0, 7, 8, 30, 365, 366, 731, None]
-    ages = builders.rows_frame([(ACCOUNT, "us-east-1", "c", "arn", None, each) for each in days], schemas.AGES)
+    ages = builders.empty(schemas.AGES).reindex(range(len(days))).assign(age_days=pd.array(days, dtype="Int64"))
     groups = bars(kvs.charts.channel_ages(ages))["channels"]
     assert groups == {
         "up to a week": 2,

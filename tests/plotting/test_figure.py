@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from PIL import ImageShow
 
 from kvs_notebook.errors import ExportFailed, InvalidInput
 from kvs_notebook.plotting.figure import Chart, open_figure
@@ -42,6 +44,30 @@ def test_save_that_fails_leaves_no_file(chart, tmp_path):
     with pytest.raises(ExportFailed, match="Choose a file in an existing folder"):
         chart.save(tmp_path / "nowhere" / "line.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_show_displays_in_a_notebook(chart, monkeypatch):
+    shell = InteractiveShell.instance()
+    shown = []
+    monkeypatch.setattr(shell.display_pub, "publish", lambda data, **_: shown.append(data))
+    try:
+        chart.show()
+    finally:
+        InteractiveShell.clear_instance()
+    assert [each["image/png"][:4] for each in shown] == [b"\x89PNG"]
+
+
+def test_show_opens_an_image_viewer_in_a_terminal(chart, monkeypatch):
+    opened = []
+
+    class Viewer(ImageShow.Viewer):
+        def show(self, image, **options):
+            opened.append((image.size, options["title"]))
+            return True
+
+    monkeypatch.setattr(ImageShow, "_viewers", [Viewer()])
+    chart.show()
+    assert opened == [((300, 200), "a line")]
 
 
 QUIET = """

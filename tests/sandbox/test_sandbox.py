@@ -453,7 +453,7 @@ def test_use_sandbox_with_invalid_argument_keeps_the_previous_one(arguments):
         assert len(kvs.list_channels()) == 1
 
 
-def test_use_sandbox_again_takes_the_state_and_port_of_the_previous(tmp_path):
+def test_use_sandbox_again_keeps_state_directory_and_port(tmp_path):
     with kvs.use_sandbox(tmp_path) as first:
         kvs.create_channel("front-door", wait=False)
         port = urlsplit(first.endpoint_url).port

@@ -115,7 +115,7 @@ def test_empty_ice_server_reply_gives_an_exact_empty_frame(connection, monkeypat
                 reply if operation == "GetIceServerConfig" else call(operation, *given, **more)
             ),
         )
-        servers = kvs.get_ice_servers(channel)
+        servers = kvs.get_ice_servers(channel, refresh=True)
         assert dict(servers.dtypes.astype(str)) == dict(ICE_SERVERS)
         assert len(servers) == 0
         monkeypatch.setattr(connection, "call", call)
@@ -166,7 +166,7 @@ def test_throttled_ice_servers_are_retried(sandbox, connection, monkeypatch):
     assert connection.throttles == 3
     sandbox.faults.add("GetIceServerConfig", "throttle", times=None)
     with pytest.raises(errors.Throttled) as raised:
-        kvs.get_ice_servers(channel)
+        kvs.get_ice_servers(channel, refresh=True)
     assert raised.value.operation == "GetIceServerConfig"
     assert sandbox.requests["operation"].tolist().count("GetIceServerConfig") == 4 + 8
 
@@ -177,7 +177,7 @@ def test_ice_servers_stay_below_a_share_of_the_quota(connection, monkeypatch):
     channel = kvs.create_channel("front-door")
     waits.clear()
     for _ in range(3):
-        kvs.get_ice_servers(channel)
+        kvs.get_ice_servers(channel, refresh=True)
     assert sum(wait > 0.1 for wait in waits) >= 2  # 5 a second for a channel, of which it takes half
 
 

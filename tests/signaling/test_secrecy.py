@@ -198,7 +198,7 @@ def test_missing_socks_package_is_named_without_the_url(channel, signatures, mon
     ("operation", "act"),
     [
         ("GetSignalingChannelEndpoint", lambda channel: kvs.sign_url(channel, client_id="tablet")),
-        ("GetIceServerConfig", kvs.get_ice_servers),
+        ("GetIceServerConfig", lambda channel: kvs.get_ice_servers(channel, refresh=True)),
     ],
 )
 def test_traceback_of_refused_call_has_no_secret(sandbox, channel, monkeypatch, operation, act):

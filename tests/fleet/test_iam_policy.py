@@ -6,6 +6,7 @@ import asyncio
 import doctest
 import fnmatch
 import json
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,22 +15,23 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import websockets
 
 import kvs_notebook as kvs
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.aws.iam_policy import ACTIONS, CHANNEL, FUNCTIONS, TAG, iam_policy
 from kvs_notebook.aws.operation_names import MUTATING
 from kvs_notebook.aws.regions import regions_in_partition_of
 from kvs_notebook.errors import AccessDenied, InvalidInput, OutcomeUnknown
+from kvs_notebook.fleet.iam_policy import ACTIONS, CHANNEL, FUNCTIONS, TAG, iam_policy
 from kvs_notebook.sandbox.backend import context
 
 ROLE = "arn:aws:iam::444455556666:role/Reader"
 OPEN_REGIONS = {"us-east-1", "eu-west-1"}
 CLOSED_REGIONS = tuple(region for region in regions_in_partition_of("us-east-1") if region not in OPEN_REGIONS)
 STATUS = ["account_id", "region", "status", "tags_source"]
-WITHOUT_CALLS = {"use_sandbox", "iam_policy", "scan_notebooks", "to_json", "to_parquet"}
+WITHOUT_CALLS = {"use_sandbox", "iam_policy", "trust_policy", "scan_notebooks", "to_json", "to_parquet", "write_report"}
 """These call no service, or start one of their own."""
 
 
@@ -134,6 +136,7 @@ CALLS: dict[str, Callable[[Place], Any]] = {
         kvs.delete_channel(at.doomed, wait=True, connection=at.connection)["channel_status"]
     ),
     "wait_for_channel": lambda at: list(kvs.wait_for_channel(at.channel, connection=at.connection)["channel_status"]),
+    "watch_channel": lambda at: [status for _, status in kvs.watch_channel(at.channel, connection=at.connection)],
     "list_tags": lambda at: "Site" in set(kvs.list_tags(at.channel, connection=at.connection)["key"]),
     "tag_channel": lambda at: (
         "Owner" in set(kvs.tag_channel(at.channel, {"Owner": "ops"}, connection=at.connection)["key"])
@@ -142,7 +145,7 @@ CALLS: dict[str, Callable[[Place], Any]] = {
         "Owner" in set(kvs.untag_channel(at.channel, ["Owner"], connection=at.connection)["key"])
     ),
     "get_endpoints": lambda at: len(kvs.get_endpoints(at.channel, connection=at.connection)),
-    "get_ice_servers": lambda at: len(kvs.get_ice_servers(at.channel, connection=at.connection)),
+    "get_ice_servers": lambda at: len(kvs.get_ice_servers(at.channel, refresh=True, connection=at.connection)),
     "sign_url": connected_by_url,
     "open_signaling": signaled,
     "inventory": inventoried,
@@ -323,6 +326,69 @@ def test_read_only_policy_allows_reads_and_denies_changes(place: Place) -> None:
     assert {row[2] for way in inventoried(place)[1:] for row in way} == {"ok"}
 
 
+def test_auditor_reads_everything_but_passwords(place: Place) -> None:
+    statements = iam_policy(auditor=True, role_arns=[ROLE])["Statement"]
+    allowed = {action for statement in statements for action in statement["Action"]}
+    assert {action for action, of in ACTIONS.items() if of.reads} - allowed == {"kinesisvideo:GetIceServerConfig"}
+    assert iam_policy(auditor=True, read_only=True, role_arns=[ROLE])["Statement"] == statements
+    for action in set(ACTIONS) - allowed:
+        place.sandbox.deny(action)
+    refused = {name for name in CALLS if outcome(name, place) == "denied"}
+    assert refused == {
+        "create_channel", "update_channel", "delete_channel", "tag_channel", "untag_channel", "sign_url", "open_signaling",
+        "get_ice_servers",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("as_frame", [False, True])
+def test_policy_allows_each_role_of_an_accounts_file(tmp_path: Path, as_frame: bool) -> None:  # noqa: FBT001 - a parameter
+    path = tmp_path / "accounts.csv"
+    path.write_text(f"account_id,role_arn,profile\n444455556666,{ROLE},\n777788889999,,lab\n111122223333,,\n")
+    accounts = pd.read_csv(path) if as_frame else path
+    other = "arn:aws-cn:iam::111122223333:role/Auditor"
+    document = iam_policy(auditor=True, accounts=accounts, role_name="Auditor", region="cn-north-1", role_arns=[ROLE])
+    assert document["Statement"][-1]["Resource"] == [other, ROLE]
+    profiles = pd.DataFrame({"account_id": ["777788889999"], "profile": ["lab"]})
+    assert iam_policy(accounts=profiles) == iam_policy()
+
+
+@pytest.mark.parametrize(
+    ("trusted", "region", "principal"),
+    [
+        ("111122223333", None, "arn:aws:iam::111122223333:root"),
+        ("111122223333", "us-gov-west-1", "arn:aws-us-gov:iam::111122223333:root"),
+        (ROLE, None, ROLE),
+    ],
+)
+def test_trust_policy_names_the_trusted_and_the_external_id(trusted: str, region: str | None, principal: str) -> None:
+    statement = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
+    assert kvs.trust_policy(trusted, region=region) == {"Version": "2012-10-17", "Statement": [statement]}
+    condition = {"StringEquals": {"sts:ExternalId": "fleet-1"}}
+    assert kvs.trust_policy(trusted, external_id="fleet-1", region=region)["Statement"] == [
+        {**statement, "Condition": condition}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "because"),
+    [
+        (("1234",), "'1234' is not an account id or the ARN of a role. Expected 12 digits"),
+        (("*",), "is not an account id"),
+        (("arn:aws:iam::444455556666:user/x",), "is not an account id"),
+        ((None,), "is not an account id"),
+        (("111122223333", "x"), "External id 'x' is not valid. Expected 2 to 1,224 letters"),
+        (("111122223333", "a b"), "External id 'a b' is not valid"),
+        (("111122223333", ""), "External id '' is not valid"),
+        (("111122223333", 1234), "External id 1234 is not valid"),
+        (("111122223333", None, "eu-wst-1"), "Did you mean 'eu-west-1'?"),
+    ],
+)
+def test_invalid_trust_policy_is_rejected(arguments: tuple[str, ...], because: str) -> None:
+    given = dict(zip(("trusted", "external_id", "region"), arguments, strict=False))
+    with pytest.raises(InvalidInput, match=re.escape(because)):
+        kvs.trust_policy(**given)
+
+
 def test_full_policy_has_each_action_once_in_order() -> None:
     everywhere, channels = iam_policy()["Statement"]
     assert (everywhere["Action"], everywhere["Resource"]) == (EVERYWHERE, "*")
@@ -391,4 +457,4 @@ def test_policy_resource_matches_channels_of_prefix() -> None:
 
 def test_docstring_example_runs() -> None:
     ran = doctest.testmod(sys.modules[iam_policy.__module__])
-    assert (ran.failed, ran.attempted) == (0, 4)
+    assert (ran.failed, ran.attempted) == (0, 7)

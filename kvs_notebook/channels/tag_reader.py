@@ -9,8 +9,7 @@ from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.channels.tags import tags_of_channel
-from kvs_notebook.errors import ChannelNotFound, ExpiredCredentials, KVSError, NoCredentials
-from kvs_notebook.fleet.coverage import to_kvs_error
+from kvs_notebook.errors import ChannelNotFound, ExpiredCredentials, KVSError, NoCredentials, to_kvs_error
 
 RESOURCE_TYPE = "kinesisvideo:channel"
 PAGE_SIZE = 100

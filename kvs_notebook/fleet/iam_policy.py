@@ -5,12 +5,16 @@ GetCallerIdentity needs no permission. A form needs the actions of the functions
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from kvs_notebook.aws.arns import RoleArn, check_account_id
+from kvs_notebook.aws.arns import ACCOUNT_ID, RoleArn, check_account_id
 from kvs_notebook.aws.regions import PUBLIC_PARTITION, check_region, partition_of
 from kvs_notebook.aws.validation import check_channel_name
+from kvs_notebook.errors import InvalidInput
+from kvs_notebook.fleet.accounts import AccountsFile, accounts_to_read
+from kvs_notebook.formatting import format_value
 
 CREATE = "kinesisvideo:CreateSignalingChannel"
 DELETE = "kinesisvideo:DeleteSignalingChannel"
@@ -36,6 +40,7 @@ FUNCTIONS: Mapping[str, frozenset[str]] = {
     "update_channel": frozenset({UPDATE, DESCRIBE}),
     "delete_channel": frozenset({DELETE, DESCRIBE}),
     "wait_for_channel": frozenset({DESCRIBE}),
+    "watch_channel": frozenset({DESCRIBE}),
     "list_tags": frozenset({LIST_TAGS, DESCRIBE}),
     "tag_channel": frozenset({TAG, LIST_TAGS, DESCRIBE}),
     "untag_channel": frozenset({UNTAG, LIST_TAGS, DESCRIBE}),
@@ -81,14 +86,23 @@ ACTIONS: Mapping[str, Action] = {
 
 EVERY = "*"
 
+PASSWORDS = frozenset({ICE})
+"""Actions that only read, and return passwords: with them, media can be relayed at the account's expense."""
+
+VERSION = "2012-10-17"
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+
 
 def iam_policy(
     *,
     read_only: bool = False,
+    auditor: bool = False,
     account_id: str | None = None,
     region: str | None = None,
     prefix: str | None = None,
     role_arns: Sequence[str] = (),
+    accounts: AccountsFile | None = None,
+    role_name: str | None = None,
 ) -> dict[str, Any]:
     """Return the smallest IAM policy that the toolkit needs.
 
@@ -96,11 +110,16 @@ def iam_policy(
     ----------
     read_only
         Leave out actions whose access level is not List or Read: changing channels and tags, and connecting to a channel.
+    auditor
+        As read_only, and without GetIceServerConfig, which returns passwords of TURN servers.
     account_id, region, prefix
         Allow only channels of this account, in this region, whose names begin with the prefix; None allows all. The ARN has
         the region's partition (``aws-cn``, ``aws-us-gov``), and ``aws`` if no region is given.
     role_arns
         The roles that inventory() may assume; the default is none.
+    accounts, role_name
+        The accounts file or frame of inventory(), and the name of a role in each of its accounts: each role that it names may be
+        assumed too. An account with a profile needs none.
 
     Returns
     -------
@@ -111,7 +130,7 @@ def iam_policy(
     Raises
     ------
     InvalidInput
-        If an account id, region, prefix or role ARN is not valid.
+        If an account id, region, prefix or role ARN, or the accounts file, is not valid.
 
     Examples
     --------
@@ -128,20 +147,89 @@ def iam_policy(
         RoleArn.parse(role_arn)
     partition = PUBLIC_PARTITION if region is None else partition_of(check_region(region))
     names = f"{check_channel_name(prefix) if prefix is not None else ''}*"
+    named = [] if accounts is None and role_name is None else _roles_of(accounts, role_name, partition)
     resources: dict[str, str | list[str]] = {
         ANY: EVERY,
         CHANNEL: f"arn:{partition}:kinesisvideo:{region or EVERY}:{account_id or EVERY}:channel/{names}/*",
     }
-    if role_arns:
-        roles = sorted(set(role_arns))
+    if roles := sorted({*role_arns, *named}):
         resources[ROLE] = roles if len(roles) > 1 else roles[0]
-    return {"Version": "2012-10-17", "Statement": list(_statements(resources, read_only=read_only))}
+    only_reads = read_only or auditor
+    left_out = PASSWORDS if auditor else frozenset[str]()
+    return {"Version": VERSION, "Statement": list(_statements(resources, left_out, read_only=only_reads))}
 
 
-def _statements(resources: Mapping[str, str | list[str]], *, read_only: bool) -> Iterator[dict[str, Any]]:
+def _roles_of(accounts: AccountsFile | None, role_name: str | None, partition: str) -> list[str]:
+    found = accounts_to_read(None, None, None, accounts, role_name=role_name, partition=partition)
+    return [account.role_arn for account in found if account.role_arn is not None]
+
+
+def _statements(
+    resources: Mapping[str, str | list[str]], left_out: frozenset[str], *, read_only: bool
+) -> Iterator[dict[str, Any]]:
     """Yield one statement for each kind of resource. A read-only policy allows assuming the roles that were given."""
     needed = sorted(frozenset().union(*FUNCTIONS.values()))
     for kind, resource in resources.items():
-        of_kind = [action for action in needed if ACTIONS[action].resource == kind]
+        of_kind = [action for action in needed if ACTIONS[action].resource == kind and action not in left_out]
         allowed = [action for action in of_kind if ACTIONS[action].reads or kind == ROLE or not read_only]
         yield {"Effect": "Allow", "Action": allowed, "Resource": resource}
+
+
+def trust_policy(trusted: str, *, external_id: str | None = None, region: str | None = None) -> dict[str, Any]:
+    """Return the trust policy of a role that inventory() assumes: who may assume it.
+
+    Parameters
+    ----------
+    trusted
+        An account id, whose administrators then decide which of its identities may assume the role, or the ARN of one role.
+    external_id
+        The external id that has to be sent, as inventory(external_id=...) does; None requires none.
+    region
+        A region of the partition of an account id (``aws-cn``, ``aws-us-gov``); None takes ``aws``.
+
+    Returns
+    -------
+    dict
+        The policy document.
+
+    Raises
+    ------
+    InvalidInput
+        If trusted is neither an account id nor the ARN of a role, or the external id or the region is not valid.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> (statement,) = kvs.trust_policy("111122223333", external_id="fleet-1")["Statement"]
+    >>> statement["Principal"], statement["Condition"]
+    ({'AWS': 'arn:aws:iam::111122223333:root'}, {'StringEquals': {'sts:ExternalId': 'fleet-1'}})
+    """
+    partition = PUBLIC_PARTITION if region is None else partition_of(check_region(region))
+    statement: dict[str, Any] = {
+        "Effect": "Allow",
+        "Principal": {"AWS": _principal(trusted, partition)},
+        "Action": ASSUME_ROLE,
+    }
+    if external_id is not None:
+        statement["Condition"] = {"StringEquals": {"sts:ExternalId": _check_external_id(external_id)}}
+    return {"Version": VERSION, "Statement": [statement]}
+
+
+def _check_external_id(external_id: object) -> str:
+    if isinstance(external_id, str) and _EXTERNAL_ID.fullmatch(external_id):
+        return external_id
+    raise InvalidInput(
+        f"External id {format_value(external_id)} is not valid. Expected 2 to 1,224 letters, digits and _ + = , . @ : / -."
+    )
+
+
+def _principal(trusted: object, partition: str) -> str:
+    if isinstance(trusted, str) and ACCOUNT_ID.fullmatch(trusted):
+        return f"arn:{partition}:iam::{trusted}:root"
+    try:
+        return str(RoleArn.parse(trusted))
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"{format_value(trusted)} is not an account id or the ARN of a role. Expected 12 digits, or "
+            "arn:aws:iam::111122223333:role/NAME."
+        ) from error

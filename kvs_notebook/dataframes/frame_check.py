@@ -1,0 +1,63 @@
+"""Check that a DataFrame that a caller passes has the columns of one of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from kvs_notebook.dataframes import schemas
+from kvs_notebook.errors import InvalidInput
+from kvs_notebook.formatting import format_value
+
+_MOST_NAMED = 5
+
+
+def check_columns(frame: object, columns: Iterable[str], source: str) -> pd.DataFrame:
+    """Return a frame that has some columns, each once and with its dtype; ``source`` is the call that returns such a frame.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not a DataFrame, lacks a column, has one twice, or one of another dtype, such as times that were read as text.
+    """
+    wanted = list(columns)
+    found = list(frame.columns) if isinstance(frame, pd.DataFrame) else []
+    missing = [column for column in wanted if column not in found]
+    if not isinstance(frame, pd.DataFrame) or missing:
+        kind = frame.__name__ if isinstance(frame, type) else type(frame).__name__
+        raise InvalidInput(f"{format_value(kind)} without {', '.join(missing)}. Pass a frame returned by {source}.")
+    check_unique_columns(frame, source)
+    for column in wanted:
+        expected = schemas.dtype_of(column)
+        if expected is not None and not _fits(frame[column].dtype, expected):
+            raise InvalidInput(
+                f"Column {column!r} is {frame[column].dtype} (expected {expected}). Pass a frame returned by {source}, or "
+                "read its file with kvs.read_csv() or kvs.read_excel()."
+            )
+    return frame
+
+
+def check_unique_columns(frame: pd.DataFrame, source: str) -> None:
+    """Raise InvalidInput if a frame has a column twice, as after a merge or concat(axis=1)."""
+    if frame.columns.is_unique:
+        return
+    repeated = [str(name) for name in frame.columns[frame.columns.duplicated()].unique()]
+    raise InvalidInput(
+        f"Columns that occur more than once: {', '.join(repeated[:_MOST_NAMED])}. Pass a frame returned by {source}."
+    )
+
+
+def _fits(dtype: Any, expected: str) -> bool:
+    """Return whether a column of a dtype can be used as one of the expected dtype; any number is one."""
+    types = pd.api.types
+    if expected == schemas.TIME:
+        return isinstance(dtype, pd.DatetimeTZDtype)
+    if expected == schemas.DATE:
+        return types.is_datetime64_dtype(dtype)
+    if expected == schemas.TEXT:
+        return types.is_object_dtype(dtype) or types.is_string_dtype(dtype)
+    if expected == schemas.SECRET:
+        return True
+    return types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype)

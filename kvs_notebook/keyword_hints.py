@@ -1,0 +1,103 @@
+"""Hints for keyword arguments that a public function does not have: the right name, or the call that takes it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from types import FunctionType, ModuleType
+from typing import Any
+
+from kvs_notebook import error_display
+
+_OF_CONNECT = ("profile", "region", "session", "endpoint_url", "allow_changes", "share")
+"""What belongs to a connection: the keyword arguments of kvs.connect()."""
+
+_SYNONYMS = {
+    "region_name": ("region",),
+    "profile_name": ("profile",),
+    "account": ("account_id", "accounts"),
+    "account_id": ("accounts",),
+    "channel_name": ("channel", "name"),
+    "channel_arn": ("channel",),
+    "ttl": ("message_ttl_seconds",),
+    "tag_keys": ("keys",),
+    "file": ("path",),
+    "filename": ("path",),
+    "sheet_name": ("sheet",),
+}
+"""Other names of arguments, as boto3, pandas and the service have them."""
+
+_PLURAL_EXAMPLES = {"regions": "['eu-west-1', 'us-east-1']", "profiles": "['my-profile']"}
+_LONGEST_VALUE = 40
+
+
+def with_keyword_hints(package: str, value: Any) -> Any:
+    """Return a public function, or a module of them, so that an unknown keyword argument is answered with the right call.
+
+    A function is replaced in its own module: it is one object, wherever it is imported from, as pickle requires. Its signature
+    and its documentation stay.
+    """
+    if isinstance(value, ModuleType):
+        for name in vars(value).keys() & set(getattr(value, "__all__", ())):  # a lazy module answers for its own
+            with_keyword_hints(package, getattr(value, name))
+        return value
+    if not isinstance(value, FunctionType) or hasattr(value, "__wrapped__"):
+        return value
+    home = sys.modules[value.__module__]
+    is_importable = getattr(home, value.__name__, None) is value
+    if not is_importable or not value.__module__.startswith(f"{package}."):
+        return value
+    hinted = _with_hints(value)
+    setattr(home, value.__name__, hinted)
+    return hinted
+
+
+def _with_hints(function: FunctionType) -> Callable[..., Any]:
+    parameters = inspect.signature(function).parameters.values()
+    names = [each.name for each in parameters]
+    if any(each.kind is each.VAR_KEYWORD for each in parameters):
+        return function
+    known = frozenset(each.name for each in parameters if each.kind is not each.VAR_POSITIONAL)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not known.issuperset(kwargs):
+            raise _unexpected_keyword(function.__name__, names, kwargs)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def _unexpected_keyword(function: str, names: Sequence[str], given: dict[str, Any]) -> TypeError:
+    keyword = next(each for each in given if each not in names)
+    error = TypeError(
+        f"{function}() got an unexpected keyword argument {keyword!r}. {_advice(names, keyword, given[keyword])}"
+    )
+    error._render_traceback_ = lambda: error_display.render_in_notebook(error)  # type: ignore[attr-defined] # IPython's
+    return error
+
+
+def _advice(names: Sequence[str], keyword: str, value: object) -> str:
+    """Return the argument that was meant, else the call that takes it, else the arguments that there are."""
+    meant = (keyword, *_SYNONYMS.get(keyword, ()))
+    for name in [plural for each in meant for plural in (each, f"{each}s")]:
+        if name in names:
+            return f"Pass {name}={_PLURAL_EXAMPLES.get(name, '...')}."
+    of_connection = next((each for each in meant if each in _OF_CONNECT), None)
+    if of_connection is not None and "connection" in names:
+        connect = f"kvs.connect({of_connection}={_show(value)})"
+        return f"It belongs to the connection: pass connection={connect}, or call {connect} before."
+    if of_connection in {"region", "profile"} or "accounts" in meant:
+        plural = f"{of_connection}s" if of_connection else "accounts"
+        return f"What is read is chosen before: kvs.inventory({plural}={_PLURAL_EXAMPLES.get(plural, '...')})."
+    import difflib
+
+    near = difflib.get_close_matches(keyword, names, n=1)
+    return f"Did you mean {near[0]}=?" if near else f"It takes: {', '.join(names)}."
+
+
+def _show(value: object) -> str:
+    is_short = isinstance(value, (str, bool)) and len(str(value)) <= _LONGEST_VALUE and str(value).isprintable()
+    return repr(value) if is_short else "..."

@@ -1,0 +1,100 @@
+"""An argument that a public function does not have is answered with the right call."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import pydoc
+import re
+from collections.abc import Callable, Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+import kvs_notebook as kvs
+
+EXPECTED = ["region", "region_name", "profile", "profile_name", "account", "account_id", "session", "colour"]
+
+
+def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Yield every public function of the package and of its public modules by its name."""
+    for name in kvs.__all__:
+        value = getattr(kvs, name)
+        if isinstance(value, FunctionType):
+            yield name, value
+        elif isinstance(value, ModuleType) and value is not kvs.errors:
+            of_module = {each: getattr(value, each) for each in value.__all__}
+            yield from ((f"{name}.{each}", one) for each, one in of_module.items() if isinstance(one, FunctionType))
+
+
+FUNCTIONS = dict(functions())
+
+
+@pytest.mark.parametrize("keyword", EXPECTED)
+def test_unknown_keyword_is_answered_by_every_function(keyword: str) -> None:
+    """The call fails before anything is asked for; what the message names exists."""
+    assert len(FUNCTIONS) > 40
+    for name, function in FUNCTIONS.items():
+        parameters = inspect.signature(function).parameters
+        if keyword in parameters:
+            continue
+        with pytest.raises(TypeError) as caught:
+            function(**{keyword: "eu-west-1"})
+        message = str(caught.value)
+        assert message.startswith(f"{function.__name__}() got an unexpected keyword argument {keyword!r}. "), name
+        advice = message.partition("'. ")[2]
+        assert any(
+            part in advice for part in ("kvs.connect(", "kvs.inventory(", *(f"{each}=" for each in parameters))
+        ) or (advice == f"It takes: {', '.join(parameters)}."), message
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "advice"),
+    [
+        ("list_channels", {"region": "eu-west-1"}, "connection=kvs.connect(region='eu-west-1'), or call kvs.connect("),
+        ("list_channels", {"region_name": "eu-west-1"}, "kvs.connect(region='eu-west-1')"),
+        ("create_channel", {"profile_name": "fleet"}, "kvs.connect(profile='fleet')"),
+        ("create_channel", {"allow_changes": True}, "kvs.connect(allow_changes=True)"),
+        ("inventory", {"region": "eu-west-1"}, "Pass regions=['eu-west-1', 'us-east-1']."),
+        ("inventory", {"profile": "fleet"}, "Pass profiles=['my-profile']."),
+        ("inventory", {"account": "1" * 12}, "Pass accounts=...."),
+        ("connect", {"region_name": "eu-west-1"}, "Pass region=...."),
+        ("connect", {"profile_name": "fleet"}, "Pass profile=...."),
+        ("reports.channel_counts", {"region": "eu-west-1"}, "kvs.inventory(regions=['eu-west-1', 'us-east-1'])"),
+        ("update_channel", {"ttl": 60}, "Pass message_ttl_seconds=...."),
+        ("describe_channel", {"channel_name": "a"}, "Pass channel=...."),
+        ("list_channels", {"prefx": "a"}, "Did you mean prefix=?"),
+        ("to_csv", {"index": False}, "It takes: frame, path."),
+        ("read_excel", {"sheet_name": "a"}, "Pass sheet=...."),
+        ("forms.console", {"region": "eu-west-1"}, "kvs.connect(region='eu-west-1')"),
+    ],
+)
+def test_advice_names_the_right_call(name: str, given: dict[str, Any], advice: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        FUNCTIONS[name](**given)
+    assert advice in str(caught.value)
+
+
+def test_functions_keep_signature_help_identity_and_pickle() -> None:
+    for name, function in FUNCTIONS.items():
+        original = inspect.unwrap(function)
+        assert inspect.signature(function) == inspect.signature(original), name
+        assert pydoc.render_doc(function) == pydoc.render_doc(original), name
+        assert pickle.loads(pickle.dumps(function)) is function, name  # noqa: S301 - our own
+    assert kvs.list_channels is kvs.list_channels
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'channel'"):
+        kvs.describe_channel()
+
+
+def test_notebook_shows_the_line_of_the_user(capsys: pytest.CaptureFixture[str]) -> None:
+    shell = InteractiveShell.instance()
+    try:
+        shell.run_cell("import kvs_notebook as kvs\nkvs.list_channels(region='eu-west-1')")
+    finally:
+        InteractiveShell.clear_instance()
+    shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    assert "keyword_hints.py" not in shown
+    assert "kvs.list_channels(region=" in shown
+    assert "or call kvs.connect(region='eu-west-1') before." in shown
