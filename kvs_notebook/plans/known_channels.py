@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from kvs_notebook.aws.arns import ChannelArn
+from kvs_notebook.dataframes.files import cell_values
 from kvs_notebook.dataframes.frame_check import check_columns
 from kvs_notebook.dataframes.schemas import TAG_PREFIX
 from kvs_notebook.dataframes.tag_pivot import are_all_tags_read
@@ -125,7 +126,7 @@ class KnownChannels:
     def column(self, name: str) -> list[Any]:
         """Return the values of a column, None if missing; all None if there is no such column."""
         if name not in self._lists:
-            self._lists[name] = _values(self.frame[name]) if name in self.frame else [None] * len(self.frame)
+            self._lists[name] = cell_values(self.frame[name]) if name in self.frame else [None] * len(self.frame)
         return self._lists[name]
 
     @cached_property
@@ -187,7 +188,7 @@ class KnownChannels:
         return None if position is None else self.at(position)
 
     def _text_column(self, name: str) -> list[str | None]:
-        values = _values(self.frame[name])
+        values = cell_values(self.frame[name])
         wrong = next((value for value in values if not isinstance(value, str | None)), None)
         if wrong is not None:
             raise InvalidInput(
@@ -211,8 +212,3 @@ def _keys_read(frame: pd.DataFrame) -> Container[str]:
     keys = frozenset(str(name).removeprefix(TAG_PREFIX) for name in frame if str(name).startswith(TAG_PREFIX))
     all_read = are_all_tags_read(frame)
     return ALL_KEYS if all_read or (all_read is None and keys) else keys
-
-
-def _values(column: pd.Series) -> list[Any]:
-    missing = column.isna().tolist()
-    return [None if absent else value for value, absent in zip(column.tolist(), missing, strict=True)]

@@ -225,10 +225,10 @@ class _Provisioning:
             raise InvalidInput(f"channel_type {format_value(channel_type)} is not supported. Expected {CREATED_TYPE}.")
         ttl = self._table.column(TTL_COLUMN)[row]
         tags = {column.removeprefix(TAG_PREFIX): self._table.column(column)[row] for column in self._tag_columns}
-        for key, value in tags.items():
+        for tag, value in tags.items():
             if value not in {None, REMOVE}:
-                check_tag(key, value)
-        given = {key: None if value == REMOVE else value for key, value in tags.items() if value is not None}
+                check_tag(tag, value)
+        given = {tag: None if value == REMOVE else value for tag, value in tags.items() if value is not None}
         key = (*self._places.of_row(self._table, row, name), name)
         return key, _Wanted(row, None if ttl is None else parse_ttl(ttl), given)
 

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from kvs_notebook.dataframes.csv_text import is_misread, parse_cell, read_records
-from kvs_notebook.dataframes.files import read_csv
+from kvs_notebook.dataframes.files import cell_values, read_csv
+from kvs_notebook.dataframes.workbook import read_cells, read_excel
 from kvs_notebook.errors import DamagedFile, InvalidInput
 from kvs_notebook.fleet.inventory import Inventory
 from kvs_notebook.formatting import format_value
@@ -19,7 +20,9 @@ from kvs_notebook.plans.known_channels import ChannelsToPlan
 
 File: TypeAlias = "str | os.PathLike[str]"
 Sheet: TypeAlias = "File | pd.DataFrame"
-"""A CSV file that a spreadsheet may have saved, or a frame."""
+"""A CSV file that a spreadsheet may have saved, a workbook, or a frame."""
+
+WORKBOOK = ".xlsx"
 
 
 class SheetTable:
@@ -39,14 +42,19 @@ class SheetTable:
 
     def __init__(self, sheet: Sheet, label: str, identity: str) -> None:
         self.uneven: dict[int, int] = {}
+        self._raw: Mapping[str, Sequence[Any]] = {}
         if isinstance(sheet, pd.DataFrame):
             self.label = label
-            self.columns = {str(name): _values(sheet[name]) for name in sheet.columns}
+            self.columns = {str(name): cell_values(sheet[name]) for name in sheet.columns}
             self.rows = [f"{label}.iloc[{position}]" for position in range(len(sheet))]
-            self._raw: Mapping[str, Sequence[Any]] = {}
         else:
             self.label = Path(sheet).name
-            self._read_file(sheet, identity)
+            if Path(sheet).suffix.lower() == WORKBOOK:
+                cells = read_cells(sheet)
+                self.columns = {str(name).strip(): cell_values(cells[name]) for name in cells.columns}
+                self.rows = [f"{self.label} row {number}" for number in cells.index]
+            else:
+                self._read_file(sheet, identity)
         if identity not in self.columns:
             raise InvalidInput(
                 f"{self.label} has no column {identity}, which tells the channel of a row. Its columns: "
@@ -90,13 +98,8 @@ class SheetTable:
         return name in self._raw and is_misread(self._raw[name][position])
 
 
-def _values(column: pd.Series) -> list[Any]:
-    missing = column.isna().tolist()
-    return [None if absent else value for value, absent in zip(column.tolist(), missing, strict=True)]
-
-
 def read_channels(channels: File | ChannelsToPlan, label: str) -> tuple[ChannelsToPlan, str]:
-    """Return the channels of a CSV or Parquet file that the toolkit wrote, a frame or an Inventory, and how to name them.
+    """Return the channels of a CSV, Excel or Parquet file that the toolkit wrote, a frame or an Inventory, and how to name them.
 
     Raises
     ------
@@ -108,7 +111,8 @@ def read_channels(channels: File | ChannelsToPlan, label: str) -> tuple[Channels
     if isinstance(channels, pd.DataFrame | Inventory):
         return channels, label
     path = Path(channels)
-    return (_read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path)), path.name
+    readers = {".parquet": _read_parquet, WORKBOOK: read_excel}
+    return readers.get(path.suffix.lower(), read_csv)(path), path.name
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -46,9 +46,9 @@ def from_sheet(
     Parameters
     ----------
     edited
-        The edited CSV file, with commas, semicolons or tabs; or a frame.
+        The edited CSV file, with commas, semicolons or tabs, or the workbook (``.xlsx``, with the extra ``excel``); or a frame.
     original
-        What the sheet was made of: the CSV or Parquet file, the frame, or the Inventory, with tags.
+        What the sheet was made of: the CSV, Excel or Parquet file, the frame, or the Inventory, with tags.
     current
         The channels as they are now, if they may have changed since: a value that differs from the original and from the sheet is
         refused as a conflict.

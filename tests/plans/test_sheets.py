@@ -370,3 +370,16 @@ def test_original_may_be_csv_parquet_or_inventory(tmp_path: Path, connection: kv
     edited = inventory.table().assign(**{"tag:Site": "annex"})
     for original in (inventory, inventory.table(), tmp_path / "fleet.csv", tmp_path / "fleet.parquet"):
         assert len(kvs.plans.from_sheet(edited, original=original)) == 1
+
+
+def test_edited_workbook_is_planned_like_csv(tmp_path: Path) -> None:
+    original = fleet([Seen("1E5", {"Site": "hq", "Serial": "0042", "Note": ""}), Seen("gate", {"Site": "hq"})])
+    kvs.to_excel(original, tmp_path / "fleet.xlsx")
+    assert len(kvs.plans.from_sheet(tmp_path / "fleet.xlsx", original=tmp_path / "fleet.xlsx").steps) == 0
+    kvs.to_excel(original.assign(**{"tag:Site": ["annex", "hq"], "message_ttl_seconds": 90}), tmp_path / "edited.xlsx")
+    plan = kvs.plans.from_sheet(tmp_path / "edited.xlsx", original=original)
+    assert plan.ready[["channel_name", "action", "after", "source"]].to_numpy().tolist() == [
+        ["1E5", "update", "90", "edited.xlsx row 2"],
+        ["1E5", "tag", "annex", "edited.xlsx row 2"],
+        ["gate", "update", "90", "edited.xlsx row 3"],
+    ]
