@@ -158,11 +158,11 @@ def creation_by_month(months: pd.DataFrame) -> Chart:
     """
     check_columns(months, MONTHS, "kvs.reports.creation_by_month()")
     created = months.groupby("month")["channels"].sum()
-    every = (
-        pd.period_range(created.index.min(), created.index.max(), freq="M").strftime("%Y-%m") if len(created) else []
-    )
+    every: list[str] = []
+    if len(created):
+        every = list(pd.period_range(created.index.min(), created.index.max(), freq="M").strftime("%Y-%m"))
     counts, cut = _last_rows(created.reindex(every, fill_value=0).to_frame())
-    between = f" from {every[0]} to {every[-1]}" if len(every) else ""
+    between = f" from {every[0]} to {every[-1]}" if every else ""
     title = f"{format_count(int(created.sum()), 'channel')} created{between}"
     with _open_axes(title, len(counts)) as (figure, axes):
         _stacked_bars(axes, list(counts.index)[::-1], {"channels": counts["channels"].tolist()[::-1]}, COLORS)
