@@ -160,7 +160,7 @@ def creation_by_month(months: pd.DataFrame) -> Chart:
     created = months.groupby("month")["channels"].sum()
     every: list[str] = []
     if len(created):
-        every = list(pd.period_range(created.index.min(), created.index.max(), freq="M").strftime("%Y-%m"))
+        every = pd.period_range(created.index.min(), created.index.max(), freq="M").strftime("%Y-%m").tolist()
     counts, cut = _last_rows(created.reindex(every, fill_value=0).to_frame())
     between = f" from {every[0]} to {every[-1]}" if every else ""
     title = f"{format_count(int(created.sum()), 'channel')} created{between}"

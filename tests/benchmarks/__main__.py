@@ -10,6 +10,7 @@ from pathlib import Path
 
 import kvs_notebook
 from tests.benchmarks import (
+    apply_plan,
     command,
     console,
     fleet,
@@ -30,6 +31,7 @@ BENCHMARKS = (
     list_scale.BENCHMARK,
     list_tags.BENCHMARK,
     list_with_tags.BENCHMARK,
+    apply_plan.BENCHMARK,
     sandbox_describe.COMPARED_WITH_MOTO,
     sandbox_describe.SCALE,
     signaling_relay.COMPARED_WITH_ECHO,

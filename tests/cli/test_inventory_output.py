@@ -10,7 +10,7 @@ import kvs_notebook as kvs
 from tests.cli.conftest import Run, lines_of, single_line
 
 
-def test_missing_required_tag_is_reported_and_exits_4(run: Run, profile: dict[str, str]) -> None:
+def test_missing_required_tag_is_reported_and_exits_1(run: Run, profile: dict[str, str]) -> None:
     done = run("inventory", "--region", "us-east-1", "--require", "Owner", "--require", "Env=prod,demo", env=profile)
     assert done.returncode == 1
     assert (

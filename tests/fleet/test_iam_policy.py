@@ -31,7 +31,17 @@ ROLE = "arn:aws:iam::444455556666:role/Reader"
 OPEN_REGIONS = {"us-east-1", "eu-west-1"}
 CLOSED_REGIONS = tuple(region for region in regions_in_partition_of("us-east-1") if region not in OPEN_REGIONS)
 STATUS = ["account_id", "region", "status", "tags_source"]
-WITHOUT_CALLS = {"use_sandbox", "iam_policy", "trust_policy", "scan_notebooks", "to_json", "to_parquet", "write_report"}
+WITHOUT_CALLS = {
+    "use_sandbox",
+    "iam_policy",
+    "trust_policy",
+    "scan_notebooks",
+    "to_json",
+    "to_parquet",
+    "to_excel",
+    "read_excel",
+    "write_report",
+}
 """These call no service, or start one of their own."""
 
 
