@@ -74,6 +74,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
             kvs.create_channel(name, tags={"Site": "hq"}, connection=connection)
         for name, value in sandbox.environment({}).items():
             monkeypatch.setenv(name, value)  # for connect()
+        sandbox.seed(60, region="eu-west-1", tags={"Site": "hq"})
         fleet = kvs.inventory(connection=connection)
         kvs.save_snapshot(fleet, tmp_path / "before", date="2026-01-05")
         yield Place(sandbox, connection, tmp_path, fleet)
@@ -92,7 +93,13 @@ def create(place: Place) -> Any:
 
 
 def listed(place: Place) -> Any:
-    return "tag:Site" in kvs.list_channels(tags=True, connection=place.connection)
+    """List few channels, whose tags are read one by one, and many, whose tags are read in bulk; return what each sent."""
+    sent = []
+    for connection in (place.connection, place.sandbox.connection(region="eu-west-1")):
+        before = len(place.sandbox.requests)
+        assert "tag:Site" in kvs.list_channels(tags=True, connection=connection)
+        sent.append(asked(place, before))
+    return sent
 
 
 def connected_by_url(place: Place) -> Any:
