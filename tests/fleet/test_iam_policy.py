@@ -369,6 +369,22 @@ def test_policy_allows_each_role_of_an_accounts_file(tmp_path: Path, as_frame: b
     assert iam_policy(accounts=profiles) == iam_policy()
 
 
+def test_only_policy_that_changes_allows_roles_for_changes() -> None:
+    writer = ROLE.replace("Reader", "Writer")
+    lab = "arn:aws:iam::777788889999:role/Writer"
+    accounts = pd.DataFrame(
+        {
+            "account_id": ["444455556666", "777788889999"],
+            "role_arn": [ROLE, None],
+            "profile": [None, "lab"],
+            "change_role_arn": [writer, lab],
+        }
+    )
+    assert iam_policy(accounts=accounts)["Statement"][-1]["Resource"] == [ROLE, writer, lab]
+    for reads in ({"read_only": True}, {"auditor": True}):
+        assert iam_policy(accounts=accounts, **reads)["Statement"][-1]["Resource"] == ROLE
+
+
 @pytest.mark.parametrize(
     ("trusted", "region", "principal"),
     [
