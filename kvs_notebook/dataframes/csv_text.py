@@ -43,17 +43,23 @@ _NEEDS_QUOTES = re.compile(r'[",\r\n]')
 
 _DIGIT = re.compile(r"\d")
 _LETTERS = re.compile(r"[^\W\d_]+")
-_MONTHS = (
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-    "mär", "mai", "okt", "dez", "fév", "avr", "juin", "juil", "aoû", "déc", "ene", "abr", "ago", "dic",
-    "gen", "mag", "giu", "lug", "set", "ott", "mrt", "maa", "mei", "fev", "out",
-)  # fmt: skip
+MONTHS: Mapping[str, int] = {
+    "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
+    "mär": 3, "mrz": 3, "mai": 5, "okt": 10, "dez": 12, "fév": 2, "avr": 4, "juin": 6, "juil": 7, "aoû": 8, "déc": 12,
+    "ene": 1, "abr": 4, "ago": 8, "dic": 12, "gen": 1, "mag": 5, "giu": 6, "lug": 7, "set": 9, "ott": 10,
+    "mrt": 3, "maa": 3, "mei": 5, "fev": 2, "out": 10,
+}  # fmt: skip
 """How the names of months begin in the languages of common spreadsheets: "MAR1" becomes the 1st of March."""
+
+_MONTH_NAMES = tuple(MONTHS)
 
 _OF_TIMES = frozenset({"am", "pm", "a", "p", "t", "z", "e", "d"})
 """Other letters in numbers and times: 1E5, 5 pm, 2026-01-05T09:00:00Z."""
 
-_BOOLEANS = re.compile(r"true|wahr|vrai|verdadero|vero|waar|falsch|fa(lse|lso)|faux|onwaar")
+BOOLEANS: Mapping[str, bool] = {
+    **dict.fromkeys(("true", "wahr", "vrai", "verdadero", "vero", "waar"), True),
+    **dict.fromkeys(("false", "falsch", "falso", "faux", "onwaar"), False),  # codespell:ignore
+}
 
 
 # --- cells
@@ -70,10 +76,10 @@ def guard_cell(cell: str | None, *, convertible: bool = True) -> str | None:
     if cell is None:
         return None
     if _PLAIN.fullmatch(cell):
-        return f"'{cell}" if convertible and _is_converted(cell) else cell
+        return f"'{cell}" if convertible and is_convertible(cell) else cell
     guarded = _FORMULA_INSIDE.sub(r"\1'", cell)
     is_text = cell and not _STARTS_FORMULA.match(cell) and not is_misread(cell)
-    return guarded if is_text and not (convertible and _is_converted(cell)) else f"'{guarded}"
+    return guarded if is_text and not (convertible and is_convertible(cell)) else f"'{guarded}"
 
 
 def guard_text_cell(cell: str) -> str:
@@ -101,12 +107,12 @@ def is_misread(cell: str) -> bool:
     return True
 
 
-def _is_converted(cell: str) -> bool:
+def is_convertible(cell: str) -> bool:
     """Return whether a spreadsheet may read a text as a number, date, time or boolean."""
     text = (cell if cell.isascii() else unicodedata.normalize("NFKC", cell)).strip().casefold()
     if not _DIGIT.search(text):
-        return _BOOLEANS.fullmatch(text) is not None
-    return all(word[0] in _OF_TIMES or word[0].startswith(_MONTHS) for word in _LETTERS.finditer(text))
+        return text in BOOLEANS
+    return all(word[0] in _OF_TIMES or word[0].startswith(_MONTH_NAMES) for word in _LETTERS.finditer(text))
 
 
 def _format_cell(cell: str | None) -> str:

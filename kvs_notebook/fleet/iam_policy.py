@@ -33,7 +33,7 @@ BULK_TAGS = "tag:GetResources"
 REGIONS = "account:ListRegions"
 
 FUNCTIONS: Mapping[str, frozenset[str]] = {
-    "list_channels": frozenset({LIST, LIST_TAGS}),
+    "list_channels": frozenset({LIST, LIST_TAGS, BULK_TAGS}),
     "describe_channel": frozenset({DESCRIBE}),
     # TagResource, for a create with tags, is an assumption; tags are listed to reconcile a create whose reply was lost.
     "create_channel": frozenset({CREATE, TAG, DESCRIBE, LIST_TAGS}),

@@ -20,6 +20,8 @@ _load, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "edits": ["delete", "set_message_ttl", "tag"],
+        "provisioning": ["ensure"],
+        "sheets": ["from_sheet"],
         "plan": ["Plan", "read"],
         "reversal": ["undo"],
     },

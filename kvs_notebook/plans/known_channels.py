@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
 import pandas as pd
 
 from kvs_notebook.aws.arns import ChannelArn
+from kvs_notebook.dataframes.files import cell_values
 from kvs_notebook.dataframes.frame_check import check_columns
-from kvs_notebook.dataframes.schemas import TAG_PREFIX
+from kvs_notebook.dataframes.schemas import TAG_PREFIX, TAGS_READ
 from kvs_notebook.dataframes.tag_pivot import are_all_tags_read
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.fleet.coverage import TAGS_READ
 from kvs_notebook.fleet.inventory import Inventory
 from kvs_notebook.formatting import format_count, format_value
 from kvs_notebook.plans.steps import TTL_COLUMN
@@ -66,6 +66,10 @@ class KnownChannel:
     keys_read: Container[str] = ()
     managed_by: str | None = None
     is_management_known: bool = False
+
+    def with_manager(self, managed_by: str) -> KnownChannel:
+        """Return the channel as one that is managed."""
+        return replace(self, managed_by=managed_by, is_management_known=True)
 
 
 class KnownChannels:
@@ -121,7 +125,7 @@ class KnownChannels:
     def column(self, name: str) -> list[Any]:
         """Return the values of a column, None if missing; all None if there is no such column."""
         if name not in self._lists:
-            self._lists[name] = _values(self.frame[name]) if name in self.frame else [None] * len(self.frame)
+            self._lists[name] = cell_values(self.frame[name]) if name in self.frame else [None] * len(self.frame)
         return self._lists[name]
 
     @cached_property
@@ -136,7 +140,7 @@ class KnownChannels:
         """Return the tag keys that were read of a channel."""
         if "tags_source" not in self.frame:
             return self._keys_read
-        return ALL_KEYS if self.column("tags_source")[position] in TAGS_READ else ()
+        return self._keys_read if self.column("tags_source")[position] in TAGS_READ else ()
 
     def managed_by_at(self, position: int) -> str | None:
         """Return what manages a channel, None if nothing is known to."""
@@ -183,7 +187,7 @@ class KnownChannels:
         return None if position is None else self.at(position)
 
     def _text_column(self, name: str) -> list[str | None]:
-        values = _values(self.frame[name])
+        values = cell_values(self.frame[name])
         wrong = next((value for value in values if not isinstance(value, str | None)), None)
         if wrong is not None:
             raise InvalidInput(
@@ -207,8 +211,3 @@ def _keys_read(frame: pd.DataFrame) -> Container[str]:
     keys = frozenset(str(name).removeprefix(TAG_PREFIX) for name in frame if str(name).startswith(TAG_PREFIX))
     all_read = are_all_tags_read(frame)
     return ALL_KEYS if all_read or (all_read is None and keys) else keys
-
-
-def _values(column: pd.Series) -> list[Any]:
-    missing = column.isna().tolist()
-    return [None if absent else value for value, absent in zip(column.tolist(), missing, strict=True)]

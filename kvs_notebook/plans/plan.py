@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
 from kvs_notebook.dataframes.csv_text import parse_cell, read_records
 from kvs_notebook.dataframes.files import to_csv
 from kvs_notebook.dataframes.schemas import PLAN_STEPS
+from kvs_notebook.plans.plan_display import PlanDisplay
 from kvs_notebook.plans.plan_folder import PlanFolder
 from kvs_notebook.plans.steps import CREATE, DELETE, READY, REFUSED, TAG, UNTAG, UPDATE, Step, steps_frame
 
@@ -33,6 +35,8 @@ class Plan:
         What else a reader has to know, as sentences, such as how many channels stay as they are.
     account_names
         The names of accounts by account id, as far as they are known.
+    folder
+        The folder that the plan was saved to or read from, None if there is none.
     """
 
     def __init__(
@@ -47,9 +51,29 @@ class Plan:
         self.source = source
         self.notes = tuple(notes)
         self.account_names = dict(account_names or {})
+        self.folder: Path | None = None
 
     def __len__(self) -> int:
         return len(self.ready)
+
+    def __repr__(self) -> str:
+        """Return what changes in each account and region, the refused rows with their reasons, and the line to apply it."""
+        return self._display().to_text()
+
+    def _repr_html_(self) -> str:
+        """Return the same for a notebook."""
+        return self._display().to_html()
+
+    def to_text(self, *, width: int = 80, apply_line: str | None = None) -> str:
+        """Return what a terminal shows of the plan, in lines of ``width`` characters; ``apply_line`` is how to apply it."""
+        return self._display(apply_line).to_text(width)
+
+    def _display(self, apply_line: str | None = None) -> PlanDisplay:
+        title = self.source if self.folder is None else str(self.folder)
+        if apply_line is None:
+            folder = "FOLDER" if self.folder is None else str(self.folder)
+            apply_line = f"kvs.apply_plan(plan, {folder!r}, confirm={self.confirmation!r}, allow_changes=True)"
+        return PlanDisplay(self.steps, title, self.source, self.notes, self.account_names, apply_line)
 
     @property
     def ready(self) -> pd.DataFrame:
@@ -96,6 +120,7 @@ class Plan:
         """
         about = {"source": self.source, "notes": self.notes, "account_names": self.account_names}
         PlanFolder(folder).save(to_csv_text(self.steps), about)
+        self.folder = Path(folder)
 
 
 def to_csv_text(frame: pd.DataFrame) -> str:
@@ -139,4 +164,6 @@ def read(folder: str | os.PathLike[str]) -> Plan:
     records = read_records(io.StringIO(text, newline=""), "plan.csv", lambda cells: cells == [*PLAN_STEPS])
     rows = [[parse_cell(cell) for cell in record] for record in records.values()][1:]
     steps = (Step._make(row[1:]) for row in rows)
-    return Plan(steps, source=about["source"], notes=about["notes"], account_names=about["account_names"])
+    plan = Plan(steps, source=about["source"], notes=about["notes"], account_names=about["account_names"])
+    plan.folder = Path(folder)
+    return plan

@@ -117,6 +117,17 @@ def test_overview_links_to_every_walkthrough() -> None:
     assert [name for name in WALKTHROUGHS[1:] if f"]({name}.ipynb)" not in shown] == []
 
 
-def test_teaching_notes_list_every_walkthrough_with_minutes() -> None:
+def minutes_in(text: str) -> dict[str, str]:
+    """Return the minutes of each notebook, by its number, from the table of notebooks in a text."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    heading = next(row for row in rows if row[0] == "Notebook")
+    numbered = [(re.match(r"\W*(\d\d) · ", row[0]), row) for row in rows]
+    return {number[1]: row[heading.index("Minutes")] for number, row in numbered if number}
+
+
+def test_every_document_states_the_same_minutes() -> None:
+    stated = {path.stem[:2]: re.findall(r"takes about (\d+) minutes", read(path).cells[0].source) for path in NOTEBOOKS}
+    minutes = {number: found for number, (found,) in stated.items()}
+    (overview,) = [cell.source for cell in read(NOTEBOOKS[0]).cells if cell.source.startswith(OVERVIEW)]
     notes = (ROOT / "notebooks" / "TEACHING.md").read_text(encoding="utf-8")
-    assert [name for name in WALKTHROUGHS if not re.search(rf"\]\({name}\.ipynb\) \| \d+ \|", notes)] == []
+    assert minutes_in(overview) == minutes_in(notes) == minutes

@@ -1,0 +1,126 @@
+"""The rows of a sheet that a person edited, from a CSV file or a frame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pandas as pd
+
+from kvs_notebook.dataframes.csv_text import is_misread, parse_cell, read_records
+from kvs_notebook.dataframes.files import cell_values, read_csv
+from kvs_notebook.dataframes.workbook import read_cells, read_excel
+from kvs_notebook.errors import DamagedFile, InvalidInput
+from kvs_notebook.fleet.inventory import Inventory
+from kvs_notebook.formatting import format_value
+from kvs_notebook.plans.known_channels import ChannelsToPlan
+
+File: TypeAlias = "str | os.PathLike[str]"
+Sheet: TypeAlias = "File | pd.DataFrame"
+"""A CSV file that a spreadsheet may have saved, a workbook, or a frame."""
+
+WORKBOOK = ".xlsx"
+
+
+class SheetTable:
+    """The columns of a sheet; a cell is None if it is empty.
+
+    Attributes
+    ----------
+    label
+        How messages name the sheet.
+    columns
+        The values of each column.
+    rows
+        The name of each row in messages, such as ``edited.csv row 33``.
+    uneven
+        The number of cells of rows that have more of them than the header, by position.
+    """
+
+    def __init__(self, sheet: Sheet, label: str, identity: str) -> None:
+        self.uneven: dict[int, int] = {}
+        self._raw: Mapping[str, Sequence[Any]] = {}
+        if isinstance(sheet, pd.DataFrame):
+            self.label = label
+            self.columns = {str(name): cell_values(sheet[name]) for name in sheet.columns}
+            self.rows = [f"{label}.iloc[{position}]" for position in range(len(sheet))]
+        else:
+            self.label = Path(sheet).name
+            if Path(sheet).suffix.lower() == WORKBOOK:
+                cells = read_cells(sheet)
+                self.columns = {str(name).strip(): cell_values(cells[name]) for name in cells.columns}
+                self.rows = [f"{self.label} row {number}" for number in cells.index]
+            else:
+                self._read_file(sheet, identity)
+        if identity not in self.columns:
+            raise InvalidInput(
+                f"{self.label} has no column {identity}, which tells the channel of a row. Its columns: "
+                f"{', '.join(self.columns)[:200]}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def _read_file(self, path: File, identity: str) -> None:
+        records = read_records(path, str(path), lambda cells: identity in map(parse_cell, cells))
+        if not records:
+            raise InvalidInput(f"{path} is empty. Expected a CSV file with a header in its first row.")
+        first = min(records)
+        header = [(parse_cell(cell) or "").strip() for cell in records.pop(first)]
+        repeated = next((name for at, name in enumerate(header) if name and name in header[:at]), None)
+        if repeated is not None:
+            raise DamagedFile(f"{path} has two columns {format_value(repeated)}. Keep one of them.")
+        width = len(header)
+        self.rows = [f"{self.label} row {number}" for number in records]
+        self.uneven = {at: len(cells) for at, cells in enumerate(records.values()) if len(cells) > width}
+        cells = [row[:width] + [""] * (width - len(row)) for row in records.values()]
+        raw = zip(*cells, strict=True) if cells else ((),) * width
+        self._raw = {name: column for name, column in zip(header, raw, strict=True) if name}
+        self.columns = {name: [parse_cell(cell) for cell in column] for name, column in self._raw.items()}
+
+    def column(self, name: str) -> list[Any]:
+        """Return the values of a column; all None if there is no such column."""
+        return self.columns.get(name) or self._no_values
+
+    @cached_property
+    def _no_values(self) -> list[Any]:
+        return [None] * len(self)
+
+    def is_typed(self, name: str, position: int) -> bool:
+        """Return whether a cell was marked as text with an apostrophe, so that no spreadsheet has changed it."""
+        return name in self._raw and self._raw[name][position].startswith("'")
+
+    def is_misread(self, name: str, position: int) -> bool:
+        """Return whether a cell is UTF-8 that was read in another encoding."""
+        return name in self._raw and is_misread(self._raw[name][position])
+
+
+def read_channels(channels: File | ChannelsToPlan, label: str) -> tuple[ChannelsToPlan, str]:
+    """Return the channels of a CSV, Excel or Parquet file that the toolkit wrote, a frame or an Inventory, and how to name them.
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be read.
+    DamagedFile
+        If the file was changed by another program.
+    """
+    if isinstance(channels, pd.DataFrame | Inventory):
+        return channels, label
+    path = Path(channels)
+    readers = {".parquet": _read_parquet, WORKBOOK: read_excel}
+    return readers.get(path.suffix.lower(), read_csv)(path), path.name
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import pyarrow as pa
+
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError as error:
+        raise InvalidInput(f"Can't read {path}: it does not exist. Check the path.") from error
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DamagedFile(f"{path} is not a Parquet file: {error}. Write it again with to_parquet().") from error
