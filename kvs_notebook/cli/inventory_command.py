@@ -149,7 +149,7 @@ class Options:
 @click.option(
     "--accounts",
     metavar="FILE",
-    help="CSV file with the columns account_id, role_arn or profile, account_name, external_id, regions.",
+    help="CSV file or workbook with the columns account_id, role_arn or profile, account_name, external_id, regions.",
 )
 @click.option("--role-name", metavar="NAME", help="Role to assume in each account of --accounts that names no other.")
 @click.option(

@@ -201,9 +201,9 @@ def inventory(
     external_id
         The external id that those roles, or those of role_name, require.
     accounts
-        A CSV file or a frame with account_id, role_arn or profile, account_name, external_id, regions (codes with spaces or
-        semicolons between, or ``all``; empty takes ``regions``), or AWS Organizations' export of accounts, with role_name. If
-        none of profiles, role_arns and accounts is given, the connection's own account is read.
+        A CSV file, a workbook or a frame with account_id, role_arn or profile, account_name, external_id, regions (codes with
+        spaces or semicolons between, or ``all``; empty takes ``regions``), or AWS Organizations' export of accounts, with
+        role_name. If none of profiles, role_arns and accounts is given, the connection's own account is read.
     role_name
         The name of a role to assume in each account of ``accounts`` that has no role_arn and no profile.
     role_session_name
