@@ -63,9 +63,8 @@ def test_commands_have_valid_options() -> None:
         check_command(line)
 
 
-def test_every_form_and_command_is_in_the_cheat_sheet() -> None:
-    assert {*snippets("Form: `kvs.forms`")} == set(kvs.forms.__all__)
-    assert {line.split()[0] for line in snippets("Command: `kvs-notebook`")} == set(cli.commands)
+def test_forms_exist() -> None:
+    assert set(snippets("Form: `kvs.forms`")) <= set(kvs.forms.__all__)
 
 
 @pytest.mark.parametrize(
