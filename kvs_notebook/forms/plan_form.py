@@ -288,7 +288,7 @@ def plan(
     >>> form.phrase.value = "change 1 in 111122223333 us-east-1"
     >>> form.submit.click()
     >>> form.future.result()
-    <Applied: changes/hq, 1 done>
+    changes/hq: 1 done
     """
     if not isinstance(plan, Plan):
         raise InvalidInput(f"The form needs a plan, not a {type(plan).__name__}. Pass one of kvs.plans.")

@@ -71,6 +71,10 @@ class Applied:
             code=None if pd.isna(row["error_code"]) else row["error_code"],
         )
 
+    @property
+    def _title(self) -> str:
+        return f"{self.folder}: {self._summary(self.result) or 'no steps'}"
+
     @staticmethod
     def _summary(rows: pd.DataFrame) -> str:
         found = rows["outcome"].value_counts()
@@ -80,14 +84,12 @@ class Applied:
         return len(self.result)
 
     def __repr__(self) -> str:
-        return f"<Applied: {self.folder}, {self._summary(self.result) or 'no steps'}>"
-
-    def __str__(self) -> str:
+        """Return the counts, the steps that are not done with their reasons, and how to go on."""
         return self.summary(f"kvs.resume_plan({str(self.folder)!r})")
 
     def summary(self, resume: str) -> str:
         """Return what came of the plan in lines of text; ``resume`` is the call or command that goes on with it."""
-        lines = [f"{self.folder}: {self._summary(self.result) or 'no steps'}"]
+        lines = [self._title]
         rest = self.incomplete
         for row in rest.head(MAX_SHOWN).itertuples():
             column = row.column if isinstance(row.column, str) else ""
@@ -107,7 +109,7 @@ class Applied:
         rest = self.incomplete
         table = f"<p>Not done ({len(rest):,}):</p>{rest[SHOWN].head(MAX_SHOWN).to_html()}" if len(rest) else ""
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return f"<p>{html.escape(repr(self))}</p>{table}{notes}"
+        return f"<p>{html.escape(self._title)}</p>{table}{notes}"
 
 
 def result_frame(plan: Plan, journal: Journal, reasons: Mapping[int, str]) -> pd.DataFrame:
