@@ -93,6 +93,7 @@ class PlanForm(Form):
             executor=threads,
         )
         self._owns_executor = executor is None
+        self.add_class("kvs-console")  # as wide as the page: reasons are sentences
         self.cancel.layout.display = "none"  # a run is not left alone: Stop ends it in order
 
     def set_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - as a setter's value

@@ -13,8 +13,10 @@ from kvs_notebook.dataframes.builders import rows_frame
 from kvs_notebook.dataframes.schemas import PLAN_RESULTS
 from kvs_notebook.errors import PlanIncomplete
 from kvs_notebook.formatting import format_count
+from kvs_notebook.plans.device_export import join_devices
 from kvs_notebook.plans.journal import ALREADY_DONE, DONE, FAILED, NOT_STARTED, OUTCOMES, UNKNOWN, Journal
 from kvs_notebook.plans.plan import Plan
+from kvs_notebook.plans.sheet_table import Sheet
 from kvs_notebook.plans.steps import rows_of
 
 SHOWN = ["channel_name", "account_id", "region", "action", "column", "outcome", "message"]
@@ -40,8 +42,15 @@ class Applied:
     """
 
     def __init__(
-        self, result: pd.DataFrame, folder: Path, notes: Sequence[str] = (), *, interrupted: bool = False
+        self,
+        plan: Plan,
+        result: pd.DataFrame,
+        folder: Path,
+        notes: Sequence[str] = (),
+        *,
+        interrupted: bool = False,
     ) -> None:
+        self._steps = plan.steps
         self.result = result
         self.folder = folder
         self.notes = tuple(notes)
@@ -70,6 +79,24 @@ class Applied:
             f"{row['message']}",
             code=None if pd.isna(row["error_code"]) else row["error_code"],
         )
+
+    def join(self, devices: Sheet, *, name_column: str = "channel_name") -> pd.DataFrame:
+        """Return a device list with what came of the channel of each device, such as for the factory that provisions them.
+
+        Parameters
+        ----------
+        devices
+            The list that the plan was made of: a CSV file, a workbook or a frame. Its columns are kept, as text.
+        name_column
+            Its column with the names of channels.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of the list, then channel_arn, outcome (that of the channel's worst step; refused and unchanged, too) and
+            message (str); they are missing for a device whose channel is not in the plan.
+        """
+        return join_devices(devices, self._steps, self.result, name_column)
 
     @property
     def _title(self) -> str:

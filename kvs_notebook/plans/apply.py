@@ -110,7 +110,7 @@ def apply_plan(
     -------
     Applied
         ``.result`` (a frame: the steps with outcome, error_code, message, started, finished), ``.counts``, ``.notes``,
-        ``.raise_for_failures()``.
+        ``.raise_for_failures()``, ``.join(devices)`` (a device list with the ARN and outcome of each channel).
 
     Raises
     ------
@@ -333,7 +333,7 @@ def _run(
         result = result_frame(plan, journal, run.reasons())
         opposite = opposite_of(plan, journal.record, str(files.path))
     files.write_result(to_csv_text(result), to_csv_text(opposite.steps))
-    return Applied(result, files.path, run.notes(), interrupted=run.interrupted)
+    return Applied(plan, result, files.path, run.notes(), interrupted=run.interrupted)
 
 
 def _allowing_line(plan: Plan, files: PlanFolder, *, resumes: bool) -> str:
