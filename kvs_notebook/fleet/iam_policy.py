@@ -32,6 +32,8 @@ ASSUME_ROLE = "sts:AssumeRole"
 BULK_TAGS = "tag:GetResources"
 REGIONS = "account:ListRegions"
 
+_OF_PLANS = frozenset({LIST, DESCRIBE, LIST_TAGS, BULK_TAGS, CREATE, TAG, UNTAG, UPDATE, DELETE, ASSUME_ROLE})
+
 FUNCTIONS: Mapping[str, frozenset[str]] = {
     "list_channels": frozenset({LIST, LIST_TAGS, BULK_TAGS}),
     "describe_channel": frozenset({DESCRIBE}),
@@ -50,6 +52,8 @@ FUNCTIONS: Mapping[str, frozenset[str]] = {
     "sign_url": frozenset({ENDPOINT, DESCRIBE, MASTER, VIEWER}),
     "open_signaling": frozenset({ENDPOINT, DESCRIBE, MASTER, VIEWER}),
     "inventory": frozenset({LIST, LIST_TAGS, BULK_TAGS, REGIONS, ASSUME_ROLE}),
+    "apply_plan": _OF_PLANS,
+    "resume_plan": _OF_PLANS,
 }
 """The actions that each public function needs with all of its options; a function that is not listed needs none.
 
