@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kvs_notebook.cli.exit_codes import PARTIAL
-from kvs_notebook.cli.terminal import print_text
+from kvs_notebook.cli.terminal import print_text, table_width
 from kvs_notebook.errors import KVSError, ReadOnly
 
 if TYPE_CHECKING:
@@ -81,17 +81,14 @@ def undo(*, folder: Path, output: Path) -> int:
     Deleted channels are created again with their names, message TTLs and tags, under other ARNs. Nothing is sent: apply the
     new plan. A value that was changed since is a conflict then.
     """
-    from kvs_notebook.formatting import format_count
     from kvs_notebook.plans.reversal import undo as plan_undo
 
     plan = plan_undo(folder)
     plan.save(output)
-    lines = [f"{output}: {format_count(len(plan), 'step')} to undo {folder}", *plan.notes]
-    lines += [f"  refused  {row.channel_name}: {row.reason}" for row in plan.refused.itertuples()]
     deletes = int((plan.ready["action"] == "delete").sum())
     allowing = f" --max-delete {deletes}" if deletes else ""
     line = f"kvs-notebook apply {shlex.quote(str(output))} --confirm {shlex.quote(plan.confirmation)}{allowing}"
-    print_text("\n".join([*lines, f"To apply: {line}"]))
+    print_text(plan.to_text(width=table_width(), apply_line=line))
     return 0
 
 

@@ -22,7 +22,7 @@ MOST_ROWS = 200
 UNBROKEN = frozenset({"account_id", "region", "date"})
 """Columns of short values that are read as a whole."""
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#!|~$&@^])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~$&])")
 """Characters that may mean something else than themselves in a line of Markdown."""
 
 _STYLE = """

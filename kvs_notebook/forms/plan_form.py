@@ -93,6 +93,7 @@ class PlanForm(Form):
             executor=threads,
         )
         self._owns_executor = executor is None
+        self.add_class("kvs-console")  # as wide as the page: reasons are sentences
         self.cancel.layout.display = "none"  # a run is not left alone: Stop ends it in order
 
     def set_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - as a setter's value
@@ -288,7 +289,7 @@ def plan(
     >>> form.phrase.value = "change 1 in 111122223333 us-east-1"
     >>> form.submit.click()
     >>> form.future.result()
-    <Applied: changes/hq, 1 done>
+    changes/hq: 1 done
     """
     if not isinstance(plan, Plan):
         raise InvalidInput(f"The form needs a plan, not a {type(plan).__name__}. Pass one of kvs.plans.")

@@ -43,7 +43,7 @@ class StepTable(widgets.VBox):
         self.frame = self.shown = _display_frame(steps)
         self._table = ITable(self.frame, **{**OPTIONS, "select": False})
         self.filter.observe(lambda _: self._schedule_filter(), "value")
-        super().__init__([self.filter, self._table])
+        super().__init__([self.filter, widgets.Box([self._table], layout=widgets.Layout(overflow="auto"))])
 
     def show_result(self, result: pd.DataFrame) -> None:
         """Show what came of the steps of a result frame in place of their status and reason."""

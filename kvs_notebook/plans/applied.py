@@ -13,8 +13,10 @@ from kvs_notebook.dataframes.builders import rows_frame
 from kvs_notebook.dataframes.schemas import PLAN_RESULTS
 from kvs_notebook.errors import PlanIncomplete
 from kvs_notebook.formatting import format_count
+from kvs_notebook.plans.device_export import join_devices
 from kvs_notebook.plans.journal import ALREADY_DONE, DONE, FAILED, NOT_STARTED, OUTCOMES, UNKNOWN, Journal
 from kvs_notebook.plans.plan import Plan
+from kvs_notebook.plans.sheet_table import Sheet
 from kvs_notebook.plans.steps import rows_of
 
 SHOWN = ["channel_name", "account_id", "region", "action", "column", "outcome", "message"]
@@ -40,8 +42,15 @@ class Applied:
     """
 
     def __init__(
-        self, result: pd.DataFrame, folder: Path, notes: Sequence[str] = (), *, interrupted: bool = False
+        self,
+        plan: Plan,
+        result: pd.DataFrame,
+        folder: Path,
+        notes: Sequence[str] = (),
+        *,
+        interrupted: bool = False,
     ) -> None:
+        self._steps = plan.steps
         self.result = result
         self.folder = folder
         self.notes = tuple(notes)
@@ -71,6 +80,28 @@ class Applied:
             code=None if pd.isna(row["error_code"]) else row["error_code"],
         )
 
+    def join(self, devices: Sheet, *, name_column: str = "channel_name") -> pd.DataFrame:
+        """Return a device list with what came of the channel of each device, such as for the factory that provisions them.
+
+        Parameters
+        ----------
+        devices
+            The list that the plan was made of: a CSV file, a workbook or a frame. Its columns are kept, as text.
+        name_column
+            Its column with the names of channels.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of the list, then channel_arn, outcome (that of the channel's worst step; refused and unchanged, too) and
+            message (str); they are missing for a device whose channel is not in the plan.
+        """
+        return join_devices(devices, self._steps, self.result, name_column)
+
+    @property
+    def _title(self) -> str:
+        return f"{self.folder}: {self._summary(self.result) or 'no steps'}"
+
     @staticmethod
     def _summary(rows: pd.DataFrame) -> str:
         found = rows["outcome"].value_counts()
@@ -80,14 +111,12 @@ class Applied:
         return len(self.result)
 
     def __repr__(self) -> str:
-        return f"<Applied: {self.folder}, {self._summary(self.result) or 'no steps'}>"
-
-    def __str__(self) -> str:
+        """Return the counts, the steps that are not done with their reasons, and how to go on."""
         return self.summary(f"kvs.resume_plan({str(self.folder)!r})")
 
     def summary(self, resume: str) -> str:
         """Return what came of the plan in lines of text; ``resume`` is the call or command that goes on with it."""
-        lines = [f"{self.folder}: {self._summary(self.result) or 'no steps'}"]
+        lines = [self._title]
         rest = self.incomplete
         for row in rest.head(MAX_SHOWN).itertuples():
             column = row.column if isinstance(row.column, str) else ""
@@ -107,7 +136,7 @@ class Applied:
         rest = self.incomplete
         table = f"<p>Not done ({len(rest):,}):</p>{rest[SHOWN].head(MAX_SHOWN).to_html()}" if len(rest) else ""
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return f"<p>{html.escape(repr(self))}</p>{table}{notes}"
+        return f"<p>{html.escape(self._title)}</p>{table}{notes}"
 
 
 def result_frame(plan: Plan, journal: Journal, reasons: Mapping[int, str]) -> pd.DataFrame:

@@ -110,7 +110,7 @@ def apply_plan(
     -------
     Applied
         ``.result`` (a frame: the steps with outcome, error_code, message, started, finished), ``.counts``, ``.notes``,
-        ``.raise_for_failures()``.
+        ``.raise_for_failures()``, ``.join(devices)`` (a device list with the ARN and outcome of each channel).
 
     Raises
     ------
@@ -140,15 +140,13 @@ def apply_plan(
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> from kvs_notebook.plans.steps import Step
     >>> sandbox = kvs.use_sandbox(clock="stepped")
-    >>> channel = kvs.create_channel("front-door").iloc[0]
-    >>> where = (channel["account_id"], channel["region"], "front-door", channel["channel_arn"])
-    >>> plan = kvs.plans.Plan([Step(*where, "tag", "tag:Site", None, "hq")], source="an example")
+    >>> _ = kvs.create_channel("front-door")
+    >>> plan = kvs.plans.tag(kvs.list_channels(tags=True), {"Site": "hq"})
     >>> plan.confirmation
     'change 1 in 111122223333 us-east-1'
     >>> kvs.apply_plan(plan, "changes/hq", confirm="change 1 in 111122223333 us-east-1")
-    <Applied: changes/hq, 1 done>
+    changes/hq: 1 done
     """
     limits = Limits(max_delete=max_delete, max_share=max_share, canary=canary, stop_after=stop_after)
     reach = Reach(
@@ -335,7 +333,7 @@ def _run(
         result = result_frame(plan, journal, run.reasons())
         opposite = opposite_of(plan, journal.record, str(files.path))
     files.write_result(to_csv_text(result), to_csv_text(opposite.steps))
-    return Applied(result, files.path, run.notes(), interrupted=run.interrupted)
+    return Applied(plan, result, files.path, run.notes(), interrupted=run.interrupted)
 
 
 def _allowing_line(plan: Plan, files: PlanFolder, *, resumes: bool) -> str:

@@ -98,6 +98,8 @@ class KnownChannels:
             for name in map(str, frame.columns)
             if name.startswith(TAG_PREFIX)
         }
+        self._has_tags_source = "tags_source" in frame
+        self._has_managers = MANAGED_BY in frame
         self._check_repetitions()
 
     def __len__(self) -> int:
@@ -138,7 +140,7 @@ class KnownChannels:
 
     def keys_read_at(self, position: int) -> Container[str]:
         """Return the tag keys that were read of a channel."""
-        if "tags_source" not in self.frame:
+        if not self._has_tags_source:
             return self._keys_read
         return self._keys_read if self.column("tags_source")[position] in TAGS_READ else ()
 
@@ -178,7 +180,7 @@ class KnownChannels:
             {key: values[position] for key, values in self._tag_columns.items() if values[position] is not None},  # type: ignore[misc]
             keys_read,
             self.managed_by_at(position),
-            MANAGED_BY in self.frame or keys_read is ALL_KEYS,
+            self._has_managers or keys_read is ALL_KEYS,
         )
 
     def find(self, channel_arn: str) -> KnownChannel | None:

@@ -58,6 +58,25 @@ def cells(page: Page) -> int:
 # --- each form, with the keyboard only
 
 
+PLAN = """import kvs_notebook as kvs
+kvs.forms.plan(kvs.plans.tag(kvs.list_channels(tags=True), {"Site": "hq"}), "changes/hq")"""
+
+
+def test_keyboard_applies_a_plan_after_its_phrase(notebook, sandbox, connection):
+    sandbox.seed(6)
+    page = notebook.run(PLAN)
+    fill(page, "Filter (words in any column)", "0000003")
+    expect(page.get_by_text("Showing 1 to 1 of 1 entry")).to_be_visible()
+    press(page, "Apply plan")
+    expect(alert(page, "This is not the phrase of this plan.")).to_be_visible()
+    phrase = "change 6 in 111122223333 us-east-1"
+    fill(page, f"To apply, type: {phrase}", phrase)
+    press(page, "Apply plan")
+    expect(status(page, "Applied: 6 done")).to_be_visible()
+    expect(page.get_by_role("cell", name="done", exact=True)).to_be_visible()
+    assert set(kvs.list_tags(kvs.list_channels(connection=connection), connection=connection)["value"]) == {"hq"}
+
+
 def test_keyboard_creates_a_channel(notebook, connection):
     page = notebook.run("import kvs_notebook as kvs\nkvs.forms.create_channel()")
     fill(page, NAME, "front-door")

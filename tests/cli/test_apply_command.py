@@ -41,7 +41,8 @@ def test_apply_then_undo_restores_the_fleet(plan, command, connection):
     undone = command("undo", "annex", "-o", "back")
     assert undone.returncode == 0
     line = f"kvs-notebook apply back --confirm '{PHRASE}'"
-    assert undone.stdout.splitlines() == ["back: 6 steps to undo annex", f"To apply: {line}"]
+    assert undone.stdout.splitlines()[0] == "back: 6 changes to 6 channels in 111122223333 us-east-1"
+    assert undone.stdout.splitlines()[-1] == f"To apply: {line}"
     assert command("apply", "back", "--confirm", PHRASE).returncode == 0
     assert fleet_state(connection) == before
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -20,6 +21,11 @@ from kvs_notebook.jupyter import ipython_startup
 from tests.cli.conftest import Run, Start, accepts_connections, single_line, wait_until
 
 
+def first_on_path(folder: Path) -> dict[str, str]:
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {"PYTHONPATH": path}
+
+
 def test_lab_opens_notebooks_and_keeps_existing_copies(
     start: Start, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -29,12 +35,13 @@ def test_lab_opens_notebooks_and_keeps_existing_copies(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    (tmp_path / "rfc3987_syntax.py").write_text("raise ImportError")  # see tests/iri_check.py
     folders = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
     process = start(
         "lab",
         "course",
         "--no-browser",
-        env={**environment, **folders, "JUPYTER_TOKEN": "t0ken", "JUPYTER_PORT": str(port)},
+        env={**environment, **folders, **first_on_path(tmp_path), "JUPYTER_TOKEN": "t0ken", "JUPYTER_PORT": str(port)},
     )
 
     def get(path: str) -> str:

@@ -77,6 +77,11 @@ def test_accounts_file_keeps_zeros_names_and_external_ids(tmp_path, as_frame):
         ),
         (f"account_id,role_arn\n111122223333,{ROLE}\n", "is not a role of account 111122223333"),
         ("account_id,role_arn\n444455556666,Reader\n", "'Reader' is not the ARN of an IAM role"),
+        (
+            f"account_id,role_arn,change_role_arn\n444455556666,{ROLE},arn:aws:iam::111122223333:role/Changer\n",
+            "role/Changer is not a role of account 444455556666",
+        ),
+        (f"account_id,role_arn,change_role_arn\n444455556666,{ROLE},yes\n", "'yes' is not the ARN of an IAM role"),
     ],
 )
 def test_invalid_accounts_file_names_row(tmp_path, text, message):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import doctest
 import fnmatch
+import itertools
 import json
 import re
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,6 +27,9 @@ from kvs_notebook.aws.operation_names import MUTATING
 from kvs_notebook.aws.regions import regions_in_partition_of
 from kvs_notebook.errors import AccessDenied, InvalidInput, OutcomeUnknown
 from kvs_notebook.fleet.iam_policy import ACTIONS, CHANNEL, FUNCTIONS, TAG, iam_policy
+from kvs_notebook.plans.apply import Limits, Reach, start
+from kvs_notebook.plans.run import Monitor
+from kvs_notebook.plans.steps import Step
 from kvs_notebook.sandbox.backend import context
 
 ROLE = "arn:aws:iam::444455556666:role/Reader"
@@ -142,7 +147,52 @@ def written(place: Place) -> Any:
     return len(kvs.read_csv(place.folder / "a.csv"))
 
 
+RUNS = itertools.count()
+
+
+def all_changes(place: Place, number: int) -> kvs.plans.Plan:
+    """Return a plan with each kind of step, in the account of the role."""
+    there = place.sandbox.connection("444455556666")
+    made = {
+        name: kvs.create_channel(f"{name}-{number}", tags={"Site": "hq"}, connection=there) for name in ("kept", "gone")
+    }
+    arns = {name: frame["channel_arn"].item() for name, frame in made.items()}
+    kept = ("444455556666", "us-east-1", f"kept-{number}", arns["kept"])
+    steps = [
+        Step(*kept, "tag", "tag:Owner", None, "ops"),
+        Step(*kept, "untag", "tag:Site", "hq", None),
+        Step(*kept, "update", "message_ttl_seconds", "60", "90"),
+        Step("444455556666", "us-east-1", f"gone-{number}", arns["gone"], "delete"),
+        Step("444455556666", "us-east-1", f"new-{number}", None, "create", "message_ttl_seconds", None, "30"),
+    ]
+    return kvs.plans.Plan(steps, source="a test")
+
+
+def applied(place: Place) -> Any:
+    number = next(RUNS)
+    plan, before = all_changes(place, number), len(place.sandbox.requests)
+    options: dict[str, Any] = {"role_arns": [ROLE], "connection": place.connection, "canary": 0}
+    found = kvs.apply_plan(
+        plan, place.folder / f"run-{number}", confirm=plan.confirmation, max_delete=1, max_share=1, **options
+    )
+    return found.counts, sorted(place.sandbox.requests["operation"].iloc[before:])
+
+
+def resumed(place: Place) -> Any:
+    number = next(RUNS)
+    plan, stopped, folder = all_changes(place, number), threading.Event(), place.folder / f"run-{number}"
+    stopped.set()
+    limits = Limits(max_delete=1, max_share=1, canary=0, stop_after=10)
+    reach = Reach(role_arns=[ROLE], connection=place.connection)
+    start(plan, folder, plan.confirmation, limits, reach, monitor=Monitor(stopped))
+    before = len(place.sandbox.requests)
+    found = kvs.resume_plan(folder, role_arns=[ROLE], connection=place.connection)
+    return found.counts, sorted(place.sandbox.requests["operation"].iloc[before:])
+
+
 CALLS: dict[str, Callable[[Place], Any]] = {
+    "apply_plan": applied,
+    "resume_plan": resumed,
     "list_channels": listed,
     "describe_channel": lambda at: list(kvs.describe_channel(at.channel, connection=at.connection)["channel_name"]),
     "create_channel": create,
@@ -338,7 +388,8 @@ def test_read_only_policy_allows_reads_and_denies_changes(place: Place) -> None:
         place.sandbox.deny(action)
     refused = {name for name in CALLS if outcome(name, place) == "denied"}
     assert refused == {
-        "create_channel", "update_channel", "delete_channel", "tag_channel", "untag_channel", "sign_url", "open_signaling"
+        "create_channel", "update_channel", "delete_channel", "tag_channel", "untag_channel", "sign_url", "open_signaling",
+        "apply_plan", "resume_plan",
     }  # fmt: skip
     assert {row[2] for way in inventoried(place)[1:] for row in way} == {"ok"}
 
@@ -353,7 +404,7 @@ def test_auditor_reads_everything_but_passwords(place: Place) -> None:
     refused = {name for name in CALLS if outcome(name, place) == "denied"}
     assert refused == {
         "create_channel", "update_channel", "delete_channel", "tag_channel", "untag_channel", "sign_url", "open_signaling",
-        "get_ice_servers",
+        "get_ice_servers", "apply_plan", "resume_plan",
     }  # fmt: skip
 
 
@@ -367,6 +418,22 @@ def test_policy_allows_each_role_of_an_accounts_file(tmp_path: Path, as_frame: b
     assert document["Statement"][-1]["Resource"] == [other, ROLE]
     profiles = pd.DataFrame({"account_id": ["777788889999"], "profile": ["lab"]})
     assert iam_policy(accounts=profiles) == iam_policy()
+
+
+def test_only_policy_that_changes_allows_roles_for_changes() -> None:
+    writer = ROLE.replace("Reader", "Writer")
+    lab = "arn:aws:iam::777788889999:role/Writer"
+    accounts = pd.DataFrame(
+        {
+            "account_id": ["444455556666", "777788889999"],
+            "role_arn": [ROLE, None],
+            "profile": [None, "lab"],
+            "change_role_arn": [writer, lab],
+        }
+    )
+    assert iam_policy(accounts=accounts)["Statement"][-1]["Resource"] == [ROLE, writer, lab]
+    for reads in ({"read_only": True}, {"auditor": True}):
+        assert iam_policy(accounts=accounts, **reads)["Statement"][-1]["Resource"] == ROLE
 
 
 @pytest.mark.parametrize(

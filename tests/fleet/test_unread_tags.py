@@ -53,8 +53,7 @@ FORMS: dict[str, Callable[[Inventory, Path], Inventory | pd.DataFrame]] = {
 }
 
 
-@pytest.mark.parametrize("mode", ["bulk", "each"])
-@pytest.mark.parametrize("prevent", [deny, fail])
+@pytest.mark.parametrize(("prevent", "mode"), [(deny, "bulk"), (fail, "each")])
 def test_unread_tags_are_unknown_in_every_form(fleet, connection, monkeypatch, tmp_path, prevent, mode):
     monkeypatch.setattr("kvs_notebook.aws.retry.LONGEST_WAIT_SECONDS", 0.01)
     before = kvs.inventory(regions=REGIONS, tags=mode)

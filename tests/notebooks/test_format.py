@@ -22,6 +22,7 @@ WALKTHROUGHS = [
     "04-signaling",
     "05-forms",
     "06-inventory-report",
+    "07-bulk-changes",
 ]
 OVERVIEW = "## Notebooks of this course"
 REAL_ACCOUNT = ("**IAM policy.**", "`kvs-notebook policy", "**Cost.**", "**Quotas.**", "/pricing/")

@@ -123,6 +123,25 @@ def test_several_accounts_are_changed_by_their_change_role(channels, sandbox, fo
     assert set(kvs.list_tags(kvs.list_channels(connection=there), connection=there)["value"]) == {"x"}
 
 
+def test_device_list_is_joined_with_arns_and_outcomes(sandbox, connection, folder, tmp_path):
+    kvs.create_channel("old", message_ttl_seconds=60, tags={"Site": "hq"})
+    kvs.create_channel("changed", tags={"Site": "hq"})
+    devices = tmp_path / "devices.csv"
+    devices.write_text("serial,unit,tag:Site\n'007,old,hq\n'008,changed,annex\n'009,new,hq\n'010,no good,hq\n")
+    plan = kvs.plans.ensure(devices, kvs.list_channels(tags=True), name_column="unit")
+    applied = apply(plan, folder)
+    joined = applied.join(devices, name_column="unit")
+    assert [*joined] == ["serial", "unit", "tag:Site", "channel_arn", "outcome", "message"]
+    assert joined["serial"].tolist() == ["007", "008", "009", "010"]
+    assert joined["outcome"].tolist() == ["unchanged", "done", "done", "refused"]
+    arns = kvs.list_channels().set_index("channel_name")["channel_arn"]
+    assert joined["channel_arn"].iloc[:3].tolist() == [arns["old"], arns["changed"], arns["new"]]
+    assert "no good" in joined["message"].iloc[3]
+    again = apply(kvs.plans.ensure(devices, kvs.list_channels(tags=True), name_column="unit"), tmp_path / "again")
+    assert len(again.result) == 0
+    assert again.join(devices, name_column="unit")["outcome"].tolist() == ["unchanged"] * 3 + ["refused"]
+
+
 # --- what is refused before anything is sent
 
 
