@@ -9,7 +9,8 @@ FAILED = 1
 a scan found a secret."""
 
 PARTIAL = 3
-"""All that was asked for was written; the gaps of the inventory are named on standard error."""
+"""All that was asked for was written; the gaps of the inventory are named on standard error; or a plan was applied, and
+not all of its steps are done."""
 
 TAGS_MISSING = FAILED
 """Everything was read and written, and a channel lacks a required tag or has a value that is not allowed."""

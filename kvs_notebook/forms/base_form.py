@@ -171,7 +171,7 @@ class Form(widgets.VBox):
     def python_call(self, function: str, *arguments: object, **options: object) -> str:
         """Return the Python line that does what the form does."""
         if not is_current(self.connection):
-            options["connection"] = _Variable("connection")
+            options["connection"] = Variable("connection")
         return format_call(function, *arguments, **options)
 
 
@@ -182,7 +182,7 @@ def format_call(function: str, *arguments: object, **options: object) -> str:
     return f"kvs.{function}({', '.join(words)})"
 
 
-class _Variable:
+class Variable:
     """A variable in a line of Python: its repr is its name."""
 
     def __init__(self, name: str) -> None:

@@ -13,7 +13,7 @@ from kvs_notebook.dataframes.builders import rows_frame
 from kvs_notebook.dataframes.schemas import PLAN_RESULTS
 from kvs_notebook.errors import PlanIncomplete
 from kvs_notebook.formatting import format_count
-from kvs_notebook.plans.journal import ALREADY_DONE, DONE, NOT_STARTED, OUTCOMES, UNKNOWN, Journal
+from kvs_notebook.plans.journal import ALREADY_DONE, DONE, FAILED, NOT_STARTED, OUTCOMES, UNKNOWN, Journal
 from kvs_notebook.plans.plan import Plan
 from kvs_notebook.plans.steps import rows_of
 
@@ -71,6 +71,10 @@ class Applied:
             code=None if pd.isna(row["error_code"]) else row["error_code"],
         )
 
+    @property
+    def _title(self) -> str:
+        return f"{self.folder}: {self._summary(self.result) or 'no steps'}"
+
     @staticmethod
     def _summary(rows: pd.DataFrame) -> str:
         found = rows["outcome"].value_counts()
@@ -80,29 +84,32 @@ class Applied:
         return len(self.result)
 
     def __repr__(self) -> str:
-        return f"<Applied: {self.folder}, {self._summary(self.result) or 'no steps'}>"
+        """Return the counts, the steps that are not done with their reasons, and how to go on."""
+        return self.summary(f"kvs.resume_plan({str(self.folder)!r})")
 
-    def __str__(self) -> str:
-        lines = [f"{self.folder}: {self._summary(self.result) or 'no steps'}"]
+    def summary(self, resume: str) -> str:
+        """Return what came of the plan in lines of text; ``resume`` is the call or command that goes on with it."""
+        lines = [self._title]
         rest = self.incomplete
         for row in rest.head(MAX_SHOWN).itertuples():
             column = row.column if isinstance(row.column, str) else ""
             lines.append(f"  {row.outcome}  {row.channel_name}  {f'{row.action} {column}'.strip()}: {row.message}")
         if len(rest) > MAX_SHOWN:
             lines.append(f"  and {len(rest) - MAX_SHOWN:,} more; see {self.folder / 'result.csv'}")
-        return "\n".join([*lines, *self.notes, *self._next_steps()])
+        to_go_on = [f"To go on: {resume}"] if self.can_be_resumed else []
+        return "\n".join([*lines, *self.notes, *to_go_on])
 
-    def _next_steps(self) -> list[str]:
+    @property
+    def can_be_resumed(self) -> bool:
+        """Whether there are steps that resume_plan() sends or settles: those that failed, are unknown or not started."""
         counts = self.counts
-        if counts["failed"] or counts[UNKNOWN] or counts[NOT_STARTED]:
-            return [f"To go on: kvs.resume_plan({str(self.folder)!r})"]
-        return []
+        return bool(counts[FAILED] or counts[UNKNOWN] or counts[NOT_STARTED])
 
     def _repr_html_(self) -> str:
         rest = self.incomplete
         table = f"<p>Not done ({len(rest):,}):</p>{rest[SHOWN].head(MAX_SHOWN).to_html()}" if len(rest) else ""
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in (*self.notes, *self._next_steps()))
-        return f"<p>{html.escape(repr(self))}</p>{table}{notes}"
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        return f"<p>{html.escape(self._title)}</p>{table}{notes}"
 
 
 def result_frame(plan: Plan, journal: Journal, reasons: Mapping[int, str]) -> pd.DataFrame:

@@ -140,15 +140,13 @@ def apply_plan(
     Examples
     --------
     >>> import kvs_notebook as kvs
-    >>> from kvs_notebook.plans.steps import Step
     >>> sandbox = kvs.use_sandbox(clock="stepped")
-    >>> channel = kvs.create_channel("front-door").iloc[0]
-    >>> where = (channel["account_id"], channel["region"], "front-door", channel["channel_arn"])
-    >>> plan = kvs.plans.Plan([Step(*where, "tag", "tag:Site", None, "hq")], source="an example")
+    >>> _ = kvs.create_channel("front-door")
+    >>> plan = kvs.plans.tag(kvs.list_channels(tags=True), {"Site": "hq"})
     >>> plan.confirmation
     'change 1 in 111122223333 us-east-1'
     >>> kvs.apply_plan(plan, "changes/hq", confirm="change 1 in 111122223333 us-east-1")
-    <Applied: changes/hq, 1 done>
+    changes/hq: 1 done
     """
     limits = Limits(max_delete=max_delete, max_share=max_share, canary=canary, stop_after=stop_after)
     reach = Reach(

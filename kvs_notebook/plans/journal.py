@@ -102,7 +102,7 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Close the file; events of threads that still run are dropped, and their steps stay started."""
+        """Close the file: no further call may start, and what comes of those in flight is not recorded."""
         with self._sync_lock, self._lock:
             if self._file is not None:
                 self._file.close()
@@ -177,6 +177,8 @@ class Journal:
         line = (json.dumps(event, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
         with self._lock:
             if self._file is None:
+                if event["event"] == STARTED:
+                    raise ExportFailed(f"The run of {self.path.parent} has ended; no further change is sent.")
                 return
             if event["event"] != STARTED:  # it has happened, whether or not it can be written
                 apply_event(self._records, event)

@@ -72,6 +72,7 @@ class PlanRun:
         self._access = access
         self._journal = journal
         self._limits = limits
+        self._is_followed = monitor is not None
         self._monitor = monitor or Monitor(threading.Event())
         self._failed = threading.Event()
         self._interrupts = threading.Event()
@@ -128,22 +129,30 @@ class PlanRun:
         ExportFailed
             If the journal cannot be written; nothing was sent since.
         """
-        with defer_interrupts() as self._interrupts, progress_bar(self._total, "Applying", "channel") as bar:
+        with (
+            defer_interrupts() as self._interrupts,
+            progress_bar(self._total, "Applying", "channel", quiet=self._is_followed) as bar,
+        ):
             pool = ThreadPoolExecutor(ACCOUNT_REGIONS, thread_name_prefix="kvs-apply-region")
             futures = [pool.submit(unit.run) for unit in self._units]
             try:
-                self._wait(futures, lambda: bar.update(self._tried - bar.n))
+                self._wait(futures, bar.update)
             except KeyboardInterrupt:  # the second one, or of another thread
                 self._abandon()
+            except BaseException:  # a signal that ends the process, or a journal that cannot be written
+                self._abandon()
+                raise
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
         self.interrupted = self._interrupts.is_set() or self._monitor.stop.is_set()
 
-    def _wait(self, futures: Sequence[Future[None]], show: Callable[[], object]) -> None:
-        running = set(futures)
+    def _wait(self, futures: Sequence[Future[None]], show: Callable[[int], object]) -> None:
+        running, shown = set(futures), 0
         while running:
             ended, running = wait(running, POLL_SECONDS, FIRST_EXCEPTION)
-            show()
+            tried = self._tried
+            show(tried - shown)
+            shown = tried
             if any(future.exception() for future in ended):
                 self._failed.set()
         for future in futures:

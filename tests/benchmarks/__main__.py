@@ -10,6 +10,7 @@ from pathlib import Path
 
 import kvs_notebook
 from tests.benchmarks import (
+    apply_plan,
     command,
     console,
     fleet,
@@ -17,6 +18,7 @@ from tests.benchmarks import (
     list_channels,
     list_scale,
     list_tags,
+    list_with_tags,
     plan_sheet,
     sandbox_describe,
     signaling_relay,
@@ -29,6 +31,8 @@ BENCHMARKS = (
     list_channels.BENCHMARK,
     list_scale.BENCHMARK,
     list_tags.BENCHMARK,
+    list_with_tags.BENCHMARK,
+    apply_plan.BENCHMARK,
     sandbox_describe.COMPARED_WITH_MOTO,
     sandbox_describe.SCALE,
     signaling_relay.COMPARED_WITH_ECHO,

@@ -465,6 +465,28 @@ def test_second_ctrl_c_leaves_calls_in_flight_unknown(channels, sandbox, folder,
     assert set(changes_sent(sandbox).values()) == {1}
 
 
+def test_signal_that_ends_the_process_sends_nothing_more(sandbox, connection, folder, monkeypatch):
+    sandbox.seed(40)
+    sandbox.faults.add("TagResource", "delay", times=None, seconds=0.5)
+    waited = run.wait
+
+    def end(futures, *arguments):
+        if "started" in (folder / "journal.jsonl").read_text():
+            raise SystemExit(143)
+        return waited(futures, *arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+        patched.setattr(run, "wait", end)
+        apply(tag_plan(kvs.list_channels()), folder)
+    for thread in threading.enumerate():
+        if thread.name.startswith("kvs-apply"):
+            thread.join(30)
+    assert len(changes_sent(sandbox)) <= 5
+    sandbox.faults.clear()
+    assert outcomes(kvs.resume_plan(folder)) == ["done"] * 40
+    assert set(changes_sent(sandbox).values()) == {1}
+
+
 CHILD = """
 import sys, kvs_notebook as kvs
 plan = kvs.plans.read(sys.argv[1])

@@ -1,0 +1,303 @@
+"""The form that applies a plan: it shows the steps, asks for the plan's phrase, and follows the run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import wait
+from typing import Any
+
+import ipywidgets as widgets
+
+from kvs_notebook.aws.connection import Connection
+from kvs_notebook.dataframes.files import File
+from kvs_notebook.errors import InvalidInput
+from kvs_notebook.fleet.accounts import AccountsFile
+from kvs_notebook.formatting import format_count
+from kvs_notebook.forms.base_form import Form, Variable
+from kvs_notebook.forms.executor import ContextExecutor
+from kvs_notebook.forms.fields import CheckedInput, TextField
+from kvs_notebook.forms.html import escape_html, table_html
+from kvs_notebook.forms.job import Job, JobResult, RunningJob
+from kvs_notebook.forms.step_table import StepTable
+from kvs_notebook.plans.applied import Applied
+from kvs_notebook.plans.apply import Reach, resume, start
+from kvs_notebook.plans.limits import Limits
+from kvs_notebook.plans.plan import Plan, to_csv_text
+from kvs_notebook.plans.plan_folder import digest
+from kvs_notebook.plans.run import Monitor
+
+SECONDS_BETWEEN_REPORTS = 0.2
+
+
+class PlanForm(Form):
+    """Apply a plan, stop it, and go on with it.
+
+    Attributes
+    ----------
+    plan
+        The plan.
+    table
+        Its steps; ``table.filter`` filters them.
+    folder, phrase
+        The fields for the folder of the run, and for the plan's phrase.
+    max_delete, max_share
+        The fields for the limits of deletions; they are shown if the plan deletes channels.
+    resume, stop
+        The buttons that go on with a run, and that stop it in order.
+    progress
+        The bar of channels that were tried.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        folder: File | None = None,
+        *,
+        reach: Reach,
+        executor: ContextExecutor | None = None,
+    ) -> None:
+        self._stop_run = threading.Event()
+        self.plan = plan
+        self._given_reach = reach
+        self._tried, self._total = 0, 0
+        threads = executor or ContextExecutor()
+        self.table = StepTable(threads, plan.steps)
+        default = f"plan-{digest(to_csv_text(plan.steps))[:8]}"
+        self.folder = TextField(
+            "Folder that keeps the plan, its journal and its result", _check_folder, folder or default
+        )
+        self.phrase = TextField(f"To apply, type: {plan.confirmation}", self._check_phrase)
+        self.max_delete = TextField("Channels that may be deleted (max_delete)", _parse_count, 0)
+        self.max_share = TextField("Share of a region's channels that may be deleted (max_share)", _parse_share, 0.1)
+        self.resume = widgets.Button(description="Resume")
+        self.resume.on_click(lambda _: self._start(lambda: self._prepare_checked(self._resume_job)))
+        self.stop = widgets.Button(description="Stop", disabled=True)
+        self.stop.on_click(lambda _: self._request_stop())
+        self.progress = widgets.IntProgress(layout=widgets.Layout(visibility="hidden", width="auto", flex="1"))
+        self._deletes = int((plan.ready["action"] == "delete").sum())
+        limits = [self.max_delete, self.max_share] if self._deletes else []
+        super().__init__(
+            [
+                widgets.HTML(_counts_html(plan)),
+                self.table,
+                self.folder,
+                *limits,
+                self.phrase,
+                widgets.HBox([self.stop, self.progress]),
+            ],
+            action="Apply plan",
+            style="warning",
+            beside_submit=[self.resume],
+            connection=reach.connection,
+            executor=threads,
+        )
+        self._owns_executor = executor is None
+        self.cancel.layout.display = "none"  # a run is not left alone: Stop ends it in order
+
+    def set_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - as a setter's value
+        """Enable or disable the fields and the buttons that act; Stop is enabled while a run lasts."""
+        super().set_enabled(enabled)
+        self.resume.disabled = not enabled
+        self.stop.disabled = True
+
+    def close(self) -> None:
+        """Remove the form, and stop a run in order."""
+        self._stop_run.set()
+        super().close()
+
+    # --- fields
+
+    def fields(self) -> list[CheckedInput]:
+        """Return the fields that must be valid before anything is sent."""
+        return [self.folder, *([self.max_delete, self.max_share] if self._deletes else []), self.phrase]
+
+    def _check_phrase(self, typed: str) -> None:
+        if typed != self.plan.confirmation:
+            raise InvalidInput(f"This is not the phrase of this plan. Type: {self.plan.confirmation}")
+
+    def describe_edits(self) -> str:
+        """Return nothing: what was typed here is not lost with the form, the plan is."""
+        return ""
+
+    # --- jobs
+
+    def prepare(self) -> Job:
+        """Return a job that applies the plan."""
+        folder, phrase, limits = self.folder.value, self.phrase.value, self._limits()
+        options = {name: value for name, value in limits.items() if self._deletes}
+        code = self.python_call("apply_plan", Variable("plan"), folder, confirm=phrase, **options)
+        return self._job(
+            "Applying",
+            folder,
+            code,
+            lambda monitor: start(self.plan, folder, phrase, Limits(**limits), self._reach(), monitor=monitor),
+        )
+
+    def _resume_job(self) -> Job:
+        folder = self.folder.value
+        code = self.python_call("resume_plan", folder)
+        limits = self._limits() if self._deletes else {}
+        return self._job(
+            "Resuming", folder, code, lambda monitor: resume(folder, None, limits, self._reach(), monitor=monitor)
+        )
+
+    def _limits(self) -> dict[str, Any]:
+        return {"max_delete": _parse_count(self.max_delete.value), "max_share": _parse_share(self.max_share.value)}
+
+    def _reach(self) -> Reach:
+        """Return how accounts are reached: the form's connection says whether changes are allowed."""
+        given = self._given_reach
+        return Reach(
+            profiles=given.profiles,
+            role_arns=given.role_arns,
+            external_id=given.external_id,
+            accounts=given.accounts,
+            role_name=given.role_name,
+            connection=self.connection,
+            allow_changes=self.connection.config.allow_changes,
+        )
+
+    def _job(self, verb: str, folder: str, code: str, run: Callable[[Monitor], Applied]) -> Job:
+        self._stop_run.clear()
+        self._tried = self._total = 0
+
+        def follow(running: RunningJob) -> JobResult:
+            running.update(lambda: self._show_running(is_running=True))
+            try:
+                work = self._executor.submit(run, Monitor(self._stop_run, self._count))
+                while not wait([work], SECONDS_BETWEEN_REPORTS).done:
+                    running.update(self._show_progress)
+                    running.report(f"{self._tried:,} of {format_count(self._total, 'channel')}.")
+                applied = work.result()
+            finally:
+                running.update(lambda: self._show_running(is_running=False))
+            running.update(lambda: self.table.show_result(applied.result))
+            return JobResult(applied, _message(applied), code, _notes_html(applied))
+
+        return Job(f"{verb} {folder}", follow, changes=True, check_code=self.python_call("resume_plan", folder))
+
+    def _count(self, tried: int, total: int) -> None:
+        """Keep how far the run is; called on its threads, which may not touch a widget."""
+        self._tried, self._total = tried, total
+
+    def _show_progress(self) -> None:
+        self.progress.max = max(self._total, 1)
+        self.progress.value = self._tried
+
+    def _show_running(self, *, is_running: bool) -> None:
+        self._show_progress()
+        self.stop.disabled = not is_running
+        self.progress.layout.visibility = "visible" if is_running else "hidden"
+
+    def _request_stop(self) -> None:
+        self._stop_run.set()
+        self.stop.disabled = True
+
+
+def _check_folder(text: str) -> str:
+    if not text.strip():
+        raise InvalidInput("No folder was given. Enter a name, such as changes/annex.")
+    return text
+
+
+def _parse_count(text: str) -> int:
+    return Limits(max_delete=int(text) if text.strip().isdecimal() else text).max_delete  # type: ignore[arg-type]
+
+
+def _parse_share(text: str) -> float:
+    try:
+        share: float | str = float(text)
+    except ValueError:
+        share = text
+    return Limits(max_share=share).max_share  # type: ignore[arg-type]
+
+
+def _counts_html(plan: Plan) -> str:
+    """Return a table of the number of steps for each account, region and action, and what a reader has to know."""
+    counted = plan.ready.groupby(["account_id", "region", "action"], sort=True).agg(
+        channels=("channel_name", "nunique"), steps=("step", "size")
+    )
+    rows = [
+        (plan.account_names.get(account_id, account_id), region, action, f"{channels:,}", f"{steps:,}")
+        for (account_id, region, action), channels, steps in counted.itertuples(name=None)
+    ]
+    notes = (
+        [f"{format_count(len(plan.refused), 'row')} refused; nothing of them will be sent."]
+        if len(plan.refused)
+        else []
+    )
+    return table_html(rows, ("account", "region", "action", "channels", "steps")) + "".join(
+        f"<div>{escape_html(note)}</div>" for note in (*notes, *plan.notes)
+    )
+
+
+def _message(applied: Applied) -> str:
+    found = ", ".join(f"{number:,} {outcome.replace('_', ' ')}" for outcome, number in applied.counts.items() if number)
+    ended = "Stopped" if applied.interrupted else "Applied"
+    rest = " Resume goes on." if applied.can_be_resumed else ""
+    return f"{ended}: {found or 'no steps'}; {applied.folder} has the journal, result.csv and undo.csv.{rest}"
+
+
+def _notes_html(applied: Applied) -> str:
+    return "".join(f"<div>{escape_html(note)}</div>" for note in applied.notes)
+
+
+def plan(
+    plan: Plan,
+    folder: File | None = None,
+    *,
+    profiles: Iterable[str] | None = None,
+    role_arns: Iterable[str] | None = None,
+    external_id: str | None = None,
+    accounts: AccountsFile | None = None,
+    role_name: str | None = None,
+    connection: Connection | None = None,
+) -> PlanForm:
+    """Open a form that applies a plan after its phrase was typed.
+
+    Its fields are ``folder``, ``phrase`` and, if the plan deletes channels, ``max_delete`` and ``max_share``; its buttons are
+    ``submit``, ``stop`` and ``resume``; ``table.filter`` filters the steps. Submitting spends what
+    :func:`kvs_notebook.apply_plan` spends, and ``resume`` what :func:`kvs_notebook.resume_plan` does. The connection has to
+    allow changes, if it is to a real account.
+
+    Parameters
+    ----------
+    plan
+        The plan, of ``kvs.plans``.
+    folder
+        The folder of the run. None suggests one named for the plan, so that the same plan finds its run again.
+    profiles, role_arns, external_id, accounts, role_name
+        As for :func:`kvs_notebook.apply_plan`.
+    connection
+        The connection that roles are assumed from, and to its own account. If None, the current connection.
+
+    Raises
+    ------
+    InvalidInput
+        If ``plan`` is not a plan.
+    MissingExtra
+        If the extra ``lab`` is not installed.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> _ = kvs.create_channel("front-door")
+    >>> form = kvs.forms.plan(kvs.plans.tag(kvs.list_channels(tags=True), {"Site": "hq"}), "changes/hq")
+    >>> form.phrase.value = "change 1 in 111122223333 us-east-1"
+    >>> form.submit.click()
+    >>> form.future.result()
+    changes/hq: 1 done
+    """
+    if not isinstance(plan, Plan):
+        raise InvalidInput(f"The form needs a plan, not a {type(plan).__name__}. Pass one of kvs.plans.")
+    reach = Reach(
+        profiles=profiles,
+        role_arns=role_arns,
+        external_id=external_id,
+        accounts=accounts,
+        role_name=role_name,
+        connection=connection,
+    )
+    return PlanForm(plan, folder, reach=reach)
