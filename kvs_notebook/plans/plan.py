@@ -72,7 +72,11 @@ class Plan:
         title = self.source if self.folder is None else str(self.folder)
         if apply_line is None:
             folder = "FOLDER" if self.folder is None else str(self.folder)
-            apply_line = f"kvs.apply_plan(plan, {folder!r}, confirm={self.confirmation!r}, allow_changes=True)"
+            deletes = int((self.ready["action"] == DELETE).sum())
+            allowing = f", max_delete={deletes}" if deletes else ""
+            apply_line = (
+                f"kvs.apply_plan(plan, {folder!r}, confirm={self.confirmation!r}, allow_changes=True{allowing})"
+            )
         return PlanDisplay(self.steps, title, self.source, self.notes, self.account_names, apply_line)
 
     @property

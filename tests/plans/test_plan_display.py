@@ -51,6 +51,7 @@ def test_refusals_are_capped_and_counted_by_row() -> None:
 def test_deletes_creates_and_unchanged_values_are_shown() -> None:
     text = repr(kvs.plans.delete(fleet([Seen(f"test-{number}") for number in range(5)])))
     assert "  delete    5  test-0, test-1, test-2 and 2 more\n" in text
+    assert text.endswith("confirm='delete 5 in 000042000042 us-east-1', allow_changes=True, max_delete=5)")
     devices = pd.DataFrame({"channel_name": ["cam-1", "cam-2", "cam-3"], "tag:Site": ["hq", "hq", "lab"], "floor": "1"})
     text = repr(kvs.plans.ensure(devices, fleet([Seen("cam-1", {"Site": "hq"})])))
     assert text.splitlines()[1:-1] == [
