@@ -29,6 +29,9 @@ _SYNONYMS = {
 }
 """Other names of arguments, as boto3, pandas and the service have them."""
 
+_OF_INVENTORY = (".fleet.", ".plotting.")
+"""Packages whose functions take what an inventory has read."""
+
 _PLURAL_EXAMPLES = {"regions": "['eu-west-1', 'us-east-1']", "profiles": "['my-profile']"}
 _LONGEST_VALUE = 40
 
@@ -64,22 +67,23 @@ def _with_hints(function: FunctionType) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if not known.issuperset(kwargs):
-            raise _unexpected_keyword(function.__name__, names, kwargs)
+            raise _unexpected_keyword(function, names, kwargs)
         return function(*args, **kwargs)
 
     return call
 
 
-def _unexpected_keyword(function: str, names: Sequence[str], given: dict[str, Any]) -> TypeError:
+def _unexpected_keyword(function: FunctionType, names: Sequence[str], given: dict[str, Any]) -> TypeError:
     keyword = next(each for each in given if each not in names)
     error = TypeError(
-        f"{function}() got an unexpected keyword argument {keyword!r}. {_advice(names, keyword, given[keyword])}"
+        f"{function.__name__}() got an unexpected keyword argument {keyword!r}. "
+        f"{_advice(function.__module__, names, keyword, given[keyword])}"
     )
     error._render_traceback_ = lambda: error_display.render_in_notebook(error)  # type: ignore[attr-defined] # IPython's
     return error
 
 
-def _advice(names: Sequence[str], keyword: str, value: object) -> str:
+def _advice(module: str, names: Sequence[str], keyword: str, value: object) -> str:
     """Return the argument that was meant, else the call that takes it, else the arguments that there are."""
     meant = (keyword, *_SYNONYMS.get(keyword, ()))
     for name in [plural for each in meant for plural in (each, f"{each}s")]:
@@ -89,7 +93,8 @@ def _advice(names: Sequence[str], keyword: str, value: object) -> str:
     if of_connection is not None and "connection" in names:
         connect = f"kvs.connect({of_connection}={_show(value)})"
         return f"It belongs to the connection: pass connection={connect}, or call {connect} before."
-    if of_connection in {"region", "profile"} or "accounts" in meant:
+    is_of_inventory = any(package in module for package in _OF_INVENTORY)
+    if is_of_inventory and (of_connection in {"region", "profile"} or "accounts" in meant):
         plural = f"{of_connection}s" if of_connection else "accounts"
         return f"What is read is chosen before: kvs.inventory({plural}={_PLURAL_EXAMPLES.get(plural, '...')})."
     import difflib

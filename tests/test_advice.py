@@ -39,10 +39,16 @@ NOT_MESSAGES = {
     "notebook_text.py",
     "header.py",
     "status_line.py",
+    "visible_timer.py",
 }
 """Modules whose texts are HTML, JavaScript, SQL or regular expressions."""
 
-METHODS_OF = {"connection": kvs.Connection, "sandbox": kvs.Sandbox, "client": SignalingClient}
+METHODS_OF = {
+    "connection": kvs.Connection,
+    "sandbox": kvs.Sandbox,
+    "client": SignalingClient,
+    "plan": kvs.plans.Plan,
+}
 WITHOUT_OWNER = [kvs, kvs.Inventory, SignalingClient, kvs.Sandbox]
 
 VARIABLES = {
@@ -108,7 +114,7 @@ def parameters() -> set[str]:
 
 def test_functions_that_messages_name_exist():
     named = found(
-        r"(?<![\w.])(?!datetime|print|help|re\.)((?:kvs\.|connection\.|sandbox\.|client\.)?[a-z_]+[\w.]*)\([^)]*\)"
+        r"(?<![\w.])(?!datetime|print|help|re\.)((?:kvs\.|connection\.|sandbox\.|client\.|plan\.)?[a-z_]+[\w.]*)\([^)]*\)"
     )
     assert {name for name in named if not exists(name)} == set()
     assert len(named) > 12
@@ -116,12 +122,12 @@ def test_functions_that_messages_name_exist():
 
 def test_arguments_that_messages_name_exist():
     named = found(r"(?<![\w(.,\"'<-])([a-z_]+)=(?![=\w])")
-    assert named - parameters() == set()
+    assert named - parameters() == {"dtype"}  # of pandas.read_csv()
 
 
 def test_keywords_of_calls_that_messages_show_exist():
     calls = found(r"kvs\.[a-z_.]+\([^)]+\)")
-    for call in calls:
+    for call in calls - {each for each in calls if "{}=" in each}:  # test_keyword_hints follows those
         node = ast.parse(call.replace("...", "None").replace("{}", "None"), mode="eval").body
         assert isinstance(node, ast.Call)
         parameters = inspect.signature(attrgetter(ast.unparse(node.func).removeprefix("kvs."))(kvs)).parameters

@@ -18,6 +18,7 @@ ROWS = [
     "list",
     "list-scale",
     "tags",
+    "list-tags",
     "sandbox-describe",
     "sandbox-scale",
     "relay",

@@ -67,6 +67,8 @@ def test_unknown_keyword_is_answered_by_every_function(keyword: str) -> None:
         ("describe_channel", {"channel_name": "a"}, "Pass channel=...."),
         ("list_channels", {"prefx": "a"}, "Did you mean prefix=?"),
         ("to_csv", {"index": False}, "It takes: frame, path."),
+        ("to_csv", {"region": "eu-west-1"}, "It takes: frame, path."),
+        ("charts.channel_ages", {"profile": "fleet"}, "kvs.inventory(profiles=['my-profile'])"),
         ("read_excel", {"sheet_name": "a"}, "Pass sheet=...."),
         ("forms.console", {"region": "eu-west-1"}, "kvs.connect(region='eu-west-1')"),
     ],

@@ -110,12 +110,12 @@ def test_example_prints_the_documented_output(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == README["output"]
 
 
-@README.runs("signaling", "signaling output")
+@README.runs("signaling")
 def test_signaling_example_prints_the_documented_output(capsys: pytest.CaptureFixture[str]) -> None:
     example: dict[str, Any] = {}
     exec(README["signaling"], example)  # noqa: S102 - our own
     example["sandbox"].stop()
-    assert capsys.readouterr().out == README["signaling output"]
+    assert f"print(await anext(tablet))  # {capsys.readouterr().out}" in README["signaling"]
 
 
 @README.runs("fleet")
@@ -133,14 +133,6 @@ def test_fleet_example_saves_and_compares_snapshots(
     assert changes[changes["region"] == "us-east-1"][["change", "channel_name"]].to_numpy().tolist() == [
         ["added", "new-door"]
     ]
-
-
-@README.runs("fleet command")
-def test_fleet_command_writes_compares_and_requires_tags(fleet: kvs.Sandbox, run: Run, tmp_path: Path) -> None:
-    done = run(README["fleet command"], fleet.environment(os.environ))
-    assert done.returncode == 1, done.stderr  # some channels lack the tag
-    assert "Owner" in done.stdout
-    assert {path.name for path in tmp_path.iterdir()} >= {"fleet.csv", "fleet-coverage.csv", "history"}
 
 
 NIGHTLY_FILES = {"fleet.csv", "fleet-coverage.csv", "history"}
@@ -170,7 +162,7 @@ def test_cron_line_runs_in_the_environment_of_cron(fleet: kvs.Sandbox, tmp_path:
         for _ in range(2)
     ]
     for done in runs:
-        assert (done.returncode, done.stdout) == (4, ""), done.stderr
+        assert (done.returncode, done.stdout) == (1, ""), done.stderr
         assert re.fullmatch(r"kvs-notebook: \d+ of \d+ channels lack a required tag .*\n", done.stderr)
     assert {path.name for path in tmp_path.iterdir()} >= {*NIGHTLY_FILES, "fleet.html"}
     assert "data:image/png;base64," in (tmp_path / "fleet.html").read_text("utf-8")

@@ -18,9 +18,9 @@ from kvs_notebook.channels.listing import channel_pages
 from kvs_notebook.channels.lost_replies import reconcile_create, reconcile_delete, reconcile_update
 from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref, ttl_of
 from kvs_notebook.channels.tag_arguments import TagsToSet, tags_to_set
-from kvs_notebook.channels.tags import read_tags
+from kvs_notebook.channels.tag_reader import CHEAPEST, read_tags_of
 from kvs_notebook.channels.waiters import is_active, wait_until, wait_until_gone
-from kvs_notebook.dataframes.builders import channels_frame, channels_frame_of_pages
+from kvs_notebook.dataframes.builders import channels_frame, channels_frame_of_pages, tags_frame
 from kvs_notebook.dataframes.tag_pivot import join_tags
 from kvs_notebook.errors import ChannelNotFound, InvalidInput, KVSError, mark_accepted
 
@@ -47,7 +47,8 @@ def list_channels(
     pandas.DataFrame
         One row per channel, including DELETING ones, sorted by name: channel_name, region, channel_status (str),
         message_ttl_seconds (Int64), creation_time (datetime64[ms, UTC]), account_id, the ``tag:<key>`` columns, then
-        channel_type, version and channel_arn (str).
+        channel_type, version and channel_arn (str). A tag that a channel does not have is missing. If the tags of a channel could
+        not be read, because it was deleted meanwhile, its ``tags_source`` (str) is ``failed``; else there is no such column.
 
     Raises
     ------
@@ -64,8 +65,11 @@ def list_channels(
 
     Notes
     -----
-    Spends one ListSignalingChannels call (50 a second for an account and region) for each 1,000 channels, and with ``tags``
-    one ListTagsForResource call (50 a second) for each channel.
+    Spends one ListSignalingChannels call (50 a second for an account and region) for each 1,000 channels. With ``tags``, one
+    ListTagsForResource call (50 a second) for each of up to 50 channels, or 100 in us-east-1 and us-west-2; of more channels, one
+    GetResources call of the Resource Groups Tagging API for each 100 of the region, and up to 5 ListTagsForResource calls for
+    channels that it does not name, or one for each of those if one has tags. If the one way fails, the other is used. How long
+    GetResources takes to show a changed tag is not documented; list_tags() reads the tags of given channels as they are now.
 
     Examples
     --------
@@ -84,8 +88,12 @@ def list_channels(
     channels = channels_frame_of_pages(channel_pages(prefix, connection))
     if tags is False:
         return channels
+    arns = list(channels["channel_arn"])
+    found = read_tags_of(arns, CHEAPEST, connection, quiet=False)
+    if found.error is not None:
+        raise found.error
     keys = None if tags is True else list(dict.fromkeys(tags))
-    return join_tags(channels, read_tags(channels["channel_arn"], connection), keys)
+    return join_tags(channels, tags_frame(found.tags), keys, sources=found.sources(arns))
 
 
 def describe_channel(channel: Channel, *, connection: Connection | None = None) -> pd.DataFrame:

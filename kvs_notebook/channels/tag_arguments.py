@@ -15,7 +15,7 @@ from kvs_notebook.aws.validation import (
     is_reserved_tag_key,
     own_tags,
 )
-from kvs_notebook.dataframes.schemas import TAG_PREFIX
+from kvs_notebook.dataframes.schemas import FAILED, TAG_PREFIX
 from kvs_notebook.errors import InvalidInput
 
 TagsToSet: TypeAlias = "Mapping[str, str] | pd.DataFrame | pd.Series"
@@ -81,6 +81,8 @@ def _tags_of_frame(given: pd.DataFrame | pd.Series) -> dict[Hashable, object]:
             "Pass the tags of one channel, as list_tags() returns them, or one row of list_channels(tags=True)."
         )
     row = given.iloc[0] if isinstance(given, pd.DataFrame) else given
+    if row.get("tags_source") == FAILED:
+        raise InvalidInput(f"The tags of {row.get('channel_name')} were not read. Read them with list_tags().")
     if "channel_name" not in row.index:
         return {key: value for key, value in row.items() if pd.notna(value)}
     return {

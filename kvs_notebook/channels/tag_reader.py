@@ -1,21 +1,34 @@
-"""Read the tags of the channels of one account and region: in bulk, or channel by channel."""
+"""Read the tags of the channels of one account and region: in bulk, or channel by channel.
+
+GetResources of the Resource Groups Tagging API names 100 channels of the region per call, ListTagsForResource one. What bulk
+leaves out may have tags: AWS does not document that it covers channels, nor how long a new tag takes to appear in it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.pagination import read_pages
+from kvs_notebook.aws.quotas import channel_quota
 from kvs_notebook.channels.tags import tags_of_channel
-from kvs_notebook.errors import ChannelNotFound, ExpiredCredentials, KVSError, NoCredentials, to_kvs_error
+from kvs_notebook.dataframes.schemas import FAILED, NOT_REQUESTED
+from kvs_notebook.errors import AccessDenied, ChannelNotFound, ExpiredCredentials, KVSError, NoCredentials, to_kvs_error
 
 RESOURCE_TYPE = "kinesisvideo:channel"
 PAGE_SIZE = 100
+SAMPLE_SIZE = 5
+"""How many of the channels that bulk leaves out are read one by one, to see whether its index is behind."""
 
 CHANNEL = ":channel/"
 """What the ARN of a channel contains."""
+
+BULK, EACH, CHEAPEST = "bulk", "each", "cheapest"
+
+Tags = Mapping[str, Mapping[str, str]]
+"""The tags of each channel that has some, by its ARN."""
 
 
 class TagReading(NamedTuple):
@@ -33,41 +46,111 @@ class TagReading(NamedTuple):
         The ARNs of channels whose tags are unknown although the others' were read.
     """
 
-    tags: Mapping[str, Mapping[str, str]]
+    tags: Tags
     source: str
     error: KVSError | None = None
     unread: frozenset[str] = frozenset()
 
+    def sources(self, arns: Sequence[str]) -> list[str]:
+        """Return how the tags of each channel were read."""
+        return [FAILED if arn in self.unread else self.source for arn in arns]
 
-def read_tags(mode: str, arns: Sequence[str], connection: Connection) -> TagReading:
+
+def read_tags_of(arns: Sequence[str], mode: str, connection: Connection, *, quiet: bool = True) -> TagReading:
     """Return the tags of channels, or why they could not be read.
 
     Parameters
     ----------
-    mode
-        ``"bulk"``, ``"each"`` or ``"none"``. Bulk reads channel by channel after all if GetResources fails or names no channel:
-        AWS does not document that it covers channels, so its silence does not tell that they have no tags.
     arns
         The channels.
+    mode
+        ``"bulk"``: in bulk, and channel by channel if that fails or names no channel. ``"each"``: channel by channel.
+        ``"cheapest"``: channel by channel first if there are no more channels than bulk has pages in a region that has its quota
+        of channels (50 or 100), since only that many are known to be cheaper; else in bulk first. ``"none"`` reads no tags.
     connection
         The account and region.
+    quiet
+        Whether no progress bar is shown.
     """
-    if mode == "none":
-        return TagReading({}, "none")
-    bulk_error: KVSError | None = None
-    if mode == "bulk":
+    if mode == NOT_REQUESTED:
+        return TagReading({}, NOT_REQUESTED)
+    reader = _TagReader(connection, quiet=quiet)
+    first_error: KVSError | None = None
+    for read in reader.ways(mode, len(arns)):
         try:
-            tags = read_tags_in_bulk(connection)
-            if not arns or any(CHANNEL in arn for arn in tags):
-                return TagReading({arn: tags[arn] for arn in arns if arn in tags}, "bulk")
+            found = read(arns)
         except (ExpiredCredentials, NoCredentials) as error:
-            return TagReading({}, "failed", error)
-        except Exception as error:  # noqa: BLE001 - whatever the Tagging API replies, the channels can still be asked
-            bulk_error = to_kvs_error(error)
-    try:
-        return _read_tags_of_each(arns, connection)
-    except Exception as error:  # noqa: BLE001 - whatever is replied: the channels are kept, their tags are unknown
-        return TagReading({}, "failed", bulk_error or to_kvs_error(error))
+            return TagReading({}, FAILED, error)
+        except Exception as error:  # noqa: BLE001 - whatever is replied: the other way may work, and the channels are kept
+            first_error = first_error or to_kvs_error(error)
+        else:
+            if found is not None:
+                return found
+    return TagReading({}, FAILED, first_error)
+
+
+class _TagReader:
+    """The ways to read the tags of channels of one account and region."""
+
+    def __init__(self, connection: Connection, *, quiet: bool) -> None:
+        self._connection = connection
+        self._quiet = quiet
+
+    def ways(self, mode: str, count: int) -> Sequence[Callable[[Sequence[str]], TagReading | None]]:
+        """Return the methods that read the tags of ``count`` channels, in the order to try them."""
+        if mode == EACH:
+            return [self.read_each]
+        each_first = mode == CHEAPEST and count <= channel_quota(self._connection.region) / PAGE_SIZE
+        return [self.read_each, self.read_bulk] if each_first else [self.read_bulk, self.read_each]
+
+    def read_each(self, arns: Sequence[str]) -> TagReading:
+        """Read the tags with one ListTagsForResource call per channel; those of a channel deleted since the list are unknown."""
+
+        def tags_if_found(arn: str) -> dict[str, str] | None:
+            try:
+                return tags_of_channel(arn, self._connection)
+            except ChannelNotFound:
+                return None
+
+        answers = map_concurrent(tags_if_found, arns, description="Reading tags", quiet=self._quiet)
+        tags = {arn: answer for arn, answer in zip(arns, answers, strict=True) if answer is not None}
+        return TagReading(tags, EACH, unread=frozenset(arns) - tags.keys())
+
+    def read_bulk(self, arns: Sequence[str]) -> TagReading | None:
+        """Read the tags of the region in bulk; return None if no channel is named, which does not tell that they have no tags."""
+        found = read_tags_in_bulk(self._connection)
+        if arns and not any(CHANNEL in arn for arn in found):
+            return None
+        tags = {arn: found[arn] for arn in arns if arn in found}
+        left_out = sorted((arn for arn in arns if arn not in found), key=_creation_time, reverse=True)
+        try:
+            others = self._read_left_out(left_out)
+        except (ExpiredCredentials, NoCredentials):
+            raise
+        except AccessDenied:  # then what AWS documents has to do: a resource that never had a tag is left out
+            return TagReading(tags, BULK)
+        except KVSError:
+            return TagReading(tags, BULK, unread=frozenset(left_out))
+        return TagReading({**tags, **others.tags}, BULK, unread=others.unread)
+
+    def _read_left_out(self, arns: Sequence[str]) -> TagReading:
+        """Read some of the channels that bulk leaves out, and all if one of them has tags: the index of bulk is behind."""
+        sample = self.read_each(arns[:SAMPLE_SIZE])
+        if not any(sample.tags.values()):
+            return sample
+        try:
+            rest = self.read_each(arns[SAMPLE_SIZE:])
+        except (ExpiredCredentials, NoCredentials):
+            raise
+        except KVSError:
+            rest = TagReading({}, EACH, unread=frozenset(arns[SAMPLE_SIZE:]))
+        return TagReading({**sample.tags, **rest.tags}, EACH, unread=sample.unread | rest.unread)
+
+
+def _creation_time(arn: str) -> int:
+    """Return the last part of an ARN: the newest channels are the likeliest not to be in the index of bulk yet."""
+    stamp = arn.rpartition("/")[2]
+    return int(stamp) if stamp.isdecimal() else 0
 
 
 def read_tags_in_bulk(connection: Connection) -> dict[str, dict[str, str]]:
@@ -85,17 +168,3 @@ def read_tags_in_bulk(connection: Connection) -> dict[str, dict[str, str]]:
         resource["ResourceARN"]: {tag["Key"]: tag["Value"] for tag in resource.get("Tags") or []}
         for resource in resources
     }
-
-
-def _read_tags_of_each(arns: Sequence[str], connection: Connection) -> TagReading:
-    """Read the tags with one ListTagsForResource call per channel; those of a channel deleted since the list are unknown."""
-
-    def tags_if_found(arn: str) -> dict[str, str] | None:
-        try:
-            return tags_of_channel(arn, connection)
-        except ChannelNotFound:
-            return None
-
-    answers = map_concurrent(tags_if_found, arns, description="Reading tags", quiet=True)
-    tags = {arn: answer for arn, answer in zip(arns, answers, strict=True) if answer is not None}
-    return TagReading(tags, "each", unread=frozenset(arns) - tags.keys())

@@ -116,6 +116,16 @@ class Options:
             self.changes and not self.compare,
             "--changes needs --compare, the directory of the snapshot to compare with.",
         )
+        yield (
+            self.changes and Path(self.changes).suffix.lower() in WORKBOOK_SUFFIXES,
+            f"{self.changes} is the name of a workbook, but --changes writes CSV. End it with .csv.",
+        )
+        paths = [Path(path) for path in (*self.files.values(), self.changes, self.report) if path]
+        if self.csv and self.csv != STANDARD_OUTPUT:
+            csv = Path(self.csv)
+            paths.append(csv.with_name(f"{csv.stem}-coverage{csv.suffix}"))
+        twice = [path for path in paths if path != Path(STANDARD_OUTPUT) and paths.count(path) > 1]
+        yield twice, f"{', '.join(map(str, twice[:1]))} is named twice. Write each result to a file of its own."
 
     def _check_workbook(self) -> None:
         """Raise click.UsageError if a name is that of another kind of file, MissingExtra if no workbook can be written."""
@@ -139,7 +149,7 @@ class Options:
 @click.option(
     "--accounts",
     metavar="FILE",
-    help="CSV file with the columns account_id, role_arn or profile, account_name, external_id, regions.",
+    help="CSV file or workbook with the columns account_id, role_arn or profile, account_name, external_id, regions.",
 )
 @click.option("--role-name", metavar="NAME", help="Role to assume in each account of --accounts that names no other.")
 @click.option(

@@ -45,6 +45,10 @@ MOST_NAMED = 5
 """Gaps that the summary names."""
 
 
+NOT_MET = {"missing": "missing", "near_miss": "nearly right", "not_allowed": "not allowed", "unknown": "unknown"}
+"""The columns of tag_coverage() with channels that do not meet a requirement, as they are printed."""
+
+
 class InventoryOutput:
     """Print an inventory and write it to files.
 
@@ -164,8 +168,9 @@ class InventoryOutput:
         """Print which channels fail a tag requirement; return whether all channels whose tags are known meet it."""
         self._print("")
         for row in reports.tag_coverage(self._inventory, required).to_dict("records"):
-            unknown = f", {row['unknown']:,} unknown" if row["unknown"] else ""
-            self._print(f"{row['key']}: {row['met']:,} of {row['channels']:,} channels meet the requirement{unknown}")
+            others = [f"{row[column]:,} {words}" for column, words in NOT_MET.items() if row[column]]
+            met = f"{row['met']:,} of {row['channels']:,} channels meet the requirement"
+            self._print(f"{row['key']}: {', '.join([met, *others])}")
         problems = reports.tag_problems(self._inventory, required)
         self._print_rows(format_tag_problems(problems, table_width()), "--table prints all.")
         failing = problems[problems["problem"] != UNKNOWN]["channel_arn"].nunique()

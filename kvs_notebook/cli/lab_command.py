@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -36,7 +38,10 @@ def lab(*, folder: Path, no_browser: bool) -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         arguments.append("--allow-root")  # the only user of most containers; the server stays on loopback
     # Kernels explain a NameError by the cell that was not run yet; a startup file of the user's own is kept.
+    # JupyterLab asks nothing about news unless the user's own settings say otherwise.
     environment = {"PYTHONSTARTUP": str(PACKAGE / "jupyter" / "ipython_startup.py"), **os.environ}
+    paths = [os.environ.get("JUPYTER_CONFIG_PATH"), str(PACKAGE / "jupyter" / "config")]
+    environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     return run_process([sys.executable, "-m", "jupyterlab", *arguments], environment, folder)
 
 
@@ -54,8 +59,8 @@ def _copy_notebooks(folder: Path) -> None:
         for notebook in sorted([*source.glob("*.ipynb"), *source.glob("*.md")]):
             copy = folder / notebook.name
             if not copy.exists():
-                shutil.copyfile(notebook, copy)
-            elif copy.read_bytes() != notebook.read_bytes():
+                _copy(notebook, copy)
+            elif _content(copy) != _content(notebook):
                 print_text(
                     f"Kept your copy of {copy}. To get the new version, move yours away.", to_standard_error=True
                 )
@@ -64,3 +69,30 @@ def _copy_notebooks(folder: Path) -> None:
             f"Can't copy the notebooks to {folder}: {error.strerror}. Choose a folder that you may write to: "
             "kvs-notebook lab FOLDER"
         ) from error
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file; a notebook so that JupyterLab shows its outputs without a warning, and asks nothing when it is closed.
+
+    It is signed for this user, as ``jupyter trust`` does, and has the metadata that its kernel would change on its start.
+    """
+    if source.suffix != ".ipynb":
+        shutil.copyfile(source, target)
+        return
+    import nbformat
+    from ipykernel.ipkernel import IPythonKernel
+    from nbformat.sign import NotebookNotary
+
+    notebook = nbformat.read(source, as_version=nbformat.NO_CONVERT)  # type: ignore[no-untyped-call] # traitlets
+    notebook.metadata["language_info"] = IPythonKernel.language_info
+    nbformat.write(notebook, target)  # type: ignore[no-untyped-call] # as above
+    NotebookNotary().sign(notebook)  # type: ignore[no-untyped-call] # as above
+
+
+def _content(path: Path) -> bytes | list[Any]:
+    """Return the cells of a notebook, whose metadata depend on the kernel, and the bytes of any other file."""
+    content = path.read_bytes()
+    try:
+        return json.loads(content)["cells"] if path.suffix == ".ipynb" else content
+    except (ValueError, LookupError, TypeError):
+        return content

@@ -170,6 +170,12 @@ TAG_COVERAGE: Schema = {
 NEAR_QUOTA = 0.8
 """The share of a quota at which the headroom report flags it, early enough to request a higher one."""
 
+TAGS_READ = frozenset({"bulk", "each"})
+"""Values of ``tags_source`` when the tags of a channel are known."""
+
+FAILED, NOT_REQUESTED = "failed", "none"
+"""Values of ``tags_source`` when they could not be read, and when no tags were requested."""
+
 UNKNOWN = "unknown"
 """The value of a report for tags that could not be read."""
 

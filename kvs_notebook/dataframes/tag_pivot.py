@@ -8,7 +8,7 @@ import pandas as pd
 
 from kvs_notebook.dataframes.builders import empty, sort_rows
 from kvs_notebook.dataframes.frame_check import check_columns
-from kvs_notebook.dataframes.schemas import TAG_PREFIX, TAGS, TEXT, order_columns
+from kvs_notebook.dataframes.schemas import FAILED, NOT_REQUESTED, TAG_PREFIX, TAGS, TEXT, order_columns
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count, format_value
 
@@ -84,8 +84,17 @@ def _without_repetitions(tags: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def join_tags(channels: pd.DataFrame, tags: pd.DataFrame, keys: Sequence[str] | None = None) -> pd.DataFrame:
-    """Join tags to a channels frame as ``tag:<key>`` columns: of ``keys`` in that order, or of all keys, sorted.
+def join_tags(
+    channels: pd.DataFrame,
+    tags: pd.DataFrame,
+    keys: Sequence[str] | None = None,
+    *,
+    sources: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Join tags to a channels frame as ``tag:<key>`` columns, of ``keys`` in that order, or of all keys, sorted.
+
+    ``sources`` is how the tags of each channel were read. If those of one are ``failed``, it becomes the column ``tags_source``,
+    which distinguishes a channel without a tag from one whose tags are unknown.
 
     The frame notes which keys were read, because a key that no channel has gets no column.
     """
@@ -102,8 +111,11 @@ def join_tags(channels: pd.DataFrame, tags: pd.DataFrame, keys: Sequence[str] | 
         if keys is not None
         else sorted(column for column in joined.columns if column.startswith(TAG_PREFIX))
     )
+    if sources is not None and FAILED in sources:
+        joined["tags_source"] = pd.array(sources, dtype=TEXT)  # type: ignore[call-overload]
+        columns.append("tags_source")
     joined = joined[order_columns([*columns, *tag_columns])]
-    note_tags_read(joined, all_keys=keys is None)
+    note_tags_read(joined, all_keys=keys is None and (sources is None or NOT_REQUESTED not in sources))
     return joined
 
 

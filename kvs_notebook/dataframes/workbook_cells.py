@@ -212,8 +212,8 @@ def read_sheet(source: Any, label: str, title: str | None) -> Sheet:
 
 def _not_a_workbook(label: str) -> DamagedFile:
     return DamagedFile(
-        f"{label} is not a workbook that can be read. In the spreadsheet, save it as an Excel workbook (.xlsx), "
-        "without a password."
+        f"{label} is not a workbook that can be read. Read a CSV file with kvs.read_csv(), or save it in the spreadsheet as an "
+        "Excel workbook (.xlsx) without a password."
     )
 
 

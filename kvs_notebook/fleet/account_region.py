@@ -9,7 +9,7 @@ from typing import Any
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels.listing import channel_infos
-from kvs_notebook.channels.tag_reader import TagReading, read_tags
+from kvs_notebook.channels.tag_reader import BULK, CHEAPEST, TagReading, read_tags_of
 from kvs_notebook.errors import ExpiredCredentials, KVSError, NoCredentials, ServiceFault, to_kvs_error
 from kvs_notebook.fleet.accounts import Account
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
@@ -41,6 +41,11 @@ class AccountRegion:
     region: str
     prefix: str | None
     tags: str
+
+    @property
+    def tag_mode(self) -> str:
+        """How the tags are read: bulk reads those of the whole region, which the channels of a prefix may not be worth."""
+        return CHEAPEST if self.tags == BULK and self.prefix is not None else self.tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,7 @@ class AccountRegionReader:
             self._connection = connection
             self._raise_if_stopped()
             self._channels = _check_own(channel_infos(where.prefix, connection), where)
-            tags = read_tags(where.tags, [info["ChannelARN"] for info in self._channels], connection)
+            tags = read_tags_of([info["ChannelARN"] for info in self._channels], where.tag_mode, connection)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - of a reply, or of a program of the user's configuration
             tags = TagReading({}, "none", to_kvs_error(error))
         finally:

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,6 +17,8 @@ from kvs_notebook.aws.arns import RoleArn, check_account_id
 from kvs_notebook.aws.assume_role import DEFAULT_ROLE_SESSION, RoleSession
 from kvs_notebook.aws.regions import PUBLIC_PARTITION, check_region_code
 from kvs_notebook.dataframes.csv_text import read_records
+from kvs_notebook.dataframes.workbook import SUFFIX as WORKBOOK_SUFFIX
+from kvs_notebook.dataframes.workbook import read_cells
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
 
@@ -37,7 +40,7 @@ ALL_REGIONS = "all"
 NEAREST_NAMED = 5
 
 AccountsFile: TypeAlias = "str | os.PathLike[str] | pd.DataFrame"
-"""A CSV file or a frame with the columns account_id, role_arn or profile, account_name, external_id, regions, change_role_arn."""
+"""A CSV file, a workbook or a frame: account_id, role_arn or profile, account_name, external_id, regions, change_role_arn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,10 @@ def _read_accounts(accounts: AccountsFile, role: _NamedRole | None) -> list[Acco
 
 def _rows_of_file(path: str | os.PathLike[str], source: str) -> tuple[list[str], dict[int, list[str]]]:
     """Return the header and the rows by number, as a spreadsheet counts them; every cell is text, with its zeros."""
+    if Path(path).suffix.lower() == WORKBOOK_SUFFIX:
+        cells = read_cells(path).fillna("")
+        rows = zip(cells.index.tolist(), cells.to_numpy().tolist(), strict=True)
+        return list(cells.columns), {number: [cell.strip() for cell in row] for number, row in rows}
     records = read_records(path, source, lambda cells: "account_id" in _columns_of(cells))
     if not records:
         raise InvalidInput(f"{source} is empty. Expected a CSV file with the columns {', '.join(COLUMNS)}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,9 +12,9 @@ import pandas as pd
 
 from kvs_notebook.dataframes.builders import rows_frame
 from kvs_notebook.dataframes.files import File
-from kvs_notebook.dataframes.schemas import CHANGES, TAG_PREFIX
+from kvs_notebook.dataframes.schemas import CHANGES, TAG_PREFIX, TAGS_READ
 from kvs_notebook.errors import DamagedFile, InvalidInput
-from kvs_notebook.fleet.coverage import NOT_ENABLED, TAGS_READ, AccountRegionKey, account_region_keys
+from kvs_notebook.fleet.coverage import NOT_ENABLED, AccountRegionKey, account_region_keys
 from kvs_notebook.fleet.inventory import Inventory
 from kvs_notebook.fleet.snapshot_files import TAGS, Snapshot, read_whole
 from kvs_notebook.fleet.snapshots import DateLike, check_all_channels, parse_date, snapshot_folders
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NEWEST = "newest"
-COMPARED = ("channel_type", "channel_status", "creation_time", "message_ttl_seconds", "version")
+COMPARED = ("channel_type", "channel_status", "creation_time", "message_ttl_seconds")
 """Columns that may change on a channel that stays the same; its tags are compared key by key."""
+
+VERSION = "version"
+"""The column that changes with each update, also of what a snapshot does not have; compared on request."""
 
 OF_CHANNEL = ("account_id", "region", "channel_name", "channel_arn", "version")
 
@@ -44,7 +47,11 @@ class Change(NamedTuple):
 
 
 def compare_snapshots(
-    directory: File, *, before: DateLike | Inventory | None = None, after: DateLike | Inventory | None = None
+    directory: File,
+    *,
+    before: DateLike | Inventory | None = None,
+    after: DateLike | Inventory | None = None,
+    versions: bool = False,
 ) -> pd.DataFrame:
     """Compare two snapshots, or a snapshot with an inventory.
 
@@ -56,6 +63,9 @@ def compare_snapshots(
         Each a day (also ``"yesterday"``, ``"today"`` in UTC, or ``"newest"``) or an Inventory. For ``after``, None takes the
         newest snapshot; for ``before``, None takes the newest that is older than ``after``, or the newest if ``after`` is an
         Inventory.
+    versions
+        Also return a row for each channel whose version changed. It changes with each update, so that True shows channels that
+        were updated and have the same values again.
 
     Returns
     -------
@@ -93,17 +103,20 @@ def compare_snapshots(
     0         roof    added        NaN    NaN    NaN
     1   test-jchen  changed  tag:Owner    NaN  jchen
     """
+    columns = (*COMPARED, VERSION) if versions else COMPARED
+    compare = partial(_compare, directory, before, after, columns)
     if isinstance(before, Inventory) and isinstance(after, Inventory):
-        return _compare(directory, before, after)
-    return read_whole(snapshot_folders(directory).values(), partial(_compare, directory, before, after))
+        return compare()
+    return read_whole(snapshot_folders(directory).values(), compare)
 
 
-def _compare(directory: File, before: DateLike | Inventory | None, after: DateLike | Inventory | None) -> pd.DataFrame:
+def _compare(
+    directory: File, before: DateLike | Inventory | None, after: DateLike | Inventory | None, columns: Sequence[str]
+) -> pd.DataFrame:
     old, new = (_ComparedSnapshot(snapshot) for snapshot in _two_snapshots(directory, before, after))
     keys = sorted(old.rows.keys() | new.rows.keys())
-    return rows_frame(
-        [change for key in keys for change in _changes_of(key, old, new)], CHANGES, columns=Change._fields
-    )
+    changes = [change for key in keys for change in _changes_of(key, old, new, columns)]
+    return rows_frame(changes, CHANGES, columns=Change._fields)
 
 
 # --- which two
@@ -184,7 +197,9 @@ class _ComparedSnapshot:
             return None
 
 
-def _changes_of(key: AccountRegionKey, old: _ComparedSnapshot, new: _ComparedSnapshot) -> list[Change]:
+def _changes_of(
+    key: AccountRegionKey, old: _ComparedSnapshot, new: _ComparedSnapshot, columns: Sequence[str]
+) -> list[Change]:
     """Compare one account-region."""
     statuses = [side.status(key) for side in (old, new)]
     if statuses == [NOT_ENABLED] * 2:
@@ -198,7 +213,7 @@ def _changes_of(key: AccountRegionKey, old: _ComparedSnapshot, new: _ComparedSna
         return [_unknown(key, "status", before, after)]
     sources = [str(side.rows[key]["tags_source"]) for side in (old, new)]
     tags_known = TAGS_READ.issuperset(sources)
-    found = _differences(tables[0], tables[1], tags=tags_known)
+    found = _differences(tables[0], tables[1], columns, tags=tags_known)
     changes = sorted(found, key=lambda change: (change.channel_name or "", change.column or ""))
     if not tags_known and sources != ["none", "none"]:
         changes.append(_unknown(key, TAGS, *sources))
@@ -212,7 +227,7 @@ def _unknown(key: AccountRegionKey, column: str, before: str | None, after: str 
 # --- channels
 
 
-def _differences(old: pa.Table, new: pa.Table, *, tags: bool) -> Iterator[Change]:
+def _differences(old: pa.Table, new: pa.Table, columns: Sequence[str], *, tags: bool) -> Iterator[Change]:
     """Compare two tables column by column in Arrow, so that Python handles only what differs."""
     import pyarrow.compute as pc
 
@@ -223,7 +238,7 @@ def _differences(old: pa.Table, new: pa.Table, *, tags: bool) -> Iterator[Change
         yield from _added_and_removed(old.filter(only_old), new.filter(pc.is_null(index_in_old)))
         common_new = new.filter(pc.is_valid(index_in_old))
         common_old = old.take(pc.drop_null(index_in_old))
-    for column in COMPARED:
+    for column in columns:
         for row, before, after in _differing_values(common_old[column], common_new[column]):
             yield _change(common_new, row, "changed", column, _to_text(before), _to_text(after))
     if tags:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from kvs_notebook.dataframes.builders import rows_frame
-from kvs_notebook.dataframes.schemas import COVERAGE
+from kvs_notebook.dataframes.schemas import COVERAGE, FAILED
 from kvs_notebook.errors import AccessDenied, ExpiredCredentials, KVSError, MissingExtra, NoCredentials, Throttled
 
 AccountRegionKey: TypeAlias = tuple[str, str]
@@ -17,12 +17,6 @@ AccountRegionKey: TypeAlias = tuple[str, str]
 EXPIRED = "expired"
 NO_CREDENTIALS = "no_credentials"
 NOT_ENABLED = "region_disabled"
-
-FAILED = "failed"
-"""The value of ``tags_source`` when the tags could not be read."""
-
-TAGS_READ = frozenset({"bulk", "each"})
-"""Values of ``tags_source`` when the tags are known."""
 
 
 def unread_row(account_id: str | None, region: str | None, error: KVSError | None) -> dict[str, Any]:

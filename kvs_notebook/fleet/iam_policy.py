@@ -33,7 +33,7 @@ BULK_TAGS = "tag:GetResources"
 REGIONS = "account:ListRegions"
 
 FUNCTIONS: Mapping[str, frozenset[str]] = {
-    "list_channels": frozenset({LIST, LIST_TAGS}),
+    "list_channels": frozenset({LIST, LIST_TAGS, BULK_TAGS}),
     "describe_channel": frozenset({DESCRIBE}),
     # TagResource, for a create with tags, is an assumption; tags are listed to reconcile a create whose reply was lost.
     "create_channel": frozenset({CREATE, TAG, DESCRIBE, LIST_TAGS}),
@@ -119,7 +119,8 @@ def iam_policy(
         The roles that inventory() may assume; the default is none.
     accounts, role_name
         The accounts file or frame of inventory(), and the name of a role in each of its accounts: each role that it names may be
-        assumed too. An account with a profile needs none.
+        assumed too. An account with a profile needs none. Roles for changes (``change_role_arn``) are allowed unless the policy
+        only reads.
 
     Returns
     -------
@@ -147,21 +148,27 @@ def iam_policy(
         RoleArn.parse(role_arn)
     partition = PUBLIC_PARTITION if region is None else partition_of(check_region(region))
     names = f"{check_channel_name(prefix) if prefix is not None else ''}*"
-    named = [] if accounts is None and role_name is None else _roles_of(accounts, role_name, partition)
+    only_reads = read_only or auditor
+    named = [*_roles_of(accounts, role_name, partition, only_reads=only_reads)]
     resources: dict[str, str | list[str]] = {
         ANY: EVERY,
         CHANNEL: f"arn:{partition}:kinesisvideo:{region or EVERY}:{account_id or EVERY}:channel/{names}/*",
     }
     if roles := sorted({*role_arns, *named}):
         resources[ROLE] = roles if len(roles) > 1 else roles[0]
-    only_reads = read_only or auditor
     left_out = PASSWORDS if auditor else frozenset[str]()
     return {"Version": VERSION, "Statement": list(_statements(resources, left_out, read_only=only_reads))}
 
 
-def _roles_of(accounts: AccountsFile | None, role_name: str | None, partition: str) -> list[str]:
-    found = accounts_to_read(None, None, None, accounts, role_name=role_name, partition=partition)
-    return [account.role_arn for account in found if account.role_arn is not None]
+def _roles_of(
+    accounts: AccountsFile | None, role_name: str | None, partition: str, *, only_reads: bool
+) -> Iterator[str]:
+    """Yield the roles of an accounts file that inventory() assumes, and those that apply_plan() does."""
+    for account in accounts_to_read(None, None, None, accounts, role_name=role_name, partition=partition):
+        if account.role_arn is not None:
+            yield account.role_arn
+        if account.change_role_arn is not None and not only_reads:
+            yield account.change_role_arn
 
 
 def _statements(

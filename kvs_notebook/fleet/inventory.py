@@ -18,8 +18,8 @@ from kvs_notebook.aws.regions import partition_of
 from kvs_notebook.aws.validation import check_channel_name
 from kvs_notebook.dataframes.builders import channels_frame, tags_frame
 from kvs_notebook.dataframes.files import File, byte_order_mark, csv_lines, open_output, to_parquet
-from kvs_notebook.dataframes.schemas import CHANNELS, TAGS, order_columns
-from kvs_notebook.dataframes.tag_pivot import join_tags, note_tags_read
+from kvs_notebook.dataframes.schemas import CHANNELS, FAILED, TAGS, order_columns
+from kvs_notebook.dataframes.tag_pivot import join_tags
 from kvs_notebook.dataframes.workbook import write_sheets
 from kvs_notebook.errors import InvalidInput, InventoryIncomplete
 from kvs_notebook.fleet.account_region import AccountRegionResult
@@ -27,8 +27,6 @@ from kvs_notebook.fleet.accounts import AccountsFile, accounts_to_read
 from kvs_notebook.fleet.collector import UNIT_TIMEOUT, Collector, open_pool
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
 from kvs_notebook.fleet.coverage import (
-    FAILED,
-    TAGS_READ,
     AccountRegionKey,
     account_region_keys,
     coverage_frame,
@@ -125,11 +123,7 @@ class Inventory:
         If the tags of some channels could not be read, it has the column ``tags_source`` (bulk, each, none, failed), which
         distinguishes a channel without a tag from one whose tags are unknown.
         """
-        wide = join_tags(self.channels, self.tags)
-        sources = self.tags_sources()
-        note_tags_read(wide, all_keys=bool(sources.isin(TAGS_READ).all()))
-        if not sources.isin([*TAGS_READ, "none"]).all():
-            wide["tags_source"] = sources.set_axis(wide.index)
+        wide = join_tags(self.channels, self.tags, sources=list(self.tags_sources()))
         if self.account_names:
             names = wide["account_id"].map(self.account_names).astype("str")
             wide.insert(list(wide.columns).index("account_id") + 1, "account_name", names)
@@ -207,9 +201,9 @@ def inventory(
     external_id
         The external id that those roles, or those of role_name, require.
     accounts
-        A CSV file or a frame with account_id, role_arn or profile, account_name, external_id, regions (codes with spaces or
-        semicolons between, or ``all``; empty takes ``regions``), or AWS Organizations' export of accounts, with role_name. If
-        none of profiles, role_arns and accounts is given, the connection's own account is read.
+        A CSV file, a workbook or a frame with account_id, role_arn or profile, account_name, external_id, regions (codes with
+        spaces or semicolons between, or ``all``; empty takes ``regions``), or AWS Organizations' export of accounts, with
+        role_name. If none of profiles, role_arns and accounts is given, the connection's own account is read.
     role_name
         The name of a role to assume in each account of ``accounts`` that has no role_arn and no profile.
     role_session_name
@@ -225,8 +219,8 @@ def inventory(
         Only channels whose name begins with this.
     tags
         ``"bulk"`` reads them with the Resource Groups Tagging API, 100 channels per call, and channel by channel if that fails
-        or names no channel, which does not tell that they have no tags; ``"each"`` reads channel by channel; ``"none"`` reads no
-        tags.
+        or names no channel, which does not tell that they have no tags, or if a prefix leaves so few channels that this takes
+        fewer calls; ``"each"`` reads channel by channel; ``"none"`` reads no tags.
     executor
         A concurrent.futures executor to read the account-regions on instead of threads, such as Dask's
         ``Client.get_executor(pure=False)``. Its workers receive names of profiles and roles, never credentials.
@@ -262,7 +256,9 @@ def inventory(
     inventory and returns what was read so far. Each gap is logged as a warning by ``kvs_notebook.fleet.inventory``.
 
     Spends for each account-region one ListSignalingChannels call per 1,000 channels, and for the tags one GetResources call per
-    100 tagged channels, plus one ListTagsForResource call per channel if it names none; for each account one GetCallerIdentity
+    100 tagged channels, plus up to 5 ListTagsForResource calls for channels that it does not name, or one for each of those if it
+    names none or one has tags. With a prefix, the tags of up to 50 channels (100 in us-east-1 and us-west-2) are read channel by
+    channel first, which takes no more calls than the pages of a full region. For each account one GetCallerIdentity
     call, one more for each region or role that refuses its credentials, and an AssumeRole call per hour. ``regions="all"`` also
     spends ListRegions calls, one per page and account.
 

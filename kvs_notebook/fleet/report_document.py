@@ -22,7 +22,7 @@ MOST_ROWS = 200
 UNBROKEN = frozenset({"account_id", "region", "date"})
 """Columns of short values that are read as a whole."""
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#!|~$&@^])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~$&])")
 """Characters that may mean something else than themselves in a line of Markdown."""
 
 _STYLE = """
@@ -35,8 +35,7 @@ h1 { font-size: 1.6rem; margin: 0 0 .5rem; } h2 { font-size: 1.2rem; margin: 2re
 table { border-collapse: collapse; margin: .75rem 0; font-size: .9rem; }
 th, td { border: 1px solid var(--line); padding: .25rem .6rem; text-align: left; vertical-align: top; }
 th { background: var(--head); white-space: nowrap; } .number, .short { white-space: nowrap; } .number { text-align: right; }
-.note { color: var(--muted); } img { display: block; max-width: 100%; background: #fff; border-radius: 6px;
-  padding: .5rem; box-sizing: border-box; margin: .75rem 0; }
+.note { color: var(--muted); } img { display: block; max-width: 100%; margin: .75rem 0; }
 """
 
 _PAGE = """<!DOCTYPE html>

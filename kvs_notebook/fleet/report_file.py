@@ -171,7 +171,10 @@ def _gaps(inventory: Inventory) -> Iterator[Part]:
 
 def _changes(changes: pd.DataFrame) -> Iterator[Part]:
     counts = Counter(changes["change"])
-    yield Text(", ".join(f"{count:,} {change}" for change, count in sorted(counts.items())) or "None.")
+    yield Text(
+        ", ".join(f"{count:,} {change}" for change, count in sorted(counts.items()))
+        or "None in what was read on both days."
+    )
     if len(changes):
         titles = {**CHANNEL, "change": "Change", "column": "Column", "before": "Before", "after": "After"}
         yield _table(changes, titles)
@@ -227,4 +230,7 @@ def _growth(days: pd.DataFrame) -> Iterator[Part]:
 
 
 def _table(frame: pd.DataFrame, titles: Mapping[str, str]) -> Table:
-    return Table([*titles.values()], frame[[*titles]])
+    """Return a table of some columns; an account that could not be connected to has no region, and maybe no id."""
+    shown = frame[[*titles]]
+    places = {column: shown[column].fillna(UNKNOWN) for column in PLACE if column in titles}
+    return Table([*titles.values()], shown.assign(**places))

@@ -11,6 +11,37 @@
 
 Each takes an Inventory, whose coverage distinguishes what was not read from what does not exist. Most also take a frame, without
 coverage: a tag is unknown there if the frame lacks its column, or if the column ``tags_source`` says that it was not read.
+
+Other questions are answered by pandas on ``fleet.table()``: the new channels of each owner, other message TTLs than most channels
+have, names that differ in case alone, and the channels of a file of devices.
+
+>>> import pandas as pd
+>>> table = fleet.table()
+>>> now = kvs.current_connection().now()  # of the sandbox's clock, on a real account of this computer's
+>>> recent = table[table["creation_time"] > now - pd.Timedelta(days=30)]
+>>> recent.groupby("tag:Owner", dropna=False)["channel_name"].count().to_dict()
+{'@night-shift': 1}
+>>> usual = table["message_ttl_seconds"].mode()
+>>> table.loc[~table["message_ttl_seconds"].isin(usual), ["channel_name", "message_ttl_seconds"]].head(2)
+           channel_name  message_ttl_seconds
+0  elderly-care_room.12                   20
+1  elderly-care_room.14                   20
+>>> names = kvs.reports.shared_names(fleet)
+>>> names[names["channel_name"].str.contains(",")].empty  # the spellings have commas between
+True
+>>> _ = pd.DataFrame({"device": ["7", "8"], "channel_name": ["reception-zurich", "gone"]}).to_csv("devices.csv")
+>>> devices = pd.read_csv("devices.csv", dtype="str")  # account ids stay text
+>>> devices.merge(table, how="left", on="channel_name")[["device", "channel_name", "region", "channel_status"]]
+  device      channel_name     region channel_status
+0      7  reception-zurich  eu-west-1         ACTIVE
+1      8              gone        NaN            NaN
+
+``fleet.to_excel("fleet.xlsx")`` writes a workbook, write_report() a nightly report; ``compare_snapshots("history",
+before="yesterday", after="today")`` compares two days; ``inventory(profiles=["one", "two"], regions="all")`` reads two profiles.
+
+AWS charges for signaling channels that are active in a month, for signaling messages and for TURN minutes
+(https://aws.amazon.com/kinesis/video-streams/pricing/). An upper bound of a month's charge for channels is
+``len(fleet) * price``, with the price of an active channel there; the service's API does not count messages and minutes.
 """
 
 from __future__ import annotations
@@ -36,11 +67,12 @@ from kvs_notebook.dataframes.schemas import (
     SHARED_NAMES,
     TAG_COVERAGE,
     TAG_PROBLEMS,
+    TAGS_READ,
     UNKNOWN,
     Schema,
 )
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.fleet.coverage import TAGS_READ, account_region_keys
+from kvs_notebook.fleet.coverage import account_region_keys
 from kvs_notebook.fleet.inventory import Inventory
 from kvs_notebook.fleet.report_inputs import InventoryOrFrame, channels_of, known_counts
 from kvs_notebook.fleet.required_tags import (
@@ -116,7 +148,8 @@ def channel_ages(fleet: InventoryOrFrame, *, now: datetime | None = None) -> pd.
     fleet
         An Inventory or a channels frame.
     now
-        The time, with a time zone, that ages are measured at; None takes the present.
+        The time, with a time zone, that ages are measured at; None takes the present. If a sandbox has a stepped clock, pass its
+        ``current_connection().now()``.
 
     Returns
     -------

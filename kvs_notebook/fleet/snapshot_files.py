@@ -29,9 +29,9 @@ from kvs_notebook.atomic_file import OWNER_ONLY, replace_file
 from kvs_notebook.aws.arns import check_account_id
 from kvs_notebook.aws.regions import check_region_code
 from kvs_notebook.dataframes.files import read_csv, to_csv
-from kvs_notebook.dataframes.schemas import COVERAGE, INTEGER, TEXT, TIME
+from kvs_notebook.dataframes.schemas import COVERAGE, INTEGER, TAGS_READ, TEXT, TIME
 from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput, KVSError
-from kvs_notebook.fleet.coverage import TAGS_READ, AccountRegionKey, account_region_keys, coverage_frame, unread_row
+from kvs_notebook.fleet.coverage import AccountRegionKey, account_region_keys, coverage_frame, unread_row
 from kvs_notebook.fleet.inventory import Inventory
 
 if TYPE_CHECKING:

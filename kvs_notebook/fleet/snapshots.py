@@ -14,9 +14,9 @@ import pandas as pd
 
 from kvs_notebook.dataframes.builders import concat
 from kvs_notebook.dataframes.files import File
-from kvs_notebook.dataframes.schemas import DATE, SNAPSHOTS, TAG_PREFIX, TEXT, order_columns
+from kvs_notebook.dataframes.schemas import DATE, FAILED, SNAPSHOTS, TAG_PREFIX, TAGS_READ, TEXT, order_columns
 from kvs_notebook.errors import DamagedFile, InvalidInput
-from kvs_notebook.fleet.coverage import FAILED, TAGS_READ, AccountRegionKey, account_region_keys
+from kvs_notebook.fleet.coverage import AccountRegionKey, account_region_keys
 from kvs_notebook.fleet.inventory import Inventory
 from kvs_notebook.fleet.snapshot_files import (
     COLUMNS,

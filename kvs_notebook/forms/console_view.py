@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from kvs_notebook.errors import KVSError
 from kvs_notebook.formatting import format_count
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.channel_form import ChannelForm
-from kvs_notebook.forms.channel_poller import ChannelPoller, count_in_transition
+from kvs_notebook.forms.channel_poller import TRANSIENT_ERRORS, ChannelPoller, count_in_transition
 from kvs_notebook.forms.channel_table import ChannelTable
 from kvs_notebook.forms.connection_form import ConnectionForm
 from kvs_notebook.forms.create_form import CreateForm
@@ -34,9 +35,15 @@ from kvs_notebook.forms.keyboard import Keyboard
 from kvs_notebook.forms.placeholder import connection_or_placeholder, is_placeholder
 from kvs_notebook.forms.tags_form import TagsForm
 from kvs_notebook.forms.update_form import UpdateForm
+from kvs_notebook.forms.visible_timer import VisibleTimer
 from kvs_notebook.forms.worker import Worker
 
 DEFAULT_FILE = "channels.csv"
+
+SECONDS_BETWEEN_REFRESHES = 30.0
+"""How old a listing becomes while the console is on the screen."""
+
+STALE_CLASS = "kvs-stale"
 
 
 class Console(widgets.VBox):
@@ -80,6 +87,9 @@ class Console(widgets.VBox):
         self.saved: Future[pd.DataFrame] | None = None
         self._saver = Worker([self.save], self._executor)
         self.status = self._saver.status
+        self._refresh_timer = VisibleTimer(self._refresh_if_old, SECONDS_BETWEEN_REFRESHES)
+        self._listed_at = time.monotonic()
+        self._is_stale = self._is_refreshed_by_timer = False
         self._poller = ChannelPoller(self._list, self._show_failure, self._executor)
         super().__init__(
             [
@@ -90,6 +100,7 @@ class Console(widgets.VBox):
                 _row(*self.actions.values()),
                 self._form_area,
                 Keyboard(self),
+                self._refresh_timer,
             ]
         )
         self.add_class("kvs-form")
@@ -123,8 +134,18 @@ class Console(widgets.VBox):
         """List the channels now, and again once a second while one of them is in transition."""
         return self._poller.request()
 
+    def _refresh_if_old(self) -> None:
+        """List the channels again, unless that would fail again or hide the error of another action."""
+        is_of_listing = self._is_stale or self.status.role != "alert"
+        is_old = (
+            time.monotonic() - self._listed_at > self._refresh_timer.seconds / 2
+        )  # else another view has asked for it
+        if self._is_refreshed_by_timer and is_of_listing and is_old and self.future.done():
+            self.refresh()
+
     def _list(self) -> pd.DataFrame:
         before = self.connection
+        self._listed_at = time.monotonic()
         connection = self._connection_to_list()
         frame = list_channels(self._prefix, connection=connection)
         if connection is not before and self.connection is before:  # the form may have connected to another meanwhile
@@ -132,6 +153,8 @@ class Console(widgets.VBox):
         has_news = not frame.equals(self.table.frame) or self.status.role == "alert" or not self.status.text
         if not self.table.show(frame, connection):
             return frame
+        self._is_stale, self._is_refreshed_by_timer = False, True
+        self.table.remove_class(STALE_CLASS)
         self.read_at.value = escape_html(f"Read at {datetime.now(UTC):%H:%M:%S} UTC")
         if has_news:
             moving = count_in_transition(frame)
@@ -146,6 +169,8 @@ class Console(widgets.VBox):
     def _show_failure(self, error: Exception) -> None:
         message = str(error) if isinstance(error, KVSError) else f"{type(error).__name__}: {error}."
         note = " The table shows the previous listing." if len(self.table.frame) else ""
+        self._is_stale, self._is_refreshed_by_timer = True, isinstance(error, TRANSIENT_ERRORS)
+        self.table.add_class(STALE_CLASS)
         self.status.alert(f"{message}{note} Press Refresh to list again.")
 
     def _view_count_changed(self, change: Mapping[str, Any]) -> None:
@@ -256,8 +281,9 @@ _FORMS: dict[str, Callable[..., Form]] = {
 def console(prefix: str | None = None, *, connection: Connection | None = None) -> Console:
     """Open a live table of the channels, with all forms around it.
 
-    The forms act on the channel that is selected in the table. The table is listed again after each change, and once a second
-    while a channel is in transition; each time that spends one ListSignalingChannels call for each 1,000 channels.
+    The forms act on the channel that is selected in the table. The table is listed again after each change, once a second while a
+    channel is in transition, and every 30 s while the page shows it; each time that spends one ListSignalingChannels call for
+    each 1,000 channels.
 
     Parameters
     ----------

@@ -255,7 +255,7 @@ class TagRows(CheckedInput):
 
 
 def _focus_when_shown(text: widgets.Text) -> None:
-    """Focus an input that the browser does not show yet."""
+    """Move the focus to an input that the browser does not show yet."""
 
     def shown(_: Mapping[str, Any]) -> None:
         text.unobserve(shown, "_view_count")

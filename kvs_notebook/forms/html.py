@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 STYLE = """<style>
 .kvs-form { max-width: 60em; padding: 4px 0 8px; overflow-wrap: anywhere; }
 .kvs-console { max-width: 100%; }
+.kvs-stale table { opacity: 0.55; }
 .kvs-form .widget-text, .kvs-form .widget-dropdown {
   flex-direction: column; align-items: stretch; height: auto; width: auto; margin: 2px 2px 0; }
 .kvs-form .widget-text > .widget-label, .kvs-form .widget-dropdown > .widget-label {

@@ -12,10 +12,9 @@ import pandas as pd
 from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.dataframes.files import cell_values
 from kvs_notebook.dataframes.frame_check import check_columns
-from kvs_notebook.dataframes.schemas import TAG_PREFIX
+from kvs_notebook.dataframes.schemas import TAG_PREFIX, TAGS_READ
 from kvs_notebook.dataframes.tag_pivot import are_all_tags_read
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.fleet.coverage import TAGS_READ
 from kvs_notebook.fleet.inventory import Inventory
 from kvs_notebook.formatting import format_count, format_value
 from kvs_notebook.plans.steps import TTL_COLUMN
@@ -141,7 +140,7 @@ class KnownChannels:
         """Return the tag keys that were read of a channel."""
         if "tags_source" not in self.frame:
             return self._keys_read
-        return ALL_KEYS if self.column("tags_source")[position] in TAGS_READ else ()
+        return self._keys_read if self.column("tags_source")[position] in TAGS_READ else ()
 
     def managed_by_at(self, position: int) -> str | None:
         """Return what manages a channel, None if nothing is known to."""

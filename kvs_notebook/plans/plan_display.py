@@ -44,7 +44,7 @@ class _Place(NamedTuple):
 class PlanDisplay:
     """What is shown of a plan.
 
-    Parameters
+    Attributes
     ----------
     steps
         The steps frame.

@@ -11,7 +11,8 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.validation import own_tags
 from kvs_notebook.channels.listing import channel_infos
 from kvs_notebook.channels.reference import ChannelRef
-from kvs_notebook.channels.tag_reader import read_tags
+from kvs_notebook.channels.tag_reader import BULK, read_tags_of
+from kvs_notebook.dataframes.schemas import NOT_REQUESTED
 from kvs_notebook.plans.channel_change import ChannelChange
 from kvs_notebook.plans.channel_state import ChannelState, is_as_wanted, read_state
 from kvs_notebook.plans.journal import CONFLICT, DONE, Journal
@@ -64,7 +65,7 @@ class Verifier:
             return
         infos = {str(info["ChannelARN"]): info for info in channel_infos(None, self._connection)}
         tagged = [self._arn(change) for change in done if change.needs_tags and not change.deletes]
-        reading = read_tags("bulk" if tagged else "none", tagged, self._connection)
+        reading = read_tags_of(tagged, BULK if tagged else NOT_REQUESTED, self._connection)
         if reading.error is not None:
             raise reading.error
         doubtful = []

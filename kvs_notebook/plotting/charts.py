@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kvs_notebook.dataframes.frame_check import check_columns
-from kvs_notebook.dataframes.schemas import AGES, COUNTS, GROWTH, HEADROOM, NEAR_QUOTA, TAG_COVERAGE, UNKNOWN
+from kvs_notebook.dataframes.schemas import AGES, COUNTS, GROWTH, HEADROOM, MONTHS, NEAR_QUOTA, TAG_COVERAGE, UNKNOWN
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count
 from kvs_notebook.plotting.figure import COLORS, GREY, INK, RED, WIDTH, Chart, open_figure
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Chart", "channel_ages", "channel_counts", "growth", "headroom", "tag_coverage"]
+__all__ = ["Chart", "channel_ages", "channel_counts", "creation_by_month", "growth", "headroom", "tag_coverage"]
 
 
 def __dir__() -> list[str]:
@@ -130,6 +130,44 @@ def channel_ages(ages: pd.DataFrame) -> Chart:
     title = f"{format_count(len(ages), 'channel')} by age"
     with _open_axes(title, len(labels)) as (figure, axes):
         _stacked_bars(axes, labels[::-1], {"channels": counts.tolist()[::-1]}, COLORS)
+    return Chart(figure, title, follows_theme=True)
+
+
+def creation_by_month(months: pd.DataFrame) -> Chart:
+    """Draw the number of channels by the month of their creation.
+
+    The last 30 months are drawn, also those without a channel; a note says how many channels are older.
+
+    Parameters
+    ----------
+    months
+        The frame that reports.creation_by_month() returned.
+
+    Returns
+    -------
+    Chart
+        A notebook displays it; ``.save(path)`` writes it.
+
+    Examples
+    --------
+    >>> import kvs_notebook as kvs
+    >>> sandbox = kvs.use_sandbox(clock="stepped")
+    >>> _ = sandbox.seed()
+    >>> kvs.charts.creation_by_month(kvs.reports.creation_by_month(kvs.list_channels()))
+    <Chart: 11 channels created from 2024-01 to 2025-12>
+    """
+    check_columns(months, MONTHS, "kvs.reports.creation_by_month()")
+    created = months.groupby("month")["channels"].sum()
+    every: list[str] = []
+    if len(created):
+        every = pd.period_range(created.index.min(), created.index.max(), freq="M").strftime("%Y-%m").tolist()
+    counts, cut = _last_rows(created.reindex(every, fill_value=0).to_frame())
+    between = f" from {every[0]} to {every[-1]}" if every else ""
+    title = f"{format_count(int(created.sum()), 'channel')} created{between}"
+    with _open_axes(title, len(counts)) as (figure, axes):
+        _stacked_bars(axes, list(counts.index)[::-1], {"channels": counts["channels"].tolist()[::-1]}, COLORS)
+        earlier = format_count(int(created.sum() - counts["channels"].sum()), "channel")
+        _note_not_shown(axes, f"{earlier} of {format_count(cut, 'earlier month')}" if cut else "", 0)
     return Chart(figure, title, follows_theme=True)
 
 

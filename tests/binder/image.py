@@ -16,7 +16,10 @@ from tests.binder.pins import BASE, REQUIREMENTS, ROOT, installed, moved, pins, 
 
 NOT_COPIED = (".*", "__pycache__", "node_modules", "build", "dist", "*.egg-info")
 USER_VARIABLES = ("AWS_", "JUPYTER", "IPYTHON", "PYTHON", "VIRTUAL_ENV")
-TOOLS = ("pytest>=9", "pytest-timeout", "pytest-xdist", "nbval", "hypothesis", "playwright", "axe-playwright-python")
+TOOLS = (
+    *("pytest>=9", "pytest-cov", "pytest-randomly", "pytest-timeout", "pytest-xdist"),
+    *("nbval", "hypothesis", "playwright", "axe-playwright-python"),
+)
 """For the tests in this environment: not part of the image; they change no version in it."""
 
 

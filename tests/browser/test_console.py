@@ -85,6 +85,30 @@ def test_second_click_deselects_a_row(notebook, sandbox, connection):
     expect(page.get_by_label("Channel (name or ARN)")).to_have_value("")
 
 
+HIDE = """() => {
+  window.looks = 0;
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => { window.looks += 1; return true; } });
+}"""
+SHOW = """() => { delete document.hidden; document.dispatchEvent(new Event("visibilitychange")); }"""
+
+
+def test_console_lists_again_while_the_page_shows_it(notebook, sandbox, connection):
+    sandbox.seed()
+    page = notebook.run(OPEN, "console._refresh_timer.seconds = 0.5")
+    expect(row(page, "parking-north")).to_be_visible()
+    row(page, "parking-north").click()
+    kvs.create_channel("a-late-one", connection=connection)
+    expect(row(page, "a-late-one")).to_be_visible()
+    expect(row(page, "parking-north")).to_have_class("selected")
+    page.evaluate(HIDE)
+    page.wait_for_function("window.looks > 3")
+    kvs.create_channel("a-later-one", connection=connection)
+    page.wait_for_function("window.looks > 8")
+    expect(row(page, "a-later-one")).to_have_count(0)
+    page.evaluate(SHOW)
+    expect(row(page, "a-later-one")).to_be_visible()
+
+
 def test_refresh_keeps_order_and_selection(notebook, sandbox, connection):
     sandbox.seed()
     page = notebook.run(OPEN)

@@ -10,7 +10,7 @@ import kvs_notebook as kvs
 from tests.cli.conftest import Run, lines_of, single_line
 
 
-def test_missing_required_tag_is_reported_and_exits_4(run: Run, profile: dict[str, str]) -> None:
+def test_missing_required_tag_is_reported_and_exits_1(run: Run, profile: dict[str, str]) -> None:
     done = run("inventory", "--region", "us-east-1", "--require", "Owner", "--require", "Env=prod,demo", env=profile)
     assert done.returncode == 1
     assert (
@@ -20,8 +20,8 @@ def test_missing_required_tag_is_reported_and_exits_4(run: Run, profile: dict[st
     )
     lines = done.stdout.split("\n\n")[1].splitlines()
     assert lines == [
-        "Owner: 10 of 11 channels meet the requirement",
-        "Env: 9 of 11 channels meet the requirement",
+        "Owner: 10 of 11 channels meet the requirement, 1 missing",
+        "Env: 9 of 11 channels meet the requirement, 1 missing, 1 not allowed",
         "CHANNEL             REGION     KEY    PROBLEM      FOUND",
         "test-jchen          us-east-1  Env    missing",
         "test-jchen          us-east-1  Owner  missing",

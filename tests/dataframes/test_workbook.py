@@ -208,7 +208,9 @@ def test_emptied_rows_and_sorted_rows_are_read() -> None:
     "content", [b"", b"PK\x03\x04\x14" + bytes(50), b"\xd0\xcf\x11\xe0" + bytes(50), b"a,b\n1,2\n"]
 )
 def test_other_file_is_not_a_workbook(content: bytes) -> None:
-    with pytest.raises(DamagedFile, match="is not a workbook that can be read. In the spreadsheet, save it as"):
+    with pytest.raises(
+        DamagedFile, match=r"is not a workbook that can be read. Read a CSV file with kvs\.read_csv\(\), or"
+    ):
         workbook.read_excel(io.BytesIO(content))
 
 

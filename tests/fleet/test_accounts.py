@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -178,7 +181,21 @@ EXPECTED = [
 ]
 
 
-@pytest.mark.parametrize("form", ["file", "frame of text", "frame of numbers"])
+def save_workbook(path, rows):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(path)
+    return path
+
+
+def test_account_id_that_a_workbook_has_as_number_is_refused(tmp_path):
+    path = save_workbook(tmp_path / "accounts.xlsx", [["account_id", "profile"], [12, "lab"]])
+    with pytest.raises(InvalidInput, match=r"row 2: .*'12'.* A spreadsheet may have removed leading zeros"):
+        accounts_to_read(None, None, None, path)
+
+
+@pytest.mark.parametrize("form", ["file", "workbook", "frame of text", "frame of numbers"])
 @pytest.mark.parametrize("text", FILES.values(), ids=FILES)
 def test_accounts_file_reads_same_however_it_was_written(tmp_path, text, form):
     path = tmp_path / "accounts.csv"
@@ -190,6 +207,9 @@ def test_accounts_file_reads_same_however_it_was_written(tmp_path, text, form):
     separator = ";" if ";" in text else ","
     given = {
         "file": lambda: path,
+        "workbook": lambda: save_workbook(
+            tmp_path / "accounts.xlsx", [*csv.reader(path.read_text("utf-8-sig").splitlines(), delimiter=separator)]
+        ),
         "frame of text": lambda: pd.read_csv(path, sep=separator, dtype="str", keep_default_na=False, index_col=False),
         "frame of numbers": lambda: pd.read_csv(
             path, sep=separator, index_col=False, keep_default_na=False, na_values=["", " "], skipinitialspace=True

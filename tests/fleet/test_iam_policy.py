@@ -31,7 +31,17 @@ ROLE = "arn:aws:iam::444455556666:role/Reader"
 OPEN_REGIONS = {"us-east-1", "eu-west-1"}
 CLOSED_REGIONS = tuple(region for region in regions_in_partition_of("us-east-1") if region not in OPEN_REGIONS)
 STATUS = ["account_id", "region", "status", "tags_source"]
-WITHOUT_CALLS = {"use_sandbox", "iam_policy", "trust_policy", "scan_notebooks", "to_json", "to_parquet", "write_report"}
+WITHOUT_CALLS = {
+    "use_sandbox",
+    "iam_policy",
+    "trust_policy",
+    "scan_notebooks",
+    "to_json",
+    "to_parquet",
+    "to_excel",
+    "read_excel",
+    "write_report",
+}
 """These call no service, or start one of their own."""
 
 
@@ -64,6 +74,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
             kvs.create_channel(name, tags={"Site": "hq"}, connection=connection)
         for name, value in sandbox.environment({}).items():
             monkeypatch.setenv(name, value)  # for connect()
+        sandbox.seed(60, region="eu-west-1", tags={"Site": "hq"})
         fleet = kvs.inventory(connection=connection)
         kvs.save_snapshot(fleet, tmp_path / "before", date="2026-01-05")
         yield Place(sandbox, connection, tmp_path, fleet)
@@ -82,7 +93,13 @@ def create(place: Place) -> Any:
 
 
 def listed(place: Place) -> Any:
-    return "tag:Site" in kvs.list_channels(tags=True, connection=place.connection)
+    """List few channels, whose tags are read one by one, and many, whose tags are read in bulk; return what each sent."""
+    sent = []
+    for connection in (place.connection, place.sandbox.connection(region="eu-west-1")):
+        before = len(place.sandbox.requests)
+        assert "tag:Site" in kvs.list_channels(tags=True, connection=connection)
+        sent.append(asked(place, before))
+    return sent
 
 
 def connected_by_url(place: Place) -> Any:
@@ -350,6 +367,22 @@ def test_policy_allows_each_role_of_an_accounts_file(tmp_path: Path, as_frame: b
     assert document["Statement"][-1]["Resource"] == [other, ROLE]
     profiles = pd.DataFrame({"account_id": ["777788889999"], "profile": ["lab"]})
     assert iam_policy(accounts=profiles) == iam_policy()
+
+
+def test_only_policy_that_changes_allows_roles_for_changes() -> None:
+    writer = ROLE.replace("Reader", "Writer")
+    lab = "arn:aws:iam::777788889999:role/Writer"
+    accounts = pd.DataFrame(
+        {
+            "account_id": ["444455556666", "777788889999"],
+            "role_arn": [ROLE, None],
+            "profile": [None, "lab"],
+            "change_role_arn": [writer, lab],
+        }
+    )
+    assert iam_policy(accounts=accounts)["Statement"][-1]["Resource"] == [ROLE, writer, lab]
+    for reads in ({"read_only": True}, {"auditor": True}):
+        assert iam_policy(accounts=accounts, **reads)["Statement"][-1]["Resource"] == ROLE
 
 
 @pytest.mark.parametrize(

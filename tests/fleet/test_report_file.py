@@ -81,6 +81,20 @@ def test_report_of_empty_and_of_unread_account(sandbox, connection, tmp_path):
     assert "Not everything was read: 1 of 1 account-region have a gap." in (tmp_path / "b.html").read_text("utf-8")
 
 
+def test_account_that_cannot_be_connected_to_is_named_unknown(fleet, connection, tmp_path):
+    with pytest.warns(UserWarning, match="no-such"):
+        found = kvs.inventory(profiles=["no-such"], role_arns=[ROLE.replace(OTHER, "111122223333")])
+    for day in ("2026-01-04", "2026-01-05"):
+        kvs.save_snapshot(found, tmp_path / "history", date=day)
+    for ending in ("md", "html"):
+        changes = kvs.compare_snapshots(tmp_path / "history")
+        kvs.write_report(found, tmp_path / f"a.{ending}", changes=changes, history=tmp_path / "history")
+    text = (tmp_path / "a.md").read_text("utf-8")
+    assert "| unknown | unknown | not read |" in section(text, "Summary")
+    assert "| unknown | unknown | no\\_credentials | no-such: " in section(text, "Not read")
+    assert section(text, "Changes").strip() == "None in what was read on both days."
+
+
 def test_unread_tags_are_unknown_in_the_report(fleet, connection, tmp_path):
     for action in ("tag:GetResources", "kinesisvideo:ListTagsForResource"):
         fleet.deny(action)

@@ -241,7 +241,7 @@ WORDS = st.sampled_from(["Env", "env", "E nv", "prod", "Prod ", "dev", ""])
 KEYS = WORDS.filter(bool)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(
     fleet=st.lists(st.dictionaries(KEYS, WORDS, max_size=4), min_size=1, max_size=6),
     required=st.dictionaries(KEYS, st.none() | st.lists(WORDS, min_size=1, max_size=3), min_size=1, max_size=3),

@@ -53,8 +53,7 @@ FORMS: dict[str, Callable[[Inventory, Path], Inventory | pd.DataFrame]] = {
 }
 
 
-@pytest.mark.parametrize("mode", ["bulk", "each"])
-@pytest.mark.parametrize("prevent", [deny, fail])
+@pytest.mark.parametrize(("prevent", "mode"), [(deny, "bulk"), (fail, "each")])
 def test_unread_tags_are_unknown_in_every_form(fleet, connection, monkeypatch, tmp_path, prevent, mode):
     monkeypatch.setattr("kvs_notebook.aws.retry.LONGEST_WAIT_SECONDS", 0.01)
     before = kvs.inventory(regions=REGIONS, tags=mode)
@@ -100,7 +99,7 @@ def test_region_disabled_after_it_was_read_is_unknown(fleet, connection, tmp_pat
     disable(fleet, "us-west-2")
     found = kvs.inventory(regions=[*REGIONS, "us-west-2"])
     output = InventoryOutput(found, connection)
-    output.print_changes(str(tmp_path))
+    output.print_changes(str(tmp_path), is_saved_there=False)
     assert [label for label, _ in output.gaps] == [f"111122223333 {UNREAD}"]
     kvs.save_snapshot(found, tmp_path, date="2026-01-06")
     changes = kvs.compare_snapshots(tmp_path)

@@ -305,6 +305,57 @@ def test_hidden_console_pauses_until_shown_again(connection):
         eventually(lambda: lists(sandbox) > seen)
 
 
+def see(console, seconds_later=60):
+    """Do what the browser does while it shows a console that was listed some time ago."""
+    console._listed_at -= seconds_later
+    console._refresh_timer._handle_custom_msg("seen", [])
+
+
+def test_visible_console_lists_again(sandbox, console, connection):
+    kvs.create_channel("a-late-one", connection=connection)
+    see(console)
+    assert "a-late-one" in set(console.future.result(20)["channel_name"])
+    eventually(lambda: console.status.text == "12 channels.")
+    seen = lists(sandbox)
+    see(console, seconds_later=1)  # a second view of the same console
+    assert lists(sandbox) == seen
+
+
+def test_listing_while_visible_keeps_selection_edits_and_messages(sandbox, console, connection):
+    console.table.select("front-door-hq")
+    update = console.open_form("Update")
+    update.future.result(20)
+    update.message_ttl_seconds.value = "99"
+    kvs.create_channel("a-late-one", connection=connection)
+    see(console)
+    console.future.result(20)
+    assert console.table.selected["channel_name"].tolist() == ["front-door-hq"]
+    assert update.message_ttl_seconds.value == "99"
+    assert "Update" in console._unapplied_edits()
+    console.status.alert("Can't write channels.csv.")
+    seen = lists(sandbox)
+    see(console)
+    assert (lists(sandbox), console.status.text) == (seen, "Can't write channels.csv.")
+
+
+@pytest.mark.parametrize(("kind", "again"), [("error", True), ("denied", False)])
+def test_failed_listing_while_visible_greys_the_rows(sandbox, console, kind, again):
+    """What fails for good is not asked for again: a provider of credentials may ask its user each time."""
+    sandbox.faults.add("ListSignalingChannels", kind, times=None)
+    see(console)
+    assert console.future.exception(20) is not None
+    eventually(lambda: "kvs-stale" in console.table._dom_classes)
+    assert len(console.table.shown) == 11
+    assert console.status.text.count("The table shows the previous listing.") == 1
+    assert "\n" not in console.status.text
+    sandbox.faults.clear()
+    see(console)
+    if not again:
+        console.refresh()
+    assert len(console.future.result(20)) == 11
+    eventually(lambda: "kvs-stale" not in console.table._dom_classes and console.status.text == "11 channels.")
+
+
 def test_stuck_transition_stops_listing(monkeypatch, connection):
     monkeypatch.setattr(channel_poller, "STUCK_AFTER_SECONDS", 0.0)
     slow = kvs.Assumptions(creating_seconds=3_600)

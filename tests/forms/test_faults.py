@@ -9,6 +9,7 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
+from kvs_notebook.aws.default_connection import set_current
 
 KINDS = ["throttle", "denied", "error", "reset", "lost_reply", "delay"]
 
@@ -84,6 +85,19 @@ def sandbox(started: kvs.Sandbox) -> kvs.Sandbox:
     """Return the shared sandbox, emptied: there are many tests."""
     started.reset()
     return started
+
+
+@pytest.fixture(scope="module")
+def shared_connection(started: kvs.Sandbox) -> kvs.Connection:
+    """Return one connection for all tests, which makes its clients once."""
+    return started.connection()
+
+
+@pytest.fixture
+def connection(shared_connection: kvs.Connection) -> kvs.Connection:
+    """Return the shared connection, made current."""
+    set_current(shared_connection)
+    return shared_connection
 
 
 CASES = [

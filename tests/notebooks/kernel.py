@@ -55,6 +55,10 @@ class Kernel:
     def run(self, cells: Iterable[str]) -> list[str]:
         """Run cells without the names of earlier runs, and return what each printed; the first error is raised."""
         self._execute(SETUP)
+        return self.run_on(cells)
+
+    def run_on(self, cells: Iterable[str]) -> list[str]:
+        """Run cells after those that ran before, and return what each printed; the first error is raised."""
         return [self._execute(source) for source in cells]
 
     def _execute(self, source: str) -> str:

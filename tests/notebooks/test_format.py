@@ -36,8 +36,8 @@ def read(path: Path) -> Any:
 
 
 def cells_before_appendix(path: Path) -> list[Any]:
-    """Return the cells of a walkthrough without its appendix."""
-    return list(takewhile(lambda cell: not cell.source.startswith("## Appendix"), read(path).cells))
+    """Return the cells of a walkthrough without its appendix and its last cell."""
+    return list(takewhile(lambda cell: not cell.source.startswith("## Appendix"), read(path).cells[:-1]))
 
 
 def test_every_walkthrough_exists() -> None:
@@ -78,10 +78,17 @@ def test_walkthrough_has_the_sections_of_the_course(path: Path) -> None:
 
 
 @each_notebook
+def test_last_cell_says_to_shut_down_the_kernel(path: Path) -> None:
+    last = read(path).cells[-1]
+    assert last.cell_type == "markdown"
+    assert "*Shut Down Kernel*" in last.source
+
+
+@each_notebook
 def test_walkthrough_explains_what_differs_on_a_real_account(path: Path) -> None:
     (section,) = [cell.source for cell in read(path).cells if cell.source.startswith("## On a real account")]
     assert [words for words in REAL_ACCOUNT if words not in section] == []
-    assert any(words in section for words in ("**No undo.**", "**No way back.**", "nothing to undo"))
+    assert any(words in section for words in ("**No undo.**", "nothing to undo"))
 
 
 @each_notebook
@@ -111,6 +118,17 @@ def test_overview_links_to_every_walkthrough() -> None:
     assert [name for name in WALKTHROUGHS[1:] if f"]({name}.ipynb)" not in shown] == []
 
 
-def test_teaching_notes_list_every_walkthrough_with_minutes() -> None:
+def minutes_in(text: str) -> dict[str, str]:
+    """Return the minutes of each notebook, by its number, from the table of notebooks in a text."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    heading = next(row for row in rows if row[0] == "Notebook")
+    numbered = [(re.match(r"\W*(\d\d) · ", row[0]), row) for row in rows]
+    return {number[1]: row[heading.index("Minutes")] for number, row in numbered if number}
+
+
+def test_every_document_states_the_same_minutes() -> None:
+    stated = {path.stem[:2]: re.findall(r"takes about (\d+) minutes", read(path).cells[0].source) for path in NOTEBOOKS}
+    minutes = {number: found for number, (found,) in stated.items()}
+    (overview,) = [cell.source for cell in read(NOTEBOOKS[0]).cells if cell.source.startswith(OVERVIEW)]
     notes = (ROOT / "notebooks" / "TEACHING.md").read_text(encoding="utf-8")
-    assert [name for name in WALKTHROUGHS if not re.search(rf"\]\({name}\.ipynb\) \| \d+ \|", notes)] == []
+    assert minutes_in(overview) == minutes_in(notes) == minutes

@@ -135,6 +135,13 @@ def test_keys_beyond_those_read_are_refused() -> None:
     assert "'Owner' was not read" in reasons(plan)[0]
 
 
+def test_keys_beyond_those_read_are_refused_beside_unread_channels() -> None:
+    seen = fleet([Seen("dock", {"Site": "hq"}), Seen("gate", {"Site": "hq"})], keys=["Site"])
+    plan = kvs.plans.tag(seen.assign(tags_source=["failed", "each"]), {"Owner": "ops"})
+    assert len(plan) == 0
+    assert all("'Owner' was not read" in reason for reason in reasons(plan))
+
+
 def test_unread_tags_leave_it_open_who_manages() -> None:
     seen = fleet([Seen("gate")], keys=[])
     assert "may be managed by CloudFormation" in reasons(kvs.plans.delete(seen))[0]

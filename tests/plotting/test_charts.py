@@ -16,7 +16,7 @@ from kvs_notebook.plotting.figure import INK
 
 ACCOUNT = "111122223333"
 REQUIRED = {"Owner": None, "Env": ["prod", "dev"]}
-DRAWN = ["channel_counts", "channel_ages", "headroom", "tag_coverage"]
+DRAWN = ["channel_counts", "channel_ages", "creation_by_month", "headroom", "tag_coverage"]
 
 
 @pytest.fixture
@@ -152,6 +152,19 @@ def test_ages_are_grouped_by_days():
         "up to 2 years": 1,
         "older": 1,
     }
+
+
+def test_months_without_channel_are_drawn_and_earlier_ones_counted():
+    rows = [
+        ("2020-01", ACCOUNT, "us-east-1", 4),
+        ("2025-11", ACCOUNT, "us-east-1", 1),
+        ("2025-11", ACCOUNT, "eu-west-1", 2),
+    ]
+    chart = kvs.charts.creation_by_month(builders.rows_frame(rows, schemas.MONTHS))
+    assert chart.title == "7 channels created from 2020-01 to 2025-11"
+    drawn = bars(chart)["channels"]
+    assert (len(drawn), drawn["2025-11"], drawn["2025-10"]) == (30, 3, 0)
+    assert chart.figure.axes[0].get_xlabel() == "Not shown: 4 channels of 41 earlier months"
 
 
 def test_tag_coverage_draws_counts_of_report(fleet):

@@ -16,7 +16,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nbconvert import HTMLExporter, PythonExporter
 
 import kvs_notebook as kvs
 from kvs_notebook.secret_scan.notebook_text import TYPED_PASSWORD
@@ -373,6 +372,8 @@ def exported(folder: Path) -> dict[str, Path]:
     )
     parsed = nbformat.reads(json.dumps(content | {"nbformat_minor": 4}), as_version=4)  # since 5, cells have ids
     paths = {}
+    from nbconvert import HTMLExporter, PythonExporter  # takes a second
+
     for suffix, exporter in (("py", PythonExporter()), ("html", HTMLExporter())):
         paths[suffix] = folder / f"export.{suffix}"
         paths[suffix].write_text(exporter.from_notebook_node(parsed)[0], encoding="utf-8")
@@ -430,6 +431,8 @@ def test_export_that_is_not_a_text_is_reported(tmp_path: Path) -> None:
 def test_walkthrough_exported_to_html_has_no_secret(folder: Path) -> None:
     walkthrough = nbformat.read(ROOT / "notebooks" / "00-start-here.ipynb", as_version=4)
     path = folder / "walkthrough.html"
+    from nbconvert import HTMLExporter  # takes a second
+
     path.write_text(HTMLExporter().from_notebook_node(walkthrough)[0], encoding="utf-8")
     assert find_secrets(path) == []
 

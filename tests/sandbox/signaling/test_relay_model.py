@@ -199,7 +199,7 @@ class RelayHarness:
                 assert not self.model.waiting(client_id), client_id
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     script=st.lists(steps, min_size=10, max_size=60),
     displaced_peer=st.sampled_from(["stays_open", "closed"]),
