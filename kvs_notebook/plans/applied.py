@@ -117,12 +117,16 @@ class Applied:
     def summary(self, resume: str) -> str:
         """Return what came of the plan in lines of text; ``resume`` is the call or command that goes on with it."""
         lines = [self._title]
+        not_started = self.result["outcome"] == NOT_STARTED
         rest = self.incomplete
-        for row in rest.head(MAX_SHOWN).itertuples():
+        tried = rest[rest["outcome"] != NOT_STARTED]
+        for row in tried.head(MAX_SHOWN).itertuples():
             column = row.column if isinstance(row.column, str) else ""
             lines.append(f"  {row.outcome}  {row.channel_name}  {f'{row.action} {column}'.strip()}: {row.message}")
-        if len(rest) > MAX_SHOWN:
-            lines.append(f"  and {len(rest) - MAX_SHOWN:,} more; see {self.folder / 'result.csv'}")
+        if len(tried) > MAX_SHOWN:
+            lines.append(f"  and {len(tried) - MAX_SHOWN:,} more; see {self.folder / 'result.csv'}")
+        for reason, steps in self.result.loc[not_started, "message"].value_counts().items():
+            lines.append(f"  {NOT_STARTED}  {format_count(int(steps), 'step')}: {reason}")
         to_go_on = [f"To go on: {resume}"] if self.can_be_resumed else []
         return "\n".join([*lines, *self.notes, *to_go_on])
 

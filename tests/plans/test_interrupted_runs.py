@@ -118,7 +118,7 @@ def switch(monkeypatch):
     return KillSwitch(monkeypatch)
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fleet=st.fixed_dictionaries(dict.fromkeys(NAMES, CHANNEL)),
     edits=st.fixed_dictionaries(dict.fromkeys(NAMES, EDIT)),
