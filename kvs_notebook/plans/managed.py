@@ -129,7 +129,7 @@ def mark_managed(channels: pd.DataFrame, *managed: pd.DataFrame) -> pd.DataFrame
     ----------
     channels
         A channels frame. A column ``managed_by`` that it has is kept where no other frame names the channel.
-    managed
+    *managed
         Frames of read_terraform() and read_cloudformation(). A channel is found by its ARN if that is known, else by its name, in
         every account and region.
 
