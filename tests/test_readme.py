@@ -282,18 +282,28 @@ def test_table_names_every_form() -> None:
     assert set(named) == set(kvs.forms.__all__)
 
 
+def _parameters(command: click.Command | None) -> list[click.Parameter]:
+    """Return the parameters of a command, or of all subcommands of a group."""
+    assert command is not None
+    if isinstance(command, click.Group):
+        return [parameter for each in command.commands.values() for parameter in _parameters(each)]
+    return command.params
+
+
 def test_table_names_every_command_and_only_existing_options() -> None:
     context = click.Context(cli)
     options = {
-        name: {option for parameter in cli.get_command(context, name).params for option in parameter.opts}  # type: ignore[union-attr]
+        name: {option for parameter in _parameters(cli.get_command(context, name)) for option in parameter.opts}
         for name in cli.list_commands(context)
     }
     cells = [cell for cell in column("Command") if cell.startswith("`")]
     first_words = {word for cell in cells for word in re.findall(r"`(\w+)", cell)}
     assert set(options) - first_words == set()
     for cell in cells:
-        command = re.findall(r"\w+", cell)[0] if not cell.startswith("`--") else "inventory"
-        assert set(re.findall(r"--[\w-]+", cell)) <= options.get(command, set()) or command not in options, cell
+        command = "inventory"
+        for line in re.findall("`([^`]+)`", cell):
+            command = command if line.startswith("--") else re.findall(r"\w+", line)[0]
+            assert set(re.findall(r"--[\w-]+", line)) <= options.get(command, set()) or command not in options, line
 
 
 def test_versions_are_those_of_pyproject() -> None:

@@ -202,7 +202,8 @@ def create_channel(
 
     Notes
     -----
-    Spends one CreateSignalingChannel call (50 a second), then one DescribeSignalingChannel call a second while it waits.
+    Spends one CreateSignalingChannel call (50 a second), then one DescribeSignalingChannel call a second while it waits. A loop
+    waits for each channel in turn: for many, plans.ensure() plans what is missing, and apply_plan() waits once for all of them.
 
     Examples
     --------
@@ -250,7 +251,7 @@ def update_channel(
     Parameters
     ----------
     channel
-        A name or ARN, whose version is read first, or a row, whose own version is sent.
+        A name or ARN, whose version is read first, or a row, whose own version is sent. For many channels, make a plan.
     message_ttl_seconds
         Seconds, 5 to 120; messages that are already stored keep their TTL.
     wait
@@ -304,7 +305,7 @@ def update_channel(
     """
     connection = current_connection(connection)
     wanted = check_message_ttl(message_ttl_seconds)
-    ref = one_channel_ref(channel, connection)
+    ref = one_channel_ref(channel, connection, plan=f"kvs.plans.set_message_ttl(channels, {wanted})")
     connection.require_changes("UpdateSignalingChannel")
     info = describe(ref, connection)
     seen = ChannelRef(ref.label, info["ChannelARN"], ref.version or info["Version"])
@@ -343,7 +344,7 @@ def delete_channel(
     Parameters
     ----------
     channel
-        A name or ARN, whose version is read first, or a row, whose own version is sent.
+        A name or ARN, whose version is read first, or a row, whose own version is sent. For many channels, make a plan.
     wait
         Wait until the channel no longer exists; False returns when the service has accepted the call.
     timeout
@@ -394,7 +395,7 @@ def delete_channel(
     'DELETING'
     """
     connection = current_connection(connection)
-    ref = one_channel_ref(channel, connection)
+    ref = one_channel_ref(channel, connection, plan="kvs.plans.delete(channels)")
     connection.require_changes("DeleteSignalingChannel")
     info = describe(ref, connection)
     seen = ChannelRef(ref.label, info["ChannelARN"], ref.version or info["Version"])

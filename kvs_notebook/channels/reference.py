@@ -89,14 +89,21 @@ def _is_missing(value: Any) -> bool:
     return pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
-def one_channel_ref(channel: Channel, connection: Connection) -> ChannelRef:
-    """Return the channel of a channel argument; raise InvalidInput if it is a frame that has not exactly one row."""
-    found = channel_refs(channel, connection)
-    if len(found) != 1:
-        raise InvalidInput(
-            f"Expected one channel, got a frame of {format_count(len(found), 'row')}. Pass one row, such as frame.iloc[0]."
-        )
-    return found[0]
+def one_channel_ref(channel: Channel, connection: Connection, *, plan: str = "") -> ChannelRef:
+    """Return the channel of a channel argument.
+
+    ``plan`` is the line that plans the same for many channels.
+
+    Raises
+    ------
+    InvalidInput
+        If it is a frame that has not exactly one row, or as for channel_refs().
+    """
+    rows = len(channel) if isinstance(channel, pd.DataFrame) else 1
+    if rows != 1:
+        hint = f", or make a plan: {plan}" if plan and rows else ", such as frame.iloc[0]"
+        raise InvalidInput(f"Expected one channel, got a frame of {format_count(rows, 'row')}. Pass one row{hint}.")
+    return channel_refs(channel, connection)[0]
 
 
 def describe(ref: ChannelRef, connection: Connection) -> dict[str, Any]:

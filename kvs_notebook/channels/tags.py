@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,8 +14,11 @@ from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref, resolve_arn
 from kvs_notebook.channels.tag_arguments import TagsToSet, tag_keys_to_remove, tags_to_set
-from kvs_notebook.dataframes.builders import tags_frame
+from kvs_notebook.dataframes.builders import rows_frame, tags_frame
+from kvs_notebook.dataframes.schemas import TAG_PREFIX, TEXT
+from kvs_notebook.dataframes.tag_pivot import CHANNEL_COLUMNS, note_tags_read
 from kvs_notebook.errors import mark_accepted
+from kvs_notebook.formatting import format_value
 
 
 def list_tags(channel: Channel, *, connection: Connection | None = None) -> pd.DataFrame:
@@ -84,24 +87,30 @@ def describe_with_tags(ref: ChannelRef, connection: Connection) -> tuple[dict[st
     return info, tags_of_channel(str(info["ChannelARN"]), connection)
 
 
-def tag_channel(channel: Channel, tags: TagsToSet, *, connection: Connection | None = None) -> pd.DataFrame:
+def tag_channel(
+    channel: Channel, tags: TagsToSet, *, read: bool = True, connection: Connection | None = None
+) -> pd.DataFrame:
     """Set tags of a channel: add new keys, and replace the values of existing keys.
 
     Parameters
     ----------
     channel
-        A name, an ARN or a row.
+        A name, an ARN or a row. For many channels, make a plan.
     tags
         1 to 50 tags, as a mapping of key to value; a value may be the empty string. Or tags copied from another channel: the
         frame of its :func:`list_tags`, or its row of ``list_channels(tags=True)``. Tags that only AWS can set (``aws:...``) are
         left out.
+    read
+        Read all tags of the channel after the change; False saves that call.
     connection
         The connection to use; None takes the current one.
 
     Returns
     -------
     pandas.DataFrame
-        All tags of the channel after the change, as a long tags frame.
+        All tags of the channel after the change, as a long tags frame. With ``read=False`` one row of the channel: account_id,
+        region, channel_name, channel_arn, and a ``tag:<key>`` column (str) for each key that was set; its other tags were not
+        read.
 
     Raises
     ------
@@ -123,7 +132,7 @@ def tag_channel(channel: Channel, tags: TagsToSet, *, connection: Connection | N
 
     Notes
     -----
-    Spends one TagResource and one ListTagsForResource call (50 a second each, 5 a second for a channel), and one
+    Spends one TagResource and, if ``read``, one ListTagsForResource call (50 a second each, 5 a second for a channel), and one
     DescribeSignalingChannel call if a name is given. Tags have no version: the last value that is set for a key is kept.
 
     Examples
@@ -138,33 +147,39 @@ def tag_channel(channel: Channel, tags: TagsToSet, *, connection: Connection | N
     """
     connection = current_connection(connection)
     checked = tags_to_set(tags)
-    ref = one_channel_ref(channel, connection)
+    ref = one_channel_ref(channel, connection, plan=f"kvs.plans.tag(channels, {format_value(checked)})")
     connection.require_changes("TagResource")
     arn = resolve_arn(ref, connection)
     pairs = [{"Key": key, "Value": value} for key, value in checked.items()]
     connection.call("TagResource", {"ResourceARN": arn, "Tags": pairs}, channel=ref.label)
+    if not read:
+        return _row_of_tags(arn, checked)
     with mark_accepted(f"The tags of {ref.label} were set"):
         return read_tags([arn], connection)
 
 
 def untag_channel(
-    channel: Channel, keys: Iterable[str] | pd.DataFrame, *, connection: Connection | None = None
+    channel: Channel, keys: Iterable[str] | pd.DataFrame, *, read: bool = True, connection: Connection | None = None
 ) -> pd.DataFrame:
     """Remove tags from a channel; keys that it does not have are ignored.
 
     Parameters
     ----------
     channel
-        A name, an ARN or a row.
+        A name, an ARN or a row. For many channels, make a plan.
     keys
         1 to 50 tag keys, or the rows of :func:`list_tags` to remove. Those that only AWS can remove (``aws:...``) are left out.
+    read
+        Read the remaining tags of the channel; False saves that call.
     connection
         The connection to use; None takes the current one.
 
     Returns
     -------
     pandas.DataFrame
-        The remaining tags of the channel, as a long tags frame.
+        The remaining tags of the channel, as a long tags frame. With ``read=False`` one row of the channel: account_id, region,
+        channel_name, channel_arn, and a ``tag:<key>`` column (str) for each key that was removed, missing; its other tags were
+        not read.
 
     Raises
     ------
@@ -185,7 +200,7 @@ def untag_channel(
 
     Notes
     -----
-    Spends one UntagResource and one ListTagsForResource call (50 a second each, 5 a second for a channel), and one
+    Spends one UntagResource and, if ``read``, one ListTagsForResource call (50 a second each, 5 a second for a channel), and one
     DescribeSignalingChannel call if a name is given.
 
     Examples
@@ -199,9 +214,20 @@ def untag_channel(
     """
     connection = current_connection(connection)
     checked = tag_keys_to_remove(keys)
-    ref = one_channel_ref(channel, connection)
+    ref = one_channel_ref(channel, connection, plan=f"kvs.plans.tag(channels, remove={format_value(checked)})")
     connection.require_changes("UntagResource")
     arn = resolve_arn(ref, connection)
     connection.call("UntagResource", {"ResourceARN": arn, "TagKeyList": checked}, channel=ref.label)
+    if not read:
+        return _row_of_tags(arn, dict.fromkeys(checked))
     with mark_accepted(f"The tags of {ref.label} were removed"):
         return read_tags([arn], connection)
+
+
+def _row_of_tags(arn: str, tags: Mapping[str, str | None]) -> pd.DataFrame:
+    """Return one row of a channel with a column for each tag whose value is known, None if it is not there."""
+    row: dict[str, str | None] = {**ChannelArn.parse(arn)._asdict(), "channel_arn": arn}
+    row = {column: row[column] for column in CHANNEL_COLUMNS} | {TAG_PREFIX + key: value for key, value in tags.items()}
+    frame = rows_frame([[*row.values()]], dict.fromkeys(row, TEXT))
+    note_tags_read(frame, all_keys=False)
+    return frame

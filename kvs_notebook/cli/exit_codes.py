@@ -15,6 +15,9 @@ not all of its steps are done."""
 TAGS_MISSING = FAILED
 """Everything was read and written, and a channel lacks a required tag or has a value that is not allowed."""
 
+CHANGES = 4
+"""``kvs-notebook plan --exit-code`` found changes."""
+
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 SIGNAL_BASE = 128

@@ -125,6 +125,7 @@ PLAN_STEPS: Schema = {
     "reason": TEXT,
     "source": TEXT,
 }
+MANAGED_CHANNELS: Schema = {"channel_name": TEXT, "channel_arn": TEXT, "managed_by": TEXT}
 PLAN_RESULTS: Schema = {
     **PLAN_STEPS,
     "outcome": TEXT,

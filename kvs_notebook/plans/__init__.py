@@ -20,6 +20,7 @@ _load, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "edits": ["delete", "set_message_ttl", "tag"],
+        "managed": ["mark_managed", "read_cloudformation", "read_terraform"],
         "provisioning": ["ensure"],
         "sheets": ["from_sheet"],
         "plan": ["Plan", "read"],

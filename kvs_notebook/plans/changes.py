@@ -148,10 +148,11 @@ def _forbidden_tags(known: KnownChannel, wanted: Mapping[str, str | None]) -> It
                 f"Rename or remove that tag in the same plan, or use its key."
             )
             yield _refused_tag(known, wanted, key, reason)
-    left = {key for key in own_tags(known.tags) if wanted.get(key, "") is not None}
-    count = len(left) + len(added)
-    if added and count > MAX_TAGS and known.keys_read is ALL_KEYS:
-        yield _refused_tag(known, wanted, added[0], f"It would have too many tags: {count} (maximum {MAX_TAGS}).")
+    if added and len(known.tags) + len(added) > MAX_TAGS and known.keys_read is ALL_KEYS:
+        left = {key for key in own_tags(known.tags) if wanted.get(key, "") is not None}
+        count = len(left) + len(added)
+        if count > MAX_TAGS:
+            yield _refused_tag(known, wanted, added[0], f"It would have too many tags: {count} (maximum {MAX_TAGS}).")
 
 
 def _refused_tag(known: KnownChannel, wanted: Mapping[str, str | None], key: str, reason: str) -> Refusal:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
@@ -37,8 +37,7 @@ class _AllKeys:
 ALL_KEYS: Container[str] = _AllKeys()
 
 
-@dataclass(frozen=True, slots=True)
-class KnownChannel:
+class KnownChannel(NamedTuple):
     """What was read of one channel.
 
     Attributes
@@ -62,14 +61,14 @@ class KnownChannel:
     version: str | None = None
     status: str | None = None
     message_ttl_seconds: int | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = MappingProxyType({})
     keys_read: Container[str] = ()
     managed_by: str | None = None
     is_management_known: bool = False
 
     def with_manager(self, managed_by: str) -> KnownChannel:
         """Return the channel as one that is managed."""
-        return replace(self, managed_by=managed_by, is_management_known=True)
+        return self._replace(managed_by=managed_by, is_management_known=True)
 
 
 class KnownChannels:
@@ -98,6 +97,8 @@ class KnownChannels:
             for name in map(str, frame.columns)
             if name.startswith(TAG_PREFIX)
         }
+        self._has_tags_source = "tags_source" in frame
+        self._has_managers = MANAGED_BY in frame
         self._check_repetitions()
 
     def __len__(self) -> int:
@@ -138,7 +139,7 @@ class KnownChannels:
 
     def keys_read_at(self, position: int) -> Container[str]:
         """Return the tag keys that were read of a channel."""
-        if "tags_source" not in self.frame:
+        if not self._has_tags_source:
             return self._keys_read
         return self._keys_read if self.column("tags_source")[position] in TAGS_READ else ()
 
@@ -163,23 +164,25 @@ class KnownChannels:
         Raises
         ------
         InvalidInput
-            If its ARN is not a channel's.
+            If its ARN is not a channel's, or its message TTL is not a whole number.
         """
-        channel_arn = self.column("channel_arn")[position]
+        channel_arn, version, status, ttl = self._records[position]
         keys_read = self.keys_read_at(position)
-        ttl = self.column(TTL_COLUMN)[position]
-        version, status = self.column("version")[position], self.column("channel_status")[position]
         return KnownChannel(
             channel_arn,
             ChannelArn.parse(channel_arn),
             None if version is None else str(version),
             status,
-            None if ttl is None else int(ttl),
+            None if ttl is None else _whole_number(ttl),
             {key: values[position] for key, values in self._tag_columns.items() if values[position] is not None},  # type: ignore[misc]
             keys_read,
             self.managed_by_at(position),
-            MANAGED_BY in self.frame or keys_read is ALL_KEYS,
+            self._has_managers or keys_read is ALL_KEYS,
         )
+
+    @cached_property
+    def _records(self) -> list[tuple[Any, ...]]:
+        return list(zip(*map(self.column, ("channel_arn", "version", "channel_status", TTL_COLUMN)), strict=True))
 
     def find(self, channel_arn: str) -> KnownChannel | None:
         """Return the channel with an ARN, None if there is none."""
@@ -211,3 +214,14 @@ def _keys_read(frame: pd.DataFrame) -> Container[str]:
     keys = frozenset(str(name).removeprefix(TAG_PREFIX) for name in frame if str(name).startswith(TAG_PREFIX))
     all_read = are_all_tags_read(frame)
     return ALL_KEYS if all_read or (all_read is None and keys) else keys
+
+
+def _whole_number(ttl: Any) -> int:
+    number: int | None
+    try:
+        number = int(ttl)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None or (not isinstance(ttl, str) and number != ttl):
+        raise InvalidInput(f"{TTL_COLUMN} {format_value(ttl)} is not a whole number. Read the channels again.")
+    return number

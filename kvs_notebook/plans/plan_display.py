@@ -136,7 +136,7 @@ class PlanDisplay:
             name = row.channel_name if isinstance(row.channel_name, str) else "?"
             yield GAP.join(map(printable, (source, name, str(row.reason))))
         if len(refused) > MAX_REFUSALS:
-            yield f"and {len(refused) - MAX_REFUSALS:,} more: plan.refused"
+            yield f"and {len(refused) - MAX_REFUSALS:,} more: see .refused, or plan.csv"
 
 
 def _escape(text: str) -> str:

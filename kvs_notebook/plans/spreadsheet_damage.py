@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ _LAST_SERIAL = 2_958_465
 """A spreadsheet counts days from the one to the 31st of December 9999."""
 
 
+@lru_cache(maxsize=10_000)
 def is_conversion(text: str, cell: str) -> bool:
     """Return whether a spreadsheet may have turned a text into what a cell has: ``0042`` into ``42``, ``3-4`` into ``4-Mar``."""
     old, new = _normalize(text), _normalize(cell)
@@ -67,7 +68,6 @@ class _Moment(NamedTuple):
     minutes: float | None = None
 
 
-@cache
 def _moments(text: str) -> tuple[_Moment, ...]:
     """Return all ways to read a text as a date, a time or both."""
     at = next((each for each in _TIME.finditer(text) if each[2] or each[4] in {"am", "pm", "a", "p"}), None)

@@ -76,7 +76,19 @@ BEFORE: dict[str, tuple[Callable[[Any], object], str]] = {
     "ARN cut short": (lambda _: kvs.describe_channel(MISSING_ARN.rpartition("/")[0]), "It has the form arn:aws:"),
     "a number as channel": (lambda _: kvs.describe_channel(7), "7 is a int. Pass a name"),  # type: ignore[arg-type]
     "no row": (lambda c: kvs.delete_channel(c.iloc[:0]), "Expected one channel, got a frame of 0 rows"),
-    "two rows": (lambda c: kvs.delete_channel(pd.concat([c, c])), "Expected one channel, got a frame of 2 rows"),
+    "two rows": (lambda c: kvs.delete_channel(pd.concat([c, c])), "or make a plan: kvs.plans.delete(channels)."),
+    "two rows to update": (
+        lambda c: kvs.update_channel(pd.concat([c, c]), message_ttl_seconds=90),
+        "Expected one channel, got a frame of 2 rows. Pass one row, or make a plan: kvs.plans.set_message_ttl(channels, 90).",
+    ),
+    "two rows to tag": (
+        lambda c: kvs.tag_channel(pd.concat([c, c]), {"Site": "hq"}),
+        "or make a plan: kvs.plans.tag(channels, {'Site': 'hq'}).",
+    ),
+    "two rows to untag": (
+        lambda c: kvs.untag_channel(pd.concat([c, c]), ["Site"]),
+        "or make a plan: kvs.plans.tag(channels, remove=['Site']).",
+    ),
     "a row without its ARN": (
         lambda c: kvs.delete_channel(c.drop(columns="channel_arn")),
         "Missing column 'channel_arn'. Pass a row returned by list_channels().",

@@ -66,6 +66,16 @@ def test_untag_channel_ignores_missing_keys(channel):
     assert pairs(kvs.untag_channel(channel, ["Owner", "NoSuch"])) == [["Site", "hq"]]
 
 
+def test_changes_without_reading_return_only_what_is_known(sandbox, channel):
+    before = len(sandbox.requests)
+    tagged = kvs.tag_channel(channel, {"Site": "annex", "Note": ""}, read=False)
+    untagged = kvs.untag_channel(channel, ["Owner"], read=False)
+    assert sandbox.requests["operation"].tolist()[before:] == ["TagResource", "UntagResource"]
+    assert tagged.filter(like="tag:").to_dict("records") == [{"tag:Site": "annex", "tag:Note": ""}]
+    assert untagged.filter(like="tag:").isna().to_dict("records") == [{"tag:Owner": True}]
+    assert pairs(kvs.list_tags(tagged)) == [["Note", ""], ["Site", "annex"]]
+
+
 def test_tag_channel_keeps_version(channel):
     kvs.tag_channel(channel, {"Env": "prod"})
     assert kvs.describe_channel(channel).equals(channel)

@@ -160,6 +160,13 @@ def test_missing_ttl_column_is_refused() -> None:
     assert reasons(plan) == ["Its message_ttl_seconds was not read. Pass a frame of list_channels()."]
 
 
+@pytest.mark.parametrize("ttl", ["soon", 60.5, float("inf")])
+def test_ttl_that_is_no_number_is_refused(ttl: Any) -> None:
+    channels = fleet([Seen("gate")])
+    channels["message_ttl_seconds"] = pd.Series([ttl], dtype="object")
+    assert "is not a whole number" in reasons(kvs.plans.set_message_ttl(channels, 90))[0]
+
+
 # --- limits and managed channels
 
 

@@ -45,7 +45,7 @@ def test_refusals_are_capped_and_counted_by_row() -> None:
         "25 rows refused, nothing of them will be sent:",
         "  channels.iloc[0]  cam-0000  It is DELETING. Plan again when it is gone.",
     ]
-    assert lines[-1] == "  and 15 more: plan.refused"
+    assert lines[-1] == "  and 15 more: see .refused, or plan.csv"
 
 
 def test_deletes_creates_and_unchanged_values_are_shown() -> None:

@@ -1,0 +1,115 @@
+"""``kvs-notebook plan``: what it prints, saves and returns."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import kvs_notebook as kvs
+from kvs_notebook.cli.main import cli
+from tests.plans.fleets import Seen, fleet
+
+CHANNELS = [Seen("cam-1", {"Site": "hq", "owner": "ops"}), Seen("cam-2", {"Site": "lab"}), Seen("gate", {"Site": "hq"})]
+
+
+@pytest.fixture
+def plan(tmp_path, monkeypatch):
+    """Return a function that runs ``plan`` in a folder with ``fleet.csv``, in this process; it returns code and lines."""
+    monkeypatch.chdir(tmp_path)
+    kvs.to_csv(fleet(CHANNELS), "fleet.csv")
+
+    def run(*arguments):
+        result = CliRunner().invoke(cli, ["plan", *arguments], standalone_mode=False, catch_exceptions=False)
+        return result.return_value, result.stdout.splitlines()
+
+    return run
+
+
+def test_tags_are_planned_saved_and_readable_at_80_columns(plan):
+    arguments = [
+        "tags",
+        "fleet.csv",
+        "--set",
+        "Site=annex",
+        "--rename",
+        "owner=Owner",
+        "--where",
+        "Site=hq",
+        "-o",
+        "changes/a",
+    ]
+    code, lines = plan(*arguments)
+    assert code == 0
+    assert lines == [
+        "changes/a: 4 changes to 2 channels in 000042000042 us-east-1",
+        "  tag    Owner  1  (none) -> ops",
+        "  tag    Site   2  hq -> annex",
+        "  untag  owner  1  ops -> (removed)",
+        "1 value of 1 channel already as wanted.",
+        "To apply: kvs-notebook apply changes/a --confirm 'change 2 in 000042000042 us-east-1'",
+    ]
+    assert max(map(len, lines[:-1])) <= 80
+    assert len(kvs.plans.read("changes/a")) == 4
+
+
+@pytest.mark.parametrize(("seconds", "code"), [("90", 4), ("60", 0)])
+def test_exit_code_tells_whether_there_are_changes(plan, seconds, code):
+    assert plan("ttl", "fleet.csv", seconds, "--exit-code")[0] == code
+    assert plan("ttl", "fleet.csv", seconds)[0] == 0
+
+
+def test_refused_rows_end_with_partial(plan, tmp_path):
+    text = (tmp_path / "fleet.csv").read_text().replace(",60,", ",900,", 1)
+    (tmp_path / "edited.csv").write_text(text.replace("lab", "annex"))
+    code, lines = plan("sheet", "edited.csv", "--original", "fleet.csv", "--exit-code")
+    assert code == 3
+    assert "  row 2  cam-1  message_ttl_seconds 900 is out of range: 5 to 120 seconds." in lines
+    assert "  tag  Site  1  lab -> annex" in lines
+    assert lines[-1] == "To apply: add -o DIR to save the plan, and run kvs-notebook apply DIR"
+
+
+def test_delete_names_the_limit_to_raise(plan):
+    _, lines = plan("delete", "fleet.csv", "--where", "channel_name=cam-*", "-o", "old")
+    assert lines[1] == "  delete    2  cam-1, cam-2"
+    assert lines[-1].endswith("--confirm 'delete 2 in 000042000042 us-east-1' --max-delete 2")
+
+
+def test_ensure_creates_what_is_missing(plan, tmp_path):
+    (tmp_path / "devices.csv").write_text("serial,name\n1,cam-1\n2,cam-9\n")
+    code, lines = plan("ensure", "devices.csv", "--current", "fleet.csv", "--name-column", "name", "--exit-code")
+    assert code == 4
+    assert lines[1] == "  create  message_ttl_seconds  1  60"
+
+
+def test_managed_channels_come_from_files(plan, tmp_path):
+    resource = {
+        "ResourceType": "AWS::KinesisVideo::SignalingChannel",
+        "PhysicalResourceId": "gate",
+        "StackName": "doors",
+    }
+    (tmp_path / "stack.json").write_text(json.dumps({"StackResources": [resource]}))
+    for arguments in (["ttl", "fleet.csv", "90"], ["sheet", "edited.csv", "--original", "fleet.csv"]):
+        kvs.to_csv(fleet(CHANNELS).assign(message_ttl_seconds=pd.array([90] * 3, dtype="Int64")), "edited.csv")
+        code, lines = plan(*arguments, "--cloudformation", "stack.json")
+        assert code == 3
+        assert any("It is managed by CloudFormation doors" in line for line in lines)
+        assert plan(*arguments, "--cloudformation", "stack.json", "--allow-managed")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tags", "fleet.csv", "--set", "Site"], "--set 'Site' is not valid"),
+        (["tags", "fleet.csv", "--set", "a=1", "--set", "a=2"], "--set a was given twice"),
+        (["tags", "fleet.csv"], "Nothing to plan"),
+        (["ttl", "fleet.csv", "300"], "message_ttl_seconds 300 is out of range"),
+        (["ttl", "none.csv", "60"], "Can't read none.csv"),
+        (["delete", "fleet.csv", "--where", "site=hq"], "Condition 'site=hq' is not valid"),
+    ],
+)
+def test_wrong_arguments_are_named(plan, arguments, message):
+    with pytest.raises(Exception, match=message):
+        plan(*arguments)
