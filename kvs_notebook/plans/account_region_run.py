@@ -20,8 +20,9 @@ from kvs_notebook.errors import (
 from kvs_notebook.formatting import format_count
 from kvs_notebook.plans.channel_applier import ChannelApplier
 from kvs_notebook.plans.channel_change import ChannelChange
-from kvs_notebook.plans.journal import FAILED, UNKNOWN, Journal
+from kvs_notebook.plans.journal import Journal
 from kvs_notebook.plans.limits import Limits
+from kvs_notebook.plans.step_records import FAILED, UNKNOWN
 from kvs_notebook.plans.verification import Verifier
 
 THREADS = 16

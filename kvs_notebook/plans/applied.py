@@ -14,9 +14,10 @@ from kvs_notebook.dataframes.schemas import PLAN_RESULTS
 from kvs_notebook.errors import PlanIncomplete
 from kvs_notebook.formatting import format_count
 from kvs_notebook.plans.device_export import join_devices
-from kvs_notebook.plans.journal import ALREADY_DONE, DONE, FAILED, NOT_STARTED, OUTCOMES, UNKNOWN, Journal
+from kvs_notebook.plans.journal import Journal
 from kvs_notebook.plans.plan import Plan
 from kvs_notebook.plans.sheet_table import Sheet
+from kvs_notebook.plans.step_records import ALREADY_DONE, DONE, FAILED, NOT_STARTED, OUTCOMES, UNKNOWN
 from kvs_notebook.plans.steps import rows_of
 
 SHOWN = ["channel_name", "account_id", "region", "action", "column", "outcome", "message"]

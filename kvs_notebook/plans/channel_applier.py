@@ -21,7 +21,8 @@ from kvs_notebook.errors import (
 from kvs_notebook.plans.channel_calls import ChannelCall, calls_of
 from kvs_notebook.plans.channel_change import ChannelChange
 from kvs_notebook.plans.channel_state import ChannelState, Verdict, judge, read_state
-from kvs_notebook.plans.journal import ALREADY_DONE, CONFLICT, DONE, FAILED, UNKNOWN, Journal
+from kvs_notebook.plans.journal import Journal
+from kvs_notebook.plans.step_records import ALREADY_DONE, CONFLICT, DONE, FAILED, UNKNOWN
 
 ATTEMPTS = 3
 """How often a channel is read and changed if it is busy, or was changed between the two."""

@@ -11,7 +11,7 @@ from kvs_notebook.channels.reference import ChannelRef, describe, ttl_of
 from kvs_notebook.channels.tags import tags_of_channel
 from kvs_notebook.errors import ChannelNotFound
 from kvs_notebook.plans.channel_change import ChannelChange, PlannedStep
-from kvs_notebook.plans.journal import ALREADY_DONE, CONFLICT
+from kvs_notebook.plans.step_records import ALREADY_DONE, CONFLICT
 from kvs_notebook.plans.steps import CREATE, DELETE, TTL_COLUMN
 
 NOTHING_SENT = "Nothing was sent; make a new plan for this channel."

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from kvs_notebook.dataframes.schemas import PLAN_STEPS, TEXT
-from kvs_notebook.plans.journal import ALREADY_DONE, CONFLICT, DONE, FAILED, NOT_STARTED, UNKNOWN
 from kvs_notebook.plans.sheet_table import Sheet, SheetTable
+from kvs_notebook.plans.step_records import ALREADY_DONE, CONFLICT, DONE, FAILED, NOT_STARTED, UNKNOWN
 from kvs_notebook.plans.steps import REFUSED, UNCHANGED
 
 WORST_FIRST = (FAILED, UNKNOWN, NOT_STARTED, CONFLICT, REFUSED, DONE, ALREADY_DONE, UNCHANGED)

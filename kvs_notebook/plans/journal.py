@@ -9,59 +9,25 @@ import io
 import json
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from kvs_notebook.atomic_file import OWNER_ONLY
-from kvs_notebook.errors import DamagedFile, ExportFailed
-
-DONE, ALREADY_DONE, CONFLICT, FAILED, UNKNOWN, NOT_STARTED = OUTCOMES = (
-    "done",
-    "already_done",
-    "conflict",
-    "failed",
-    "unknown",
-    "not_started",
+from kvs_notebook.errors import ExportFailed
+from kvs_notebook.plans.step_records import (
+    ENDED,
+    NO_RECORD,
+    RUN,
+    SETTLED,
+    STARTED,
+    VERIFIED,
+    StepRecord,
+    apply_event,
+    read_journal,
 )
-SETTLED = frozenset({DONE, ALREADY_DONE, CONFLICT})
-"""Outcomes of steps that are not sent again when the run is resumed."""
-
-RUN, STARTED, ENDED, VERIFIED = "run", "started", "ended", "verified"
-
-
-@dataclass(frozen=True, slots=True)
-class StepRecord:
-    """What the journal knows of one step.
-
-    Attributes
-    ----------
-    started
-        When its call was first about to be sent; None if it was not.
-    finished, outcome, error_code, message
-        What came of it; None if that was not recorded.
-    channel_arn
-        The ARN of the channel that it created.
-    seen
-        What a delete has removed: ``message_ttl_seconds`` and ``tags``.
-    verified
-        Whether a later read has shown that the change is there.
-    """
-
-    started: datetime | None = None
-    finished: datetime | None = None
-    outcome: str | None = None
-    error_code: str | None = None
-    message: str | None = None
-    channel_arn: str | None = None
-    seen: Mapping[str, Any] | None = None
-    verified: bool = False
-
-
-NO_RECORD = StepRecord()
 
 
 class Journal:
@@ -222,72 +188,8 @@ class Journal:
         )
 
 
-def read_journal(path: Path) -> tuple[str | None, dict[int, StepRecord]]:
-    """Return the digest of the plan that a journal is of, None without one, and what it knows of each step.
-
-    Raises
-    ------
-    DamagedFile
-        If it has a line that was not written by a journal.
-    """
-    digest: str | None = None
-    records: dict[int, StepRecord] = {}
-    for number, line in enumerate(_complete_lines(path), 1):
-        try:
-            event = json.loads(line)
-            digest = event["plan"] if event["event"] == RUN else digest
-            apply_event(records, event)
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise DamagedFile(
-                f"{path} was changed by another program: line {number} is not one of a journal. Check with an inventory which "
-                "changes took effect, and make a new plan of the rest."
-            ) from error
-    return digest, records
-
-
-def _complete_lines(path: Path) -> list[bytes]:
-    try:
-        return path.read_bytes().split(b"\n")[:-1]  # after the last newline is what a killed process began to write
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise DamagedFile(f"Can't read {path}: {error.strerror or error}. Check its permissions.") from error
-
-
 def _end_of_last_line(path: Path) -> int:
     return path.read_bytes().rfind(b"\n") + 1
-
-
-def apply_event(records: dict[int, StepRecord], event: Mapping[str, Any]) -> None:
-    """Change what is known of the steps of an event."""
-    if event["event"] == RUN:
-        return
-    at = datetime.fromisoformat(event["at"])
-    for number in _numbers(event["steps"]):
-        record = records.get(number, NO_RECORD)
-        if event["event"] == STARTED:
-            record = replace(record, started=record.started or at, outcome=None, seen=event.get("seen") or record.seen)
-        elif event["event"] == ENDED:
-            record = replace(
-                record,
-                finished=at,
-                outcome=OUTCOMES[OUTCOMES.index(event["outcome"])],
-                error_code=event.get("error_code"),
-                message=event.get("message"),
-                channel_arn=event.get("channel_arn") or record.channel_arn,
-            )
-        elif event["event"] == VERIFIED:
-            record = replace(record, verified=True)
-        else:
-            raise ValueError(event["event"])
-        records[number] = record
-
-
-def _numbers(steps: Iterable[object]) -> list[int]:
-    numbers = [step for step in steps if type(step) is int]
-    if not numbers:
-        raise ValueError(steps)
-    return numbers
 
 
 def _without_none(event: Mapping[str, Any]) -> dict[str, Any]:

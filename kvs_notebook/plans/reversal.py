@@ -10,9 +10,9 @@ from kvs_notebook.dataframes.schemas import TAG_PREFIX
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count
 from kvs_notebook.plans import plan as plan_module
-from kvs_notebook.plans.journal import DONE, UNKNOWN, StepRecord, read_journal
 from kvs_notebook.plans.plan import Plan
 from kvs_notebook.plans.plan_folder import PlanFolder
+from kvs_notebook.plans.step_records import DONE, UNKNOWN, StepRecord, read_journal
 from kvs_notebook.plans.steps import CREATE, DELETE, REFUSED, TAG, TTL_COLUMN, UNTAG, UPDATE, Step, rows_of
 
 

@@ -15,7 +15,8 @@ from kvs_notebook.channels.tag_reader import BULK, read_tags_of
 from kvs_notebook.dataframes.schemas import NOT_REQUESTED
 from kvs_notebook.plans.channel_change import ChannelChange
 from kvs_notebook.plans.channel_state import ChannelState, is_as_wanted, read_state
-from kvs_notebook.plans.journal import CONFLICT, DONE, Journal
+from kvs_notebook.plans.journal import Journal
+from kvs_notebook.plans.step_records import CONFLICT, DONE
 
 LOOKS = 5
 SECONDS_BETWEEN_LOOKS = 1.0

@@ -18,7 +18,7 @@ from kvs_notebook import errors
 from kvs_notebook.aws.identity import Identity
 from kvs_notebook.plans import channel_applier, journal, run
 from kvs_notebook.plans.folder_lock import lock_folder
-from kvs_notebook.plans.journal import OUTCOMES
+from kvs_notebook.plans.step_records import OUTCOMES
 from kvs_notebook.plans.steps import Step
 from kvs_notebook.sandbox.backend.faults import Fault, Faults
 from tests.connections import connect_session

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
-from kvs_notebook.plans.journal import read_journal
 from kvs_notebook.plans.plan_folder import PlanFolder
+from kvs_notebook.plans.step_records import read_journal
 from kvs_notebook.plans.steps import Step
 from tests.plans.scenarios import (
     ACCOUNT,
