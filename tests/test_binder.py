@@ -67,7 +67,7 @@ def test_every_requirement_is_pinned_to_an_accepted_version(extra: str) -> None:
 def test_imports_of_the_walkthroughs_are_pinned() -> None:
     distributions = packages_distributions()
     names = {module for path in (ROOT / "notebooks").glob("*.ipynb") for module in imported(path)}
-    assert {"kvs_notebook", "pandas", "websockets"} <= names
+    assert {"kvs_notebook", "pandas"} <= names
     for name in names - set(sys.stdlib_module_names) - {"kvs_notebook"}:
         assert pinned().keys() & {canonicalize_name(found) for found in distributions[name]}, (
             f"pin the distribution of {name}"

@@ -7,7 +7,6 @@ version, a delete no channel. If the outcome of an attempt was not seen, the cha
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.validation import own_tags
+from kvs_notebook.caller_warning import warn_caller
 from kvs_notebook.channels.reference import ChannelRef, describe, ttl_of
 from kvs_notebook.channels.tags import describe_with_tags
 from kvs_notebook.dataframes.builders import milliseconds
@@ -121,7 +121,7 @@ def _warn_reconciled(operation: str, name: str, proof: str) -> None:
     if listener is not None:
         listener(message)
     else:
-        warnings.warn(message, ReconciledWarning, stacklevel=4)
+        warn_caller(message, ReconciledWarning)
 
 
 _listener: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)

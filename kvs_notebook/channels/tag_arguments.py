@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from typing import TypeAlias
 
@@ -15,6 +14,7 @@ from kvs_notebook.aws.validation import (
     is_reserved_tag_key,
     own_tags,
 )
+from kvs_notebook.caller_warning import warn_caller
 from kvs_notebook.dataframes.schemas import FAILED, TAG_PREFIX
 from kvs_notebook.errors import InvalidInput
 
@@ -61,11 +61,7 @@ def tag_keys_to_remove(keys: object) -> list[str]:
 
 def _warn_left_out(keys: Iterable[object]) -> None:
     named = ", ".join(str(key) for key in keys)
-    warnings.warn(
-        f"Left out {named}: only AWS can set and remove tags whose key starts with {RESERVED_TAG_PREFIX}",
-        UserWarning,
-        stacklevel=4,  # the caller of the public function
-    )
+    warn_caller(f"Left out {named}: only AWS can set and remove tags whose key starts with {RESERVED_TAG_PREFIX}")
 
 
 def _tags_of_frame(given: pd.DataFrame | pd.Series) -> dict[Hashable, object]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import pandas as pd
 from kvs_notebook.aws.arns import RoleArn, check_account_id
 from kvs_notebook.aws.assume_role import DEFAULT_ROLE_SESSION, RoleSession
 from kvs_notebook.aws.regions import PUBLIC_PARTITION, check_region_code
+from kvs_notebook.caller_warning import warn_caller
 from kvs_notebook.dataframes.csv_text import read_records
 from kvs_notebook.dataframes.workbook import SUFFIX as WORKBOOK_SUFFIX
 from kvs_notebook.dataframes.workbook import read_cells
@@ -189,7 +189,7 @@ def _read_accounts(accounts: AccountsFile, role: _NamedRole | None) -> list[Acco
     active = {number: row for number, row in filled.items() if not _is_inactive(row)}
     if len(active) < len(filled):
         skipped = [row["account_id"] for number, row in filled.items() if number not in active]
-        warnings.warn(f"{source}: accounts that are not active are not read: {', '.join(skipped)}.", stacklevel=4)
+        warn_caller(f"{source}: accounts that are not active are not read: {', '.join(skipped)}.")
     return [_parse_row(row, f"{source}, row {number}", role) for number, row in active.items()]
 
 

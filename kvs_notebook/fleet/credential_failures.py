@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-import warnings
 
+from kvs_notebook.caller_warning import warn_caller
 from kvs_notebook.errors import ExpiredCredentials, KVSError, NoCredentials
 from kvs_notebook.fleet.accounts import Account
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
@@ -63,4 +63,4 @@ class CredentialFailures:
 
 def warn_of_end(what: str, reason: str) -> None:
     """Warn the caller of what ends with refused credentials."""
-    warnings.warn(f"{what}: {reason} Coverage names what was not read.", stacklevel=3)
+    warn_caller(f"{what}: {reason} Coverage names what was not read.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -12,6 +11,7 @@ from typing import TypeAlias
 
 import pandas as pd
 
+from kvs_notebook.caller_warning import warn_caller
 from kvs_notebook.dataframes.builders import concat
 from kvs_notebook.dataframes.files import File
 from kvs_notebook.dataframes.schemas import DATE, FAILED, SNAPSHOTS, TAG_PREFIX, TAGS_READ, TEXT, order_columns
@@ -106,10 +106,9 @@ def _warn_of_loss(older: pd.DataFrame, newer: pd.DataFrame, day: str) -> None:
     lost |= {f"tags of {account_id} {region}" for account_id, region in tags if f"{account_id} {region}" not in lost}
     if lost:
         more = f" and {len(lost) - MOST_NAMED} more" if len(lost) > MOST_NAMED else ""
-        warnings.warn(
+        warn_caller(
             f"The snapshot of {day} is replaced by one that lacks {', '.join(sorted(lost)[:MOST_NAMED])}{more}. To keep them, "
             "save an inventory of all accounts and regions.",
-            stacklevel=3,
         )
 
 
@@ -157,7 +156,7 @@ def read_snapshots(directory: File) -> pd.DataFrame:
     joined = _concat_days(directory, lambda folder: _read_day(folder, damage))
     for folder, messages in damage.items():
         for message in messages:
-            warnings.warn(f"Left out of {folder.name}: {message}", stacklevel=2)
+            warn_caller(f"Left out of {folder.name}: {message}")
     known = [*SNAPSHOTS] if joined[TAGS].notna().all() else [*SNAPSHOTS, "tags_source"]
     wide = pd.concat([joined[known], _tag_columns(joined[TAGS])], axis="columns")
     return wide[order_columns(wide.columns)]

@@ -158,7 +158,7 @@ def mark_managed(channels: pd.DataFrame, *managed: pd.DataFrame) -> pd.DataFrame
     by_arn: dict[str, str] = {}
     by_name: dict[str, str] = {}
     for frame in managed:
-        check_columns(frame, [*MANAGED_CHANNELS], "read_terraform() or read_cloudformation()")
+        check_columns(frame, [*MANAGED_CHANNELS], "kvs.plans.read_terraform() or kvs.plans.read_cloudformation()")
         for name, arn, manager in frame[[*MANAGED_CHANNELS]].itertuples(index=False):
             if isinstance(arn, str):
                 by_arn[arn] = manager

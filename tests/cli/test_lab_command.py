@@ -85,7 +85,7 @@ def test_copy_has_the_metadata_that_its_kernel_sets(tmp_path: Path, monkeypatch:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
     copies = sorted((tmp_path / "course").glob("*.ipynb"))
-    assert len(copies) == 7
+    assert len(copies) == 8
     for copy in copies:
         metadata = json.loads(copy.read_text())["metadata"]
         assert metadata["language_info"] == reported

@@ -282,7 +282,7 @@ def test_messages_frame_has_missing_values():
 OF_CHANNELS = {
     name: list(value)
     for name, value in vars(schemas).items()
-    if isinstance(value, dict) and "channel_arn" in value and not name.startswith("PLAN_")  # whose rows are steps
+    if isinstance(value, dict) and {"channel_arn", "region"} <= set(value) and not name.startswith("PLAN_")  # of steps
 }
 
 

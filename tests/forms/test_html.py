@@ -17,6 +17,7 @@ from kvs_notebook.forms.channel_form import ChannelForm
 from kvs_notebook.forms.header import Header
 from kvs_notebook.forms.html import code_html, error_html, table_html
 from kvs_notebook.forms.status_line import StatusLine
+from kvs_notebook.plans.steps import Step
 
 
 class Reader(HTMLParser):
@@ -84,6 +85,14 @@ OPENERS = {
     "get_endpoints": {"channel": "front-door"},
     "connection": {},
     "console": {},
+    "plan": {
+        "plan": kvs.plans.Plan(
+            [Step("111122223333", "us-east-1", text, text, "tag", text, text, text, source=text) for text in HOSTILE],
+            source=HOSTILE[0],
+            notes=HOSTILE,
+            account_names={"111122223333": HOSTILE[0]},
+        )
+    },
 }
 
 
