@@ -37,7 +37,8 @@ def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     InvalidInput
-        If tags is not a long tags frame, or a tag of a channel has two values, for instance because the rows are of two dates.
+        If tags is not a long tags frame, a row has no key or channel, or a tag of a channel has two values, for instance because
+        the rows are of two dates.
 
     Examples
     --------
@@ -53,6 +54,11 @@ def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
     check_columns(tags, TAGS, "list_tags()")
     if tags.empty:
         return empty({column: TAGS[column] for column in CHANNEL_COLUMNS})
+    incomplete = [column for column in TAGS if column != "value" and tags[column].isna().any()]
+    if incomplete:
+        raise InvalidInput(
+            f"Missing values in {', '.join(incomplete)}. Pass a frame returned by list_tags(), without rows of your own."
+        )
     keys = sorted(tags["key"].unique())
     try:
         wide = _pivot(tags)[keys]

@@ -424,9 +424,8 @@ def shared_names(fleet: InventoryOrFrame) -> pd.DataFrame:
     1  loading-dock-1        2
     """
     channels = sort_rows(channels_of(fleet)[ROW_ORDER])
-    channels = channels.assign(
-        places=channels["account_id"] + " " + channels["region"], folded=channels["channel_name"].str.casefold()
-    )
+    places = [f"{account_id} {region}" for account_id, region in account_region_keys(channels)]
+    channels = channels.assign(places=places, folded=channels["channel_name"].astype("str").str.casefold())
     by_name = channels[channels.duplicated("folded", keep=False)].groupby("folded")
     found = by_name.agg(
         channel_name=("channel_name", lambda names: ", ".join(sorted(set(names)))),

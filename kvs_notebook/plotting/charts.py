@@ -291,8 +291,12 @@ def headroom(shares: pd.DataFrame) -> Chart:
     percent = shown["share"] * 100
     parts = {"below": percent.mask(near, 0).tolist(), "near": percent.where(near, 0).tolist()}
     ends = [f"{taken:,} of {quota:,}" for taken, quota in zip(shown["channels"], shown["quota"], strict=True)]
+    labels = [
+        f"{account_id} {region}"
+        for account_id, region in shown[["account_id", "region"]].fillna("unknown").itertuples(index=False)
+    ]
     with _open_axes(title, len(shown)) as (figure, axes):
-        _stacked_bars(axes, (shown["account_id"] + " " + shown["region"]).tolist(), parts, (COLORS[0], RED), ends)
+        _stacked_bars(axes, labels, parts, (COLORS[0], RED), ends)
         axes.axvline(NEAR_QUOTA * 100, color=RED, linestyle="--", linewidth=1)
         axes.set_xlim(0, max([100, *percent]) * 1.25)
         axes.set_xticks(range(0, 101, 20), [f"{each} %" for each in range(0, 101, 20)])
