@@ -6,8 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kvs_notebook.keyword_hints import with_keyword_hints
-
 
 def with_suggestions(package: str, load: Callable[[str], Any], names: Sequence[str]) -> Callable[[str], Any]:
     """Return a module's ``__getattr__`` that calls ``load``, and names the nearest public names if there is no such one.
@@ -18,17 +16,25 @@ def with_suggestions(package: str, load: Callable[[str], Any], names: Sequence[s
 
     def load_or_suggest(name: str) -> Any:
         try:
-            found = with_keyword_hints(root, load(name))
-            vars(sys.modules[package])[name] = found  # lazy_loader has put there what it loaded
+            found = load(name)
         except AttributeError:
             # Only a name that is not public is unknown; private ones are probed by Python itself, without a reader.
             if name in names or name.startswith("_"):
                 raise
-            import difflib  # an import of the package loads this module, and hardly ever needs it
+            raise AttributeError(_suggestion(package, name, names), name=name, obj=sys.modules[package]) from None
+        # Imported when a name is used, because an import of the package alone must stay cheap.
+        from kvs_notebook.keyword_hints import with_keyword_hints
 
-            near = difflib.get_close_matches(name, names, n=3)
-            hint = f" Did you mean {' or '.join(near)}?" if near else f" help({package}) lists its names."
-            raise AttributeError(f"{package} has no {name}.{hint}", name=name, obj=sys.modules[package]) from None
-        return found
+        hinted = with_keyword_hints(root, found)
+        vars(sys.modules[package])[name] = hinted  # lazy_loader has put there what it loaded
+        return hinted
 
     return load_or_suggest
+
+
+def _suggestion(package: str, name: str, names: Sequence[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, names, n=3)
+    hint = f" Did you mean {' or '.join(near)}?" if near else f" help({package}) lists its names."
+    return f"{package} has no {name}.{hint}"
