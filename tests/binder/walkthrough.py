@@ -20,6 +20,8 @@ MEGABYTES = 1024.0
 NBVAL = (
     "-p",
     "nbval",
+    "-p",
+    "no:randomly",  # cells run in their order
     "--nbval",
     "--nbval-current-env",
     "--nbval-sanitize-with",
