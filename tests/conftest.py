@@ -75,7 +75,7 @@ def _rank(nodeid: str) -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Let the garbage collector skip what collecting thousands of tests has made: each full collection takes 0.3 s less."""
+    """Exclude what collecting thousands of tests has made from garbage collection: each full collection takes 0.3 s less."""
     gc.collect()
     gc.freeze()
 

@@ -132,7 +132,7 @@ def read_excel(path: File | IO[bytes], *, sheet: str | None = None) -> pd.DataFr
 
 
 def read_cells(path: File | IO[bytes], *, sheet: str | None = None) -> pd.DataFrame:
-    """Return the cells of a sheet as text, whoever wrote it: numbers, booleans and times as a program writes them.
+    """Return the cells of a sheet as text: numbers, booleans and times as a program writes them.
 
     Returns
     -------

@@ -72,7 +72,7 @@ class AccountAccess:
         return identity
 
     def connect(self, account_id: str, region: str) -> Connection | None:
-        """Return a connection to an account in a region, None if there is none."""
+        """Return a connection to an account in a region; None if the account cannot be reached."""
         account = self._accounts.get(account_id)
         if account is None:
             return None

@@ -185,7 +185,7 @@ class KnownChannels:
         return list(zip(*map(self.column, ("channel_arn", "version", "channel_status", TTL_COLUMN)), strict=True))
 
     def find(self, channel_arn: str) -> KnownChannel | None:
-        """Return the channel with an ARN, None if there is none."""
+        """Return the channel with an ARN; None if the frame does not have it."""
         position = self.positions.get(channel_arn)
         return None if position is None else self.at(position)
 

@@ -36,7 +36,7 @@ class Plan:
     account_names
         The names of accounts by account id, as far as they are known.
     folder
-        The folder that the plan was saved to or read from, None if there is none.
+        The folder that the plan was saved to or read from; None if it was neither.
     """
 
     def __init__(

@@ -159,7 +159,7 @@ class PlanRun:
             future.result()
 
     def _abandon(self) -> None:
-        """Let calls in flight alone: their steps stay started in the journal, which resume settles."""
+        """Leave the calls in flight: their steps stay started in the journal, and resume_plan() settles them."""
         self._interrupts.set()
         self._journal.close()
         for unit in self._units:

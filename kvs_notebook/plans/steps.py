@@ -30,7 +30,7 @@ class Step(NamedTuple):
     column
         ``message_ttl_seconds`` or ``tag:KEY``; None for a delete.
     before, after
-        The value as it was seen and as it shall be, as text; None if there is none.
+        The value that was seen and the planned value, as text; None if the tag is absent.
     version
         The version that was seen; a change is sent with the version read just before it.
     status

@@ -71,7 +71,7 @@ def test_only_sample_of_untagged_channels_is_asked(server, far):
 
 
 def let_bulk_be_behind(monkeypatch, names):
-    """Let GetResources leave out channels that have tags, as an index that is behind does; the sandbox's never is."""
+    """Leave channels that have tags out of GetResources, as an index that is behind does; the sandbox's never is."""
     read = tag_reader.read_tags_in_bulk
 
     def read_without(connection):

@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let verification look again at once: on the stepped clock each look is a second later."""
+    """Remove the pause of the verification: on the stepped clock each look is a second later."""
     monkeypatch.setattr("kvs_notebook.plans.verification.SECONDS_BETWEEN_LOOKS", 0.01)
