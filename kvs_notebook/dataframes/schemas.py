@@ -70,6 +70,7 @@ MESSAGES: Schema = {
     "message_payload": TEXT,
     "error_code": TEXT,
 }
+PHASES: Schema = {"phase": TEXT, "began": TIME, "seconds": "float64"}
 
 COVERAGE: Schema = {
     "account_id": TEXT,
@@ -231,6 +232,7 @@ def dtype_of(column: str) -> str | None:
         ENDPOINTS,
         ICE_SERVERS,
         MESSAGES,
+        PHASES,
         COVERAGE,
         SNAPSHOTS,
         CHANGES,
