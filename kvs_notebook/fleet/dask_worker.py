@@ -8,7 +8,7 @@ import sys
 _logger = logging.getLogger(__name__)
 
 PROFILER_MAY_DEADLOCK = sys.version_info < (3, 12)
-"""True if ``sys._current_frames()`` may collect garbage while it holds the lock of the list of threads: python/cpython#106883."""
+"""True if ``sys._current_frames()`` may collect garbage while it holds the lock of the list of threads (gh-106883)."""
 
 
 def stop_profiler() -> None:
