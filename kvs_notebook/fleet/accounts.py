@@ -202,13 +202,13 @@ def _rows_of_file(path: str | os.PathLike[str], source: str) -> tuple[list[str],
     records = read_records(path, source, lambda cells: "account_id" in _columns_of(cells))
     if not records:
         raise InvalidInput(f"{source} is empty. Expected a CSV file with the columns {', '.join(COLUMNS)}.")
-    header = records.pop(min(records))
+    header = list(records.pop(min(records)))
     uneven = [number for number, row in records.items() if len(row) > len(header)]
     if uneven:
         raise InvalidInput(
             f"{source}, row {uneven[0]} has more cells than the header. Put quotes around text with a comma."
         )
-    padded = {number: row + [""] * (len(header) - len(row)) for number, row in records.items()}
+    padded = {number: row + ("",) * (len(header) - len(row)) for number, row in records.items()}
     return header, {number: [cell.strip() for cell in row] for number, row in padded.items()}
 
 
