@@ -174,6 +174,11 @@ def _read_accounts(accounts: AccountsFile, role: _NamedRole | None) -> list[Acco
     if isinstance(accounts, pd.DataFrame):
         source, header, rows = "The accounts frame", [str(name) for name in accounts], _rows_of_frame(accounts)
     else:
+        if not isinstance(accounts, (str, os.PathLike)):
+            raise InvalidInput(
+                f"accounts {format_value(accounts)} is not a file or a DataFrame. Pass one with the columns account_id and "
+                "role_arn or profile, or pass profiles=[...] or role_arns=[...]."
+            )
         source = str(accounts)
         header, rows = _rows_of_file(accounts, source)
     columns = _columns_of(header)
