@@ -71,6 +71,19 @@ MESSAGES: Schema = {
     "error_code": TEXT,
 }
 PHASES: Schema = {"phase": TEXT, "began": TIME, "seconds": "float64"}
+LIVE_STATISTICS: Schema = {
+    "client_id": TEXT,
+    "codec": TEXT,
+    "width": INTEGER,
+    "height": INTEGER,
+    "frames_per_second": "float64",
+    "bits_per_second": INTEGER,
+    "round_trip_seconds": "float64",
+    "packets_lost": INTEGER,
+    "local_candidate": TEXT,
+    "remote_candidate": TEXT,
+    "protocol": TEXT,
+}
 
 COVERAGE: Schema = {
     "account_id": TEXT,
@@ -233,6 +246,7 @@ def dtype_of(column: str) -> str | None:
         ICE_SERVERS,
         MESSAGES,
         PHASES,
+        LIVE_STATISTICS,
         COVERAGE,
         SNAPSHOTS,
         CHANGES,
