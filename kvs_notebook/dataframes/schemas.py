@@ -70,6 +70,20 @@ MESSAGES: Schema = {
     "message_payload": TEXT,
     "error_code": TEXT,
 }
+PHASES: Schema = {"phase": TEXT, "began": TIME, "seconds": "float64"}
+LIVE_STATISTICS: Schema = {
+    "client_id": TEXT,
+    "codec": TEXT,
+    "width": INTEGER,
+    "height": INTEGER,
+    "frames_per_second": "float64",
+    "bits_per_second": INTEGER,
+    "round_trip_seconds": "float64",
+    "packets_lost": INTEGER,
+    "local_candidate": TEXT,
+    "remote_candidate": TEXT,
+    "protocol": TEXT,
+}
 
 COVERAGE: Schema = {
     "account_id": TEXT,
@@ -231,6 +245,8 @@ def dtype_of(column: str) -> str | None:
         ENDPOINTS,
         ICE_SERVERS,
         MESSAGES,
+        PHASES,
+        LIVE_STATISTICS,
         COVERAGE,
         SNAPSHOTS,
         CHANGES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -43,6 +43,7 @@ class SheetTable:
     def __init__(self, sheet: Sheet, label: str, identity: str) -> None:
         self.uneven: dict[int, int] = {}
         self._raw: Mapping[str, Sequence[Any]] = {}
+        self._text_cells: Mapping[str, Container[int]] = {}
         if isinstance(sheet, pd.DataFrame):
             self.label = label
             self.columns = {str(name): cell_values(sheet[name]) for name in sheet.columns}
@@ -53,6 +54,11 @@ class SheetTable:
                 cells = read_cells(sheet)
                 self.columns = {str(name).strip(): cell_values(cells[name]) for name in cells.columns}
                 self.rows = [f"{self.label} row {number}" for number in cells.index]
+                self._text_cells = {
+                    str(name).strip(): {at for at, row in enumerate(cells.index) if row not in converted.get(name, ())}
+                    for converted in [cells.attrs["converted"]]
+                    for name in cells.columns
+                }
             else:
                 self._read_file(sheet, identity)
         if identity not in self.columns:
@@ -90,8 +96,10 @@ class SheetTable:
         return [None] * len(self)
 
     def is_typed(self, name: str, position: int) -> bool:
-        """Return whether a cell was marked as text with an apostrophe, so that no spreadsheet has changed it."""
-        return name in self._raw and self._raw[name][position].startswith("'")
+        """Return whether a cell was text, which no spreadsheet changes: marked with an apostrophe, or text in a workbook."""
+        if name in self._raw:
+            return bool(self._raw[name][position].startswith("'"))
+        return position in self._text_cells.get(name, ())
 
     def is_misread(self, name: str, position: int) -> bool:
         """Return whether a cell is UTF-8 that was read in another encoding."""

@@ -38,7 +38,7 @@ class Step(NamedTuple):
     reason
         Why the row was refused, else None.
     source
-        The row that the step comes from, such as ``edited.csv row 33``.
+        The row that the step comes from, such as ``edited.csv row 33``, or a channel, such as ``cam-1 (111122223333 us-east-1)``.
     """
 
     account_id: str | None

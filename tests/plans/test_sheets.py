@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -383,3 +384,21 @@ def test_edited_workbook_is_planned_like_csv(tmp_path: Path) -> None:
         ["1E5", "tag", "annex", "edited.xlsx row 2"],
         ["gate", "update", "90", "edited.xlsx row 3"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"), [("42", "42"), ("'42", "42"), (42, None), (42.0, None), ("4-Mar", "4-Mar"), ("3-4x", "3-4x")]
+)
+def test_text_of_a_workbook_is_meant_and_a_number_is_not(tmp_path: Path, typed: object, asked: str | None) -> None:
+    """A spreadsheet converts what is typed into a cell, unless the cell is text: by its format or an apostrophe."""
+    original = fleet([Seen("gate", {"Serial": "0042" if "42" in str(typed) else "3-4"})])
+    kvs.to_excel(original, tmp_path / "edited.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "edited.xlsx")
+    header = [cell.value for cell in book.active[1]]
+    book.active.cell(2, header.index("tag:Serial") + 1).value = typed
+    book.save(tmp_path / "edited.xlsx")
+    plan = kvs.plans.from_sheet(tmp_path / "edited.xlsx", original=original)
+    if asked is None:
+        assert "as a spreadsheet changes numbers and dates" in only_reason(plan)
+    else:
+        assert plan.ready["after"].tolist() == [asked]
