@@ -15,7 +15,7 @@ from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.fields import CheckedInput
 from kvs_notebook.forms.header import Header
-from kvs_notebook.forms.job import Job, JobResult, RunningJob
+from kvs_notebook.forms.job import Job, JobResult, Outcome, RunningJob
 from kvs_notebook.forms.keyboard import Keyboard, inputs_in
 from kvs_notebook.forms.worker import Worker
 
@@ -162,6 +162,10 @@ class Form(widgets.VBox):
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call a listener, on the worker's thread, when a change was sent and when it has ended."""
         self._listeners.append(listener)
+
+    def on_change_ended(self, listener: Callable[[Outcome], None]) -> None:
+        """Call a listener, on the worker's thread, with the outcome of each change."""
+        self._worker.on_change_ended(listener)
 
     def notify(self) -> None:
         """Call the listeners."""

@@ -18,6 +18,7 @@ from kvs_notebook.aws.validation import (
     own_tags,
 )
 from kvs_notebook.errors import InvalidInput
+from kvs_notebook.forms.focus import focus_when_shown
 from kvs_notebook.forms.html import error_html, table_html
 
 
@@ -234,7 +235,7 @@ class TagRows(CheckedInput):
 
     def _append_empty_row(self) -> None:
         row = self._new_row()
-        _focus_when_shown(row.key)
+        focus_when_shown(row.key)
         self._set_rows([*self.rows, row])
 
     def _remove(self, row: TagRow) -> None:
@@ -252,14 +253,3 @@ class TagRows(CheckedInput):
         self.show_problem()
         for listener in self._listeners:
             listener()
-
-
-def _focus_when_shown(text: widgets.Text) -> None:
-    """Move the focus to an input that the browser does not show yet."""
-
-    def shown(_: Mapping[str, Any]) -> None:
-        text.unobserve(shown, "_view_count")
-        text.focus()
-
-    text._view_count = 0  # noqa: SLF001 - ipywidgets' documented counter of the places that show a widget, off until set
-    text.observe(shown, "_view_count")
