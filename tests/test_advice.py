@@ -33,6 +33,8 @@ NOT_MESSAGES = {
     "html.py",
     "report_document.py",
     "keyboard.py",
+    "notebook_box.py",
+    "error_words.py",
     "channel_table.py",
     "store.py",
     "patterns.py",
