@@ -202,7 +202,7 @@ class SignalingClient:
     async def open(self) -> Self:
         """Connect, as ``async with`` does: for a client that stays open over several notebook cells, until :meth:`close`."""
         if self._supervisor.is_open:
-            raise InvalidInput("The signaling client is already connected. close() it first, or open another one.")
+            raise InvalidInput("The signaling client is already connected. Call close() first, or open another client.")
         self._start_anew()
         await self._supervisor.open()
         return self

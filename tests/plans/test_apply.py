@@ -219,7 +219,7 @@ def test_folder_of_another_plan_or_run_is_refused(channels, sandbox, folder):
     with pytest.raises(errors.InvalidInput, match="holds no plan"):
         kvs.resume_plan(folder)
     plan.save(folder)
-    with pytest.raises(errors.InvalidInput, match="not begun to be applied"):
+    with pytest.raises(errors.InvalidInput, match="was not applied yet"):
         kvs.resume_plan(folder)
     with pytest.raises(errors.InvalidInput, match="was not applied"):
         kvs.plans.undo(folder)
