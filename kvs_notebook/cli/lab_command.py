@@ -30,7 +30,7 @@ def lab(*, folder: Path, no_browser: bool) -> int:
     from importlib.util import find_spec
 
     if find_spec("jupyterlab") is None:
-        raise MissingExtra("JupyterLab is not installed: pip install 'kvs-notebook[lab]'")
+        raise MissingExtra("JupyterLab is not installed. Run: pip install 'kvs-notebook[lab]'")
     _copy_notebooks(folder)
     arguments = [f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}", "--ServerApp.answer_yes=True"]
     if no_browser:
