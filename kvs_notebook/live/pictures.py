@@ -169,8 +169,9 @@ def take_pictures(
     reach = Reach(profiles, role_arns, external_id, accounts, role_name)
     cameras = find_cameras(channels, reach, connection)
     rows: list[tuple[Any, ...]] = [()] * len(cameras)
-    for index, shot in take_shots(cameras, timeout, concurrency):
-        rows[index] = picture_row(cameras[index], shot)
+    with closing(take_shots(cameras, timeout, concurrency)) as shots:
+        for index, shot in shots:
+            rows[index] = picture_row(cameras[index], shot)
     return rows_frame(rows, PICTURES)
 
 
