@@ -23,7 +23,7 @@ from kvs_notebook.fleet.accounts import AccountsFile
 from kvs_notebook.formatting import format_value
 from kvs_notebook.live.background_run import Emit, iterate_in_background, run_in_background
 from kvs_notebook.live.call_target import CallTarget
-from kvs_notebook.live.cameras import Camera, Reach, find_cameras
+from kvs_notebook.live.cameras import Camera, Reach, close_connections, find_cameras
 from kvs_notebook.live.client_ids import client_ids
 from kvs_notebook.live.picture_call import PictureCall
 from kvs_notebook.live.stages import Stage
@@ -170,9 +170,12 @@ def take_pictures(
     reach = Reach(profiles, role_arns, external_id, accounts, role_name)
     cameras = find_cameras(channels, reach, connection)
     rows: list[tuple[Any, ...]] = [()] * len(cameras)
-    with closing(take_shots(cameras, timeout, concurrency)) as shots:
-        for index, shot in shots:
-            rows[index] = picture_row(cameras[index], shot)
+    try:
+        with closing(take_shots(cameras, timeout, concurrency)) as shots:
+            for index, shot in shots:
+                rows[index] = picture_row(cameras[index], shot)
+    finally:
+        close_connections(cameras, connection)
     return rows_frame(rows, PICTURES)
 
 
