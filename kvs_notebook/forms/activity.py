@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import ipywidgets as widgets
 
-from kvs_notebook.forms.html import code_html, escape_html
+from kvs_notebook.forms.html import escape_html, folded_python_html
 from kvs_notebook.forms.job import Outcome
 
 MAX_ENTRIES = 100
@@ -39,7 +39,7 @@ class Activity(widgets.HTML):
 
 def _entry_html(time: datetime, outcome: Outcome) -> str:
     mark = ("kvs-done", "done") if outcome.succeeded else ("kvs-failed", "failed")
-    code = f"<details><summary>Python</summary>{code_html(outcome.code)}</details>" if outcome.code else ""
+    code = folded_python_html(outcome.code) if outcome.code else ""
     return (
         f'<li><time datetime="{time.isoformat()}">{time:%H:%M:%S}</time> <span class="{mark[0]}">{mark[1]}</span> '
         f"{escape_html(outcome.message)}{code}</li>"

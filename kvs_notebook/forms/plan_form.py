@@ -86,8 +86,8 @@ class PlanForm(Form):
             "Folder that keeps the plan, its journal and its result", _check_folder, folder or default
         )
         self.phrase = TextField(f"To apply, type: {self._wanted_phrase}", self._check_phrase)
-        self.max_delete = TextField("Channels that may be deleted (max_delete)", _parse_count, 0)
-        self.max_share = TextField("Share of a region's channels that may be deleted (max_share)", _parse_share, 0.1)
+        self.max_delete = TextField("Channels that may be deleted", _parse_count, 0)
+        self.max_share = TextField("Share of a region's channels that may be deleted", _parse_share, 0.1)
         self.resume = widgets.Button(description="Resume")
         self.resume.on_click(lambda _: self._start(lambda: self._prepare_checked(self._resume_job)))
         self.stop = widgets.Button(description="Stop", disabled=True)
@@ -200,7 +200,8 @@ class PlanForm(Form):
             running.update(lambda: self.table.show_result(applied.result))
             return JobResult(applied, _message(applied), code, _notes_html(applied))
 
-        return Job(f"{verb} {folder}", follow, changes=True, check_code=self.python_call("resume_plan", folder))
+        check_code = self.python_call("resume_plan", folder)
+        return Job(f"{verb} {folder}", follow, changes=True, check_code=check_code, check="press Resume")
 
     def _count(self, tried: int, total: int) -> None:
         """Keep how far the run is; called on its threads, which may not touch a widget."""

@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
-from kvs_notebook.dataframes.csv_text import is_misread, parse_cell, read_records
+from kvs_notebook.dataframes.csv_text import is_misread, parse_cell, parse_column, read_records
 from kvs_notebook.dataframes.files import cell_values, read_csv
+from kvs_notebook.dataframes.text_columns import transpose
 from kvs_notebook.dataframes.workbook import read_cells, read_excel
 from kvs_notebook.errors import DamagedFile, InvalidInput
 from kvs_notebook.fleet.inventory import Inventory
@@ -82,10 +83,9 @@ class SheetTable:
         width = len(header)
         self.rows = [f"{self.label} row {number}" for number in records]
         self.uneven = {at: len(cells) for at, cells in enumerate(records.values()) if len(cells) > width}
-        cells = [row[:width] + [""] * (width - len(row)) for row in records.values()]
-        raw = zip(*cells, strict=True) if cells else ((),) * width
-        self._raw = {name: column for name, column in zip(header, raw, strict=True) if name}
-        self.columns = {name: [parse_cell(cell) for cell in column] for name, column in self._raw.items()}
+        rows = [row if len(row) == width else row[:width] + ("",) * (width - len(row)) for row in records.values()]
+        self._raw = {name: column for name, column in zip(header, transpose(rows, width), strict=True) if name}
+        self.columns = {name: parse_column(column) for name, column in self._raw.items()}
 
     def column(self, name: str) -> list[Any]:
         """Return the values of a column; all None if there is no such column."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import kvs_notebook as kvs
 from kvs_notebook.forms.channel_form import ChannelForm
 from kvs_notebook.forms.header import Header
-from kvs_notebook.forms.html import code_html, error_html, table_html
+from kvs_notebook.forms.html import code_html, copy_html, error_html, help_html, table_html
 from kvs_notebook.forms.job import Outcome
 from kvs_notebook.forms.status_line import StatusLine
 from kvs_notebook.plans.steps import Step
@@ -33,11 +33,14 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        assert {name for name, _ in attrs} <= {"class", "role", "scope", "title", "datetime"}
+        assert {name for name, _ in attrs} <= {"class", "role", "scope", "title", "datetime", "type", "data-copy"}
 
     def handle_data(self, data: str) -> None:
         self.text += data
 
+
+FOLDED = ["details", "summary", "code", "button"]
+"""The tags of folded Python."""
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), min_size=1) | st.sampled_from(
     ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"><b>', "</div>", "&lt;", "<!--", "</style>"]
@@ -48,6 +51,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), min_siz
 def test_text_is_escaped_in_every_helper(text):
     for made, tags in (
         (code_html(text), ["code"]),
+        (help_html(text), ["div"]),
         (error_html(text), ["div"]),
         (table_html([(text, text)], (text, text)), ["table", "tr", "th", "th", "tr", "th", "td"]),
     ):
@@ -61,10 +65,21 @@ def test_status_line_escapes_text(text):
     status = StatusLine()
     status.show(text, code=text)
     assert status.text == text.strip()
-    assert set(Reader(status.value).tags) == {"div", "code"}
-    status.alert(text)
-    assert status.role == "alert"
-    assert set(Reader(status.value).tags) == {"div"}
+    assert set(Reader(status.value).tags) == {"div", *FOLDED}
+    for show, role in ((status.succeed, "status"), (status.alert, "alert")):
+        show(text, code=text)
+        assert status.role == role
+        assert set(Reader(status.value).tags) == {"div", "strong", *FOLDED}
+
+
+@given(texts)
+def test_copied_text_is_escaped(text):
+    class Copied(Reader):
+        def handle_starttag(self, tag, attrs):
+            super().handle_starttag(tag, attrs)
+            self.copied = dict(attrs)["data-copy"]
+
+    assert Copied(copy_html(text, text)).copied == text
 
 
 # --- the forms
@@ -81,6 +96,7 @@ OUR_TAGS = {
     "style",
     "div",
     "span",
+    "strong",
     "code",
     "table",
     "tr",
@@ -92,8 +108,7 @@ OUR_TAGS = {
     "ol",
     "li",
     "time",
-    "details",
-    "summary",
+    *FOLDED,
 }
 OPENERS = {
     "create_channel": {},

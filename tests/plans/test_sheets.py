@@ -99,6 +99,26 @@ def test_sheet_leads_to_what_was_written(folder: Path, channels: list[Seen], dat
 
 @examples
 @given(
+    fleets,
+    st.sampled_from([None, "bulk", "failed"]),
+    st.lists(st.tuples(
+        st.integers(0, 3),
+        st.sampled_from(["tag:Site", "tag:note", f"tag:{STACK}", "message_ttl_seconds", "managed_by", "version", "action"]),
+        st.sampled_from([*RISKY, "annex", "(remove)", "t\u00c3\u00aate", "x" * 300, "delete"]),
+    ), min_size=1),
+)  # fmt: skip
+def test_current_channels_like_the_original_lead_to_the_same_plan(
+    folder: Path, channels: list[Seen], source: str | None, cells: list[tuple[int, str, str]]
+) -> None:
+    """Replaced tags are planned in one look at their row unless current= is given; both say the same."""
+    original = fleet(channels) if source is None else fleet(channels).assign(tags_source=source)
+    edits = [cell for cell in cells if cell[0] < len(channels)]
+    plan = edit(folder, original, *edits)
+    assert plan.steps.equals(edit(folder, original, *edits, current=original).steps)
+
+
+@examples
+@given(
     st.lists(st.tuples(st.sampled_from(["front-door", "1E5", "3-4", "007", "true"]), st.sampled_from(RISKY)),
              min_size=1, max_size=4, unique_by=lambda each: each[0]),
     st.sampled_from([as_excel, as_libreoffice]),
@@ -299,6 +319,22 @@ def test_managed_channels_are_refused(folder: Path, column: str) -> None:
 def test_manager_may_be_named_in_the_sheet(folder: Path) -> None:
     plan = edit(folder, fleet([Seen("gate")]), (0, "tag:Site", "annex"), (0, "managed_by", "Terraform"))
     assert "It is managed by Terraform" in only_reason(plan)
+
+
+@pytest.mark.parametrize(
+    ("status", "cells", "reason"),
+    [
+        ("DELETING", {"tag:Site": "annex"}, "It is DELETING. Plan again when it is gone."),
+        ("ACTIVE", {"tag:Site": "annex", "managed_by": "Terraform"}, "It is managed by Terraform"),
+        ("ACTIVE", {"tag:Site": "t\u00c3\u00aate"}, "was read in another encoding than UTF-8"),
+    ],
+)
+def test_replaced_tag_is_refused_for_its_channel_or_value(
+    folder: Path, status: str, cells: dict[str, str], reason: str
+) -> None:
+    original = fleet([Seen("gate", {"Site": "hq"}, status=status)])
+    plan = edit(folder, original, *((0, column, text) for column, text in cells.items()))
+    assert reason in only_reason(plan)
 
 
 def test_tags_that_were_not_read_are_refused(folder: Path) -> None:
