@@ -98,7 +98,7 @@ def test_creating_a_channel_with_two_tags_takes_three_clicks(notebook, fleet):
         button(page, "Create channel").first.click()
         type_into(page, "Channel name", "a-new-one")
         for number, tag in ((1, ("Site", "hq")), (2, ("Owner", "ops"))):
-            page.locator(".kvs-panel").get_by_role("button", name=re.compile("^Add a tag")).click()
+            page.locator(".kvs-panel").get_by_role("button", name=re.compile("^Add tag")).click()
             type_into(page, f"Tag {number} key", tag[0])
             page.keyboard.press("Tab")
             type_into(page, f"Tag {number} value", tag[1])
