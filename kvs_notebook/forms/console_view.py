@@ -28,6 +28,7 @@ from kvs_notebook.forms.download_button import DownloadButton
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.html import escape_html
 from kvs_notebook.forms.keyboard import Keyboard
+from kvs_notebook.forms.notebook_box import NotebookBox
 from kvs_notebook.forms.panel import CREATE, TABS, Panel
 from kvs_notebook.forms.placeholder import connection_or_placeholder, is_placeholder
 from kvs_notebook.forms.selection_bar import SelectionBar
@@ -47,7 +48,7 @@ CONNECTION = "Connection"
 """The name by which open_form() returns the header's form."""
 
 
-class Console(widgets.VBox):
+class Console(NotebookBox):
     """Show the channels of one account and region in a live table, and the forms that act on the selected ones.
 
     Attributes
@@ -117,7 +118,7 @@ class Console(widgets.VBox):
         self.add_class("kvs-console")
         self.table.on_select(self._selection_changed)
         self.table.on_render(self._rendered)
-        self.table.table.on_open(lambda _arn: self._open_clicked(TABS[0].name))
+        self.table.table.on_open(lambda _arn: self._shown_failure(lambda: self.panel.open_row(self.table.selected)))
         self._rendered()
         self._view_count = 0  # from now on the browser counts the places that show the console
         self.observe(self._view_count_changed, "_view_count")
@@ -251,15 +252,15 @@ class Console(widgets.VBox):
 
     def _selection_changed(self) -> None:
         self._show_selection()
-        try:
-            self.panel.follow(self.table.selected)
-        except Exception as error:  # noqa: BLE001 - a notebook does not show what a handler raises: the status line does
-            self.status.alert(f"{type(error).__name__}: {error}")
+        self._shown_failure(lambda: self.panel.follow(self.table.selected))
 
     def _open_clicked(self, name: str) -> None:
+        self._shown_failure(lambda: self.open_form(name))
+
+    def _shown_failure(self, act: Callable[[], object]) -> None:
         try:
-            self.open_form(name)
-        except Exception as error:  # noqa: BLE001 - as above
+            act()
+        except Exception as error:  # noqa: BLE001 - a notebook does not show what a handler raises: the status line does
             self.status.alert(str(error) if isinstance(error, KVSError) else f"{type(error).__name__}: {error}")
 
     @property
