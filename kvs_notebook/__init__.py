@@ -13,6 +13,7 @@ Channels          list_channels, describe_channel, create_channel, update_channe
                   wait_for_channel, watch_channel
 Tags              list_tags, tag_channel, untag_channel, pivot_tags
 Signaling         get_endpoints, get_ice_servers, sign_url, open_signaling, messages
+Live video        live
 Fleet             inventory, save_snapshot, read_snapshots, read_coverage, compare_snapshots, reports,
                   write_report
 Bulk changes      plans, apply_plan, resume_plan
@@ -33,7 +34,7 @@ from kvs_notebook.version import __version__
 
 _load, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["errors", "forms", "plans"],
+    submodules=["errors", "forms", "live", "plans"],
     submod_attrs={
         "aws.connection": ["Connection"],
         "aws.default_connection": ["connect", "current_connection"],

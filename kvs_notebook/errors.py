@@ -22,6 +22,7 @@
     ├── ServiceFault                         the service failed, or returned a reply or an error code that is not known here
     ├── OutcomeUnknown                       a change was sent, and it is not known whether it took effect
     ├── WaitTimeout (TimeoutError)           the expected status was not reached within the timeout
+    ├── NoVideo                              a camera did not answer, could not be reached, or sent no picture
     ├── InventoryIncomplete                  an inventory has gaps, which its coverage lists
     ├── PlanIncomplete                       an applied plan has steps that are not done, which its result lists
     ├── ExportFailed (OSError)               a file could not be written
@@ -51,7 +52,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kvs_notebook import error_display
-from kvs_notebook.formatting import printable_lines
+from kvs_notebook.formatting import printable, printable_lines
 
 __all__ = [
     "AccessDenied",
@@ -69,6 +70,7 @@ __all__ = [
     "MissingExtra",
     "NoCredentials",
     "NoRegion",
+    "NoVideo",
     "OutcomeUnknown",
     "PlanIncomplete",
     "ReadOnly",
@@ -110,7 +112,7 @@ class KVSError(Exception):
 
     def __init__(self, message: str, *, code: str | None = None, operation: str | None = None) -> None:
         super().__init__(message)
-        self.code = code
+        self.code = None if code is None else printable(code)  # the service's text, which callers print and log
         self.operation = operation
 
     def __str__(self) -> str:
@@ -195,6 +197,18 @@ class OutcomeUnknown(KVSError):
 
 class WaitTimeout(KVSError, TimeoutError):
     """The expected status was not reached within the timeout."""
+
+
+class NoVideo(KVSError):
+    """A camera did not answer, could not be reached, or sent no picture.
+
+    Attributes
+    ----------
+    stage
+        The last stage that was reached: looking_up, waiting, negotiating, connected, playing or stalled.
+    """
+
+    stage: str = "looking_up"
 
 
 class InventoryIncomplete(KVSError):

@@ -10,7 +10,7 @@ from pathlib import Path
 CORE_ONLY = """
 import sys
 SANDBOX = ("uvicorn", "httptools", "websockets", "trustme")
-LAB = ("ipywidgets", "anywidget", "matplotlib", "itables")
+LAB = ("ipywidgets", "anywidget", "matplotlib")
 EXCEL = ("openpyxl", "et_xmlfile")
 for extra in (*SANDBOX, *LAB, *EXCEL, "distributed"):
     sys.modules[extra] = None  # as if it is not installed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -40,15 +41,16 @@ def _shape(name: str) -> Shape:
     return next(model().shape_for(name) for model in models if name in model().shape_names)
 
 
-@cache
-def _pattern(shape_name: str) -> regex.Pattern[str]:
-    return regex.compile(_shape(shape_name).metadata["pattern"])
-
-
 def bounds(shape_name: str) -> tuple[int, int]:
     """Return the minimum and maximum that the service's model allows: of a length, or of a number."""
     metadata: dict[str, Any] = _shape(shape_name).metadata
     return metadata.get("min", 0), metadata["max"]
+
+
+@cache
+def _text_rule(shape_name: str) -> tuple[int, int, Callable[[str], object]]:
+    """Return the least and the greatest length of a text, and what tells if it matches the shape's pattern."""
+    return *bounds(shape_name), regex.compile(_shape(shape_name).metadata["pattern"]).fullmatch
 
 
 def choices(shape_name: str) -> list[str]:
@@ -69,11 +71,11 @@ def check_text(value: object, shape_name: str, what: str, hint: str) -> str:
     """
     if not isinstance(value, str):
         raise InvalidInput(f"{what} {format_value(value)} is a {type(value).__name__}. Expected a string.")
-    low, high = bounds(shape_name)
+    low, high, matches = _text_rule(shape_name)
     if not low <= len(value) <= high:
         raise InvalidInput(f"{what} {format_value(value)} has {len(value)} characters (allowed: {low} to {high}).")
-    if not _pattern(shape_name).fullmatch(value):
-        bad = sorted({letter for letter in value if not _pattern(shape_name).fullmatch(letter)})
+    if not matches(value):
+        bad = sorted({letter for letter in value if not matches(letter)})
         because = f"{', '.join(map(repr, bad))} is not allowed" if bad else "does not match the required format"
         raise InvalidInput(f"{what} {format_value(value)}: {because}. {hint}")
     return value

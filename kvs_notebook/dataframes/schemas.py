@@ -70,6 +70,34 @@ MESSAGES: Schema = {
     "message_payload": TEXT,
     "error_code": TEXT,
 }
+PHASES: Schema = {"phase": TEXT, "began": TIME, "seconds": "float64"}
+LIVE_STATISTICS: Schema = {
+    "client_id": TEXT,
+    "codec": TEXT,
+    "width": INTEGER,
+    "height": INTEGER,
+    "frames_per_second": "float64",
+    "bits_per_second": INTEGER,
+    "round_trip_seconds": "float64",
+    "packets_lost": INTEGER,
+    "local_candidate": TEXT,
+    "remote_candidate": TEXT,
+    "protocol": TEXT,
+}
+
+IMAGE = "object"
+"""Of columns of PIL images."""
+
+PICTURES: Schema = {
+    "channel_name": TEXT,
+    "region": TEXT,
+    "image": IMAGE,
+    "seconds": "float64",
+    "stage": TEXT,
+    "error": TEXT,
+    "account_id": TEXT,
+    "channel_arn": TEXT,
+}
 
 COVERAGE: Schema = {
     "account_id": TEXT,
@@ -231,6 +259,9 @@ def dtype_of(column: str) -> str | None:
         ENDPOINTS,
         ICE_SERVERS,
         MESSAGES,
+        PHASES,
+        LIVE_STATISTICS,
+        PICTURES,
         COVERAGE,
         SNAPSHOTS,
         CHANGES,

@@ -174,6 +174,11 @@ def _read_accounts(accounts: AccountsFile, role: _NamedRole | None) -> list[Acco
     if isinstance(accounts, pd.DataFrame):
         source, header, rows = "The accounts frame", [str(name) for name in accounts], _rows_of_frame(accounts)
     else:
+        if not isinstance(accounts, (str, os.PathLike)):
+            raise InvalidInput(
+                f"accounts {format_value(accounts)} is not a file or a DataFrame. Pass one with the columns account_id and "
+                "role_arn or profile, or pass profiles=[...] or role_arns=[...]."
+            )
         source = str(accounts)
         header, rows = _rows_of_file(accounts, source)
     columns = _columns_of(header)
@@ -202,13 +207,13 @@ def _rows_of_file(path: str | os.PathLike[str], source: str) -> tuple[list[str],
     records = read_records(path, source, lambda cells: "account_id" in _columns_of(cells))
     if not records:
         raise InvalidInput(f"{source} is empty. Expected a CSV file with the columns {', '.join(COLUMNS)}.")
-    header = records.pop(min(records))
+    header = list(records.pop(min(records)))
     uneven = [number for number, row in records.items() if len(row) > len(header)]
     if uneven:
         raise InvalidInput(
             f"{source}, row {uneven[0]} has more cells than the header. Put quotes around text with a comma."
         )
-    padded = {number: row + [""] * (len(header) - len(row)) for number, row in records.items()}
+    padded = {number: row + ("",) * (len(header) - len(row)) for number, row in records.items()}
     return header, {number: [cell.strip() for cell in row] for number, row in padded.items()}
 
 

@@ -16,7 +16,7 @@ from kvs_notebook.forms.error_words import in_words
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.fields import CheckedInput
 from kvs_notebook.forms.header import Header
-from kvs_notebook.forms.job import InvalidFields, Job, JobResult, RunningJob, python_message
+from kvs_notebook.forms.job import InvalidFields, Job, JobResult, Outcome, RunningJob, python_message
 from kvs_notebook.forms.keyboard import ENTER_CLASS, Keyboard, inputs_in
 from kvs_notebook.forms.notebook_box import NotebookBox
 from kvs_notebook.forms.worker import Worker
@@ -194,6 +194,10 @@ class Form(NotebookBox):
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call a listener, on the worker's thread, when a change was sent and when it has ended."""
         self._listeners.append(listener)
+
+    def on_change_ended(self, listener: Callable[[Outcome], None]) -> None:
+        """Call a listener, on the worker's thread, with the outcome of each change."""
+        self._worker.on_change_ended(listener)
 
     def notify(self) -> None:
         """Call the listeners."""

@@ -19,6 +19,7 @@ from kvs_notebook.aws.validation import (
 )
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.forms.error_words import in_words
+from kvs_notebook.forms.focus import focus_when_shown
 from kvs_notebook.forms.html import error_html, help_html, table_html
 
 INVALID_CLASS = "kvs-invalid"
@@ -332,7 +333,7 @@ class TagRows(CheckedInput):
 
     def _append_empty_row(self) -> None:
         row = self._new_row()
-        _focus_when_shown(row.key)
+        focus_when_shown(row.key)
         self._set_rows([*self.rows, row])
 
     def _remove(self, row: TagRow) -> None:
@@ -345,14 +346,3 @@ class TagRows(CheckedInput):
             row.set_number(number)
         self._rows.children = rows
         self.value_changed()
-
-
-def _focus_when_shown(text: widgets.Text) -> None:
-    """Move the focus to an input that the browser does not show yet."""
-
-    def shown(_: Mapping[str, Any]) -> None:
-        text.unobserve(shown, "_view_count")
-        text.focus()
-
-    text._view_count = 0  # noqa: SLF001 - ipywidgets' documented counter of the places that show a widget, off until set
-    text.observe(shown, "_view_count")

@@ -34,6 +34,15 @@ class JobResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job has ended: its message, whether it succeeded, and the Python that does the same or shows what is there."""
+
+    message: str
+    succeeded: bool
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What a click asks for, with everything that was read from the fields at that moment.
 

@@ -13,7 +13,7 @@ import ipywidgets as widgets
 
 from kvs_notebook.channels.lost_replies import send_warnings_to
 from kvs_notebook.forms.executor import ContextExecutor
-from kvs_notebook.forms.job import Job, RunningJob, not_sent_message, python_message
+from kvs_notebook.forms.job import Job, Outcome, RunningJob, not_sent_message, python_message
 from kvs_notebook.forms.status_line import StatusLine
 
 _logger = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ class Worker:
         self.blocked: set[widgets.Button] = set()
         self._buttons = list(buttons)
         self._executor = executor
+        self._outcome_listeners: list[Callable[[Outcome], None]] = []
         self._queue: deque[RunningJob] = deque()
         self._latest: RunningJob | None = None
         # A click and a job that ends, on different threads, both decide by the latest job what the form shows. Reentrant,
@@ -114,16 +115,27 @@ class Worker:
                 result = job.run(running)
         except Exception as error:  # noqa: BLE001 - as above; it also is the future's exception
             failure, code = job.failure_message(error), job.failure_code(error)
+            self._report_outcome(job, Outcome(failure, succeeded=False, code=code))
             self._finish(running, lambda: self.status.alert(failure, code=code), late_message=failure)
             running.future.set_exception(error)
         else:
             message = " ".join([result.message, *running.reconciled])
+            self._report_outcome(job, Outcome(message, succeeded=True, code=result.code))
             self._finish(
                 running,
                 lambda: self.status.succeed(message, code=result.code, html=result.html),
                 late_message=message if job.changes else "",
             )
             running.future.set_result(result.value)
+
+    def on_change_ended(self, listener: Callable[[Outcome], None]) -> None:
+        """Call a listener, on the worker's thread, with the outcome of each change, also of one that is no longer waited for."""
+        self._outcome_listeners.append(listener)
+
+    def _report_outcome(self, job: Job, outcome: Outcome) -> None:
+        if job.changes:
+            for listener in self._outcome_listeners:
+                listener(outcome)
 
     def _finish(self, running: RunningJob, show: Callable[[], None], *, late_message: str) -> None:
         """Show the outcome; if it is no longer the one that the user waits for, only add its message."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.regions import partition_of
 from kvs_notebook.errors import DamagedFile, InvalidInput
-from kvs_notebook.fleet.accounts import AccountsFile, accounts_to_read
+from kvs_notebook.fleet.account_access import AccountAccess
+from kvs_notebook.fleet.accounts import Account, AccountsFile, accounts_to_read
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
 from kvs_notebook.formatting import format_value
 from kvs_notebook.plans import plan as plan_module
-from kvs_notebook.plans.account_access import AccountAccess
 from kvs_notebook.plans.applied import Applied, result_frame
 from kvs_notebook.plans.channel_change import group_changes
 from kvs_notebook.plans.folder_lock import lock_folder
@@ -60,7 +60,15 @@ class Reach:
             partition=partition_of(base.region),
         )
         factory = ConnectionFactory.in_process(base)
-        return AccountAccess(accounts, factory, set(account_ids), allow_changes=self.allow_changes)
+        changing = [_that_changes(account) for account in accounts]
+        return AccountAccess(changing, factory, set(account_ids), allow_changes=self.allow_changes)
+
+
+def _that_changes(account: Account) -> Account:
+    """Return how to connect for changes: as the role that may change, if the accounts file names one."""
+    if account.change_role_arn is None:
+        return account
+    return replace(account, role_arn=account.change_role_arn, profile=None, change_role_arn=None)
 
 
 def apply_plan(

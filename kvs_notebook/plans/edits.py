@@ -169,16 +169,16 @@ def _plan_each(
     known = KnownChannels(channels, LABEL)
     steps: list[Step] = []
     for position in known:
-        row = f"{LABEL}.iloc[{position}]"
         try:
             channel = known.at(position)
         except InvalidInput as error:
-            steps.append(_refuse_row(known, position, str(error), row))
+            steps.append(_refuse_row(known, position, str(error), f"{LABEL}.iloc[{position}]"))
             continue
+        label = f"{channel.arn.channel_name} ({channel.arn.account_id} {channel.arn.region})"
         try:
-            steps += plan_change(channel, change(channel, row), allow_managed=allow_managed)
+            steps += plan_change(channel, change(channel, label), allow_managed=allow_managed)
         except InvalidInput as error:
-            steps += refuse(channel, [Refusal(str(error), TAG)], row)
+            steps += refuse(channel, [Refusal(str(error), TAG)], label)
     return Plan(steps, source=source, account_names=known.account_names)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +16,7 @@ from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.validation import check_client_id, check_role, check_viewer_id
 from kvs_notebook.channels.reference import Channel, one_channel_ref
 from kvs_notebook.errors import InvalidInput, KVSError, ReadOnly
+from kvs_notebook.keyword_hints import with_method_hints
 from kvs_notebook.signaling.correlation import MASTER, RefusalCorrelator, new_correlation_id
 from kvs_notebook.signaling.frames import (
     SDP,
@@ -126,6 +127,7 @@ def open_signaling(
     return client
 
 
+@with_method_hints
 class SignalingClient:
     """A MASTER or a viewer on a channel, connected while inside ``async with``; created by open_signaling().
 
@@ -150,6 +152,10 @@ class SignalingClient:
         The viewer's id, None for a MASTER.
     dropped
         Received messages and refusals that were dropped because they were not read.
+    before_reconnect
+        If set, it is called when a connection has ended without GO_AWAY, with the WebSocket's close code (None if there was
+        none) and the seconds that the connection lasted. If it raises an error, the client does not connect again, and the calls
+        that send and iterate raise that error.
     """
 
     def __init__(self, channel: Channel, role: str, client_id: str | None, connection: Connection) -> None:
@@ -159,11 +165,12 @@ class SignalingClient:
         self._refusals = RefusalCorrelator()
         self._log = MessageLog()
         self.dropped = 0
+        self.before_reconnect: Callable[[int | None, float], None] | None = None
         self._start_anew()
 
     def _start_anew(self) -> None:
         """Create what serves one open() on one event loop."""
-        self._supervisor = ReconnectSupervisor(self._connector, self._receive, self._end)
+        self._supervisor = ReconnectSupervisor(self._connector, self._receive, self._end, self._check_reconnect)
         self._rate_limiter = MessageRateLimiter()
         self._inbox: asyncio.Queue[Message | Exception | None] = asyncio.Queue()
 
@@ -197,17 +204,25 @@ class SignalingClient:
     ) -> None:
         await self.close()
 
-    async def open(self) -> Self:
-        """Connect, as ``async with`` does: for a client that stays open over several notebook cells, until :meth:`close`."""
+    async def open(self, *, retry_throttled: bool = True) -> Self:
+        """Connect, as ``async with`` does: for a client that stays open over several notebook cells, until :meth:`close`.
+
+        With ``retry_throttled=False``, Throttled is raised at the first refusal: a channel that has its 10 viewers may have them
+        for hours.
+        """
         if self._supervisor.is_open:
             raise InvalidInput("The signaling client is already connected. close() it first, or open another one.")
         self._start_anew()
-        await self._supervisor.open()
+        await self._supervisor.open(retry_throttled=retry_throttled)
         return self
 
     async def close(self) -> None:
         """Close the connection and end the iteration; a second call does nothing."""
         await self._supervisor.close()
+
+    def _check_reconnect(self, close_code: int | None, seconds: float) -> None:
+        if self.before_reconnect is not None:
+            self.before_reconnect(close_code, seconds)
 
     def _end(self, error: Exception | None) -> None:
         """Raise an error at the calls that wait for a refusal and in the iteration, and end the iteration."""

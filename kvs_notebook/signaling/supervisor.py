@@ -49,6 +49,9 @@ class ReconnectSupervisor:
         Called with each frame; returns True if the service asks in it to connect again (GO_AWAY).
     on_end
         Called when no more frames come: with the error that reconnecting failed with, or with None after close().
+    before_reconnect
+        Called when a connection has ended without GO_AWAY, with its close code and the seconds that it lasted. An error that it
+        raises is the failure.
 
     Attributes
     ----------
@@ -61,11 +64,13 @@ class ReconnectSupervisor:
         connector: WebSocketConnector,
         receive: Callable[[str | bytes], bool],
         on_end: Callable[[Exception | None], None],
+        before_reconnect: Callable[[int | None, float], None],
     ) -> None:
         self.failure: Exception | None = None
         self._connector = connector
         self._receive = receive
         self._on_end = on_end
+        self._before_reconnect = before_reconnect
         self._socket: ClientConnection | None = None
         self._connected_at = 0.0
         self._brief_connections = 0
@@ -89,9 +94,9 @@ class ReconnectSupervisor:
                 "The signaling client is not connected. Use it inside 'async with', or open() it."
             )
 
-    async def open(self) -> None:
+    async def open(self, *, retry_throttled: bool = True) -> None:
         """Connect, and stay connected on this event loop until close()."""
-        socket = await self._connect(FIRST_CONNECT_RETRIES)
+        socket = await self._connect(FIRST_CONNECT_RETRIES if retry_throttled else ())
         self._usable.set()
         self._reader = asyncio.create_task(self._stay_connected(socket))
 
@@ -139,7 +144,7 @@ class ReconnectSupervisor:
                 if await self._read_until_go_away(socket):
                     socket = await self._move(socket)
                 else:
-                    socket = await self._reconnect()
+                    socket = await self._reconnect(socket)
         except Exception as error:  # noqa: BLE001 - raised by the calls that send and iterate
             _logger.warning("%s: reconnecting failed (%s)", self._label, type(error).__name__)
             self.failure = error
@@ -161,10 +166,11 @@ class ReconnectSupervisor:
             reading.cancel()
         return new
 
-    async def _reconnect(self) -> ClientConnection:
+    async def _reconnect(self, ended: ClientConnection) -> ClientConnection:
         """Open the next connection after one broke, later and later if several in a row were brief."""
         self._usable.clear()
         lasted = time.monotonic() - self._connected_at
+        self._before_reconnect(ended.close_code, lasted)
         _logger.warning("%s: the connection ended after %.1f s, connecting again", self._label, lasted)
         await self._wait_if_brief(lasted)
         socket = await self._connect(RECONNECT_RETRIES)

@@ -20,7 +20,7 @@ SUFFIXES = [
     "amazonaws.eu",
     "c2s.ic.gov",
 ]
-HOSTS = ["m-3ac1.kinesisvideo.us-east-1", "v-3ac1.kinesisvideo-fips.us-gov-west-1", "R-3AC1.KinesisVideo.cn-north-1"]
+HOSTS = ["m-3ac1.kinesisvideo.us-east-1", "v-3ac1.kinesisvideo-fips.us-east-1", "R-3AC1.KinesisVideo.us-east-1"]
 
 FOREIGN = [
     "evil.example",
@@ -40,6 +40,13 @@ FOREIGN = [
     "evil.example%2f.amazonaws.com",
     "m-1.amazonaws.com.",
     "\uff0eamazonaws.com",
+    "m-1.kinesisvideo.eu-west-1.amazonaws.com",
+    "kinesisvideo.us-east-1.amazonaws.com.evil.example",
+    "ec2-203-0-113-7.us-east-1.compute.amazonaws.com",
+    "evil-1.elb.us-east-1.amazonaws.com",
+    "evil.kinesisvideo.s3.us-east-1.amazonaws.com",
+    "evil.kinesisvideo.us-east-1.s3.amazonaws.com",
+    "evil-kinesisvideo.us-east-1.amazonaws.com",
     "",
 ]
 

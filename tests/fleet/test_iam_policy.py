@@ -339,7 +339,10 @@ def sent(form: Any) -> None:
 
 
 FORMS: dict[str, tuple[Callable[[Place], object], set[str]]] = {
-    "console": (lambda at: kvs.forms.console(connection=at.connection).future.result(20), {"list_channels"}),
+    "console": (
+        lambda at: kvs.forms.console(connection=at.connection).future.result(20),
+        {"list_channels", "list_tags"},
+    ),
     "create": (created, {"create_channel"}),
     "update": (updated, {"update_channel"}),
     "delete": (deleted, {"delete_channel", "list_tags"}),

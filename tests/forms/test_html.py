@@ -16,6 +16,7 @@ import kvs_notebook as kvs
 from kvs_notebook.forms.channel_form import ChannelForm
 from kvs_notebook.forms.header import Header
 from kvs_notebook.forms.html import code_html, copy_html, error_html, help_html, table_html
+from kvs_notebook.forms.job import Outcome
 from kvs_notebook.forms.status_line import StatusLine
 from kvs_notebook.plans.steps import Step
 
@@ -32,7 +33,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        assert {name for name, _ in attrs} <= {"class", "role", "scope", "type", "data-copy"}
+        assert {name for name, _ in attrs} <= {"class", "role", "scope", "title", "datetime", "type", "data-copy"}
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -91,7 +92,24 @@ HOSTILE = [
     "<!--",
     "&lt;u&gt;",
 ]
-OUR_TAGS = {"style", "div", "span", "strong", "table", "tr", "th", "td", *FOLDED}
+OUR_TAGS = {
+    "style",
+    "div",
+    "span",
+    "strong",
+    "code",
+    "table",
+    "tr",
+    "th",
+    "td",
+    "h2",
+    "h3",
+    "h4",
+    "ol",
+    "li",
+    "time",
+    *FOLDED,
+}
 OPENERS = {
     "create_channel": {},
     "update_channel": {"channel": "front-door"},
@@ -148,8 +166,7 @@ def test_every_html_of_a_form_escapes_what_is_typed(name, connection, monkeypatc
             form.submit.click()
             assert name == "connection" or form.future.exception(30)
         else:
-            form.save.click()
-            form.saved.exception(30)
+            form.table.painted.result(30)
         assert check_widgets(form) >= 2
 
 
@@ -169,15 +186,19 @@ def test_every_html_of_a_form_escapes_what_is_loaded(name, connection):
         assert html.escape(text) in form.details.value
 
 
-def test_console_table_escapes_cells(connection):
+def test_console_escapes_channels_and_what_it_has_done(connection):
     kvs.create_channel("front-door")
     console = kvs.forms.console()
+    console.future.result(30)
     text = HOSTILE[1]
-    frame = kvs.list_channels().assign(channel_name=text, channel_status=text, version=text)
+    frame = kvs.list_channels().assign(channel_name=text, channel_status=text, version=text, **{f"tag:{text}": text})
     assert console.table.show(frame, console.connection)
-    sent = str(console.table._table._dt_args)
-    assert text not in sent
-    assert html.escape(text) in sent.replace("\\u003c", "<")
+    console.table.select(text)
+    console.open_form("Details")
+    console.activity.add(Outcome(text, succeeded=True, code=text))
+    assert check_widgets(console) >= 8
+    assert html.escape(text) in console.form.value
+    assert html.escape(text) in console.activity.value
 
 
 def test_header_escapes_profile_and_endpoint(connection, monkeypatch):

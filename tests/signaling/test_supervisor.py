@@ -26,6 +26,7 @@ class ScriptedSocket:
         self.incoming: asyncio.Queue[str] = asyncio.Queue()
         self.state = SimpleNamespace(name="OPEN")
         self.closed = False
+        self.close_code: int | None = 1006
 
     async def __aiter__(self) -> AsyncIterator[str]:
         while (frame := await self.incoming.get()) != CLOSED:
@@ -69,7 +70,14 @@ class Session:
         self.connector = connector
         self.received: list[str] = []
         self.ended: list[Exception | None] = []
-        self.supervisor = ReconnectSupervisor(connector, self._receive, self.ended.append)  # type: ignore[arg-type]
+        self.breaks: list[tuple[int | None, float]] = []
+        self.refused_breaks: list[Exception] = []
+        self.supervisor = ReconnectSupervisor(connector, self._receive, self.ended.append, self._break)  # type: ignore[arg-type]
+
+    def _break(self, code: int | None, seconds: float) -> None:
+        self.breaks.append((code, round(seconds)))
+        if self.refused_breaks:
+            raise self.refused_breaks.pop()
 
     def _receive(self, frame: str) -> bool:
         self.received.append(frame)
@@ -153,6 +161,28 @@ def test_broken_connection_is_replaced_and_reading_continues(no_waits, caplog):
     with caplog.at_level(logging.INFO, "kvs_notebook.signaling"):
         run(main)
     assert "ConnectAsViewer to front-door: the connection ended after 0.0 s, connecting again" in caplog.messages
+
+
+def test_break_is_not_reconnected_if_the_caller_refuses(no_waits):
+    async def main() -> None:
+        session = Session(ScriptedConnector())
+        await session.supervisor.open(retry_throttled=False)
+        (await session.connections(1)).incoming.put_nowait(BROKEN)
+        second = await session.connections(2)
+        await session.receive(second, GO_AWAY)
+        third = await session.connections(3)
+        session.refused_breaks.append(errors.ChannelBusy("Displaced."))
+        third.close_code = 1001
+        third.incoming.put_nowait(CLOSED)
+        while not session.ended:  # noqa: ASYNC110 - the end has no event
+            await asyncio.sleep(0)
+        assert session.breaks == [(1006, 0), (1001, 0)]
+        assert session.connector.retried[0] == ()
+        assert session.ended == [session.supervisor.failure]
+        assert str(session.supervisor.failure) == "Displaced."
+        await session.supervisor.close()
+
+    run(main)
 
 
 def test_go_away_reads_the_old_connection_to_its_end(caplog):

@@ -1,0 +1,73 @@
+"""Whom a call is for: a channel, the role and client id on it, and what the service knows about them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.regions import partition_of
+from kvs_notebook.channels.reference import ChannelRef, resolve_arn
+from kvs_notebook.signaling.client import SignalingClient, open_signaling
+from kvs_notebook.signaling.endpoints import get_ice_servers
+
+DNS_SUFFIXES = {"aws-cn": "amazonaws.com.cn"}
+"""Of partitions whose STUN server is not under amazonaws.com."""
+
+PageServers = list[Mapping[str, Any]]
+"""ICE servers in the form that RTCPeerConnection takes, with their passwords as text.
+
+They go to the page that calls as a custom message, never into a synced trait, which would be saved with the notebook.
+"""
+
+
+@dataclass(frozen=True)
+class CallTarget:
+    """A role on a channel; each method makes its API calls on a thread."""
+
+    channel: ChannelRef
+    role: str
+    client_id: str | None
+    take_over: bool
+    connection: Connection
+
+    @property
+    def channel_name(self) -> str:
+        """The channel's name, for messages."""
+        return self.channel.label
+
+    def check(self) -> None:
+        """Raise InvalidInput or ReadOnly, as open_signaling() does, before anything is sent."""
+        self.new_client(self.channel.channel_arn or self.channel_name)
+
+    async def arn(self) -> str:
+        """Return the ARN of the channel as it is now: another channel may have got its name."""
+        return await asyncio.to_thread(resolve_arn, self.channel, self.connection)
+
+    def new_client(self, arn: str) -> SignalingClient:
+        """Return a signaling client that is not connected yet."""
+        return open_signaling(
+            arn, role=self.role, client_id=self.client_id, take_over=self.take_over, connection=self.connection
+        )
+
+    async def ice_servers(self, arn: str, *, refresh: bool = False) -> PageServers:
+        """Return the STUN server, if there is one, and the TURN servers; with ``refresh``, not those of an earlier call."""
+
+        def read() -> PageServers:
+            frame = get_ice_servers(arn, client_id=self.client_id, refresh=refresh, connection=self.connection)
+            turn = zip(frame["uri"], frame["username"], frame["password"], strict=True)
+            return [
+                *_stun_servers(self.connection),
+                *({"urls": uri, "username": user.reveal(), "credential": key.reveal()} for uri, user, key in turn),
+            ]
+
+        return await asyncio.to_thread(read)
+
+
+def _stun_servers(connection: Connection) -> PageServers:
+    if connection.is_sandbox():
+        return []  # peers on one machine need none, and only loopback may be contacted
+    suffix = DNS_SUFFIXES.get(partition_of(connection.region), "amazonaws.com")
+    return [{"urls": f"stun:stun.kinesisvideo.{connection.region}.{suffix}:443"}]

@@ -1,0 +1,76 @@
+"""The stages of a live video session: their names, the sentence of each, and the error that names the last one."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+from kvs_notebook.errors import NoVideo
+
+Stage: TypeAlias = Literal[
+    "stopped", "looking_up", "waiting", "negotiating", "connected", "playing", "stalled", "failed", "taken_over"
+]
+
+STAGES: Final[tuple[Stage, ...]] = (
+    "stopped",
+    "looking_up",
+    "waiting",
+    "negotiating",
+    "connected",
+    "playing",
+    "stalled",
+    "failed",
+    "taken_over",
+)
+
+FINAL: Final[frozenset[Stage]] = frozenset({"stopped", "failed", "taken_over"})
+"""In these stages a session has no connection and does nothing until it is started again."""
+
+VIEWER_SENTENCES: Final[dict[Stage, str]] = {
+    "stopped": "Stopped.",
+    "looking_up": "Looking up the channel...",
+    "waiting": "Calling the camera...",
+    "negotiating": "The camera answered; connecting...",
+    "connected": "Connected; waiting for the first picture...",
+    "playing": "Playing.",
+    "stalled": "The camera stopped sending.",
+    "failed": "The call failed.",
+    "taken_over": "Another viewer with the same client id replaced this one.",
+}
+
+CAMERA_SENTENCES: Final[dict[Stage, str]] = {
+    "stopped": "Stopped.",
+    "looking_up": "Looking up the channel...",
+    "waiting": "On the channel, waiting for viewers.",
+    "negotiating": "A viewer called; connecting...",
+    "connected": "A viewer is connected; sending the first picture...",
+    "playing": "Sending to viewers.",
+    "stalled": "The picture stopped.",
+    "failed": "The camera failed.",
+    "taken_over": "Another MASTER took over the channel: this camera receives no more calls. Stop that MASTER, then start again.",
+}
+
+
+def failure_sentence(stage: Stage, channel_name: str, seconds: float) -> str:
+    """Return why no video came within a time, from the last stage that was reached."""
+    within = f"within {seconds:g} s"
+    match stage:
+        case "stopped" | "looking_up":
+            return f"{channel_name} could not be looked up {within}. Check the connection to the service."
+        case "waiting":
+            return f"No answer from {channel_name} {within}: the camera is off, or on another channel."
+        case "negotiating":
+            return (
+                f"No network path to the camera of {channel_name} {within}. Check that UDP is allowed on both sides, or that "
+                "TURN servers can be reached."
+            )
+        case "connected":
+            return f"The camera of {channel_name} connected, but sent no picture {within}. Check its encoder."
+        case _:
+            return f"The camera of {channel_name} stopped sending. Start again, or restart the camera."
+
+
+def no_video(stage: Stage, channel_name: str, seconds: float) -> NoVideo:
+    """Return the error of a camera that sent no video within a time; its ``stage`` is the last one that was reached."""
+    error = NoVideo(failure_sentence(stage, channel_name, seconds))
+    error.stage = stage
+    return error

@@ -1,0 +1,236 @@
+"""Every way in which a call fails, ends or is taken over: what the user reads, and that the place on the channel is free then."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+import kvs_notebook as kvs
+from kvs_notebook.live.session import Timeouts
+from tests.live.fake_page import SECONDS, Page, answer_call, play
+from tests.signaling.event_loop import wait_until
+
+SHORT = 0.05
+
+
+def clients_of(sandbox: kvs.Sandbox) -> int:
+    """Return how many clients are connected to the channel."""
+    return sandbox.send_notice("front-door", "RECONNECT_ICE_SERVER")
+
+
+def wait_free(page: Page) -> None:
+    """Wait until a call that has ended has left the channel."""
+    page.view._loop.run(wait_until(lambda: page.view._session is None), SECONDS)
+
+
+# --- the camera
+
+
+def test_absent_camera_is_named_and_the_next_start_reaches_it(sandbox, camera, new_page):
+    viewer = new_page(answer_timeout=SHORT)
+    viewer.start().wait("ready")
+    assert viewer.wait_state("failed") == (
+        "No answer from front-door within 0.05 s: the camera is off, or on another channel."
+    )
+    assert [*viewer.view.timeline["phase"]] == ["looking_up", "waiting", "failed"]
+    wait_free(viewer)
+    assert clients_of(sandbox) == 0
+    viewer.view._timeouts = Timeouts()
+    play(camera, viewer)
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "reports", "sentence"),
+    [
+        (Timeouts(connect=SHORT), [], "No network path to the camera of front-door within 0.05 s."),
+        (Timeouts(), ["lost"], "No network path to the camera of front-door within "),
+        (Timeouts(picture=SHORT), ["connected"], "connected, but sent no picture within 0.05 s."),
+        (Timeouts(), ["connected", "playing", "stalled", "lost"], "The camera of front-door stopped sending."),
+        (Timeouts(), ["failed"], "No WebRTC in this browser."),
+    ],
+)
+def test_failure_of_media_is_told_by_the_last_stage(sandbox, camera, new_page, timeouts, reports, sentence):
+    viewer = new_page(timeouts=timeouts)
+    camera.start().wait("ready")
+    viewer.start().wait("ready")
+    answer_call(camera, viewer)
+    for state in reports:
+        viewer.send("state", state=state, reason="No WebRTC in this browser.")
+    assert sentence in viewer.wait_state("failed")
+    wait_free(viewer)
+    assert clients_of(sandbox) == 1
+
+
+# --- the service
+
+
+@pytest.mark.parametrize(
+    ("function", "denied"),
+    [
+        (kvs.live.viewer, "ConnectAsViewer"),
+        (kvs.live.viewer, "GetIceServerConfig"),
+        (kvs.live.viewer, "GetSignalingChannelEndpoint"),
+        (kvs.live.camera, "ConnectAsMaster"),
+    ],
+)
+def test_denied_call_shows_the_error_and_frees_the_place(sandbox, new_page, function, denied):
+    page = new_page(function)
+    sandbox.deny(f"kinesisvideo:{denied}")
+    sentence = page.start().wait_state("failed")
+    assert denied in sentence
+    assert "AccessDenied" in sentence
+    wait_free(page)
+    assert clients_of(sandbox) == 0
+    sandbox.clear_denials()
+    page.start().wait("ready")
+
+
+def test_denied_ice_servers_end_a_camera_at_the_first_call(sandbox, camera, viewer):
+    camera.start().wait("ready")
+    viewer.start().wait("ready")
+    sandbox.deny("kinesisvideo:GetIceServerConfig")
+    viewer.send("description", sdp="v=0 offer")
+    assert "GetIceServerConfig" in camera.wait_state("failed")
+    sandbox.clear_denials()
+
+
+def test_unknown_channel_is_named(new_page):
+    page = new_page(of="back-door")
+    assert "back-door" in page.start().wait_state("failed")
+
+
+def test_eleventh_viewer_is_refused_at_once_and_may_try_again(sandbox, new_page):
+    first, *others = [new_page() for _ in range(10)]
+    for page in (first, *others):
+        page.start()
+    for page in (first, *others):
+        page.wait("ready")
+    late = new_page()
+    assert "The channel has 10 viewers, its limit." in late.start().wait_state("failed")
+    asked = sandbox.requests
+    assert (asked["operation"] == "ConnectAsViewer").sum() == 11
+    first.view.stop()
+    late.start().wait("ready")
+
+
+def test_offer_that_is_too_long_fails_with_its_length(viewer):
+    viewer.start().wait("ready")
+    viewer.send("description", sdp="v=0 " + "a" * 10_000)
+    assert "SDP_OFFER too long" in viewer.wait_state("failed")
+
+
+def test_answer_that_is_too_long_ends_one_call_only(camera, viewer, new_page):
+    play(camera, viewer)
+    other = new_page()
+    other.start().wait("ready")
+    other.send("description", sdp="v=0 other")
+    name = camera.wait("offer", sdp="v=0 other")["viewer"]
+    camera.send("description", viewer=name, sdp="v=0 " + "a" * 10_000)
+    assert camera.wait("leave")["viewer"] == name
+    assert camera.view.state == "playing"
+
+
+# --- other clients
+
+
+def test_newer_camera_of_this_process_takes_over(camera, new_page, viewer):
+    play(camera, viewer)
+    newer = new_page(kvs.live.camera)
+    newer.start().wait("ready")
+    assert "Another MASTER took over the channel" in camera.wait_state("taken_over")
+    wait_free(camera)
+    answer_call(newer, viewer)
+
+
+def test_displaced_camera_does_not_displace_the_newer_master():
+    with kvs.Sandbox(quotas=False, assumptions=kvs.Assumptions(displaced_peer="closed")) as sandbox:
+        connection = sandbox.connection()
+        channel = kvs.create_channel("front-door", connection=connection)
+        camera = Page(kvs.live.camera(channel, connection=connection))
+        camera.start().wait("ready")
+        newer = kvs.open_signaling(channel, role="MASTER", connection=connection)
+        camera.view._loop.run(newer.open(), SECONDS)
+        camera.wait_state("taken_over")
+        wait_free(camera)
+        assert (clients_of(sandbox), newer.connects) == (1, 1)
+        camera.view._loop.run(newer.close(), SECONDS)
+
+
+# --- pages
+
+
+def test_start_in_a_second_page_takes_the_call_over(sandbox, camera, viewer):
+    play(camera, viewer)
+    second = Page(viewer.view, viewer.pages)
+    second.start()
+    viewer.wait_state("stopped")
+    second.wait("ready")
+    viewer.send("description", sdp="v=0 of the page that lost the call")
+    answer_call(camera, second)
+    assert clients_of(sandbox) == 2
+
+
+def test_start_from_python_reaches_one_page_only(camera, viewer):
+    camera.start().wait("ready")
+    viewer.view.start()
+    invitation = viewer.pages.wait("invite")["invitation"]
+    late = Page(viewer.view, viewer.pages)
+    viewer.start(invitation)
+    late.start(invitation)
+    viewer.wait("ready")
+    answer_call(camera, viewer)
+    assert viewer.view._session.call == viewer.call
+
+
+def test_autoplay_starts_with_the_first_page_that_shows_it(new_page):
+    page = new_page(autoplay=True)
+    assert page.view.status == "Not started: display this in a cell, the browser carries the video."
+    page.send("hello")
+    page.start(page.pages.wait("invite")["invitation"]).wait("ready")
+    page.send("hello")
+    assert page.wait_state("waiting") == "Calling the camera..."
+
+
+def test_silent_page_ends_the_call(sandbox, new_page):
+    viewer = new_page(timeouts=Timeouts(beat=SHORT))
+    viewer.start()
+    assert viewer.wait_state("stopped") == (
+        "Stopped: the page did not report for 0.05 s. Open it again and press Start."
+    )
+    wait_free(viewer)
+    assert clients_of(sandbox) == 0
+
+
+def test_closed_widget_frees_its_place(sandbox, viewer):
+    viewer.start().wait("ready")
+    viewer.view.close()
+    assert clients_of(sandbox) == 0
+
+
+def test_malformed_message_is_logged_and_ignored(viewer, caplog):
+    viewer.start().wait("ready")
+    for content in ({"kind": "dance", "call": "x"}, "text", {"kind": "state", "call": viewer.call, "state": "happy"}):
+        viewer.view._handle_custom_msg(content, [])
+    viewer.send("hello")
+    assert viewer.wait_state("waiting")
+    logged = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
+    assert len(logged) == 3
+    assert all(each.startswith("front-door: ignored a message of the page (") for each in logged)
+
+
+# --- secrets
+
+
+def test_passwords_reach_the_page_that_calls_and_nothing_else(camera, viewer, caplog):
+    camera.start().wait("ready")
+    ready = viewer.start().wait("ready")
+    passwords = {each["credential"] for each in ready["servers"]}
+    assert len(passwords) >= 1
+    answer_call(camera, viewer)
+    for view in (camera.view, viewer.view):
+        saved = repr((view.get_state(), view, view.status, view.timeline.to_dict()))
+        assert not [each for each in passwords if each in saved]
+    sent = repr([*camera.pages.received, *viewer.pages.received, ready])
+    assert "X-Amz-Signature" not in sent + caplog.text
+    assert not [each for each in passwords if each in caplog.text]
