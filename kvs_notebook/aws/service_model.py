@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import regex
 
+from kvs_notebook.aws.botocore_data import load_model
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
 
@@ -18,21 +19,14 @@ if TYPE_CHECKING:
 
 @cache
 def service_model() -> ServiceModel:
-    """Load botocore's model of Kinesis Video, without a session or a client."""
-    from botocore.loaders import Loader
-    from botocore.model import ServiceModel
-
-    return ServiceModel(Loader().load_service_model("kinesisvideo", "service-2"), "kinesisvideo")
+    """Return botocore's model of Kinesis Video."""
+    return load_model("kinesisvideo")
 
 
 @cache
 def signaling_model() -> ServiceModel:
-    """Load botocore's model of what a channel's HTTPS endpoint is asked."""
-    from botocore.loaders import Loader
-    from botocore.model import ServiceModel
-
-    name = "kinesis-video-signaling"
-    return ServiceModel(Loader().load_service_model(name, "service-2"), name)
+    """Return botocore's model of what a channel's HTTPS endpoint is asked."""
+    return load_model("kinesis-video-signaling")
 
 
 @cache
