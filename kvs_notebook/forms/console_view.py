@@ -28,6 +28,7 @@ from kvs_notebook.forms.download_button import DownloadButton
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.html import escape_html
 from kvs_notebook.forms.keyboard import Keyboard
+from kvs_notebook.forms.notebook_box import NotebookBox
 from kvs_notebook.forms.panel import CREATE, TABS, Panel
 from kvs_notebook.forms.placeholder import connection_or_placeholder, is_placeholder
 from kvs_notebook.forms.selection_bar import SelectionBar
@@ -47,7 +48,7 @@ CONNECTION = "Connection"
 """The name by which open_form() returns the header's form."""
 
 
-class Console(widgets.VBox):
+class Console(NotebookBox):
     """Show the channels of one account and region in a live table, and the forms that act on the selected ones.
 
     Attributes
