@@ -39,7 +39,7 @@ _LONGEST_VALUE = 40
 
 
 def with_keyword_hints(package: str, value: Any) -> Any:
-    """Return a public function, or a module of them, so that an unknown keyword argument is answered with the right call.
+    """Return a public function, or a module of them, so that its error for an unknown keyword argument names the right one.
 
     A function is replaced in its own module: it is one object, wherever it is imported from, as pickle requires. Its signature
     and its documentation stay.
@@ -60,7 +60,7 @@ def with_keyword_hints(package: str, value: Any) -> Any:
 
 
 def with_method_hints(cls: Class) -> Class:
-    """Decorate a class so that its constructor and its public methods answer an unknown keyword argument with the right one."""
+    """Decorate a class so that errors for unknown keyword arguments of its constructor and public methods name the right ones."""
     for name, value in list(vars(cls).items()):
         if isinstance(value, FunctionType) and (name == "__init__" or not name.startswith("_")):
             label = cls.__name__ if name == "__init__" else f"{cls.__name__}.{name}"

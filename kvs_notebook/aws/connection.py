@@ -113,7 +113,7 @@ class Connection:
     # --- identity
 
     def identity(self) -> Identity:
-        """Return who this connection is: one GetCallerIdentity call of STS, which is kept.
+        """Return the identity of this connection, which one GetCallerIdentity call of STS tells and which is kept.
 
         Raises
         ------

@@ -88,4 +88,4 @@ def check_choice(value: object, shape_name: str, what: str) -> str:
         return value
     near = difflib.get_close_matches(str(value).upper(), known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise InvalidInput(f"{what} {format_value(value)}: Expected one of: {', '.join(known)}.{hint}")
+    raise InvalidInput(f"{what} {format_value(value)} is not valid. Expected one of: {', '.join(known)}.{hint}")

@@ -18,7 +18,7 @@ def check_jupyterlab() -> None:
     from importlib.util import find_spec
 
     if find_spec("jupyterlab") is None:
-        raise MissingExtra("JupyterLab is not installed: pip install 'kvs-notebook[lab]'")
+        raise MissingExtra("JupyterLab is not installed. Run: pip install 'kvs-notebook[lab]'")
 
 
 def run_jupyterlab(

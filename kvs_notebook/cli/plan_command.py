@@ -196,7 +196,7 @@ def _parse_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
         if not equals or not key:
             raise click.UsageError(f"{option} {text!r} is not valid. Expected two texts with = between them.")
         if key in pairs:
-            raise click.UsageError(f"{option} {key} was given twice. Keep one of both.")
+            raise click.UsageError(f"{option} {key} was given twice. Keep one of them.")
         pairs[key] = value
     return pairs
 

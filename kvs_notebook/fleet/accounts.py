@@ -268,7 +268,9 @@ def _parse_row(row: Mapping[str, str], source: str, role: _NamedRole | None) -> 
         raise InvalidInput(f"{source}: {error}{hint}") from error
     change_role_arn = cells.get("change_role_arn")
     if change_role_arn is not None and RoleArn.parse(change_role_arn).account_id != account_id:
-        raise InvalidInput(f"{source}: {change_role_arn} is not a role of account {account_id}.")
+        raise InvalidInput(
+            f"{source}: {change_role_arn} is not a role of account {account_id}. Correct one of the two."
+        )
     details = {"account_name": cells.get("account_name"), "regions": regions, "change_role_arn": change_role_arn}
     if role is not None and not {"role_arn", "profile"} & cells.keys():
         return _account_of_role(
@@ -286,7 +288,9 @@ def _parse_row(row: Mapping[str, str], source: str, role: _NamedRole | None) -> 
         return Account(profile=cells["profile"], account_id=account_id, external_id=external_id, **details)  # type: ignore[arg-type]
     account = _account_of_role(cells["role_arn"], cells.get("external_id"), **details)
     if account.account_id != account_id:
-        raise InvalidInput(f"{source}: {account.role_arn} is not a role of account {account_id}.")
+        raise InvalidInput(
+            f"{source}: {account.role_arn} is not a role of account {account_id}. Correct one of the two."
+        )
     return account
 
 

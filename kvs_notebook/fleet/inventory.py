@@ -39,7 +39,7 @@ from kvs_notebook.fleet.discovery import discover_account_regions
 from kvs_notebook.fleet.frame_buffer import FrameBuffer
 from kvs_notebook.fleet.interrupts import defer_interrupts
 from kvs_notebook.fleet.region_selection import check_regions
-from kvs_notebook.formatting import format_value
+from kvs_notebook.formatting import format_count, format_value
 from kvs_notebook.keyword_hints import with_method_hints
 
 _logger = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class Inventory:
 
     def __getitem__(self, key: object) -> NoReturn:
         """Raise TypeError: the columns are those of table()."""
-        raise TypeError(f"'Inventory' object has no columns. Its frame has them: .table()[{format_value(key)}]")
+        raise TypeError(f"'Inventory' object has no columns. Its frame has them: .table()[{format_value(key)}].")
 
     def _repr_html_(self) -> str:
         """Return the summary and the first channels, and the first gaps if there are some, for a notebook."""
@@ -175,7 +175,7 @@ class Inventory:
         ]
         more = f" and {len(gaps) - MAX_GAPS_NAMED} more" if len(gaps) > MAX_GAPS_NAMED else ""
         raise InventoryIncomplete(
-            f"{len(gaps)} of {len(self.coverage)} account-regions have a gap: {'; '.join(named)}{more}"
+            f"Gaps in {len(gaps)} of {format_count(len(self.coverage), 'account-region')}: {'; '.join(named)}{more}"
         )
 
 

@@ -19,7 +19,7 @@ from kvs_notebook.formatting import format_count
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.fields import CheckedInput, TagRows, TextField, parse_seconds, ttl_field
-from kvs_notebook.forms.focus import focus_when_shown
+from kvs_notebook.forms.focus import Focus
 from kvs_notebook.forms.html import escape_html
 from kvs_notebook.forms.job import Job, JobResult, Outcome, RunningJob
 from kvs_notebook.forms.plan_form import ConsolePlan, PlanForm
@@ -63,9 +63,10 @@ class BulkForm(Form):
         self.plan_form: PlanForm | None = None
         self._names = widgets.HTML()
         self._plan_area = widgets.VBox()
+        self._focus = Focus()
         self._plan_listeners: list[Callable[[Outcome], None]] = []
         super().__init__([self._names, *fields], action="Preview", connection=connection, executor=executor)
-        self.children: tuple[widgets.Widget, ...] = (*self.children, self._plan_area)
+        self.children: tuple[widgets.Widget, ...] = (*self.children, self._plan_area, self._focus)
         self.show_channels(channels)
 
     # --- to be overridden
@@ -142,7 +143,7 @@ class BulkForm(Form):
         self.plan_form = form
         self._plan_area.children = [form]
         if form.fields():
-            focus_when_shown(form.phrase.input)
+            self._focus.move_to(form.phrase.input)
 
     def console_plan(self, plan: Plan, total: int) -> ConsolePlan:  # noqa: ARG002 - for those that override it
         """Return what the user has to confirm; ``total`` is the number of channels in the region."""

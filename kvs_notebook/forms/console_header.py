@@ -17,6 +17,7 @@ from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.header import Header
 from kvs_notebook.forms.html import STYLE, code_html, error_html, escape_html
 from kvs_notebook.forms.job import Job, JobResult
+from kvs_notebook.forms.keyboard import ENTER_CLASS
 from kvs_notebook.forms.placeholder import is_placeholder
 
 CONSOLE_STYLE = f"<style>{(pathlib.Path(__file__).parent / 'console.css').read_text(encoding='utf-8')}</style>"
@@ -62,6 +63,7 @@ class HeaderForm(ConnectionForm):
         self._is_quiet = True
         super().__init__(connection=connection, executor=executor)
         self.show_connection(connection)
+        self.submit.remove_class(ENTER_CLASS)  # Enter in the console's filter would press it
         for field in (self.profile, self.region, self.allow_changes):
             field.observe(lambda _: self._connect_if_changed(), "value")
 

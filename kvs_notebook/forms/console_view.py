@@ -118,7 +118,7 @@ class Console(NotebookBox):
         self.add_class("kvs-console")
         self.table.on_select(self._selection_changed)
         self.table.on_render(self._rendered)
-        self.table.table.on_open(lambda _arn: self._open_clicked(TABS[0].name))
+        self.table.table.on_open(lambda _arn: self._shown_failure(lambda: self.panel.open_row(self.table.selected)))
         self._rendered()
         self._view_count = 0  # from now on the browser counts the places that show the console
         self.observe(self._view_count_changed, "_view_count")
@@ -252,15 +252,15 @@ class Console(NotebookBox):
 
     def _selection_changed(self) -> None:
         self._show_selection()
-        try:
-            self.panel.follow(self.table.selected)
-        except Exception as error:  # noqa: BLE001 - a notebook does not show what a handler raises: the status line does
-            self.status.alert(f"{type(error).__name__}: {error}")
+        self._shown_failure(lambda: self.panel.follow(self.table.selected))
 
     def _open_clicked(self, name: str) -> None:
+        self._shown_failure(lambda: self.open_form(name))
+
+    def _shown_failure(self, act: Callable[[], object]) -> None:
         try:
-            self.open_form(name)
-        except Exception as error:  # noqa: BLE001 - as above
+            act()
+        except Exception as error:  # noqa: BLE001 - a notebook does not show what a handler raises: the status line does
             self.status.alert(str(error) if isinstance(error, KVSError) else f"{type(error).__name__}: {error}")
 
     @property

@@ -19,7 +19,7 @@ from kvs_notebook.aws.validation import (
 )
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.forms.error_words import in_words
-from kvs_notebook.forms.focus import focus_when_shown
+from kvs_notebook.forms.focus import Focus
 from kvs_notebook.forms.html import error_html, help_html, table_html
 
 INVALID_CLASS = "kvs-invalid"
@@ -270,6 +270,7 @@ class TagRows(CheckedInput):
 
     def __init__(self, tags: Mapping[str, str] | None = None) -> None:
         self._rows = widgets.VBox()
+        self._focus = Focus()
         self.add = widgets.Button(description="Add tag", icon="plus")
         self.add.on_click(lambda _: self._append_empty_row())
         self.read_only: dict[str, str] = {}
@@ -279,7 +280,7 @@ class TagRows(CheckedInput):
             f"a value up to {bounds('TagValue')[1]}"
         )
         title = widgets.HTML(f"<div>Tags</div>{help_html(accepts)}")
-        super().__init__([title, self._rows, widgets.HBox([self.add]), self._read_only_table], "Tags")
+        super().__init__([title, self._rows, widgets.HBox([self.add]), self._read_only_table, self._focus], "Tags")
         self.value = tags or {}
 
     @property
@@ -333,8 +334,8 @@ class TagRows(CheckedInput):
 
     def _append_empty_row(self) -> None:
         row = self._new_row()
-        focus_when_shown(row.key)
         self._set_rows([*self.rows, row])
+        self._focus.move_to(row.key)
 
     def _remove(self, row: TagRow) -> None:
         self._set_rows([each for each in self.rows if each is not row])

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import pathlib
 
+import anywidget
 import ipywidgets as widgets
+import traitlets
 
 
-def focus_when_shown(widget: widgets.DOMWidget) -> None:
-    """Move the focus to a widget that the browser does not show yet."""
+class Focus(anywidget.AnyWidget):
+    """Move the focus to another widget as soon as the page shows it; the widget itself is invisible.
 
-    def shown(_: Mapping[str, Any]) -> None:
-        widget.unobserve(shown, "_view_count")
-        widget.focus()
+    ``widget.focus()`` does nothing while the browser still makes the widget.
 
-    widget._view_count = 0  # noqa: SLF001 - ipywidgets' documented counter of the places that show a widget, off until set
-    widget.observe(shown, "_view_count")
+    Attributes
+    ----------
+    target
+        The model id of the widget that will get the focus; empty if none is waited for.
+    """
+
+    _esm = pathlib.Path(__file__).parent / "focus.js"
+    target = traitlets.Unicode().tag(sync=True)
+
+    def move_to(self, widget: widgets.Widget) -> None:
+        """Move the focus to a widget."""
+        self.target = ""
+        self.target = widget.model_id

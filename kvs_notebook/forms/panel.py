@@ -20,7 +20,7 @@ from kvs_notebook.forms.delete_form import DeleteForm
 from kvs_notebook.forms.details import Details
 from kvs_notebook.forms.endpoints_form import EndpointsForm
 from kvs_notebook.forms.executor import ContextExecutor
-from kvs_notebook.forms.focus import focus_when_shown
+from kvs_notebook.forms.focus import Focus
 from kvs_notebook.forms.html import escape_html
 from kvs_notebook.forms.keyboard import inputs_in
 from kvs_notebook.forms.tags_form import TagsForm
@@ -101,9 +101,10 @@ class Panel(widgets.VBox):
         self.keep = _button("Keep editing", self._keep_clicked)
         self._question_box = widgets.VBox([self._question_text, widgets.HBox([self.discard, self.keep])])
         self._body = widgets.VBox()
+        self._focus = Focus()
         title_row = widgets.HBox([self._title, self.close_button])
         title_row.add_class("kvs-panel-title")
-        self._parts = [title_row, self._tab_row, self._question_box, self._body]
+        self._parts = [title_row, self._tab_row, self._question_box, self._body, self._focus]
         super().__init__()
         self.add_class("kvs-panel")
         self._hide()
@@ -120,6 +121,11 @@ class Panel(widgets.VBox):
         self.layout.display = "none"
 
     # --- opening
+
+    def open_row(self, channels: pd.DataFrame) -> None:
+        """Open the details of a channel; if the panel shows another one, keep its tab."""
+        is_of_channels = self.is_open and self._open_name != CREATE
+        self.open_tab(channels, self._last_tab if is_of_channels else TABS[0].name)
 
     def open_create(self) -> Form:
         """Open the form that creates a channel, with what was entered before."""
@@ -194,8 +200,10 @@ class Panel(widgets.VBox):
             button = self.tabs[tab.name]
             button.layout.display = "" if self._maker(tab) is not None else "none"
             button.button_style = "info" if tab.name == name else ""
-        if focus and form not in self._body.children:
-            focus_when_shown(_first_input(form) or self.close_button)
+        if (
+            focus and form not in self._body.children and not isinstance(form, BulkDeleteForm)
+        ):  # its preview takes the focus
+            self._focus.move_to(_first_input(form) or self.close_button)
         self._body.children = [form]
         self.children = tuple(self._parts)
         self.layout.display = ""

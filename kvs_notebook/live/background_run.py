@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import threading
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,8 @@ Emit = Callable[[Item], None]
 
 THREADS = 32
 """For API calls of the coroutine."""
+
+_logger = logging.getLogger(__name__)
 
 
 class _AbandoningExecutor(ThreadPoolExecutor):
@@ -80,8 +83,15 @@ class _Run:
 
 def _new_event_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
+    loop.set_exception_handler(_log_exception)
     loop.set_default_executor(_AbandoningExecutor(THREADS, thread_name_prefix="kvs-notebook-video"))
     return loop
+
+
+def _log_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what a task that is never awaited has raised: aioice leaves some, such as a look-up of a STUN server."""
+    error = context.get("exception")
+    _logger.warning("%s: %s", context["message"], error if error is None else f"{type(error).__name__}: {error}")
 
 
 def iterate_in_background(produce: Callable[[Emit[Item]], Coroutine[Any, Any, None]]) -> Generator[Item, None, None]:

@@ -29,6 +29,11 @@ class Reach:
     accounts: AccountsFile | None = None
     role_name: str | None = None
 
+    @property
+    def is_base_only(self) -> bool:
+        """Whether nothing but the connection itself was given."""
+        return self.profiles is None and self.role_arns is None and self.accounts is None
+
     def open(self, account_ids: set[str], base: Connection) -> AccountAccess:
         """Connect to accounts: one GetCallerIdentity call each, unless their id is known."""
         accounts = accounts_to_read(
@@ -76,12 +81,21 @@ def find_cameras(channels: Channel, reach: Reach, base: Connection) -> list[Came
     return [Camera(ref, base.region, known, base) for ref in channel_refs(channels, base)]
 
 
+def close_connections(cameras: list[Camera], base: Connection) -> None:
+    """Close the clients that were made for cameras; those of ``base`` are the caller's."""
+    for connection in {camera.connection for camera in cameras} - {base, None}:
+        assert connection is not None  # noqa: S101 - see above
+        connection.close_clients()
+
+
 def _of_rows(rows: list[dict[Any, Any]], reach: Reach, base: Connection) -> list[Camera]:
     if not rows:
         return []
     arns = [_arn_of(row) for row in rows]
     access = reach.open({arn.account_id for arn in arns}, base)
     connections = {place: access.connect(*place) for place in {(arn.account_id, arn.region) for arn in arns}}
+    if reach.is_base_only:
+        connections[base.resolve_account_id(), base.region] = base  # with its clients and its rate limits
     return [
         _camera(row, arn, connections[arn.account_id, arn.region], access) for row, arn in zip(rows, arns, strict=True)
     ]

@@ -167,7 +167,7 @@ class ViewerMedia {
   take(content) {
     if (content.kind === "snapshot") return sendPicture(this.page, this.player, content.request);
     if (content.kind === "ready") this.queue(() => this.offer(content.servers));
-    if (content.kind === "answer") this.queue(() => this.peer.setRemoteDescription({ type: "answer", sdp: content.sdp }));
+    if (content.kind === "answer") this.queue(() => this.takeAnswer(content.sdp));
     if (content.kind === "candidate") this.queue(() => addCandidate(this.peer, content.candidate));
   }
 
@@ -189,6 +189,12 @@ class ViewerMedia {
     page.send("description", { sdp: offer.sdp }); // before its candidates, which setLocalDescription starts to gather
     await this.peer.setLocalDescription(offer);
     page.updateViews();
+  }
+
+  async takeAnswer(sdp) {
+    const { peer } = this;
+    await peer.setRemoteDescription({ type: "answer", sdp });
+    onHangUp(peer, () => peer === this.peer && this.report("lost"));
   }
 
   takeConnectionState(peer) {
@@ -215,6 +221,13 @@ class ViewerMedia {
   close() {
     this.peer?.close();
     this.player.srcObject = null;
+  }
+}
+
+// Call a function when the other peer has closed the connection, which no event of the connection itself tells.
+function onHangUp(peer, hungUp) {
+  for (const { transport } of peer.getTransceivers().map(({ receiver }) => receiver)) {
+    if (transport) transport.onstatechange = () => transport.state === "closed" && peer.connectionState !== "closed" && hungUp();
   }
 }
 
@@ -263,6 +276,13 @@ class CameraMedia {
     this.page.updateViews();
   }
 
+  // A viewer that asks for sound gets the test picture's beep; a webcam sends none.
+  tracksFor(sdp) {
+    const wanted = sdp.includes("m=audio") && this.page.settings.source !== "webcam";
+    if (wanted) this.tone ??= openTestTone();
+    return [...this.stream.getTracks(), ...(wanted ? this.tone.stream.getTracks() : [])];
+  }
+
   async answer({ viewer, sdp, servers }) {
     if (this.viewers.has(viewer)) this.hangUp(this.viewers.get(viewer));
     await this.makeRoom();
@@ -297,6 +317,7 @@ class CameraMedia {
     for (const viewer of this.viewers.values()) viewer.peer.close();
     this.viewers.clear();
     this.endSource?.();
+    this.tone?.close();
     this.player.srcObject = null;
   }
 }
@@ -309,7 +330,6 @@ class RemoteViewer {
     this.meter = new Meter(this.peer, "outbound-rtp");
     this.peer.onicecandidate = ({ candidate }) => candidate && this.send("candidate", { candidate: candidate.toJSON() });
     this.peer.onconnectionstatechange = () => this.takeConnectionState();
-    for (const track of camera.stream.getTracks()) this.peer.addTrack(track, camera.stream);
     this.report("connecting");
   }
 
@@ -324,10 +344,12 @@ class RemoteViewer {
   }
 
   async answer(sdp) {
+    for (const track of this.camera.tracksFor(sdp)) this.peer.addTrack(track, this.camera.stream);
     await this.peer.setRemoteDescription({ type: "offer", sdp });
     const answer = await this.peer.createAnswer();
     this.send("description", { sdp: answer.sdp });
     await this.peer.setLocalDescription(answer);
+    onHangUp(this.peer, () => this.camera.hangUp(this));
   }
 
   async addCandidate(candidate) {
@@ -381,6 +403,23 @@ function openTestPicture({ width, height, fps, channel }) {
       track.stop();
     },
   };
+}
+
+// A quiet beep every second.
+function openTestTone() {
+  const context = new AudioContext();
+  const output = context.createMediaStreamDestination();
+  const volume = context.createGain();
+  const beep = context.createOscillator();
+  const pulse = context.createOscillator();
+  const gate = context.createWaveShaper();
+  gate.curve = new Float32Array([0, 0, 0, 0, 0, 0, 0, 0.1]);
+  volume.gain.value = 0;
+  pulse.frequency.value = 1;
+  pulse.connect(gate).connect(volume.gain);
+  beep.connect(volume).connect(output);
+  for (const oscillator of [beep, pulse]) oscillator.start();
+  return { stream: output.stream, close: () => context.close() };
 }
 
 function drawTestPicture(context, number, fps, channel) {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import aioice
 from aiortc import (
@@ -15,10 +16,15 @@ from aiortc import (
 )
 from aiortc.sdp import candidate_from_sdp
 
+from kvs_notebook.aws.loopback import is_loopback
 from kvs_notebook.live import media_logs
+from kvs_notebook.live.call_target import CallTarget
 from kvs_notebook.signaling.messages import Candidate
 
 LOOPBACK = "127.0.0.1"
+
+IceServers: TypeAlias = "Sequence[Mapping[str, Any]] | None"
+"""ICE servers as ``{"urls", "username", "credential"}``; None if the peers are on this machine."""
 
 
 class _IceConnection(aioice.Connection):
@@ -63,8 +69,14 @@ class PeerConnection(RTCPeerConnection):
         await super().setLocalDescription(sessionDescription)
 
 
-def new_peer_connection(servers: Sequence[Mapping[str, Any]] | None) -> PeerConnection:
-    """Return a connection that uses ICE servers, given as ``{"urls", "username", "credential"}``; None stands for a sandbox."""
+async def find_ice_servers(target: CallTarget, arn: str) -> IceServers:
+    """Return the ICE servers of a channel; None if its service is on loopback, which a role's session does not tell."""
+    is_local = is_loopback(await asyncio.to_thread(target.connection.endpoint))
+    return None if is_local else await target.ice_servers(arn)
+
+
+def new_peer_connection(servers: IceServers) -> PeerConnection:
+    """Return a connection that uses ICE servers, or addresses of this machine only, loopback among them."""
     media_logs.install()
     # Without a list of servers, aiortc would ask a public STUN server.
     configuration = RTCConfiguration(iceServers=[RTCIceServer(**server) for server in servers or ()])

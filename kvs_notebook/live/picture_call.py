@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from PIL import Image
 
 from kvs_notebook.errors import NoVideo
 from kvs_notebook.live.call_target import CallTarget
-from kvs_notebook.live.peer_connection import new_peer_connection, parse_candidate
+from kvs_notebook.live.peer_connection import IceServers, find_ice_servers, new_peer_connection, parse_candidate
 from kvs_notebook.live.stages import Stage, no_video
 from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.messages import Answer, Candidate, Message, Unknown
@@ -69,8 +69,7 @@ class PictureCall:
 
     async def _picture(self) -> Image.Image:
         self.channel_arn = arn = await self._target.arn()
-        is_sandbox = await asyncio.to_thread(self._target.connection.is_sandbox)
-        servers = None if is_sandbox else await self._target.ice_servers(arn)
+        servers = await find_ice_servers(self._target, arn)
         async with _receiving_peer(servers) as peer, self._signaling(arn) as client:
             await client.send_offer(peer.localDescription.sdp)
             self.stage = "waiting"
@@ -186,7 +185,7 @@ class PictureCall:
 
 
 @asynccontextmanager
-async def _receiving_peer(servers: Sequence[Mapping[str, Any]] | None) -> AsyncIterator[RTCPeerConnection]:
+async def _receiving_peer(servers: IceServers) -> AsyncIterator[RTCPeerConnection]:
     """Yield a connection that offers to receive video, with all its candidates, and close it."""
     peer = new_peer_connection(servers)
     try:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from kvs_notebook.dataframes.schemas import PICTURES
 from kvs_notebook.errors import InvalidInput
@@ -22,6 +23,9 @@ GAP = 8
 CAPTION_HEIGHT = 24
 FONT_SIZE = 14
 BACKGROUND = "white"
+BORDER = "#dddddd"
+"""Beside a picture of another shape than its place."""
+
 TEXT_COLOUR = "#202020"
 FAILED_BACKGROUND = "#f3e4e2"
 FAILED_COLOUR = "#7a1f17"
@@ -106,9 +110,7 @@ def _draw_tile(tile: Tile, size: tuple[int, int], font: Any) -> Image.Image:
         canvas.rectangle((0, 0, size[0] - 1, size[1] - 1), fill=FAILED_BACKGROUND)
         canvas.multiline_text((GAP, GAP), _wrap(tile.error, size, canvas, font), fill=FAILED_COLOUR, font=font)
     else:
-        small = tile.image.convert("RGB")
-        small.thumbnail(size)
-        drawn.paste(small, ((size[0] - small.width) // 2, (size[1] - small.height) // 2))
+        drawn.paste(ImageOps.pad(tile.image.convert("RGB"), size, color=BORDER))
     caption = _shorten(printable(tile.caption), size[0], canvas, font)
     canvas.text((size[0] / 2, size[1] + CAPTION_HEIGHT / 2), caption, fill=TEXT_COLOUR, font=font, anchor="mm")
     return drawn
@@ -135,10 +137,9 @@ def _shorten(text: str, width: int, canvas: ImageDraw.ImageDraw, font: Any) -> s
     """Return a text, cut in its middle so that it fits."""
     if canvas.textlength(text, font=font) <= width:
         return text
-    kept = len(text)
-    while kept > 1 and canvas.textlength(_cut(text, kept), font=font) > width:
-        kept -= 1
-    return _cut(text, kept)
+    lengths = range(1, len(text))
+    too_long = bisect(lengths, False, key=lambda kept: bool(canvas.textlength(_cut(text, kept), font=font) > width))
+    return _cut(text, max(1, too_long))
 
 
 def _cut(text: str, kept: int) -> str:

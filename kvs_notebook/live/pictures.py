@@ -23,7 +23,7 @@ from kvs_notebook.fleet.accounts import AccountsFile
 from kvs_notebook.formatting import format_value
 from kvs_notebook.live.background_run import Emit, iterate_in_background, run_in_background
 from kvs_notebook.live.call_target import CallTarget
-from kvs_notebook.live.cameras import Camera, Reach, find_cameras
+from kvs_notebook.live.cameras import Camera, Reach, close_connections, find_cameras
 from kvs_notebook.live.client_ids import client_ids
 from kvs_notebook.live.picture_call import PictureCall
 from kvs_notebook.live.stages import Stage
@@ -77,7 +77,8 @@ def take_picture(
 
     Notes
     -----
-    Spends what :func:`kvs_notebook.open_signaling` does as a viewer and, on a real account, one GetIceServerConfig call and its
+    Spends one GetSignalingChannelEndpoint call and one ConnectAsViewer, of which a channel accepts 3 a second; one
+    DescribeSignalingChannel call if only a name is given; and, on a real account, one GetIceServerConfig call and its
     GetSignalingChannelEndpoint call, unless the servers of an earlier call are usable. A sandbox relays no media: its cameras are
     called over this machine's own addresses.
 
@@ -146,22 +147,22 @@ def take_pictures(
     -----
     An interrupt closes all calls before it is raised. Each picture takes 3 bytes a pixel of memory.
 
-    Spends for each camera what :func:`take_picture` does, and one GetCallerIdentity call per account that is not known.
+    Spends for each camera what :func:`take_picture` does: one GetSignalingChannelEndpoint call and one ConnectAsViewer and, on a
+    real account, up to one more GetSignalingChannelEndpoint and one GetIceServerConfig call; and one GetCallerIdentity call per
+    account that is not known.
 
     Examples
     --------
     >>> import asyncio
     >>> import kvs_notebook as kvs
     >>> sandbox = kvs.use_sandbox(clock="stepped")
-    >>> for name in ("back-door", "front-door"):
-    ...     channel = kvs.create_channel(name)
+    >>> channel = kvs.create_channel("front-door")
     >>> async def look():
-    ...     async with kvs.live.serve_test_camera("front-door"):
-    ...         return await asyncio.to_thread(kvs.live.take_pictures, kvs.list_channels(), timeout=3)
+    ...     async with kvs.live.serve_test_camera(channel):
+    ...         return await asyncio.to_thread(kvs.live.take_pictures, kvs.list_channels())
     >>> asyncio.run(look())[["channel_name", "stage", "error"]]
-      channel_name    stage                                              error
-    0    back-door  waiting  No answer from back-door within 3 s: the camer...
-    1   front-door  playing                                                NaN
+      channel_name    stage error
+    0   front-door  playing   NaN
     """
     connection = current_connection(connection)
     _check_timeout(timeout)
@@ -169,8 +170,12 @@ def take_pictures(
     reach = Reach(profiles, role_arns, external_id, accounts, role_name)
     cameras = find_cameras(channels, reach, connection)
     rows: list[tuple[Any, ...]] = [()] * len(cameras)
-    for index, shot in take_shots(cameras, timeout, concurrency):
-        rows[index] = picture_row(cameras[index], shot)
+    try:
+        with closing(take_shots(cameras, timeout, concurrency)) as shots:
+            for index, shot in shots:
+                rows[index] = picture_row(cameras[index], shot)
+    finally:
+        close_connections(cameras, connection)
     return rows_frame(rows, PICTURES)
 
 

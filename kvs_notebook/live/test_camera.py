@@ -21,7 +21,7 @@ from kvs_notebook.channels.reference import Channel, one_channel_ref
 from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.formatting import format_count, format_value
 from kvs_notebook.live.call_target import CallTarget
-from kvs_notebook.live.peer_connection import new_peer_connection, parse_candidate
+from kvs_notebook.live.peer_connection import find_ice_servers, new_peer_connection, parse_candidate
 from kvs_notebook.live.test_pattern import Pixels, TestPattern
 from kvs_notebook.signaling.messages import Candidate, Offer
 
@@ -261,7 +261,7 @@ class TestCamera:
     async def _take_viewer(self, client_id: str, offer: Offer, arn: str) -> None:
         """Start to answer an offer, over a new connection also if the viewer has one."""
         try:
-            servers = None if self._target.connection.is_sandbox() else await self._target.ice_servers(arn)
+            servers = await find_ice_servers(self._target, arn)
         except KVSError as error:
             self._log("viewer %s was not answered: %s", client_id, error)
             return

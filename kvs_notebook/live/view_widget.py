@@ -135,7 +135,7 @@ class LiveView(anywidget.AnyWidget):  # type: ignore[misc]
 
         if self.state not in {"playing", "stalled"}:
             raise InvalidInput(
-                f"There is no picture of {self._channel_name}: it is {self.state}. start() it, and wait."
+                f"There is no picture of {self._channel_name}: it is {self.state}. Start it, and wait until it plays."
             )
         future: Future[bytes] = Future()
         self._loop.submit(self._ask_for_picture, future)

@@ -27,6 +27,8 @@ from kvs_notebook.plans.reversal import opposite_of
 from kvs_notebook.plans.run import Monitor, PlanRun
 from kvs_notebook.version import __version__
 
+PLAN_THE_REST = "Check with an inventory what was changed, and plan the rest again."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
@@ -124,7 +126,7 @@ def apply_plan(
     ------
     InvalidInput
         If ``confirm`` is not the plan's phrase, a limit would be exceeded, the folder holds another plan, or one that was
-        begun to be applied, or another process applies it; nothing was sent.
+        already applied, at least in part, or another process applies it; nothing was sent.
     DamagedFile
         If a file of the folder was changed since the plan was saved; nothing was sent.
     ReadOnly
@@ -208,7 +210,7 @@ def resume_plan(
     Raises
     ------
     InvalidInput
-        If the folder holds no plan, or one that was not begun to be applied, or another process applies it; or as for
+        If the folder holds no plan, or one that was not applied yet, or another process applies it; or as for
         :func:`apply_plan`.
     DamagedFile
         If a file of the folder was changed by another program; nothing was sent.
@@ -269,7 +271,7 @@ def start(
     with lock_folder(files.path):
         if files.is_begun:
             raise InvalidInput(
-                f"{files.path} holds a plan that was applied or begun to be applied. To go on with it: "
+                f"{files.path} holds a plan that was already applied, at least in part. To go on with it: "
                 f"kvs.resume_plan({str(files.path)!r}); nothing was sent."
             )
         if files.read()[0] != text:
@@ -292,7 +294,7 @@ def resume(
     with lock_folder(files.path):
         if not files.is_begun:
             raise InvalidInput(
-                f"{files.path} holds a plan that was not begun to be applied. Apply it with "
+                f"{files.path} holds a plan that was not applied yet. Apply it with "
                 f"kvs.apply_plan(plan, {str(files.path)!r}, confirm=plan.confirmation)."
             )
         text, about = files.read()
@@ -300,7 +302,7 @@ def resume(
             limits = Limits.of(about["run"]["limits"], **given_limits)
         except (LookupError, TypeError) as error:
             raise DamagedFile(
-                f"{files.meta} was changed since the plan was applied: it has no limits of a run."
+                f"{files.meta} was changed since the plan was applied: it has no limits of a run. {PLAN_THE_REST}"
             ) from error
         limits.check_deletes(_deletes(plan))
         return _run(plan, files, digest(text), limits, reach, monitor=monitor)
@@ -329,7 +331,7 @@ def _run(
     resumes = files.is_begun
     with Journal(files.journal) as journal:
         if journal.plan_digest not in (None, plan_digest):
-            raise DamagedFile(f"{files.journal} is of another plan. Check with an inventory what was changed.")
+            raise DamagedFile(f"{files.journal} is of another plan. {PLAN_THE_REST}")
         run = PlanRun(changes, access, journal, limits, monitor)
         run.check(_allowing_line(plan, files, resumes=resumes))
         identities = {account_id: identity.arn for account_id, identity in access.identities.items()}

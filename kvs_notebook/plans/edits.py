@@ -232,7 +232,7 @@ def _renamed_tags(known: KnownChannel, rename: Mapping[str, str]) -> dict[str, s
         if known.tags.get(new, value) != value:
             raise InvalidInput(
                 f"Its tag {format_value(new)} is {format_value(known.tags[new])} already, and {format_value(old)} is "
-                f"{format_value(value)}. Remove one of both first."
+                f"{format_value(value)}. Remove one of the two first."
             )
         wanted |= {new: value, old: None}
     return wanted

@@ -120,7 +120,7 @@ class Plan:
         Raises
         ------
         InvalidInput
-            If the folder holds a plan that was applied, or that was begun to be applied.
+            If the folder holds a plan that was already applied, at least in part.
         ExportFailed
             If the folder cannot be written.
         """

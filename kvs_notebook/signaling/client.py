@@ -211,7 +211,7 @@ class SignalingClient:
         for hours.
         """
         if self._supervisor.is_open:
-            raise InvalidInput("The signaling client is already connected. close() it first, or open another one.")
+            raise InvalidInput("The signaling client is already connected. Call close() first, or open another client.")
         self._start_anew()
         await self._supervisor.open(retry_throttled=retry_throttled)
         return self

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 import kvs_notebook as kvs
-from tests.browser.lab import CHROMIUM, Lab, Watched, chromium
+from tests.browser.lab import CHROMIUM, MEDIA, Lab, Watched, chromium
 
 
 @pytest.fixture(scope="package")
@@ -57,7 +57,7 @@ def connection(sandbox: kvs.Sandbox) -> kvs.Connection:
 @pytest.fixture(scope="package")
 def page(browser: Browser, lab: Lab) -> Iterator[Watched]:
     """Yield one page for all tests: JupyterLab takes seconds to load."""
-    opened = browser.new_page(viewport={"width": 1280, "height": 1400})
+    opened = browser.new_page(viewport={"width": 1280, "height": 1400}, permissions=MEDIA)
     yield Watched(opened, lab)
     opened.close()
 

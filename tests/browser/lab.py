@@ -30,7 +30,13 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--allow-loopback-in-peer-connection",  # WebRTC between two peers of this machine, also without a network
+    "--use-fake-device-for-media-stream",  # a webcam that is there and whose use is granted
+    "--use-fake-ui-for-media-stream",
 ]
+MEDIA = ["camera", "microphone"]
+"""The permissions with which a page uses addresses, also those of loopback, as they are, and not as names of mDNS."""
+
 START = """import sys
 sys.modules["rfc3987_syntax"] = None  # see tests/iri_check.py
 from jupyterlab.labapp import main

@@ -193,7 +193,7 @@ def test_several_channels_are_deleted_after_their_phrase(sandbox, console, count
     plan_form.phrase.value = "delete 2"
     plan_form.submit.click()
     assert isinstance(plan_form.future.exception(20), errors.InvalidInput)
-    assert f"Type: {phrase}" in plan_form.status.text
+    assert f"type: {phrase}" in plan_form.status.text
     assert "DeleteSignalingChannel" not in set(sandbox.requests["operation"])
     plan_form.phrase.value = phrase
     plan_form.submit.click()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -118,3 +120,27 @@ async def describe(offer: Offer, peer: RTCPeerConnection, track: VideoStreamTrac
 def without_candidates(sdp: str) -> tuple[str, list[str]]:
     """Return a description without its candidates and its end of candidates, and those candidates."""
     return re.sub(r"a=(?:candidate|end-of-candidates).*\r\n", "", sdp), re.findall(r"a=(candidate.*)\r\n", sdp)
+
+
+@contextmanager
+def cameras_in_background(channels: Iterable[Any], connection: kvs.Connection) -> Iterator[None]:
+    """Serve test cameras on a loop of a thread, for code that blocks."""
+    ready, stopped = threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        async with AsyncExitStack() as cameras:
+            for channel in channels:
+                camera = kvs.live.serve_test_camera(channel, size=SIZE, fps=FPS, connection=connection)
+                await cameras.enter_async_context(camera)
+            ready.set()
+            await asyncio.to_thread(stopped.wait)
+
+    with ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(asyncio.run, serve())
+        try:
+            while not ready.wait(0.01):
+                assert not serving.done(), serving.exception()
+            yield
+        finally:
+            stopped.set()
+            serving.result(30)

@@ -285,7 +285,7 @@ def test_sheet_of_another_export_is_refused_where_edited(folder: Path) -> None:
 
 def test_delete_with_edits_is_refused(folder: Path) -> None:
     plan = edit(folder, fleet([Seen("gate", {"Site": "hq"})]), (0, "action", "delete"), (0, "tag:Site", "annex"))
-    assert only_reason(plan) == "It is to be deleted and to be changed. Keep one of both."
+    assert only_reason(plan) == "The row deletes the channel and changes it too. Keep one of the two."
 
 
 def test_repeated_channel_with_other_values_is_refused(folder: Path) -> None:

@@ -1,0 +1,183 @@
+"""Live video in JupyterLab: a camera and a viewer in one notebook, and everything that ends a call."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+import kvs_notebook as kvs
+from tests.browser.lab import DARK, LIGHT, MEDIA, SAVE, SET_THEME
+
+CHANNEL = "import kvs_notebook as kvs\n_ = kvs.create_channel('front-door')"
+CAMERA = "camera = kvs.live.camera('front-door')\ncamera"
+VIEWER = "viewer = kvs.live.viewer('front-door')\nviewer"
+SHORT = "from kvs_notebook.live.session import Timeouts\n"
+
+READ_BAR_CODE = """(video) => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
+  const context = canvas.getContext("2d");
+  context.drawImage(video, 0, 0);
+  const bars = Array.from({ length: 21 }, (_, index) => {
+    const x = ((index + 0.5) * canvas.width) / 21;
+    const [red, green, blue] = context.getImageData(x, (canvas.height * 15) / 16, 1, 1).data;
+    return red + green + blue > 384 ? 1 : 0;
+  });
+  const bits = bars.slice(2, 18);
+  const parity = bits.reduce((sum, bit) => sum + bit, 0) % 2;
+  const isBarCode = bars[0] === 1 && bars[1] === 0 && bars[18] === parity && bars[19] === 0 && bars[20] === 1;
+  return isBarCode ? parseInt(bits.join(""), 2) : null;
+}"""
+
+EXECUTE = """async (code) => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const future = kernel.requestExecute({ code });
+  let text = "";
+  future.onIOPub = ({ content }) => { text += content.text ?? content.traceback?.join("\\n") ?? ""; };
+  await future.done;
+  return text;
+}"""
+RESTART = "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.restartKernel(); }"
+RUN_LAST = """async () => {
+  const { content } = window.jupyterapp.shell.currentWidget;
+  content.activeCellIndex = content.widgets.length - 1;
+  await window.jupyterapp.commands.execute("notebook:run-cell");
+}"""
+
+
+def view(page: Page, number: int) -> Locator:
+    return page.locator(".kvs-live").nth(number)
+
+
+def press(shown: Locator, name: str = "Start") -> None:
+    shown.get_by_role("button", name=name, exact=True).click()
+
+
+def shows(shown: Locator, sentence: str) -> None:
+    expect(shown.get_by_role("status")).to_have_text(sentence)
+
+
+def moves(shown: Locator) -> None:
+    """Wait until the bar code in the picture has counted on."""
+    video = shown.locator("video").element_handle()
+    first = video.evaluate(READ_BAR_CODE)
+    shown.page.wait_for_function(
+        f"([video, first]) => (({READ_BAR_CODE})(video) ?? -1) > first", arg=[video, first or 0]
+    )
+
+
+def test_viewer_plays_the_camera_in_both_views_and_both_themes(notebook, sandbox):
+    page = notebook.run(CHANNEL, CAMERA, VIEWER, "viewer")
+    camera, first, second = (view(page, number) for number in range(3))
+    expect(second).to_be_visible()
+    press(camera)
+    shows(camera, "On the channel, waiting for viewers.")
+    first.get_by_role("button", name="Start").focus()
+    page.keyboard.press("b")  # inserts a cell, if JupyterLab takes the key
+    page.keyboard.press("Enter")
+    for shown in (first, second):
+        shows(shown, "Playing.")
+        moves(shown)
+        video = shown.locator("video")
+        assert video.evaluate("(video) => [video.videoWidth, video.videoHeight, video.paused]") == [640, 360, False]
+    shows(camera, "Sending to 1 viewer.")
+    expect(page.locator(".jp-Cell")).to_have_count(4)
+    expect(first.locator(".kvs-live-statistics")).to_contain_text("VP8 640x360")
+    expect(first.locator(".kvs-live-statistics")).to_contain_text("host to host (udp)")
+    printed = page.evaluate(
+        EXECUTE,
+        "import json\nprint(json.dumps([viewer.snapshot().size, viewer.state, viewer.status, [*viewer.timeline['phase']]]))",
+    )
+    assert json.loads(printed) == [
+        [640, 360],
+        "playing",
+        "Playing.",
+        ["looking_up", "waiting", "negotiating", "connected", "playing"],
+    ]
+    for theme in (LIGHT, DARK):
+        page.evaluate(SET_THEME, theme)
+        violations = Axe().run(page, context=".kvs-live").response["violations"]
+        assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == []
+    page.evaluate(SET_THEME, LIGHT)
+    page.evaluate(SAVE)
+    assert kvs.scan_notebooks(notebook.lab.work).empty
+    press(second, "Stop")
+    for shown in (first, second):
+        shows(shown, "Stopped.")
+    shows(camera, "On the channel, waiting for viewers.")
+
+
+def test_every_event_of_a_notebook_ends_the_call_and_the_next_one_plays(notebook, sandbox):
+    page = notebook.run(CHANNEL, "camera = kvs.live.camera('front-door', source='webcam')\ncamera", VIEWER)
+    camera, viewer = view(page, 0), view(page, 1)
+    expect(viewer).to_be_visible()
+    page.evaluate(EXECUTE, "camera.start()")
+    shows(camera, "On the channel, waiting for viewers.")
+    press(viewer)
+    shows(viewer, "Playing.")
+    page.evaluate(RUN_LAST)
+    shows(viewer, "Stopped.")
+    shows(camera, "On the channel, waiting for viewers.")
+    page.evaluate(EXECUTE, "viewer.start()")
+    shows(viewer, "Playing.")
+    press(camera, "Stop")
+    shows(viewer, "The camera of front-door stopped sending. Start again, or restart the camera.")
+    press(camera)
+    shows(camera, "On the channel, waiting for viewers.")
+    press(viewer, "Try again")
+    shows(viewer, "Playing.")
+    page.evaluate(SAVE)
+    page.evaluate("window.dispatchEvent(new Event('pagehide'))")
+    for shown in (camera, viewer):
+        shows(shown, "Stopped.")
+    press(camera)
+    shows(camera, "On the channel, waiting for viewers.")
+    page.evaluate(EXECUTE, f"{SHORT}viewer._timeouts = Timeouts(beat=10)")
+    press(viewer)
+    shows(viewer, "Playing.")
+    take_over_in_second_page(notebook, viewer)
+    press(viewer)
+    shows(viewer, "Playing.")
+    page.evaluate(RESTART)
+    for shown in (camera, viewer):
+        shows(shown, "The kernel has stopped or restarted. Run the cell again.")
+        expect(shown.get_by_role("button")).to_be_disabled()
+
+
+def take_over_in_second_page(notebook, viewer: Locator) -> None:
+    """Take the call over in a second page, and close it: Jupyter Server may drop its last message."""
+    context = viewer.page.context.browser.new_context(permissions=MEDIA)
+    other = context.new_page()
+    other.goto(notebook.lab.address(notebook._notebook))
+    shows(view(other, 1), "In another page: Playing.")
+    press(view(other, 1))
+    shows(view(other, 1), "Playing.")
+    shows(viewer, "In another page: Playing.")
+    other.close()
+    expect(viewer.get_by_role("status")).to_have_text(re.compile(r"^Stopped(\.|: the page did not report for 10 s\.)"))
+    context.close()
+
+
+def test_sound_comes_on_request_and_a_camera_that_cannot_be_reached_is_told(notebook, sandbox):
+    page = notebook.run(
+        CHANNEL,
+        CAMERA,
+        "loud = kvs.live.viewer('front-door', audio=True)\nloud",
+        f"{SHORT}relayed = kvs.live.viewer('front-door', relay_only=True)\nrelayed._timeouts = Timeouts(connect=1)\nrelayed",
+        "kvs.live.viewer(kvs.create_channel('empty'), answer_timeout=0.5, autoplay=True)",
+    )
+    camera, loud, relayed, absent = (view(page, number) for number in range(4))
+    shows(absent, "No answer from empty within 0.5 s: the camera is off, or on another channel.")
+    press(camera)
+    shows(camera, "On the channel, waiting for viewers.")
+    for shown in (loud, relayed):
+        press(shown)
+    shows(loud, "Playing.")
+    press(loud, "Turn sound on")
+    video = loud.locator("video").element_handle()
+    page.wait_for_function("(video) => video.srcObject.getAudioTracks().some((track) => !track.muted)", arg=video)
+    assert video.evaluate("(video) => video.muted") is False
+    expect(relayed.get_by_role("status")).to_contain_text("No network path to the camera of front-door within ")
+    moves(loud)
