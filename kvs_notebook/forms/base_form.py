@@ -74,8 +74,9 @@ class Form(NotebookBox):
         self._create_clients()
         self.header = Header(self.connection, self._executor)
         self._fields = widgets.VBox(list(fields))
-        buttons = widgets.HBox([self.submit, *beside_submit, self.cancel])
-        super().__init__([self.header, self._fields, buttons, self.status, Keyboard(self)])
+        self._buttons = widgets.HBox([self.submit, *beside_submit, self.cancel])
+        self._buttons.add_class("kvs-buttons")
+        super().__init__([self.header, self._fields, self._buttons, self.status, Keyboard(self)])
         self.add_class("kvs-form")
         for field in self.fields():
             field.on_change(self._field_changed)

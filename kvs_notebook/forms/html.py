@@ -27,11 +27,13 @@ STYLE = """<style>
   outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; }
 .kvs-form .kvs-field { max-width: 40em; }
 .kvs-form .kvs-field > .widget-html { margin: 0; }
+.kvs-form .kvs-field > .widget-html:first-child { margin-top: 4px; }
+.kvs-form .kvs-buttons { flex-wrap: wrap; gap: 8px; margin-top: 4px; overflow: visible; }
 .kvs-form .kvs-help { color: var(--kvs-quiet); font-size: 0.92em; }
 .kvs-form .kvs-invalid input { border-color: var(--kvs-error); box-shadow: 0 0 0 1px var(--kvs-error); }
 .kvs-form .kvs-row > .widget-vbox { flex: 1 1 12em; width: auto; }
 .kvs-form .kvs-row { flex-wrap: wrap; align-items: flex-end; width: auto; }
-.kvs-form .kvs-tag { flex-wrap: nowrap; gap: 8px; }
+.kvs-form .kvs-tag { flex-wrap: nowrap; gap: 8px; align-items: flex-end; }
 .kvs-form .kvs-tag > .widget-vbox { flex: 1 1 0; min-width: 0; }
 .kvs-form .kvs-tag > .widget-button { min-width: 32px; flex: none; margin: 0; }
 .kvs-form .kvs-tag .widget-text > .widget-label {

@@ -16,7 +16,7 @@ from kvs_notebook.fleet.accounts import AccountsFile
 from kvs_notebook.formatting import format_count
 from kvs_notebook.forms.base_form import Form, Variable
 from kvs_notebook.forms.executor import ContextExecutor
-from kvs_notebook.forms.fields import CheckedInput, TextField
+from kvs_notebook.forms.fields import CheckedInput, ConfirmationField, TextField
 from kvs_notebook.forms.html import escape_html, table_html
 from kvs_notebook.forms.job import Job, JobResult, RunningJob
 from kvs_notebook.forms.step_table import COLUMNS, CONSOLE_COLUMNS, StepTable
@@ -85,12 +85,18 @@ class PlanForm(Form):
         self.folder = TextField(
             "Folder that keeps the plan, its journal and its result", _check_folder, folder or default
         )
-        self.phrase = TextField(f"To apply, type: {self._wanted_phrase}", self._check_phrase)
+        action = "Apply plan" if console is None else console.action
+        self.phrase = ConfirmationField(
+            f"To apply, type: {self._wanted_phrase}",
+            self._check_phrase,
+            accepts=f"{action} can be pressed when the phrase matches",
+            expected=self._wanted_phrase,
+        )
         self.max_delete = TextField("Channels that may be deleted", _parse_count, 0)
         self.max_share = TextField("Share of a region's channels that may be deleted", _parse_share, 0.1)
         self.resume = widgets.Button(description="Resume")
         self.resume.on_click(lambda _: self._start(lambda: self._prepare_checked(self._resume_job)))
-        self.stop = widgets.Button(description="Stop", disabled=True)
+        self.stop = widgets.Button(description="Stop", disabled=True, layout={"visibility": "hidden"})
         self.stop.on_click(lambda _: self._request_stop())
         self.progress = widgets.IntProgress(layout=widgets.Layout(visibility="hidden", width="auto", flex="1"))
         self._deletes = int((plan.ready["action"] == "delete").sum())
@@ -99,9 +105,8 @@ class PlanForm(Form):
                 widgets.HTML(_counts_html(plan) if console is None else ""),
                 self.table,
                 *self.fields(),
-                widgets.HBox([self.stop, self.progress]),
             ],
-            action="Apply plan" if console is None else console.action,
+            action=action,
             style="danger" if self._deletes else "warning",
             beside_submit=[self.resume],
             connection=reach.connection,
@@ -109,12 +114,16 @@ class PlanForm(Form):
         )
         self._owns_executor = executor is None
         self.add_class("kvs-console")  # as wide as the page: reasons are sentences
-        self.cancel.layout.display = "none"  # a run is not left alone: Stop ends it in order
+        self._buttons.children = [
+            self.submit,
+            self.resume,
+            self.stop,
+            self.progress,
+        ]  # no Stop waiting: Stop ends a run
 
     def set_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - as a setter's value
         """Enable or disable the fields and the buttons that act; Stop is enabled while a run lasts."""
         super().set_enabled(enabled)
-        self.resume.disabled = not enabled
         self.stop.disabled = True
 
     def close(self) -> None:
@@ -129,6 +138,14 @@ class PlanForm(Form):
         if self._console is not None:
             return [self.phrase] if self._wanted_phrase else []
         return [self.folder, *([self.max_delete, self.max_share] if self._deletes else []), self.phrase]
+
+    def can_submit(self) -> bool:
+        """Return whether the phrase was typed, if there is one."""
+        return not self._wanted_phrase or self.phrase.is_confirmed
+
+    def blocked_buttons(self) -> set[widgets.Button]:
+        """Return the buttons that cannot act now: a form that is disabled does not resume either."""
+        return super().blocked_buttons() | (set() if self._is_enabled else {self.resume})
 
     @property
     def is_running(self) -> bool:
@@ -214,7 +231,8 @@ class PlanForm(Form):
     def _show_running(self, *, is_running: bool) -> None:
         self._show_progress()
         self.stop.disabled = not is_running
-        self.progress.layout.visibility = "visible" if is_running else "hidden"
+        for each in (self.stop, self.progress):
+            each.layout.visibility = "visible" if is_running else "hidden"
 
     def _request_stop(self) -> None:
         self._stop_run.set()
@@ -253,7 +271,7 @@ def _counts_html(plan: Plan) -> str:
         if len(plan.refused)
         else []
     )
-    return table_html(rows, ("account", "region", "action", "channels", "steps")) + "".join(
+    return table_html(rows, ("Account", "Region", "Action", "Channels", "Steps")) + "".join(
         f"<div>{escape_html(note)}</div>" for note in (*notes, *plan.notes)
     )
 

@@ -67,12 +67,13 @@ def test_keyboard_applies_a_plan_after_its_phrase(notebook, sandbox, connection)
     sandbox.seed(6)
     page = notebook.run(PLAN)
     fill(page, "Filter (words in any column)", "0000003")
-    expect(page.get_by_text("Showing 1 to 1 of 1 entry")).to_be_visible()
-    press(page, "Apply plan")
-    expect(alert(page, "This is not the phrase of this plan.")).to_be_visible()
+    expect(page.get_by_text(re.compile("rows 1.1 of 1$"))).to_be_visible()
     phrase = "change 6 in 111122223333 us-east-1"
+    fill(page, f"To apply, type: {phrase}", "change 7")
+    expect(page.locator(".kvs-invalid")).to_contain_text("This is not the phrase of this plan.")
+    expect(page.get_by_role("button", name="Apply plan")).to_be_disabled()
     fill(page, f"To apply, type: {phrase}", phrase)
-    press(page, "Apply plan")
+    page.keyboard.press("Enter")
     expect(status(page, "Applied: 6 done")).to_be_visible()
     expect(page.get_by_role("cell", name="done", exact=True)).to_be_visible()
     assert set(kvs.list_tags(kvs.list_channels(connection=connection), connection=connection)["value"]) == {"hq"}
@@ -258,30 +259,32 @@ def test_busy_form_can_be_left_and_shows_what_comes_of_it(notebook, sandbox, con
 
 
 def test_restarted_kernel_and_reopened_notebook_show_what_to_run(notebook, sandbox):
-    page = notebook.run("import kvs_notebook as kvs", "kvs.forms.create_channel()")
+    sandbox.seed(2)
+    page = notebook.run("import kvs_notebook as kvs", "kvs.forms.console()", PLAN, "kvs.forms.create_channel()")
+    disconnected = page.get_by_text(DISCONNECTED).filter(visible=True)
     sandbox.faults.add("CreateSignalingChannel", "delay", seconds=3)
     fill(page, NAME, "front-door")
     page.keyboard.press("Enter")
     expect(status(page, "Creating front-door...")).to_be_visible()
     page = notebook.reopen(lambda: wait_until(lambda: "CreateSignalingChannel" in set(sandbox.requests["operation"])))
     expect(status(page, "Created front-door in")).to_be_visible()
-    expect(page.get_by_text(DISCONNECTED)).to_be_hidden()
+    expect(disconnected).to_have_count(0)
 
     sandbox.faults.add("CreateSignalingChannel", "delay", seconds=3)
     fill(page, NAME, "back-door")
     page.keyboard.press("Enter")
     expect(status(page, "Creating back-door...")).to_be_visible()
     notebook.restart_kernel_by_menu()
-    expect(page.get_by_text(DISCONNECTED)).to_be_visible()
+    expect(disconnected).to_have_count(3)
     advice = "If this line stays, run the cell again and look for back-door in the list of channels"
     expect(status(page, advice)).to_be_visible()
 
     notebook.reopen_with_another_kernel()
-    expect(page.get_by_text(DISCONNECTED)).to_be_visible()
-    expect(page.get_by_text("Error displaying widget")).to_be_hidden()
+    expect(disconnected).to_have_count(3)
+    expect(page.get_by_text("Error displaying widget").filter(visible=True)).to_have_count(0)
     notebook.follow_disconnected_advice()
     expect(page.get_by_label(NAME, exact=True)).to_be_visible()
-    expect(page.get_by_text(DISCONNECTED)).to_be_hidden()
+    expect(disconnected).to_have_count(0)
 
 
 # --- hostile input, read-only
