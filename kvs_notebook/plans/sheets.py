@@ -42,7 +42,8 @@ def from_sheet(
     -------
     Plan
         The steps, each with its row as ``source``. If one value of a row is refused, nothing of that row is sent. A value that
-        changed only as a spreadsheet changes numbers and dates (``0042`` into ``42``) is refused; ``'42`` insists on it, as does text in a workbook.
+        changed only as a spreadsheet changes numbers and dates (``0042`` into ``42``) is refused; ``'42`` insists on it, as does
+        text in a workbook.
 
     Raises
     ------
