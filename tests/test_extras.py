@@ -33,7 +33,8 @@ def sheet():
 def camera():
     kvs.live.serve_test_camera("front-door")
 MEDIA_CALLS = (pictures, sheet, camera)
-for needs_an_extra in (*MEDIA_CALLS, kvs.use_sandbox, lambda: kvs.use_sandbox("state"), lambda: kvs.forms.console(), chart, workbook, read):
+OTHER_CALLS = (kvs.use_sandbox, lambda: kvs.use_sandbox("state"), lambda: kvs.forms.console(), chart, workbook, read)
+for needs_an_extra in MEDIA_CALLS + OTHER_CALLS:
     try:
         needs_an_extra()
     except kvs.errors.MissingExtra as error:
