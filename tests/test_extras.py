@@ -10,7 +10,7 @@ from pathlib import Path
 CORE_ONLY = """
 import sys
 SANDBOX = ("uvicorn", "httptools", "websockets", "trustme")
-LAB = ("ipywidgets", "anywidget", "matplotlib")
+LAB = ("ipywidgets", "anywidget", "matplotlib", "itables")
 EXCEL = ("openpyxl", "et_xmlfile")
 MEDIA = ("aiortc", "aioice", "av", "PIL")
 for extra in (*SANDBOX, *LAB, *EXCEL, *MEDIA, "distributed"):
@@ -33,8 +33,8 @@ def sheet():
 def camera():
     kvs.live.serve_test_camera("front-door")
 MEDIA_CALLS = (pictures, sheet, camera)
-openers = (*MEDIA_CALLS, kvs.use_sandbox, lambda: kvs.use_sandbox("state"), lambda: kvs.forms.console())
-for needs_an_extra in (*openers, chart, workbook, read):
+OTHER_CALLS = (kvs.use_sandbox, lambda: kvs.use_sandbox("state"), lambda: kvs.forms.console(), chart, workbook, read)
+for needs_an_extra in MEDIA_CALLS + OTHER_CALLS:
     try:
         needs_an_extra()
     except kvs.errors.MissingExtra as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import click
 
 from kvs_notebook.cli.channel_connection import connect_to_channel
 from kvs_notebook.cli.exit_codes import FAILED, PARTIAL
+from kvs_notebook.cli.sandbox_cameras import sandbox_with_camera, sandbox_with_cameras
 from kvs_notebook.cli.terminal import print_text
 
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ PROFILE = click.option("--profile", metavar="NAME", help="AWS profile.  [default
 @TIMEOUT
 @PROFILE
 @click.option("--region", metavar="CODE", help="AWS region.  [default: that of the ARN, else of the profile]")
-def picture(*, channel: str, output: str, timeout: float, profile: str | None, region: str | None) -> None:
+@click.option("--sandbox", is_flag=True, help="Of a test camera in a local sandbox; no AWS account is needed.")
+def picture(
+    *, channel: str, output: str, timeout: float, profile: str | None, region: str | None, sandbox: bool
+) -> None:
     """Take a picture of a camera, as a viewer of its channel.
 
     NAME is the name or the ARN of a channel. The camera must be connected to it as MASTER and send video to viewers.
@@ -52,10 +56,14 @@ def picture(*, channel: str, output: str, timeout: float, profile: str | None, r
     path = Path(output)
     if path.suffix.lower() not in FORMATS:
         raise click.UsageError(f"{output} is not the name of a picture. End it with .jpg or .png.")
+    if sandbox and (profile or region):
+        raise click.UsageError("--sandbox can't be combined with --profile or --region.")
     _require_media()
     from kvs_notebook.live.pictures import take_picture
 
-    image = take_picture(channel, timeout=timeout, connection=connect_to_channel(channel, profile, region))
+    given = sandbox_with_camera(channel) if sandbox else nullcontext(connect_to_channel(channel, profile, region))
+    with given as connection:
+        image = take_picture(channel, timeout=timeout, connection=connection)
     _write_image(image, path)
     print_text(f"Wrote {path} ({image.width}x{image.height}).")
 
@@ -70,6 +78,11 @@ def picture(*, channel: str, output: str, timeout: float, profile: str | None, r
     default=8,
     show_default=True,
     help="Cameras that are called at a time.",
+)
+@click.option(
+    "--sandbox",
+    is_flag=True,
+    help="Of the example fleet of a local sandbox, of which every second channel has a camera.",
 )
 @PROFILE
 @click.option("--region", "regions", metavar="CODE", multiple=True, help="AWS region (repeatable).")
@@ -93,17 +106,17 @@ def pictures(*, output: Path, quiet: bool, **options: Any) -> int:
     Exit codes: 130 interrupted; 2 wrong usage; 1 no camera sent a picture, or nothing could be read or written; 3 some cameras
     failed, or an account could not be read in a region; 0.
     """
+    if options["sandbox"] and options["profile"]:
+        raise click.UsageError("--sandbox and --profile can't be combined.")
     if options["regions"] and options["all_regions"]:
         raise click.UsageError("--region and --all-regions can't be combined.")
     if options["role_name"] and not options["accounts"]:
         raise click.UsageError("--role-name needs --accounts, the file of the accounts that have a role of this name.")
     _require_media()
     from kvs_notebook.aws.concurrency import hidden_progress
-    from kvs_notebook.aws.default_connection import connect
 
-    connection = connect(options["profile"], region=options["regions"][0] if options["regions"] else None)
-    with hidden_progress() if quiet else nullcontext():
-        fleet = _read(connection, options)
+    with _connect(options) as (connection, regions), hidden_progress() if quiet else nullcontext():
+        fleet = _read(connection, regions, options)
         folder = PictureFolder(output, _cameras(fleet, connection, options))
         folder.fill(options["timeout"], options["concurrency"])
     gaps = _print_gaps(fleet)
@@ -195,7 +208,20 @@ def _require_media() -> None:
     live.take_pictures  # noqa: B018 - it is imported with its libraries
 
 
-def _read(connection: Connection, options: dict[str, Any]) -> Inventory:
+@contextmanager
+def _connect(options: dict[str, Any]) -> Iterator[tuple[Connection, Sequence[str] | str | None]]:
+    """Open the connection to start from, and yield it with the regions to read."""
+    given = "all" if options["all_regions"] else options["regions"] or None
+    if options["sandbox"]:
+        with sandbox_with_cameras() as (connection, regions):
+            yield connection, given or regions
+    else:
+        from kvs_notebook.aws.default_connection import connect
+
+        yield connect(options["profile"], region=options["regions"][0] if options["regions"] else None), given
+
+
+def _read(connection: Connection, regions: Sequence[str] | str | None, options: dict[str, Any]) -> Inventory:
     """Read the channels; raise KVSError if nothing could be read."""
     from kvs_notebook.errors import KVSError
     from kvs_notebook.fleet.inventory import inventory
@@ -203,7 +229,7 @@ def _read(connection: Connection, options: dict[str, Any]) -> Inventory:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # each gap is printed by name instead
         fleet = inventory(
-            regions="all" if options["all_regions"] else options["regions"] or None,
+            regions=regions,
             prefix=options["prefix"],
             tags="none",
             connection=connection,

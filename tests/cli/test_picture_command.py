@@ -55,7 +55,9 @@ def test_failure_leaves_an_older_picture_and_names_the_stage(run, profile, tmp_p
     [
         (("picture", "roof", "-o", "roof.gif"), "roof.gif is not the name of a picture. End it with .jpg or .png."),
         (("picture", "roof"), "Missing option '-o'"),
+        (("picture", "roof", "-o", "roof.jpg", "--sandbox", "--profile", "x"), "can't be combined"),
         (("pictures",), "Missing option '-o'"),
+        (("pictures", "-o", "d", "--sandbox", "--profile", "x"), "can't be combined"),
         (("pictures", "-o", "d", "--region", "us-east-1", "--all-regions"), "can't be combined"),
         (("pictures", "-o", "d", "--role-name", "reader"), "--role-name needs --accounts"),
         (("pictures", "-o", "d", "--concurrency", "65"), "'--concurrency'"),
@@ -126,6 +128,15 @@ def test_accounts_file_names_the_roles(run, profile, account, tmp_path):
         done = run("pictures", "-o", "out", "--accounts", "accounts.csv", *QUICK, env=profile)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "out" / "gate.jpg").exists()
+
+
+def test_sandbox_has_a_camera_for_every_second_channel(run, environment, tmp_path):
+    one = run("picture", "my-door", "-o", "my-door.jpg", "--sandbox", env=environment)
+    assert (one.returncode, one.stderr) == (0, "")
+    assert (tmp_path / "my-door.jpg").exists()
+    done = run("pictures", "-o", "out", "--sandbox", "--region", "eu-west-1", "--timeout", "4", env=environment)
+    assert done.returncode == 3
+    assert done.stdout == "5 pictures of 9 cameras in out.\n"
 
 
 def test_interrupt_leaves_no_viewer(start: Start, profile, account):
