@@ -23,6 +23,7 @@ from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.focus import Focus
 from kvs_notebook.forms.html import escape_html
 from kvs_notebook.forms.keyboard import inputs_in
+from kvs_notebook.forms.live_tab import LiveTab
 from kvs_notebook.forms.tags_form import TagsForm
 from kvs_notebook.forms.update_form import UpdateForm
 
@@ -47,6 +48,7 @@ TABS = (
     Tab("TTL", _by_name(UpdateForm), BulkTtlForm),
     Tab("Tags", _by_name(TagsForm), BulkTagsForm),
     Tab("Endpoints", _by_name(EndpointsForm)),
+    Tab("Live", LiveTab),
     Tab("Delete", _by_name(DeleteForm), BulkDeleteForm),
 )
 """The tabs in their order; another form of a channel becomes one here."""
@@ -190,7 +192,7 @@ class Panel(widgets.VBox):
             name = self.channels["channel_name"].item()
             form.select_channel(name)  # does nothing while it changes another channel
             return bool(form.channel.value == name)
-        return True
+        return form.shows(self.channels) if isinstance(form, LiveTab) else True
 
     def _show(self, name: str, form: Any, *, focus: bool = True) -> None:
         self._open_name, self.form = name, form

@@ -134,7 +134,7 @@ def test_bar_says_what_can_be_done_with_the_selection(console):
 
     assert enabled() == []
     console.table.select("parking-north")
-    assert enabled() == ["TTL", "Tags", "Endpoints", "Delete"]
+    assert enabled() == ["TTL", "Tags", "Endpoints", "Live", "Delete"]
     console.table.select("parking-north", "parking-south")
     assert enabled() == ["TTL", "Tags", "Delete"]
     console.table.filter.value = "north"
@@ -390,6 +390,21 @@ def test_late_listing_of_previous_connection_is_ignored(sandbox, console, monkey
         assert len(late.result(20)) == 11
         assert isinstance(console.future.exception(20), errors.AccessDenied)
         assert console.table.shown.empty
+
+
+def test_live_tab_follows_the_selection_and_ends_its_calls(console):
+    console.table.select("parking-north")
+    first = console.open_form("Live")
+    assert repr(first.view) == "<LiveView: viewer of parking-north, stopped>"
+    console.open_form("Details")
+    assert console.open_form("Live") is first  # its timeline and state stay
+    console.table.select("parking-south")
+    assert console.form.view is not first.view
+    assert repr(console.form.view) == "<LiveView: viewer of parking-south, stopped>"
+    assert first.view.comm is None
+    console.table.select("parking-north", "parking-south")
+    assert console.form is not None
+    assert console.panel.tabs["Live"].layout.display == "none"
 
 
 @pytest.mark.parametrize("name", ["Create", "TTL", "Endpoints"])
