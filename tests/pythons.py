@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -47,30 +49,39 @@ def pip(*arguments: str | Path) -> None:
     subprocess.run([program, "-m", "pip", "--disable-pip-version-check", *arguments], check=True)
 
 
-def try_wheel(wheel: Path, python: Path, folder: Path) -> None:
-    """Install a wheel in a virtual environment of a Python and run the smoke test outside the checkout."""
-    environment = folder / "environment"
-    subprocess.run([python, "-m", "venv", "--without-pip", environment], check=True)
-    program = environment / "bin" / "python"
-    pip("--python", program, "install", "-qq", "--no-compile", f"{wheel}[lab,sandbox]")
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    subprocess.run([program, SMOKE], cwd=folder, env=variables, check=True)
+def try_wheel(wheel: Path, programs: dict[Version, Path]) -> list[str]:
+    """Install a wheel once for Pythons of one minor version, run the smoke test on each, and return what it printed."""
+    printed, variables = [], {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    installed: Path | None = None
+    with tempfile.TemporaryDirectory() as folder:
+        for version, python in programs.items():
+            environment = Path(folder) / str(version)
+            subprocess.run([python, "-m", "venv", "--without-pip", environment], check=True)
+            (site_packages,) = environment.glob("lib/python*/site-packages")
+            if installed is None:
+                installed = site_packages
+                options = ("-qq", "--no-compile", f"{wheel}[lab,sandbox]")
+                pip("--python", environment / "bin" / "python", "install", *options)
+            else:
+                site_packages.rmdir()
+                site_packages.symlink_to(installed)
+            smoke = [environment / "bin" / "python", SMOKE]
+            done = subprocess.run(smoke, cwd=folder, env=variables, check=True, stdout=subprocess.PIPE, text=True)
+            printed.append(f"{version}: {python}\n{done.stdout}")
+    return printed
 
 
 def main() -> int:
     """Try the wheel on each Python; return 1 if there is none."""
     found = pythons()
+    minors = [dict(group) for _, group in groupby(found.items(), lambda item: item[0].release[:2])]
     with tempfile.TemporaryDirectory() as built:
         pip("wheel", "-qq", "--no-deps", "--wheel-dir", built, ROOT)
         (wheel,) = Path(built).glob("*.whl")
-        for version, program in found.items():
-            sys.stdout.write(f"{version}: {program}\n")
-            sys.stdout.flush()
-            folder = Path(tempfile.mkdtemp())
-            try:
-                try_wheel(wheel, program, folder)
-            finally:
-                shutil.rmtree(folder)
+        with ThreadPoolExecutor(2) as pool:  # one often waits for the disk
+            for printed in pool.map(partial(try_wheel, wheel), minors):
+                sys.stdout.write("".join(printed))
+                sys.stdout.flush()
     claimed = {Version(each.rpartition(" ")[2]) for each in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", each)}
     missing = claimed - {Version(f"{version.major}.{version.minor}") for version in found}
     sys.stdout.write(f"not on this machine: {', '.join(map(str, sorted(missing))) or 'none of the classifiers'}\n")
