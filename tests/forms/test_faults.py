@@ -10,6 +10,7 @@ import pytest
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.default_connection import set_current
+from kvs_notebook.forms.bulk_forms import BulkDeleteForm, BulkTagsForm, BulkTtlForm
 from tests.forms.python_words import PYTHON
 
 SAME_EACH_TIME = {"denied", "delay"}
@@ -159,3 +160,75 @@ def test_fault_ends_in_true_status(sandbox, connection, name, operation, kind, w
         again.submit.click()
         assert again.future.exception(60) is None, again.status.text
         assert happened()
+
+
+# --- several channels of a console
+
+NAMES = ("front-door", "back-door")
+
+
+def wanted_ttl(form: Any) -> None:
+    form.message_ttl_seconds.value = "90"
+
+
+def wanted_tags(form: Any) -> None:
+    form.tags.value, form.removed.value = {"Site": "annex"}, "Owner"
+
+
+BULK: dict[str, tuple[Callable[..., Any], Callable[[Any], None], list[str]]] = {
+    "ttl": (BulkTtlForm, wanted_ttl, ["ListSignalingChannels", "DescribeSignalingChannel", "UpdateSignalingChannel"]),
+    "tags": (BulkTagsForm, wanted_tags, ["ListTagsForResource", "TagResource", "UntagResource"]),
+    "delete": (BulkDeleteForm, lambda _: None, ["DescribeSignalingChannel", "DeleteSignalingChannel"]),
+}
+
+
+def changed_names(name: str) -> set[str]:
+    """Return the channels that are as a form wants them."""
+    frame = kvs.list_channels(tags=True).set_index("channel_name").reindex(NAMES)
+    if name == "ttl":
+        return set(frame.index[frame["message_ttl_seconds"].eq(90)])
+    if name == "delete":
+        return set(frame.index[frame["channel_status"].ne("ACTIVE")])
+    tags = frame.reindex(columns=["tag:Site", "tag:Owner"])
+    return set(frame.index[tags["tag:Site"].eq("annex") & tags["tag:Owner"].isna()])
+
+
+def send(form: Any, button: str = "submit") -> BaseException | None:
+    getattr(form, button).click()
+    error: BaseException | None = form.future.exception(60)
+    return error
+
+
+@pytest.mark.parametrize("kind", ["denied", "lost_reply"])
+@pytest.mark.parametrize(("name", "operation"), [(name, each) for name, (*_, all_) in BULK.items() for each in all_])
+def test_fault_in_a_bulk_change_ends_in_true_outcomes(
+    sandbox, connection, tmp_path, monkeypatch, name, operation, kind
+):
+    monkeypatch.chdir(tmp_path)
+    make, fill, _ = BULK[name]
+    for channel in NAMES:
+        kvs.create_channel(channel, tags={"Site": "hq", "Owner": "ops"})
+    form = make(kvs.list_channels(), connection=connection)
+    fill(form)
+    if name != "delete":
+        sandbox.faults.add(operation, kind, times=None)
+        previewed = send(form)
+        assert form.status.role == ("status" if previewed is None else "alert")
+        sandbox.faults.clear()
+        assert changed_names(name) == set(), "a preview changes nothing"
+        send(form)
+    form.future.result(20)
+    plan_form = form.plan_form
+    plan_form.phrase.value = "delete 2 of 2" if name == "delete" else ""
+    sandbox.faults.add(operation, kind, times=None)
+    send(plan_form)
+    sandbox.faults.clear()
+    assert not plan_form.submit.disabled
+    applied = plan_form.future.result()
+    outcomes = applied.result.groupby("channel_name")["outcome"].agg(set)
+    done = {channel for channel in NAMES if outcomes[channel] <= {"done", "already_done"}}
+    unknown = {channel for channel in NAMES if "unknown" in outcomes[channel]}
+    assert done - unknown <= changed_names(name) <= done | unknown
+    if applied.can_be_resumed:
+        assert send(plan_form, "resume") is None
+    assert changed_names(name) == set(NAMES), plan_form.status.text
