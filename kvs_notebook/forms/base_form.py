@@ -17,7 +17,7 @@ from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.fields import CheckedInput
 from kvs_notebook.forms.header import Header
 from kvs_notebook.forms.job import InvalidFields, Job, JobResult, Outcome, RunningJob, python_message
-from kvs_notebook.forms.keyboard import ENTER_CLASS, Keyboard, inputs_in
+from kvs_notebook.forms.keyboard import SUBMIT_CLASS, Keyboard, inputs_in
 from kvs_notebook.forms.notebook_box import NotebookBox
 from kvs_notebook.forms.worker import Worker
 
@@ -59,7 +59,7 @@ class Form(NotebookBox):
     ) -> None:
         self.connection = current_connection(connection)
         self.submit = widgets.Button(description=action, button_style=style)
-        self.submit.add_class(ENTER_CLASS)
+        self.submit.add_class(SUBMIT_CLASS)
         self.submit.on_click(lambda _: self._submit())
         self._owns_executor = executor is None
         self._executor = executor or ContextExecutor()

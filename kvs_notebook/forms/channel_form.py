@@ -60,15 +60,16 @@ class ChannelForm(Form):
     ) -> None:
         self.channel = channel_field("" if channel is None else _name_or_arn(channel))
         self.load = widgets.Button(description="Load")
-        self.load.add_class(ENTER_CLASS)
         self.load.on_click(lambda _: self._start(self._prepare_load))
         self.details = widgets.HTML()
         self.row: pd.DataFrame | None = None
         self._loaded_text = ""
         self._shown_arn = ""
         self._asked_to_discard: tuple[str, str] | None = None
+        channel_box = widgets.VBox([self.channel, widgets.HBox([self.load])])
+        channel_box.add_class(ENTER_CLASS)
         super().__init__(
-            [widgets.VBox([self.channel, widgets.HBox([self.load])]), self.details, *fields],
+            [channel_box, self.details, *fields],
             action=action,
             style=style,
             also_disabled=[self.load],

@@ -222,7 +222,7 @@ class TagRow(widgets.VBox):
     def __init__(self, key: str, value: str, changed: Callable[[], None], removed: Callable[[TagRow], None]) -> None:
         self.key = widgets.Text(value=key, placeholder="Key")
         self.tag_value = widgets.Text(value=value, placeholder="Value")
-        self.remove = widgets.Button(icon="times")
+        self.remove = widgets.Button()
         self._problem_line = widgets.HTML()
         for text in (self.key, self.tag_value):
             text.observe(lambda _: changed(), "value")
@@ -237,7 +237,7 @@ class TagRow(widgets.VBox):
         """Name the row's inputs with its number, for screen readers; its place shows it to eyes."""
         self.key.description = f"Tag {number} key"
         self.tag_value.description = f"Tag {number} value"
-        self.remove.tooltip = f"Remove tag {number}"
+        self.remove.description = self.remove.tooltip = f"Remove tag {number}"
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -271,7 +271,7 @@ class TagRows(CheckedInput):
     def __init__(self, tags: Mapping[str, str] | None = None) -> None:
         self._rows = widgets.VBox()
         self._focus = Focus()
-        self.add = widgets.Button(description="Add tag", icon="plus")
+        self.add = widgets.Button(description="Add tag")
         self.add.on_click(lambda _: self._append_empty_row())
         self.read_only: dict[str, str] = {}
         self._read_only_table = widgets.HTML()

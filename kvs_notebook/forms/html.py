@@ -35,7 +35,8 @@ STYLE = """<style>
 .kvs-form .kvs-row { flex-wrap: wrap; align-items: flex-end; width: auto; }
 .kvs-form .kvs-tag { flex-wrap: nowrap; gap: 8px; align-items: flex-end; }
 .kvs-form .kvs-tag > .widget-vbox { flex: 1 1 0; min-width: 0; }
-.kvs-form .kvs-tag > .widget-button { min-width: 32px; flex: none; margin: 0; }
+.kvs-form .kvs-tag > .widget-button { width: 32px; min-width: 32px; flex: none; margin: 0; font-size: 0; }
+.kvs-form .kvs-tag > .widget-button::before { content: "\\d7" / ""; font-size: 20px; line-height: 28px; }
 .kvs-form .kvs-tag .widget-text > .widget-label {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .kvs-header { color: var(--jp-ui-font-color1, #212121); }

@@ -9,9 +9,8 @@ processes the messages of different widgets on different threads (subshells), so
 On a slow kernel a click after ``90`` would act on ``9``. So this widget holds a click back until the inputs in Python have the
 values that the browser shows.
 
-Enter in a text field presses the button with the class ``kvs-enter``: that of the smallest box around the field that has one, so
-that a field may have a button of its own. It also copies the texts of the buttons of :func:`kvs_notebook.forms.html.copy_html`,
-and names the lines below a field as its description, for screen readers.
+Enter in a text field presses the form's button, which has the class ``kvs-submit``; a field with a button of its own stands with
+it in a box of the class ``kvs-enter``. This widget also copies the texts of the buttons of copy_html(), and names the lines below a field as its description, for screen readers.
 """
 
 from __future__ import annotations
@@ -76,12 +75,9 @@ class Keyboard(anywidget.AnyWidget):
           if (button.matches(".kvs-copy")) copy(button);
           else hold(event, button);
         };
-        const enterButton = (input) => {  // of the smallest box around the input that has one
-          for (let box = input.parentElement; isOurs(box); box = box.parentElement) {
-            const button = [...box.querySelectorAll("button.kvs-enter")].find(isOurs);
-            if (button) return button;
-          }
-        };
+        const enterButton = (input) =>
+          input.closest(".kvs-enter")?.querySelector("button")
+          ?? [...el.closest(".kvs-form").querySelectorAll("button.kvs-submit")].find(isOurs);
         const pressed = (event) => {
           const input = event.target;
           if (event.key !== "Enter" || event.isComposing || !input.matches?.("input[type=text]") || !isOurs(input)) return;
@@ -125,8 +121,11 @@ class Keyboard(anywidget.AnyWidget):
         )
 
 
-ENTER_CLASS = "kvs-enter"
+SUBMIT_CLASS = "kvs-submit"
 """The class of the button that Enter presses."""
+
+ENTER_CLASS = "kvs-enter"
+"""The class of a box with a field and a button of its own, which Enter presses in that field."""
 
 
 def inputs_in(widget: widgets.Widget) -> list[widgets.Widget]:

@@ -224,8 +224,8 @@ TOOLBAR_OF_A_CLOSED_NOTEBOOK = "Error while computing the ReactiveToolbar TypeEr
 """JupyterLab's message when it measures the toolbar of a notebook that was closed a moment before."""
 
 
-WIDGET_OF_AN_ENDED_KERNEL = "Error: widget model not found"
-"""The message of ipywidgets when a notebook is opened whose widgets have gone with their kernel."""
+OF_AN_ENDED_KERNEL = ("Error: widget model not found", "Could not send widget sync message Error: Cannot send")
+"""Messages of ipywidgets when a notebook is opened, or closed, whose widgets have gone with their kernel."""
 
 
 class Watched:
@@ -240,7 +240,7 @@ class Watched:
         self.remote_requests: list[str] = []
         self.errors: list[str] = []
         self._theme = self._notebook = self._undo = ""
-        self._is_reusable = False
+        self._is_reusable = self._has_ended_kernel = False
         page.on("request", lambda request: self._record_request(request.url))
         page.on("websocket", lambda socket: self._record_request(socket.url))
         page.on("console", self._record_message)
@@ -252,7 +252,8 @@ class Watched:
             self.remote_requests.append(url)
 
     def _record_message(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not message.text.startswith(TOOLBAR_OF_A_CLOSED_NOTEBOOK):
+        expected = (TOOLBAR_OF_A_CLOSED_NOTEBOOK, *(OF_AN_ENDED_KERNEL if self._has_ended_kernel else ()))
+        if message.type == "error" and not message.text.startswith(expected):
             self.errors.append(f"{message.text} ({message.location.get('url')})")
 
     def run(self, *cells: str, theme: str = LIGHT, undo: str = "") -> Page:
@@ -345,6 +346,7 @@ class Watched:
     def restart_kernel_by_menu(self) -> None:
         """Restart the kernel by JupyterLab's menu; this notebook would not show widgets of the kernel that follows."""
         self._is_reusable = False
+        self._has_ended_kernel = True
         self.choose_in_menu("Kernel", "Restart Kernel…")
         self.page.get_by_role("button", name="Confirm Kernel Restart").click()
         self.wait_for_kernel()
@@ -369,7 +371,6 @@ class Watched:
         self.page.locator(".jp-Cell:has(.kvs-disconnected) .jp-InputArea-editor").last.click()
         self.choose_in_menu("Run", "Run All Above Selected Cell")
         self.page.keyboard.press("Shift+Enter")
-        self.errors[:] = [error for error in self.errors if not error.startswith(WIDGET_OF_AN_ENDED_KERNEL)]
 
     def leave(self) -> tuple[list[str], list[str]]:
         """Remove the cells and return the requests beyond loopback and the errors; a notebook that cannot be reused is closed."""
@@ -377,6 +378,7 @@ class Watched:
         if not self._is_reusable or not self._is_cleared():
             self._close()
         self._take_records()
+        self._has_ended_kernel = False
         return found
 
     def _take_records(self) -> tuple[list[str], list[str]]:
