@@ -52,7 +52,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kvs_notebook import error_display
-from kvs_notebook.formatting import printable_lines
+from kvs_notebook.formatting import printable, printable_lines
 
 __all__ = [
     "AccessDenied",
@@ -112,7 +112,7 @@ class KVSError(Exception):
 
     def __init__(self, message: str, *, code: str | None = None, operation: str | None = None) -> None:
         super().__init__(message)
-        self.code = code
+        self.code = None if code is None else printable(code)  # the service's text, which callers print and log
         self.operation = operation
 
     def __str__(self) -> str:

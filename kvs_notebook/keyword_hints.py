@@ -1,4 +1,4 @@
-"""Hints for keyword arguments that a public function does not have: the right name, or the call that takes it."""
+"""Hints for keyword arguments that a public function or method does not have: the right name, or the call that takes it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from kvs_notebook import error_display
+
+Class = TypeVar("Class", bound=type)
 
 _OF_CONNECT = ("profile", "region", "session", "endpoint_url", "allow_changes", "share")
 """What belongs to a connection: the keyword arguments of kvs.connect()."""
@@ -37,7 +39,7 @@ _LONGEST_VALUE = 40
 
 
 def with_keyword_hints(package: str, value: Any) -> Any:
-    """Return a public function, or a module of them, so that an unknown keyword argument is answered with the right call.
+    """Return a public function, or a module of them, so that its error for an unknown keyword argument names the right one.
 
     A function is replaced in its own module: it is one object, wherever it is imported from, as pickle requires. Its signature
     and its documentation stay.
@@ -52,14 +54,23 @@ def with_keyword_hints(package: str, value: Any) -> Any:
     is_importable = getattr(home, value.__name__, None) is value
     if not is_importable or not value.__module__.startswith(f"{package}."):
         return value
-    hinted = _with_hints(value)
+    hinted = _with_hints(value, value.__name__)
     setattr(home, value.__name__, hinted)
     return hinted
 
 
-def _with_hints(function: FunctionType) -> Callable[..., Any]:
+def with_method_hints(cls: Class) -> Class:
+    """Decorate a class so that errors for unknown keyword arguments of its constructor and public methods name the right ones."""
+    for name, value in list(vars(cls).items()):
+        if isinstance(value, FunctionType) and (name == "__init__" or not name.startswith("_")):
+            label = cls.__name__ if name == "__init__" else f"{cls.__name__}.{name}"
+            setattr(cls, name, _with_hints(value, label))
+    return cls
+
+
+def _with_hints(function: FunctionType, label: str) -> Callable[..., Any]:
     parameters = inspect.signature(function).parameters.values()
-    names = [each.name for each in parameters]
+    names = [each.name for each in parameters if each.name != "self"]
     if any(each.kind is each.VAR_KEYWORD for each in parameters):
         return function
     known = frozenset(each.name for each in parameters if each.kind is not each.VAR_POSITIONAL)
@@ -67,16 +78,16 @@ def _with_hints(function: FunctionType) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if not known.issuperset(kwargs):
-            raise _unexpected_keyword(function, names, kwargs)
+            raise _unexpected_keyword(function, label, names, kwargs)
         return function(*args, **kwargs)
 
     return call
 
 
-def _unexpected_keyword(function: FunctionType, names: Sequence[str], given: dict[str, Any]) -> TypeError:
+def _unexpected_keyword(function: FunctionType, label: str, names: Sequence[str], given: dict[str, Any]) -> TypeError:
     keyword = next(each for each in given if each not in names)
     error = TypeError(
-        f"{function.__name__}() got an unexpected keyword argument {keyword!r}. "
+        f"{label}() got an unexpected keyword argument {keyword!r}. "
         f"{_advice(function.__module__, names, keyword, given[keyword])}"
     )
     error._render_traceback_ = lambda: error_display.render_in_notebook(error)  # type: ignore[attr-defined] # IPython's
@@ -100,7 +111,9 @@ def _advice(module: str, names: Sequence[str], keyword: str, value: object) -> s
     import difflib
 
     near = difflib.get_close_matches(keyword, names, n=1)
-    return f"Did you mean {near[0]}=?" if near else f"It takes: {', '.join(names)}."
+    if near:
+        return f"Did you mean {near[0]}=?"
+    return f"It takes: {', '.join(names)}." if names else "It takes no arguments."
 
 
 def _show(value: object) -> str:

@@ -167,7 +167,7 @@ def test_no_error_shows_control_characters_of_the_service(name):
     """An error's text reaches terminals, logs and notebooks by many ways; what the service said is in its ``__cause__``."""
     if not issubclass(CLASSES[name], errors.KVSError):
         return
-    error = CLASSES[name]("Failed: \x1b]0;pwned\x07\x1b[2J\x9b\u202e\r.\n\tGo on.")
+    error = CLASSES[name]("Failed: \x1b]0;pwned\x07\x1b[2J\x9b\u202e\r.\n\tGo on.", code="\x1b[2JGone\n")
     shown = "Failed: \ufffd]0;pwned\ufffd\ufffd[2J\ufffd\ufffd\ufffd.\n\tGo on."
-    assert str(error) == shown
+    assert (str(error), error.code) == (shown, "\ufffd[2JGone\ufffd")
     assert traceback.format_exception_only(error)[0].endswith(f"{shown}\n")

@@ -12,7 +12,8 @@ import sys
 SANDBOX = ("uvicorn", "httptools", "websockets", "trustme")
 LAB = ("ipywidgets", "anywidget", "matplotlib", "itables")
 EXCEL = ("openpyxl", "et_xmlfile")
-for extra in (*SANDBOX, *LAB, *EXCEL, "distributed"):
+MEDIA = ("aiortc", "aioice", "av", "PIL")
+for extra in (*SANDBOX, *LAB, *EXCEL, *MEDIA, "distributed"):
     sys.modules[extra] = None  # as if it is not installed
 from kvs_notebook import *
 import kvs_notebook as kvs
@@ -25,7 +26,15 @@ def workbook():
 def read():
     open("y.xlsx", "w").close()
     kvs.read_excel("y.xlsx")
-for needs_an_extra in (kvs.use_sandbox, lambda: kvs.use_sandbox("state"), lambda: kvs.forms.console(), chart, workbook, read):
+def pictures():
+    kvs.live.take_picture("front-door")
+def sheet():
+    kvs.live.contact_sheet(None)
+def camera():
+    kvs.live.serve_test_camera("front-door")
+MEDIA_CALLS = (pictures, sheet, camera)
+OTHER_CALLS = (kvs.use_sandbox, lambda: kvs.use_sandbox("state"), lambda: kvs.forms.console(), chart, workbook, read)
+for needs_an_extra in MEDIA_CALLS + OTHER_CALLS:
     try:
         needs_an_extra()
     except kvs.errors.MissingExtra as error:
@@ -42,7 +51,9 @@ def test_core_works_without_extras_and_names_the_missing_one(tmp_path: Path) -> 
         [sys.executable, "-c", CORE_ONLY], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    needs_sandbox, needs_sandbox_too, needs_lab, needs_lab_too, *need_excel = done.stdout.splitlines()
+    need_media, others = done.stdout.splitlines()[:3], done.stdout.splitlines()[3:]
+    needs_sandbox, needs_sandbox_too, needs_lab, needs_lab_too, *need_excel = others
+    assert all(each.endswith("pip install 'kvs-notebook[media]'") for each in need_media)
     assert needs_sandbox_too.endswith("pip install 'kvs-notebook[sandbox]'")
     assert needs_lab_too.endswith("pip install 'kvs-notebook[lab]'")
     assert len(need_excel) == 2

@@ -14,6 +14,9 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import kvs_notebook as kvs
+from kvs_notebook.plans.applied import Applied
+from kvs_notebook.sandbox.sandbox import SandboxFaults
+from kvs_notebook.signaling.client import SignalingClient
 
 EXPECTED = ["region", "region_name", "profile", "profile_name", "account", "account_id", "session", "colour"]
 
@@ -77,6 +80,66 @@ def test_advice_names_the_right_call(name: str, given: dict[str, Any], advice: s
     with pytest.raises(TypeError) as caught:
         FUNCTIONS[name](**given)
     assert advice in str(caught.value)
+
+
+CLASSES = [
+    kvs.Connection,
+    kvs.Inventory,
+    kvs.Sandbox,
+    SandboxFaults,
+    SignalingClient,
+    kvs.plans.Plan,
+    Applied,
+]
+METHODS = {
+    f"{cls.__name__}.{name}": (cls, method)
+    for cls in CLASSES
+    for name, method in vars(cls).items()
+    if isinstance(method, FunctionType) and not name.startswith("_") and hasattr(method, "__wrapped__")
+}
+
+
+@pytest.mark.parametrize("keyword", EXPECTED)
+def test_unknown_keyword_is_answered_by_every_method(keyword: str) -> None:
+    assert len(METHODS) > 30
+    for name, (cls, method) in METHODS.items():
+        parameters = [each for each in inspect.signature(method).parameters if each != "self"]
+        if keyword in parameters:
+            continue
+        with pytest.raises(TypeError) as caught:
+            method(object.__new__(cls), **{keyword: "eu-west-1"})
+        message = str(caught.value)
+        assert message.startswith(f"{name}() got an unexpected keyword argument {keyword!r}. "), message
+        assert message.endswith((".", "?"))
+
+
+@pytest.mark.parametrize(
+    ("call", "advice"),
+    [
+        (
+            lambda: kvs.Sandbox(state_dir="x"),
+            "Sandbox() got an unexpected keyword argument 'state_dir'. Did you mean state=?",
+        ),
+        (lambda: METHODS["Sandbox.connection"][1](None, account="1"), "Pass account_id=...."),
+        (lambda: METHODS["SignalingClient.send_answer"][1](None, recipient="a"), "Did you mean recipient_client_id=?"),
+        (lambda: METHODS["Inventory.table"][1](None, region="a"), "kvs.inventory(regions=['eu-west-1', 'us-east-1'])"),
+        (lambda: METHODS["Inventory.table"][1](None, columns=1), "It takes no arguments."),
+        (lambda: METHODS["Plan.save"][1](None, path="a"), "It takes: folder."),
+    ],
+)
+def test_advice_of_a_method_names_the_right_argument(call: Callable[[], Any], advice: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(advice)):
+        call()
+
+
+def test_inventory_leads_to_its_frame() -> None:
+    fleet = object.__new__(kvs.Inventory)
+    with pytest.raises(AttributeError, match=r"no attribute 'groupby'. Its frame has it: \.table\(\)\.groupby"):
+        fleet.groupby("region")
+    with pytest.raises(AttributeError, match="no attribute 'colour'.$"):
+        fleet.colour  # noqa: B018
+    with pytest.raises(TypeError, match=r"Its frame has them: \.table\(\)\['region'\]"):
+        fleet["region"]
 
 
 def test_functions_keep_signature_help_identity_and_pickle() -> None:

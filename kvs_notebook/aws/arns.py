@@ -18,7 +18,9 @@ def check_account_id(account_id: object) -> str:
     """Return an AWS account id; raise InvalidInput if it is not a string of 12 digits."""
     if isinstance(account_id, str) and ACCOUNT_ID.fullmatch(account_id):
         return account_id
-    raise InvalidInput(f"Account id {format_value(account_id)} is not a string of 12 digits.")
+    raise InvalidInput(
+        f"Account id {format_value(account_id)} is not a string of 12 digits. Expected one such as '111122223333'."
+    )
 
 
 class RoleArn(NamedTuple):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from kvs_notebook.aws.botocore_data import data_loader
 from kvs_notebook.aws.reply_check import Malformed, check_channel_page, malformed_reply
 from kvs_notebook.aws.reply_limits import BoundedResponse
 from kvs_notebook.aws.response_guard import FORM_CHECK, not_the_service
@@ -14,7 +15,6 @@ from kvs_notebook.aws.response_guard import FORM_CHECK, not_the_service
 if TYPE_CHECKING:
     import boto3
     import botocore.session
-    from botocore.loaders import Loader
     from botocore.model import OperationModel
 
 
@@ -72,7 +72,7 @@ def open_session(botocore_session: botocore.session.Session, **options: Any) -> 
     session = boto3.Session(botocore_session=botocore_session, **options)
     if ENABLED:
         data_path = botocore_session.get_config_variable("data_path")
-        botocore_session.register_component("data_loader", _models(data_path))
+        botocore_session.register_component("data_loader", data_loader(data_path))
         events = botocore_session.get_component("event_emitter")
         events.register("creating-client-class", partial(_share_methods, data_path))
     return session
@@ -112,13 +112,6 @@ def run_credential_processes_with(session: botocore.session.Session, popen: Call
 def config_variable(session: boto3.Session, name: str) -> Any:
     """Return a setting of a boto3 session, from the environment or its profile."""
     return session._session.get_config_variable(name)  # noqa: SLF001 - boto3 has no public way
-
-
-@cache
-def _models(data_path: str | None) -> Loader:
-    from botocore.loaders import create_loader
-
-    return create_loader(data_path)
 
 
 _METHODS: dict[tuple[str | None, str], type] = {}

@@ -37,11 +37,13 @@ from kvs_notebook.errors import (
     Throttled,
     WrongConnection,
 )
+from kvs_notebook.keyword_hints import with_method_hints
 
 CREDENTIAL_ERRORS = (ExpiredCredentials, NoCredentials, MissingExtra)
 """What calls raise if the credentials cannot be used."""
 
 
+@with_method_hints
 class Connection:
     """A connection to Kinesis Video Streams as one identity in one region, made by connect() or Sandbox.connection().
 
@@ -111,7 +113,7 @@ class Connection:
     # --- identity
 
     def identity(self) -> Identity:
-        """Return who this connection is: one GetCallerIdentity call of STS, which is kept.
+        """Return the identity of this connection, which one GetCallerIdentity call of STS tells and which is kept.
 
         Raises
         ------

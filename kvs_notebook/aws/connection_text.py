@@ -24,5 +24,8 @@ def describe_connection(config: ConnectionConfig, identity: Identity | None) -> 
 def line_allowing_changes(config: ConnectionConfig) -> str:
     """Return the Python line that makes the same connection with changes allowed."""
     arguments = [repr(config.profile)] if config.profile else []
-    arguments += [f"region={config.region!r}", "allow_changes=True"]
+    arguments += [f"region={config.region!r}"]
+    if config.endpoint_url is not None:  # without it, the line would lead to AWS
+        arguments += [f"endpoint_url={config.endpoint_url!r}"]
+    arguments += ["allow_changes=True"]
     return f"kvs.connect({', '.join(arguments)})"

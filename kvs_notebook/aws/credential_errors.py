@@ -1,4 +1,4 @@
-"""Errors of credential providers as errors of this package, with the line that mends each."""
+"""Errors of credential providers as errors of this package, with the command or line that corrects each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CODES = {
     for code, kind in BY_CODE.items()
     if issubclass(kind, (AccessDenied, ExpiredCredentials, NoCredentials, Throttled))
 } | {"ForbiddenException": AccessDenied, "TooManyRequestsException": Throttled}
-"""Error codes of STS and IAM Identity Center, and what they mean of credentials; any other refusal is ExpiredCredentials."""
+"""Error codes of STS and IAM Identity Center, and the class of each; any other refusal is ExpiredCredentials."""
 
 SERVER_ERROR = 500
 LONGEST_REASON = 300
@@ -94,7 +94,7 @@ def _reason(error: Exception, source: CredentialSource | None) -> str:
 
 
 def _advice(kind: type[KVSError], error: Exception, source: CredentialSource | None) -> str:
-    """Return what to do: the command or the line that mends it."""
+    """Return what to do: the command or the line that corrects it."""
     from botocore.exceptions import InvalidConfigError, NoCredentialsError, UnknownCredentialError
 
     if kind is MissingExtra:

@@ -23,23 +23,25 @@ _ENDPOINT = re.compile(
 def check_endpoint(endpoint: str, protocol: str, connection: Connection) -> str:
     """Return an endpoint that the service named for a protocol; raise ServiceFault if nothing may be sent to it.
 
-    It has to be https or wss, on a domain of AWS by botocore's partition data, or on the host of the connection's own endpoint;
-    a sandbox may name loopback's host another way.
+    It has to be https or wss, on a host of Kinesis Video Streams in the connection's region, on a domain of AWS by botocore's
+    partition data, or on the host of the connection's own endpoint; a sandbox may name loopback's host another way.
     """
     found = _ENDPOINT.fullmatch(endpoint)
     if found is None or found[1] != SCHEMES[protocol]:
         raise _refusal(endpoint, f"an endpoint of the form {SCHEMES[protocol]}://HOST")
     host = found[2].strip("[]").lower()
-    if host.endswith(_aws_domains()) or host == _host_of(connection.endpoint()):
+    if host.endswith(_service_hosts(connection.region)) or host == _host_of(connection.endpoint()):
         return endpoint
     if is_loopback(endpoint) and is_loopback(connection.endpoint()) and connection.is_sandbox():
         return endpoint
-    raise _refusal(endpoint, f"a host of AWS or that of {connection.endpoint()}")
+    raise _refusal(endpoint, f"a host of the service in {connection.region}, or that of {connection.endpoint()}")
 
 
 @cache
-def _aws_domains() -> tuple[str, ...]:
-    return tuple(f".{suffix}" for suffix in dns_suffixes())
+def _service_hosts(region: str) -> tuple[str, ...]:
+    """Return how the service's hosts end; others on AWS's domains are machines, buckets and load balancers of customers."""
+    services = ("kinesisvideo", "kinesisvideo-fips")
+    return tuple(f".{service}.{region}.{suffix}" for service in services for suffix in dns_suffixes())
 
 
 def _host_of(url: str) -> str:

@@ -1,4 +1,4 @@
-"""Ask the user for an MFA code, where one can be entered."""
+"""Ask the user for an MFA code, if a user can enter one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 
 
 class CodeCannotBeEnteredError(Exception):
-    """No user can enter an MFA code here: not at a terminal or in a cell, or on another thread than the main one."""
+    """An MFA code cannot be entered: there is no terminal and no cell, or this is not the main thread."""
 
 
 def ask_for_code(prompt: str) -> str:

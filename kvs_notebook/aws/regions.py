@@ -7,6 +7,7 @@ import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from kvs_notebook.aws.botocore_data import data_loader
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
 
@@ -104,15 +105,12 @@ def _with_service(partition: str) -> list[str]:
 
 @cache
 def _partitions() -> list[dict[str, Any]]:
-    from botocore.loaders import Loader
-
-    partitions: list[dict[str, Any]] = Loader().load_data("partitions")["partitions"]
+    partitions: list[dict[str, Any]] = data_loader(None).load_data("partitions")["partitions"]
     return partitions
 
 
 @cache
 def _endpoints() -> EndpointResolver:
-    from botocore.loaders import Loader
     from botocore.regions import EndpointResolver
 
-    return EndpointResolver(Loader().load_data("endpoints"))
+    return EndpointResolver(data_loader(None).load_data("endpoints"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import regex
 
+from kvs_notebook.aws.botocore_data import load_model
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
 
@@ -17,21 +19,14 @@ if TYPE_CHECKING:
 
 @cache
 def service_model() -> ServiceModel:
-    """Load botocore's model of Kinesis Video, without a session or a client."""
-    from botocore.loaders import Loader
-    from botocore.model import ServiceModel
-
-    return ServiceModel(Loader().load_service_model("kinesisvideo", "service-2"), "kinesisvideo")
+    """Return botocore's model of Kinesis Video."""
+    return load_model("kinesisvideo")
 
 
 @cache
 def signaling_model() -> ServiceModel:
-    """Load botocore's model of what a channel's HTTPS endpoint is asked."""
-    from botocore.loaders import Loader
-    from botocore.model import ServiceModel
-
-    name = "kinesis-video-signaling"
-    return ServiceModel(Loader().load_service_model(name, "service-2"), name)
+    """Return botocore's model of what a channel's HTTPS endpoint is asked."""
+    return load_model("kinesis-video-signaling")
 
 
 @cache
@@ -40,15 +35,16 @@ def _shape(name: str) -> Shape:
     return next(model().shape_for(name) for model in models if name in model().shape_names)
 
 
-@cache
-def _pattern(shape_name: str) -> regex.Pattern[str]:
-    return regex.compile(_shape(shape_name).metadata["pattern"])
-
-
 def bounds(shape_name: str) -> tuple[int, int]:
     """Return the minimum and maximum that the service's model allows: of a length, or of a number."""
     metadata: dict[str, Any] = _shape(shape_name).metadata
     return metadata.get("min", 0), metadata["max"]
+
+
+@cache
+def _text_rule(shape_name: str) -> tuple[int, int, Callable[[str], object]]:
+    """Return the least and the greatest length of a text, and what tells if it matches the shape's pattern."""
+    return *bounds(shape_name), regex.compile(_shape(shape_name).metadata["pattern"]).fullmatch
 
 
 def choices(shape_name: str) -> list[str]:
@@ -69,11 +65,11 @@ def check_text(value: object, shape_name: str, what: str, hint: str) -> str:
     """
     if not isinstance(value, str):
         raise InvalidInput(f"{what} {format_value(value)} is a {type(value).__name__}. Expected a string.")
-    low, high = bounds(shape_name)
+    low, high, matches = _text_rule(shape_name)
     if not low <= len(value) <= high:
         raise InvalidInput(f"{what} {format_value(value)} has {len(value)} characters (allowed: {low} to {high}).")
-    if not _pattern(shape_name).fullmatch(value):
-        bad = sorted({letter for letter in value if not _pattern(shape_name).fullmatch(letter)})
+    if not matches(value):
+        bad = sorted({letter for letter in value if not matches(letter)})
         because = f"{', '.join(map(repr, bad))} is not allowed" if bad else "does not match the required format"
         raise InvalidInput(f"{what} {format_value(value)}: {because}. {hint}")
     return value
@@ -86,4 +82,4 @@ def check_choice(value: object, shape_name: str, what: str) -> str:
         return value
     near = difflib.get_close_matches(str(value).upper(), known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise InvalidInput(f"{what} {format_value(value)}: Expected one of: {', '.join(known)}.{hint}")
+    raise InvalidInput(f"{what} {format_value(value)} is not valid. Expected one of: {', '.join(known)}.{hint}")

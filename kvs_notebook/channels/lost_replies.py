@@ -106,9 +106,15 @@ def _error_without_proof(error: KVSError, ref: ChannelRef) -> KVSError:
 
 
 def _outcome_unknown(error: KVSError, ref: ChannelRef) -> OutcomeUnknown:
+    check = f"Check with kvs.describe_channel({ref.channel_arn or ref.label!r}) whether it took effect."
+    return outcome_unknown(error, ref.label, check)
+
+
+def outcome_unknown(error: KVSError, label: str, next_step: str) -> OutcomeUnknown:
+    """Return the error for a change of which no call tells whether it took effect, without the advice of its own error."""
+    reason = str(error).partition(". ")[0].rstrip(".")
     return OutcomeUnknown(
-        f"{error.operation} was sent for {ref.label}, but its outcome is not known ({error}). "
-        f"Check with kvs.describe_channel({ref.channel_arn or ref.label!r}) whether it took effect.",
+        f"{error.operation} was sent for {label}, but its outcome is not known ({reason}). {next_step}",
         code=error.code,
         operation=error.operation,
     )

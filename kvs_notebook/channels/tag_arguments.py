@@ -61,7 +61,7 @@ def tag_keys_to_remove(keys: object) -> list[str]:
 
 def _warn_left_out(keys: Iterable[object]) -> None:
     named = ", ".join(str(key) for key in keys)
-    warn_caller(f"Left out {named}: only AWS can set and remove tags whose key starts with {RESERVED_TAG_PREFIX}")
+    warn_caller(f"Left out {named}: only AWS can set and remove tags whose key starts with {RESERVED_TAG_PREFIX}.")
 
 
 def _tags_of_frame(given: pd.DataFrame | pd.Series) -> dict[Hashable, object]:

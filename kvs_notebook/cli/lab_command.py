@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from kvs_notebook.cli.process import run_process
+from kvs_notebook.cli.jupyterlab import PACKAGE, check_jupyterlab, run_jupyterlab
 from kvs_notebook.cli.terminal import print_text
-from kvs_notebook.errors import ExportFailed, MissingExtra
+from kvs_notebook.errors import ExportFailed
 
-PACKAGE = Path(__file__).parents[1]
 FIRST_NOTEBOOK = "00-start-here.ipynb"
 
 
@@ -27,22 +25,9 @@ def lab(*, folder: Path, no_browser: bool) -> int:
 
     They are copied to FOLDER (default: ./kvs-notebook); notebooks that exist there are kept as they are.
     """
-    from importlib.util import find_spec
-
-    if find_spec("jupyterlab") is None:
-        raise MissingExtra("JupyterLab is not installed: pip install 'kvs-notebook[lab]'")
+    check_jupyterlab()
     _copy_notebooks(folder)
-    arguments = [f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}", "--ServerApp.answer_yes=True"]
-    if no_browser:
-        arguments.append("--no-browser")
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        arguments.append("--allow-root")  # the only user of most containers; the server stays on loopback
-    # Kernels explain a NameError by the cell that was not run yet; a startup file of the user's own is kept.
-    # JupyterLab asks nothing about news unless the user's own settings say otherwise.
-    environment = {"PYTHONSTARTUP": str(PACKAGE / "jupyter" / "ipython_startup.py"), **os.environ}
-    paths = [os.environ.get("JUPYTER_CONFIG_PATH"), str(PACKAGE / "jupyter" / "config")]
-    environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
-    return run_process([sys.executable, "-m", "jupyterlab", *arguments], environment, folder)
+    return run_jupyterlab(folder, FIRST_NOTEBOOK, os.environ, open_browser=not no_browser)
 
 
 def notebooks_folder() -> Path:

@@ -15,9 +15,11 @@ from typing import NoReturn
 import click
 
 from kvs_notebook.cli.apply_command import apply, undo
+from kvs_notebook.cli.console_command import console
 from kvs_notebook.cli.exit_codes import FAILED, SIGNAL_BASE
 from kvs_notebook.cli.inventory_command import inventory
 from kvs_notebook.cli.lab_command import lab
+from kvs_notebook.cli.picture_command import picture, pictures
 from kvs_notebook.cli.plan_command import plan
 from kvs_notebook.cli.policy_command import policy
 from kvs_notebook.cli.process import handle_signals
@@ -32,7 +34,7 @@ from kvs_notebook.version import __version__
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    commands=[inventory, plan, apply, undo, policy, sign, scan, sandbox, lab],
+    commands=[inventory, plan, apply, undo, policy, sign, picture, pictures, scan, sandbox, lab, console],
 )
 @click.version_option(__version__, prog_name="kvs-notebook")
 def cli() -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from kvs_notebook.cli.exit_codes import CHANGES, PARTIAL
-from kvs_notebook.cli.terminal import print_text, table_width
+from kvs_notebook.cli.terminal import print_error, print_text, table_width
+from kvs_notebook.formatting import format_count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,6 +95,8 @@ def tags(
     """Plan to set, rename and remove tags."""
     from kvs_notebook.plans.edits import tag
 
+    if not (to_set or rename or remove):
+        raise click.UsageError("Nothing to plan. Add --set KEY=VALUE, --rename OLD=NEW or --remove KEY.")
     made = tag(
         _select(channels, where, options),
         _parse_pairs("--set", to_set),
@@ -106,7 +109,7 @@ def tags(
 
 @plan.command()
 @CHANNELS
-@click.argument("seconds", metavar="SECONDS", type=int)
+@click.argument("seconds", metavar="SECONDS", type=click.IntRange(5, 120))
 @WHERE
 @_common_options
 def ttl(*, channels: str, seconds: int, where: Sequence[str], **options: Any) -> int:
@@ -156,9 +159,17 @@ def _read(path: str) -> pd.DataFrame:
 
 
 def _select(path: str, where: Sequence[str], options: dict[str, Any]) -> pd.DataFrame:
-    from kvs_notebook.plans.selection import select_rows
+    from kvs_notebook.plans.selection import count_unread, select_rows
 
-    return select_rows(_mark(_read(path), options), where)
+    channels = _mark(_read(path), options)
+    selected = select_rows(channels, where)
+    unread = count_unread(channels, where)
+    if unread:
+        print_error(
+            f"--where leaves out {format_count(unread, 'channel')} whose tags were not read. Export {path} again to plan "
+            "them too."
+        )
+    return selected
 
 
 def _channels(path: str, options: dict[str, Any]) -> str | pd.DataFrame:
@@ -185,7 +196,7 @@ def _parse_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
         if not equals or not key:
             raise click.UsageError(f"{option} {text!r} is not valid. Expected two texts with = between them.")
         if key in pairs:
-            raise click.UsageError(f"{option} {key} was given twice. Keep one of both.")
+            raise click.UsageError(f"{option} {key} was given twice. Keep one of them.")
         pairs[key] = value
     return pairs
 

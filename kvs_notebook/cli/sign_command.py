@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from kvs_notebook.atomic_file import OWNER_ONLY
+from kvs_notebook.cli.channel_connection import connect_to_channel
 from kvs_notebook.cli.terminal import STANDARD_OUTPUT, print_exactly, print_text
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from kvs_notebook.aws.connection import Connection
 
 SECONDS = 299
 """Validity of a URL, as in AWS's own clients."""
@@ -69,7 +68,7 @@ def sign(
     from kvs_notebook.signaling.endpoints import get_ice_servers
     from kvs_notebook.signaling.presign import sign_url
 
-    connection = _connect(channel, profile, region)
+    connection = connect_to_channel(channel, profile, region)
     url = sign_url(channel, client_id=client_id, expires=expires, connection=connection)
     texts = [url.reveal()]
     validity = f"The URL can be used to connect for {expires:,} s"
@@ -89,15 +88,6 @@ def _is_terminal() -> bool:
     backend = os.environ.get("MPLBACKEND", "")  # set by every kernel, also one that Jupyter has not started
     is_notebook = "JPY_PARENT_PID" in os.environ or backend.startswith("module://matplotlib_inline")
     return sys.stdout.isatty() and not is_notebook
-
-
-def _connect(channel: str, profile: str | None, region: str | None) -> Connection:
-    from kvs_notebook.aws.arns import ChannelArn
-    from kvs_notebook.aws.default_connection import connect
-
-    if region is None and channel.startswith("arn:"):
-        region = ChannelArn.parse(channel).region
-    return connect(profile, region=region)
 
 
 def _rtc_ice_servers(servers: pd.DataFrame) -> str:

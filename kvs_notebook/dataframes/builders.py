@@ -193,5 +193,5 @@ def _secret(value: str | Secret | None) -> Secret:
 
 def rows_frame(rows: Sequence[Sequence[Any]], schema: Schema, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return a frame of rows whose values are in the order of ``columns``; None takes that of the schema."""
-    values: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(schema)
-    return _frame(dict(zip(columns or schema, values, strict=True)), schema)
+    names = columns or [*schema]
+    return _frame({name: [row[position] for row in rows] for position, name in enumerate(names)}, schema)

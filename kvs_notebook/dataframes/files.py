@@ -26,10 +26,10 @@ from kvs_notebook.dataframes.csv_text import (
     guard_cell,
     is_misread,
     parse_cell,
+    parse_column,
     read_records,
 )
 from kvs_notebook.dataframes.text_columns import (
-    Row,
     export_again,
     frame_of_text,
     is_secret,
@@ -225,7 +225,7 @@ def read_csv(path: File | IO[str]) -> pd.DataFrame:
     """
     label = str(path) if isinstance(path, str | os.PathLike) else "The CSV"
     header, rows = _read_table(path, label)
-    return frame_of_text(header, rows, label=label, writer="to_csv")
+    return frame_of_text(header, rows, label=label, writer="to_csv", parse=parse_column)
 
 
 # --- values
@@ -277,21 +277,20 @@ def _arrow_schema(frame: pd.DataFrame) -> pa.Schema:
 # --- records
 
 
-def _read_table(path: File | IO[str], label: str) -> tuple[list[str], dict[int, Row]]:
-    """Return the header, and the records by row number, without blank lines and rows that were emptied."""
+def _read_table(path: File | IO[str], label: str) -> tuple[list[str], dict[int, tuple[str, ...]]]:
+    """Return the header, and the unparsed records by row number, without blank lines and rows that were emptied."""
     records = read_records(path, label, _is_header)
     _check_encoding(records, label)
-    parsed: dict[int, Row] = {number: [parse_cell(cell) for cell in record] for number, record in records.items()}
-    if not parsed:
+    if not records:
         raise DamagedFile(f"{label} has no header in its first row. {_EXPORT_AGAIN}")
-    return [name or "" for name in parsed.pop(min(parsed))], parsed
+    return [parse_cell(name) or "" for name in records.pop(min(records))], records
 
 
 def _is_header(cells: Sequence[str]) -> bool:
     return any(schemas.dtype_of(parse_cell(cell) or "") for cell in cells)
 
 
-def _check_encoding(records: Mapping[int, list[str]], label: str) -> None:
+def _check_encoding(records: Mapping[int, Sequence[str]], label: str) -> None:
     """Raise DamagedFile if a cell is UTF-8 that was read as Windows-1252; to_csv() guards one that only looks like it."""
     wrong = {
         number: cell

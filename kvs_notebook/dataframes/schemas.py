@@ -85,6 +85,20 @@ LIVE_STATISTICS: Schema = {
     "protocol": TEXT,
 }
 
+IMAGE = "object"
+"""Of columns of PIL images."""
+
+PICTURES: Schema = {
+    "channel_name": TEXT,
+    "region": TEXT,
+    "image": IMAGE,
+    "seconds": "float64",
+    "stage": TEXT,
+    "error": TEXT,
+    "account_id": TEXT,
+    "channel_arn": TEXT,
+}
+
 COVERAGE: Schema = {
     "account_id": TEXT,
     "region": TEXT,
@@ -247,6 +261,7 @@ def dtype_of(column: str) -> str | None:
         MESSAGES,
         PHASES,
         LIVE_STATISTICS,
+        PICTURES,
         COVERAGE,
         SNAPSHOTS,
         CHANGES,

@@ -6,8 +6,8 @@ An ARN tells the account, region and name that its row must have; other columns 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from kvs_notebook.dataframes import schemas
 from kvs_notebook.errors import DamagedFile
 
 Row = Sequence[str | None]
+Cell = TypeVar("Cell")
 
 _CELL_PATTERNS: Mapping[str, re.Pattern[str]] = {
     "account_id": re.compile(r"\d{12}"),
@@ -48,10 +49,18 @@ def is_secret(name: str) -> bool:
     return schemas.dtype_of(name) == schemas.SECRET
 
 
+def transpose(rows: Sequence[Sequence[Cell]], width: int) -> list[list[Cell]]:
+    """Return the columns of rows; zip(*rows) keeps an iterator of each, which the garbage collector visits again and again."""
+    return [[row[position] for row in rows] for position in range(width)]
+
+
 def parts_of_arns(arns: Sequence[str | None]) -> dict[str, list[str | None]]:
     """Return the accounts, regions and names that ARNs have; None if one is not a channel's."""
-    matches = [_CHANNEL_ARN.fullmatch(arn) if arn else None for arn in arns]
-    return {name: [match[name] if match else None for match in matches] for name in _IN_ARN}
+    parts = [
+        match.group(*_IN_ARN) if arn and (match := _CHANNEL_ARN.fullmatch(arn)) else (None,) * len(_IN_ARN)
+        for arn in arns
+    ]
+    return dict(zip(_IN_ARN, transpose(parts, len(_IN_ARN)), strict=True))
 
 
 def export_again(writer: str) -> str:
@@ -66,6 +75,7 @@ def frame_of_text(
     label: str,
     writer: str,
     converted: Mapping[str, Collection[int]] | None = None,
+    parse: Callable[[Sequence[Any]], list[str | None]] = list,
 ) -> pd.DataFrame:
     """Return the frame of a file's cells, each column with its dtype in the frames of this package, else str.
 
@@ -77,6 +87,8 @@ def frame_of_text(
         How messages name the file, and the function that wrote it.
     converted
         The rows by column whose cell is a number, a date or a boolean in a workbook.
+    parse
+        Returns the texts of a column's cells.
 
     Raises
     ------
@@ -89,7 +101,8 @@ def frame_of_text(
         raise DamagedFile(
             f"{label} has a wrong number of cells in {name_rows(uneven)} (expected {len(header)}). {export_again(writer)}"
         )
-    columns = {name: [row[position] for row in rows.values()] for position, name in enumerate(header)}
+    cells = transpose([*rows.values()], len(header))
+    columns = {name: parse(values) for name, values in zip(header, cells, strict=True)}
     found = _find_damage(columns, list(rows), converted or {})
     if found:
         raise DamagedFile(
@@ -128,28 +141,32 @@ def _find_damage(
     arns = columns.get(_ARN, [])
     in_arns = parts_of_arns(arns) if arns else {}
     for name, values in columns.items():
-        wrong = {value for value in set(values) if not _matches_pattern(name, value)}
-        bad = {number: value for number, value in zip(numbers, values, strict=True) if value in wrong}
-        bad |= {
-            number: value
-            for number, value, known, arn in zip(numbers, values, in_arns.get(name, []), arns, strict=name in in_arns)
-            if value != known and (arn is not None or name == "channel_name")
-        }
-        if name in converted and name != "account_id" and schemas.dtype_of(name) in {schemas.TEXT, schemas.SECRET}:
-            known_values = in_arns.get(name, [None] * len(values))
+        known = in_arns.get(name)
+        bad = _find_other_forms(name, values, numbers)
+        if known is not None and known != values:
             bad |= {
                 number: value
-                for number, value, known in zip(numbers, values, known_values, strict=True)
-                if number in converted[name] and value != known
+                for number, value, truth, arn in zip(numbers, values, known, arns, strict=True)
+                if value != truth and (arn is not None or name == "channel_name")
+            }
+        if name in converted and name != "account_id" and schemas.dtype_of(name) in {schemas.TEXT, schemas.SECRET}:
+            bad |= {
+                number: value
+                for number, value, truth in zip(numbers, values, known or [None] * len(values), strict=True)
+                if number in converted[name] and value != truth
             }
         if bad:
             damage.append(f"{name} in {name_rows([*bad])} ({next(iter(bad.values()))!r})")
     return damage
 
 
-def _matches_pattern(name: str, value: str | None) -> bool:
+def _find_other_forms(name: str, values: list[str | None], numbers: list[int]) -> dict[int, str | None]:
+    """Return the values that do not have the format that is written, by row."""
     form = _CELL_PATTERNS.get(name) or _DTYPE_PATTERNS.get(schemas.dtype_of(name) or "")
-    return value is None or form is None or form.fullmatch(value) is not None
+    if form is None:
+        return {}
+    wrong = {value for value in set(values) if value is not None and form.fullmatch(value) is None}
+    return {number: value for number, value in zip(numbers, values, strict=True) if value in wrong} if wrong else {}
 
 
 def _parse_column(name: str, values: list[str | None]) -> Any:

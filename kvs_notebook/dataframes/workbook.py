@@ -139,6 +139,7 @@ def read_cells(path: File | IO[bytes], *, sheet: str | None = None) -> pd.DataFr
     pandas.DataFrame
         The columns of the sheet, all str, a missing value for an empty cell; the index ``row`` is the number of the row in the
         sheet. Rows without any value are left out. A time is ISO 8601 with milliseconds and ``Z``, a date at midnight likewise.
+        ``attrs["converted"]`` has, by column, the set of the rows whose cell is a number, a time or a boolean.
 
     Raises
     ------
@@ -160,6 +161,7 @@ def read_cells(path: File | IO[bytes], *, sheet: str | None = None) -> pd.DataFr
             f"{_label(path)} has a value in row {beside[0]} beside the columns. Name its column in the first row."
         )
     cells = pd.DataFrame(found.rows.values(), columns=found.header, dtype="str")
+    cells.attrs["converted"] = found.converted
     return cells.set_axis(pd.Index(found.rows, name="row", dtype="int64"))
 
 

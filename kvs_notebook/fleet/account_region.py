@@ -14,6 +14,7 @@ from kvs_notebook.errors import ExpiredCredentials, KVSError, NoCredentials, Ser
 from kvs_notebook.fleet.accounts import Account
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
 from kvs_notebook.fleet.coverage import EXPIRED, NO_CREDENTIALS, NOT_ENABLED, status_of_error, unread_row
+from kvs_notebook.fleet.dask_worker import stop_profiler
 from kvs_notebook.formatting import format_value
 
 UNKNOWN_KEY_CODES = frozenset({"UnrecognizedClientException", "InvalidClientTokenId"})
@@ -191,4 +192,5 @@ def _check_own(infos: Sequence[Mapping[str, Any]], where: AccountRegion) -> Sequ
 
 def read_account_region(account_region: AccountRegion, connections: ConnectionFactory) -> AccountRegionResult:
     """Read one account in one region; a function of the module, so that an executor can pickle it."""
+    stop_profiler()
     return AccountRegionReader(account_region, connections).read()

@@ -174,6 +174,11 @@ def _read_accounts(accounts: AccountsFile, role: _NamedRole | None) -> list[Acco
     if isinstance(accounts, pd.DataFrame):
         source, header, rows = "The accounts frame", [str(name) for name in accounts], _rows_of_frame(accounts)
     else:
+        if not isinstance(accounts, (str, os.PathLike)):
+            raise InvalidInput(
+                f"accounts {format_value(accounts)} is not a file or a DataFrame. Pass one with the columns account_id and "
+                "role_arn or profile, or pass profiles=[...] or role_arns=[...]."
+            )
         source = str(accounts)
         header, rows = _rows_of_file(accounts, source)
     columns = _columns_of(header)
@@ -202,13 +207,13 @@ def _rows_of_file(path: str | os.PathLike[str], source: str) -> tuple[list[str],
     records = read_records(path, source, lambda cells: "account_id" in _columns_of(cells))
     if not records:
         raise InvalidInput(f"{source} is empty. Expected a CSV file with the columns {', '.join(COLUMNS)}.")
-    header = records.pop(min(records))
+    header = list(records.pop(min(records)))
     uneven = [number for number, row in records.items() if len(row) > len(header)]
     if uneven:
         raise InvalidInput(
             f"{source}, row {uneven[0]} has more cells than the header. Put quotes around text with a comma."
         )
-    padded = {number: row + [""] * (len(header) - len(row)) for number, row in records.items()}
+    padded = {number: row + ("",) * (len(header) - len(row)) for number, row in records.items()}
     return header, {number: [cell.strip() for cell in row] for number, row in padded.items()}
 
 
@@ -263,7 +268,9 @@ def _parse_row(row: Mapping[str, str], source: str, role: _NamedRole | None) -> 
         raise InvalidInput(f"{source}: {error}{hint}") from error
     change_role_arn = cells.get("change_role_arn")
     if change_role_arn is not None and RoleArn.parse(change_role_arn).account_id != account_id:
-        raise InvalidInput(f"{source}: {change_role_arn} is not a role of account {account_id}.")
+        raise InvalidInput(
+            f"{source}: {change_role_arn} is not a role of account {account_id}. Correct one of the two."
+        )
     details = {"account_name": cells.get("account_name"), "regions": regions, "change_role_arn": change_role_arn}
     if role is not None and not {"role_arn", "profile"} & cells.keys():
         return _account_of_role(
@@ -281,7 +288,9 @@ def _parse_row(row: Mapping[str, str], source: str, role: _NamedRole | None) -> 
         return Account(profile=cells["profile"], account_id=account_id, external_id=external_id, **details)  # type: ignore[arg-type]
     account = _account_of_role(cells["role_arn"], cells.get("external_id"), **details)
     if account.account_id != account_id:
-        raise InvalidInput(f"{source}: {account.role_arn} is not a role of account {account_id}.")
+        raise InvalidInput(
+            f"{source}: {account.role_arn} is not a role of account {account_id}. Correct one of the two."
+        )
     return account
 
 

@@ -187,7 +187,7 @@ def _statements(
 
 
 def trust_policy(trusted: str, *, external_id: str | None = None, region: str | None = None) -> dict[str, Any]:
-    """Return the trust policy of a role that inventory() assumes: who may assume it.
+    """Return the trust policy of a role that inventory() assumes: it lists the identities that may assume the role.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import pandas as pd
 
@@ -39,7 +39,8 @@ from kvs_notebook.fleet.discovery import discover_account_regions
 from kvs_notebook.fleet.frame_buffer import FrameBuffer
 from kvs_notebook.fleet.interrupts import defer_interrupts
 from kvs_notebook.fleet.region_selection import check_regions
-from kvs_notebook.formatting import format_value
+from kvs_notebook.formatting import format_count, format_value
+from kvs_notebook.keyword_hints import with_method_hints
 
 _logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ SHOWN_OF_GAPS = ["account_id", "region", "status", "error_code", "message"]
 """The columns of an inventory's view in a notebook: they fit its width."""
 
 
+@with_method_hints
 class Inventory:
     """The channels and tags of many accounts and regions, and the coverage: what was read and what was not.
 
@@ -97,6 +99,15 @@ class Inventory:
 
     def __len__(self) -> int:
         return len(self.channels)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Raise AttributeError; for a name that a DataFrame has, with the frame that has it."""
+        hint = f" Its frame has it: .table().{name}" if not name.startswith("_") and hasattr(pd.DataFrame, name) else ""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}.{hint}", name=name, obj=self)
+
+    def __getitem__(self, key: object) -> NoReturn:
+        """Raise TypeError: the columns are those of table()."""
+        raise TypeError(f"'Inventory' object has no columns. Its frame has them: .table()[{format_value(key)}].")
 
     def _repr_html_(self) -> str:
         """Return the summary and the first channels, and the first gaps if there are some, for a notebook."""
@@ -164,7 +175,7 @@ class Inventory:
         ]
         more = f" and {len(gaps) - MAX_GAPS_NAMED} more" if len(gaps) > MAX_GAPS_NAMED else ""
         raise InventoryIncomplete(
-            f"{len(gaps)} of {len(self.coverage)} account-regions have a gap: {'; '.join(named)}{more}"
+            f"Gaps in {len(gaps)} of {format_count(len(self.coverage), 'account-region')}: {'; '.join(named)}{more}"
         )
 
 

@@ -143,7 +143,7 @@ def _summary(inventory: Inventory) -> Iterator[Part]:
         yield Text(f"Only channels whose name begins with {inventory.prefix} were read.")
     gaps = len(inventory.gaps)
     of_all = f"{gaps:,} of {format_count(len(inventory.coverage), 'account-region')}"
-    yield Text(f"Not everything was read: {of_all} have a gap." if gaps else "All account-regions were read.")
+    yield Text(f"Not everything was read: gaps in {of_all}." if gaps else "All account-regions were read.")
     counts = reports.channel_counts(inventory)
     if counts["channels"].fillna(0).sum():
         yield Picture(partial(charts.channel_counts, counts))

@@ -33,4 +33,4 @@ def __getattr__(name: str) -> Any:
     try:
         return _load_or_suggest(name)
     except ModuleNotFoundError as error:
-        raise MissingExtra(f"Forms require optional dependencies ({error}): pip install 'kvs-notebook[lab]'") from error
+        raise MissingExtra(f"Forms require optional dependencies ({error}). Run: pip install 'kvs-notebook[lab]'") from error

@@ -11,17 +11,24 @@ import ipywidgets as widgets
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection, is_current
-from kvs_notebook.errors import InvalidInput, KVSError
+from kvs_notebook.errors import KVSError
+from kvs_notebook.forms.error_words import in_words
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.fields import CheckedInput
 from kvs_notebook.forms.header import Header
-from kvs_notebook.forms.job import Job, JobResult, RunningJob
-from kvs_notebook.forms.keyboard import Keyboard, inputs_in
+from kvs_notebook.forms.job import InvalidFields, Job, JobResult, Outcome, RunningJob, python_message
+from kvs_notebook.forms.keyboard import ENTER_CLASS, Keyboard, inputs_in
+from kvs_notebook.forms.notebook_box import NotebookBox
 from kvs_notebook.forms.worker import Worker
 
 
-class Form(widgets.VBox):
+class Form(NotebookBox):
     """The widgets and the work that every form has.
+
+    A form works alone in an output and inside a console. A console makes it with ``connection=`` and its own ``executor=``, and
+    with the channel as the first argument, and uses no more of it than this: ``header``, which it hides; ``channel`` and ``load``
+    of a form of one channel, which it hides, and ``select_channel()``, with which it loads another one; ``on_change()``, which
+    asks it to list again; ``unapplied_edits()``, which it asks about before it drops the form; ``set_enabled()``; ``close()``.
 
     Attributes
     ----------
@@ -52,6 +59,7 @@ class Form(widgets.VBox):
     ) -> None:
         self.connection = current_connection(connection)
         self.submit = widgets.Button(description=action, button_style=style)
+        self.submit.add_class(ENTER_CLASS)
         self.submit.on_click(lambda _: self._submit())
         self._owns_executor = executor is None
         self._executor = executor or ContextExecutor()
@@ -62,12 +70,16 @@ class Form(widgets.VBox):
         self.future: Future[Any] | None = None
         self._listeners: list[Callable[[], None]] = []
         self._submitted: tuple[Future[Any], str] | None = None
+        self._is_enabled = True
         self._create_clients()
         self.header = Header(self.connection, self._executor)
         self._fields = widgets.VBox(list(fields))
-        buttons = widgets.HBox([self.submit, *beside_submit, self.cancel])
-        super().__init__([self.header, self._fields, buttons, self.status, Keyboard(self)])
+        self._buttons = widgets.HBox([self.submit, *beside_submit, self.cancel])
+        self._buttons.add_class("kvs-buttons")
+        super().__init__([self.header, self._fields, self._buttons, self.status, Keyboard(self)])
         self.add_class("kvs-form")
+        for field in self.fields():
+            field.on_change(self._field_changed)
         self.set_enabled(self._may_act())
 
     def __repr__(self) -> str:
@@ -80,7 +92,7 @@ class Form(widgets.VBox):
             if self.connection.known_identity is None:
                 self.connection.client("sts")
         except KVSError as error:
-            self.status.alert(str(error))
+            self.status.alert(in_words(str(error)), code=python_message(error))
 
     def _may_act(self) -> bool:
         try:
@@ -90,10 +102,18 @@ class Form(widgets.VBox):
 
     def set_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - as a setter's value
         """Enable or disable the fields and the button that acts."""
-        self._worker.blocked = set() if enabled else {self.submit}
-        self.submit.disabled = not enabled
+        self._is_enabled = enabled
         for each in inputs_in(self._fields):
             each.disabled = not enabled
+        self.update_buttons()
+
+    def update_buttons(self) -> None:
+        """Disable the buttons that cannot act now."""
+        self._worker.block(self.blocked_buttons())
+
+    def _field_changed(self) -> None:
+        self._worker.dismiss_alert()
+        self.update_buttons()
 
     def close(self) -> None:
         """Remove the form and end its threads; a request that was sent stays sent."""
@@ -112,6 +132,14 @@ class Form(widgets.VBox):
     def prepare(self) -> Job:
         """Return the job that the fields ask for; called on the thread of the click."""
         raise NotImplementedError
+
+    def can_submit(self) -> bool:
+        """Return False while something that has to be typed first is missing."""
+        return True
+
+    def blocked_buttons(self) -> set[widgets.Button]:
+        """Return the buttons that cannot act now, whether or not a job runs."""
+        return set() if self._is_enabled and self.can_submit() else {self.submit}
 
     def describe_edits(self) -> str:
         """Return in words what the user has entered and would lose; an empty text if there is nothing."""
@@ -140,10 +168,15 @@ class Form(widgets.VBox):
         self.future = self._worker.start(lambda: self._publish_result(prepare()))
 
     def _prepare_checked(self, prepare: Callable[[], Job] | None = None) -> Job:
-        problems = [problem for field in self.fields() if (problem := field.show_problem())]
-        if problems:
-            raise InvalidInput(" ".join(problems))
+        self.check_fields(self.fields())
         return self.prepare() if prepare is None else prepare()
+
+    def check_fields(self, fields: Sequence[CheckedInput]) -> None:
+        """Show what is wrong with fields; if anything is, move the focus to the first such field and raise InvalidFields."""
+        problems = {field: problem for field in fields if (problem := field.show_problem())}
+        if problems:
+            next(iter(problems)).focus()
+            raise InvalidFields({field.label: problem for field, problem in problems.items()})
 
     def _publish_result(self, job: Job) -> Job:
         """Return the job with two more steps: keep the value of a success, and notify listeners of a change."""
@@ -162,6 +195,10 @@ class Form(widgets.VBox):
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call a listener, on the worker's thread, when a change was sent and when it has ended."""
         self._listeners.append(listener)
+
+    def on_change_ended(self, listener: Callable[[Outcome], None]) -> None:
+        """Call a listener, on the worker's thread, with the outcome of each change."""
+        self._worker.on_change_ended(listener)
 
     def notify(self) -> None:
         """Call the listeners."""

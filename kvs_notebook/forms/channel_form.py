@@ -19,6 +19,20 @@ from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.fields import channel_field
 from kvs_notebook.forms.html import error_html, table_html
 from kvs_notebook.forms.job import Job, JobResult, RunningJob
+from kvs_notebook.forms.keyboard import ENTER_CLASS
+
+LOAD_AGAIN = "press Load"
+"""What a user does to see what became of a change."""
+
+HEADINGS = {
+    "channel_name": "Name",
+    "channel_arn": "ARN",
+    "channel_status": "Status",
+    "creation_time": "Created",
+    "message_ttl_seconds": "Message TTL",
+    "version": "Version",
+}
+"""The columns of a channels frame that a form shows, and what they are called there."""
 
 
 class ChannelForm(Form):
@@ -46,6 +60,7 @@ class ChannelForm(Form):
     ) -> None:
         self.channel = channel_field("" if channel is None else _name_or_arn(channel))
         self.load = widgets.Button(description="Load")
+        self.load.add_class(ENTER_CLASS)
         self.load.on_click(lambda _: self._start(self._prepare_load))
         self.details = widgets.HTML()
         self.row: pd.DataFrame | None = None
@@ -53,7 +68,7 @@ class ChannelForm(Form):
         self._shown_arn = ""
         self._asked_to_discard: tuple[str, str] | None = None
         super().__init__(
-            [self.channel, widgets.HBox([self.load]), self.details, *fields],
+            [widgets.VBox([self.channel, widgets.HBox([self.load])]), self.details, *fields],
             action=action,
             style=style,
             also_disabled=[self.load],
@@ -63,11 +78,9 @@ class ChannelForm(Form):
         if channel is not None:
             self._start(self._prepare_load)
 
-    def set_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - as a setter's value
-        """Enable or disable the fields, the button that acts and the one that loads."""
-        super().set_enabled(enabled)
-        if not enabled:
-            self._worker.blocked.add(self.load)
+    def blocked_buttons(self) -> set[widgets.Button]:
+        """Return the buttons that cannot act now: a form that is disabled does not load either."""
+        return super().blocked_buttons() | (set() if self._is_enabled else {self.load})
 
     def select_channel(self, name: str) -> None:
         """Load another channel, unless a change is running."""
@@ -90,9 +103,7 @@ class ChannelForm(Form):
     # --- loading
 
     def _prepare_load(self) -> Job:
-        problem = self.channel.show_problem()
-        if problem:
-            raise InvalidInput(problem)
+        self.check_fields([self.channel])
         text = self.channel.value
         self._ask_before_discarding(text)
         edits = self.edits()
@@ -165,7 +176,7 @@ class ChannelForm(Form):
         rows = [("you saw", *_state(loaded)), ("is there now", *_state(current)), ("you wanted", wanted, "", "")]
         self.details.value = (
             error_html(f"Another client has changed {loaded['channel_name'].item()} since it was loaded.")
-            + table_html(rows, header=("", "message_ttl_seconds", "version", "channel_status"))
+            + table_html(rows, header=("", "Message TTL", "Version", "Status"))
             + "<div>Nothing was overwritten. Press Load to see the current state, then decide again.</div>"
         )
         self.row = None
@@ -176,10 +187,11 @@ def _state(row: pd.DataFrame) -> tuple[str, str, str]:
 
 
 def channel_facts(row: pd.DataFrame) -> list[tuple[str, object]]:
-    """Return the names and values of a channel's row, to be shown as a table."""
-    names = ["channel_name", "channel_arn", "channel_status", "creation_time", "message_ttl_seconds", "version"]
-    facts: dict[str, object] = {name: row[name].item() for name in names}
-    return list((facts | {"creation_time": f"{facts['creation_time']:%Y-%m-%d %H:%M:%S} UTC"}).items())
+    """Return the headings and values of a channel's row, to be shown as a table."""
+    facts: dict[str, object] = {heading: row[name].item() for name, heading in HEADINGS.items()}
+    facts["Created"] = f"{facts['Created']:%Y-%m-%d %H:%M:%S} UTC"
+    facts["Message TTL"] = f"{facts['Message TTL']} s"
+    return list(facts.items())
 
 
 def _name_or_arn(channel: Channel) -> str:

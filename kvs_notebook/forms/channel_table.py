@@ -1,91 +1,89 @@
-"""The live table of channels: filter, sort and select; it stays usable with tens of thousands of rows.
-
-The filter works in Python and not in the browser, so that Python knows the rows that are shown: those are saved. The browser
-sorts and pages; it keeps both when the rows change.
-"""
+"""The live table of channels: filter, sort and select; it stays usable with tens of thousands of rows."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+import time
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import ipywidgets as widgets
 import pandas as pd
-from itables import JavascriptFunction
-from itables.widget import ITable
 
 from kvs_notebook.dataframes.builders import empty
-from kvs_notebook.dataframes.schemas import CHANNELS
+from kvs_notebook.dataframes.schemas import CHANNELS, TAG_PREFIX
+from kvs_notebook.formatting import format_count
+from kvs_notebook.forms.channel_filter import match_filter, parse_filter, search_texts, tag_columns
 from kvs_notebook.forms.executor import ContextExecutor
+from kvs_notebook.forms.filtered_table import FilteredTable
+from kvs_notebook.forms.paged_table import Cell, Column, PagedTable
 
-COLUMNS = ["channel_name", "channel_status", "message_ttl_seconds", "creation_time", "version"]
+SHOWN = ("channel_name", "channel_status", "message_ttl_seconds", "age")
+"""The columns that are shown at first, beside tags."""
 
-OPTIONS: dict[str, Any] = {
-    "select": "single",
-    "maxBytes": 0,  # every row: the browser can sort and select only the rows that it has
-    "classes": "display compact nowrap",
-    "text_in_header_can_be_selected": False,  # a click on it sorts
-    "layout": {"topStart": "pageLength", "topEnd": None, "bottomStart": "info", "bottomEnd": "paging"},
-    # On the element and not in the browser's storage: two tables do not share it, and nothing is left there.
-    "warn_on_undocumented_option": False,  # these are DataTables' own
-    "stateSave": True,
-    "searching": False,
-    "autoWidth": False,
-    "stateSaveCallback": JavascriptFunction(
-        # Without the selection: it would be restored by row number, to another channel.
-        "function (settings, data) { delete data.select; settings.nTable.kvsState = data; }"
+TAG_COLUMNS_SHOWN = 3
+"""How many tag keys are columns at first: those that most channels have."""
+
+ALL_STATUSES = "all"
+STATUSES = (ALL_STATUSES, "ACTIVE", "CREATING", "UPDATING", "DELETING")
+
+SECONDS_MARKED = 30.0
+"""How long a row that has changed stays marked."""
+
+NO_VALUE = "-"
+
+HEADINGS = {
+    "channel_name": Column("channel_name", "Name", "channel_name"),
+    "channel_status": Column("channel_status", "Status", "channel_status"),
+    "message_ttl_seconds": Column(
+        "message_ttl_seconds",
+        "TTL",
+        "message_ttl_seconds: how long the service keeps a message that nobody has received",
     ),
-    "stateLoadCallback": JavascriptFunction(
-        # ITable deselects every row after each change, and DataTables looks up the id of each, which is not used: 1.3 s for
-        # 10,000 rows. A row that the user deselects is reported to ITable as an empty selection.
-        """function (settings) {
-          const table = settings.oInstance;
-          table.off("deselect.dt");
-          table.on("deselect.dt", (event, api, type, rows) => {
-            if (rows.length === 1) table.trigger("select.dt", [api, type, []]);
-          });
-          return settings.nTable.kvsState || null;
-        }"""
-    ),
+    "age": Column("age", "Age", "now - creation_time; a cell's tooltip is the local time of creation"),
+    "creation_time": Column("creation_time", "Created", "creation_time, in your time zone"),
+    "channel_type": Column("channel_type", "Type", "channel_type"),
+    "version": Column("version", "Version", "version"),
+    "channel_arn": Column("channel_arn", "ARN", "channel_arn"),
 }
 
 
-class ChannelTable(widgets.VBox):
+class ChannelTable(FilteredTable):
     """Show the channels of one source.
 
     Attributes
     ----------
     filter
-        The Text with the words that every shown row contains, in any column, ignoring case.
+        The Text of the filter, in the language of :mod:`kvs_notebook.forms.channel_filter`.
+    status
+        The Dropdown with the status that every shown channel has.
     frame
-        The channels frame with all rows.
+        The channels frame with all rows; with ``tag:`` columns once tags have been read.
     shown
         The rows of the frame that pass the filter.
-    painted
-        The future of the latest change of the filter.
+    columns
+        The keys of the columns that are shown, in order; None before the user has chosen them.
     """
 
-    def __init__(self, executor: ContextExecutor, source: object = None) -> None:
-        self.filter = widgets.Text(description="Filter (words in any column)", placeholder="front ACTIVE")
-        self.frame = empty(CHANNELS)
-        self.shown = self.frame
-        self.painted: Future[None] = Future()
-        self.painted.set_result(None)
-        self._executor = executor
+    def __init__(
+        self, executor: ContextExecutor, source: object = None, now: Callable[[], datetime] | None = None
+    ) -> None:
+        self.frame = self.shown = empty(CHANNELS)
+        self.columns: list[str] | None = None
+        self._now = now or (lambda: datetime.now(UTC))
         self._source = source
-        self._search_texts = _search_texts(self.frame)
-        self._table = ITable(_display_frame(self.frame), **OPTIONS)
-        self._selected_arn = ""
-        self._listeners: list[Callable[[str], None]] = []
-        self._filter_is_scheduled = threading.Event()
-        # The rows change on the thread that lists and on the one that filters, the selection on that of the click, and a
-        # selection is a row number. Reentrant, because ITable reports the selection that it is given.
-        self._lock = threading.RLock()
-        self.filter.observe(lambda _: self._schedule_filter(), "value")
-        self._table.observe(lambda change: self._selection_changed(change["new"]), "selected_rows")
-        super().__init__([self.filter, self._table])
+        self._search_texts = search_texts(self.frame)
+        self._changed_at: dict[str, float] = {}
+        self._listeners: list[Callable[[], None]] = []
+        self._render_listeners: list[Callable[[], None]] = []
+        self.status = widgets.Dropdown(options=STATUSES, value=ALL_STATUSES, description="Status")
+        text = widgets.Text(
+            description="Filter: words, an ARN, or tags", placeholder="front Owner=ops Env!=prod -tag:Site"
+        )
+        super().__init__(executor, text, PagedTable("Channels", self._cells, id_column="channel_arn"))
+        self.children = [self.table]  # the console shows the filter above the table and the panel
+        self.status.observe(lambda _: self.schedule_filter(), "value")
+        self.table.on_select(self._selection_changed)
 
     # --- rows
 
@@ -94,85 +92,137 @@ class ChannelTable(widgets.VBox):
         with self._lock:
             if source is not self._source:
                 return False
+            self._mark_changes(frame)
             if not frame.equals(self.frame):
-                self.frame, self._search_texts = frame, _search_texts(frame)
-                self._render()
+                self.frame, self._search_texts = frame, search_texts(frame)
+            self.render()
             return True
 
     def change_source(self, source: object) -> None:
         """Remove all rows; from now on show only frames of this source."""
         with self._lock:
             self._source = source
-            self.show(empty(CHANNELS), source)
+            self._changed_at = {}
+            self.frame = empty(CHANNELS)
+            self.show(self.frame, source)
 
-    def _schedule_filter(self) -> None:
-        """Filter on another thread; of many keys typed at once, only the last state is rendered."""
-        if not self._filter_is_scheduled.is_set():
-            self._filter_is_scheduled.set()
-            self.painted = self._executor.submit(self._apply_filter)
+    def _mark_changes(self, frame: pd.DataFrame) -> None:
+        """Remember which channels are new or differ from the previous listing; the first listing marks none."""
+        now = time.monotonic()
+        self._changed_at = {arn: at for arn, at in self._changed_at.items() if now - at < SECONDS_MARKED}
+        if not self.frame.empty and not frame.empty:
+            self._changed_at |= dict.fromkeys(changed_arns(self.frame, frame), now)
 
-    def _apply_filter(self) -> None:
-        self._filter_is_scheduled.clear()
-        with self._lock:
-            self._render()
-
-    def _render(self) -> None:
-        keep = pd.Series(data=True, index=self.frame.index)
-        for word in self.filter.value.casefold().split():
-            keep &= self._search_texts.str.contains(word, regex=False)
+    def render(self) -> None:
+        """Show the rows that match the filter and the status."""
+        keep = match_filter(self.frame, self._search_texts, parse_filter(self.filter.value))
+        if self.status.value != ALL_STATUSES:
+            keep &= self.frame["channel_status"] == self.status.value
         self.shown = self.frame[keep].reset_index(drop=True)
-        at = self.shown.index[self.shown["channel_arn"] == self._selected_arn]
-        with self._table.hold_sync():
-            self._table.update(_display_frame(self.shown), selected_rows=[int(row) for row in at], **OPTIONS)
+        empty_text = "No channel matches the filter." if len(self.frame) else "No channels in this account and region."
+        rows = self.shown.assign(age=pd.Timestamp(0, unit="ms", tz="UTC") - self.shown["creation_time"])  # to sort by
+        self.table.show(
+            rows,
+            [column_of(key) for key in self.shown_columns()],
+            marked=self._changed_at,
+            known=self.frame["channel_arn"],
+            empty=empty_text,
+        )
+        for listener in self._render_listeners:
+            listener()
+
+    def on_render(self, listener: Callable[[], None]) -> None:
+        """Call a listener after the rows have changed, on the thread that changed them."""
+        self._render_listeners.append(listener)
+
+    # --- columns
+
+    def all_columns(self) -> list[str]:
+        """Return the keys of all columns: those of every channel, then the tags, the most used first."""
+        return [*HEADINGS, *tag_columns(self.frame)]
+
+    def shown_columns(self) -> list[str]:
+        """Return the keys of the columns that are shown."""
+        if self.columns is None:
+            return [*SHOWN, *tag_columns(self.frame)[:TAG_COLUMNS_SHOWN]]
+        known = set(self.all_columns())
+        return [column for column in self.columns if column in known]
+
+    def show_columns(self, columns: Collection[str]) -> None:
+        """Show these columns; the name always is one."""
+        self.columns = [each for each in self.all_columns() if each in columns or each == "channel_name"]
+        self.schedule_filter()
+
+    def _cells(self, page: pd.DataFrame) -> list[list[Cell]]:
+        now = self._now()
+        columns = [_cells_of(page, key, now) for key in self.shown_columns()]
+        return [list(cells) for cells in zip(*columns, strict=True)]
 
     # --- selection
 
     @property
     def selected(self) -> pd.DataFrame:
-        """The one-row channels frame of the selected channel, empty if none is selected."""
-        return self.frame[self.frame["channel_arn"] == self._selected_arn].reset_index(drop=True)
+        """The channels frame of the selected channels, empty if none is selected."""
+        return self.frame[self.frame["channel_arn"].isin(list(self.table.selection))].reset_index(drop=True)
 
-    def select(self, name: str) -> None:
-        """Select a channel by its name."""
-        with self._lock:
-            at = self.shown.index[self.shown["channel_name"] == name]
-            self._table.selected_rows = [int(row) for row in at[:1]]
+    def select(self, *names: str) -> None:
+        """Select channels by their names, and no others."""
+        self.select_arns(self.frame["channel_arn"][self.frame["channel_name"].isin(names)])
 
-    def on_select(self, listener: Callable[[str], None]) -> None:
-        """Call a listener with the channel's name when another channel is selected."""
+    def select_arns(self, arns: Collection[str]) -> None:
+        """Select channels by their ARNs, and no others."""
+        self.table.select([str(arn) for arn in arns])
+
+    def on_select(self, listener: Callable[[], None]) -> None:
+        """Call a listener when other channels are selected."""
         self._listeners.append(listener)
 
-    def _selection_changed(self, rows: Sequence[int]) -> None:
-        with self._lock:
-            arns = self.shown["channel_arn"]
-            arn = arns.iloc[rows[0]] if rows and rows[0] < len(arns) else ""
-            if not arn and self._selected_arn in set(self.frame["channel_arn"]) - set(arns):
-                return  # the filter hides the selected channel, which stays selected
-            if arn == self._selected_arn:
-                return
-            self._selected_arn = arn
-        if arn:
-            for listener in self._listeners:
-                listener(self.selected["channel_name"].item())
+    def _selection_changed(self) -> None:
+        for listener in self._listeners:
+            listener()
 
 
-def _display_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns that are shown, as text and integers: formatting other types takes most of the time."""
-    shown = frame[COLUMNS].copy()
-    shown["creation_time"] = _format_times(frame)
-    return shown.astype(object).where(shown.notna(), "")
+def changed_arns(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
+    """Return the ARNs of the channels of a frame that are new or differ in a column that both frames have."""
+    columns = [column for column in before.columns if column in after.columns]
+    rows = before[columns].merge(after[columns], how="right", indicator=True)
+    return rows["channel_arn"][rows["_merge"] == "right_only"].tolist()
 
 
-def _search_texts(frame: pd.DataFrame) -> pd.Series:
-    """Return each row as one text to filter by."""
-    texts = pd.Series("", index=frame.index, dtype="str")
-    for column in ("channel_name", "channel_status", "message_ttl_seconds", "version"):
-        texts += "\n" + frame[column].astype("str").fillna("")
-    texts += "\n" + _format_times(frame).fillna("")
-    folded: pd.Series = texts.str.casefold()
-    return folded
+def column_of(key: str) -> Column:
+    """Return a column by its key; a tag's heading is its key."""
+    return HEADINGS[key] if key in HEADINGS else Column(key, key.removeprefix(TAG_PREFIX), key)
 
 
-def _format_times(frame: pd.DataFrame) -> pd.Series:
-    times: pd.Series = frame["creation_time"].dt.strftime("%Y-%m-%d %H:%M:%S")
-    return times
+def _cells_of(page: pd.DataFrame, key: str, now: datetime) -> Sequence[Cell]:
+    """Return what a column of a page shows."""
+    if key in {"age", "creation_time"}:
+        return [_time_cell(time, now if key == "age" else None) for time in page["creation_time"]]
+    texts = [NO_VALUE if pd.isna(value) else str(value) for value in page[key]]
+    if key == "channel_name":
+        return [{"text": text, "open": "yes"} for text in texts]
+    if key == "channel_status":
+        return [{"text": text, "status": text} for text in texts]
+    if key == "message_ttl_seconds":
+        return [text if text == NO_VALUE else f"{text} s" for text in texts]
+    return [text or "''" for text in texts]
+
+
+def _time_cell(created: Any, now: datetime | None) -> Cell:
+    if pd.isna(created):
+        return NO_VALUE
+    age = "" if now is None else format_age((now - created).total_seconds())
+    return {"text": age, "time": created.isoformat()}
+
+
+def format_age(seconds: float) -> str:
+    """Return an age with its largest unit: ``2 y``, ``204 d``, ``3 h``, ``5 min``, ``12 s``."""
+    for size, unit in ((2 * 31_557_600, "y"), (86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // (31_557_600 if unit == 'y' else size):.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def count_text(shown: int, total: int) -> str:
+    """Return how many channels are shown: ``11``, or ``2 of 11``."""
+    return f"{shown:,} of {format_count(total, 'channel')}" if shown != total else format_count(total, "channel")

@@ -14,6 +14,7 @@ from kvs_notebook.aws.error_translation import from_botocore_error
 from kvs_notebook.aws.regions import all_regions
 from kvs_notebook.errors import InvalidInput, KVSError, NoRegion
 from kvs_notebook.forms.base_form import Form, format_call
+from kvs_notebook.forms.error_words import in_words
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.job import Job, JobResult, RunningJob
 from kvs_notebook.forms.placeholder import connection_or_placeholder
@@ -52,7 +53,7 @@ class ConnectionForm(Form):
         )
         self._show_connection()
         if problem:
-            self.status.alert(problem)
+            self.status.alert(in_words(problem))
 
     def _show_connection(self) -> None:
         """Set the fields to the form's connection."""

@@ -1,4 +1,4 @@
-"""The console: a live table of the channels with all forms around it."""
+"""The console: a live table of the channels, and a panel with the forms that act on those that are selected."""
 
 from __future__ import annotations
 
@@ -16,55 +16,59 @@ import pandas as pd
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.channels.operations import list_channels
-from kvs_notebook.dataframes.files import to_csv
 from kvs_notebook.errors import KVSError
-from kvs_notebook.formatting import format_count
+from kvs_notebook.forms.activity import Activity
 from kvs_notebook.forms.base_form import Form
-from kvs_notebook.forms.channel_form import ChannelForm
-from kvs_notebook.forms.channel_poller import TRANSIENT_ERRORS, ChannelPoller, count_in_transition
+from kvs_notebook.forms.bulk_forms import BulkForm
+from kvs_notebook.forms.channel_poller import TRANSIENT_ERRORS, ChannelPoller
 from kvs_notebook.forms.channel_table import ChannelTable
-from kvs_notebook.forms.connection_form import ConnectionForm
-from kvs_notebook.forms.create_form import CreateForm
-from kvs_notebook.forms.delete_form import DeleteForm
-from kvs_notebook.forms.endpoints_form import EndpointsForm
+from kvs_notebook.forms.column_menu import ColumnMenu
+from kvs_notebook.forms.console_header import ConsoleHeader
+from kvs_notebook.forms.download_button import DownloadButton
 from kvs_notebook.forms.executor import ContextExecutor
-from kvs_notebook.forms.header import Header
 from kvs_notebook.forms.html import escape_html
-from kvs_notebook.forms.job import Job, JobResult
 from kvs_notebook.forms.keyboard import Keyboard
+from kvs_notebook.forms.notebook_box import NotebookBox
+from kvs_notebook.forms.panel import CREATE, TABS, Panel
 from kvs_notebook.forms.placeholder import connection_or_placeholder, is_placeholder
-from kvs_notebook.forms.tags_form import TagsForm
-from kvs_notebook.forms.update_form import UpdateForm
+from kvs_notebook.forms.selection_bar import SelectionBar
+from kvs_notebook.forms.status_line import StatusLine
+from kvs_notebook.forms.tag_cache import TagCache
 from kvs_notebook.forms.visible_timer import VisibleTimer
-from kvs_notebook.forms.worker import Worker
+from kvs_notebook.plans.plan import to_csv_text
 
-DEFAULT_FILE = "channels.csv"
+FILE_NAME = "channels.csv"
 
 SECONDS_BETWEEN_REFRESHES = 30.0
 """How old a listing becomes while the console is on the screen."""
 
 STALE_CLASS = "kvs-stale"
 
+CONNECTION = "Connection"
+"""The name by which open_form() returns the header's form."""
 
-class Console(widgets.VBox):
-    """Show the channels of one account and region in a live table, and the forms that act on the selected one.
+
+class Console(NotebookBox):
+    """Show the channels of one account and region in a live table, and the forms that act on the selected ones.
 
     Attributes
     ----------
     connection
         The connection of the table and the forms.
+    header
+        The account, and ``header.form`` with the fields ``region``, ``profile`` and ``allow_changes``.
     table
-        The table: ``table.filter``, ``table.select(name)``, ``table.selected``, ``table.shown``.
-    actions
-        The buttons that open a form, by its name; ``open_form(name)`` does the same from code.
-    form
-        The form that is open, None before.
+        The table: ``table.filter``, ``table.status``, ``table.select(*names)``, ``table.selected``, ``table.shown``.
+    bar
+        The number of selected channels, and ``bar.buttons`` that open the panel for them.
+    panel
+        The panel with the open form; ``open_form(name)`` opens it from code.
+    activity
+        What this console has changed, newest first: ``activity.outcomes``.
     status
-        The line that shows how many channels there are, or what failed.
-    read_at
-        The HTML that shows when the channels were listed.
-    file, save, saved
-        The field with the name of a CSV file, the button that writes the shown rows to it, and the future of these rows.
+        The line that shows what failed; empty otherwise.
+    title
+        The HTML that shows how many channels there are, and when they were listed.
     """
 
     def __init__(self, prefix: str | None = None, *, connection: Connection | None = None) -> None:
@@ -74,41 +78,71 @@ class Console(widgets.VBox):
             self.connection.client()  # now: on the poller's thread, the first one would block the kernel for 0.1 s
         self._prefix = prefix
         self._executor = ContextExecutor()
-        self.header = Header(self.connection, self._executor)
-        self.table = ChannelTable(self._executor, source=self.connection)
-        self.form: Form | None = None
-        self._forms: dict[str, Form] = {}
-        self._form_area = widgets.VBox()
-        self.actions = {name: _button(name, partial(self._open_clicked, name)) for name in _FORMS}
+        self._tags = TagCache()
+        self.status = StatusLine()
+        self.activity = Activity()
+        self.table = ChannelTable(self._executor, source=self.connection, now=self._now)
+        self.panel = Panel(
+            self.connection,
+            self._executor,
+            connect_form=self._connect_form,
+            select_again=self.table.select_arns,
+            closed=self.table.table.focus,
+        )
+        self.header = ConsoleHeader(self.connection, self._executor, self.panel.unapplied_edits)
+        self.header.form.on_change(self._connection_changed)
+        self.bar = SelectionBar(
+            [tab.name for tab in TABS[1:]],
+            [tab.name for tab in TABS if tab.for_several is not None],
+            self._open_clicked,
+            partial(self.table.select_arns, ()),
+        )
+        self._read_at: datetime | None = None
+        self.title = widgets.HTML()
         self.refresh_button = _button("Refresh", self.refresh)
-        self.read_at = widgets.HTML()  # not in the status line, which screen readers read aloud at each change
-        self.file = widgets.Text(value=DEFAULT_FILE, description="File to save the rows to")
-        self.save = _button("Save CSV", self._save)
-        self.saved: Future[pd.DataFrame] | None = None
-        self._saver = Worker([self.save], self._executor)
-        self.status = self._saver.status
+        self.create_button = _button("Create channel", partial(self._open_clicked, CREATE), style="primary")
+        self.columns = ColumnMenu(self.table)
+        self.download = DownloadButton(
+            "Download CSV",
+            "Download the rows that are shown, with all columns",
+            FILE_NAME,
+            self.csv_text,
+            self._executor,
+        )
         self._refresh_timer = VisibleTimer(self._refresh_if_old, SECONDS_BETWEEN_REFRESHES)
         self._listed_at = time.monotonic()
         self._is_stale = self._is_refreshed_by_timer = False
         self._poller = ChannelPoller(self._list, self._show_failure, self._executor)
-        super().__init__(
-            [
-                self.header,
-                self.table,
-                _row(self.refresh_button, self.read_at, widgets.VBox([self.file]), self.save),
-                self.status,
-                _row(*self.actions.values()),
-                self._form_area,
-                Keyboard(self),
-                self._refresh_timer,
-            ]
-        )
+        super().__init__(self._layout())
         self.add_class("kvs-form")
         self.add_class("kvs-console")
-        self.table.on_select(self._channel_selected)
+        self.table.on_select(self._selection_changed)
+        self.table.on_render(self._rendered)
+        self.table.table.on_open(lambda _arn: self._shown_failure(lambda: self.panel.open_row(self.table.selected)))
+        self._rendered()
         self._view_count = 0  # from now on the browser counts the places that show the console
         self.observe(self._view_count_changed, "_view_count")
-        self.refresh()
+        self._poller.request()
+
+    def _layout(self) -> list[widgets.Widget]:
+        """Return the rows of the console from the top."""
+        listed = widgets.VBox([self.bar, self.table])
+        listed.add_class("kvs-list")
+        work = widgets.HBox([listed, self.panel])
+        work.add_class("kvs-work")
+        title_row = _row(self.title, self.refresh_button, _spacer(), self.create_button)
+        title_row.add_class("kvs-title-row")
+        return [
+            self.header,
+            title_row,
+            _row(self.table.filter, self.table.status, self.columns.button, self.download),
+            self.columns,
+            self.status,
+            work,
+            self.activity,
+            Keyboard(self),
+            self._refresh_timer,
+        ]
 
     def __repr__(self) -> str:
         return f"<Console: {self.connection.region or 'not connected'}; run this cell in JupyterLab to see it>"
@@ -117,21 +151,25 @@ class Console(widgets.VBox):
         """Remove the console and end its threads; a request that a form has sent stays sent."""
         if hasattr(self, "_poller"):  # ipywidgets also closes a console whose __init__ has failed
             self._poller.close()
-            self._saver.close()
-            for form in self._forms.values():
-                form.close()
+            self.panel.close()
+            self.header.close()
             self._executor.shutdown(wait=False)
         super().close()
 
     # --- the table
 
+    def _now(self) -> datetime:
+        """Return the time in which the channels live, by which their age is shown."""
+        return self.connection.now()
+
     @property
     def future(self) -> Future[pd.DataFrame]:
-        """The future of the latest listing; its result is the channels frame."""
+        """The future of the latest listing; its result is the channels frame, with tags if they could be read."""
         return self._poller.future
 
     def refresh(self) -> Future[pd.DataFrame]:
-        """List the channels now, and again once a second while one of them is in transition."""
+        """List the channels and their tags now, and again once a second while one of them is in transition."""
+        self._tags.request()
         return self._poller.request()
 
     def _refresh_if_old(self) -> None:
@@ -141,25 +179,41 @@ class Console(widgets.VBox):
             time.monotonic() - self._listed_at > self._refresh_timer.seconds / 2
         )  # else another view has asked for it
         if self._is_refreshed_by_timer and is_of_listing and is_old and self.future.done():
-            self.refresh()
+            self._tags.request(if_old=True)
+            self._poller.request()
 
     def _list(self) -> pd.DataFrame:
         before = self.connection
         self._listed_at = time.monotonic()
         connection = self._connection_to_list()
-        frame = list_channels(self._prefix, connection=connection)
+        channels = list_channels(self._prefix, connection=connection)
         if connection is not before and self.connection is before:  # the form may have connected to another meanwhile
             self._use(connection)
-        has_news = not frame.equals(self.table.frame) or self.status.role == "alert" or not self.status.text
-        if not self.table.show(frame, connection):
+        frame, read_at = self._tags.join(channels), datetime.now(UTC)
+        if not self._show(frame, connection, read_at):
             return frame
+        self._tags.read(channels["channel_arn"].tolist(), connection)
+        frame = self._tags.join(channels)
+        if self._show(frame, connection, read_at):
+            self._show_success()
+        return frame
+
+    def _show(self, frame: pd.DataFrame, connection: Connection, read_at: datetime) -> bool:
+        """Show a listing, unless the console has connected to another place meanwhile."""
+        before, self._read_at = self._read_at, read_at
+        is_shown = self.table.show(frame, connection)
+        if not is_shown:
+            self._read_at = before
+        return is_shown
+
+    def _show_success(self) -> None:
         self._is_stale, self._is_refreshed_by_timer = False, True
         self.table.remove_class(STALE_CLASS)
-        self.read_at.value = escape_html(f"Read at {datetime.now(UTC):%H:%M:%S} UTC")
-        if has_news:
-            moving = count_in_transition(frame)
-            self.status.show(format_count(len(frame), "channel") + (f", {moving:,} in transition." if moving else "."))
-        return frame
+        if self._tags.error is not None:
+            self.status.alert(f"The tags were not read. {self._tags.error}")
+            self._is_refreshed_by_timer = isinstance(self._tags.error, TRANSIENT_ERRORS)
+        elif self.status.text:
+            self.status.clear()
 
     def _connection_to_list(self) -> Connection:
         """Return the console's connection; if it could not be made or its credentials failed, the current one."""
@@ -178,104 +232,103 @@ class Console(widgets.VBox):
         if change["old"] and not change["new"]:
             self._poller.pause()
         elif change["new"] and self._poller.paused:
-            self.refresh()
+            self._poller.request()
 
-    # --- the forms
+    def _rendered(self) -> None:
+        """Show what belongs to the rows of the table: their number and time, the columns, the selection."""
+        shown, total = len(self.table.shown), len(self.table.frame)
+        count = f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
+        at = f"as of {self._read_at:%H:%M:%S} UTC" if self._read_at else "reading..."
+        self.title.value = f'<h2>Channels ({escape_html(count)})</h2> <span class="kvs-read-at">{at}</span>'
+        self.columns.show_choices()
+        self._show_selection()
+        self.panel.update(self.table.frame)
+
+    # --- the selection and the panel
+
+    def _show_selection(self) -> None:
+        selected = self.table.selected["channel_arn"]
+        self.bar.show(len(selected), int((~selected.isin(self.table.shown["channel_arn"])).sum()))
+
+    def _selection_changed(self) -> None:
+        self._show_selection()
+        self._shown_failure(lambda: self.panel.follow(self.table.selected))
 
     def _open_clicked(self, name: str) -> None:
+        self._shown_failure(lambda: self.open_form(name))
+
+    def _shown_failure(self, act: Callable[[], object]) -> None:
         try:
-            self.open_form(name)
+            act()
         except Exception as error:  # noqa: BLE001 - a notebook does not show what a handler raises: the status line does
-            self.status.alert(f"{type(error).__name__}: {error}")
+            self.status.alert(str(error) if isinstance(error, KVSError) else f"{type(error).__name__}: {error}")
 
-    def open_form(self, name: str) -> Form:
-        """Open a form by the name on its button, for the selected channel; a form that was open before keeps its fields."""
-        form = self._forms.get(name)
-        if form is None:
-            form = self._forms[name] = _FORMS[name](connection=self.connection, executor=self._executor)
-            if isinstance(form, ConnectionForm):
-                form.edits_elsewhere = self._unapplied_edits
-                form.on_change(self._connection_changed)
-            else:
-                form.on_change(self._channel_changed)
-        self.form = form
-        self._form_area.children = [form]
-        for each, button in self.actions.items():
-            button.button_style = "info" if each == name else ""
-        selected = self.table.selected
-        if len(selected):
-            self._channel_selected(selected["channel_name"].item())
-        return form
+    @property
+    def form(self) -> Any:
+        """The form that is open in the panel, None before."""
+        return self.panel.form
 
-    def _channel_selected(self, name: str) -> None:
-        if isinstance(self.form, (ChannelForm, EndpointsForm)):
-            self.form.select_channel(name)
+    def open_form(self, name: str) -> Any:
+        """Open a form by its name: Create, or one of the panel's tabs for the selected channels; return it.
 
-    def _unapplied_edits(self) -> str:
-        """Return in words what was entered into the forms and not sent."""
-        edits = {name: form.unapplied_edits() for name, form in self._forms.items()}
-        return "; ".join(f"{name}: {each}" for name, each in edits.items() if each)
+        ``Connection`` returns the form of the header.
+        """
+        if name == CONNECTION:
+            return self.header.form
+        if name == CREATE:
+            return self.panel.open_create()
+        return self.panel.open_tab(self.table.selected, name)
 
-    def _channel_changed(self) -> None:
-        self.refresh()
+    def _connect_form(self, form: Form) -> None:
+        """List after each change of a form, and note how it has ended."""
+
+        def changed() -> None:
+            channels = form.channels if isinstance(form, BulkForm) else getattr(form, "row", None)
+            self._tags.forget([] if channels is None else channels["channel_arn"])
+            self._poller.request()
+
+        form.on_change(changed)
+        form.on_change_ended(self.activity.add)
 
     def _connection_changed(self) -> None:
-        """Use the connection that the connection form has made."""
-        self._use(self._forms["Connection"].connection)
-        self.refresh()
+        """Use the connection that the header has made."""
+        self._use(self.header.form.connection)
+        self._poller.request()
 
     def _use(self, connection: Connection) -> None:
-        """Use another connection, and open the other forms again with it."""
-        open_name = next((name for name, form in self._forms.items() if form is self.form), "Connection")
-        for name, form in self._forms.items():
-            if name != "Connection":
-                form.close()
-        self._forms = {name: form for name, form in self._forms.items() if name == "Connection"}
+        """Use another connection, and open the form that creates a channel again with it, if it is open."""
         self.connection = connection
-        self.table.change_source(self.connection)  # a listing of the connection before, still running, is not shown
-        self.status.clear()  # it counts the channels of the connection before
-        self.read_at.value = ""
-        self.header.show(self.connection)
-        if open_name != "Connection":
-            self.open_form(open_name)
+        self._tags = TagCache()
+        self._read_at = None
+        self.table.change_source(connection)  # a listing of the connection before, still running, is not shown
+        self.status.clear()
+        self.header.show(connection)
+        self.panel.use_connection(connection)
 
     # --- export
 
-    def _save(self) -> None:
-        self.saved = self._saver.start(self._prepare_save)
-
-    def _prepare_save(self) -> Job:
-        path, painted = self.file.value.strip() or DEFAULT_FILE, self.table.painted
-
-        def run(_: object) -> JobResult:
-            painted.result()  # the filter that was typed just before the click counts
-            rows = self.table.shown
-            to_csv(rows, path)
-            return JobResult(rows, f"Saved {format_count(len(rows), 'row')} to {path}.")
-
-        return Job(f"Saving to {path}", run)
+    def csv_text(self) -> str:
+        """Return the rows that are shown, with all columns, as the text of a CSV file that kvs.read_csv() reads."""
+        self.table.painted.result()  # the filter that was typed just before the click counts
+        return to_csv_text(self.table.shown)
 
 
-def _button(description: str, clicked: Callable[[], object]) -> widgets.Button:
-    button = widgets.Button(description=description)
+def _button(description: str, clicked: Callable[[], object], *, style: str = "") -> widgets.Button:
+    button = widgets.Button(description=description, button_style=style)
     button.on_click(lambda _: clicked())
     return button
+
+
+def _spacer() -> widgets.Box:
+    spacer = widgets.Box()
+    spacer.add_class("kvs-spacer")
+    return spacer
 
 
 def _row(*children: widgets.Widget) -> widgets.HBox:
     row = widgets.HBox(children)
     row.add_class("kvs-row")
     return row
-
-
-_FORMS: dict[str, Callable[..., Form]] = {
-    "Create": CreateForm,
-    "Update": UpdateForm,
-    "Tags": TagsForm,
-    "Delete": DeleteForm,
-    "Endpoints": EndpointsForm,
-    "Connection": ConnectionForm,
-}
 
 
 def console(prefix: str | None = None, *, connection: Connection | None = None) -> Console:

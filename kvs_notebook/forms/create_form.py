@@ -64,7 +64,9 @@ class CreateForm(Form):
             message = f"Created {name} in {running.elapsed}: it is {row['channel_status'].item()}."
             return JobResult(row, message, code)
 
-        return Job(f"Creating {name}", run, changes=True, check_code=self.python_call("describe_channel", name))
+        check_code = self.python_call("describe_channel", name)
+        check = f"look for {name} in the list of channels"
+        return Job(f"Creating {name}", run, changes=True, check_code=check_code, check=check)
 
 
 def create_channel(*, connection: Connection | None = None) -> CreateForm:

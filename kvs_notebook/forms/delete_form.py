@@ -11,9 +11,9 @@ from kvs_notebook.channels import operations
 from kvs_notebook.channels.reference import Channel
 from kvs_notebook.channels.tags import tags_of_channel
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.forms.channel_form import ChannelForm, channel_facts
+from kvs_notebook.forms.channel_form import LOAD_AGAIN, ChannelForm, channel_facts
 from kvs_notebook.forms.executor import ContextExecutor
-from kvs_notebook.forms.fields import CheckedInput, TextField
+from kvs_notebook.forms.fields import CheckedInput, ConfirmationField
 from kvs_notebook.forms.html import table_html
 from kvs_notebook.forms.job import Job, JobResult, RunningJob
 
@@ -34,7 +34,11 @@ class DeleteForm(ChannelForm):
         connection: Connection | None = None,
         executor: ContextExecutor | None = None,
     ) -> None:
-        self.confirmation = TextField("Type the channel's name to delete it", self._check_confirmation)
+        self.confirmation = ConfirmationField(
+            "Type the channel's name to delete it",
+            self._check_confirmation,
+            accepts="Delete channel can be pressed when the name matches",
+        )
         super().__init__(
             channel,
             [self.confirmation],
@@ -48,6 +52,10 @@ class DeleteForm(ChannelForm):
         """Return the fields that must be valid before anything is sent."""
         return [self.channel, self.confirmation]
 
+    def can_submit(self) -> bool:
+        """Return whether the name of the channel that was loaded was typed."""
+        return self.confirmation.is_confirmed
+
     def _check_confirmation(self, typed: str) -> None:
         if self.row is not None:
             _check_name(typed, self.row["channel_name"].item())
@@ -57,10 +65,11 @@ class DeleteForm(ChannelForm):
         found = tags_of_channel(row["channel_arn"].item(), self.connection)
         tags = ", ".join(f"{key}={value}" for key, value in sorted(found.items())) or "none"
         age = _format_age((self.connection.now() - row["creation_time"].item()).total_seconds())
-        return [("age", age), ("tags", tags)]
+        return [("Age", age), ("Tags", tags)]
 
     def show_channel(self, row: pd.DataFrame, extras: Any, edits: Any) -> None:  # noqa: ARG002 - nothing is edited here
-        """Show what will be deleted."""
+        """Show what will be deleted, and which name has to be typed."""
+        self._expect(row["channel_name"].item())
         self.details.value = (
             "<div>This channel will be deleted and cannot be brought back; a new one of its name gets another ARN:</div>"
             + table_html([*channel_facts(row), *extras])
@@ -83,7 +92,17 @@ class DeleteForm(ChannelForm):
             message = f"Deleted {name} in {running.elapsed}: {ending}."
             return JobResult(row, message, self.python_call("delete_channel", text))
 
-        return Job(f"Deleting {text}", run, changes=True, check_code=self.python_call("describe_channel", text))
+        check_code = self.python_call("describe_channel", text)
+        return Job(f"Deleting {text}", run, changes=True, check_code=check_code, check=LOAD_AGAIN)
+
+    def clear_channel(self) -> None:
+        """Show no channel: nothing can be deleted."""
+        super().clear_channel()
+        self._expect(None)
+
+    def _expect(self, name: str | None) -> None:
+        self.confirmation.expected = name
+        self.confirmation.value_changed()
 
     def _clear(self) -> None:
         self.clear_channel()

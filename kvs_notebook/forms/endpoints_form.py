@@ -79,7 +79,7 @@ class EndpointsForm(Form):
 
         def run(running: RunningJob) -> JobResult:
             found = endpoints.get_endpoints(text, role=role, protocols=protocols, connection=self.connection)
-            html = table_html(found[["protocol", "endpoint"]].itertuples(index=False), ("protocol", "endpoint"))
+            html = table_html(found[["protocol", "endpoint"]].itertuples(index=False), ("Protocol", "Endpoint"))
             message = f"Got {len(found)} endpoints of {text} for a {role} in {running.elapsed}."
             return JobResult(found, message, code, html)
 

@@ -1,4 +1,4 @@
-"""Fields: a label, an input and, below it, the problem with what was typed."""
+"""Fields: a label, an input and, below it, what it accepts and the problem with what was typed."""
 
 from __future__ import annotations
 
@@ -18,18 +18,32 @@ from kvs_notebook.aws.validation import (
     own_tags,
 )
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.forms.html import error_html, table_html
+from kvs_notebook.forms.error_words import in_words
+from kvs_notebook.forms.focus import Focus
+from kvs_notebook.forms.html import error_html, help_html, table_html
+
+INVALID_CLASS = "kvs-invalid"
+"""The class of a field whose value cannot be sent; its border is red."""
 
 
 class CheckedInput(widgets.VBox):
-    """An input that is checked while the user types, with its problem below."""
+    """An input that is checked while the user types, with its problem below.
 
-    def __init__(self, children: Sequence[widgets.Widget]) -> None:
+    Attributes
+    ----------
+    label
+        What the field is called in messages.
+    """
+
+    def __init__(self, children: Sequence[widgets.Widget], label: str) -> None:
+        self.label = label
+        self._listeners: list[Callable[[], None]] = []
         # A cell sets a value while the worker's thread replaces the value that it has seen. Reentrant, because it does so by
         # the same setter.
         self._lock = threading.RLock()
         self._problem_line = widgets.HTML()
         super().__init__([*children, self._problem_line])
+        self.add_class("kvs-field")
 
     @property
     def value(self) -> Any:
@@ -52,10 +66,28 @@ class CheckedInput(widgets.VBox):
     def show_problem(self) -> str:
         """Show what is wrong below the input, and return it."""
         problem = self.find_problem()
-        self._problem_line.value = error_html(problem) if problem else ""
+        self.mark_problem(problem)
         return problem
 
+    def mark_problem(self, problem: str) -> None:
+        """Show a problem below the input, and the border of the input in red; an empty text removes both."""
+        self._problem_line.value = error_html(problem) if problem else ""
+        _set_class(self, INVALID_CLASS, wanted=bool(problem))
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call a listener after each change of the value."""
+        self._listeners.append(listener)
+
+    def value_changed(self) -> None:
+        """Check the value that has changed, and call the listeners."""
+        self.show_problem()
+        for listener in self._listeners:
+            listener()
+
     # --- to be overridden
+
+    def focus(self) -> None:
+        """Move the focus to the input, if there is one."""
 
     def read_value(self) -> Any:
         """Return the value of the input."""
@@ -80,12 +112,23 @@ class TextField(CheckedInput):
     """
 
     def __init__(
-        self, label: str, check: Callable[[str], object], value: object = "", *, placeholder: str = ""
+        self,
+        label: str,
+        check: Callable[[str], object],
+        value: object = "",
+        *,
+        accepts: str = "",
+        placeholder: str = "",
     ) -> None:
         self._check = check
         self.input = widgets.Text(value=str(value), description=label, placeholder=placeholder)
-        self.input.observe(lambda _: self.show_problem(), "value")
-        super().__init__([self.input])
+        self.input.observe(lambda _: self.value_changed(), "value")
+        self.help = widgets.HTML(help_html(accepts) if accepts else "")
+        super().__init__([self.input, self.help], label)
+
+    def focus(self) -> None:
+        """Move the focus to the input."""
+        self.input.focus()
 
     def read_value(self) -> str:
         """Return the text."""
@@ -105,16 +148,44 @@ def _message_of(check: Callable[[Any], object], value: object) -> str:
     try:
         check(value)
     except InvalidInput as error:
-        return str(error)
+        return in_words(str(error))
     return ""
+
+
+class ConfirmationField(TextField):
+    """A text that the user has to type, such as the name of the channel to delete.
+
+    While it is being typed, its beginning is not a problem.
+
+    Attributes
+    ----------
+    expected
+        The text; None while it is not known, and nothing is confirmed.
+    """
+
+    def __init__(
+        self, label: str, check: Callable[[str], object], *, accepts: str, expected: str | None = None
+    ) -> None:
+        self.expected = expected
+        super().__init__(label, check, accepts=accepts)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """True if the text was typed."""
+        return self.expected is not None and self.value == self.expected
+
+    def value_changed(self) -> None:
+        """Show what is wrong, unless it is the beginning of the text; call the listeners."""
+        super().value_changed()
+        if self.expected is None or self.expected.startswith(self.value):
+            self.mark_problem("")
 
 
 def name_field() -> TextField:
     """Return the field for the name of a new channel."""
     low, high = bounds("ChannelName")
-    return TextField(
-        f"Channel name ({low} to {high} letters, digits and . _ -)", check_channel_name, placeholder="front-door"
-    )
+    accepts = f"{low} to {high} letters, digits and . _ -"
+    return TextField("Channel name", check_channel_name, accepts=accepts, placeholder="front-door")
 
 
 def channel_field(value: str = "") -> TextField:
@@ -126,7 +197,10 @@ def ttl_field(value: object = "") -> TextField:
     """Return the field for a message TTL."""
     low, high = bounds("MessageTtlSeconds")
     return TextField(
-        f"Message TTL in seconds ({low} to {high})", lambda text: check_message_ttl(parse_seconds(text)), value
+        "Message TTL in seconds",
+        lambda text: check_message_ttl(parse_seconds(text)),
+        value,
+        accepts=f"{low} to {high} seconds, without a fraction",
     )
 
 
@@ -135,26 +209,35 @@ def parse_seconds(text: str) -> int | str:
     return int(text) if text.strip().isdecimal() else text
 
 
+def _set_class(widget: widgets.DOMWidget, name: str, *, wanted: bool) -> None:
+    if wanted:
+        widget.add_class(name)
+    else:
+        widget.remove_class(name)
+
+
 class TagRow(widgets.VBox):
     """One tag: its key, its value, and the button that removes it."""
 
     def __init__(self, key: str, value: str, changed: Callable[[], None], removed: Callable[[TagRow], None]) -> None:
-        self.key = widgets.Text(value=key)
-        self.tag_value = widgets.Text(value=value)
-        self.remove = widgets.Button()
+        self.key = widgets.Text(value=key, placeholder="Key")
+        self.tag_value = widgets.Text(value=value, placeholder="Value")
+        self.remove = widgets.Button(icon="times")
         self._problem_line = widgets.HTML()
         for text in (self.key, self.tag_value):
             text.observe(lambda _: changed(), "value")
         self.remove.on_click(lambda _: removed(self))
-        row = widgets.HBox([widgets.VBox([self.key]), widgets.VBox([self.tag_value]), self.remove])
-        row.add_class("kvs-row")
+        self._boxes = [widgets.VBox([text]) for text in (self.key, self.tag_value)]
+        row = widgets.HBox([*self._boxes, self.remove])
+        row.add_class("kvs-tag")
         super().__init__([row, self._problem_line])
+        self.add_class("kvs-field")
 
     def set_number(self, number: int) -> None:
-        """Label the row's inputs with its number."""
-        self.key.description = f"Tag {number} key (1 to {bounds('TagKey')[1]} characters)"
-        self.tag_value.description = f"Tag {number} value (up to {bounds('TagValue')[1]})"
-        self.remove.description = f"Remove tag {number}"
+        """Name the row's inputs with its number, for screen readers; its place shows it to eyes."""
+        self.key.description = f"Tag {number} key"
+        self.tag_value.description = f"Tag {number} value"
+        self.remove.tooltip = f"Remove tag {number}"
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -168,6 +251,9 @@ class TagRow(widgets.VBox):
         if key and all_keys.count(key) > 1:
             problem = f"Tag key {key!r} is in {all_keys.count(key)} rows. Keep one of them."
         self._problem_line.value = error_html(problem) if problem else ""
+        is_of_key = bool(problem) and (all_keys.count(key) > 1 or bool(_message_of(check_tags, {key: ""})))
+        for box, wanted in zip(self._boxes, (is_of_key, bool(problem) and not is_of_key), strict=True):
+            _set_class(box, INVALID_CLASS, wanted=wanted)
         return problem
 
 
@@ -183,13 +269,18 @@ class TagRows(CheckedInput):
     """
 
     def __init__(self, tags: Mapping[str, str] | None = None) -> None:
-        self._listeners: list[Callable[[], None]] = []
         self._rows = widgets.VBox()
-        self.add = widgets.Button(description=f"Add a tag (up to {MAX_TAGS})")
+        self._focus = Focus()
+        self.add = widgets.Button(description="Add tag", icon="plus")
         self.add.on_click(lambda _: self._append_empty_row())
         self.read_only: dict[str, str] = {}
         self._read_only_table = widgets.HTML()
-        super().__init__([self._rows, widgets.HBox([self.add]), self._read_only_table])
+        accepts = (
+            f"Up to {MAX_TAGS} tags; a key has {bounds('TagKey')[0]} to {bounds('TagKey')[1]} characters, "
+            f"a value up to {bounds('TagValue')[1]}"
+        )
+        title = widgets.HTML(f"<div>Tags</div>{help_html(accepts)}")
+        super().__init__([title, self._rows, widgets.HBox([self.add]), self._read_only_table, self._focus], "Tags")
         self.value = tags or {}
 
     @property
@@ -197,10 +288,6 @@ class TagRows(CheckedInput):
         """The rows, from the top."""
         rows: tuple[TagRow, ...] = self._rows.children
         return rows
-
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """Call a listener after each change of a row."""
-        self._listeners.append(listener)
 
     def read_value(self) -> dict[str, str]:
         """Return the tags of all rows as a mapping."""
@@ -229,13 +316,26 @@ class TagRows(CheckedInput):
         problems = [*(row.show_problem(all_keys) for row in self.rows), super().show_problem()]
         return " ".join(problem for problem in problems if problem)
 
+    def mark_problem(self, problem: str) -> None:
+        """Show a problem of all rows below them; a row marks its own inputs."""
+        self._problem_line.value = error_html(problem) if problem else ""
+
+    def focus(self) -> None:
+        """Move the focus to the first row that has a problem."""
+        all_keys = [row.key.value for row in self.rows]
+        for row in self.rows:
+            if row.show_problem(all_keys):
+                row.key.focus()
+                return
+        self.add.focus()
+
     def _new_row(self, key: str = "", value: str = "") -> TagRow:
-        return TagRow(key, value, self._row_changed, self._remove)
+        return TagRow(key, value, self.value_changed, self._remove)
 
     def _append_empty_row(self) -> None:
         row = self._new_row()
-        _focus_when_shown(row.key)
         self._set_rows([*self.rows, row])
+        self._focus.move_to(row.key)
 
     def _remove(self, row: TagRow) -> None:
         self._set_rows([each for each in self.rows if each is not row])
@@ -246,20 +346,4 @@ class TagRows(CheckedInput):
         for number, row in enumerate(rows, start=1):
             row.set_number(number)
         self._rows.children = rows
-        self._row_changed()
-
-    def _row_changed(self) -> None:
-        self.show_problem()
-        for listener in self._listeners:
-            listener()
-
-
-def _focus_when_shown(text: widgets.Text) -> None:
-    """Move the focus to an input that the browser does not show yet."""
-
-    def shown(_: Mapping[str, Any]) -> None:
-        text.unobserve(shown, "_view_count")
-        text.focus()
-
-    text._view_count = 0  # noqa: SLF001 - ipywidgets' documented counter of the places that show a widget, off until set
-    text.observe(shown, "_view_count")
+        self.value_changed()

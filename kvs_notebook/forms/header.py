@@ -9,8 +9,9 @@ import ipywidgets as widgets
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.connection_text import line_allowing_changes
 from kvs_notebook.errors import KVSError
+from kvs_notebook.forms.error_words import in_words
 from kvs_notebook.forms.executor import ContextExecutor
-from kvs_notebook.forms.html import STYLE, code_html, error_html, escape_html
+from kvs_notebook.forms.html import STYLE, error_html, escape_html, folded_python_html
 
 
 class Header(widgets.HTML):
@@ -43,7 +44,7 @@ class Header(widgets.HTML):
         try:
             connection.identity()
         except KVSError as error:
-            problem = str(error)
+            problem = in_words(str(error))
         if connection is self._connection:  # another one may have been shown meanwhile
             self._render(connection, problem)
 
@@ -51,7 +52,7 @@ class Header(widgets.HTML):
         try:
             endpoint = connection.endpoint()
         except KVSError as error:
-            endpoint, problem = "", problem or str(error)
+            endpoint, problem = "", problem or in_words(str(error))
         badge, note = _kind_of_account(connection)  # first: it may ask for the identity that the next line shows
         known = connection.known_identity
         account = known.account_id if known else "not known" if problem else "..."
@@ -74,6 +75,7 @@ def _kind_of_account(connection: Connection) -> tuple[str, str]:
         if connection.may_change():
             return "", '<div class="kvs-real">This is a real account: changes take effect at once.</div>'
     except KVSError as error:
-        return "", error_html(error)
-    code = code_html(line_allowing_changes(connection.config))
-    return "", f'<div class="kvs-real">This is a real account, read-only here. To allow changes: {code}</div>'
+        return "", error_html(in_words(str(error)))
+    note = "This is a real account, read-only here. To allow changes, connect again with Allow changes ticked."
+    python = folded_python_html(line_allowing_changes(connection.config))
+    return "", f'<div class="kvs-real">{note}{python}</div>'

@@ -6,11 +6,15 @@ import html
 from collections.abc import Iterable, Sequence
 
 STYLE = """<style>
-.kvs-form { max-width: 60em; padding: 4px 0 8px; overflow-wrap: anywhere; }
+.kvs-form { --kvs-error: #b3261e; --kvs-success: #1b5e20; --kvs-quiet: var(--jp-ui-font-color2, #616161);
+  max-width: 60em; padding: 4px 0 8px; overflow-wrap: anywhere; }
+[data-jp-theme-light="false"] .kvs-form { --kvs-error: #ff8a80; --kvs-success: #81c784; }
 .kvs-console { max-width: 100%; }
 .kvs-stale table { opacity: 0.55; }
+.kvs-form .widget-vbox, .kvs-form .widget-hbox { overflow: visible; }
+.kvs-form .widget-html, .kvs-form .widget-button, .kvs-form .widget-checkbox { margin-left: 0; }
 .kvs-form .widget-text, .kvs-form .widget-dropdown {
-  flex-direction: column; align-items: stretch; height: auto; width: auto; margin: 2px 2px 0; }
+  flex-direction: column; align-items: stretch; height: auto; width: auto; margin: 4px 0 0; max-width: 40em; }
 .kvs-form .widget-text > .widget-label, .kvs-form .widget-dropdown > .widget-label {
   width: auto; max-width: none; text-align: left; height: auto; line-height: 1.4; white-space: normal; }
 .kvs-form .widget-text input { width: 100%; box-sizing: border-box; flex: none; }
@@ -19,21 +23,38 @@ STYLE = """<style>
 .kvs-form .widget-checkbox .widget-label-basic { width: auto; white-space: normal; }
 .kvs-form .widget-html, .kvs-form .widget-html-content { line-height: 1.5; height: auto; }
 .kvs-form .widget-button { width: auto; min-width: 7em; height: auto; min-height: 28px; white-space: normal; }
-.kvs-form :is(button, input, select):focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; }
+.kvs-form :is(button, input, select, summary):focus-visible {
+  outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; }
+.kvs-form .kvs-field { max-width: 40em; }
+.kvs-form .kvs-field > .widget-html { margin: 0; }
+.kvs-form .kvs-field > .widget-html:first-child { margin-top: 4px; }
+.kvs-form .kvs-buttons { flex-wrap: wrap; gap: 8px; margin-top: 4px; overflow: visible; }
+.kvs-form .kvs-help { color: var(--kvs-quiet); font-size: 0.92em; }
+.kvs-form .kvs-invalid input { border-color: var(--kvs-error); box-shadow: 0 0 0 1px var(--kvs-error); }
 .kvs-form .kvs-row > .widget-vbox { flex: 1 1 12em; width: auto; }
 .kvs-form .kvs-row { flex-wrap: wrap; align-items: flex-end; width: auto; }
+.kvs-form .kvs-tag { flex-wrap: nowrap; gap: 8px; align-items: flex-end; }
+.kvs-form .kvs-tag > .widget-vbox { flex: 1 1 0; min-width: 0; }
+.kvs-form .kvs-tag > .widget-button { min-width: 32px; flex: none; margin: 0; }
+.kvs-form .kvs-tag .widget-text > .widget-label {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .kvs-header { color: var(--jp-ui-font-color1, #212121); }
 .kvs-header span { margin-right: 1em; }
 .kvs-header .kvs-badge { background: #1b5e20; color: #fff; border-radius: 3px; padding: 1px 8px; font-weight: 600; }
 .kvs-header .kvs-real { border-left: 4px solid var(--jp-warn-color1, #f57c00); padding-left: 8px; }
-.kvs-error { color: var(--kvs-error); border-left: 4px solid currentColor; padding-left: 8px; }
-.kvs-form { --kvs-error: #b3261e; }
-[data-jp-theme-light="false"] .kvs-form { --kvs-error: #ff8a80; }
+.kvs-form .kvs-error { color: var(--kvs-error); }
+.kvs-form .kvs-failed, .kvs-form .kvs-done { border-left: 4px solid currentColor; padding-left: 8px; margin: 4px 0; }
+.kvs-form .kvs-failed { color: var(--kvs-error); }
+.kvs-form .kvs-done { color: var(--kvs-success); }
+.kvs-form .kvs-copy { margin-left: 8px; padding: 0 8px; font: inherit; line-height: 1.5; cursor: pointer; border-radius: 3px;
+  border: 1px solid var(--jp-border-color1, #bdbdbd); background: var(--jp-layout-color1, #fff);
+  color: var(--jp-ui-font-color1, #212121); }
+.kvs-form summary { cursor: pointer; width: max-content; color: var(--kvs-quiet); }
 .kvs-form code { background: var(--jp-layout-color2, #eee); color: var(--jp-ui-font-color1, #212121); padding: 1px 4px;
   font-family: var(--jp-code-font-family, monospace); white-space: pre-wrap; }
 .kvs-form table { border-collapse: collapse; margin: 4px 0; }
 .kvs-form .kvs-table th, .kvs-form .kvs-table td { text-align: left; padding: 2px 12px 2px 0; vertical-align: top; }
-.kvs-form .kvs-table th { white-space: nowrap; }
+.kvs-form .kvs-table th { white-space: nowrap; font-weight: 600; }
 </style>"""
 """Colours are JupyterLab's variables, each with a default for pages that do not define them."""
 
@@ -46,6 +67,22 @@ def escape_html(value: object) -> str:
 def code_html(code: str) -> str:
     """Return a line of Python as HTML."""
     return f"<code>{escape_html(code)}</code>"
+
+
+def copy_html(text: str, what: str) -> str:
+    """Return a button that copies a text to the clipboard; in a form, its keyboard widget does so. ``what`` names it: "ARN"."""
+    label = escape_html(f"Copy {what}")
+    return f'<button type="button" class="kvs-copy" data-copy="{escape_html(text)}">{label}</button>'
+
+
+def folded_python_html(python: str) -> str:
+    """Return Python, folded, with a button that copies it."""
+    return f"<details><summary>Python</summary><div>{code_html(python)}{copy_html(python, 'Python')}</div></details>"
+
+
+def help_html(text: str) -> str:
+    """Return what a field accepts, in the quiet colour."""
+    return f'<div class="kvs-help">{escape_html(text)}</div>'
 
 
 def error_html(message: object) -> str:

@@ -16,6 +16,7 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels.reference import ChannelRef
 from kvs_notebook.channels.waiters import wait_until, wait_until_gone
 from kvs_notebook.errors import InvalidInput, KVSError, OutcomeUnknown, mark_accepted
+from kvs_notebook.forms.error_words import in_words
 from kvs_notebook.forms.status_line import StatusLine
 
 FOLLOW_TIMEOUT_SECONDS = 120.0
@@ -33,6 +34,15 @@ class JobResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job has ended: its message, whether it succeeded, and the Python that does the same or shows what is there."""
+
+    message: str
+    succeeded: bool
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What a click asks for, with everything that was read from the fields at that moment.
 
@@ -46,16 +56,23 @@ class Job:
         True if it changes something in the account.
     check_code
         The Python that shows what became of it.
+    check
+        What the user does in the form to see that: "press Load".
     """
 
     title: str
     run: Callable[[RunningJob], JobResult]
     changes: bool = False
     check_code: str = ""
+    check: str = ""
 
     def progress_message(self, progress: str = "") -> str:
         """Return how far it is; for a change, also what to do if the notebook is closed or the kernel restarts now."""
-        recovery = f"(If this line stays: {self.check_code} shows what became of it.)" if self.changes else ""
+        recovery = (
+            f"(If this line stays, run the cell again and {self.check} to see what became of it.)"
+            if self.changes
+            else ""
+        )
         return " ".join(part for part in (f"{self.title}...", progress, recovery) if part)
 
     def stopped_message(self, *, unsent: bool) -> str:
@@ -67,25 +84,49 @@ class Job:
             return f"Stopped waiting: {title} continues in the background; it changes nothing."
         return (
             f"Stopped waiting for {title}. The request was already sent and is not called back: "
-            f"{self.check_code} shows what became of it."
+            f"{self.check} to see what became of it."
         )
 
     def failure_message(self, error: Exception) -> str:
         """Return why it failed, and what is known to have happened nevertheless."""
         if isinstance(error, CancelledError) or not isinstance(error, KVSError):
             return _bug_message(error)
+        words = in_words(str(error))
         if not self.changes or error.accepted or isinstance(error, OutcomeUnknown):
-            return str(error)
+            return words
         if isinstance(error, InvalidInput) and error.code is None:
             return not_sent_message(error)
         if error.maybe_applied:
-            return f"{error} The reply was lost: {self.check_code} shows what is there now."
-        return f"Nothing was changed. {error}"
+            return f"{words} The reply was lost: {self.check} to see what is there now."
+        return f"Nothing was changed. {words}"
+
+    def failure_code(self, error: Exception) -> str:
+        """Return the message of an error for Python, if it differs from that of the form, and the line that checks."""
+        return "\n".join(part for part in (python_message(error), self.check_code if self.changes else "") if part)
+
+
+class InvalidFields(InvalidInput):
+    """Fields have values that cannot be sent; each field shows what is wrong with its own."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        """Keep the problems by the labels of their fields."""
+        super().__init__(" ".join(problems.values()))
+        self.labels = list(problems)
 
 
 def not_sent_message(error: Exception) -> str:
     """Return why a job could not be made from the fields."""
-    return f"Not sent. {error}" if isinstance(error, KVSError) else _bug_message(error)
+    if isinstance(error, InvalidFields):
+        fields = "the field marked in red" if len(error.labels) == 1 else "the fields marked in red"
+        return f"Not sent. Correct {fields}: {', '.join(error.labels)}."
+    return f"Not sent. {in_words(str(error))}" if isinstance(error, KVSError) else _bug_message(error)
+
+
+def python_message(error: Exception) -> str:
+    """Return the message of an error for Python as a comment, if the form shows other words; else an empty text."""
+    message = str(error)
+    is_same = not isinstance(error, KVSError) or isinstance(error, InvalidFields) or in_words(message) == message
+    return "" if is_same else "\n".join(f"# {line}" for line in message.splitlines())
 
 
 def _bug_message(error: Exception) -> str:

@@ -8,6 +8,10 @@ ipywidgets sends a click at once, but of what is typed only the first letter, un
 processes the messages of different widgets on different threads (subshells), so that a click overtakes what was typed before it.
 On a slow kernel a click after ``90`` would act on ``9``. So this widget holds a click back until the inputs in Python have the
 values that the browser shows.
+
+Enter in a text field presses the button with the class ``kvs-enter``: that of the smallest box around the field that has one, so
+that a field may have a button of its own. It also copies the texts of the buttons of :func:`kvs_notebook.forms.html.copy_html`,
+and names the lines below a field as its description, for screen readers.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ _VISIBLE_TRAITS = {"value", "index"}
 
 
 class Keyboard(anywidget.AnyWidget):
-    """Keep JupyterLab's shortcuts out of a form, and its clicks behind its keys; the widget itself is invisible.
+    """Handle keys and clicks of a form in the browser; the widget itself is invisible.
 
     Parameters
     ----------
@@ -29,20 +33,60 @@ class Keyboard(anywidget.AnyWidget):
     """
 
     _esm = """
-    const suppressShortcuts = (event) => {
-      if (event.target.closest?.(".kvs-form")) event.target.setAttribute("data-lm-suppress-shortcuts", "");
+    let named = 0;
+    const prepareInput = (event) => {
+      const input = event.target;
+      if (!input.closest?.(".kvs-form")) return;
+      input.setAttribute("data-lm-suppress-shortcuts", "");
+      const notes = input.closest(".kvs-field")?.querySelectorAll(":scope > .widget-html") ?? [];
+      for (const note of notes) note.id ||= `kvs-note-${(named += 1)}`;
+      if (notes.length) input.setAttribute("aria-describedby", [...notes].map((note) => note.id).join(" "));
+    };
+    const copy = async (button) => {
+      const text = button.dataset.copy;
+      try {
+        await navigator.clipboard.writeText(text);
+      } catch {  // no permission, or the page is not served by HTTPS
+        const area = document.body.appendChild(Object.assign(document.createElement("textarea"), { value: text }));
+        area.select();
+        document.execCommand("copy");
+        area.remove();
+        button.focus();
+      }
+      const label = button.textContent;
+      if (label === "Copied") return;
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = label; }, 1500);
     };
     export default {
       render({ model, el }) {
         el.style.display = "none";
         const held = [];
         let releasing = false;
-        const holdBack = (event) => {
-          const button = event.target.closest?.("button");
-          if (releasing || !button || button.closest(".kvs-form") !== el.closest(".kvs-form")) return;
+        const isOurs = (element) => element?.closest(".kvs-form") === el.closest(".kvs-form");
+        const hold = (event, button) => {
+          event.preventDefault();
           event.stopImmediatePropagation();
           held.push(button);
           model.send("click");
+        };
+        const clicked = (event) => {
+          const button = event.target.closest?.("button");
+          if (releasing || !button || !isOurs(button)) return;
+          if (button.matches(".kvs-copy")) copy(button);
+          else hold(event, button);
+        };
+        const enterButton = (input) => {  // of the smallest box around the input that has one
+          for (let box = input.parentElement; isOurs(box); box = box.parentElement) {
+            const button = [...box.querySelectorAll("button.kvs-enter")].find(isOurs);
+            if (button) return button;
+          }
+        };
+        const pressed = (event) => {
+          const input = event.target;
+          if (event.key !== "Enter" || event.isComposing || !input.matches?.("input[type=text]") || !isOurs(input)) return;
+          const button = enterButton(input);
+          if (button) hold(event, button);
         };
         const isShown = async ([id, state]) => {
           const input = await model.widget_manager.get_model(id);
@@ -56,12 +100,14 @@ class Keyboard(anywidget.AnyWidget):
           held.shift()?.click();
           releasing = false;
         };
-        document.addEventListener("focusin", suppressShortcuts, true);
-        document.addEventListener("click", holdBack, true);
+        document.addEventListener("focusin", prepareInput, true);
+        document.addEventListener("click", clicked, true);
+        document.addEventListener("keydown", pressed, true);
         model.on("msg:custom", release);
         return () => {
-          document.removeEventListener("focusin", suppressShortcuts, true);
-          document.removeEventListener("click", holdBack, true);
+          document.removeEventListener("focusin", prepareInput, true);
+          document.removeEventListener("click", clicked, true);
+          document.removeEventListener("keydown", pressed, true);
           model.off("msg:custom", release);
         };
       },
@@ -77,6 +123,10 @@ class Keyboard(anywidget.AnyWidget):
         self.send(
             {each.model_id: each.get_state(_VISIBLE_TRAITS.intersection(each.keys)) for each in inputs_in(self._form)}
         )
+
+
+ENTER_CLASS = "kvs-enter"
+"""The class of the button that Enter presses."""
 
 
 def inputs_in(widget: widgets.Widget) -> list[widgets.Widget]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import wait
-from typing import Any
+from typing import Any, NamedTuple
 
 import ipywidgets as widgets
 
@@ -16,10 +16,10 @@ from kvs_notebook.fleet.accounts import AccountsFile
 from kvs_notebook.formatting import format_count
 from kvs_notebook.forms.base_form import Form, Variable
 from kvs_notebook.forms.executor import ContextExecutor
-from kvs_notebook.forms.fields import CheckedInput, TextField
+from kvs_notebook.forms.fields import CheckedInput, ConfirmationField, TextField
 from kvs_notebook.forms.html import escape_html, table_html
 from kvs_notebook.forms.job import Job, JobResult, RunningJob
-from kvs_notebook.forms.step_table import StepTable
+from kvs_notebook.forms.step_table import COLUMNS, CONSOLE_COLUMNS, StepTable
 from kvs_notebook.plans.applied import Applied
 from kvs_notebook.plans.apply import Reach, resume, start
 from kvs_notebook.plans.limits import Limits
@@ -28,6 +28,21 @@ from kvs_notebook.plans.plan_folder import digest
 from kvs_notebook.plans.run import Monitor
 
 SECONDS_BETWEEN_REPORTS = 0.2
+
+
+class ConsolePlan(NamedTuple):
+    """What a console, whose header names the account and region, asks for in place of a plan's phrase, folder and limits.
+
+    Attributes
+    ----------
+    phrase
+        What the user has to type; empty if nothing. It holds the number of deletions, so that they need no other limit.
+    action
+        What the button says: "Apply to 3 channels".
+    """
+
+    phrase: str
+    action: str
 
 
 class PlanForm(Form):
@@ -56,50 +71,59 @@ class PlanForm(Form):
         *,
         reach: Reach,
         executor: ContextExecutor | None = None,
+        console: ConsolePlan | None = None,
     ) -> None:
         self._stop_run = threading.Event()
         self.plan = plan
+        self._console = console
+        self._wanted_phrase = plan.confirmation if console is None else console.phrase
         self._given_reach = reach
         self._tried, self._total = 0, 0
         threads = executor or ContextExecutor()
-        self.table = StepTable(threads, plan.steps)
+        self.table = StepTable(threads, plan.steps, COLUMNS if console is None else CONSOLE_COLUMNS)
         default = f"plan-{digest(to_csv_text(plan.steps))[:8]}"
         self.folder = TextField(
             "Folder that keeps the plan, its journal and its result", _check_folder, folder or default
         )
-        self.phrase = TextField(f"To apply, type: {plan.confirmation}", self._check_phrase)
-        self.max_delete = TextField("Channels that may be deleted (max_delete)", _parse_count, 0)
-        self.max_share = TextField("Share of a region's channels that may be deleted (max_share)", _parse_share, 0.1)
+        action = "Apply plan" if console is None else console.action
+        self.phrase = ConfirmationField(
+            f"To apply, type: {self._wanted_phrase}",
+            self._check_phrase,
+            accepts=f"{action} can be pressed when the phrase matches",
+            expected=self._wanted_phrase,
+        )
+        self.max_delete = TextField("Channels that may be deleted", _parse_count, 0)
+        self.max_share = TextField("Share of a region's channels that may be deleted", _parse_share, 0.1)
         self.resume = widgets.Button(description="Resume")
         self.resume.on_click(lambda _: self._start(lambda: self._prepare_checked(self._resume_job)))
-        self.stop = widgets.Button(description="Stop", disabled=True)
+        self.stop = widgets.Button(description="Stop", disabled=True, layout={"visibility": "hidden"})
         self.stop.on_click(lambda _: self._request_stop())
         self.progress = widgets.IntProgress(layout=widgets.Layout(visibility="hidden", width="auto", flex="1"))
         self._deletes = int((plan.ready["action"] == "delete").sum())
-        limits = [self.max_delete, self.max_share] if self._deletes else []
         super().__init__(
             [
-                widgets.HTML(_counts_html(plan)),
+                widgets.HTML(_counts_html(plan) if console is None else ""),
                 self.table,
-                self.folder,
-                *limits,
-                self.phrase,
-                widgets.HBox([self.stop, self.progress]),
+                *self.fields(),
             ],
-            action="Apply plan",
-            style="warning",
+            action=action,
+            style="danger" if self._deletes else "warning",
             beside_submit=[self.resume],
             connection=reach.connection,
             executor=threads,
         )
         self._owns_executor = executor is None
         self.add_class("kvs-console")  # as wide as the page: reasons are sentences
-        self.cancel.layout.display = "none"  # a run is not left alone: Stop ends it in order
+        self._buttons.children = [
+            self.submit,
+            self.resume,
+            self.stop,
+            self.progress,
+        ]  # no Stop waiting: Stop ends a run
 
     def set_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - as a setter's value
         """Enable or disable the fields and the buttons that act; Stop is enabled while a run lasts."""
         super().set_enabled(enabled)
-        self.resume.disabled = not enabled
         self.stop.disabled = True
 
     def close(self) -> None:
@@ -111,11 +135,26 @@ class PlanForm(Form):
 
     def fields(self) -> list[CheckedInput]:
         """Return the fields that must be valid before anything is sent."""
+        if self._console is not None:
+            return [self.phrase] if self._wanted_phrase else []
         return [self.folder, *([self.max_delete, self.max_share] if self._deletes else []), self.phrase]
 
+    def can_submit(self) -> bool:
+        """Return whether the phrase was typed, if there is one."""
+        return not self._wanted_phrase or self.phrase.is_confirmed
+
+    def blocked_buttons(self) -> set[widgets.Button]:
+        """Return the buttons that cannot act now: a form that is disabled does not resume either."""
+        return super().blocked_buttons() | (set() if self._is_enabled else {self.resume})
+
+    @property
+    def is_running(self) -> bool:
+        """True while the plan is being applied."""
+        return not self.stop.disabled
+
     def _check_phrase(self, typed: str) -> None:
-        if typed != self.plan.confirmation:
-            raise InvalidInput(f"This is not the phrase of this plan. Type: {self.plan.confirmation}")
+        if typed != self._wanted_phrase:
+            raise InvalidInput(f"This is not the phrase of this plan. Type: {self._wanted_phrase}")
 
     def describe_edits(self) -> str:
         """Return nothing: what was typed here is not lost with the form, the plan is."""
@@ -125,7 +164,7 @@ class PlanForm(Form):
 
     def prepare(self) -> Job:
         """Return a job that applies the plan."""
-        folder, phrase, limits = self.folder.value, self.phrase.value, self._limits()
+        folder, phrase, limits = self.folder.value, self.plan.confirmation, self._limits()
         options = {name: value for name, value in limits.items() if self._deletes}
         code = self.python_call("apply_plan", Variable("plan"), folder, confirm=phrase, **options)
         return self._job(
@@ -144,6 +183,8 @@ class PlanForm(Form):
         )
 
     def _limits(self) -> dict[str, Any]:
+        if self._console is not None:
+            return {"max_delete": self._deletes, "max_share": 1.0}
         return {"max_delete": _parse_count(self.max_delete.value), "max_share": _parse_share(self.max_share.value)}
 
     def _reach(self) -> Reach:
@@ -176,7 +217,8 @@ class PlanForm(Form):
             running.update(lambda: self.table.show_result(applied.result))
             return JobResult(applied, _message(applied), code, _notes_html(applied))
 
-        return Job(f"{verb} {folder}", follow, changes=True, check_code=self.python_call("resume_plan", folder))
+        check_code = self.python_call("resume_plan", folder)
+        return Job(f"{verb} {folder}", follow, changes=True, check_code=check_code, check="press Resume")
 
     def _count(self, tried: int, total: int) -> None:
         """Keep how far the run is; called on its threads, which may not touch a widget."""
@@ -189,7 +231,8 @@ class PlanForm(Form):
     def _show_running(self, *, is_running: bool) -> None:
         self._show_progress()
         self.stop.disabled = not is_running
-        self.progress.layout.visibility = "visible" if is_running else "hidden"
+        for each in (self.stop, self.progress):
+            each.layout.visibility = "visible" if is_running else "hidden"
 
     def _request_stop(self) -> None:
         self._stop_run.set()
@@ -228,7 +271,7 @@ def _counts_html(plan: Plan) -> str:
         if len(plan.refused)
         else []
     )
-    return table_html(rows, ("account", "region", "action", "channels", "steps")) + "".join(
+    return table_html(rows, ("Account", "Region", "Action", "Channels", "Steps")) + "".join(
         f"<div>{escape_html(note)}</div>" for note in (*notes, *plan.notes)
     )
 

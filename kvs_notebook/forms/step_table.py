@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import Future
+from collections.abc import Sequence
 
 import ipywidgets as widgets
 import pandas as pd
-from itables.widget import ITable
 
-from kvs_notebook.forms.channel_table import OPTIONS
 from kvs_notebook.forms.executor import ContextExecutor
+from kvs_notebook.forms.filtered_table import FilteredTable
+from kvs_notebook.forms.paged_table import Cell, Column, PagedTable
 
-COLUMNS = ["channel_name", "region", "action", "column", "before", "after", "status", "reason", "account_id", "source"]
+COLUMNS = [
+    Column("channel_name", "Name", "channel_name"),
+    Column("region", "Region", "region"),
+    Column("action", "Action", "action"),
+    Column("column", "Changes", "column"),
+    Column("before", "Before", "before"),
+    Column("after", "After", "after"),
+    Column("status", "Status", "status, after a run outcome"),
+    Column("reason", "Reason", "reason, after a run message"),
+    Column("account_id", "Account", "account_id"),
+    Column("source", "Source", "source"),
+]
+CONSOLE_COLUMNS = [column for column in COLUMNS if column.key not in {"region", "account_id", "source"}]
+"""The columns if the account and region are known from elsewhere, and every step is of the same origin."""
+
 RESULT_COLUMNS = {"status": "outcome", "reason": "message"}
 """The columns of a result that take the place of a plan's."""
 
 
-class StepTable(widgets.VBox):
+class StepTable(FilteredTable):
     """Show the steps of a plan.
 
     Attributes
@@ -28,22 +41,15 @@ class StepTable(widgets.VBox):
         All rows, as they are shown.
     shown
         The rows that pass the filter.
-    painted
-        The future of the latest change of the filter.
     """
 
-    def __init__(self, executor: ContextExecutor, steps: pd.DataFrame) -> None:
-        self.filter = widgets.Text(description="Filter (words in any column)", placeholder="refused tag:Site")
-        self.painted: Future[None] = Future()
-        self.painted.set_result(None)
+    def __init__(self, executor: ContextExecutor, steps: pd.DataFrame, columns: Sequence[Column] = COLUMNS) -> None:
         self._steps = steps
-        self._executor = executor
-        self._filter_is_scheduled = threading.Event()
-        self._lock = threading.RLock()  # the rows change on the thread of the run, and on the one that filters
+        self._columns = columns
         self.frame = self.shown = _display_frame(steps)
-        self._table = ITable(self.frame, **{**OPTIONS, "select": False})
-        self.filter.observe(lambda _: self._schedule_filter(), "value")
-        super().__init__([self.filter, widgets.Box([self._table], layout=widgets.Layout(overflow="auto"))])
+        text = widgets.Text(description="Filter (words in any column)", placeholder="refused tag:Site")
+        super().__init__(executor, text, PagedTable("Steps of the plan", self._cells))
+        self.render()
 
     def show_result(self, result: pd.DataFrame) -> None:
         """Show what came of the steps of a result frame in place of their status and reason."""
@@ -54,20 +60,10 @@ class StepTable(widgets.VBox):
         steps.loc[found.index, "channel_arn"] = found["channel_arn"]
         with self._lock:
             self.frame = _display_frame(steps.reset_index())
-            self._render()
+            self.render()
 
-    def _schedule_filter(self) -> None:
-        """Filter on another thread; of many keys typed at once, only the last state is rendered."""
-        if not self._filter_is_scheduled.is_set():
-            self._filter_is_scheduled.set()
-            self.painted = self._executor.submit(self._apply_filter)
-
-    def _apply_filter(self) -> None:
-        self._filter_is_scheduled.clear()
-        with self._lock:
-            self._render()
-
-    def _render(self) -> None:
+    def render(self) -> None:
+        """Show the rows that contain every word of the filter."""
         keep = pd.Series(data=True, index=self.frame.index)
         words = self.filter.value.casefold().split()
         if words:
@@ -76,12 +72,17 @@ class StepTable(widgets.VBox):
             for word in words:
                 keep &= folded.str.contains(word, regex=False)
         self.shown = self.frame[keep].reset_index(drop=True)
-        self._table.update(self.shown, **{**OPTIONS, "select": False})
+        self.table.show(self.shown, self._columns, empty="No step contains these words.")
+
+    def _cells(self, page: pd.DataFrame) -> list[list[Cell]]:
+        rows: list[list[Cell]] = page[[column.key for column in self._columns]].to_numpy().tolist()
+        return rows
 
 
 def _display_frame(steps: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that are shown, as text: an empty tag value as two quotes, a missing value as nothing."""
-    shown = steps[COLUMNS].astype(object)
+    columns = [column.key for column in COLUMNS]
+    shown = steps[columns].astype(object)
     for column in ("before", "after"):
         shown[column] = shown[column].where(shown[column] != "", "''")
-    return shown.where(steps[COLUMNS].notna(), "").reset_index(drop=True)
+    return shown.where(steps[columns].notna(), "").reset_index(drop=True)

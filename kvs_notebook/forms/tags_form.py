@@ -19,7 +19,7 @@ from kvs_notebook.channels.reference import Channel
 from kvs_notebook.channels.tags import tag_channel, tags_of_channel, untag_channel
 from kvs_notebook.dataframes.builders import tags_frame
 from kvs_notebook.errors import InvalidInput, KVSError
-from kvs_notebook.forms.channel_form import ChannelForm
+from kvs_notebook.forms.channel_form import LOAD_AGAIN, ChannelForm
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.fields import CheckedInput, TagRows
 from kvs_notebook.forms.html import escape_html, table_html
@@ -83,7 +83,7 @@ class TagsForm(ChannelForm):
         self._loaded_tags = own
         self.tags.show_read_only({key: value for key, value in tags.items() if key not in own})
         name = ChannelArn.parse(arn).channel_name
-        self.details.value = table_html([("channel_name", name), ("channel_arn", arn), ("tags", len(own))])
+        self.details.value = table_html([("Name", name), ("ARN", arn), ("Tags", len(own))])
         return own
 
     def _show_difference(self) -> None:
@@ -98,6 +98,7 @@ class TagsForm(ChannelForm):
             lambda running: self._apply(running, text, wanted),
             changes=True,
             check_code=self.python_call("list_tags", text),
+            check=LOAD_AGAIN,
         )
 
     def _apply(self, running: RunningJob, text: str, wanted: Tags) -> JobResult:
@@ -154,16 +155,14 @@ class TagsForm(ChannelForm):
         try:
             current = tags_of_channel(arn, self.connection)
         except KVSError:
-            state = (
-                f"What is there now is not known: {self.python_call('list_tags', ChannelArn.parse(arn).channel_name)}"
-            )
+            state = "What is there now is not known: press Load to see it."
         else:
             running.update(lambda: self._set_loaded_tags(arn, current))
             pairs = ", ".join(f"{key}={value}" for key, value in sorted(current.items())) or "none"
             state = f"The tags are now: {pairs}."
         before = f"Done: {', '.join(done)}. " if done else ""
         error.accepted = True  # the message says what is known: nothing is to be added to it
-        error.args = (f"{before}Failed: {failed}. {error} {state}", *error.args[1:])
+        error.args = (f"{before}Not done: {failed}. {error} {state}", *error.args[1:])
 
     def _code(self, text: str, difference: TagDifference) -> str:
         lines = []

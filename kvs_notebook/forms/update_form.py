@@ -11,7 +11,7 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels import operations
 from kvs_notebook.channels.reference import Channel
 from kvs_notebook.channels.waiters import is_active
-from kvs_notebook.forms.channel_form import ChannelForm
+from kvs_notebook.forms.channel_form import LOAD_AGAIN, ChannelForm
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.fields import CheckedInput, parse_seconds, ttl_field
 from kvs_notebook.forms.job import Job, JobResult, RunningJob
@@ -68,6 +68,7 @@ class UpdateForm(ChannelForm):
             lambda running: self._update(running, text, ttl),
             changes=True,
             check_code=self.python_call("describe_channel", text),
+            check=LOAD_AGAIN,
         )
 
     def _update(self, running: RunningJob, text: str, ttl: int) -> JobResult:

@@ -13,7 +13,7 @@ import ipywidgets as widgets
 
 from kvs_notebook.channels.lost_replies import send_warnings_to
 from kvs_notebook.forms.executor import ContextExecutor
-from kvs_notebook.forms.job import Job, RunningJob, not_sent_message
+from kvs_notebook.forms.job import Job, Outcome, RunningJob, not_sent_message, python_message
 from kvs_notebook.forms.status_line import StatusLine
 
 _logger = logging.getLogger(__name__)
@@ -27,18 +27,19 @@ class Worker:
     status
         The line that shows how the latest job goes.
     stop_button
-        The button that stops waiting for it.
+        The button that stops waiting for it; it is visible while there is something to wait for.
     blocked
-        The buttons that stay disabled when no job runs.
+        The buttons that stay disabled when no job runs; see block().
     """
 
     def __init__(self, buttons: Sequence[widgets.Button], executor: ContextExecutor) -> None:
         self.status = StatusLine()
-        self.stop_button = widgets.Button(description="Stop waiting", disabled=True)
+        self.stop_button = widgets.Button(description="Stop waiting", disabled=True, layout={"visibility": "hidden"})
         self.stop_button.on_click(lambda _: self.stop_waiting())
         self.blocked: set[widgets.Button] = set()
         self._buttons = list(buttons)
         self._executor = executor
+        self._outcome_listeners: list[Callable[[Outcome], None]] = []
         self._queue: deque[RunningJob] = deque()
         self._latest: RunningJob | None = None
         # A click and a job that ends, on different threads, both decide by the latest job what the form shows. Reentrant,
@@ -56,6 +57,18 @@ class Worker:
         """True while that job changes something in the account."""
         return self._latest is not None and self._latest.job.changes and self.is_busy
 
+    def block(self, buttons: set[widgets.Button]) -> None:
+        """Disable these buttons also when no job runs, and no others."""
+        with self._lock:
+            self.blocked = buttons
+            self._disable_buttons(busy=self.is_busy)
+
+    def dismiss_alert(self) -> None:
+        """Show no failure any more, unless a job runs, which may have changed the field itself."""
+        with self._lock:
+            if not self.is_busy:
+                self.status.dismiss_alert()
+
     def start(self, prepare: Callable[[], Job]) -> Future[Any]:
         """Start the job that ``prepare`` makes from the fields; return the future of its value.
 
@@ -67,7 +80,7 @@ class Worker:
             try:
                 job = prepare()
             except Exception as error:  # noqa: BLE001 - a notebook does not show what a handler raises: the status line does
-                self.status.alert(not_sent_message(error))
+                self.status.alert(not_sent_message(error), code=python_message(error))
                 return _failed_future(error)
             self._latest = RunningJob(job, self.status, self._lock)
             self._disable_buttons(busy=True)
@@ -101,17 +114,28 @@ class Worker:
             with send_warnings_to(running.reconciled.append):
                 result = job.run(running)
         except Exception as error:  # noqa: BLE001 - as above; it also is the future's exception
-            failure = job.failure_message(error)
-            self._finish(running, lambda: self.status.alert(failure), late_message=failure)
+            failure, code = job.failure_message(error), job.failure_code(error)
+            self._report_outcome(job, Outcome(failure, succeeded=False, code=code))
+            self._finish(running, lambda: self.status.alert(failure, code=code), late_message=failure)
             running.future.set_exception(error)
         else:
             message = " ".join([result.message, *running.reconciled])
+            self._report_outcome(job, Outcome(message, succeeded=True, code=result.code))
             self._finish(
                 running,
-                lambda: self.status.show(message, code=result.code, html=result.html),
+                lambda: self.status.succeed(message, code=result.code, html=result.html),
                 late_message=message if job.changes else "",
             )
             running.future.set_result(result.value)
+
+    def on_change_ended(self, listener: Callable[[Outcome], None]) -> None:
+        """Call a listener, on the worker's thread, with the outcome of each change, also of one that is no longer waited for."""
+        self._outcome_listeners.append(listener)
+
+    def _report_outcome(self, job: Job, outcome: Outcome) -> None:
+        if job.changes:
+            for listener in self._outcome_listeners:
+                listener(outcome)
 
     def _finish(self, running: RunningJob, show: Callable[[], None], *, late_message: str) -> None:
         """Show the outcome; if it is no longer the one that the user waits for, only add its message."""
@@ -131,7 +155,8 @@ class Worker:
             latest.stopped.set()
             self._queue = deque()  # the next job must not wait for one that hangs
             self._disable_buttons(busy=False)
-            self.status.show(latest.job.stopped_message(unsent=latest.future.cancel()))
+            unsent = latest.future.cancel()
+            self.status.show(latest.job.stopped_message(unsent=unsent), code="" if unsent else latest.job.check_code)
 
     def close(self) -> None:
         """Stop the latest job from changing the form."""
@@ -143,6 +168,7 @@ class Worker:
         for button in self._buttons:
             button.disabled = busy or button in self.blocked
         self.stop_button.disabled = not busy
+        self.stop_button.layout.visibility = "visible" if busy else "hidden"  # it keeps its place: nothing moves
 
 
 def _failed_future(error: Exception) -> Future[Any]:

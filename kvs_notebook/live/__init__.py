@@ -5,7 +5,9 @@
 >>> channel = kvs.create_channel("front-door")
 >>> camera, viewer = kvs.live.camera(channel), kvs.live.viewer(channel)
 
-Display both in a notebook, and press Start in both: the browser carries the video, the kernel the signaling.
+Display both in a notebook, and press Start in both: the browser carries the video, the kernel the signaling. Without a browser,
+``take_picture`` and ``take_pictures`` return what cameras send, ``contact_sheet`` shows it on one sheet, and
+``serve_test_camera`` is a camera for scripts.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from kvs_notebook.errors import MissingExtra
 _load, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "picture_sheet": ["contact_sheet"],
+        "pictures": ["take_picture", "take_pictures"],
+        "test_camera": ["serve_test_camera"],
         "views": ["camera", "viewer"],
     },
 )

@@ -13,6 +13,7 @@ from kvs_notebook.dataframes.builders import rows_frame
 from kvs_notebook.dataframes.schemas import PLAN_RESULTS
 from kvs_notebook.errors import PlanIncomplete
 from kvs_notebook.formatting import format_count
+from kvs_notebook.keyword_hints import with_method_hints
 from kvs_notebook.plans.device_export import join_devices
 from kvs_notebook.plans.journal import Journal
 from kvs_notebook.plans.plan import Plan
@@ -25,6 +26,7 @@ MAX_SHOWN = 20
 SENT_WITHOUT_REPLY = "It was sent, or about to be; kvs.resume_plan() finds out."
 
 
+@with_method_hints
 class Applied:
     """What came of each step of a plan that was applied.
 
@@ -75,7 +77,7 @@ class Applied:
             return
         row = rest.iloc[0]
         raise PlanIncomplete(
-            f"{len(rest):,} of {format_count(len(self.result), 'step')} are not done: {self._summary(rest)}. The first one, "
+            f"Not done: {len(rest):,} of {format_count(len(self.result), 'step')} ({self._summary(rest)}). The first one, "
             f"{row['action']} {row['column'] if pd.notna(row['column']) else row['channel_name']} of {row['channel_name']}: "
             f"{row['message']}",
             code=None if pd.isna(row["error_code"]) else row["error_code"],

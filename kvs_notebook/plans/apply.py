@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.regions import partition_of
 from kvs_notebook.errors import DamagedFile, InvalidInput
-from kvs_notebook.fleet.accounts import AccountsFile, accounts_to_read
+from kvs_notebook.fleet.account_access import AccountAccess
+from kvs_notebook.fleet.accounts import Account, AccountsFile, accounts_to_read
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
 from kvs_notebook.formatting import format_value
 from kvs_notebook.plans import plan as plan_module
-from kvs_notebook.plans.account_access import AccountAccess
 from kvs_notebook.plans.applied import Applied, result_frame
 from kvs_notebook.plans.channel_change import group_changes
 from kvs_notebook.plans.folder_lock import lock_folder
@@ -26,6 +26,8 @@ from kvs_notebook.plans.plan_folder import PlanFolder, digest
 from kvs_notebook.plans.reversal import opposite_of
 from kvs_notebook.plans.run import Monitor, PlanRun
 from kvs_notebook.version import __version__
+
+PLAN_THE_REST = "Check with an inventory what was changed, and plan the rest again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,15 @@ class Reach:
             partition=partition_of(base.region),
         )
         factory = ConnectionFactory.in_process(base)
-        return AccountAccess(accounts, factory, set(account_ids), allow_changes=self.allow_changes)
+        changing = [_that_changes(account) for account in accounts]
+        return AccountAccess(changing, factory, set(account_ids), allow_changes=self.allow_changes)
+
+
+def _that_changes(account: Account) -> Account:
+    """Return how to connect for changes: as the role that may change, if the accounts file names one."""
+    if account.change_role_arn is None:
+        return account
+    return replace(account, role_arn=account.change_role_arn, profile=None, change_role_arn=None)
 
 
 def apply_plan(
@@ -116,7 +126,7 @@ def apply_plan(
     ------
     InvalidInput
         If ``confirm`` is not the plan's phrase, a limit would be exceeded, the folder holds another plan, or one that was
-        begun to be applied, or another process applies it; nothing was sent.
+        already applied, at least in part, or another process applies it; nothing was sent.
     DamagedFile
         If a file of the folder was changed since the plan was saved; nothing was sent.
     ReadOnly
@@ -200,7 +210,7 @@ def resume_plan(
     Raises
     ------
     InvalidInput
-        If the folder holds no plan, or one that was not begun to be applied, or another process applies it; or as for
+        If the folder holds no plan, or one that was not applied yet, or another process applies it; or as for
         :func:`apply_plan`.
     DamagedFile
         If a file of the folder was changed by another program; nothing was sent.
@@ -261,7 +271,7 @@ def start(
     with lock_folder(files.path):
         if files.is_begun:
             raise InvalidInput(
-                f"{files.path} holds a plan that was applied or begun to be applied. To go on with it: "
+                f"{files.path} holds a plan that was already applied, at least in part. To go on with it: "
                 f"kvs.resume_plan({str(files.path)!r}); nothing was sent."
             )
         if files.read()[0] != text:
@@ -284,7 +294,7 @@ def resume(
     with lock_folder(files.path):
         if not files.is_begun:
             raise InvalidInput(
-                f"{files.path} holds a plan that was not begun to be applied. Apply it with "
+                f"{files.path} holds a plan that was not applied yet. Apply it with "
                 f"kvs.apply_plan(plan, {str(files.path)!r}, confirm=plan.confirmation)."
             )
         text, about = files.read()
@@ -292,7 +302,7 @@ def resume(
             limits = Limits.of(about["run"]["limits"], **given_limits)
         except (LookupError, TypeError) as error:
             raise DamagedFile(
-                f"{files.meta} was changed since the plan was applied: it has no limits of a run."
+                f"{files.meta} was changed since the plan was applied: it has no limits of a run. {PLAN_THE_REST}"
             ) from error
         limits.check_deletes(_deletes(plan))
         return _run(plan, files, digest(text), limits, reach, monitor=monitor)
@@ -321,7 +331,7 @@ def _run(
     resumes = files.is_begun
     with Journal(files.journal) as journal:
         if journal.plan_digest not in (None, plan_digest):
-            raise DamagedFile(f"{files.journal} is of another plan. Check with an inventory what was changed.")
+            raise DamagedFile(f"{files.journal} is of another plan. {PLAN_THE_REST}")
         run = PlanRun(changes, access, journal, limits, monitor)
         run.check(_allowing_line(plan, files, resumes=resumes))
         identities = {account_id: identity.arn for account_id, identity in access.identities.items()}

@@ -129,7 +129,7 @@ def _forbidden(known: KnownChannel, change: Change, *, allow_managed: bool) -> I
     if known.managed_by and not allow_managed:
         yield Refusal(f"It is managed by {known.managed_by}. Change it there, or pass allow_managed=True.")
     if change.delete and (change.tags or change.message_ttl_seconds is not None):
-        yield Refusal("It is to be deleted and to be changed. Keep one of both.", DELETE)
+        yield Refusal("The row deletes the channel and changes it too. Keep one of the two.", DELETE)
     yield from _forbidden_tags(known, change.tags)
 
 

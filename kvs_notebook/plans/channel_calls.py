@@ -9,9 +9,9 @@ from typing import Any
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.operation_names import Operation
 from kvs_notebook.aws.validation import MAX_TAGS
-from kvs_notebook.channels.lost_replies import reconcile_create, reconcile_delete, reconcile_update
+from kvs_notebook.channels.lost_replies import outcome_unknown, reconcile_create, reconcile_delete, reconcile_update
 from kvs_notebook.channels.reference import ChannelRef, ttl_of
-from kvs_notebook.errors import KVSError, OutcomeUnknown
+from kvs_notebook.errors import KVSError
 from kvs_notebook.plans.channel_change import ChannelChange, PlannedStep
 from kvs_notebook.plans.channel_state import ChannelState, is_as_wanted, read_state
 from kvs_notebook.plans.steps import TAG, TTL_COLUMN, UNTAG, UPDATE
@@ -132,12 +132,7 @@ def _reconcile_tags(
         try:
             state = read_state(change.ref, connection, tags=True)
         except KVSError as second:
-            raise OutcomeUnknown(
-                f"{error.operation} was sent for {change.channel_name}, but its outcome is not known ({error}). "
-                "kvs.resume_plan() reads the tags again.",
-                code=error.code,
-                operation=error.operation,
-            ) from second
+            raise outcome_unknown(error, change.channel_name, "kvs.resume_plan() reads the tags again.") from second
         if not all(is_as_wanted(change, step, state) for step in steps):
             raise error
 

@@ -169,16 +169,16 @@ def _plan_each(
     known = KnownChannels(channels, LABEL)
     steps: list[Step] = []
     for position in known:
-        row = f"{LABEL}.iloc[{position}]"
         try:
             channel = known.at(position)
         except InvalidInput as error:
-            steps.append(_refuse_row(known, position, str(error), row))
+            steps.append(_refuse_row(known, position, str(error), f"{LABEL}.iloc[{position}]"))
             continue
+        label = f"{channel.arn.channel_name} ({channel.arn.account_id} {channel.arn.region})"
         try:
-            steps += plan_change(channel, change(channel, row), allow_managed=allow_managed)
+            steps += plan_change(channel, change(channel, label), allow_managed=allow_managed)
         except InvalidInput as error:
-            steps += refuse(channel, [Refusal(str(error), TAG)], row)
+            steps += refuse(channel, [Refusal(str(error), TAG)], label)
     return Plan(steps, source=source, account_names=known.account_names)
 
 
@@ -232,7 +232,7 @@ def _renamed_tags(known: KnownChannel, rename: Mapping[str, str]) -> dict[str, s
         if known.tags.get(new, value) != value:
             raise InvalidInput(
                 f"Its tag {format_value(new)} is {format_value(known.tags[new])} already, and {format_value(old)} is "
-                f"{format_value(value)}. Remove one of both first."
+                f"{format_value(value)}. Remove one of the two first."
             )
         wanted |= {new: value, old: None}
     return wanted

@@ -126,16 +126,20 @@ class KnownChannels:
     def column(self, name: str) -> list[Any]:
         """Return the values of a column, None if missing; all None if there is no such column."""
         if name not in self._lists:
-            self._lists[name] = cell_values(self.frame[name]) if name in self.frame else [None] * len(self.frame)
+            self._lists[name] = cell_values(self.frame[name]) if name in self.frame else self._no_values
         return self._lists[name]
 
     @cached_property
     def _lists(self) -> dict[str, list[Any]]:
         return {}
 
+    @cached_property
+    def _no_values(self) -> list[Any]:
+        return [None] * len(self.frame)
+
     def tag_values(self, key: str) -> list[str | None]:
         """Return the values of a tag by position; all None if there is no such column."""
-        return self._tag_columns.get(key) or [None] * len(self.frame)
+        return self._tag_columns.get(key) or self._no_values
 
     def keys_read_at(self, position: int) -> Container[str]:
         """Return the tag keys that were read of a channel."""

@@ -12,6 +12,7 @@ import pandas as pd
 from kvs_notebook.dataframes.csv_text import parse_cell, read_records
 from kvs_notebook.dataframes.files import to_csv
 from kvs_notebook.dataframes.schemas import PLAN_STEPS
+from kvs_notebook.keyword_hints import with_method_hints
 from kvs_notebook.plans.plan_display import PlanDisplay
 from kvs_notebook.plans.plan_folder import PlanFolder
 from kvs_notebook.plans.steps import CREATE, DELETE, READY, REFUSED, TAG, UNTAG, UPDATE, Step, steps_frame
@@ -20,6 +21,7 @@ VERBS = {CREATE: "create", UPDATE: "change", TAG: "change", UNTAG: "change", DEL
 """What the confirmation phrase says of an action."""
 
 
+@with_method_hints
 class Plan:
     """Changes to channels of one or more accounts and regions, and the rows that were refused.
 
@@ -118,7 +120,7 @@ class Plan:
         Raises
         ------
         InvalidInput
-            If the folder holds a plan that was applied, or that was begun to be applied.
+            If the folder holds a plan that was already applied, at least in part.
         ExportFailed
             If the folder cannot be written.
         """

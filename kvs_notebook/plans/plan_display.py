@@ -134,7 +134,8 @@ class PlanDisplay:
         for row in refused.head(MAX_REFUSALS).itertuples():
             source = str(row.source).removeprefix(f"{self.source} ")
             name = row.channel_name if isinstance(row.channel_name, str) else "?"
-            yield GAP.join(map(printable, (source, name, str(row.reason))))
+            named = [source] if source.startswith(f"{name} (") else [source, name]
+            yield GAP.join(map(printable, (*named, str(row.reason))))
         if len(refused) > MAX_REFUSALS:
             yield f"and {len(refused) - MAX_REFUSALS:,} more: see .refused, or plan.csv"
 

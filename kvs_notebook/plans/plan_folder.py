@@ -55,13 +55,13 @@ class PlanFolder:
         Raises
         ------
         InvalidInput
-            If the folder holds a plan that was applied or begun to be applied.
+            If the folder holds a plan that was already applied, at least in part.
         ExportFailed
             If the folder cannot be written.
         """
         if self.is_begun:
             raise InvalidInput(
-                f"{self.path} holds a plan that was applied or begun to be applied. Save the new plan to another folder."
+                f"{self.path} holds a plan that was already applied, at least in part. Save the new plan to another folder."
             )
         self._write({self.plan: steps, self.meta: _to_json({"format": FORMAT, "sha256": digest(steps), **about})})
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from kvs_notebook.aws.concurrency import progress_bar
 from kvs_notebook.errors import KVSError, ReadOnly
+from kvs_notebook.fleet.account_access import AccountAccess
 from kvs_notebook.fleet.interrupts import defer_interrupts
-from kvs_notebook.plans.account_access import AccountAccess
 from kvs_notebook.plans.account_region_run import AccountRegionRun
 from kvs_notebook.plans.channel_change import ChannelChange
 from kvs_notebook.plans.journal import Journal

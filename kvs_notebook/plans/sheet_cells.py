@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kvs_notebook.aws.validation import check_message_ttl, check_tags
+from kvs_notebook.dataframes.csv_text import SAVE_AS_CSV
 from kvs_notebook.dataframes.schemas import TAG_PREFIX
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
@@ -69,7 +70,7 @@ def edit_of_cell(sheet: SheetTable, row: int, column: str, value: Any, original:
     key = column.removeprefix(TAG_PREFIX)
     if sheet.is_misread(column, row):
         raise InvalidInput(
-            f"Value of tag {format_value(key)} {format_value(value)} was read in another encoding than UTF-8."
+            f"Value of tag {format_value(key)} {format_value(value)} was read in another encoding than UTF-8. {SAVE_AS_CSV}"
         )
     check_tag(key, value)
     old = original.tags.get(key)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
 
-from kvs_notebook.dataframes.csv_text import is_misread, parse_cell, read_records
+from kvs_notebook.dataframes.csv_text import is_misread, parse_cell, parse_column, read_records
 from kvs_notebook.dataframes.files import cell_values, read_csv
+from kvs_notebook.dataframes.text_columns import transpose
 from kvs_notebook.dataframes.workbook import read_cells, read_excel
 from kvs_notebook.errors import DamagedFile, InvalidInput
 from kvs_notebook.fleet.inventory import Inventory
@@ -43,6 +44,7 @@ class SheetTable:
     def __init__(self, sheet: Sheet, label: str, identity: str) -> None:
         self.uneven: dict[int, int] = {}
         self._raw: Mapping[str, Sequence[Any]] = {}
+        self._text_cells: Mapping[str, Container[int]] = {}
         if isinstance(sheet, pd.DataFrame):
             self.label = label
             self.columns = {str(name): cell_values(sheet[name]) for name in sheet.columns}
@@ -53,6 +55,11 @@ class SheetTable:
                 cells = read_cells(sheet)
                 self.columns = {str(name).strip(): cell_values(cells[name]) for name in cells.columns}
                 self.rows = [f"{self.label} row {number}" for number in cells.index]
+                self._text_cells = {
+                    str(name).strip(): {at for at, row in enumerate(cells.index) if row not in converted.get(name, ())}
+                    for converted in [cells.attrs["converted"]]
+                    for name in cells.columns
+                }
             else:
                 self._read_file(sheet, identity)
         if identity not in self.columns:
@@ -76,10 +83,9 @@ class SheetTable:
         width = len(header)
         self.rows = [f"{self.label} row {number}" for number in records]
         self.uneven = {at: len(cells) for at, cells in enumerate(records.values()) if len(cells) > width}
-        cells = [row[:width] + [""] * (width - len(row)) for row in records.values()]
-        raw = zip(*cells, strict=True) if cells else ((),) * width
-        self._raw = {name: column for name, column in zip(header, raw, strict=True) if name}
-        self.columns = {name: [parse_cell(cell) for cell in column] for name, column in self._raw.items()}
+        rows = [row if len(row) == width else row[:width] + ("",) * (width - len(row)) for row in records.values()]
+        self._raw = {name: column for name, column in zip(header, transpose(rows, width), strict=True) if name}
+        self.columns = {name: parse_column(column) for name, column in self._raw.items()}
 
     def column(self, name: str) -> list[Any]:
         """Return the values of a column; all None if there is no such column."""
@@ -90,8 +96,10 @@ class SheetTable:
         return [None] * len(self)
 
     def is_typed(self, name: str, position: int) -> bool:
-        """Return whether a cell was marked as text with an apostrophe, so that no spreadsheet has changed it."""
-        return name in self._raw and self._raw[name][position].startswith("'")
+        """Return whether a cell was text, which no spreadsheet changes: marked with an apostrophe, or text in a workbook."""
+        if name in self._raw:
+            return bool(self._raw[name][position].startswith("'"))
+        return position in self._text_cells.get(name, ())
 
     def is_misread(self, name: str, position: int) -> bool:
         """Return whether a cell is UTF-8 that was read in another encoding."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -14,6 +14,8 @@ CREATE, UPDATE, TAG, UNTAG, DELETE = ACTIONS = ("create", "update", "tag", "unta
 READY, REFUSED, UNCHANGED = STATUSES = ("ready", "refused", "unchanged")
 
 TTL_COLUMN = "message_ttl_seconds"
+
+_PRECEDENCE: Mapping[str | None, str] = {action: str(position) for position, action in enumerate(ACTIONS)}
 
 
 class Step(NamedTuple):
@@ -38,7 +40,7 @@ class Step(NamedTuple):
     reason
         Why the row was refused, else None.
     source
-        The row that the step comes from, such as ``edited.csv row 33``.
+        The row that the step comes from, such as ``edited.csv row 33``, or a channel, such as ``cam-1 (111122223333 us-east-1)``.
     """
 
     account_id: str | None
@@ -68,6 +70,5 @@ def rows_of(steps: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _order(step: Step) -> tuple[str, ...]:
-    action = str(ACTIONS.index(step.action)) if step.action in ACTIONS else ""
-    names = (step.account_id, step.region, step.channel_name, step.channel_arn)
-    return (*(name or "" for name in names), action, step.column or "")
+    account_id, region, name, arn, action, column, *_ = step
+    return (account_id or "", region or "", name or "", arn or "", _PRECEDENCE.get(action, ""), column or "")

@@ -113,7 +113,7 @@ def open_figure(width: float, height: float, ink: str = "black") -> Iterator[Fig
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtra(
-            f"Charts and diagrams require matplotlib ({error}). Install it: pip install 'kvs-notebook[lab]'"
+            f"Charts and diagrams require matplotlib ({error}). Run: pip install 'kvs-notebook[lab]'"
         ) from error
     with mpl.rc_context(
         {

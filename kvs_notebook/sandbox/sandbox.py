@@ -20,6 +20,7 @@ from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.aws.regions import check_region
 from kvs_notebook.aws.session import SharedSession
 from kvs_notebook.errors import SandboxError
+from kvs_notebook.keyword_hints import with_method_hints
 from kvs_notebook.sandbox.advice import NEXT_STEPS, SANDBOX_STOPPED
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.aws_profile import AwsProfile
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@with_method_hints
 class Sandbox:
     """Run a local simulation of the service, on loopback, until :meth:`stop` or the end of the process.
 
@@ -239,6 +241,7 @@ class Sandbox:
         self._admin.call("clear_denials")
 
 
+@with_method_hints
 class SandboxFaults:
     """Schedule faults in a sandbox: ``sandbox.faults.add("CreateSignalingChannel", "lost_reply")``."""
 

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from kvs_notebook.secret_scan.text_views import visible_text
+
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 SOURCE = ("source", "input")
 """The member with a cell's source: since nbformat 4, and before."""
@@ -31,7 +33,6 @@ _DESCRIPTIONS = {
 _EMBEDDED_WIDGETS = re.compile(rf"<script type=.{re.escape(WIDGET_STATE)}.>(.*?)</script>", re.DOTALL)
 _BINARY = re.compile(r"image/(?!svg)|audio/|video/|application/pdf|png$|jpeg$")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
-_ANSI_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class NotebookText(NamedTuple):
@@ -67,7 +68,7 @@ def iterate_texts(notebook: Mapping[str, Any]) -> Iterator[NotebookText]:
 
 def iterate_export_texts(content: str) -> Iterator[NotebookText]:
     """Yield the texts of a script or an HTML page that was made of a notebook: all of it, and the widget state that it embeds."""
-    yield NotebookText("file", None, "", html.unescape(_ANSI_COLOR.sub("", content)))
+    yield NotebookText("file", None, "", visible_text(html.unescape(content)))
     for match in _EMBEDDED_WIDGETS.finditer(content):
         try:
             widgets = json.loads(match[1])
@@ -137,7 +138,7 @@ def _joined_pieces(cell: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             streams.setdefault(str(output.get("name", "text")), []).append((count, joined))
     for name, parts in streams.items():
         if len(parts) > 1:
-            yield f"output {parts[0][0]} ({_safe_name(name)})", _ANSI_COLOR.sub("", "".join(text for _, text in parts))
+            yield f"output {parts[0][0]} ({_safe_name(name)})", visible_text("".join(text for _, text in parts))
 
 
 def _is_broken(value: Any) -> bool:
@@ -224,7 +225,7 @@ def _texts(value: Any, key: str = "") -> Iterator[str]:
         value = ("" if all(line.endswith("\n") for line in value[:-1]) else "\n").join(value)
     if isinstance(value, str):
         if not (_BINARY.match(key) and _BASE64.fullmatch(value)):
-            yield html.unescape(_ANSI_COLOR.sub("", f"{key}: {value}"))
+            yield visible_text(html.unescape(f"{key}: {value}"))
         return
     yield key
     if isinstance(value, list):

@@ -218,7 +218,7 @@ def _file_texts(path: Path) -> Iterator[NotebookText]:
 
 def _read_file(path: Path) -> bytes:
     if path.exists() and not path.is_file():
-        raise InvalidInput(f"{path} is not a file.")
+        raise InvalidInput(f"{path} is not a file. Pass a notebook, a script or a folder.")
     try:
         return path.read_bytes()
     except OSError as error:
@@ -241,7 +241,7 @@ def _parse_notebook(path: Path, content: bytes) -> Mapping[str, Any]:
     except ValueError as error:
         raise DamagedFile(f"{path} is damaged or not a notebook: {error}. {NOT_SCANNED}") from error
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells", notebook.get("worksheets")), list):
-        raise InvalidInput(f"{path} is not a notebook: it has no cells.")
+        raise InvalidInput(f"{path} is not a notebook: it has no cells. {NOT_SCANNED}")
     return notebook
 
 

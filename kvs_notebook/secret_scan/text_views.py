@@ -1,17 +1,20 @@
-"""Other readings of a text in which a secret may be hidden: without escapes, without markup, joined, as the rows of a table.
+"""Other readings of a text that may hide a secret: without escapes or markup, joined, decoded, or as the rows of a table.
 
 Each reading keeps the line of what it shows, so that a finding can be located in a file.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import html
 import re
 import sys
+import unicodedata
 from collections.abc import Iterator
 
 MAX_ROUNDS = 4
-"""How often escapes are removed: JSON in JSON in a URL takes three rounds."""
+"""How often escapes are removed: JSON in JSON in a URL takes three rounds; and how many characters in a row are overwritten."""
 
 MAX_HEADER_LENGTH = 5_000
 """Longer lines are not the header of a table."""
@@ -19,6 +22,14 @@ MAX_HEADER_LENGTH = 5_000
 _ESCAPE = re.compile(r"""\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|([0-7]{3})|(["'\\/`])|([nrt]))""")
 _PERCENT = re.compile(r"%([2-7][0-9a-fA-F])")
 _ENTITY = re.compile(r"&(?:#\d{2,7}|#[xX][0-9a-fA-F]{2,6}|amp|quot|apos|lt|gt|sol|plus|equals|lowbar);")
+
+_TERMINAL_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\]8;[^;\x07\x1b]*;|\x1b\][^\x07\x1b]*|\x1b[\\()#].?|\x07"
+)
+"""A colour or another control sequence; of a hyperlink, its address stays."""
+
+_OVERSTRIKE = re.compile(r"[^\n]\x08")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/=])")
 
 _LITERAL = r"""[bBrRfFuU]{0,2}(?:"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*(?:\\.[^'\\\n]*)*')"""
 _LITERALS = re.compile(rf"{_LITERAL}(?:[ \t]*\+?[ \t]*(?:\\?\n)?[ \t]*\+?[ \t]*{_LITERAL})+")
@@ -34,6 +45,23 @@ _TITLE = re.compile(
 """The title of a column with secrets."""
 
 
+def visible_text(text: str) -> str:
+    """Return what a terminal or a page shows of a text: without control sequences and invisible characters, with plain spaces."""
+    if text.isascii() and not {"\x1b", "\x08", "\x07"} & set(text):
+        return text
+    text = _TERMINAL_SEQUENCE.sub("", text)
+    for _ in range(MAX_ROUNDS if "\x08" in text else 0):
+        text = _OVERSTRIKE.sub("", text)
+    return text if text.isascii() else "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    if character.isascii():
+        return character
+    category = unicodedata.category(character)
+    return "" if category == "Cf" else " " if category == "Zs" else character
+
+
 def text_views(text: str) -> Iterator[str]:
     """Yield a text, then each other reading of it that differs."""
     seen = {text, ""}
@@ -46,6 +74,7 @@ def text_views(text: str) -> Iterator[str]:
         untagged,
         join_literals(untagged),
         pair_columns(decoded),
+        decode_base64(decoded),
     ):
         if view not in seen:
             seen.add(view)
@@ -82,6 +111,19 @@ def join_literals(text: str) -> str:
 def _join(match: re.Match[str]) -> str:
     parts = [literal[literal.index(literal[-1]) + 1 : -1] for literal in re.findall(_LITERAL, match[0])]
     return f'"{"".join(parts)}"' + "\n" * match[0].count("\n")
+
+
+def decode_base64(text: str) -> str:
+    """Return a text whose base64 is decoded if that gives one line of ASCII or several, as in an attachment or a header."""
+    return _BASE64.sub(_decode, text)
+
+
+def _decode(match: re.Match[str]) -> str:
+    try:
+        plain = base64.b64decode(match[0] + "=" * (-len(match[0]) % 4), validate=True).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError):
+        return match[0]
+    return " ".join(plain.split()) if plain.isprintable() or "\n" in plain else match[0]
 
 
 def _remove_tags(text: str) -> str:

@@ -16,6 +16,7 @@ from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.validation import check_client_id, check_role, check_viewer_id
 from kvs_notebook.channels.reference import Channel, one_channel_ref
 from kvs_notebook.errors import InvalidInput, KVSError, ReadOnly
+from kvs_notebook.keyword_hints import with_method_hints
 from kvs_notebook.signaling.correlation import MASTER, RefusalCorrelator, new_correlation_id
 from kvs_notebook.signaling.frames import (
     SDP,
@@ -126,6 +127,7 @@ def open_signaling(
     return client
 
 
+@with_method_hints
 class SignalingClient:
     """A MASTER or a viewer on a channel, connected while inside ``async with``; created by open_signaling().
 
@@ -209,7 +211,7 @@ class SignalingClient:
         for hours.
         """
         if self._supervisor.is_open:
-            raise InvalidInput("The signaling client is already connected. close() it first, or open another one.")
+            raise InvalidInput("The signaling client is already connected. Call close() first, or open another client.")
         self._start_anew()
         await self._supervisor.open(retry_throttled=retry_throttled)
         return self

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from kvs_notebook.aws.error_translation import from_code
 from kvs_notebook.errors import ChannelNotFound, InvalidInput, KVSError, Throttled
+from kvs_notebook.formatting import printable
 from kvs_notebook.signaling.frames import Refusal
 
 CAPACITY = 10_000
@@ -79,11 +80,11 @@ class RefusalCorrelator:
     def resolve(self, refusal: Refusal) -> KVSError | None:
         """Return the error of a refusal, or None if the caller that sent the message waits for it and raises it."""
         sent = self._sent.pop(refusal.correlation_id, UNKNOWN_MESSAGE)
-        _logger.warning("%s to %s was refused: %s", sent.operation, sent.recipient, refusal.code)
         next_steps = NEXT_STEPS_OF_VIEWER if sent.recipient == MASTER else NEXT_STEPS
         error = from_code(
             refusal.code, refusal.description, operation=sent.operation, subject=sent.recipient, next_steps=next_steps
         )
+        _logger.warning("%s to %s was refused: %s", sent.operation, printable(sent.recipient), error.code)
         return None if _set_exception(sent.refused, error) else error
 
     def fail_all(self, error: Exception) -> None:

@@ -130,7 +130,7 @@ class WebSocketConnector:
             problem = self._refusal(error)
         except ImportError as error:
             problem = MissingExtra(
-                f"{self.operation} was not sent: {error}. pip install python-socks, or use another proxy."
+                f"{self.operation} was not sent: {error}. Run: pip install python-socks, or use another proxy."
             )
         except (OSError, TimeoutError, WebSocketException) as error:
             problem = self._unreachable(endpoint, error)

@@ -229,13 +229,13 @@ CHANGES: dict[str, Use] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("other", OTHER_SUBJECTS)
-def test_reply_about_another_channel_sends_nothing_more(service, connection, change, other):
-    name, arn = OTHER_SUBJECTS[other]
-    service.replies["DescribeSignalingChannel"] = {"ChannelInfo": INFO | {"ChannelName": name, "ChannelARN": arn}}
-    with pytest.raises(errors.ServiceFault, match="DescribeSignalingChannel failed: the reply"):
-        CHANGES[change](connection)
-    assert service.operations() == ["DescribeSignalingChannel"]
+def test_reply_about_another_channel_sends_nothing_more(service, connection, change):
+    for name, arn in OTHER_SUBJECTS.values():
+        service.reset()
+        service.replies["DescribeSignalingChannel"] = {"ChannelInfo": INFO | {"ChannelName": name, "ChannelARN": arn}}
+        with pytest.raises(errors.ServiceFault, match="DescribeSignalingChannel failed: the reply"):
+            CHANGES[change](connection)
+        assert service.operations() == ["DescribeSignalingChannel"]
 
 
 @pytest.mark.parametrize("other", [each for each in OTHER_SUBJECTS if each != "name"])

@@ -127,7 +127,7 @@ BENCHMARK = Benchmark(
     | {
         "uvicorn": "pip install 'kvs-notebook[sandbox]'",
         "jupyterlab": "pip install 'kvs-notebook[lab]'",
-        "itables": "pip install 'kvs-notebook[lab]'",
+        "anywidget": "pip install 'kvs-notebook[lab]'",
         "playwright": "pip install 'kvs-notebook[test]'",
         "nbformat": "pip install 'kvs-notebook[lab]'",
     },

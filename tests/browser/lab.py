@@ -166,10 +166,6 @@ class Lab:
         kernels: list[dict[str, str]] = json.loads(self._ask("kernels"))
         return kernels
 
-    def restart_kernel(self) -> None:
-        """Restart the only kernel, as its user would."""
-        self._ask(f"kernels/{self.kernel_id()}/restart", "POST")
-
     def settings_of(self, plugin: str) -> bytes:
         """Return a plugin's settings as JSON; the defaults of their schema include the installation's overrides."""
         return self._ask(f"settings/{plugin}", app="/lab")
@@ -226,6 +222,10 @@ CLEARING_MS = 5_000
 
 TOOLBAR_OF_A_CLOSED_NOTEBOOK = "Error while computing the ReactiveToolbar TypeError: Cannot read properties of null"
 """JupyterLab's message when it measures the toolbar of a notebook that was closed a moment before."""
+
+
+WIDGET_OF_AN_ENDED_KERNEL = "Error: widget model not found"
+"""The message of ipywidgets when a notebook is opened whose widgets have gone with their kernel."""
 
 
 class Watched:
@@ -342,10 +342,34 @@ class Watched:
             return False
         return True
 
-    def restart_kernel(self) -> None:
-        """Restart the kernel, as its user would; this notebook would not show widgets of the kernel that follows."""
-        self.lab.restart_kernel()
+    def restart_kernel_by_menu(self) -> None:
+        """Restart the kernel by JupyterLab's menu; this notebook would not show widgets of the kernel that follows."""
         self._is_reusable = False
+        self.choose_in_menu("Kernel", "Restart Kernel…")
+        self.page.get_by_role("button", name="Confirm Kernel Restart").click()
+        self.wait_for_kernel()
+
+    def choose_in_menu(self, menu: str, entry: str) -> None:
+        """Click an entry of JupyterLab's menu bar."""
+        self.page.get_by_role("menubar").get_by_text(menu, exact=True).click()
+        self.page.get_by_role("menuitem", name=entry).first.click()
+
+    def reopen_with_another_kernel(self) -> None:
+        """Save and close the notebook, end its kernel, and open it again."""
+        self.page.evaluate(SAVE)
+        self.page.evaluate(LEAVE)
+        self._is_reusable = False
+        self.lab.end_sessions()
+        self.page.evaluate(OPEN, self._notebook)
+        expect(self.page.locator(".jp-Notebook .jp-Cell").first).to_be_attached(timeout=OPENING_MS)
+        self.wait_for_kernel()
+
+    def follow_disconnected_advice(self) -> None:
+        """Do what the sentence below a form without a kernel says, in its cell."""
+        self.page.locator(".jp-Cell:has(.kvs-disconnected) .jp-InputArea-editor").last.click()
+        self.choose_in_menu("Run", "Run All Above Selected Cell")
+        self.page.keyboard.press("Shift+Enter")
+        self.errors[:] = [error for error in self.errors if not error.startswith(WIDGET_OF_AN_ENDED_KERNEL)]
 
     def leave(self) -> tuple[list[str], list[str]]:
         """Remove the cells and return the requests beyond loopback and the errors; a notebook that cannot be reused is closed."""

@@ -1,105 +1,268 @@
-"""The console in JupyterLab: select, change, sort, filter, save and close."""
+"""The console in JupyterLab: what each task costs in clicks and texts, the keyboard, the panel, and what is kept."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Locator, Page, expect
 
 import kvs_notebook as kvs
-from tests.browser.test_forms import NAME, TTL, fill, press, status, wait_until
+from tests.browser.test_forms import tab_to, wait_until
 
 OPEN = "import kvs_notebook as kvs\nconsole = kvs.forms.console()\nconsole"
 
-
-def row(page: Page, name: str):
-    return page.locator("table.dataTable tbody tr", has=page.locator("td", has_text=name))
-
-
-def shows(page: Page, wanted: list[str]) -> None:
-    """Wait until the table shows these names: a filter takes some frames to be painted."""
-    expect(page.locator("table.dataTable tbody td:first-child")).to_have_text(wanted)
-
-
-def button(page: Page, name: str):
-    return page.get_by_role("button", name=name, exact=True)
+COUNT = """() => {
+  window.counted = { clicks: 0, texts: 0 };
+  window.typed = new Set();
+  if (window.isCounting) return;  // the tests share a page
+  window.isCounting = true;
+  addEventListener("click", (event) => { if (event.isTrusted && event.detail) counted.clicks += 1; }, true);
+  addEventListener("input", ({ target }) => {
+    if (target.type === "text" && !typed.has(target)) { typed.add(target); counted.texts += 1; }
+  }, true);
+}"""
 
 
-def test_console_creates_updates_tags_and_deletes(notebook, sandbox, connection):
+@pytest.fixture
+def fleet(sandbox):
     sandbox.seed()
-    page = notebook.run(OPEN)
-    expect(status(page, "11 channels.")).to_be_visible()
-    button(page, "Create").click()
-    fill(page, NAME, "a-new-one")
-    press(page, "Create channel")
-    expect(row(page, "a-new-one")).to_contain_text("CREATING")
+
+
+def open_console(notebook, count: int = 11, cell: str = OPEN) -> Page:
+    page = notebook.run(cell)
+    expect(heading(page, f"Channels ({count})")).to_be_visible()
+    expect(page.locator(".kvs-header").first).to_contain_text("account 111122223333")
+    return page
+
+
+@contextmanager
+def costs(page: Page, *, clicks: int, texts: int = 0) -> Iterator[None]:
+    """Check that what happens inside takes at most so many clicks, and inputs to type into."""
+    page.evaluate(COUNT)
+    yield
+    assert page.evaluate("counted") == {"clicks": clicks, "texts": texts}
+
+
+def heading(page: Page, text: str) -> Locator:
+    return page.get_by_role("heading", name=text)
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.get_by_role("grid").get_by_role("row", name=re.compile(rf"\b{name}\b"))
+
+
+def rows(page: Page) -> Locator:
+    return page.get_by_role("grid").locator("tbody tr[data-id]")
+
+
+def check(page: Page, name: str) -> None:
+    page.get_by_role("checkbox", name=f"Select {name}", exact=True).click()
+
+
+def button(page: Page, name: str, where: str = ".kvs-console") -> Locator:
+    return page.locator(where).get_by_role("button", name=name, exact=True)
+
+
+def in_bar(page: Page, name: str) -> Locator:
+    return button(page, name, ".kvs-selection")
+
+
+def in_panel(page: Page, name: str) -> Locator:
+    return button(page, name, ".kvs-panel")
+
+
+def field(page: Page, label: str) -> Locator:
+    return page.locator(".kvs-console").get_by_label(re.compile(f"^{label}")).locator("visible=true")
+
+
+def type_into(page: Page, label: str, text: str) -> None:
+    """Type into the field that the console has put the focus on."""
+    expect(field(page, label)).to_be_focused()
+    page.keyboard.type(text)
+
+
+def names(page: Page) -> list[str]:
+    return page.locator(".kvs-list .kvs-open").all_text_contents()
+
+
+# --- what each task costs
+
+
+def test_creating_a_channel_with_two_tags_takes_three_clicks(notebook, fleet):
+    page = open_console(notebook)
+    with costs(page, clicks=3, texts=5):
+        button(page, "Create channel").first.click()
+        type_into(page, "Channel name", "a-new-one")
+        for number, tag in ((1, ("Site", "hq")), (2, ("Owner", "ops"))):
+            page.locator(".kvs-panel").get_by_role("button", name=re.compile("^Add tag")).click()
+            type_into(page, f"Tag {number} key", tag[0])
+            page.keyboard.press("Tab")
+            type_into(page, f"Tag {number} value", tag[1])
+        tab_to(page, in_panel(page, "Create channel"))
+        page.keyboard.press("Enter")
+        expect(row(page, "a-new-one")).to_contain_text("ops")
+    expect(page.get_by_text("Created a-new-one in").first).to_be_visible()
+
+
+def test_ttl_of_five_channels_takes_eight_clicks_and_one_value(notebook, fleet, connection):
+    page = open_console(notebook)
+    with costs(page, clicks=8, texts=1):
+        for name in ("front-door-hq", "front-door-lab", "loading-dock-1", "parking-north", "parking-south"):
+            check(page, name)
+        in_bar(page, "TTL").click()
+        type_into(page, "Message TTL", "75")
+        in_panel(page, "Preview").click()
+        in_panel(page, "Apply to 5 channels").click()
+        expect(page.get_by_text("Applied: 5 done").first).to_be_visible()
+    expect(row(page, "parking-south")).to_contain_text("75 s")
+    assert (kvs.list_channels(connection=connection)["message_ttl_seconds"] == 75).sum() == 5
+
+
+def test_tagging_twenty_channels_takes_five_clicks_and_two_texts(notebook, sandbox, connection):
+    sandbox.seed(22)
+    page = open_console(notebook, 22)
+    with costs(page, clicks=5, texts=2):
+        check(page, "device-0000000")
+        row(page, "device-0000019").click(modifiers=["Shift"], position={"x": 300, "y": 8})
+        in_bar(page, "Tags").click()
+        type_into(page, "Tag 1 key", "Site")
+        page.keyboard.press("Tab")
+        type_into(page, "Tag 1 value", "hq")
+        in_panel(page, "Preview").click()
+        in_panel(page, "Apply to 20 channels").click()
+        expect(page.get_by_text("Applied: 20 done").first).to_be_visible()
+    assert len(kvs.list_tags(kvs.list_channels(connection=connection), connection=connection)) == 20
+
+
+def test_deleting_three_channels_takes_five_clicks_and_their_phrase(notebook, fleet, connection):
+    page = open_console(notebook)
+    with costs(page, clicks=5, texts=1):
+        for name in ("parking-north", "parking-south", "test-jchen"):
+            check(page, name)
+        in_bar(page, "Delete").click()
+        type_into(page, "To apply, type: delete 3", "delete 3")
+        in_panel(page, "Delete 3 channels").click()
+        expect(page.get_by_text("Applied: 3 done").first).to_be_visible()
+    expect(rows(page)).to_have_count(8)
+    assert len(kvs.list_channels(connection=connection)) == 8
+
+
+def test_channel_is_found_by_its_pasted_arn(notebook, fleet, connection):
+    arn = kvs.list_channels("parking-s", connection=connection)["channel_arn"].item()
+    page = open_console(notebook)
+    with costs(page, clicks=1, texts=1):
+        field(page, "Filter").click()
+        page.keyboard.insert_text(arn)
+        expect(rows(page)).to_have_count(1)
+    assert names(page) == ["parking-south"]
+    expect(heading(page, "Channels (1 of 11)")).to_be_visible()
+
+
+def test_channels_without_an_owner_are_found_with_one_click(notebook, fleet):
+    page = open_console(notebook)
+    with costs(page, clicks=1, texts=1):
+        field(page, "Filter").click()
+        page.keyboard.type("-tag:Owner")
+        expect(rows(page)).to_have_count(1)
+    assert names(page) == ["test-jchen"]
+
+
+def test_shown_rows_are_downloaded_with_one_click(notebook, fleet, tmp_path):
+    slow = "text.comm.on_msg(lambda message: (time.sleep(1), text._handle_msg(message)))  # a slow kernel"
+    page = open_console(notebook, cell=f"import time\n{OPEN[:-8]}\ntext = console.table.filter\n{slow}\nconsole")
+    field(page, "Filter").click()
+    page.keyboard.type("parking-n")
+    with costs(page, clicks=1), page.expect_download() as downloading:
+        button(page, "Download CSV").click()
+    downloading.value.save_as(tmp_path / "channels.csv")
+    assert downloading.value.suggested_filename == "channels.csv"
+    assert kvs.read_csv(tmp_path / "channels.csv")["channel_name"].tolist() == ["parking-north"]
+
+
+def test_region_is_switched_by_its_selector(notebook, fleet):
+    page = open_console(notebook)
+    with costs(page, clicks=0):  # the two clicks on a select are the browser's own
+        field(page, "Region").select_option("ap-southeast-2")
+        expect(heading(page, "Channels (6)")).to_be_visible()
+
+
+# --- keyboard
+
+
+def test_keyboard_alone_carries_a_channel_through_its_life(notebook, fleet):
+    page = open_console(notebook)
+    tab_to(page, button(page, "Create channel").first)
+    page.keyboard.press("Enter")
+    type_into(page, "Channel name", "a-new-one")
+    tab_to(page, in_panel(page, "Create channel"))
+    page.keyboard.press("Enter")
     expect(row(page, "a-new-one")).to_contain_text("ACTIVE")
-    row(page, "a-new-one").click()
-    button(page, "Update").click()
-    expect(page.get_by_label(TTL)).to_have_value("60")
-    expect(status(page, "Loaded a-new-one in")).to_be_visible()
-    fill(page, TTL, "90")
-    press(page, "Update channel")
-    expect(status(page, "Updated a-new-one in")).to_be_visible()
-    expect(row(page, "a-new-one").locator("td").nth(2)).to_have_text("90")
-    expect(row(page, "a-new-one")).to_have_class("selected")
-    button(page, "Tags").click()
-    press(page, "Add a tag (up to 50)")
-    expect(page.get_by_label("Tag 1 key (1 to 128 characters)")).to_be_focused()
-    page.keyboard.type("Site")
-    press(page, "Apply tags")
-    expect(status(page, "Tags of a-new-one: set Site=, done.")).to_be_visible()
-    button(page, "Delete").click()
-    expect(page.get_by_role("row", name="tags Site=")).to_be_visible()
-    fill(page, "Type the channel's name to delete it", "a-new-one")
-    press(page, "Delete channel")
-    expect(row(page, "a-new-one")).to_contain_text("DELETING")
+    tab_to(page, in_panel(page, "Close"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("grid").locator("tbody tr:focus")).to_be_visible()
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    expect(heading(page, "a-new-one")).to_be_visible()
+    expect(in_panel(page, "Close")).to_be_focused()
+    tab_to(page, in_panel(page, "TTL"))
+    page.keyboard.press("Enter")
+    expect(field(page, "Message TTL")).to_have_value("60")
+    expect(field(page, "Message TTL")).to_be_focused()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("90")
+    tab_to(page, in_panel(page, "Update channel"))
+    page.keyboard.press("Enter")
+    expect(row(page, "a-new-one")).to_contain_text("90 s")
+    tab_to(page, in_panel(page, "Delete"))
+    page.keyboard.press("Enter")
+    type_into(page, "Type the channel's name", "a-new-one")
+    tab_to(page, in_panel(page, "Delete channel"))
+    page.keyboard.press("Enter")
     expect(row(page, "a-new-one")).to_have_count(0)
-    assert "a-new-one" not in set(kvs.list_channels(connection=connection)["channel_name"])
+    expect(page.get_by_text("Deleted a-new-one in").first).to_be_visible()
 
 
-def test_selected_row_fills_the_open_form(notebook, sandbox):
-    sandbox.seed()
-    page = notebook.run(OPEN)
-    expect(row(page, "loading-dock-1")).to_be_visible()
-    button(page, "Update").click()
-    row(page, "loading-dock-1").click()
-    expect(page.get_by_label("Channel (name or ARN)")).to_have_value("loading-dock-1")
-    expect(page.get_by_label(TTL)).to_have_value("30")
-    row(page, "parking-north").click()
-    expect(page.get_by_label(TTL)).to_have_value("60")
+def test_arrows_move_and_space_selects_in_the_table(notebook, fleet):
+    page = open_console(notebook)
+    tab_to(page, rows(page).first)
+    cells = page.locator(".jp-Notebook .jp-Cell").count()
+    for key in ("ArrowDown", "Space", "ArrowDown", "ArrowDown", "Space"):
+        page.keyboard.press(key)
+    expect(page.get_by_text("2 selected")).to_be_visible()
+    expect(row(page, "front-door-hq")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Shift+ArrowDown")
+    expect(page.get_by_text("3 selected")).to_be_visible()
+    page.keyboard.press("b")  # JupyterLab's shortcut for a new cell
+    page.keyboard.press("Control+a")
+    expect(page.get_by_text("11 selected")).to_be_visible()
+    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
+    expect(rows(page).nth(4)).to_be_focused()
 
 
-def test_second_click_deselects_a_row(notebook, sandbox, connection):
-    sandbox.seed()
-    page = notebook.run(OPEN)
-    row(page, "parking-north").click()
-    expect(row(page, "parking-north")).to_have_class("selected")
+# --- the live table and the panel
+
+
+def test_refresh_keeps_order_selection_and_focus_and_marks_what_changed(notebook, fleet, connection):
+    page = open_console(notebook)
+    for _ in range(2):
+        page.get_by_role("columnheader", name="Name").get_by_role("button").click()
+    expect(rows(page).first).to_contain_text("warehouse-robot-09")
+    row(page, "parking-north").locator("td").nth(2).click()
     kvs.create_channel("zebra-crossing", connection=connection)
     button(page, "Refresh").click()
-    expect(status(page, "12 channels.")).to_be_visible()
-    expect(row(page, "parking-north")).to_have_class("selected")
-    row(page, "parking-north").click()
-    expect(row(page, "parking-north")).not_to_have_class("selected")
-    button(page, "Update").click()
-    expect(page.get_by_label("Channel (name or ARN)")).to_have_value("")
+    expect(rows(page).first).to_contain_text("zebra-crossing")
+    expect(row(page, "zebra-crossing")).to_have_class("kvs-changed")
+    expect(row(page, "parking-north")).to_have_class("kvs-selected")
 
 
-HIDE = """() => {
-  window.looks = 0;
-  Object.defineProperty(document, "hidden", { configurable: true, get: () => { window.looks += 1; return true; } });
-}"""
-SHOW = """() => { delete document.hidden; document.dispatchEvent(new Event("visibilitychange")); }"""
-
-
-def test_console_lists_again_while_the_page_shows_it(notebook, sandbox, connection):
-    sandbox.seed()
-    page = notebook.run(OPEN, "console._refresh_timer.seconds = 0.5")
-    expect(row(page, "parking-north")).to_be_visible()
-    row(page, "parking-north").click()
+def test_console_shows_a_channel_of_another_client_while_the_page_is_seen(notebook, fleet, connection):
+    page = open_console(notebook, cell=f"{OPEN}._refresh_timer.seconds = 0.5\nconsole")
     kvs.create_channel("a-late-one", connection=connection)
     expect(row(page, "a-late-one")).to_be_visible()
-    expect(row(page, "parking-north")).to_have_class("selected")
     page.evaluate(HIDE)
     page.wait_for_function("window.looks > 3")
     kvs.create_channel("a-later-one", connection=connection)
@@ -109,60 +272,45 @@ def test_console_lists_again_while_the_page_shows_it(notebook, sandbox, connecti
     expect(row(page, "a-later-one")).to_be_visible()
 
 
-def test_refresh_keeps_order_and_selection(notebook, sandbox, connection):
-    sandbox.seed()
-    page = notebook.run(OPEN)
-    expect(row(page, "parking-north")).to_be_visible()
-    page.get_by_role("columnheader", name="channel_name").click()
-    page.get_by_role("columnheader", name="channel_name").click()
-    expect(page.locator("table.dataTable tbody td").first).to_have_text("warehouse-robot-09")
-    row(page, "parking-north").click()
-    expect(row(page, "parking-north")).to_have_class("selected")
-    kvs.create_channel("zebra-crossing", connection=connection)
-    button(page, "Refresh").click()
-    expect(page.locator("table.dataTable tbody td").first).to_have_text("zebra-crossing")
-    expect(row(page, "parking-north")).to_have_class("selected")
-    row(page, "parking-south").click()
-    expect(row(page, "parking-south")).to_have_class("selected")
-    button(page, "Endpoints").click()
-    expect(page.get_by_label("Channel (name or ARN)")).to_have_value("parking-south")
+def test_edits_are_asked_about_before_another_row_is_shown(notebook, fleet):
+    page = open_console(notebook)
+    page.get_by_role("button", name="parking-north", exact=True).click()
+    in_panel(page, "Tags").click()
+    expect(field(page, "Tag 1 value")).to_have_value("0042")
+    field(page, "Tag 1 value").click()
+    page.keyboard.type("7")
+    page.get_by_role("button", name="parking-south", exact=True).click()
+    expect(page.get_by_role("alert").filter(has_text="parking-north has edits that were not applied")).to_be_visible()
+    in_panel(page, "Keep editing").click()
+    expect(row(page, "parking-north")).to_have_attribute("aria-selected", "true")
+    expect(field(page, "Tag 1 value")).to_have_value("00427")
+    page.get_by_role("button", name="parking-south", exact=True).click()
+    in_panel(page, "Discard them").click()
+    expect(heading(page, "parking-south")).to_be_visible()
+    expect(field(page, "Tag 1 value")).to_have_value("0042")
 
 
-def test_filter_decides_what_is_shown_and_saved(notebook, sandbox):
-    sandbox.seed()
-    page = notebook.run(OPEN)
-    expect(row(page, "parking-north")).to_be_visible()
-    fill(page, "Filter (words in any column)", "parking")
-    expect(row(page, "front-door-hq")).to_have_count(0)
-    shows(page, ["parking-north", "parking-south"])
-    fill(page, "File to save the rows to", "parking.csv")
-    press(page, "Save CSV")
-    expect(status(page, "Saved 2 rows to parking.csv.")).to_be_visible()
-    saved = kvs.read_csv(notebook.lab.work / "parking.csv")
-    assert saved["channel_name"].tolist() == ["parking-north", "parking-south"]
+@pytest.mark.parametrize(("width", "beside"), [(1400, True), (900, False)])
+def test_panel_stands_beside_the_table_or_below_it(notebook, fleet, width, beside):
+    size = notebook.page.viewport_size
+    notebook.page.set_viewport_size({"width": width, "height": 1400})
+    try:
+        page = open_console(notebook)
+        page.get_by_role("button", name="parking-north", exact=True).click()
+        panel, table = page.locator(".kvs-panel"), page.locator(".kvs-list")
+        expect(panel).to_be_visible()
+        left, under = table.bounding_box(), panel.bounding_box()
+        assert (under["x"] >= left["x"] + left["width"]) is beside
+        assert (under["y"] >= left["y"] + left["height"]) is not beside
+    finally:
+        notebook.page.set_viewport_size(size)
 
 
-def test_save_uses_filter_text_typed_before_the_click(notebook, sandbox):
-    sandbox.seed()
-    slow = "text.comm.on_msg(lambda message: (time.sleep(1), text._handle_msg(message)))  # a slow kernel"
-    page = notebook.run(
-        f"import time\nimport kvs_notebook as kvs\nconsole = kvs.forms.console()\ntext = console.table.filter\n{slow}\nconsole"
-    )
-    expect(row(page, "parking-north")).to_be_visible()
-    fill(page, "Filter (words in any column)", "parking-n")
-    button(page, "Save CSV").click()
-    expect(status(page, "Saved 1 row to channels.csv.")).to_be_visible()
-
-
-def test_console_is_usable_with_ten_thousand_channels(notebook, sandbox, connection):
-    sandbox.seed(10_000)
-    page = notebook.run(OPEN)
-    expect(page.get_by_text("Showing 1 to 10 of 10,000 entries")).to_be_visible()
-    fill(page, "Filter (words in any column)", "0009998")
-    expect(page.get_by_text("Showing 1 to 1 of 1 entry")).to_be_visible()
-    row(page, "device-0009998").click()
-    button(page, "Update").click()
-    expect(page.get_by_label(TTL)).to_have_value("60")
+HIDE = """() => {
+  window.looks = 0;
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => { window.looks += 1; return true; } });
+}"""
+SHOW = """() => { delete document.hidden; document.dispatchEvent(new Event("visibilitychange")); }"""
 
 
 def test_console_stops_listing_when_it_left_the_page(notebook):

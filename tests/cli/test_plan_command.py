@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import click
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -104,8 +105,6 @@ def test_managed_channels_come_from_files(plan, tmp_path):
     [
         (["tags", "fleet.csv", "--set", "Site"], "--set 'Site' is not valid"),
         (["tags", "fleet.csv", "--set", "a=1", "--set", "a=2"], "--set a was given twice"),
-        (["tags", "fleet.csv"], "Nothing to plan"),
-        (["ttl", "fleet.csv", "300"], "message_ttl_seconds 300 is out of range"),
         (["ttl", "none.csv", "60"], "Can't read none.csv"),
         (["delete", "fleet.csv", "--where", "site=hq"], "Condition 'site=hq' is not valid"),
     ],
@@ -113,3 +112,34 @@ def test_managed_channels_come_from_files(plan, tmp_path):
 def test_wrong_arguments_are_named(plan, arguments, message):
     with pytest.raises(Exception, match=message):
         plan(*arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["tags", "none.csv"], *(["ttl", "none.csv", seconds] for seconds in ("4", "121", "x"))]
+)
+def test_values_that_are_wrong_whatever_is_read_are_usage_errors(plan, arguments):
+    with pytest.raises(click.UsageError, match=r"Nothing to plan|range 5<=x<=120|not a valid integer"):
+        plan(*arguments)
+
+
+def test_refused_rows_are_named_by_channel_and_place(plan):
+    cameras = [Seen("cam", status="DELETING", region=region) for region in ("us-east-1", "eu-west-1")]
+    kvs.to_csv(fleet([Seen("gate", {"Site": "hq"}), *cameras]), "fleet.csv")
+    code, lines = plan("ttl", "fleet.csv", "90", "--where", "channel_name=cam")
+    assert code == 3
+    assert [line.strip().partition("  ")[0] for line in lines if "DELETING" in line] == [
+        "cam (000042000042 eu-west-1)",
+        "cam (000042000042 us-east-1)",
+    ]
+    assert "2 rows refused, nothing of them will be sent:" in lines
+
+
+def test_channels_with_unread_tags_are_left_out_and_counted(plan):
+    channels = fleet([Seen("gate"), Seen("dock"), Seen("cam", {"Owner": "ops"})])
+    kvs.to_csv(channels.assign(tags_source=["each", "each", "failed"]), "fleet.csv")
+    command = ["plan", "delete", "fleet.csv", "--allow-managed", "--where"]
+    result = CliRunner().invoke(cli, [*command, "Owner="], standalone_mode=False)
+    assert "dock" in result.stdout
+    assert "gate" not in result.stdout
+    assert result.stderr.startswith("kvs-notebook: --where leaves out 1 channel whose tags were not read.")
+    assert "gate" in CliRunner().invoke(cli, [*command, "channel_name=gate"], standalone_mode=False).stdout

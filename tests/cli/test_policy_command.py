@@ -48,7 +48,10 @@ def test_trust_policy_is_printed(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--account", "12345"], "Error: Account id '12345' is not a string of 12 digits.\n"),
+        (
+            ["--account", "12345"],
+            "Error: Account id '12345' is not a string of 12 digits. Expected one such as '111122223333'.\n",
+        ),
         (
             ["--region", "eu-wst-1"],
             "Error: 'eu-wst-1' is not a known AWS region. Did you mean 'eu-west-1'?\n",

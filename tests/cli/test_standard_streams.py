@@ -156,7 +156,8 @@ def test_line_on_standard_error_is_written_at_once() -> None:
 # --- the command
 
 REDIRECTIONS = ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full"]
-COMMANDS = {"--version": 0, "policy --account 12345": 2}
+COMMANDS = {"--version": 0, "policy --unknown": 2}
+"""One writes to standard output, one to standard error; neither imports pandas."""
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")

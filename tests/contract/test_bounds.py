@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import boto3
@@ -25,12 +26,18 @@ def bound(shape: str, edge: str) -> int:
     return limit
 
 
+@cache
+def shared_session() -> boto3.Session:
+    """Return one session for the file: each reads the models of the service anew."""
+    return boto3.Session()
+
+
 @pytest.fixture
 def ask(service) -> Callable[..., str | None]:
     """Call an operation without boto3's validation; return its error code."""
     meta = service.client.meta
     credentials = service.client._request_signer._credentials
-    client = boto3.Session().client(
+    client = shared_session().client(
         meta.service_model.service_name,
         region_name=meta.region_name,
         endpoint_url=meta.endpoint_url,

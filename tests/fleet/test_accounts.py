@@ -30,6 +30,12 @@ def test_profiles_and_roles_become_accounts_without_duplicates():
     ]
 
 
+@pytest.mark.parametrize("accounts", [["111122223333"], {"account_id": "111122223333"}, 111122223333])
+def test_accounts_that_are_neither_a_file_nor_a_frame_are_refused(accounts):
+    with pytest.raises(InvalidInput, match="is not a file or a DataFrame. Pass one with the columns account_id"):
+        accounts_to_read(None, None, None, accounts)
+
+
 @pytest.mark.parametrize("as_frame", [False, True])
 def test_accounts_file_keeps_zeros_names_and_external_ids(tmp_path, as_frame):
     path = tmp_path / "accounts.csv"

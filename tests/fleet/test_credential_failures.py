@@ -47,7 +47,7 @@ def test_revoked_key_is_expired_not_region_disabled(fleet, connection, monkeypat
         ("111122223333", "eu-west-1"): "expired",
         ("111122223333", "ap-southeast-2"): "expired",
     }
-    with pytest.raises(InventoryIncomplete, match="2 of 3 account-regions have a gap"):
+    with pytest.raises(InventoryIncomplete, match="Gaps in 2 of 3 account-regions"):
         found.raise_for_failures()
 
 

@@ -66,7 +66,7 @@ def test_denied_account_region_is_only_gap(fleet, connection):
     check_only_gap(found, "111122223333", "eu-west-1", "denied")
     assert set(found.channels["region"]) == {"us-east-1", "ap-southeast-2"}
     with pytest.raises(
-        InventoryIncomplete, match=r"1 of 3 account-regions have a gap: 111122223333 eu-west-1: denied \(List"
+        InventoryIncomplete, match=r"Gaps in 1 of 3 account-regions: 111122223333 eu-west-1: denied \(List"
     ):
         found.raise_for_failures()
 

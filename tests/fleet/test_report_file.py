@@ -78,7 +78,7 @@ def test_report_of_empty_and_of_unread_account(sandbox, connection, tmp_path):
     assert "0 channels in 1 region of account 111122223333" in (tmp_path / "a.html").read_text("utf-8")
     sandbox.deny("kinesisvideo:*")
     kvs.write_report(kvs.inventory(), tmp_path / "b.html", required=REQUIRED)
-    assert "Not everything was read: 1 of 1 account-region have a gap." in (tmp_path / "b.html").read_text("utf-8")
+    assert "Not everything was read: gaps in 1 of 1 account-region." in (tmp_path / "b.html").read_text("utf-8")
 
 
 def test_account_that_cannot_be_connected_to_is_named_unknown(fleet, connection, tmp_path):

@@ -29,16 +29,40 @@ SCHEMAS = {
 }
 
 
+def add_channels(sandbox):
+    """Add channels of one name to two accounts, some of whose tags are missing or nearly right."""
+    for tags, connection in [
+        ({"Owner": "ops", "Env": "prod"}, sandbox.connection()),
+        ({"Owner": "", "Env": "test"}, sandbox.connection(region="eu-west-1")),
+        ({"owner ": "ops", "Env": " Prod"}, sandbox.connection(OTHER)),
+    ]:
+        kvs.create_channel("front-door", tags=tags, wait=False, connection=connection)
+    kvs.create_channel("roof", connection=sandbox.connection())
+
+
 @pytest.fixture
 def two_accounts(sandbox, connection):
-    """Two accounts with channels of one name, some of whose tags are missing or nearly right."""
-    far = sandbox.connection(region="eu-west-1")
-    kvs.create_channel("front-door", tags={"Owner": "ops", "Env": "prod"})
-    kvs.create_channel("front-door", tags={"Owner": "", "Env": "test"}, connection=far)
-    kvs.create_channel("roof")
-    there = sandbox.connection(OTHER)
-    kvs.create_channel("front-door", tags={"owner ": "ops", "Env": " Prod"}, connection=there)
+    add_channels(sandbox)
     return sandbox
+
+
+@pytest.fixture(scope="module")
+def fleet():
+    """The inventory of two accounts, read once for the tests that change nothing."""
+    with kvs.Sandbox(clock="stepped", quotas=False) as sandbox:
+        add_channels(sandbox)
+        return read(connection=sandbox.connection())
+
+
+@pytest.fixture
+def own_fleet(fleet):
+    """The part of it that is read without roles: an account in a region."""
+    return kvs.Inventory(
+        *(
+            frame.query("account_id == @ACCOUNT and region == 'us-east-1'").reset_index(drop=True)
+            for frame in (fleet.channels, fleet.tags, fleet.coverage)
+        )
+    )
 
 
 def read(**options):
@@ -101,14 +125,14 @@ def test_growth_skips_unread_day_in_difference(two_accounts, tmp_path):
 @pytest.mark.parametrize(
     ("quota", "free", "problem"), [(100, 98, None), (3, 1, None), (2, 0, "at_quota"), (1, 0, "at_quota")]
 )
-def test_headroom_returns_free_and_share_of_quota(two_accounts, quota, free, problem):
-    shares = kvs.reports.headroom(kvs.inventory(), quotas={(ACCOUNT, "us-east-1"): quota})
+def test_headroom_returns_free_and_share_of_quota(own_fleet, quota, free, problem):
+    shares = kvs.reports.headroom(own_fleet, quotas={(ACCOUNT, "us-east-1"): quota})
     assert rows(shares, "channels", "quota", "free", "share", "problem") == [(2, quota, free, 2 / quota, problem)]
 
 
 @pytest.mark.parametrize(("channels", "problem"), [(7_999, None), (8_000, "near_quota"), (10_000, "at_quota")])
-def test_headroom_has_problem_from_80_percent(two_accounts, channels, problem):
-    coverage = kvs.inventory().coverage.assign(channels=channels)
+def test_headroom_has_problem_from_80_percent(own_fleet, channels, problem):
+    coverage = own_fleet.coverage.assign(channels=channels)
     assert rows(kvs.reports.headroom(coverage), "quota", "problem") == [(10_000, problem)]
 
 
@@ -125,8 +149,8 @@ def test_headroom_of_unread_is_unknown_and_omits_disabled_regions(two_accounts):
     ]
 
 
-def test_tag_problems_list_missing_wrong_and_near_tags(two_accounts):
-    problems = kvs.reports.tag_problems(read(), REQUIRED)
+def test_tag_problems_list_missing_wrong_and_near_tags(fleet):
+    problems = kvs.reports.tag_problems(fleet, REQUIRED)
     columns = ("account_id", "region", "channel_name", "key", "problem", "found_key", "found_value", "allowed_value")
     assert rows(problems, *columns) == [
         (ACCOUNT, "eu-west-1", "front-door", "Env", "not_allowed", "Env", "test", None),
@@ -138,8 +162,8 @@ def test_tag_problems_list_missing_wrong_and_near_tags(two_accounts):
     ]
 
 
-def test_tag_coverage_counts_same_channels_as_tag_problems(two_accounts):
-    coverage = kvs.reports.tag_coverage(read(), REQUIRED)
+def test_tag_coverage_counts_same_channels_as_tag_problems(fleet):
+    coverage = kvs.reports.tag_coverage(fleet, REQUIRED)
     counted = rows(coverage, "key", "channels", "met", "near_miss", "not_allowed", "missing", "unknown", "share")
     assert counted == [("Owner", 4, 1, 1, 1, 1, 0, 0.25), ("Env", 4, 1, 1, 1, 1, 0, 0.25)]
 
@@ -174,8 +198,8 @@ def test_tag_problems_can_be_corrected_from_report(two_accounts):
     assert OTHER not in set(kvs.reports.tag_problems(read(), REQUIRED)["account_id"])
 
 
-def test_shared_names_list_accounts_and_regions(two_accounts):
-    shared = kvs.reports.shared_names(read())
+def test_shared_names_list_accounts_and_regions(fleet):
+    shared = kvs.reports.shared_names(fleet)
     places = f"{ACCOUNT} eu-west-1, {ACCOUNT} us-east-1, {OTHER} us-east-1"
     assert rows(shared, "channel_name", "regions", "accounts", "places") == [("front-door", 2, 2, places)]
 
@@ -201,11 +225,10 @@ def test_creation_by_month_counts_every_channel_once(sandbox, connection):
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_report_has_exact_schema_and_survives_csv(two_accounts, name, tmp_path):
-    whole = read()
-    nothing = kvs.Inventory(whole.channels.iloc[:0], whole.tags.iloc[:0], whole.coverage.iloc[:0])
-    for fleet in (whole, nothing):
-        report = report_of(name, fleet)
+def test_report_has_exact_schema_and_survives_csv(fleet, name, tmp_path):
+    nothing = kvs.Inventory(fleet.channels.iloc[:0], fleet.tags.iloc[:0], fleet.coverage.iloc[:0])
+    for each in (fleet, nothing):
+        report = report_of(name, each)
         assert {column: str(dtype) for column, dtype in report.dtypes.items()} == dict(SCHEMAS[name])
         assert report.index.equals(pd.RangeIndex(len(report)))
         kvs.to_csv(report, tmp_path / "report.csv")
@@ -213,8 +236,7 @@ def test_report_has_exact_schema_and_survives_csv(two_accounts, name, tmp_path):
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_report_leaves_its_input_unchanged(two_accounts, name):
-    fleet = read()
+def test_report_leaves_its_input_unchanged(fleet, name):
     before = [frame.copy() for frame in (fleet.channels, fleet.tags, fleet.coverage)]
     report_of(name, fleet)
     for frame, was in zip((fleet.channels, fleet.tags, fleet.coverage), before, strict=True):
@@ -241,7 +263,7 @@ WORDS = st.sampled_from(["Env", "env", "E nv", "prod", "Prod ", "dev", ""])
 KEYS = WORDS.filter(bool)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)  # of up to 18 channels and keys each
 @given(
     fleet=st.lists(st.dictionaries(KEYS, WORDS, max_size=4), min_size=1, max_size=6),
     required=st.dictionaries(KEYS, st.none() | st.lists(WORDS, min_size=1, max_size=3), min_size=1, max_size=3),
@@ -310,15 +332,14 @@ def test_change_from_stale_report_is_refused(two_accounts, tmp_path, report):
         ({"E*v": None}, "Tag key"),
     ],
 )
-def test_required_tags_reject_invalid_requirement(two_accounts, required, message):
+def test_required_tags_reject_invalid_requirement(fleet, required, message):
     for report in (kvs.reports.tag_problems, kvs.reports.tag_coverage):
         with pytest.raises(InvalidInput) as refused:
-            report(kvs.inventory(), required)
+            report(fleet, required)
         assert message in str(refused.value)
 
 
-def test_report_rejects_frame_and_names_right_function(two_accounts):
-    fleet = kvs.inventory()
+def test_report_rejects_frame_and_names_right_function(fleet):
     for wrong, message in [
         (lambda: kvs.reports.channel_counts(fleet.channels.drop(columns="region")), "without region"),
         (lambda: kvs.reports.channel_counts(fleet.coverage), "without channel_name"),
@@ -345,27 +366,30 @@ def test_headroom_of_failed_account_is_unknown(two_accounts):
     assert chart.figure.axes[0].get_xlabel() == "Not shown: 1 account-region not read"
 
 
-def test_headroom_rejects_quota_key_without_account(two_accounts):
+def test_headroom_rejects_quota_key_without_account(fleet):
     with pytest.raises(InvalidInput, match="quotas has the key 'us-east-1'. Expected an account id and a region"):
-        kvs.reports.headroom(kvs.inventory(), quotas={"us-east-1": 20})
+        kvs.reports.headroom(fleet, quotas={"us-east-1": 20})
+
+
+@pytest.fixture(scope="module")
+def history(fleet, tmp_path_factory):
+    """Rows of two days."""
+    folder = tmp_path_factory.mktemp("history")
+    for day in ("2026-01-05", "2026-01-06"):
+        kvs.save_snapshot(fleet, folder, date=day)
+    return kvs.read_snapshots(folder)
 
 
 @pytest.mark.parametrize(
     "report", ["channel_counts", "channel_ages", "creation_by_month", "shared_names", "tag_problems", "tag_coverage"]
 )
-def test_report_rejects_rows_of_several_days(two_accounts, tmp_path, report):
-    for day in ("2026-01-05", "2026-01-06"):
-        kvs.save_snapshot(kvs.inventory(), tmp_path, date=day)
-    history = kvs.read_snapshots(tmp_path)
-    more = [REQUIRED] if report.startswith("tag") else []
+def test_report_rejects_rows_of_several_days(fleet, history, report):
     with pytest.raises(
         InvalidInput, match=r"Channels with more than one row: \d+, as in a frame of several days. Pass the rows"
     ):
-        getattr(kvs.reports, report)(history, *more)
+        report_of(report, history)
     a_day = history[history["date"] == "2026-01-05"]
-    pd.testing.assert_frame_equal(
-        getattr(kvs.reports, report)(a_day, *more), getattr(kvs.reports, report)(kvs.inventory().table(), *more)
-    )
+    pd.testing.assert_frame_equal(report_of(report, a_day), report_of(report, fleet.table()))
 
 
 def test_headroom_rejects_inventory_of_prefix(two_accounts):

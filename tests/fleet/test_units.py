@@ -83,6 +83,22 @@ def service():
         yield running
 
 
+@pytest.fixture(scope="module")
+def inventories() -> dict[str, Inventory]:
+    """The inventories of all regions without a fault that the tests have read so far, by the way that tags are read."""
+    return {}
+
+
+@pytest.fixture
+def healthy(inventories, connection):
+    def read(tags: str = "bulk") -> Inventory:
+        if tags not in inventories:
+            inventories[tags] = kvs.inventory(regions=REGIONS, tags=tags)
+        return inventories[tags]
+
+    return read
+
+
 @pytest.fixture
 def connection(service: ScriptedService, monkeypatch):
     service.script.clear()
@@ -128,33 +144,33 @@ def in_parts(faults: dict[str, Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("replies", in_parts(ANY_REPLY | LIST_REPLIES))
-def test_bad_list_is_only_gap(service, connection, replies):
-    healthy = kvs.inventory(regions=REGIONS, tags="none")
+def test_bad_list_is_only_gap(service, healthy, replies):
+    before = healthy("none")
     bad = script_regions(service, ["listSignalingChannels"], replies)
     found = kvs.inventory(regions=REGIONS, tags="none")
-    check_others(found, bad, healthy)
+    check_others(found, bad, before)
     assert set(zip(found.channels["account_id"], found.channels["region"], strict=True)).isdisjoint(bad)
 
 
 @pytest.mark.parametrize("mode", ["bulk", "each"])
 @pytest.mark.parametrize("replies", in_parts(ANY_REPLY | TAG_REPLIES))
-def test_bad_tags_are_only_gap_and_channels_are_kept(service, connection, mode, replies):
-    healthy = kvs.inventory(regions=REGIONS, tags=mode)
+def test_bad_tags_are_only_gap_and_channels_are_kept(service, healthy, mode, replies):
+    before = healthy(mode)
     bad = script_regions(service, ["GetResources", "ListTagsForResource"], replies)
     found = kvs.inventory(regions=REGIONS, tags=mode)
-    check_others(found, bad, healthy)
-    pd.testing.assert_frame_equal(found.channels, healthy.channels)
+    check_others(found, bad, before)
+    pd.testing.assert_frame_equal(found.channels, before.channels)
     unread = kvs.reports.tag_problems(found, {"Site": None}).query("problem == 'unknown'")
     assert set(zip(unread["account_id"], unread["region"], strict=True)) == bad
 
 
-def test_tags_are_read_each_if_bulk_reply_is_bad(service, connection):
-    healthy = kvs.inventory(regions=REGIONS)
+def test_tags_are_read_each_if_bulk_reply_is_bad(service, healthy):
+    before = healthy()
     for replies in in_parts(ANY_REPLY):
         script_regions(service, ["GetResources"], replies)
     found = kvs.inventory(regions=REGIONS)
     assert found.gaps.empty
-    pd.testing.assert_frame_equal(found.tags, healthy.tags)
+    pd.testing.assert_frame_equal(found.tags, before.tags)
 
 
 STS_REPLIES = {

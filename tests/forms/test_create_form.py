@@ -50,7 +50,12 @@ def test_submit_names_all_problems_and_sends_nothing(sandbox, connection, submit
     assert isinstance(error, errors.InvalidInput)
     assert form.status.role == "alert"
     for named in ("'front door'", "4 is out of range", "'aws:x'"):
-        assert named in form.status.text
+        assert named in str(error)
+    assert form.status.text == (
+        "Not sent. Correct the fields marked in red: Channel name, Message TTL in seconds, Tags."
+    )
+    form.name.value = "front-door"
+    assert form.status.text == "", "a failure goes when its reason is being corrected"
     assert not sandbox.requests["operation"].str.startswith("Create").any()
     assert not form.submit.disabled
 

@@ -36,21 +36,25 @@ def test_wrong_confirmation_deletes_nothing(sandbox, channel, submit, typed):
     form.confirmation.value = "x"
     form.confirmation.value = typed
     assert isinstance(submit(form), errors.InvalidInput)
-    assert "Type front-door to delete it" in form.status.text
-    assert "Type front-door" in form.confirmation.find_problem()
+    assert form.submit.disabled
+    assert "Type front-door to delete it" in form.confirmation.find_problem()
     assert kvs.describe_channel("front-door").equals(channel)
     assert not (sandbox.requests["operation"] == "DeleteSignalingChannel").any()
 
 
 def test_delete_follows_channel_until_gone(channel, submit):
     form = kvs.forms.delete_channel("front-door")
+    form.future.result()
+    assert form.submit.disabled
     form.confirmation.value = "front-door"
+    assert not form.submit.disabled
     row = submit(form)
     assert row["channel_status"].item() == "DELETING"
     assert form.status.text.endswith("it is gone.")
     assert len(kvs.list_channels()) == 0
     assert form.confirmation.value == ""
     assert form.details.value == ""
+    assert form.submit.disabled
 
 
 def test_confirmation_typed_before_load_is_checked(channel):

@@ -6,7 +6,7 @@ import pytest
 
 from kvs_notebook.aws import validation
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.forms.fields import TagRows, channel_field, name_field, ttl_field
+from kvs_notebook.forms.fields import ConfirmationField, TagRows, channel_field, name_field, ttl_field
 
 
 def note(field) -> str:
@@ -31,7 +31,7 @@ def test_invalid_ttl_is_a_problem(ttl):
     field = ttl_field(60)
     assert field.find_problem() == ""
     field.value = ttl
-    assert "message_ttl_seconds" in field.find_problem()
+    assert field.find_problem().startswith("Message TTL ")
     assert "5 to 120" in field.find_problem()
 
 
@@ -42,9 +42,39 @@ def test_ttl_accepts_number_or_text(ttl):
     assert field.find_problem() == ""
 
 
-def test_labels_show_bounds_of_service_model():
-    assert name_field().input.description == "Channel name (1 to 256 letters, digits and . _ -)"
-    assert ttl_field().input.description == "Message TTL in seconds (5 to 120)"
+def test_help_shows_bounds_of_service_model():
+    assert "1 to 256 letters, digits and . _ -" in name_field().help.value
+    assert "5 to 120 seconds" in ttl_field().help.value
+    shown = " ".join(each.value for each in TagRows().children if hasattr(each, "value"))
+    assert "Up to 50 tags; a key has 1 to 128 characters, a value up to 256" in shown
+
+
+def test_field_with_a_problem_is_marked():
+    field = ttl_field(60)
+    for value, is_marked in (("4", True), ("60", False)):
+        field.value = value
+        assert ("kvs-invalid" in field._dom_classes) is is_marked
+
+
+@pytest.mark.parametrize(("key", "value", "marked"), [("a*b", "x", 0), ("Site", "a*b", 1)])
+def test_part_of_a_tag_with_a_problem_is_marked(key, value, marked):
+    (row,) = TagRows({key: value}).rows
+    assert ["kvs-invalid" in box._dom_classes for box in row.children[0].children[:2]] == [marked == 0, marked == 1]
+
+
+def test_beginning_of_a_confirmation_is_not_a_problem():
+    def check(typed):
+        if typed != "front-door":
+            raise InvalidInput("Not that name.")
+
+    field = ConfirmationField("Name", check, accepts="The name")
+    field.value = "front-door"
+    assert not field.is_confirmed, "nothing is expected yet"
+    field.expected = "front-door"
+    for typed, problem in (("front", ""), ("fromt", "Not that name."), ("front-door", "")):
+        field.value = typed
+        assert (problem in note(field), note(field) == "") == (True, not problem)
+        assert field.is_confirmed is (typed == "front-door")
 
 
 @pytest.mark.parametrize(
@@ -69,8 +99,8 @@ def test_tag_rows_convert_to_and_from_mapping():
     rows = TagRows({"Site": "hq", "Owner": ""})
     assert rows.value == {"Site": "hq", "Owner": ""}
     assert [row.key.description for row in rows.rows] == [
-        "Tag 1 key (1 to 128 characters)",
-        "Tag 2 key (1 to 128 characters)",
+        "Tag 1 key",
+        "Tag 2 key",
     ]
     rows.value = {"Env": "prod"}
     assert rows.value == {"Env": "prod"}
@@ -86,7 +116,7 @@ def test_tag_rows_are_renumbered_after_each_edit():
     assert rows.value == {"Site": "hq", "Owner": "ops"}
     rows.rows[0].remove.click()
     assert rows.value == {"Owner": "ops"}
-    assert rows.rows[0].remove.description == "Remove tag 1"
+    assert rows.rows[0].remove.tooltip == "Remove tag 1"
 
 
 def test_listener_receives_each_row_change():

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import kvs_notebook as kvs
 from kvs_notebook.forms.channel_form import ChannelForm
 from kvs_notebook.forms.header import Header
-from kvs_notebook.forms.html import code_html, error_html, table_html
+from kvs_notebook.forms.html import code_html, copy_html, error_html, help_html, table_html
+from kvs_notebook.forms.job import Outcome
 from kvs_notebook.forms.status_line import StatusLine
 from kvs_notebook.plans.steps import Step
 
@@ -32,11 +33,14 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        assert {name for name, _ in attrs} <= {"class", "role", "scope"}
+        assert {name for name, _ in attrs} <= {"class", "role", "scope", "title", "datetime", "type", "data-copy"}
 
     def handle_data(self, data: str) -> None:
         self.text += data
 
+
+FOLDED = ["details", "summary", "code", "button"]
+"""The tags of folded Python."""
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), min_size=1) | st.sampled_from(
     ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"><b>', "</div>", "&lt;", "<!--", "</style>"]
@@ -47,6 +51,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), min_siz
 def test_text_is_escaped_in_every_helper(text):
     for made, tags in (
         (code_html(text), ["code"]),
+        (help_html(text), ["div"]),
         (error_html(text), ["div"]),
         (table_html([(text, text)], (text, text)), ["table", "tr", "th", "th", "tr", "th", "td"]),
     ):
@@ -60,10 +65,21 @@ def test_status_line_escapes_text(text):
     status = StatusLine()
     status.show(text, code=text)
     assert status.text == text.strip()
-    assert set(Reader(status.value).tags) == {"div", "code"}
-    status.alert(text)
-    assert status.role == "alert"
-    assert set(Reader(status.value).tags) == {"div"}
+    assert set(Reader(status.value).tags) == {"div", *FOLDED}
+    for show, role in ((status.succeed, "status"), (status.alert, "alert")):
+        show(text, code=text)
+        assert status.role == role
+        assert set(Reader(status.value).tags) == {"div", "strong", *FOLDED}
+
+
+@given(texts)
+def test_copied_text_is_escaped(text):
+    class Copied(Reader):
+        def handle_starttag(self, tag, attrs):
+            super().handle_starttag(tag, attrs)
+            self.copied = dict(attrs)["data-copy"]
+
+    assert Copied(copy_html(text, text)).copied == text
 
 
 # --- the forms
@@ -76,7 +92,24 @@ HOSTILE = [
     "<!--",
     "&lt;u&gt;",
 ]
-OUR_TAGS = {"style", "div", "span", "code", "table", "tr", "th", "td"}
+OUR_TAGS = {
+    "style",
+    "div",
+    "span",
+    "strong",
+    "code",
+    "table",
+    "tr",
+    "th",
+    "td",
+    "h2",
+    "h3",
+    "h4",
+    "ol",
+    "li",
+    "time",
+    *FOLDED,
+}
 OPENERS = {
     "create_channel": {},
     "update_channel": {"channel": "front-door"},
@@ -133,8 +166,7 @@ def test_every_html_of_a_form_escapes_what_is_typed(name, connection, monkeypatc
             form.submit.click()
             assert name == "connection" or form.future.exception(30)
         else:
-            form.save.click()
-            form.saved.exception(30)
+            form.table.painted.result(30)
         assert check_widgets(form) >= 2
 
 
@@ -154,15 +186,19 @@ def test_every_html_of_a_form_escapes_what_is_loaded(name, connection):
         assert html.escape(text) in form.details.value
 
 
-def test_console_table_escapes_cells(connection):
+def test_console_escapes_channels_and_what_it_has_done(connection):
     kvs.create_channel("front-door")
     console = kvs.forms.console()
+    console.future.result(30)
     text = HOSTILE[1]
-    frame = kvs.list_channels().assign(channel_name=text, channel_status=text, version=text)
+    frame = kvs.list_channels().assign(channel_name=text, channel_status=text, version=text, **{f"tag:{text}": text})
     assert console.table.show(frame, console.connection)
-    sent = str(console.table._table._dt_args)
-    assert text not in sent
-    assert html.escape(text) in sent.replace("\\u003c", "<")
+    console.table.select(text)
+    console.open_form("Details")
+    console.activity.add(Outcome(text, succeeded=True, code=text))
+    assert check_widgets(console) >= 8
+    assert html.escape(text) in console.form.value
+    assert html.escape(text) in console.activity.value
 
 
 def test_header_escapes_profile_and_endpoint(connection, monkeypatch):

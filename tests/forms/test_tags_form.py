@@ -50,10 +50,10 @@ def test_only_the_difference_is_sent(sandbox, form, submit):
 
 
 def test_number_of_tags_is_shown(form, submit):
-    assert '<tr><th scope="row">tags</th><td>2</td></tr>' in form.details.value
+    assert '<tr><th scope="row">Tags</th><td>2</td></tr>' in form.details.value
     form.tags.value = {"Site": "annex", "Owner": "ops", "Env": "prod"}
     submit(form)
-    assert '<tr><th scope="row">tags</th><td>3</td></tr>' in form.details.value
+    assert '<tr><th scope="row">Tags</th><td>3</td></tr>' in form.details.value
 
 
 def test_unchanged_tags_are_not_sent(sandbox, form, submit):
@@ -88,7 +88,7 @@ def test_second_call_failing_names_the_part_done(sandbox, form, submit):
     sandbox.deny("kinesisvideo:UntagResource")
     form.tags.value = {"Site": "annex"}
     assert isinstance(submit(form), errors.AccessDenied)
-    assert form.status.text.startswith("Done: set Site. Failed: remove Owner. UntagResource failed")
+    assert form.status.text.startswith("Done: set Site. Not done: remove Owner. UntagResource failed")
     assert form.status.text.endswith("The tags are now: Owner=ops, Site=annex.")
     assert form.tags.value == {"Site": "annex"}, "what was wanted is kept"
     sandbox.clear_denials()
@@ -105,7 +105,8 @@ def test_unknown_state_shows_how_to_look(sandbox, form, submit):
     eventually(lambda: sent(sandbox, "ListTagsForResource") == 2)  # once loading, once before the change
     sandbox.deny("kinesisvideo:ListTags*")
     assert isinstance(form.future.exception(), errors.AccessDenied)
-    assert "What is there now is not known: kvs.list_tags('front-door')" in form.status.text
+    assert "What is there now is not known: press Load to see it." in form.status.text
+    assert "kvs.list_tags(&#x27;front-door&#x27;)" in form.status.value
 
 
 def test_tags_are_removed_first_at_maximum(sandbox, connection, submit):

@@ -91,38 +91,6 @@ def test_edits_whose_change_failed_are_asked_about(edited, sandbox):
     assert "not applied" in str(load(form, "back-door"))
 
 
-def test_selecting_another_row_of_the_console_asks(connection):
-    console = kvs.forms.console()
-    console.future.result(20)
-    console.table.select("front-door")
-    form = console.open_form("Tags")
-    form.future.result(20)
-    edit_tags(form)
-    console.table.select("back-door")
-    assert "front-door has edits that were not applied" in form.status.text
-    assert form.tags.value == {"Site": "annex"}
-    console.table.select("front-door")
-    form.future.result(20)
-    assert form.tags.value == {"Site": "annex"}
-
-
-def test_connecting_elsewhere_asks_before_forms_of_the_console_close(sandbox, connection):
-    with kvs.use_sandbox(clock="stepped"):
-        console = kvs.forms.console()
-        console.future.result(20)
-        create, connect = console.open_form("Create"), console.open_form("Connection")
-        create.name.value, create.tags.value = "roof", {"Site": "hq"}
-        connect.region.value = "eu-west-1"
-        connect.submit.click()
-        assert isinstance(connect.future.exception(20), errors.InvalidInput)
-        assert "values that were not sent: Create: name roof, tags Site=hq. Send them first" in connect.status.text
-        assert console.connection.region == "us-east-1"
-        connect.submit.click()
-        assert connect.future.exception(20) is None
-        assert console.connection.region == "eu-west-1"
-        console.close()
-
-
 def test_created_channel_is_not_asked_about(connection):
     form = kvs.forms.create_channel()
     assert form.unapplied_edits() == ""

@@ -97,5 +97,6 @@ def test_missing_channel_is_shown(connection, submit):
     form = kvs.forms.update_channel("missing-door")
     assert isinstance(form.future.exception(), errors.ChannelNotFound)
     assert form.status.role == "alert"
-    assert "list_channels()" in form.status.text
+    assert "Check the name and the region;" in form.status.text
+    assert "list_channels()" in form.status.value
     assert not form.load.disabled

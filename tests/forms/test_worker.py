@@ -32,7 +32,7 @@ class ControlledWorker:
                 raise fails
             return JobResult(title, f"{title}: done.")
 
-        return Job(title, run, changes, "kvs.look()")
+        return Job(title, run, changes, "kvs.look()", "press Load")
 
 
 @pytest.fixture
@@ -48,7 +48,9 @@ def test_busy_worker_disables_buttons_and_shows_progress(controlled):
     future = controlled.worker.start(controlled.job)
     assert controlled.button.disabled
     assert not controlled.worker.stop_button.disabled
-    assert controlled.worker.status.text == "Doing it... (If this line stays: kvs.look() shows what became of it.)"
+    assert controlled.worker.status.text == (
+        "Doing it... (If this line stays, run the cell again and press Load to see what became of it.)"
+    )
     controlled.end.set()
     assert future.result() == "Doing it"
     assert not controlled.button.disabled
@@ -79,7 +81,7 @@ def test_stopped_change_shows_late_outcome(controlled):
     controlled.worker.stop_button.click()
     assert not controlled.button.disabled
     assert controlled.worker.status.text == (
-        "Stopped waiting for doing it. The request was already sent and is not called back: kvs.look() shows what became of it."
+        "Stopped waiting for doing it. The request was already sent and is not called back: press Load to see what became of it."
     )
     controlled.end.set()
     assert future.result() == "Doing it"
@@ -122,7 +124,7 @@ def test_error_in_prepare_is_shown(controlled):
 
 def test_worker_survives_a_status_line_that_fails(controlled, monkeypatch, caplog):
     controlled.end.set()
-    monkeypatch.setattr(controlled.worker.status, "alert", lambda _: 1 / 0)
+    monkeypatch.setattr(controlled.worker.status, "alert", lambda *_, **__: 1 / 0)
     failed = controlled.worker.start(lambda: controlled.job(fails=errors.Throttled("too many")))
     assert isinstance(failed.exception(20), ZeroDivisionError)
     assert "Could not show how 'Doing it' ended" in caplog.text
@@ -165,7 +167,8 @@ def test_stopped_form_shows_last_status(connection):
             assert not form.future.done()
         form.cancel.click()
         assert "The request was already sent" in form.status.text
-        assert "kvs.describe_channel('gate', connection=connection)" in form.status.text
+        assert "look for gate in the list of channels to see what became of it" in form.status.text
+        assert "kvs.describe_channel(&#x27;gate&#x27;, connection=connection)" in form.status.value
         assert form.future.result(20)["channel_status"].item() == "CREATING"
         assert "Meanwhile: Created gate in " in form.status.text
 

@@ -14,11 +14,16 @@ from nbformat.v4 import new_code_cell, new_notebook
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
-SETUP = """%reset -f
+SETUP = """import gc
+gc.freeze()
+%reset -f
 import kvs_notebook.channels.waiters as waiters
 waiters.SECONDS_BETWEEN_DESCRIBES = 0.25
 del waiters"""
-"""Run before the cells of a test: no name of an earlier run is left, and a wait polls at the quota of five describes a second."""
+"""Run before the cells of a test: no name of an earlier run is left, and a wait polls at the quota of five describes a second.
+
+%reset collects garbage: among all that was imported and made before, it would look for 0.3 s.
+"""
 
 
 def cells_of(path: Path) -> dict[str, Any]:

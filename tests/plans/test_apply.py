@@ -219,7 +219,7 @@ def test_folder_of_another_plan_or_run_is_refused(channels, sandbox, folder):
     with pytest.raises(errors.InvalidInput, match="holds no plan"):
         kvs.resume_plan(folder)
     plan.save(folder)
-    with pytest.raises(errors.InvalidInput, match="not begun to be applied"):
+    with pytest.raises(errors.InvalidInput, match="was not applied yet"):
         kvs.resume_plan(folder)
     with pytest.raises(errors.InvalidInput, match="was not applied"):
         kvs.plans.undo(folder)
@@ -278,7 +278,7 @@ def test_conflict_names_both_values_and_other_steps_go_on(channels, folder):
     assert applied.result.set_index("column")["outcome"].to_dict() == {"tag:Owner": "done", "tag:Site": "conflict"}
     assert "'elsewhere' now, and was 'hq'" in applied.result.query("outcome == 'conflict'")["message"].item()
     assert "1 done, 1 conflict" in str(applied)
-    with pytest.raises(errors.PlanIncomplete, match="1 of 2 steps are not done: 1 conflict"):
+    with pytest.raises(errors.PlanIncomplete, match=r"Not done: 1 of 2 steps \(1 conflict\)"):
         applied.raise_for_failures()
 
 

@@ -201,7 +201,7 @@ def test_keys_that_differ_in_case_are_refused_unless_named() -> None:
 
 def test_rename_to_a_key_with_another_value_is_refused() -> None:
     plan = kvs.plans.tag(fleet([Seen("gate", {"owner": "ops", "Owner": "it"})]), rename={"owner": "Owner"})
-    assert reasons(plan) == ["Its tag 'Owner' is 'it' already, and 'owner' is 'ops'. Remove one of both first."]
+    assert reasons(plan) == ["Its tag 'Owner' is 'it' already, and 'owner' is 'ops'. Remove one of the two first."]
 
 
 # --- arguments

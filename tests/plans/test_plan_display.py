@@ -43,7 +43,7 @@ def test_refusals_are_capped_and_counted_by_row() -> None:
     assert lines[:3] == [
         "plans.set_message_ttl(): nothing to change",
         "25 rows refused, nothing of them will be sent:",
-        "  channels.iloc[0]  cam-0000  It is DELETING. Plan again when it is gone.",
+        "  cam-0000 (000042000042 us-east-1)  It is DELETING. Plan again when it is gone.",
     ]
     assert lines[-1] == "  and 15 more: see .refused, or plan.csv"
 

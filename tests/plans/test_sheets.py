@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -94,6 +95,26 @@ def test_sheet_leads_to_what_was_written(folder: Path, channels: list[Seen], dat
     assert found == {arn: edits for arn, edits in wanted.items() if arn not in refused}
     assert refused <= {arn for arn, edits in wanted.items() if {"tag:Site", "tag:site"} & set(edits)}
     assert "delete" not in set(steps["action"])
+
+
+@examples
+@given(
+    fleets,
+    st.sampled_from([None, "bulk", "failed"]),
+    st.lists(st.tuples(
+        st.integers(0, 3),
+        st.sampled_from(["tag:Site", "tag:note", f"tag:{STACK}", "message_ttl_seconds", "managed_by", "version", "action"]),
+        st.sampled_from([*RISKY, "annex", "(remove)", "t\u00c3\u00aate", "x" * 300, "delete"]),
+    ), min_size=1),
+)  # fmt: skip
+def test_current_channels_like_the_original_lead_to_the_same_plan(
+    folder: Path, channels: list[Seen], source: str | None, cells: list[tuple[int, str, str]]
+) -> None:
+    """Replaced tags are planned in one look at their row unless current= is given; both say the same."""
+    original = fleet(channels) if source is None else fleet(channels).assign(tags_source=source)
+    edits = [cell for cell in cells if cell[0] < len(channels)]
+    plan = edit(folder, original, *edits)
+    assert plan.steps.equals(edit(folder, original, *edits, current=original).steps)
 
 
 @examples
@@ -264,7 +285,7 @@ def test_sheet_of_another_export_is_refused_where_edited(folder: Path) -> None:
 
 def test_delete_with_edits_is_refused(folder: Path) -> None:
     plan = edit(folder, fleet([Seen("gate", {"Site": "hq"})]), (0, "action", "delete"), (0, "tag:Site", "annex"))
-    assert only_reason(plan) == "It is to be deleted and to be changed. Keep one of both."
+    assert only_reason(plan) == "The row deletes the channel and changes it too. Keep one of the two."
 
 
 def test_repeated_channel_with_other_values_is_refused(folder: Path) -> None:
@@ -298,6 +319,22 @@ def test_managed_channels_are_refused(folder: Path, column: str) -> None:
 def test_manager_may_be_named_in_the_sheet(folder: Path) -> None:
     plan = edit(folder, fleet([Seen("gate")]), (0, "tag:Site", "annex"), (0, "managed_by", "Terraform"))
     assert "It is managed by Terraform" in only_reason(plan)
+
+
+@pytest.mark.parametrize(
+    ("status", "cells", "reason"),
+    [
+        ("DELETING", {"tag:Site": "annex"}, "It is DELETING. Plan again when it is gone."),
+        ("ACTIVE", {"tag:Site": "annex", "managed_by": "Terraform"}, "It is managed by Terraform"),
+        ("ACTIVE", {"tag:Site": "t\u00c3\u00aate"}, "was read in another encoding than UTF-8"),
+    ],
+)
+def test_replaced_tag_is_refused_for_its_channel_or_value(
+    folder: Path, status: str, cells: dict[str, str], reason: str
+) -> None:
+    original = fleet([Seen("gate", {"Site": "hq"}, status=status)])
+    plan = edit(folder, original, *((0, column, text) for column, text in cells.items()))
+    assert reason in only_reason(plan)
 
 
 def test_tags_that_were_not_read_are_refused(folder: Path) -> None:
@@ -383,3 +420,21 @@ def test_edited_workbook_is_planned_like_csv(tmp_path: Path) -> None:
         ["1E5", "tag", "annex", "edited.xlsx row 2"],
         ["gate", "update", "90", "edited.xlsx row 3"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"), [("42", "42"), ("'42", "42"), (42, None), (42.0, None), ("4-Mar", "4-Mar"), ("3-4x", "3-4x")]
+)
+def test_text_of_a_workbook_is_meant_and_a_number_is_not(tmp_path: Path, typed: object, asked: str | None) -> None:
+    """A spreadsheet converts what is typed into a cell, unless the cell is text: by its format or an apostrophe."""
+    original = fleet([Seen("gate", {"Serial": "0042" if "42" in str(typed) else "3-4"})])
+    kvs.to_excel(original, tmp_path / "edited.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "edited.xlsx")
+    header = [cell.value for cell in book.active[1]]
+    book.active.cell(2, header.index("tag:Serial") + 1).value = typed
+    book.save(tmp_path / "edited.xlsx")
+    plan = kvs.plans.from_sheet(tmp_path / "edited.xlsx", original=original)
+    if asked is None:
+        assert "as a spreadsheet changes numbers and dates" in only_reason(plan)
+    else:
+        assert plan.ready["after"].tolist() == [asked]

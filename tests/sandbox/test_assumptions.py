@@ -530,10 +530,8 @@ def test_every_field_is_tested():
     assert {field.name for field in fields(Assumptions)} == {row[0] for row in ROWS}
 
 
-@pytest.mark.parametrize("field", [field.name for field in fields(Assumptions)])
-def test_every_field_is_documented_with_its_contract_section(field):
-    assert Assumptions.__doc__ is not None
-    assert field in Assumptions.__doc__
+def test_every_field_is_documented():
+    assert [field.name for field in fields(Assumptions) if field.name not in (Assumptions.__doc__ or "")] == []
 
 
 @pytest.mark.parametrize(

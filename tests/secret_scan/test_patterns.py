@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
+from kvs_notebook.secret_scan.notebook_text import iterate_export_texts
 from kvs_notebook.secret_scan.patterns import (
     KEY_ID,
     SECRET_KEY,
@@ -20,6 +21,7 @@ from kvs_notebook.secret_scan.patterns import (
     SIGNED_URL,
     TURN_PASSWORD,
     TURN_USERNAME,
+    SecretDetector,
 )
 from kvs_notebook.secret_scan.scanner import find_secrets, scan_files
 from tests.secret_scan.notebooks import (
@@ -87,17 +89,54 @@ SHAPES: dict[str, tuple[str, set[str]]] = {
     "RTCIceServer": (f"RTCIceServer(urls={TURN!r}, credential={PASSWORD!r})", {TURN_PASSWORD}),
     "ICE table": (f"0  {TURN}  {USERNAME[:47]}...  {PASSWORD}  300", {TURN_USERNAME, TURN_PASSWORD}),
     "password alone": (f"password = {PASSWORD!r}", {TURN_PASSWORD}),
+    "authorization": (f"Basic {base64.b64encode(f'{AKIA}:{SECRET}'.encode()).decode()}", {KEY_ID, SECRET_KEY}),
+    "hyperlink": (f"\x1b]8;;{URL}\x1b\\here\x1b]8;;\x1b\\", {SIGNED_URL}),
+    "overstrike": ("".join(f"{each}\b{each}" for each in AKIA), {KEY_ID}),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "text/html", "source"])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_secret_is_found_in_every_form(shape: str, media_type: str, tmp_path: Path) -> None:
-    text, kinds = SHAPES[shape]
-    content = notebook(
-        code_cell(text) if media_type == "source" else output_cell(media_type, text.splitlines(keepends=True))
-    )
-    assert {kind for _, kind in locate_secrets(content, tmp_path)} == kinds
+def test_secret_is_found_in_every_form(media_type: str, tmp_path: Path) -> None:
+    wrong = {}
+    for shape, (text, kinds) in SHAPES.items():
+        content = notebook(
+            code_cell(text) if media_type == "source" else output_cell(media_type, text.splitlines(keepends=True))
+        )
+        found = {kind for _, kind in locate_secrets(content, tmp_path)}
+        if found != kinds:
+            wrong[shape] = found
+    assert wrong == {}
+
+
+UNSEEN = (
+    "\x1b[1;34m",
+    "\x1b[0m",
+    "\x1b[K",
+    "\x9b1m",
+    "\u200b",
+    "\u200d",
+    "\u202e",
+    "\u2060",
+    "\ufeff",
+    "\u00ad",
+    "x\b",
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.sampled_from(UNSEEN)), min_size=1, max_size=5))
+def test_secret_is_found_among_invisible_characters(unseen: list[tuple[int, str]]) -> None:
+    text = f"secret\u00a0access\u00a0key\u3000= '{SECRET}'"
+    for at, character in sorted(unseen, reverse=True):
+        text = text[:at] + character + text[at:]
+    [found] = iterate_export_texts(text)
+    kinds = {each.kind for each in SecretDetector(found.text, notebook_has_key_id=False).detect(found.text)}
+    assert kinds == {SECRET_KEY}
+
+
+def test_attachment_is_searched(tmp_path: Path) -> None:
+    attached = base64.b64encode(f"aws_secret_access_key\n= {SECRET}\n".encode()).decode()
+    cell = {"cell_type": "markdown", "metadata": {}, "source": [], "attachments": {"a.txt": {"text/plain": attached}}}
+    assert locate_secrets(notebook(cell), tmp_path) == [("cell 1, attachments", SECRET_KEY)]
 
 
 def test_secret_key_is_found_when_its_id_is_elsewhere(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_pipe_and_broken_link_are_reported(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.ipynb")
     (tmp_path / "b.ipynb").symlink_to(tmp_path / "nowhere")
     pipe, lost = scan_files([tmp_path])
-    assert pipe.problem == f"{pipe.path} is not a file."
+    assert pipe.problem == f"{pipe.path} is not a file. Pass a notebook, a script or a folder."
     assert lost.problem == (
         f"Can't read {lost.path}: No such file or directory. It was not scanned: repair it and scan it again."
     )

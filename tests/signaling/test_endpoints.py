@@ -65,8 +65,8 @@ def test_endpoints_of_a_whole_frame(sandbox, connection):
 @pytest.mark.parametrize(
     ("arguments", "because"),
     [
-        ({"role": "master"}, "'master': Expected one of: MASTER, VIEWER. Did you mean 'MASTER'?"),
-        ({"protocols": ["WS"]}, "'WS': Expected one of:"),
+        ({"role": "master"}, "'master' is not valid. Expected one of: MASTER, VIEWER. Did you mean 'MASTER'?"),
+        ({"protocols": ["WS"]}, "'WS' is not valid. Expected one of:"),
         ({"protocols": []}, "is not a list. Pass a list"),
         ({"protocols": "WSS"}, "is not a list. Pass a list"),
     ],

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.loaders import Loader
-from botocore.model import ServiceModel
-
+from kvs_notebook.aws.botocore_data import load_model
 from kvs_notebook.sandbox.backend import page_tokens
 from kvs_notebook.sandbox.backend.context import Caller, ServiceContext, milliseconds
 from kvs_notebook.sandbox.backend.store import Channel
 from kvs_notebook.sandbox.backend.validation import ServiceError, input_validator
 
-MODEL = ServiceModel(Loader().load_service_model("resourcegroupstaggingapi", "service-2"), "resourcegroupstaggingapi")
+MODEL = load_model("resourcegroupstaggingapi")
 CHANNELS = frozenset({"kinesisvideo", "kinesisvideo:channel"})
 LONGEST_PAGE = 100
 

@@ -1,9 +1,10 @@
-"""Validation of requests by every bound of botocore's service model, compiled once, and the service's errors."""
+"""Validation of requests by every bound of botocore's service model, each compiled on first use, and the service's errors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import regex
@@ -83,7 +84,17 @@ def validate(operation: str, request: object) -> None:
     ServiceError
         InvalidArgumentException, naming the member, its value and the bound.
     """
-    _VALIDATORS[operation](request, "")
+    _validator(operation)(request, "")
+
+
+@cache
+def _validator(operation: str) -> Validator:
+    return input_validator(service_model(), operation)
+
+
+@cache
+def _tag_validator() -> Validator:
+    return _compile(service_model().shape_for("Tag"))
 
 
 def _compile(shape: Shape) -> Validator:
@@ -206,12 +217,7 @@ def check_seed_tags(tags: object) -> dict[str, str]:
         raise InvalidInput(f"Too many tags: {own} (maximum {MAX_TAGS}).")
     try:
         for key, value in tags.items():
-            _check_tag({"Key": key, "Value": value}, "")
+            _tag_validator()({"Key": key, "Value": value}, "")
     except ServiceError as error:
         raise InvalidInput(f"tags={format_value(tags)} is not valid: {error.message}") from error
     return tags
-
-
-_check_tag = _compile(service_model().shape_for("Tag"))
-
-_VALIDATORS: Mapping[str, Validator] = {name: input_validator(service_model(), name) for name in QUOTAS}

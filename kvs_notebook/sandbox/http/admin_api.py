@@ -97,7 +97,7 @@ class AdminApi:
 
     def _send_notice(self, *, channel_name: str, message_type: str) -> dict[str, Any]:
         if not isinstance(channel_name, str):
-            raise InvalidInput(f"channel_name={format_value(channel_name)} is not a string.")
+            raise InvalidInput(f"channel_name={format_value(channel_name)} is not a string. Expected a channel's name.")
         if message_type not in NOTICES:
             raise InvalidInput(
                 f"message_type={format_value(message_type)} is not a notice of the service. "

@@ -47,7 +47,7 @@ def test_deleted_channel_is_not_found_by_tags(tagging):
     assert names(tagging.get_resources(ResourceTypeFilters=CHANNELS)) == []
 
 
-def test_pages_of_at_most_100_give_each_channel_once(sandbox, connection, tagging):
+def test_pages_of_at_most_100_return_each_channel_once(sandbox, connection, tagging):
     sandbox.seed()
     for number in range(150):
         kvs.create_channel(f"camera-{number:03}", tags={"Site": "hq"}, wait=False)

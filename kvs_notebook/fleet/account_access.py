@@ -1,9 +1,8 @@
-"""Which connection reaches each account of a plan; the account is asked for before anything is changed."""
+"""Which connection reaches each account of given channels; STS is asked which account each connection belongs to."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 from kvs_notebook.aws.arns import check_account_id
 from kvs_notebook.aws.concurrency import map_concurrent
@@ -15,7 +14,7 @@ from kvs_notebook.fleet.connection_factory import ConnectionFactory
 
 
 class AccountAccess:
-    """The connections to the accounts of a plan.
+    """The connections to the accounts of channels.
 
     Parameters
     ----------
@@ -24,14 +23,14 @@ class AccountAccess:
     connections
         What connects to them.
     account_ids
-        The accounts of the plan: others whose id is known are not connected to.
+        The accounts of the channels: others whose id is known are not connected to.
     allow_changes
         Whether changes may be sent to real accounts.
 
     Attributes
     ----------
     identities
-        Who changes each account that can be reached, as STS says.
+        Who is connected to each account that can be reached, as STS says.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class AccountAccess:
         self._allow_changes = allow_changes
         self._accounts: dict[str, Account] = {}
         self._errors: list[tuple[Account, KVSError]] = []
-        tried = [_that_changes(each) for each in accounts if each.account_id is None or each.account_id in account_ids]
+        tried = [each for each in accounts if each.account_id is None or each.account_id in account_ids]
         found = map_concurrent(self._identify, tried, description="Connecting", unit="account")
         for account, identity in zip(tried, found, strict=True):
             if isinstance(identity, KVSError):
@@ -89,10 +88,3 @@ class AccountAccess:
             f"No connection reaches account {account_id} (reached: {reached}). Pass profiles=, role_arns= or accounts= that "
             "name it."
         )
-
-
-def _that_changes(account: Account) -> Account:
-    """Return how to connect for changes: as the role that may change, if the accounts file names one."""
-    if account.change_role_arn is None:
-        return account
-    return replace(account, role_arn=account.change_role_arn, profile=None, change_role_arn=None)

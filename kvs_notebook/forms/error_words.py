@@ -1,0 +1,79 @@
+"""Error messages in the words of a form: they name buttons and fields where the message of a Python call names functions.
+
+The message for Python stays available: a form shows it folded, beside the line that does the same.
+"""
+
+from __future__ import annotations
+
+import re
+
+_CALL_AGAIN = "press the button again"
+
+_REPLACEMENTS: tuple[tuple[str, str], ...] = (
+    # Fields
+    (r"message_ttl_seconds (?=\S+ is )", "Message TTL "),
+    (r"max_delete=(\S+) is not valid", r"\1 is not a number of channels"),
+    (r"max_share=(\S+) is not valid", r"\1 is not a share"),
+    (
+        r"and max_delete=(\d+)\. If that is meant, pass max_delete=(\d+);",
+        r"the limit is \1. If that is meant, enter \2;",
+    ),
+    (r"and max_share=(\S+)\. If that is meant, pass max_share=(\S+);", r"the limit is \1. If that is meant, enter \2;"),
+    (
+        r"confirm=(.*) is not the phrase of this plan, which would (.*)\. If that is meant, pass confirm=.*;",
+        r"\1 is not the phrase of this plan, which would \2. If that is meant, type the phrase;",
+    ),
+    # Connections
+    (r"To allow changes: kvs\..*\)", "To allow changes, connect again with Allow changes ticked."),
+    (r"Pass connection= for that account and region;", "Connect to that account and region first;"),
+    (r"(,| and|, and) kvs\.connect\([^()]*\)(?: again)?(?=[ .,])", r"\1 connect again"),
+    (r"then kvs\.connect\([^()]*\) again", "then connect again"),
+    (r"Enter the code by kvs\.connect\([^()]*\) in a cell or at a terminal;", "Enter the code at a terminal;"),
+    (
+        r"Configure a profile \(aws configure sso\).*? or try kvs\.use_sandbox\(\)\.",
+        "Configure a profile (in a terminal: aws configure sso) and connect with it; the sandbox needs none.",
+    ),
+    (
+        r"Pass one of them, or create it with aws configure sso; kvs\.use_sandbox\(\) needs no profile\.",
+        "Choose one of them, or create it in a terminal with aws configure sso; the sandbox needs no profile.",
+    ),
+    (r"Pass one, as in kvs\.connect\(region=\"[a-z0-9-]+\"\), or set AWS_REGION\.", "Choose a region, and connect."),
+    (
+        r"call again\. Without a network, kvs\.use_sandbox\(\) starts a local sandbox\.",
+        f"{_CALL_AGAIN}. Without a network, connect to the sandbox.",
+    ),
+    (
+        r"Call kvs\.use_sandbox\(\) again \(.*?then repeat the call\.",
+        "Run the cell that started it again, and this cell.",
+    ),
+    # What to do next
+    (r"Call again later, or lower the connection's share=;", f"{_CALL_AGAIN.capitalize()} later;"),
+    (r"Check the name and the region with list_channels\(\);", "Check the name and the region;"),
+    (r"wait_for_channel\(name, \"DELETED\"\) first\.", "wait until it is gone."),
+    (r"wait_for_channel\(\) until it is ACTIVE, then call again\.", f"Wait until it is ACTIVE, then {_CALL_AGAIN}."),
+    (r"call describe_channel\(\) again, and check what changed\.", "press Load, and check what changed."),
+    (r"Remove tags with untag_channel\(\), then call again;", f"Remove some of its tags, then {_CALL_AGAIN};"),
+    (r"or check the existing channel with describe_channel\(\)\.", "or look at the existing channel."),
+    (
+        r"Check with kvs\.describe_channel\('[^']*'\) whether it took effect\.",
+        "Load the channel to see whether it took effect.",
+    ),
+    (r" Increase timeout=\.", ""),
+    (r"To go on with it: kvs\.resume_plan\('[^']*'\);", "To go on with it, press Resume;"),
+    (r"Apply it with kvs\.apply_plan\(.*\)\.", "Press Apply plan to apply it."),
+    (r"call kvs\.resume_plan\('[^']*'\)", "press Resume"),
+    (r"kvs\.resume_plan\(\)", "Resume"),
+    (r"Pass another folder;", "Enter another folder;"),
+    (r"(?<=[Tt]hen )call again|(?<=and )call again(?=[.;])", _CALL_AGAIN),
+    (r"\bCall again\b", _CALL_AGAIN.capitalize()),
+)
+"""What is written in place of what; a pattern is a phrase of ours, so that it does not match what a user has entered."""
+
+_COMPILED = tuple((re.compile(pattern), words) for pattern, words in _REPLACEMENTS)
+
+
+def in_words(message: str) -> str:
+    """Return an error message with buttons and fields in place of Python."""
+    for pattern, words in _COMPILED:
+        message = pattern.sub(words, message)
+    return message

@@ -1,0 +1,217 @@
+"""One call of a camera by aiortc, as a viewer, which ends with the first whole picture."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+from av import VideoFrame
+from PIL import Image
+
+from kvs_notebook.errors import NoVideo
+from kvs_notebook.live.call_target import CallTarget
+from kvs_notebook.live.peer_connection import IceServers, find_ice_servers, new_peer_connection, parse_candidate
+from kvs_notebook.live.stages import Stage, no_video
+from kvs_notebook.signaling.client import SignalingClient
+from kvs_notebook.signaling.messages import Answer, Candidate, Message, Unknown
+
+CLOSING_SECONDS = 5.0
+"""How long closing a call may take."""
+
+_logger = logging.getLogger(__name__)
+
+
+class PictureCall:
+    """A viewer that calls a camera once.
+
+    Parameters
+    ----------
+    target
+        The channel, and the client id on it.
+
+    Attributes
+    ----------
+    stage
+        The last stage that was reached.
+    channel_arn
+        The ARN of the channel, None until it is known.
+    """
+
+    def __init__(self, target: CallTarget) -> None:
+        self.stage: Stage = "looking_up"
+        self.channel_arn = target.channel.channel_arn
+        self._target = target
+
+    async def picture(self, timeout: float) -> Image.Image:  # noqa: ASYNC109 - the caller's, told in the error
+        """Return the first whole picture; the call is closed in every case.
+
+        Raises
+        ------
+        NoVideo
+            If none has come within ``timeout`` seconds, or if the answer cannot be used, or the camera ends the call.
+        KVSError
+            If the service refuses a call or the connection.
+        """
+        self._began = time.monotonic()
+        try:
+            async with asyncio.timeout(timeout) as self._limit:
+                return await self._picture()
+        except TimeoutError as error:
+            if not self._limit.expired():
+                raise
+            raise no_video(self.stage, self._target.channel_name, timeout) from error
+
+    async def _picture(self) -> Image.Image:
+        self.channel_arn = arn = await self._target.arn()
+        servers = await find_ice_servers(self._target, arn)
+        async with _receiving_peer(servers) as peer, self._signaling(arn) as client:
+            await client.send_offer(peer.localDescription.sdp)
+            self.stage = "waiting"
+            answer, candidates = await self._next_answer(client)
+            self.stage = "negotiating"
+            track = await self._accept(peer, answer)
+            for candidate in candidates:
+                await self._add(peer, candidate)
+            return await self._first_picture(peer, client, track)
+
+    @asynccontextmanager
+    async def _signaling(self, arn: str) -> AsyncIterator[SignalingClient]:
+        """Yield a connected client to which nothing comes that was meant for an earlier call with its client id."""
+        client = self._target.new_client(arn)
+        async with AsyncExitStack() as opened:
+            await client.open(retry_throttled=False)
+            opened.push_async_callback(_within_closing_time, client.close)
+            await client.ping()  # what waited for this client id has come before the reply
+            await _discard_received(client)
+            yield client
+
+    async def _next_answer(self, client: SignalingClient) -> tuple[Answer, list[Candidate]]:
+        """Return the answer, and the candidates that came before it."""
+        candidates: list[Candidate] = []
+        async for message in client:
+            match message:
+                case Answer():
+                    return message, candidates
+                case Candidate():
+                    candidates.append(message)
+                case Unknown(message_type="SDP_ANSWER"):
+                    raise self._failure("answered with a payload that is not a session description")
+                case _:
+                    self._log_ignored(message)
+        raise self._failure("was not heard: signaling has ended")
+
+    async def _accept(self, peer: RTCPeerConnection, answer: Answer) -> MediaStreamTrack:
+        """Apply the answer, and return the track that it promises."""
+        try:
+            await peer.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
+        except Exception as error:  # aiortc raises whatever its parser meets
+            reason = f"answered with a description that cannot be used ({type(error).__name__}: {error})"
+            raise self._failure(reason) from error
+        (transceiver,) = peer.getTransceivers()
+        if transceiver.currentDirection != "recvonly":
+            raise self._failure("answered without video")
+        return transceiver.receiver.track
+
+    async def _first_picture(
+        self, peer: RTCPeerConnection, client: SignalingClient, track: MediaStreamTrack
+    ) -> Image.Image:
+        """Return the first whole picture of a track, while candidates may still come."""
+        ended = asyncio.get_running_loop().create_future()
+
+        def follow_state() -> None:
+            if peer.connectionState == "connected":
+                self.stage = "connected"
+            elif peer.connectionState in {"failed", "closed"} and not ended.done():
+                ended.set_exception(self._disconnection())
+
+        peer.on("connectionstatechange", follow_state)
+        follow_state()  # it may have changed already
+        picture = asyncio.ensure_future(self._whole_picture(track))
+        tasks = {picture, ended, asyncio.ensure_future(self._add_candidates(peer, client))}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _cancel(tasks)
+        first = picture if picture in done else done.pop()
+        image: Image.Image = first.result()
+        self.stage = "playing"
+        return image
+
+    async def _whole_picture(self, track: MediaStreamTrack) -> Image.Image:
+        """Return the first frame that was decoded as a whole: no decoder returns one before a key frame."""
+        try:
+            while True:
+                frame = await track.recv()
+                if isinstance(frame, VideoFrame) and not frame.is_corrupt:
+                    image: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]
+                    return image
+        except MediaStreamError as error:
+            raise self._failure("ended the call before its first picture") from error
+
+    async def _add_candidates(self, peer: RTCPeerConnection, client: SignalingClient) -> None:
+        async for message in client:
+            if isinstance(message, Candidate):
+                await self._add(peer, message)
+            else:
+                self._log_ignored(message)
+        raise self._failure("was not heard: signaling has ended")
+
+    async def _add(self, peer: RTCPeerConnection, message: Candidate) -> None:
+        try:
+            await peer.addIceCandidate(parse_candidate(message))
+        except ValueError as error:  # the camera may have sent others that can be used
+            _logger.warning("%s: a candidate was ignored: %s", self._target.channel_name, error)
+
+    def _log_ignored(self, message: Message) -> None:
+        _logger.info("%s: a message was ignored: %s", self._target.channel_name, type(message).__name__)
+
+    def _disconnection(self) -> NoVideo:
+        if self.stage == "negotiating":
+            return no_video(self.stage, self._target.channel_name, round(time.monotonic() - self._began, 1))
+        return self._failure("ended the call before its first picture")
+
+    def _failure(self, what: str) -> NoVideo:
+        error = NoVideo(
+            f"The camera of {self._target.channel_name} {what}. Check the camera's log, and whether it sends video to viewers."
+        )
+        error.stage = self.stage
+        return error
+
+
+@asynccontextmanager
+async def _receiving_peer(servers: IceServers) -> AsyncIterator[RTCPeerConnection]:
+    """Yield a connection that offers to receive video, with all its candidates, and close it."""
+    peer = new_peer_connection(servers)
+    try:
+        peer.addTransceiver("video", direction="recvonly")
+        await peer.setLocalDescription()
+        yield peer
+    finally:
+        await _within_closing_time(peer.close)
+
+
+async def _within_closing_time(close: Any) -> None:
+    async with asyncio.timeout(CLOSING_SECONDS):
+        await close()
+
+
+async def _discard_received(client: SignalingClient) -> None:
+    """Read what has been received so far: an answer to an offer of an earlier call would be taken for the next one's."""
+    try:
+        async with asyncio.timeout(0):
+            async for _ in client:
+                pass
+    except TimeoutError:
+        return
+
+
+async def _cancel(tasks: set[asyncio.Future[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

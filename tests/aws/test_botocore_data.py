@@ -1,0 +1,34 @@
+"""botocore's data files as botocore itself reads them, once for all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import DataNotFoundError
+from botocore.loaders import Loader
+
+from kvs_notebook.aws.botocore_data import data_loader, load_model
+
+
+@pytest.mark.parametrize(
+    "service", ["kinesisvideo", "kinesis-video-signaling", "resourcegroupstaggingapi", "sts", "account"]
+)
+def test_models_equal_those_of_botocores_loader(service: str) -> None:
+    for kind in ("service-2", "endpoint-rule-set-1", "paginators-1"):
+        assert data_loader(None).load_service_model(service, kind) == Loader().load_service_model(service, kind)
+
+
+@pytest.mark.parametrize("name", ["partitions", "sdk-default-configuration", "endpoints"])
+def test_data_is_read_once_and_as_botocore_reads_it(name: str) -> None:
+    assert data_loader(None).load_data(name) == Loader().load_data(name)
+    assert data_loader(None).load_data(name) is data_loader(None).load_data(name)
+
+
+def test_data_path_is_searched_and_what_is_missing_raises(tmp_path: Path) -> None:
+    (tmp_path / "ours.json").write_text('{"b": 1, "a": 2}')
+    loader = data_loader(str(tmp_path))
+    assert list(loader.load_data("ours").items()) == [("b", 1), ("a", 2)]
+    assert load_model("kinesisvideo").service_name == "kinesisvideo"
+    with pytest.raises(DataNotFoundError):
+        loader.load_data("nothing")
