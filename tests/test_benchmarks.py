@@ -40,6 +40,8 @@ ROWS = [
     "form-heartbeat",
     "form-open",
     "console",
+    "live-start",
+    "live-heartbeat",
 ]
 
 

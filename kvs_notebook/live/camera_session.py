@@ -34,8 +34,8 @@ class CameraSession(Session):
 
     sentences = CAMERA_SENTENCES
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._viewers: dict[str, PageState] = {}
         self._from_viewers = CandidateQueue()
         self._to_viewers = CandidateQueue()

@@ -83,6 +83,8 @@ class Session(ABC):
         Its id, which every message to and from the page carries.
     target
         Whom the call is for.
+    client
+        A signaling client that is not connected; it is replaced by that of the call.
     send
         Sends to the pages.
     timeline
@@ -97,13 +99,23 @@ class Session(ABC):
     rows
         The newest statistics of the page.
     client
-        The signaling client, from the moment when the channel is known.
+        The signaling client, of the call from the moment when the channel is known.
     """
 
     sentences: ClassVar[Mapping[Stage, str]]
 
-    def __init__(self, call: str, target: CallTarget, send: SendToPage, timeline: Timeline, timeouts: Timeouts) -> None:
+    def __init__(
+        self,
+        call: str,
+        target: CallTarget,
+        client: SignalingClient,
+        send: SendToPage,
+        *,
+        timeline: Timeline,
+        timeouts: Timeouts,
+    ) -> None:
         self.call = call
+        self.client = client
         self.status = self.sentences["stopped"]
         self.rows: list[Mapping[str, Any]] = []
         self._target = target
@@ -117,7 +129,6 @@ class Session(ABC):
         self._outgoing: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue()
         self._stage_timer: asyncio.TimerHandle | None = None
         self._beat_timer: asyncio.TimerHandle | None = None
-        self.client: SignalingClient
 
     # --- from the start to the end
 
@@ -153,8 +164,7 @@ class Session(ABC):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if hasattr(self, "client"):
-            await self.client.close()
+        await self.client.close()
 
     def _start(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run a coroutine until the call ends; the call ends if it raises an error."""

@@ -27,6 +27,7 @@ from kvs_notebook.live.stages import Stage
 from kvs_notebook.live.statistics import statistics_frame
 from kvs_notebook.live.timeline import Timeline
 from kvs_notebook.live.viewer_session import ViewerSession
+from kvs_notebook.signaling.client import SignalingClient
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -65,6 +66,7 @@ class LiveView(anywidget.AnyWidget):  # type: ignore[misc]
         target = new_target(client_id)
         super().__init__(_settings={**settings, "channel": target.channel_name})
         self._new_target = new_target
+        self._client = target.new_client(target.channel.channel_arn or target.channel_name)
         self._client_id = client_id
         self._role = target.role
         self._channel_name = target.channel_name
@@ -120,6 +122,11 @@ class LiveView(anywidget.AnyWidget):  # type: ignore[misc]
         missing for stopped, failed and taken_over).
         """
         return self._timeline.to_frame()
+
+    @property
+    def client(self) -> SignalingClient:
+        """The client of the newest call: ``kvs.diagrams.conversation(camera.client, viewer.client)`` draws its messages."""
+        return self._session.client if self._session else self._client
 
     def snapshot(self) -> Image:
         """Return the current picture as a PIL image, in the size in which it was sent.
@@ -216,13 +223,16 @@ class LiveView(anywidget.AnyWidget):  # type: ignore[misc]
             client_id = client_ids.take(self._channel_name)
         session_class = CameraSession if self._role == "MASTER" else ViewerSession
         self._timeline.clear()
-        session = session_class(call, self._new_target(client_id), self._send_to_pages, self._timeline, self._timeouts)
+        target = self._new_target(client_id)
+        session = session_class(
+            call, target, self._client, self._send_to_pages, timeline=self._timeline, timeouts=self._timeouts
+        )
         self._session = session
         self._loop.close_at_exit(self._end_session)
         try:
             await session.run()
         finally:
-            self._session, self._status = None, session.status
+            self._session, self._status, self._client = None, session.status, session.client
             self._loop.forget(self._end_session)
             if client_id is not None and self._client_id is None:
                 client_ids.release(self._channel_name, client_id)

@@ -25,8 +25,8 @@ class ViewerSession(Session):
 
     sentences = VIEWER_SENTENCES
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._candidates = CandidateQueue()
         self._answered = False
         self._arn = ""
@@ -34,10 +34,9 @@ class ViewerSession(Session):
     async def _open(self, arn: str) -> None:
         self._arn = arn
         opening = self._start(self.client.open(retry_throttled=False))
-        servers = await self._target.ice_servers(arn)
+        self._send("ready", servers=await self._target.ice_servers(arn))  # the page makes its offer meanwhile
         await opening
         self.enter("waiting")
-        self._send("ready", servers=servers)
 
     def _take_media_message(self, message: PageMessage) -> None:
         match message:

@@ -66,7 +66,7 @@ def viewer(
     -------
     LiveView
         Display it and press Start, or call its ``start()``. ``stop()``, ``state``, ``status`` (a sentence), ``stats`` and
-        ``timeline`` (DataFrames), ``snapshot()`` (a PIL image).
+        ``timeline`` (DataFrames), ``snapshot()`` (a PIL image), ``client`` (for ``kvs.diagrams.conversation``).
 
     Raises
     ------
@@ -101,9 +101,8 @@ def viewer(
         raise InvalidInput(f"Codec {format_value(codec)} is not supported. Expected one of: {', '.join(CODECS)}.")
 
     def new_target(used_id: str | None) -> CallTarget:
-        return CallTarget(ref, "VIEWER", used_id, False, connection)
+        return CallTarget(ref, "VIEWER", used_id or "viewer", take_over=False, connection=connection)
 
-    new_target(client_id or "viewer").check()
     settings = {"role": "viewer", "audio": bool(audio), "codec": codec or "", "relay_only": bool(relay_only)}
     return LiveView(new_target, client_id, settings, Timeouts(answer=answer_timeout), autoplay=autoplay)
 
@@ -168,7 +167,6 @@ def camera(
     require_websockets()
     connection = current_connection(connection)
     target = CallTarget(one_channel_ref(channel, connection), "MASTER", None, take_over, connection)
-    target.check()
     if source not in SOURCES:
         raise InvalidInput(f"Source {format_value(source)} is not supported. Expected one of: {', '.join(SOURCES)}.")
     width, height = _check_size(size)

@@ -19,6 +19,7 @@ from tests.benchmarks import (
     list_scale,
     list_tags,
     list_with_tags,
+    live_video,
     plan_sheet,
     sandbox_describe,
     signaling_relay,
@@ -53,6 +54,8 @@ BENCHMARKS = (
     forms.HEARTBEAT,
     forms.OPENING,
     console.BENCHMARK,
+    live_video.FIRST_PICTURE_ROW,
+    live_video.HEARTBEAT,
 )
 
 

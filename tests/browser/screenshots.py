@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 import kvs_notebook as kvs
-from tests.browser.lab import Lab, Watched, chromium
+from tests.browser.lab import MEDIA, Lab, Watched, chromium
 
 FOLDER = Path(__file__).parents[2] / "notebooks" / "pictures"
 
@@ -45,6 +46,10 @@ CHART = """fleet = kvs.inventory(regions=["us-east-1", "eu-west-1", "ap-southeas
 required = {"Owner": None, "Env": ["prod", "dev"], "Site": None}
 kvs.charts.tag_coverage(kvs.reports.tag_coverage(fleet, required))"""
 
+LIVE = """from ipywidgets import HBox
+camera, viewer = kvs.live.camera("front-door-hq"), kvs.live.viewer("front-door-hq")
+HBox([camera, viewer])"""
+
 PICTURES = {
     "create": (CREATE, "Created front-door"),
     "refused": (REFUSED, "Not sent."),
@@ -60,10 +65,12 @@ PICTURES = {
 def main(folder: Path, names: Sequence[str]) -> None:
     """Take the pictures of these names, or all of them."""
     folder.mkdir(parents=True, exist_ok=True)
-    names = names or ["chart", *PICTURES]
+    names = names or ["chart", "live", *PICTURES]
     if "chart" in names:
         draw(folder / "chart.png")
-    forms = {name: PICTURES[name] for name in names if name != "chart"}
+    if "live" in names:
+        film(folder / "live.png")
+    forms = {name: PICTURES[name] for name in names if name in PICTURES}
     if forms:
         photograph(folder, forms)
 
@@ -82,6 +89,33 @@ def draw(path: Path) -> None:
 
 def photograph(folder: Path, forms: Mapping[str, tuple[str, str]]) -> None:
     """Open each form on the example fleet and take its picture when it shows the expected text."""
+    with _notebook(1200) as (watched, sandbox):
+        for name, (cell, shown) in forms.items():
+            sandbox.reset()
+            sandbox.seed()
+            page = watched.run("import kvs_notebook as kvs", cell)
+            _take(page, page.locator(".jp-OutputArea-output > .kvs-form"), shown, folder / f"{name}.png")
+            watched.leave()
+
+
+def film(path: Path) -> None:
+    """Start a camera and a viewer, and take their picture when the video plays."""
+    with _notebook(1280) as (watched, sandbox):
+        sandbox.seed()
+        page = watched.run("import kvs_notebook as kvs", LIVE)
+        views = page.locator(".kvs-live")
+        for number, sentence in enumerate(("On the channel, waiting for viewers.", "Playing.")):
+            views.nth(number).get_by_role("button", name="Start").click()
+            expect(views.nth(number).get_by_role("status")).to_have_text(sentence)
+        expect(views.nth(1).locator(".kvs-live-statistics")).to_contain_text("Mbit/s")
+        page.locator(".jp-Cell").first.locator(".jp-InputPrompt").click()
+        page.locator(".jp-OutputArea-output:has(> .widget-hbox)").screenshot(path=path)
+        sys.stdout.write(f"{path}\n")
+
+
+@contextmanager
+def _notebook(width: int) -> Iterator[tuple[Watched, kvs.Sandbox]]:
+    """Yield a page of a JupyterLab whose kernels use a sandbox."""
     with (
         tempfile.TemporaryDirectory() as home,
         kvs.Sandbox() as sandbox,
@@ -90,13 +124,8 @@ def photograph(folder: Path, forms: Mapping[str, tuple[str, str]]) -> None:
     ):
         lab = Lab(Path(home), sandbox.environment())
         try:
-            watched = Watched(browser.new_page(viewport={"width": 1200, "height": 1600}), lab)
-            for name, (cell, shown) in forms.items():
-                sandbox.reset()
-                sandbox.seed()
-                page = watched.run("import kvs_notebook as kvs", cell)
-                _take(page, page.locator(".jp-OutputArea-output > .kvs-form"), shown, folder / f"{name}.png")
-                watched.leave()
+            page = browser.new_page(viewport={"width": width, "height": 1600}, permissions=MEDIA)
+            yield Watched(page, lab), sandbox
         finally:
             lab.stop()
 

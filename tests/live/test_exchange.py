@@ -17,7 +17,10 @@ from tests.signaling.event_loop import break_connection, wait_until
 
 
 def test_viewer_and_camera_connect_play_and_stop(sandbox, camera, viewer):
+    assert repr(viewer.view.client).endswith("viewer on front-door, not connected>")
     name = play(camera, viewer)
+    sent = viewer.view.client.messages
+    assert [*sent["message_type"]] == ["SDP_OFFER", "SDP_ANSWER"]
     assert camera.view.status == "Sending to 1 viewer."
     assert [*viewer.view.timeline["phase"]] == ["looking_up", "waiting", "negotiating", "connected", "playing"]
     assert [*camera.view.timeline["phase"]] == ["looking_up", "waiting", "negotiating", "connected", "playing"]

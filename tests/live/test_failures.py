@@ -105,13 +105,13 @@ def test_eleventh_viewer_is_refused_at_once_and_may_try_again(sandbox, new_page)
     for page in (first, *others):
         page.start()
     for page in (first, *others):
-        page.wait("ready")
+        page.wait_state("waiting")
     late = new_page()
     assert "The channel has 10 viewers, its limit." in late.start().wait_state("failed")
     asked = sandbox.requests
     assert (asked["operation"] == "ConnectAsViewer").sum() == 11
     first.view.stop()
-    late.start().wait("ready")
+    late.start().wait_state("waiting")
 
 
 def test_offer_that_is_too_long_fails_with_its_length(viewer):
@@ -188,6 +188,7 @@ def test_autoplay_starts_with_the_first_page_that_shows_it(new_page):
     assert page.view.status == "Not started: display this in a cell, the browser carries the video."
     page.send("hello")
     page.start(page.pages.wait("invite")["invitation"]).wait("ready")
+    page.wait_state("waiting")
     page.send("hello")
     assert page.wait_state("waiting") == "Calling the camera..."
 
@@ -209,7 +210,7 @@ def test_closed_widget_frees_its_place(sandbox, viewer):
 
 
 def test_malformed_message_is_logged_and_ignored(viewer, caplog):
-    viewer.start().wait("ready")
+    viewer.start().wait_state("waiting")
     for content in ({"kind": "dance", "call": "x"}, "text", {"kind": "state", "call": viewer.call, "state": "happy"}):
         viewer.view._handle_custom_msg(content, [])
     viewer.send("hello")
