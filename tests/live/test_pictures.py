@@ -19,6 +19,7 @@ import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.live.client_ids import client_ids
 from kvs_notebook.live.test_pattern import read_frame_number
+from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.messages import Offer
 from tests.live.scripted_cameras import (
     FPS,
@@ -360,6 +361,25 @@ def test_debug_logs_hold_no_password_of_the_call(channel, caplog):
     assert "ice-pwd:[redacted]" in caplog.text
     assert "'USERNAME': [redacted]" in caplog.text
     assert not any(password in caplog.text for password in passwords)
+
+
+def test_part_that_does_not_close_costs_no_picture(channel, monkeypatch, caplog):
+    async def hang(_client):
+        await asyncio.Event().wait()
+
+    async def main():
+        async with kvs.live.serve_test_camera(channel, size=SIZE, fps=FPS) as camera:
+            close = SignalingClient.close
+            with monkeypatch.context() as patch:
+                patch.setattr(SignalingClient, "close", hang)
+                patch.setattr("kvs_notebook.live.picture_call.CLOSING_SECONDS", 0.01)
+                image = await look(channel)
+            assert SignalingClient.close is close
+            await wait_until(lambda: not camera._viewers)
+        return image
+
+    assert read_frame_number(run(main)) is not None
+    assert "A part of a call did not close within 0.01 s" in caplog.text
 
 
 def resources() -> tuple[int, list[str]]:
