@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -196,9 +196,13 @@ async def _receiving_peer(servers: IceServers) -> AsyncIterator[RTCPeerConnectio
         await _within_closing_time(peer.close)
 
 
-async def _within_closing_time(close: Any) -> None:
-    async with asyncio.timeout(CLOSING_SECONDS):
-        await close()
+async def _within_closing_time(close: Callable[[], Awaitable[None]]) -> None:
+    """Close a part of a call; one that does not close in time must not cost the picture."""
+    try:
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await close()
+    except TimeoutError:
+        _logger.warning("A part of a call did not close within %g s", CLOSING_SECONDS)
 
 
 async def _discard_received(client: SignalingClient) -> None:

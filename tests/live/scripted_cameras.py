@@ -8,8 +8,10 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from fractions import Fraction
 from typing import Any, ClassVar
 
+import av
 import pandas as pd
 from aiortc import RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
 from PIL import Image
@@ -144,3 +146,28 @@ def cameras_in_background(channels: Iterable[Any], connection: kvs.Connection) -
         finally:
             stopped.set()
             serving.result(30)
+
+
+class JoinedStream(VideoStreamTrack):
+    """Encoded test pictures of a camera that serves others already: those that come first need an earlier one."""
+
+    FIRST, KEY_FRAME, LAST = 3, 20, 60
+
+    def __init__(self, codec: str, options: dict[str, str]) -> None:
+        super().__init__()
+        encoder = av.CodecContext.create(codec, "w")
+        encoder.width, encoder.height = SIZE
+        encoder.pix_fmt, encoder.time_base, encoder.gop_size = "yuv420p", Fraction(1, FPS), self.KEY_FRAME
+        encoder.options = options
+        pattern, packets = TestPattern(*SIZE), []
+        for number in range(self.LAST):
+            frame = av.VideoFrame.from_ndarray(pattern.draw(number), format="rgb24")
+            frame.pts = number
+            packets += encoder.encode(frame)
+        assert [number for number, packet in enumerate(packets) if packet.is_keyframe] == [0, 20, 40]
+        self._packets = iter(packets[self.FIRST :])
+
+    async def recv(self) -> av.Packet:
+        """Return the next packet when its time has come."""
+        await self.next_timestamp()
+        return next(self._packets)

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import gc
 import logging
+import re
 import signal
 import threading
 import time
@@ -18,10 +19,12 @@ import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.live.client_ids import client_ids
 from kvs_notebook.live.test_pattern import read_frame_number
+from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.messages import Offer
 from tests.live.scripted_cameras import (
     FPS,
     SIZE,
+    JoinedStream,
     SilentTrack,
     WatchedCall,
     clients_of,
@@ -79,6 +82,34 @@ def test_picture_is_a_whole_frame_of_the_camera(sandbox, channel):
     for image in run(main):
         assert (image.size, image.mode) == (SIZE, "RGB")
         assert read_frame_number(image) is not None
+
+
+def h264_only(sdp):
+    """Return an offer without VP8, whose lines have the first two payload types."""
+    vp8, rtx = re.search(r"m=video \d+ \S+ (\d+) (\d+)", sdp).groups()
+    kept = [line for line in sdp.split("\r\n") if not re.match(rf"a=\w[\w-]*:({vp8}|{rtx}) ", line)]
+    return "\r\n".join(kept).replace(f"SAVPF {vp8} {rtx} ", "SAVPF ")
+
+
+@pytest.mark.parametrize(
+    ("codec", "options", "offered"),
+    [
+        ("libvpx", {"deadline": "realtime", "lag-in-frames": "0"}, str),
+        ("libx264", {"tune": "zerolatency", "preset": "ultrafast", "x264-params": "scenecut=0"}, h264_only),
+    ],
+)
+def test_frames_before_a_key_frame_are_no_picture(channel, codec, options, offered):
+    stream = JoinedStream(codec, options)
+
+    async def script(client, offer, peer):
+        sdp = await describe(Offer(offered(offer.sdp)), peer, stream)
+        await client.send_answer(sdp, recipient_client_id=offer.sender_client_id)
+
+    async def main():
+        async with scripted_camera(channel, script):
+            return await look(channel)
+
+    assert read_frame_number(run(main)) in {20, 40}
 
 
 def test_picture_is_taken_while_the_loop_of_the_notebook_runs(channel):
@@ -330,6 +361,25 @@ def test_debug_logs_hold_no_password_of_the_call(channel, caplog):
     assert "ice-pwd:[redacted]" in caplog.text
     assert "'USERNAME': [redacted]" in caplog.text
     assert not any(password in caplog.text for password in passwords)
+
+
+def test_part_that_does_not_close_costs_no_picture(channel, monkeypatch, caplog):
+    async def hang(_client):
+        await asyncio.Event().wait()
+
+    async def main():
+        async with kvs.live.serve_test_camera(channel, size=SIZE, fps=FPS) as camera:
+            close = SignalingClient.close
+            with monkeypatch.context() as patch:
+                patch.setattr(SignalingClient, "close", hang)
+                patch.setattr("kvs_notebook.live.picture_call.CLOSING_SECONDS", 0.01)
+                image = await look(channel)
+            assert SignalingClient.close is close
+            await wait_until(lambda: not camera._viewers)
+        return image
+
+    assert read_frame_number(run(main)) is not None
+    assert "A part of a call did not close within 0.01 s" in caplog.text
 
 
 def resources() -> tuple[int, list[str]]:
