@@ -30,8 +30,10 @@ class TagReplacements:
     """
 
     def __init__(self, sheet: SheetTable, known: KnownChannels) -> None:
-        self._sheet = sheet
+        self._rows = sheet.rows
+        self._managers = sheet.column(MANAGED_BY)
         self._known = known
+        self._statuses = known.column("channel_status")
         self._arns = known.column("channel_arn")
         self._versions = known.column("version")
         self._olds: dict[str, list[str | None]] = {}
@@ -46,7 +48,7 @@ class TagReplacements:
         arn, version = self._arns[position], self._versions[position]
         _, region, account_id, name, _ = ChannelArn.parse(arn)
         identity = (account_id, region, name, arn, TAG)
-        seen, source = None if version is None else str(version), self._sheet.rows[row]
+        seen, source = None if version is None else str(version), self._rows[row]
         return [
             Step(*identity, column, self._olds[column][position], value, seen, READY, None, source)
             for column, value in edits.items()
@@ -65,8 +67,8 @@ class TagReplacements:
         return (
             self._are_ttls_whole
             and self._known.keys_read_at(position) is ALL_KEYS
-            and self._known.column("channel_status")[position] != DELETING
-            and not self._sheet.column(MANAGED_BY)[row]
+            and self._statuses[position] != DELETING
+            and not self._managers[row]
             and not self._known.managed_by_at(position)
         )
 
