@@ -35,12 +35,14 @@ STYLE = """<style>
 .kvs-form .kvs-row { flex-wrap: wrap; align-items: flex-end; width: auto; }
 .kvs-form .kvs-tag { flex-wrap: nowrap; gap: 8px; align-items: flex-end; }
 .kvs-form .kvs-tag > .widget-vbox { flex: 1 1 0; min-width: 0; }
-.kvs-form .kvs-tag > .widget-button { width: 32px; min-width: 32px; flex: none; margin: 0; font-size: 0; }
+.kvs-form .kvs-tag > .widget-button {
+  width: 32px; min-width: 32px; height: 28px; padding: 0; margin: 0; flex: none; font-size: 0; white-space: nowrap;
+  overflow: hidden; }
 .kvs-form .kvs-tag > .widget-button::before { content: "\\d7" / ""; font-size: 20px; line-height: 28px; }
 .kvs-form .kvs-tag .widget-text > .widget-label {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .kvs-header { color: var(--jp-ui-font-color1, #212121); }
-.kvs-header span { margin-right: 1em; }
+.kvs-header span { margin-right: 1em; display: inline-block; }
 .kvs-header .kvs-badge { background: #1b5e20; color: #fff; border-radius: 3px; padding: 1px 8px; font-weight: 600; }
 .kvs-header .kvs-real { border-left: 4px solid var(--jp-warn-color1, #f57c00); padding-left: 8px; }
 .kvs-form .kvs-error { color: var(--kvs-error); }

@@ -10,7 +10,8 @@ On a slow kernel a click after ``90`` would act on ``9``. So this widget holds a
 values that the browser shows.
 
 Enter in a text field presses the form's button, which has the class ``kvs-submit``; a field with a button of its own stands with
-it in a box of the class ``kvs-enter``. This widget also copies the texts of the buttons of copy_html(), and names the lines below a field as its description, for screen readers.
+it in a box of the class ``kvs-enter``. This widget also copies the texts of the buttons of copy_html(), and names the
+lines below a field as its description, for screen readers.
 """
 
 from __future__ import annotations

@@ -224,8 +224,8 @@ TOOLBAR_OF_A_CLOSED_NOTEBOOK = "Error while computing the ReactiveToolbar TypeEr
 """JupyterLab's message when it measures the toolbar of a notebook that was closed a moment before."""
 
 
-OF_AN_ENDED_KERNEL = ("Error: widget model not found", "Could not send widget sync message Error: Cannot send")
-"""Messages of ipywidgets when a notebook is opened, or closed, whose widgets have gone with their kernel."""
+OF_LOST_WIDGETS = ("Error: widget model not found", "Could not send widget sync message Error: Cannot send")
+"""Messages of ipywidgets when a notebook is closed while its widgets are shown, and opened after they went with their kernel."""
 
 
 class Watched:
@@ -240,7 +240,7 @@ class Watched:
         self.remote_requests: list[str] = []
         self.errors: list[str] = []
         self._theme = self._notebook = self._undo = ""
-        self._is_reusable = self._has_ended_kernel = False
+        self._is_reusable = self._has_lost_widgets = False
         page.on("request", lambda request: self._record_request(request.url))
         page.on("websocket", lambda socket: self._record_request(socket.url))
         page.on("console", self._record_message)
@@ -252,7 +252,7 @@ class Watched:
             self.remote_requests.append(url)
 
     def _record_message(self, message: ConsoleMessage) -> None:
-        expected = (TOOLBAR_OF_A_CLOSED_NOTEBOOK, *(OF_AN_ENDED_KERNEL if self._has_ended_kernel else ()))
+        expected = (TOOLBAR_OF_A_CLOSED_NOTEBOOK, *(OF_LOST_WIDGETS if self._has_lost_widgets else ()))
         if message.type == "error" and not message.text.startswith(expected):
             self.errors.append(f"{message.text} ({message.location.get('url')})")
 
@@ -322,6 +322,7 @@ class Watched:
         JupyterLab asks the kernel for its widgets only once, and keeps "Loading widget..." if that message is one that an
         ipykernel 7 never receives (see run). Then this opens the notebook again, as a user would.
         """
+        self._has_lost_widgets = True
         self.page.evaluate(SAVE)
         self.page.evaluate(LEAVE)
         self._is_reusable = False
@@ -346,7 +347,7 @@ class Watched:
     def restart_kernel_by_menu(self) -> None:
         """Restart the kernel by JupyterLab's menu; this notebook would not show widgets of the kernel that follows."""
         self._is_reusable = False
-        self._has_ended_kernel = True
+        self._has_lost_widgets = True
         self.choose_in_menu("Kernel", "Restart Kernel…")
         self.page.get_by_role("button", name="Confirm Kernel Restart").click()
         self.wait_for_kernel()
@@ -378,7 +379,7 @@ class Watched:
         if not self._is_reusable or not self._is_cleared():
             self._close()
         self._take_records()
-        self._has_ended_kernel = False
+        self._has_lost_widgets = False
         return found
 
     def _take_records(self) -> tuple[list[str], list[str]]:
