@@ -181,3 +181,22 @@ def test_sound_comes_on_request_and_a_camera_that_cannot_be_reached_is_told(note
     assert video.evaluate("(video) => video.muted") is False
     expect(relayed.get_by_role("status")).to_contain_text("No network path to the camera of front-door within ")
     moves(loud)
+
+
+TAKE_PICTURE = "print([*kvs.live.take_picture('front-door').size])"
+SERVE = "served = kvs.live.serve_test_camera('front-door')\n_ = await served.__aenter__()"
+
+
+def test_aiortc_sees_the_page_and_the_page_sees_aiortc(notebook, sandbox):
+    page = notebook.run(CHANNEL, CAMERA, VIEWER)
+    camera, viewer = view(page, 0), view(page, 1)
+    expect(viewer).to_be_visible()
+    press(camera)
+    shows(camera, "On the channel, waiting for viewers.")
+    assert page.evaluate(EXECUTE, TAKE_PICTURE) == "[640, 360]\n"
+    press(camera, "Stop")
+    assert page.evaluate(EXECUTE, SERVE) == ""
+    press(viewer)
+    shows(viewer, "Playing.")
+    assert page.evaluate(EXECUTE, "await served.__aexit__(None, None, None)") == ""
+    shows(viewer, "The camera of front-door stopped sending. Start again, or restart the camera.")
