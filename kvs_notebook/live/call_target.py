@@ -39,12 +39,20 @@ class CallTarget:
         """The channel's name, for messages."""
         return self.channel.label
 
+    def check(self) -> None:
+        """Raise InvalidInput or ReadOnly, as open_signaling() does, before anything is sent."""
+        self.idle_client()
+
+    def idle_client(self) -> SignalingClient:
+        """Return a signaling client that is not connected, made without an API call; raise as check() does."""
+        return self.new_client(self.channel.channel_arn or self.channel_name)
+
     async def arn(self) -> str:
         """Return the ARN of the channel as it is now: another channel may have got its name."""
         return await asyncio.to_thread(resolve_arn, self.channel, self.connection)
 
     def new_client(self, arn: str) -> SignalingClient:
-        """Return a signaling client that is not connected yet; raise InvalidInput or ReadOnly as open_signaling() does."""
+        """Return a signaling client that is not connected yet."""
         return open_signaling(
             arn, role=self.role, client_id=self.client_id, take_over=self.take_over, connection=self.connection
         )

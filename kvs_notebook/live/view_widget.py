@@ -66,7 +66,7 @@ class LiveView(anywidget.AnyWidget):  # type: ignore[misc]
         target = new_target(client_id)
         super().__init__(_settings={**settings, "channel": target.channel_name})
         self._new_target = new_target
-        self._client = target.new_client(target.channel.channel_arn or target.channel_name)
+        self._client = target.idle_client()
         self._client_id = client_id
         self._role = target.role
         self._channel_name = target.channel_name

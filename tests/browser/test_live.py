@@ -15,6 +15,16 @@ CHANNEL = "import kvs_notebook as kvs\n_ = kvs.create_channel('front-door')"
 CAMERA = "camera = kvs.live.camera('front-door')\ncamera"
 VIEWER = "viewer = kvs.live.viewer('front-door')\nviewer"
 SHORT = "from kvs_notebook.live.session import Timeouts\n"
+TEN_MORE_VIEWERS = """import json
+offers = loud.client.messages.query("message_type == 'SDP_OFFER'")
+sdp = json.loads(offers["message_payload"].iloc[0])["sdp"]
+for number in range(10):
+    async with kvs.open_signaling("front-door", client_id=f"silent-{number}") as silent:
+        await silent.send_offer(sdp)
+        while not isinstance(await anext(silent), kvs.messages.Answer):
+            pass
+print(len(camera._session._viewers))"""
+"""Each gets an answer and sends nothing; the last one replaces another one of them, not the viewer that plays."""
 
 READ_BAR_CODE = """(video) => {
   const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
@@ -180,4 +190,24 @@ def test_sound_comes_on_request_and_a_camera_that_cannot_be_reached_is_told(note
     page.wait_for_function("(video) => video.srcObject.getAudioTracks().some((track) => !track.muted)", arg=video)
     assert video.evaluate("(video) => video.muted") is False
     expect(relayed.get_by_role("status")).to_contain_text("No network path to the camera of front-door within ")
+    assert page.evaluate(EXECUTE, TEN_MORE_VIEWERS) == "10\n"
     moves(loud)
+
+
+TAKE_PICTURE = "print([*kvs.live.take_picture('front-door').size])"
+SERVE = "served = kvs.live.serve_test_camera('front-door')\n_ = await served.__aenter__()"
+
+
+def test_aiortc_sees_the_page_and_the_page_sees_aiortc(notebook, sandbox):
+    page = notebook.run(CHANNEL, CAMERA, VIEWER)
+    camera, viewer = view(page, 0), view(page, 1)
+    expect(viewer).to_be_visible()
+    press(camera)
+    shows(camera, "On the channel, waiting for viewers.")
+    assert page.evaluate(EXECUTE, TAKE_PICTURE) == "[640, 360]\n"
+    press(camera, "Stop")
+    assert page.evaluate(EXECUTE, SERVE) == ""
+    press(viewer)
+    shows(viewer, "Playing.")
+    assert page.evaluate(EXECUTE, "await served.__aexit__(None, None, None)") == ""
+    shows(viewer, "The camera of front-door stopped sending. Start again, or restart the camera.")
