@@ -152,7 +152,7 @@ class PictureCall:
                     image: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]
                     return image
         except MediaStreamError as error:
-            raise self._failure("ended the call before its first picture") from error
+            raise self._disconnection() from error
 
     async def _add_candidates(self, peer: RTCPeerConnection, client: SignalingClient) -> None:
         async for message in client:

@@ -39,7 +39,7 @@ from tests.live.scripted_cameras import (
 from tests.signaling.event_loop import wait_until
 
 THREAD_NAME = "kvs-notebook-video"
-HANGS_SECONDS = 2
+HANGS_SECONDS = 4
 DESCRIPTORS = Path("/proc/self/fd")
 
 

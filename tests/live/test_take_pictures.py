@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import AsyncExitStack
 from io import BytesIO
 from types import SimpleNamespace
@@ -24,10 +25,27 @@ from kvs_notebook.live.peer_connection import LOOPBACK, new_peer_connection
 from kvs_notebook.live.picture_files import FAILURES, SHEET, picture_file_names
 from kvs_notebook.live.picture_sheet import TILE
 from kvs_notebook.live.test_pattern import TestPattern, read_frame_number
-from tests.live.scripted_cameras import FPS, SIZE, cameras_in_background, clients_of, run, scripted_camera
+from tests.live.scripted_cameras import FPS, SIZE, WatchedCall, cameras_in_background, clients_of, run, scripted_camera
 from tests.signaling.event_loop import wait_until
 
-SECONDS = 6
+SECONDS = 60
+
+
+@pytest.fixture(autouse=True)
+def watched_calls(monkeypatch):
+    """Let tests see the stage of each call, and end its time."""
+    monkeypatch.setattr("kvs_notebook.live.pictures.PictureCall", WatchedCall)
+    monkeypatch.setattr(WatchedCall, "calls", [])
+
+
+async def take(channels, stages, **arguments) -> pd.DataFrame:
+    """Return the pictures of channels; once each stage has its number of calls, the time of those that wait is over."""
+    taking = asyncio.create_task(asyncio.to_thread(kvs.live.take_pictures, channels, timeout=SECONDS, **arguments))
+    await wait_until(lambda: Counter(call.stage for call in WatchedCall.calls) == stages)
+    for call in WatchedCall.calls:
+        if call.stage == "waiting":
+            call.end_time()
+    return await taking
 
 
 async def answer_junk(client, offer, peer):
@@ -48,7 +66,8 @@ def test_twenty_cameras_of_which_half_fail(sandbox, connection, tmp_path):
                 await cameras.enter_async_context(kvs.live.serve_test_camera(row, size=SIZE, fps=FPS))
             for _, row in junk.iterrows():
                 await cameras.enter_async_context(scripted_camera(row, answer_junk))
-            return await asyncio.to_thread(kvs.live.take_pictures, channels, timeout=SECONDS, concurrency=20)
+            stages = {"playing": len(alive), "negotiating": len(junk), "looking_up": len(deleted), "waiting": 5}
+            return await take(channels, stages, concurrency=20)
 
     pictures = run(main)
     assert [*pictures["channel_name"]] == [*channels["channel_name"]]
@@ -84,7 +103,7 @@ def test_channels_of_other_accounts_and_regions_are_called_with_their_connection
     )
     role = "arn:aws:iam::444455556666:role/reader"
     with cameras_in_background(["front-door"], europe), cameras_in_background(["front-door"], other):
-        alone = kvs.live.take_pictures(channels, timeout=SECONDS / 2)
+        alone = run(lambda: take(channels, {"waiting": 1, "playing": 1}))
         reached = kvs.live.take_pictures(channels[:1], timeout=SECONDS, role_arns=[role])
     assert [*alone["account_id"]] == [*channels["account_id"]]
     assert [*alone["region"]] == [*channels["region"]]
