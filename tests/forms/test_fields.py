@@ -71,7 +71,7 @@ def test_beginning_of_a_confirmation_is_not_a_problem():
     field.value = "front-door"
     assert not field.is_confirmed, "nothing is expected yet"
     field.expected = "front-door"
-    for typed, problem in (("front", ""), ("fromt", "Not that name."), ("front-door", "")):
+    for typed, problem in (("front", ""), ("frxnt", "Not that name."), ("front-door", "")):
         field.value = typed
         assert (problem in note(field), note(field) == "") == (True, not problem)
         assert field.is_confirmed is (typed == "front-door")
