@@ -18,6 +18,9 @@ Emit = Callable[[Item], None]
 THREADS = 32
 """For API calls of the coroutine."""
 
+CLOSING_TURNS = 20
+"""Turns of the loop after the coroutine: a connection that was aborted closes its socket in one of the next."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -78,7 +81,14 @@ class _Run:
         self._task = asyncio.ensure_future(self._produce(self.items.put))
         if self._cancelled.is_set():
             self._task.cancel()
-        await self._task
+        try:
+            await self._task
+        finally:
+            # A TLS connection that was cancelled waits for its peer, which may be what hangs.
+            for transport in [*getattr(self._loop, "_transports", {}).values()]:
+                transport.abort()
+            for _ in range(CLOSING_TURNS):
+                await asyncio.sleep(0)
 
 
 def _new_event_loop() -> asyncio.AbstractEventLoop:
