@@ -90,7 +90,9 @@ class PlanForm(Form):
         self.max_share = TextField("Share of a region's channels that may be deleted", _parse_share, 0.1)
         self.resume = widgets.Button(description="Resume")
         self.resume.on_click(lambda _: self._start(lambda: self._prepare_checked(self._resume_job)))
-        self.stop = widgets.Button(description="Stop", disabled=True)
+        if console is not None:
+            self.resume.layout.display = "none"  # until a run has begun: the folder is new
+        self.stop = widgets.Button(description="Stop", disabled=True, layout={"visibility": "hidden"})
         self.stop.on_click(lambda _: self._request_stop())
         self.progress = widgets.IntProgress(layout=widgets.Layout(visibility="hidden", width="auto", flex="1"))
         self._deletes = int((plan.ready["action"] == "delete").sum())
@@ -214,7 +216,8 @@ class PlanForm(Form):
     def _show_running(self, *, is_running: bool) -> None:
         self._show_progress()
         self.stop.disabled = not is_running
-        self.progress.layout.visibility = "visible" if is_running else "hidden"
+        self.stop.layout.visibility = self.progress.layout.visibility = "visible" if is_running else "hidden"
+        self.resume.layout.display = ""
 
     def _request_stop(self) -> None:
         self._stop_run.set()
