@@ -73,6 +73,7 @@ class ChannelTable(FilteredTable):
         self._now = now or (lambda: datetime.now(UTC))
         self._source = source
         self._search_texts = search_texts(self.frame)
+        self._tag_columns: list[str] = []
         self._changed_at: dict[str, float] = {}
         self._listeners: list[Callable[[], None]] = []
         self._render_listeners: list[Callable[[], None]] = []
@@ -95,6 +96,7 @@ class ChannelTable(FilteredTable):
             self._mark_changes(frame)
             if not frame.equals(self.frame):
                 self.frame, self._search_texts = frame, search_texts(frame)
+                self._tag_columns = tag_columns(frame)
             self.render()
             return True
 
@@ -103,8 +105,7 @@ class ChannelTable(FilteredTable):
         with self._lock:
             self._source = source
             self._changed_at = {}
-            self.frame = empty(CHANNELS)
-            self.show(self.frame, source)
+            self.show(empty(CHANNELS), source)
 
     def _mark_changes(self, frame: pd.DataFrame) -> None:
         """Remember which channels are new or differ from the previous listing; the first listing marks none."""
@@ -139,12 +140,12 @@ class ChannelTable(FilteredTable):
 
     def all_columns(self) -> list[str]:
         """Return the keys of all columns: those of every channel, then the tags, the most used first."""
-        return [*HEADINGS, *tag_columns(self.frame)]
+        return [*HEADINGS, *self._tag_columns]
 
     def shown_columns(self) -> list[str]:
         """Return the keys of the columns that are shown."""
         if self.columns is None:
-            return [*SHOWN, *tag_columns(self.frame)[:TAG_COLUMNS_SHOWN]]
+            return [*SHOWN, *self._tag_columns[:TAG_COLUMNS_SHOWN]]
         known = set(self.all_columns())
         return [column for column in self.columns if column in known]
 

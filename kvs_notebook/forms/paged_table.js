@@ -82,7 +82,7 @@ function render({ model, el }) {
       onmousedown: (event) => { if (event.shiftKey) event.preventDefault(); },  // else the browser selects text
       onclick: (event) => choose(event, row.id),
       ondblclick: () => act({ do: "open", id: row.id }),
-    }, element("td", { role: "gridcell", class: "kvs-box" }, box), ...cells);
+    }, element("td", { role: "gridcell", class: "kvs-box", title: row.marked && "Changed a moment ago" }, box), ...cells);
   };
 
   const move = (to, event) => {

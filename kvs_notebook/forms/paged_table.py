@@ -87,7 +87,7 @@ class PagedTable(anywidget.AnyWidget):
         """Show rows; ``marked`` are ids of rows that have changed, ``known`` those that may be selected although not shown."""
         with self._lock:
             self._given, self._columns, self._marked, self._empty = rows, columns, marked, empty
-            left = self.selection if known is None else self._selected_of(known)
+            left = self.selection if known is None or not self.selection else self._selected_of(known)
             lost, self.selection = left != self.selection, left
             self._sort()
             self._send_view()

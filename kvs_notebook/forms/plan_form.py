@@ -96,6 +96,8 @@ class PlanForm(Form):
         self.max_share = TextField("Share of a region's channels that may be deleted", _parse_share, 0.1)
         self.resume = widgets.Button(description="Resume")
         self.resume.on_click(lambda _: self._start(lambda: self._prepare_checked(self._resume_job)))
+        if console is not None:
+            self.resume.layout.display = "none"  # until a run has begun: the folder is new
         self.stop = widgets.Button(description="Stop", disabled=True, layout={"visibility": "hidden"})
         self.stop.on_click(lambda _: self._request_stop())
         self.progress = widgets.IntProgress(layout=widgets.Layout(visibility="hidden", width="auto", flex="1"))
@@ -233,6 +235,7 @@ class PlanForm(Form):
         self.stop.disabled = not is_running
         for each in (self.stop, self.progress):
             each.layout.visibility = "visible" if is_running else "hidden"
+        self.resume.layout.display = ""
 
     def _request_stop(self) -> None:
         self._stop_run.set()

@@ -72,7 +72,7 @@ def contact_sheet(pictures: pd.DataFrame) -> Image.Image:
     """
     missing = [column for column in PICTURES if column not in pictures.columns]
     if missing:
-        raise InvalidInput(f"Missing column {missing[0]!r}. Pass a frame returned by take_pictures().")
+        raise InvalidInput(f"Missing column {missing[0]!r}. Pass a frame returned by kvs.live.take_pictures().")
     if pictures.empty:
         raise InvalidInput("The frame of pictures has no row. Pass one row for each camera.")
     return draw_sheet([*_tiles(pictures)])

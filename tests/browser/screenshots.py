@@ -39,7 +39,7 @@ form"""
 CONSOLE = """console = kvs.forms.console()
 console.future.result()
 console.table.select("parking-north")
-console.open_form("Update")
+console.open_form("TTL")
 console"""
 
 CHART = """fleet = kvs.inventory(regions=["us-east-1", "eu-west-1", "ap-southeast-2"])
