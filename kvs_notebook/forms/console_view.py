@@ -336,8 +336,8 @@ def console(prefix: str | None = None, *, connection: Connection | None = None) 
 
     The forms act on the channel that is selected in the table. The table is listed again after each change, once a second while a
     channel is in transition, and every 30 s while the page shows it; each time that spends one ListSignalingChannels call for
-    each 1,000 channels. Every 30 s it also spends the calls that list_channels(tags=True) spends for tags: one GetResources call for
-    each 100 channels, or one ListTagsForResource call for each channel if there are few.
+    each 1,000 channels. Every 30 s it also reads tags, as list_channels(tags=True) does: one GetResources call for each 100
+    channels, or one ListTagsForResource call for each channel if there are few.
 
     Parameters
     ----------
