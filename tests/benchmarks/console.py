@@ -94,7 +94,8 @@ def measure() -> Result:
         holds=seconds <= MAX_SECONDS and filter_seconds <= MAX_FILTER_SECONDS,
         note="from the arrival of the channels in the kernel to their table in the page, each by its own clock; a new page and a "
         f"new kernel each time, so the browser also loads the widgets; median of {ROUNDS}; the filter from a pasted word to its "
-        "row, median of three words, the first at once, while the kernel reads the tags; ratio to the nearer bar; the console sends a page of 25 rows, the "
+        "row, median of three words, the first at once, while the kernel reads the tags; "
+        "ratio to the nearer bar; the console sends a page of 25 rows, the "
         "display 10",
     )
 
