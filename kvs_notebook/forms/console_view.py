@@ -337,8 +337,8 @@ def console(prefix: str | None = None, *, connection: Connection | None = None) 
     The forms act on the channels that are selected in the table; what touches several goes through a plan, with a preview. The
     table is listed again after each change, once a second while a channel is in transition, and every 30 s while the page shows
     it; each time that spends one ListSignalingChannels call for each 1,000 channels. Tags are read as
-    :func:`kvs_notebook.list_channels` reads them: at first, on Refresh, and every 30 s, or less often if that takes long; those of
-    channels that are new or were changed here also with the next listing.
+    :func:`kvs_notebook.list_channels` reads them: at first, on Refresh, and every 30 s, or less often if that takes long;
+    those of channels that are new or were changed here also with the next listing.
 
     Parameters
     ----------
