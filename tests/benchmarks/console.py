@@ -50,9 +50,10 @@ CONSOLE_SHOWN = f"""() => {{
     const shown = info?.textContent.includes("of {CHANNELS:,}");
     return shown && info.checkVisibility() && row?.checkVisibility() ? Date.now() : false;
 }}"""
-FILTERED = """() => {
+WORDS = ("0049998", "0049997", "0049996")
+FILTERED = """(word) => {
     const rows = document.querySelectorAll(".kvs-console table tbody tr[data-id]");
-    return rows.length === 1 && rows[0].textContent.includes("0049998") ? Date.now() : false;
+    return rows.length === 1 && rows[0].textContent.includes(word) ? Date.now() : false;
 }"""
 
 PLAIN = """
@@ -93,7 +94,8 @@ def measure() -> Result:
         holds=seconds <= MAX_SECONDS and filter_seconds <= MAX_FILTER_SECONDS,
         note="from the arrival of the channels in the kernel to their table in the page, each by its own clock; a new page and a "
         f"new kernel each time, so the browser also loads the widgets; median of {ROUNDS}; the filter from a pasted word to its "
-        "row, while the kernel still reads the tags; ratio to the nearer bar; the console sends a page of 25 rows, the "
+        "row, median of three words, the first at once, while the kernel reads the tags; "
+        "ratio to the nearer bar; the console sends a page of 25 rows, the "
         "display 10",
     )
 
@@ -111,12 +113,16 @@ def _running_lab(environment: Mapping[str, str]) -> Iterator[Lab]:
 
 
 def _seconds_until_filtered(page: Page) -> float:
-    """Paste a word into the filter and wait for the only row that has it."""
+    """Paste three words into the filter, one after the other, and return the median of the times until their row is shown."""
     page.get_by_label("Filter: words, an ARN, or tags").focus()
-    began = page.evaluate("Date.now()")
-    page.keyboard.insert_text("0049998")
-    shown = page.wait_for_function(FILTERED, polling="raf", timeout=TIMEOUT_MS).json_value()
-    return float(shown - began) / 1000
+    seconds = []
+    for word in WORDS:
+        page.keyboard.press("Control+a")
+        began = page.evaluate("Date.now()")
+        page.keyboard.insert_text(word)
+        shown = page.wait_for_function(FILTERED, arg=word, polling="raf", timeout=TIMEOUT_MS).json_value()
+        seconds.append(float(shown - began) / 1000)
+    return statistics.median(seconds)
 
 
 def _measure_page(
