@@ -13,6 +13,7 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.connection_text import line_allowing_changes
 from kvs_notebook.errors import KVSError
 from kvs_notebook.forms.connection_form import ConnectionForm
+from kvs_notebook.forms.error_words import in_words
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.header import Header
 from kvs_notebook.forms.html import STYLE, code_html, error_html, escape_html
@@ -47,7 +48,7 @@ class AccountLine(Header):
             self._allow_changes.layout.display = "none" if badge else ""
             title = connection.endpoint()
         except KVSError as error:
-            title, problem = "", problem or str(error)
+            title, problem = "", problem or in_words(str(error))
         known = connection.known_identity
         account = known.account_id if known else "not known" if problem else "..."
         label = f'<span title="{escape_html(title)}">account {escape_html(account)}</span>'

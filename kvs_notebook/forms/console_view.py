@@ -25,8 +25,10 @@ from kvs_notebook.forms.channel_table import ChannelTable
 from kvs_notebook.forms.column_menu import ColumnMenu
 from kvs_notebook.forms.console_header import ConsoleHeader
 from kvs_notebook.forms.download_button import DownloadButton
+from kvs_notebook.forms.error_words import in_words
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.html import escape_html
+from kvs_notebook.forms.job import python_message
 from kvs_notebook.forms.keyboard import Keyboard
 from kvs_notebook.forms.notebook_box import NotebookBox
 from kvs_notebook.forms.panel import CREATE, TABS, Panel
@@ -221,11 +223,10 @@ class Console(NotebookBox):
         return current_connection() if failed and self._uses_current else self.connection
 
     def _show_failure(self, error: Exception) -> None:
-        message = str(error) if isinstance(error, KVSError) else f"{type(error).__name__}: {error}."
         note = " The table shows the previous listing." if len(self.table.frame) else ""
         self._is_stale, self._is_refreshed_by_timer = True, isinstance(error, TRANSIENT_ERRORS)
         self.table.add_class(STALE_CLASS)
-        self.status.alert(f"{message}{note} Press Refresh to list again.")
+        self.status.alert(f"{_words_of(error)}{note} Press Refresh to list again.", code=python_message(error))
 
     def _view_count_changed(self, change: Mapping[str, Any]) -> None:
         """Stop listing when the last place that shows the console is gone; go on when there is one again."""
@@ -261,7 +262,7 @@ class Console(NotebookBox):
         try:
             act()
         except Exception as error:  # noqa: BLE001 - a notebook does not show what a handler raises: the status line does
-            self.status.alert(str(error) if isinstance(error, KVSError) else f"{type(error).__name__}: {error}")
+            self.status.alert(_words_of(error), code=python_message(error))
 
     @property
     def form(self) -> Any:
@@ -313,6 +314,10 @@ class Console(NotebookBox):
         return to_csv_text(self.table.shown)
 
 
+def _words_of(error: Exception) -> str:
+    return in_words(str(error)) if isinstance(error, KVSError) else f"{type(error).__name__}: {error}."
+
+
 def _button(description: str, clicked: Callable[[], object], *, style: str = "") -> widgets.Button:
     button = widgets.Button(description=description, button_style=style)
     button.on_click(lambda _: clicked())
@@ -334,10 +339,11 @@ def _row(*children: widgets.Widget) -> widgets.HBox:
 def console(prefix: str | None = None, *, connection: Connection | None = None) -> Console:
     """Open a live table of the channels, with all forms around it.
 
-    The forms act on the channel that is selected in the table. The table is listed again after each change, once a second while a
-    channel is in transition, and every 30 s while the page shows it; each time that spends one ListSignalingChannels call for
-    each 1,000 channels. Every 30 s it also reads tags, as list_channels(tags=True) does: one GetResources call for each 100
-    channels, or one ListTagsForResource call for each channel if there are few.
+    The forms act on the channels that are selected in the table; a change of several channels is a plan, with a preview. The
+    table is listed again after each change, once a second while a channel is in transition, and every 30 s while the page shows
+    it; each time that spends one ListSignalingChannels call for each 1,000 channels. Every 30 s it also reads tags, as
+    list_channels(tags=True) does: one GetResources call for each 100 channels, or one ListTagsForResource call for each channel
+    if there are few.
 
     Parameters
     ----------

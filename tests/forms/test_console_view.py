@@ -440,7 +440,7 @@ def test_form_that_fails_to_open_is_shown(console, monkeypatch):
     monkeypatch.setattr(panel, "CreateForm", lambda **_: 1 / 0)
     console.create_button.click()
     assert console.status.role == "alert"
-    assert console.status.text == "ZeroDivisionError: division by zero"
+    assert console.status.text == "ZeroDivisionError: division by zero."
 
 
 def test_two_consoles_work_side_by_side(console):
