@@ -79,6 +79,7 @@ class Form(NotebookBox):
         super().__init__([self.header, self._fields, self._buttons, self.status, Keyboard(self)])
         self.add_class("kvs-form")
         for field in self.fields():
+            field.lock = self._worker.lock
             field.on_change(self._field_changed)
         self.set_enabled(self._may_act())
 

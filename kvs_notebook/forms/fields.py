@@ -33,14 +33,15 @@ class CheckedInput(widgets.VBox):
     ----------
     label
         What the field is called in messages.
+    lock
+        Held while the value is set and the listeners are called: a cell sets a value while the worker's thread replaces the value
+        that it has seen. A form sets it to its worker's lock, which listeners need too: two locks could wait for each other.
     """
 
     def __init__(self, children: Sequence[widgets.Widget], label: str) -> None:
         self.label = label
+        self.lock = threading.RLock()
         self._listeners: list[Callable[[], None]] = []
-        # A cell sets a value while the worker's thread replaces the value that it has seen. Reentrant, because it does so by
-        # the same setter.
-        self._lock = threading.RLock()
         self._problem_line = widgets.HTML()
         super().__init__([*children, self._problem_line])
         self.add_class("kvs-field")
@@ -52,12 +53,12 @@ class CheckedInput(widgets.VBox):
 
     @value.setter
     def value(self, value: Any) -> None:
-        with self._lock:
+        with self.lock:
             self.write_value(value)
 
     def replace_if_unchanged(self, before: Any, value: Any) -> bool:
         """Set the value if it is still what it was before; return whether it was."""
-        with self._lock:
+        with self.lock:
             unchanged: bool = self.value == before
             if unchanged:
                 self.value = value

@@ -30,6 +30,8 @@ class Worker:
         The button that stops waiting for it; it is visible while there is something to wait for.
     blocked
         The buttons that stay disabled when no job runs; see block().
+    lock
+        Held while it is decided what the form shows, and while that changes.
     """
 
     def __init__(self, buttons: Sequence[widgets.Button], executor: ContextExecutor) -> None:
@@ -44,7 +46,7 @@ class Worker:
         self._latest: RunningJob | None = None
         # A click and a job that ends, on different threads, both decide by the latest job what the form shows. Reentrant,
         # because a job's update may call listeners that use the form.
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
 
     @property
     def is_busy(self) -> bool:
@@ -59,13 +61,13 @@ class Worker:
 
     def block(self, buttons: set[widgets.Button]) -> None:
         """Disable these buttons also when no job runs, and no others."""
-        with self._lock:
+        with self.lock:
             self.blocked = buttons
             self._disable_buttons(busy=self.is_busy)
 
     def dismiss_alert(self) -> None:
         """Show no failure any more, unless a job runs, which may have changed the field itself."""
-        with self._lock:
+        with self.lock:
             if not self.is_busy:
                 self.status.dismiss_alert()
 
@@ -74,7 +76,7 @@ class Worker:
 
         While a change runs, no other job starts; a job behind a load waits for its turn.
         """
-        with self._lock:
+        with self.lock:
             if self._latest is not None and self.is_changing:
                 return self._latest.future
             try:
@@ -82,7 +84,7 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - a notebook does not show what a handler raises: the status line does
                 self.status.alert(not_sent_message(error), code=python_message(error))
                 return _failed_future(error)
-            self._latest = RunningJob(job, self.status, self._lock)
+            self._latest = RunningJob(job, self.status, self.lock)
             self._disable_buttons(busy=True)
             self.status.clear()
             self.status.show(job.progress_message())
@@ -101,7 +103,7 @@ class Worker:
                 _logger.exception("Could not show how %r ended", running.job.title)
                 if not running.future.done():
                     running.future.set_exception(error)
-            with self._lock:
+            with self.lock:
                 queue.popleft()
                 if not queue:
                     return
@@ -139,7 +141,7 @@ class Worker:
 
     def _finish(self, running: RunningJob, show: Callable[[], None], *, late_message: str) -> None:
         """Show the outcome; if it is no longer the one that the user waits for, only add its message."""
-        with self._lock:
+        with self.lock:
             if running is self._latest and not running.stopped.is_set():
                 self._disable_buttons(busy=False)
                 show()
@@ -148,7 +150,7 @@ class Worker:
 
     def stop_waiting(self) -> None:
         """Stop waiting for the latest job; a request that was sent stays sent."""
-        with self._lock:
+        with self.lock:
             latest = self._latest
             if latest is None or not self.is_busy:
                 return
@@ -160,7 +162,7 @@ class Worker:
 
     def close(self) -> None:
         """Stop the latest job from changing the form."""
-        with self._lock:
+        with self.lock:
             if self._latest is not None:
                 self._latest.stopped.set()
 

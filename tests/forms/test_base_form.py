@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 
 import boto3
 import pytest
@@ -112,3 +113,27 @@ def test_form_keeps_its_connection(sandbox, connection, submit):
     submit(form)
     assert len(kvs.list_channels(connection=connection)) == 1
     assert len(kvs.list_channels(connection=other)) == 0
+
+
+def test_cell_and_loading_job_set_a_field_at_the_same_moment(sandbox, connection):
+    """A cell sets a field, whose listeners use the form, while the worker's thread writes what it has loaded into that field."""
+    sandbox.seed()
+    form = kvs.forms.update_channel("parking-north")
+    form.future.result(20)
+    is_loaded = threading.Event()
+    load = form.set_loaded
+
+    def set_loaded(*arguments):
+        is_loaded.set()
+        load(*arguments)
+
+    form.set_loaded = set_loaded
+    # As slow as the first listener may be: the worker's thread gets as far as it can.
+    form.message_ttl_seconds._listeners.insert(0, lambda: is_loaded.wait(1))
+    form.channel.value = "parking-south"
+    form.load.click()
+    cell = threading.Thread(target=setattr, args=(form.message_ttl_seconds, "value", "90"), daemon=True)
+    cell.start()
+    cell.join(10)
+    assert not cell.is_alive()
+    assert form.future.result(10)["channel_name"].item() == "parking-south"
