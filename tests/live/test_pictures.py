@@ -317,11 +317,15 @@ def test_interrupt_closes_the_call_before_it_is_raised(sandbox, channel):
             time.sleep(0.002)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell disables it for programs in the background
     thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        kvs.live.take_picture(channel, timeout=20)
-    thread.join()
+    try:
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            kvs.live.take_picture(channel, timeout=20)
+        thread.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert clients_of(sandbox) == 0
 
 
