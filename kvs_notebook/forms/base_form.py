@@ -150,7 +150,8 @@ class Form(NotebookBox):
 
     def unapplied_edits(self) -> str:
         """Return in words what the user has entered and not applied; what was sent counts as applied unless that failed."""
-        edits = self.describe_edits()
+        with self._worker.lock:  # while a job writes what it has loaded, that would look like edits
+            edits = self.describe_edits()
         if self._submitted is None or edits != self._submitted[1]:
             return edits
         future = self._submitted[0]

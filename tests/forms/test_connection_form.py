@@ -48,7 +48,7 @@ def test_form_opens_without_configuration():
     form = kvs.forms.connection()
     form.header.identified.result(20)
     assert "account not known" in form.header.value
-    assert "Configure a profile (aws configure sso)" in form.header.value
+    assert "Configure a profile (in a terminal: aws configure sso)" in form.header.value
     assert not form.submit.disabled
 
 

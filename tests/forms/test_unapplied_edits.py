@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 import kvs_notebook as kvs
@@ -101,3 +103,25 @@ def test_created_channel_is_not_asked_about(connection):
     assert form.unapplied_edits() == ""
     form.name.value = "roof-2"
     assert form.unapplied_edits() == "name roof-2, message TTL 30"
+
+
+def test_what_is_being_loaded_is_no_edit(sandbox, connection):
+    """Another thread asks while the tags of the channel are known, and the rows are still those of the channel before."""
+    sandbox.seed()
+    form = kvs.forms.edit_tags("parking-north")
+    answers, threads = [], []
+    replace = form.tags.replace_if_unchanged
+
+    def replace_if_unchanged(*arguments):
+        threads.append(threading.Thread(target=lambda: answers.append(form.unapplied_edits())))
+        threads[-1].start()
+        threads[-1].join(0.2)
+        return replace(*arguments)
+
+    form.tags.replace_if_unchanged = replace_if_unchanged
+    form.future.result(20)
+    form.load.click()
+    form.future.result(20)
+    for thread in threads:
+        thread.join()
+    assert set(answers) == {""}

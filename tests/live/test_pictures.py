@@ -317,7 +317,9 @@ def test_interrupt_closes_the_call_before_it_is_raised(sandbox, channel):
             time.sleep(0.002)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell disables it for programs in the background
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell disables it for programs in the background
     thread = threading.Thread(target=interrupt)
     try:
         thread.start()
