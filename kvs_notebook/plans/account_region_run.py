@@ -106,15 +106,16 @@ class AccountRegionRun:
         InvalidInput
             If it is a larger share than allowed.
         """
-        deletes = sum(each.deletes for each in self._waiting)
-        if deletes:
+        deleted = [each.channel_name for each in self._waiting if each.deletes]
+        if deleted:
             try:
                 infos = channel_infos(None, self.connection)
             except KVSError as error:
                 self.stop(f"Stopped because its channels could not be listed: {error}")
                 return
-            channels = sum(info.get("ChannelStatus") != "DELETING" for info in infos)
-            self._limits.check_share(deletes, channels, self.label)
+            names = {info["ChannelName"] for info in infos if info.get("ChannelStatus") != "DELETING"}
+            deletes = len(names.intersection(deleted))  # a run that was killed may have deleted some of them
+            self._limits.check_share(deletes, len(names), self.label)
 
     def run(self) -> None:
         """Apply the changes that are not settled, then verify those that are done.

@@ -6,7 +6,7 @@ import json
 import shutil
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
@@ -118,6 +118,14 @@ def switch(monkeypatch):
     return KillSwitch(monkeypatch)
 
 
+@example(  # a resumed run counts no channel that the killed one has deleted
+    fleet={name: {"ttl": 30, "tags": {}} for name in NAMES},
+    edits=dict.fromkeys(NAMES, "delete"),
+    created={},
+    writers=[],
+    kills=[(2, 0)],
+    undo_kills=[],
+)
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fleet=st.fixed_dictionaries(dict.fromkeys(NAMES, CHANNEL)),
