@@ -128,5 +128,5 @@ def test_network_error_says_what_to_do(monkeypatch):
 
 def test_inventory_of_stopped_sandbox_reports_gap(monkeypatch):
     kvs.use_sandbox(clock="stepped").stop()
-    with pytest.raises(errors.InventoryIncomplete, match="a gap: an account"):
+    with pytest.raises(errors.InventoryIncomplete, match="Gaps in 1 of 1 account-region: an account"):
         kvs.inventory().raise_for_failures()
