@@ -503,7 +503,7 @@ def test_occasional_breaks_are_reconnected_without_limit(channel, monkeypatch):
 def test_open_refuses_a_connected_client(sandbox, channel):
     async def main() -> None:
         async with kvs.open_signaling(channel, client_id="tablet") as tablet:
-            with pytest.raises(errors.InvalidInput, match="already connected. close\\(\\) it first"):
+            with pytest.raises(errors.InvalidInput, match="already connected. Call close"):
                 await tablet.open()
             assert len(connected_clients(sandbox)) == 1
 
