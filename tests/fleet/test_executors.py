@@ -58,10 +58,6 @@ def client(environment, tmp_path):
         yield made
 
 
-def profiler_runs(dask_worker):
-    return dask_worker.periodic_callbacks["profile"].is_running()
-
-
 def without_times(coverage):
     return coverage.drop(columns=["seconds", "calls", "retries"])
 
@@ -85,9 +81,8 @@ def test_dask_returns_rows_of_threads_although_a_worker_dies(sandbox, client, mo
         there = kvs.inventory(role_arns=ROLES, regions=REGIONS, connection=connection, executor=executor)
     killer.join(20)
     assert listed.is_set()
-    assert (
-        client.run(profiler_runs)[survivor] is not PROFILER_MAY_DEADLOCK
-    )  # workers on Python 3.11 stopped for ever in it
+    is_profiled = client.run(lambda dask_worker: dask_worker.periodic_callbacks["profile"].is_running())
+    assert is_profiled[survivor] is not PROFILER_MAY_DEADLOCK  # workers on Python 3.11 stopped for ever in it
     sandbox.faults.clear()
     here = kvs.inventory(role_arns=ROLES, regions=REGIONS, connection=connection)
     assert len(there.channels) == 3 * (26 + 60)
