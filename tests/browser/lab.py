@@ -228,6 +228,10 @@ OF_LOST_WIDGETS = ("Error: widget model not found", "Could not send widget sync 
 """Messages of ipywidgets when a notebook is closed while its widgets are shown, and opened after they went with their kernel."""
 
 
+REQUEST_OF_A_CLOSED_NOTEBOOK = "Error: Canceled future for create_subshell_request"
+"""JupyterLab 4.4's error when a notebook is closed before its kernel has answered the request of a widget's thread."""
+
+
 class Watched:
     """A page that shows the cells of one test after the other, and records requests beyond loopback and errors.
 
@@ -244,7 +248,7 @@ class Watched:
         page.on("request", lambda request: self._record_request(request.url))
         page.on("websocket", lambda socket: self._record_request(socket.url))
         page.on("console", self._record_message)
-        page.on("pageerror", lambda error: self.errors.append(f"{error.name}: {error.message}\n{error.stack}"))
+        page.on("pageerror", lambda error: self._record_error(f"{error.name}: {error.message}", error.stack))
 
     def _record_request(self, url: str) -> None:
         parts = urlsplit(url)
@@ -255,6 +259,10 @@ class Watched:
         expected = (TOOLBAR_OF_A_CLOSED_NOTEBOOK, *(OF_LOST_WIDGETS if self._has_lost_widgets else ()))
         if message.type == "error" and not message.text.startswith(expected):
             self.errors.append(f"{message.text} ({message.location.get('url')})")
+
+    def _record_error(self, text: str, stack: str | None) -> None:
+        if not (self._has_lost_widgets and text.startswith(REQUEST_OF_A_CLOSED_NOTEBOOK)):
+            self.errors.append(f"{text}\n{stack}")
 
     def run(self, *cells: str, theme: str = LIGHT, undo: str = "") -> Page:
         """Show these cells and run them all; the kernel runs ``undo`` when the test is over.
