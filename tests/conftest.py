@@ -58,7 +58,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Let each worker compile its share of the test modules before it collects all: then each module is compiled once."""
+    """Compile a part of the test modules in each worker before it collects all of them, so that each is compiled once."""
     worker = re.fullmatch(r"gw(\d+)", os.environ.get("PYTEST_XDIST_WORKER", ""))
     if worker and session.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         here, count = Path(__file__).parent, int(os.environ["PYTEST_XDIST_WORKER_COUNT"])

@@ -150,7 +150,7 @@ class BulkForm(Form):
         return ConsolePlan("", f"Apply to {format_count(plan.ready['channel_arn'].nunique(), 'channel')}")
 
     def _report(self, title: str, outcome: Outcome) -> None:
-        """Tell the listeners what the plan was about, beside how it has ended."""
+        """Call the listeners with the outcome, after the title of the plan."""
         for listener in self._plan_listeners:
             listener(dataclasses.replace(outcome, message=f"{title}: {outcome.message}"))
 

@@ -38,7 +38,7 @@ HEADINGS = {
     "message_ttl_seconds": Column(
         "message_ttl_seconds",
         "TTL",
-        "message_ttl_seconds: how long the service keeps a message that nobody has received",
+        "message_ttl_seconds: how long the service keeps a message that was not delivered",
     ),
     "age": Column("age", "Age", "now - creation_time; a cell's tooltip is the local time of creation"),
     "creation_time": Column("creation_time", "Created", "creation_time, in your time zone"),

@@ -235,7 +235,7 @@ class TagRow(widgets.VBox):
         self.add_class("kvs-field")
 
     def set_number(self, number: int) -> None:
-        """Name the row's inputs with its number, for screen readers; its place shows it to eyes."""
+        """Set the names that screen readers read for the inputs: they contain the number of the row."""
         self.key.description = f"Tag {number} key"
         self.tag_value.description = f"Tag {number} value"
         self.remove.description = self.remove.tooltip = f"Remove tag {number}"

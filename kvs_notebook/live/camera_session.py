@@ -117,7 +117,7 @@ class CameraSession(Session):
                 _logger.info("%s: ignored a message (%s)", self._name, type(message).__name__)
 
     async def _pass_on_offer(self, viewer: str, sdp: str) -> None:
-        """Give the page an offer with ICE servers that live long enough, then the candidates that came meanwhile."""
+        """Send the page an offer with valid ICE servers, then the candidates that arrived before the offer was sent."""
         servers = await self._target.ice_servers(self._arn)
         self._send("offer", viewer=viewer, sdp=sdp, servers=servers)
         for candidate in self._from_viewers.release(viewer):

@@ -49,7 +49,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class Camera:
-    """A channel to call, and the connection to call it with, or the error that says why there is none."""
+    """A channel to call, with a connection, or with the error that creating the connection has raised."""
 
     ref: ChannelRef
     region: str

@@ -43,7 +43,7 @@ class ClientIds:
         return f"{stem}-{number}"
 
     def release(self, channel_name: str, client_id: str) -> None:
-        """Let another view of this channel use a client id."""
+        """Release a client id, so that another view of this channel can use it."""
         with self._lock:
             self._in_use.discard((channel_name, client_id))
 

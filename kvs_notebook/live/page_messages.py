@@ -82,7 +82,7 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The current picture as a PNG file, or why there is none."""
+    """The current picture as a PNG file, or the reason why the page cannot take one."""
 
     call: str
     request: str

@@ -29,7 +29,7 @@ BORDER = "#dddddd"
 TEXT_COLOUR = "#202020"
 FAILED_BACKGROUND = "#f3e4e2"
 FAILED_COLOUR = "#7a1f17"
-"""Contrast 8:1, for those who see colours in another way as well."""
+"""A contrast of 8:1, which is readable without seeing colours."""
 
 ELLIPSIS = "..."
 

@@ -204,7 +204,7 @@ class Shot:
     channel_arn: str | None = None
 
     def picture(self) -> Image.Image:
-        """Return the picture; raise the error if there is none."""
+        """Return the picture, or raise the error of a call that failed."""
         if self.error is not None:
             raise self.error
         assert self.image is not None  # noqa: S101 - a call has one or the other

@@ -155,7 +155,7 @@ class Session(ABC):
         await self._receive_messages()
 
     async def _close(self) -> None:
-        """Tell the page, and leave the channel."""
+        """Send the last state to the page, and close the signaling client."""
         for timer in (self._stage_timer, self._beat_timer):
             if timer is not None:
                 timer.cancel()

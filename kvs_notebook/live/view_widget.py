@@ -193,7 +193,7 @@ class LiveView(anywidget.AnyWidget):  # type: ignore[misc]
                 session.take(message)
 
     def _greet(self) -> None:
-        """Tell a page that has just shown the view what happens, and let it start if start() was called before."""
+        """Send the current state to a page that has just shown the view; invite it to start if start() was called before."""
         if self._invitation:
             self._send_to_pages("invite", invitation=self._invitation)
         else:
