@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kvs_notebook.cli.account_options import EXTERNAL_ID, PROFILE, ROLE_ARNS, ROLE_NAME
 from kvs_notebook.cli.exit_codes import PARTIAL
 from kvs_notebook.cli.terminal import print_text, table_width
 from kvs_notebook.errors import KVSError, ReadOnly
@@ -34,15 +35,15 @@ LIMITS = ("max_delete", "max_share", "canary", "stop_after")
 )
 @click.option("--canary", metavar="N", type=int, help="Change and verify N channels first.  [default: 5]")
 @click.option("--stop-after", metavar="N", type=int, help="Stop a region after N failed channels.  [default: 10]")
-@click.option("--profile", metavar="NAME", help="AWS profile.  [default: boto3's credential chain]")
-@click.option("--role-arn", "role_arns", metavar="ARN", multiple=True, help="Role to assume (repeatable).")
-@click.option("--external-id", metavar="TEXT", help="External ID that those roles require.")
+@PROFILE
+@ROLE_ARNS
+@EXTERNAL_ID
 @click.option(
     "--accounts",
     metavar="FILE",
     help="CSV file with the columns account_id, role_arn or profile, change_role_arn (the role for changes), external_id.",
 )
-@click.option("--role-name", metavar="NAME", help="Role to assume in each account of --accounts that names no other.")
+@ROLE_NAME
 def apply(*, folder: Path, confirm: str | None, resume: bool, profile: str | None, **options: Any) -> int:
     """Apply the plan in DIR: create, change, tag and delete channels.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from kvs_notebook.cli.account_options import PROFILE
 from kvs_notebook.cli.jupyterlab import check_jupyterlab, run_jupyterlab
 from kvs_notebook.errors import ExportFailed
 from kvs_notebook.jupyter.console_notebook import NOTEBOOK
@@ -17,7 +18,7 @@ from kvs_notebook.jupyter.console_notebook import NOTEBOOK
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("kvs-console"))
 @click.option("--sandbox", is_flag=True, help="Show a local sandbox with the example fleet: no AWS account.")
-@click.option("--profile", metavar="NAME", help="AWS profile.  [default: boto3's credential chain]")
+@PROFILE
 @click.option("--region", metavar="CODE", help="AWS region.  [default: that of the environment or the profile]")
 @click.option("--allow-changes", is_flag=True, help="Allow changes in the real account.  [default: read-only]")
 @click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")

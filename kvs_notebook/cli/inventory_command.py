@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kvs_notebook.cli.account_options import ACCOUNTS, ALL_REGIONS, EXTERNAL_ID, PROFILE, REGIONS, ROLE_ARNS, ROLE_NAME
 from kvs_notebook.cli.exit_codes import FAILED, PARTIAL, TAGS_MISSING
 from kvs_notebook.cli.standard_streams import is_closed
 from kvs_notebook.cli.terminal import STANDARD_OUTPUT
@@ -141,17 +142,13 @@ class Options:
 
 @click.command()
 @click.option("--sandbox", is_flag=True, help="Use the example fleet of a local sandbox; no AWS account is needed.")
-@click.option("--profile", metavar="NAME", help="AWS profile.  [default: boto3's credential chain]")
-@click.option("--region", "regions", metavar="CODE", multiple=True, help="AWS region (repeatable).")
-@click.option("--all-regions", is_flag=True, help="All regions that are enabled in the account.")
-@click.option("--role-arn", "role_arns", metavar="ARN", multiple=True, help="Role to assume (repeatable).")
-@click.option("--external-id", metavar="TEXT", help="External ID that those roles require.")
-@click.option(
-    "--accounts",
-    metavar="FILE",
-    help="CSV file or workbook with the columns account_id, role_arn or profile, account_name, external_id, regions.",
-)
-@click.option("--role-name", metavar="NAME", help="Role to assume in each account of --accounts that names no other.")
+@PROFILE
+@REGIONS
+@ALL_REGIONS
+@ROLE_ARNS
+@EXTERNAL_ID
+@ACCOUNTS
+@ROLE_NAME
 @click.option(
     "--role-session-name",
     metavar="NAME",

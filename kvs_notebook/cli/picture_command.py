@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kvs_notebook.cli.account_options import ACCOUNTS, ALL_REGIONS, EXTERNAL_ID, PROFILE, REGIONS, ROLE_ARNS, ROLE_NAME
 from kvs_notebook.cli.channel_connection import connect_to_channel
 from kvs_notebook.cli.exit_codes import FAILED, PARTIAL
 from kvs_notebook.cli.sandbox_cameras import sandbox_with_camera, sandbox_with_cameras
@@ -36,7 +37,6 @@ TIMEOUT = click.option(
     show_default=True,
     help="How long to wait for each picture.",
 )
-PROFILE = click.option("--profile", metavar="NAME", help="AWS profile.  [default: boto3's credential chain]")
 
 
 @click.command()
@@ -85,16 +85,12 @@ def picture(
     help="Of the example fleet of a local sandbox, of which every second channel has a camera.",
 )
 @PROFILE
-@click.option("--region", "regions", metavar="CODE", multiple=True, help="AWS region (repeatable).")
-@click.option("--all-regions", is_flag=True, help="All regions that are enabled in the account.")
-@click.option("--role-arn", "role_arns", metavar="ARN", multiple=True, help="Role to assume (repeatable).")
-@click.option("--external-id", metavar="TEXT", help="External ID that those roles require.")
-@click.option(
-    "--accounts",
-    metavar="FILE",
-    help="CSV file or workbook with the columns account_id, role_arn or profile, account_name, external_id, regions.",
-)
-@click.option("--role-name", metavar="NAME", help="Role to assume in each account of --accounts that names no other.")
+@REGIONS
+@ALL_REGIONS
+@ROLE_ARNS
+@EXTERNAL_ID
+@ACCOUNTS
+@ROLE_NAME
 @click.option("--prefix", metavar="TEXT", help="Only channels whose name starts with TEXT.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only problems, on standard error.")
 def pictures(*, output: Path, quiet: bool, **options: Any) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from kvs_notebook.cli.account_options import ROLE_NAME
 from kvs_notebook.cli.terminal import print_exactly
 from kvs_notebook.errors import InvalidInput
 
@@ -20,7 +21,7 @@ from kvs_notebook.errors import InvalidInput
 @click.option("--prefix", metavar="TEXT", help="Only channels whose name starts with TEXT.")
 @click.option("--role-arn", "role_arns", metavar="ARN", multiple=True, help="Role that inventory assumes (repeatable).")
 @click.option("--accounts", metavar="FILE", help="Accounts file of inventory: each role that it names may be assumed.")
-@click.option("--role-name", metavar="NAME", help="Role to assume in each account of --accounts that names no other.")
+@ROLE_NAME
 @click.option(
     "--trust",
     "trusted",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kvs_notebook.atomic_file import OWNER_ONLY
+from kvs_notebook.cli.account_options import PROFILE
 from kvs_notebook.cli.channel_connection import connect_to_channel
 from kvs_notebook.cli.terminal import STANDARD_OUTPUT, print_exactly, print_text
 
@@ -44,7 +45,7 @@ SECONDS = 299
     metavar="FILE",
     help="Write to FILE, which only you may read; - is standard output, whatever it is.",
 )
-@click.option("--profile", metavar="NAME", help="AWS profile.  [default: boto3's credential chain]")
+@PROFILE
 @click.option("--region", metavar="CODE", help="AWS region.  [default: that of the ARN, else of the profile]")
 def sign(
     *,
