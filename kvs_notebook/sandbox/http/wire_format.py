@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import orjson
+
 from kvs_notebook.sandbox.backend.validation import ServiceError
 from kvs_notebook.sandbox.http.sigv4 import NUMBER, HttpRequest
 
@@ -149,9 +151,12 @@ def attempt_number(request: HttpRequest) -> int:
     return int(stated) if NUMBER.fullmatch(stated) else 1
 
 
-def dump_json(send_response: Mapping[str, Any]) -> bytes:
+def dump_json(answer: Mapping[str, Any]) -> bytes:
     """Return an answer as compact JSON."""
-    return _COMPACT.encode(send_response).encode(errors="replace")  # a message may quote a lone surrogate of a request
+    try:
+        return orjson.dumps(answer)
+    except TypeError:  # orjson refuses a lone surrogate, of which a message may quote one, and integers over 64 bits
+        return _COMPACT.encode(answer).encode(errors="replace")
 
 
 def error_response(error: ServiceError) -> Response:
