@@ -335,7 +335,7 @@ def test_interrupt_closes_the_call_before_it_is_raised(sandbox, channel):
     ("arguments", "because"),
     [
         ({"channel": "front door"}, "' ' is not allowed"),
-        ({"channel": 7}, "7 is a int"),
+        ({"channel": 7}, "7 has type int"),
         ({"timeout": 0}, "timeout=0 is not valid"),
         ({"timeout": float("inf")}, "timeout=inf is not valid"),
         ({"client_id": "aws_x"}, "reserved by AWS"),

@@ -107,10 +107,10 @@ def test_inventory_without_channels_tells_the_place(connection: kvs.Connection) 
     [
         ({"channel_name": "front door"}, "' ' is not allowed"),
         ({"channel_name": None}, "channel_name is empty"),
-        ({"channel_name": 42}, "is a int"),
+        ({"channel_name": 42}, "has type int"),
         ({"message_ttl_seconds": 4}, "message_ttl_seconds 4 is out of range"),
         ({"tag:Site": "a#b"}, "'#' is not allowed"),
-        ({"tag:Floor": 3}, "is a int. Expected a string"),
+        ({"tag:Floor": 3}, "has type int. Expected a string"),
         ({"tag:aws:x": "1"}, "reserved by AWS"),
         ({"account_id": 42000042}, "A spreadsheet may have removed leading zeros"),
         ({"region": "Ireland"}, "is not a region's code"),
