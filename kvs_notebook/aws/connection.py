@@ -76,7 +76,7 @@ class Connection:
         self.calls = self.throttles = 0
         self.last_reply = time.monotonic()
         self._attempts = AttemptTracker()
-        self._clients = ClientFactory(config, self._attempts.watch)
+        self._clients = ClientFactory(config, self._attempts)
         self._known = KnownIdentity()
         self._lock = threading.RLock()
 

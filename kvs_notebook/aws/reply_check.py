@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -223,25 +222,25 @@ def _check_channel(arn: object, name: object, params: Members, subject: Subject)
         raise Malformed(f"is about channel {format_value(name)}, not {format_value(asked)}")
 
 
+_ARNS_OF_ONE_PLACE = re.compile(
+    r"(arn:aws[a-z-]*:kinesisvideo:([^:/\n]+):([^:/\n]+):channel/)[a-zA-Z0-9_.-]{1,256}/[0-9]{1,20}\n"
+    r"(?:\1[a-zA-Z0-9_.-]{1,256}/[0-9]{1,20}\n)*"
+)
+"""ARNs, one a line, that begin as the first does; a pattern for each account and region would cost as much as a call."""
+
+
 def _check_arns(arns: Sequence[Any], names: Sequence[Any], subject: Subject) -> None:
     """Check that the ARNs are those of channels with these names in one account and region."""
     if not arns:
         return
     try:
-        one_account = subject._replace(account_id=subject.account_id or arns[0].split(":")[4])
-        if _arns_pattern(one_account).fullmatch("\n".join(arns) + "\n") and _names_of(arns) == list(names):
+        found = _ARNS_OF_ONE_PLACE.fullmatch("\n".join(arns) + "\n")
+        is_of_subject = found and found[2] == subject.region and found[3] == (subject.account_id or found[3])
+        if is_of_subject and _names_of(arns) == list(names):
             return
     except (AttributeError, TypeError, IndexError):  # of plain botocore, which does not check the types of scalars
         pass
-    raise Malformed(next(_differences(arns, names, subject), "is about channels of several accounts"))
-
-
-@lru_cache(maxsize=256)
-def _arns_pattern(subject: Subject) -> re.Pattern[str]:
-    account, region = re.escape(str(subject.account_id)), re.escape(subject.region)
-    return re.compile(
-        rf"(?:arn:aws[a-z-]*:kinesisvideo:{region}:{account}:channel/[a-zA-Z0-9_.-]{{1,256}}/[0-9]{{1,20}}\n)*"
-    )
+    raise Malformed(next(_differences(arns, names, subject), "is about channels of several accounts or partitions"))
 
 
 def _names_of(arns: Sequence[str]) -> list[str]:

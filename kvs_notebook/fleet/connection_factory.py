@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from functools import lru_cache
 
-from kvs_notebook.aws.assume_role import assume_role
+from kvs_notebook.aws.assume_role import assume_role, create_shared_clients
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import for_profile
+from kvs_notebook.aws.shared_clients import SharedClients
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet.accounts import Account
 
@@ -34,6 +35,7 @@ class ConnectionFactory:
         self.region = region
         self._base_arguments = (profile, region, endpoint_url)
         self._base = base
+        self._shared_clients = create_shared_clients()
         self._connections: dict[Account, Connection] = {}
         self._lock = threading.Lock()
 
@@ -77,7 +79,7 @@ class ConnectionFactory:
                 return connection.replace(region=region)
         with self._lock:
             if account not in self._connections:
-                self._connections[account] = connection_to(account, self._base)
+                self._connections[account] = connection_to(account, self._base, self._shared_clients)
             return self._connections[account].replace(region=region)
 
     def check_credentials(self, account: Account) -> None:
@@ -99,16 +101,20 @@ _worker_lock = threading.Lock()
 
 @lru_cache(maxsize=128)  # more than the accounts whose units a worker has at a time, however they are ordered
 def _connection_in_worker(profile: str | None, region: str, endpoint_url: str | None, account: Account) -> Connection:
-    return connection_to(account, _base_in_worker(profile, region, endpoint_url))
+    base, shared_clients = _base_in_worker(profile, region, endpoint_url)
+    return connection_to(account, base, shared_clients)
 
 
 @lru_cache(maxsize=4)
-def _base_in_worker(profile: str | None, region: str, endpoint_url: str | None) -> Connection:
-    return for_profile(profile, region=region, endpoint_url=endpoint_url)
+def _base_in_worker(profile: str | None, region: str, endpoint_url: str | None) -> tuple[Connection, SharedClients]:
+    return for_profile(profile, region=region, endpoint_url=endpoint_url), create_shared_clients()
 
 
-def connection_to(account: Account, base: Connection) -> Connection:
-    """Return a connection to an account by its profile, by a role that ``base`` assumes, or else ``base`` itself."""
+def connection_to(account: Account, base: Connection, shared_clients: SharedClients) -> Connection:
+    """Return a connection to an account by its profile, by a role that ``base`` assumes, or else ``base`` itself.
+
+    Roles share clients; profiles do not, since each has settings of its own.
+    """
     if account.profile is not None:
         return for_profile(account.profile, region=base.region, endpoint_url=base.endpoint_url)
     if account.role_arn is not None:
@@ -118,5 +124,6 @@ def connection_to(account: Account, base: Connection) -> Connection:
             external_id=account.external_id,
             role_session=account.role_session,
             region=base.region,
+            shared_clients=shared_clients,
         )
     return base

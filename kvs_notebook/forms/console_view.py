@@ -212,7 +212,9 @@ class Console(NotebookBox):
         self._is_stale, self._is_refreshed_by_timer = False, True
         self.table.remove_class(STALE_CLASS)
         if self._tags.error is not None:
-            self.status.alert(f"The tags were not read. {self._tags.error}")
+            self.status.alert(
+                f"The tags were not read. {_words_of(self._tags.error)}", code=python_message(self._tags.error)
+            )
             self._is_refreshed_by_timer = isinstance(self._tags.error, TRANSIENT_ERRORS)
         elif self.status.text:
             self.status.clear()

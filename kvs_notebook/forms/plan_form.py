@@ -15,6 +15,7 @@ from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet.accounts import AccountsFile
 from kvs_notebook.formatting import format_count
 from kvs_notebook.forms.base_form import Form, Variable
+from kvs_notebook.forms.error_words import in_words
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.fields import CheckedInput, ConfirmationField, TextField
 from kvs_notebook.forms.html import escape_html, table_html
@@ -217,7 +218,8 @@ class PlanForm(Form):
             finally:
                 running.update(lambda: self._show_running(is_running=False))
             running.update(lambda: self.table.show_result(applied.result))
-            return JobResult(applied, _message(applied), code, _notes_html(applied))
+            is_complete = applied.incomplete.empty and not applied.notes
+            return JobResult(applied, _message(applied), code, _notes_html(applied), is_complete)
 
         check_code = self.python_call("resume_plan", folder)
         return Job(f"{verb} {folder}", follow, changes=True, check_code=check_code, check="press Resume")
@@ -283,7 +285,7 @@ def _message(applied: Applied) -> str:
 
 
 def _notes_html(applied: Applied) -> str:
-    return "".join(f"<div>{escape_html(note)}</div>" for note in applied.notes)
+    return "".join(f"<div>{escape_html(in_words(note))}</div>" for note in applied.notes)
 
 
 def plan(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 import pandas as pd
 
+from kvs_notebook.forms.error_words import in_words
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.filtered_table import FilteredTable
 from kvs_notebook.forms.paged_table import Cell, Column, PagedTable
@@ -80,9 +81,13 @@ class StepTable(FilteredTable):
 
 
 def _display_frame(steps: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns that are shown, as text: an empty tag value as two quotes, a missing value as nothing."""
+    """Return the columns that are shown, as text: an empty tag value as two quotes, a missing value as nothing.
+
+    Reasons are in the words of forms.
+    """
     columns = [column.key for column in COLUMNS]
     shown = steps[columns].astype(object)
+    shown["reason"] = shown["reason"].map({text: in_words(text) for text in steps["reason"].dropna().unique()})
     for column in ("before", "after"):
         shown[column] = shown[column].where(shown[column] != "", "''")
     return shown.where(steps[columns].notna(), "").reset_index(drop=True)

@@ -43,13 +43,13 @@ class Plan:
 
     def __init__(
         self,
-        steps: Iterable[Step],
+        steps: Iterable[Step] | pd.DataFrame,
         *,
         source: str,
         notes: Sequence[str] = (),
         account_names: Mapping[str, str] | None = None,
     ) -> None:
-        self.steps = steps_frame(steps)
+        self.steps = steps if isinstance(steps, pd.DataFrame) else steps_frame(steps)
         self.source = source
         self.notes = tuple(notes)
         self.account_names = dict(account_names or {})

@@ -72,7 +72,7 @@ def from_sheet(
     sheet = SheetTable(edited, "edited", ARN)
     known = KnownChannels(*read_channels(original, "original"))
     now = None if current is None else KnownChannels(*read_channels(current, "current"))
-    steps = list(SheetPlanner(sheet, known, now, allow_managed=allow_managed).steps())
+    steps = SheetPlanner(sheet, known, now, allow_managed=allow_managed).steps()
     return Plan(steps, source=sheet.label, notes=list(_notes(sheet, known)), account_names=known.account_names)
 
 

@@ -12,7 +12,7 @@ from kvs_notebook.fleet.accounts import Account
 def test_threads_of_a_worker_share_one_session_per_account(monkeypatch):
     made = []
 
-    def connection_to(account, base):
+    def connection_to(account, base, shared_clients):
         made.append(account)
         time.sleep(0.05)  # long enough for every thread to ask
         return base

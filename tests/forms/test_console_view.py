@@ -14,6 +14,7 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels.tags import tags_of_channel
 from kvs_notebook.forms import channel_poller, console_view, panel
 from kvs_notebook.forms.connection_form import SANDBOX
+from tests.forms.python_words import PYTHON
 from tests.forms.waiting import eventually
 
 
@@ -207,9 +208,12 @@ def test_interrupted_bulk_change_is_resumed(sandbox, console):
     sandbox.deny("kinesisvideo:TagResource")
     plan_form.submit.click()
     assert plan_form.future.result(30).counts["failed"]
+    assert plan_form.status.role == "alert"
+    assert console.activity.outcomes[0][1].word == "Incomplete"
     sandbox.clear_denials()
     plan_form.resume.click()
     assert plan_form.future.result(30).counts["done"] == 2
+    assert [outcome.word for _, outcome in console.activity.outcomes] == ["Done", "Incomplete"]
 
 
 def test_refused_and_vanished_channels_are_named_before_anything_is_sent(console, connection):
@@ -647,13 +651,14 @@ def test_tags_are_not_read_again_while_the_console_follows_a_transition(connecti
 
 def test_unreadable_tags_leave_the_channels_and_say_why(sandbox, console):
     before = console.table.frame
-    sandbox.deny("kinesisvideo:ListTagsForResource")
-    sandbox.deny("tag:GetResources")
+    for operation in ("ListTagsForResource", "GetResources"):
+        sandbox.faults.add(operation, "expired", times=None)
     console.refresh().result(20)
     eventually(lambda: console.status.role == "alert")
     assert console.status.text.startswith("The tags were not read. ")
+    assert not PYTHON.search(console.status.text)
     assert console.table.shown["tag:Owner"].equals(before["tag:Owner"]), "what was read before is still shown"
-    sandbox.clear_denials()
+    sandbox.faults.clear()
     console.refresh().result(20)
     eventually(lambda: console.status.text == "")
 

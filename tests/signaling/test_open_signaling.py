@@ -47,7 +47,7 @@ async def exchange(camera: SignalingClient, tablet: SignalingClient, name: str) 
         ("front-door", {"client_id": "aws_tablet"}, "has the prefix AWS_, reserved by AWS"),
         ("front-door", {"role": "MASTER", "client_id": "tablet"}, "was given for a MASTER, which has none"),
         ("front-door", {"role": "master"}, "Did you mean 'MASTER'?"),
-        (7, {"client_id": "tablet"}, "7 is a int"),
+        (7, {"client_id": "tablet"}, "7 has type int"),
     ],
 )
 def test_open_signaling_refuses_invalid_arguments_before_any_call(sandbox, connection, channel, arguments, because):
