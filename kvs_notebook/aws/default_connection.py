@@ -44,7 +44,7 @@ def connect(
         A region's code. None takes AWS_REGION, else AWS_DEFAULT_REGION, else the profile's region, as AWS CLI 2 does; one that
         is empty is skipped.
     session
-        A boto3.Session to use as it is, in place of ``profile``; its own region precedes those of the environment.
+        A boto3.Session to use unchanged, in place of ``profile``; its own region precedes those of the environment.
     endpoint_url
         Another endpoint of Kinesis Video Streams (VPC, FIPS, an emulator on loopback).
     allow_changes
@@ -166,7 +166,7 @@ def current_connection(connection: Connection | None = None) -> Connection:
     Parameters
     ----------
     connection
-        Returned as it is; None takes the default one.
+        Returned unchanged; None takes the default one.
 
     Raises
     ------

@@ -344,7 +344,7 @@ def open_output(
 
 @contextmanager
 def _open_or_replace(path: Path, mode: str, permissions: int | None) -> Iterator[IO[Any]]:
-    """Open a stream that replaces a file when the block ends, or writes to a device or pipe (/dev/null) as it is."""
+    """Open a stream that replaces a file when the block ends, or writes to a device or pipe (/dev/null) itself."""
     binary = "b" in mode
     if path.exists() and not path.is_file():
         text: dict[str, Any] = {} if binary else {"encoding": "utf-8", "newline": ""}

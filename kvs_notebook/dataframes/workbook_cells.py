@@ -224,7 +224,7 @@ def _open_workbook(source: Any) -> Workbook:
     from openpyxl.xml.functions import iterparse
 
     class Reader(ExcelReader):
-        """Read shared strings as they are: openpyxl removes ``x005F_`` from them, also within a text of the user."""
+        """Read shared strings unchanged: openpyxl removes ``x005F_`` from them, also within a text of the user."""
 
         def read_strings(self) -> None:
             part = self.package.find(SHARED_STRINGS)  # type: ignore[no-untyped-call]

@@ -104,7 +104,7 @@ class BulkForm(Form):
     # --- preview
 
     def prepare(self) -> Job:
-        """Return a job that reads the channels as they are now, and makes the plan."""
+        """Return a job that reads the current channels, and makes the plan."""
         make_plan, arns = self.planner(), self.channels["channel_arn"].tolist()
 
         def run(running: RunningJob) -> JobResult:

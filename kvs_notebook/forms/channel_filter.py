@@ -1,7 +1,7 @@
 """The filter language of the console: ``front Owner=ops Env!=prod -tag:Site``.
 
 Every term has to match. A term that is not one of the following is a word, or an ARN, which the channel's name, ARN, status, TTL
-or one of its tags contains, ignoring case. Keys and values of tags are compared as they are, as AWS does:
+or one of its tags contains, ignoring case. Keys and values of tags are compared exactly, as AWS does:
 
 ``Owner=ops``
     The tag has this value. ``*`` stands for any text: ``Site=BOS*``.

@@ -271,11 +271,7 @@ def _counts_html(plan: Plan) -> str:
         (plan.account_names.get(account_id, account_id), region, action, f"{channels:,}", f"{steps:,}")
         for (account_id, region, action), channels, steps in counted.itertuples(name=None)
     ]
-    notes = (
-        [f"{format_count(len(plan.refused), 'row')} refused; nothing of them will be sent."]
-        if len(plan.refused)
-        else []
-    )
+    notes = [f"{format_count(len(plan.refused), 'row')} refused and will not be sent."] if len(plan.refused) else []
     return table_html(rows, ("Account", "Region", "Action", "Channels", "Steps")) + "".join(
         f"<div>{escape_html(note)}</div>" for note in (*notes, *plan.notes)
     )

@@ -178,7 +178,7 @@ def edit_tags(channel: Channel | None = None, *, connection: Connection | None =
 
     Its fields are ``channel``, with the button ``load``, and ``tags``, whose value is a mapping. Tags have no version: the form
     reads them again before it sends anything, sends only the difference, and keeps what another client has changed. Tags that
-    only AWS can set (``aws:...``) are shown below the rows; they are not in ``tags.value``, and stay as they are. Loading
+    only AWS can set (``aws:...``) are shown below the rows; they are not in ``tags.value``, and are not changed. Loading
     spends what :func:`kvs_notebook.describe_channel` and :func:`kvs_notebook.list_tags` spend. Submitting spends what list_tags
     and, if there is a difference, :func:`kvs_notebook.tag_channel` and :func:`kvs_notebook.untag_channel` spend.
 

@@ -187,7 +187,7 @@ def resume_plan(
     role_name: str | None = None,
     connection: Connection | None = None,
 ) -> Applied:
-    """Go on with a run of apply_plan() that was interrupted, stopped or paused; nothing is sent twice.
+    """Continue a run of apply_plan() that was interrupted, stopped or paused; nothing is sent twice.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def resume_plan(
     Returns
     -------
     Applied
-        What came of all steps, including those of earlier runs.
+        The outcome of all steps, including those of earlier runs.
 
     Raises
     ------
@@ -221,8 +221,8 @@ def resume_plan(
 
     Notes
     -----
-    A step that was about to be sent when the run ended is settled by reading its channel. Steps that are done or in conflict
-    are not sent again.
+    If a run ended while a step was being sent, reading its channel shows whether the step took effect. Steps that are done or
+    in conflict are not sent again.
 
     Spends for each channel that is left what :func:`apply_plan` spends.
 
@@ -311,11 +311,9 @@ def resume(
 def _check_confirmation(plan: Plan, confirm: str | None, *, required: bool) -> None:
     if confirm == plan.confirmation or (confirm is None and not required):
         return
-    given = (
-        "confirm= is missing" if confirm is None else f"confirm={format_value(confirm)} is not the phrase of this plan"
-    )
+    problem = "confirm= is missing" if confirm is None else f"confirm={format_value(confirm)} does not match"
     raise InvalidInput(
-        f"{given}, which would {plan.confirmation}. If that is meant, pass confirm={plan.confirmation!r}; nothing was sent."
+        f"{problem}: the plan would {plan.confirmation}. If that is meant, pass confirm={plan.confirmation!r}; nothing was sent."
     )
 
 

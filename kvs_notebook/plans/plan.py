@@ -34,7 +34,7 @@ class Plan:
     source
         What the plan was made of, such as the name of a file.
     notes
-        What else a reader has to know, as sentences, such as how many channels stay as they are.
+        What else a reader has to know, as sentences, such as how many channels stay unchanged.
     account_names
         The names of accounts by account id, as far as they are known.
     folder

@@ -44,7 +44,7 @@ def ensure(
     ----------
     desired
         A CSV file or a frame with a row per channel: its name; optionally ``message_ttl_seconds``, ``tag:KEY`` columns, and
-        ``account_id`` and ``region``. An empty cell leaves the value as it is, ``(remove)`` removes a tag. All other columns are
+        ``account_id`` and ``region``. An empty cell leaves the value unchanged, ``(remove)`` removes a tag. All other columns are
         left to you.
     current
         The channels that exist, with tags: a frame of list_channels(tags=True), an Inventory, or the CSV or Parquet file of one.

@@ -29,7 +29,7 @@ class SheetPlanner:
     known
         The original.
     now
-        The channels as they are now; None if they are not given.
+        The current channels; None if they are not given.
     allow_managed
         Whether channels that another tool manages are planned too.
     """

@@ -33,7 +33,7 @@ def from_sheet(
     original
         What the sheet was made of: the CSV, Excel or Parquet file, the frame, or the Inventory, with tags.
     current
-        The channels as they are now, if they may have changed since: a value that differs from the original and from the sheet is
+        The current channels, if they may have changed since: a value that differs from the original and from the sheet is
         refused as a conflict.
     allow_managed
         Also plan channels that CloudFormation or Terraform manages, by their tags or a column ``managed_by``.
@@ -82,7 +82,7 @@ def _notes(sheet: SheetTable, known: KnownChannels) -> Iterator[str]:
     if missing:
         yield (
             f"{format_count(missing, 'channel')} of {known.label} {'is' if missing == 1 else 'are'} not in {sheet.label} and "
-            f"{'stays as it is' if missing == 1 else 'stay as they are'}. To delete one, write delete into the column action."
+            f"{'stays' if missing == 1 else 'stay'} unchanged. To delete one, write delete into the column action."
         )
     unknown = [name for name in sheet.columns if name not in KNOWN_COLUMNS and not name.startswith(TAG_PREFIX)]
     if unknown:

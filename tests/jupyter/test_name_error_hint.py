@@ -83,7 +83,7 @@ CALLS = {
 def test_stopped_sandbox_error_says_what_to_run(call):
     kvs.use_sandbox(clock="stepped").stop()
     with pytest.raises(
-        errors.KVSError, match=r"has stopped\. Call kvs\.use_sandbox\(\) .*\(in a walkthrough: run its first code"
+        errors.KVSError, match=r"has stopped: call kvs\.use_sandbox\(\) .*\(in a walkthrough: run its first code"
     ):
         CALLS[call]()
 

@@ -178,7 +178,7 @@ def test_answer_to_an_earlier_call_is_not_taken_for_the_next_one(channel):
 
 def test_absent_camera(sandbox, channel):
     assert run(lambda: fails(channel, stage="waiting")) == (
-        "No answer from front-door within 15 s: the camera is off, or on another channel."
+        "No answer from front-door within 15 s. Check that the camera is on and uses this channel."
     )
     assert clients_of(sandbox) == 0
 

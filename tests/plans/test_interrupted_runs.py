@@ -48,7 +48,7 @@ def make_fleet(channels):
 
 
 def make_plan(edits, created):
-    """Return the plan of wanted states, as a planner would make it of the fleet as it is."""
+    """Return the plan of wanted states, as a planner would make it of the current fleet."""
     steps = []
     for row in kvs.list_channels(tags=True).to_dict("records"):
         edit = edits[row["channel_name"]]

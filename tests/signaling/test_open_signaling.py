@@ -94,7 +94,7 @@ def test_newest_master_receives_and_older_one_is_not_notified(channel):
 
 NO_WEBSOCKETS = """
 import asyncio, sys
-sys.modules["websockets"] = None  # as where it is not installed
+sys.modules["websockets"] = None  # as if it were not installed
 import kvs_notebook as kvs
 from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.probe import probe_channel
