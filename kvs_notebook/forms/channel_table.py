@@ -13,7 +13,7 @@ import pandas as pd
 from kvs_notebook.dataframes.builders import empty
 from kvs_notebook.dataframes.schemas import CHANNELS, TAG_PREFIX
 from kvs_notebook.formatting import format_count
-from kvs_notebook.forms.channel_filter import match_filter, parse_filter, search_texts, tag_columns
+from kvs_notebook.forms.channel_filter import match_filter, parse_filter, rows_of, search_texts, tag_columns
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.filtered_table import FilteredTable
 from kvs_notebook.forms.paged_table import Cell, Column, PagedTable
@@ -164,7 +164,7 @@ class ChannelTable(FilteredTable):
     @property
     def selected(self) -> pd.DataFrame:
         """The channels frame of the selected channels, empty if none is selected."""
-        return self.frame[self.frame["channel_arn"].isin(list(self.table.selection))].reset_index(drop=True)
+        return rows_of(self.frame, self.table.selection)
 
     def select(self, *names: str) -> None:
         """Select channels by their names, and no others."""

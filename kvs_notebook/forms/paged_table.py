@@ -81,7 +81,7 @@ class PagedTable(anywidget.AnyWidget):
         columns: Sequence[Column],
         *,
         marked: Collection[str] = frozenset(),
-        known: Collection[str] | None = None,
+        known: pd.Series | None = None,
         empty: str = "No rows.",
     ) -> None:
         """Show rows; ``marked`` are ids of rows that have changed, ``known`` those that may be selected although not shown."""
@@ -94,8 +94,8 @@ class PagedTable(anywidget.AnyWidget):
         if lost:
             self._on_select()
 
-    def _selected_of(self, known: Collection[str]) -> dict[str, None]:
-        there = set(known)
+    def _selected_of(self, known: pd.Series) -> dict[str, None]:
+        there = set(known.tolist())
         return {each: None for each in self.selection if each in there}
 
     def focus(self) -> None:
