@@ -107,15 +107,16 @@ def frame_of_text(
     try:
         columns = {name: pa.array(parse(values), _TEXTS) for name, values in zip(header, cells, strict=True)}
         found = _find_damage(columns, list(rows), converted or {})
-        if found:
-            raise DamagedFile(
-                f"{label} was changed by another program, probably a spreadsheet: {', '.join(found)}. {export_again(writer)}"
-            )
-        return pd.DataFrame({name: _parse_column(name, values) for name, values in columns.items()})
+        parsed = {} if found else {name: _parse_column(name, values) for name, values in columns.items()}
     except ValueError as error:  # matches the pattern, but is not valid: 31 February
         raise DamagedFile(
             f"{label} has a value that {writer}() did not write: {error}. {export_again(writer)}"
         ) from error
+    if found:
+        raise DamagedFile(
+            f"{label} was changed by another program, probably a spreadsheet: {', '.join(found)}. {export_again(writer)}"
+        )
+    return pd.DataFrame(parsed)
 
 
 def name_rows(rows: Sequence[int], most: int = 5) -> str:

@@ -77,7 +77,7 @@ class Applied:
             return
         row = rest.iloc[0]
         raise PlanIncomplete(
-            f"Not done: {len(rest):,} of {format_count(len(self.result), 'step')} ({self._summary(rest)}). The first one, "
+            f"Not done: {len(rest):,} of {format_count(len(self.result), 'step')} ({self._summary(rest)}); the first one, "
             f"{row['action']} {row['column'] if pd.notna(row['column']) else row['channel_name']} of {row['channel_name']}: "
             f"{row['message']}",
             code=None if pd.isna(row["error_code"]) else row["error_code"],
