@@ -124,7 +124,7 @@ class ChannelTable(FilteredTable):
         rows = self.shown.assign(age=pd.Timestamp(0, unit="ms", tz="UTC") - self.shown["creation_time"])  # to sort by
         self.table.show(
             rows,
-            [column_of(key) for key in self.shown_columns()],
+            [self._column(key) for key in self.shown_columns()],
             marked=self._changed_at,
             known=self.frame["channel_arn"],
             empty=empty_text,
@@ -148,6 +148,10 @@ class ChannelTable(FilteredTable):
             return [*SHOWN, *self._tag_columns[:TAG_COLUMNS_SHOWN]]
         known = set(self.all_columns())
         return [column for column in self.columns if column in known]
+
+    def _column(self, key: str) -> Column:
+        """Return a column; if the user has not chosen the columns, age and tags are spare."""
+        return column_of(key)._replace(spare=self.columns is None and key not in SHOWN[:-1])
 
     def show_columns(self, columns: Collection[str]) -> None:
         """Show these columns; the name always is one."""

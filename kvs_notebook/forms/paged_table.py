@@ -25,11 +25,23 @@ local time) or ``open`` (a button that opens the row)."""
 
 
 class Column(NamedTuple):
-    """A column: the frame's column that it sorts by, its heading and its tooltip."""
+    """A column of the table.
+
+    Attributes
+    ----------
+    key, heading, tooltip
+        The frame's column that it sorts by, and what its head shows.
+    spare
+        Whether it is hidden if there is no room for all columns, those at the right first.
+    wrap
+        Whether its texts are sentences, which take several lines.
+    """
 
     key: str
     heading: str
     tooltip: str = ""
+    spare: bool = False
+    wrap: bool = False
 
 
 class PagedTable(anywidget.AnyWidget):
