@@ -156,6 +156,9 @@ def camera(
     GetSignalingChannelEndpoint call, unless those servers were requested shortly before. When an eleventh viewer calls, the one
     that has been silent for longest is dropped.
 
+    A camera waits for viewers without a time limit. If another process connects as MASTER, the service may leave this connection
+    open without a notice: the camera then receives no more calls, and still says that it waits.
+
     Examples
     --------
     >>> import kvs_notebook as kvs
