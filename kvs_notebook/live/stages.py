@@ -54,7 +54,7 @@ CAMERA_SENTENCES: Final[dict[Stage, str]] = {
 }
 
 
-CAMERA_CLOSED_SENTENCE: Final = "The service closed the connection: another MASTER has connected, or the service has stopped. Check which, then start again."
+CAMERA_CLOSED_SENTENCE: Final = VIEWER_SENTENCES["taken_over"].replace("viewer with this client id", "MASTER")
 """For a camera whose connection the service closed, if no other camera of this process has replaced it."""
 
 
@@ -79,7 +79,8 @@ def failure_sentence(stage: Stage, channel_name: str, seconds: float) -> str:
 
 def service_lost_sentence(seconds: float) -> str:
     """Return why a call cannot go on if its signaling did not connect again within a time."""
-    return f"The connection to the service ended, and did not come back within {seconds:g} s. Check the network, then start again."
+    within = f"within {seconds:g} s"
+    return f"The connection to the service ended, and did not come back {within}. Check the network, then start again."
 
 
 def no_video(stage: Stage, channel_name: str, seconds: float) -> NoVideo:
