@@ -54,7 +54,10 @@ CAMERA_SENTENCES: Final[dict[Stage, str]] = {
 }
 
 
-CAMERA_CLOSED_SENTENCE: Final = VIEWER_SENTENCES["taken_over"].replace("viewer with this client id", "MASTER")
+CAMERA_CLOSED_SENTENCE: Final = (
+    "The service closed the connection: another MASTER has connected, or the service has stopped. Check which, then start "
+    "again."
+)
 """For a camera whose connection the service closed, if no other camera of this process has replaced it."""
 
 

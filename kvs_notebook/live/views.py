@@ -10,11 +10,10 @@ from kvs_notebook.channels.reference import Channel, one_channel_ref
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
 from kvs_notebook.live.call_target import CallTarget
+from kvs_notebook.live.codecs import check_codec
 from kvs_notebook.live.session import Timeouts
 from kvs_notebook.live.view_widget import LiveView
 from kvs_notebook.signaling.websocket import require_websockets
-
-CODECS: Final = ("VP8", "H264")
 
 SOURCES: Final = ("test picture", "webcam")
 
@@ -97,8 +96,7 @@ def viewer(
     connection = current_connection(connection)
     ref = one_channel_ref(channel, connection)
     _check_seconds("answer_timeout", answer_timeout)
-    if codec not in {None, *CODECS}:
-        raise InvalidInput(f"Codec {format_value(codec)} is not supported. Expected one of: {', '.join(CODECS)}.")
+    check_codec(codec)
 
     def new_target(used_id: str | None) -> CallTarget:
         return CallTarget(ref, "VIEWER", used_id or "viewer", take_over=False, connection=connection)
