@@ -117,6 +117,7 @@ CASES = [
 ]
 
 
+@pytest.mark.draw(1, of_each=("name", "operation", "kind"))
 @pytest.mark.parametrize(("name", "operation", "kind", "when", "times"), CASES)
 def test_fault_ends_in_true_status(sandbox, connection, name, operation, kind, when, times):
     opened, _, happened = FORMS[name]
@@ -199,6 +200,7 @@ def send(form: Any, button: str = "submit") -> BaseException | None:
     return error
 
 
+@pytest.mark.draw(1, of_each=("name", "operation"))
 @pytest.mark.parametrize("kind", ["denied", "lost_reply"])
 @pytest.mark.parametrize(("name", "operation"), [(name, each) for name, (*_, all_) in BULK.items() for each in all_])
 def test_fault_in_a_bulk_change_ends_in_true_outcomes(
