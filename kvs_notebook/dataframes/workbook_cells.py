@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_ROWS = 1_048_576
 MAX_COLUMNS = 16_384
 MAX_CHARACTERS = 32_767
-"""What a sheet of Excel holds; longer texts are counted in UTF-16 units."""
+"""The limits of a sheet of Excel; the characters of a cell are counted in UTF-16 units."""
 
 EXACT_DIGITS = 15
 """The digits of an integer that Excel keeps; a longer one is written as text."""
@@ -237,7 +237,7 @@ def _open_workbook(source: Any) -> Workbook:
                         self.shared_strings.append(text.content if text else "")
                         node.clear()
 
-    # A path with another ending is refused by openpyxl; what is in the file decides.
+    # openpyxl refuses a path with another ending: here only the content of the file counts.
     reader = Reader(source, read_only=True, keep_links=False)
     reader.read()
     return reader.wb
@@ -285,7 +285,7 @@ def _read_cells(sheet: Any, label: str) -> Sheet:
 
 
 def _text_of(cell: Any, refused: list[str]) -> str | None:
-    """Return a cell's value as text, None if it is empty; add what has none to ``refused``."""
+    """Return a cell's value as text, None if it is empty; add a formula or an error to ``refused``."""
     value = cell.value
     if value is None:
         return None
