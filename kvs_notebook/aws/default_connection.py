@@ -177,6 +177,11 @@ def current_connection(connection: Connection | None = None) -> Connection:
     connection
         Returned unchanged; None takes the default one.
 
+    Returns
+    -------
+    Connection
+        ``connection`` itself, or the current one.
+
     Raises
     ------
     NoRegion
