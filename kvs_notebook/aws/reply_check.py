@@ -162,9 +162,31 @@ def check_channel_page(page: object) -> dict[str, Any]:
     return members
 
 
-def _column(infos: Sequence[Members], member: str) -> list[Any]:
+def check_resource_page(page: object) -> dict[str, Any]:
+    """Return a page of GetResources as JSON has it; raise Malformed if it does not have that form.
+
+    It checks by column what is read of it: a page has up to 100 resources of 50 tags.
+    """
+    members: dict[str, Any] = _typed(page, dict, "as a whole")
+    _check_types([members.get("PaginationToken")], {str, type(None)}, "PaginationToken")
+    resources = members.get("ResourceTagMappingList") or []
+    _check_types([resources], {list}, "ResourceTagMappingList")
+    _check_types(resources, {dict}, "ResourceTagMappingList")
+    tag_lists = [each.get("Tags") for each in resources]
+    _check_types(tag_lists, {list, type(None)}, "Tags")
+    tags = [tag for each in tag_lists if each for tag in each]
+    _check_types(tags, {dict}, "Tags")
+    for structures, member in ((resources, "ResourceARN"), (tags, "Key"), (tags, "Value")):
+        values = _column(structures, member)
+        _check_types(values, {str}, member)
+        if "" in values and member != "Value":
+            raise Malformed(f"has no {member}")
+    return members
+
+
+def _column(structures: Sequence[Members], member: str) -> list[Any]:
     try:
-        return list(map(itemgetter(member), infos))
+        return list(map(itemgetter(member), structures))
     except KeyError as error:
         raise Malformed(f"has no {member}") from error
 

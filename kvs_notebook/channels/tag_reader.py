@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from kvs_notebook.aws.botocore_internals import skip_response_parser
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.pagination import read_pages
@@ -163,7 +164,7 @@ def read_tags_in_bulk(connection: Connection) -> dict[str, dict[str, str]]:
         {"ResourceTypeFilters": [RESOURCE_TYPE], "ResourcesPerPage": PAGE_SIZE},
         items="ResourceTagMappingList",
         token="PaginationToken",  # noqa: S106 - a member's name
-        client=connection.client("resourcegroupstaggingapi"),
+        client=connection.client("resourcegroupstaggingapi", purpose="listing", prepare=skip_response_parser),
     )
     resources = (resource for page in pages for resource in page.get("ResourceTagMappingList") or [])
     return {

@@ -45,7 +45,11 @@ TIMEOUT = click.option(
 @TIMEOUT
 @PROFILE
 @click.option("--region", metavar="CODE", help="AWS region.  [default: that of the ARN, else of the profile]")
-@click.option("--sandbox", is_flag=True, help="Use a test camera in a local sandbox; no AWS account is needed.")
+@click.option(
+    "--sandbox",
+    is_flag=True,
+    help="Create NAME in a local sandbox that ends with the command, and film a test camera on it; no AWS account is needed.",
+)
 def picture(
     *, channel: str, output: str, timeout: float, profile: str | None, region: str | None, sandbox: bool
 ) -> None:
@@ -58,6 +62,8 @@ def picture(
         raise click.UsageError(f"{output} is not the name of a picture. End it with .jpg or .png.")
     if sandbox and (profile or region):
         raise click.UsageError("--sandbox can't be combined with --profile or --region.")
+    if sandbox and channel.startswith("arn:"):
+        raise click.UsageError("--sandbox creates the channel: give it a name, not an ARN.")
     _require_media()
     from kvs_notebook.live.pictures import take_picture
 
@@ -65,7 +71,8 @@ def picture(
     with given as connection:
         image = take_picture(channel, timeout=timeout, connection=connection)
     _write_image(image, path)
-    print_text(f"Wrote {path} ({image.width}x{image.height}).")
+    filmed = ", of a test camera in a sandbox" if sandbox else ""
+    print_text(f"Wrote {path} ({image.width}x{image.height}{filmed}).")
 
 
 @click.command()

@@ -209,7 +209,7 @@ def read_csv(path: File | IO[str]) -> pd.DataFrame:
         If a spreadsheet or an editor has changed values that cannot be restored: an account, ARN, name (the ARN has another),
         time, number, or other text by its encoding. The message names the column and the rows, where the header is row 1.
     InvalidInput
-        If the file does not exist or cannot be read.
+        If the file does not exist, cannot be read or is too large (256 MB, 16,000,000 cells).
 
     Examples
     --------

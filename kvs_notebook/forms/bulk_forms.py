@@ -17,6 +17,7 @@ from kvs_notebook.dataframes.tag_pivot import join_tags
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count
 from kvs_notebook.forms.base_form import Form
+from kvs_notebook.forms.channel_filter import rows_of
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.fields import CheckedInput, TagRows, TextField, parse_seconds, ttl_field
 from kvs_notebook.forms.focus import Focus
@@ -118,7 +119,7 @@ class BulkForm(Form):
     def _read(self, arns: list[str]) -> tuple[pd.DataFrame, int]:
         """Return those of the channels that still exist, with their tags, and the number of all channels."""
         listed = list_channels(connection=self.connection)
-        frame = listed[listed["channel_arn"].isin(arns)].reset_index(drop=True)
+        frame = rows_of(listed, arns)
         there = frame["channel_arn"].tolist()
         found = read_tags_of(there, CHEAPEST, self.connection)
         if found.error is not None:

@@ -20,6 +20,7 @@ from kvs_notebook.errors import KVSError
 from kvs_notebook.forms.activity import Activity
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.bulk_forms import BulkForm
+from kvs_notebook.forms.channel_filter import rows_of
 from kvs_notebook.forms.channel_poller import TRANSIENT_ERRORS, ChannelPoller
 from kvs_notebook.forms.channel_table import ChannelTable
 from kvs_notebook.forms.column_menu import ColumnMenu
@@ -250,8 +251,8 @@ class Console(NotebookBox):
     # --- the selection and the panel
 
     def _show_selection(self) -> None:
-        selected = self.table.selected["channel_arn"]
-        self.bar.show(len(selected), int((~selected.isin(self.table.shown["channel_arn"])).sum()))
+        selected = self.table.selected
+        self.bar.show(len(selected), len(selected) - len(rows_of(self.table.shown, selected["channel_arn"])))
 
     def _selection_changed(self) -> None:
         self._show_selection()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kvs_notebook.atomic_file import OWNER_ONLY, replace_file
+from kvs_notebook.dataframes.input_limits import read_limited
 from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput
 
 FORMAT = 1
@@ -119,7 +120,7 @@ class PlanFolder:
         text = self._read_text(self.meta)
         try:
             meta = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DamagedFile(f"{self.meta} is not valid JSON: {error}. {PLAN_AGAIN}") from error
         if not isinstance(meta, dict) or meta.get("format") != FORMAT:
             raise DamagedFile(f"{self.meta} does not describe a plan of format {FORMAT}. {PLAN_AGAIN}")
@@ -130,7 +131,7 @@ class PlanFolder:
 
     def _read_text(self, path: Path) -> str:
         try:
-            return path.read_bytes().decode("utf-8")
+            return read_limited(path).decode("utf-8")
         except (FileNotFoundError, NotADirectoryError) as error:
             raise InvalidInput(
                 f"{self.path} holds no plan: {path.name} does not exist. Save one with plan.save({str(self.path)!r})."

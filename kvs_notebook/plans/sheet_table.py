@@ -12,6 +12,7 @@ import pandas as pd
 
 from kvs_notebook.dataframes.csv_text import is_misread, parse_cell, parse_column, read_records
 from kvs_notebook.dataframes.files import cell_values, read_csv
+from kvs_notebook.dataframes.input_limits import parquet_table, read_limited
 from kvs_notebook.dataframes.text_columns import transpose
 from kvs_notebook.dataframes.workbook import read_cells, read_excel
 from kvs_notebook.errors import DamagedFile, InvalidInput
@@ -127,8 +128,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     import pyarrow as pa
 
     try:
-        return pd.read_parquet(path)
+        frame: pd.DataFrame = parquet_table(pa.py_buffer(read_limited(path)), str(path)).to_pandas()
     except FileNotFoundError as error:
         raise InvalidInput(f"Can't read {path}: it does not exist. Check the path.") from error
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         raise DamagedFile(f"{path} is not a Parquet file: {error}. Write it again with to_parquet().") from error
+    return frame

@@ -170,6 +170,9 @@ def test_ttl_of_several_channels_is_previewed_and_applied(sandbox, console):
     plan_form = apply_bulk(console, "TTL", message_ttl_seconds="75")
     assert "UpdateSignalingChannel" not in set(sandbox.requests["operation"])
     assert console.form.status.text == "Preview: 3 channels will be changed. Nothing was sent yet."
+    shown = plan_form.table.table.view
+    assert [column["heading"] for column in shown["columns"]] == ["Name", "Changes", "Before", "After", "Status"]
+    assert shown["rows"][0]["cells"] == ["parking-north", "TTL", "60", "75", "ready"]
     assert plan_form.submit.description == "Apply to 3 channels"
     plan_form.submit.click()
     assert plan_form.future.result(30).counts["done"] == 3

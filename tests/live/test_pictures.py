@@ -22,12 +22,14 @@ from kvs_notebook.live.client_ids import client_ids
 from kvs_notebook.live.test_pattern import read_frame_number
 from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.messages import Offer
+from tests.benchmarks import picture_memory
 from tests.live.scripted_cameras import (
     FPS,
     SIZE,
     JoinedStream,
     SilentTrack,
     WatchedCall,
+    cameras_in_background,
     clients_of,
     describe,
     look,
@@ -42,6 +44,8 @@ from tests.signaling.event_loop import wait_until
 THREAD_NAME = "kvs-notebook-video"
 HANGS_SECONDS = 4
 DESCRIPTORS = Path("/proc/self/fd")
+MOST_BYTES, MOST_BLOCKS = 400_000, 5_000
+"""Of growth over 16 pictures, each of which has a decoder."""
 
 
 @pytest.fixture(autouse=True)
@@ -412,3 +416,13 @@ def test_pictures_leave_no_descriptor_and_no_thread(channel):
             await wait_until(lambda: resources()[0] <= descriptors and not Counter(resources()[1]) - Counter(threads))
 
     run(main)
+
+
+@pytest.mark.skipif(not picture_memory.can_measure(), reason="asks glibc for its memory in use")
+def test_memory_in_use_is_flat_once_everything_is_loaded(sandbox, connection):
+    """The benchmark live-memory measures it up to the 200th picture."""
+    channels = [kvs.create_channel(f"camera-{number}") for number in range(4)]
+    with cameras_in_background(channels, connection):
+        grown = picture_memory.growth(sandbox.environment(), 8, 24)
+    assert grown["bytes"] < MOST_BYTES
+    assert grown["blocks"] < MOST_BLOCKS
