@@ -70,7 +70,7 @@ def list_channels(
     take one GetResources call of the Resource Groups Tagging API for each 100 channels of the region. Up to 5
     ListTagsForResource calls then check channels that GetResources did not name; if one of these has tags, all of them are read.
     If one of the two operations fails, the other is used. How long GetResources takes to show a changed tag is not documented;
-    list_tags() always reads the current tags.
+    list_tags() reads the current tags of each channel.
 
     Examples
     --------

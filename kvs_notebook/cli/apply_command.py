@@ -1,4 +1,4 @@
-"""``kvs-notebook apply`` and ``kvs-notebook undo``: send the changes of a plan, go on after an interruption, undo them."""
+"""``kvs-notebook apply`` and ``kvs-notebook undo``: send the changes of a plan, continue, plan to undo them."""
 
 from __future__ import annotations
 

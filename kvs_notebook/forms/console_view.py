@@ -356,6 +356,11 @@ def console(prefix: str | None = None, *, connection: Connection | None = None) 
         The account and region to list. If None, the current connection; if none can be made, the console opens and says why, and
         Refresh tries again.
 
+    Returns
+    -------
+    Console
+        The console; ``console.future.result()`` waits for the first list, and returns it as a channels frame.
+
     Raises
     ------
     MissingExtra

@@ -73,12 +73,17 @@ def create_channel(*, connection: Connection | None = None) -> CreateForm:
     """Open a form that creates a channel.
 
     Its fields are ``name``, ``message_ttl_seconds`` and ``tags``. Submitting spends what :func:`kvs_notebook.create_channel`
-    spends; ``future.result()`` is its one-row channels frame.
+    spends.
 
     Parameters
     ----------
     connection
         The account and region to create it in. If None, the current connection.
+
+    Returns
+    -------
+    CreateForm
+        The form; after a click, ``form.future.result()`` returns the new channel as a one-row channels frame.
 
     Raises
     ------

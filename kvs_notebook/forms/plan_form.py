@@ -317,6 +317,11 @@ def plan(
     connection
         The connection that roles are assumed from, and to its own account. If None, the current connection.
 
+    Returns
+    -------
+    PlanForm
+        The form; after a click, ``form.future.result()`` returns what apply_plan() or resume_plan() returns.
+
     Raises
     ------
     InvalidInput

@@ -189,6 +189,11 @@ def edit_tags(channel: Channel | None = None, *, connection: Connection | None =
     connection
         The account and region of the channel. If None, the current connection.
 
+    Returns
+    -------
+    TagsForm
+        The form; after a click, ``form.future.result()`` returns the channel's tags as a long tags frame.
+
     Raises
     ------
     InvalidInput
