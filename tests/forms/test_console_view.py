@@ -195,6 +195,8 @@ def test_tags_of_several_channels_are_set_and_removed(console):
 def test_several_channels_are_deleted_after_their_phrase(sandbox, console, count, phrase):
     console.table.select(*names(console)[:count])
     plan_form = apply_bulk(console, "Delete")
+    headings = [column["heading"] for column in plan_form.table.table.view["columns"]]
+    assert headings == ["Name", "Status"], "nothing else is known of a deletion"
     plan_form.phrase.value = "delete 2"
     plan_form.submit.click()
     assert isinstance(plan_form.future.exception(20), errors.InvalidInput)
