@@ -67,7 +67,7 @@ _REPLACEMENTS: tuple[tuple[str, str], ...] = (
         "Load the channel to see whether it took effect.",
     ),
     (r" Increase timeout=\.", ""),
-    (r"To go on with it: kvs\.resume_plan\('[^']*'\);", "To go on with it, press Resume;"),
+    (r"To continue it: kvs\.resume_plan\('[^']*'\);", "To continue it, press Resume;"),
     (r"Apply it with kvs\.apply_plan\(.*\)\.", "Press Apply plan to apply it."),
     (r"call kvs\.resume_plan\('[^']*'\)", "press Resume"),
     (r"kvs\.resume_plan\(\)", "Resume"),

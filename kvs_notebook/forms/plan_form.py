@@ -47,7 +47,7 @@ class ConsolePlan(NamedTuple):
 
 
 class PlanForm(Form):
-    """Apply a plan, stop it, and go on with it.
+    """Apply a plan, stop it, and resume it.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class PlanForm(Form):
     max_delete, max_share
         The fields for the limits of deletions; they are shown if the plan deletes channels.
     resume, stop
-        The buttons that go on with a run, and that stop it in order.
+        The buttons that continue a run, and that stop it after the calls that are under way.
     progress
         The bar of channels that were tried.
     """
@@ -280,7 +280,7 @@ def _counts_html(plan: Plan) -> str:
 def _message(applied: Applied) -> str:
     found = ", ".join(f"{number:,} {outcome.replace('_', ' ')}" for outcome, number in applied.counts.items() if number)
     ended = "Stopped" if applied.interrupted else "Applied"
-    rest = " Resume goes on." if applied.can_be_resumed else ""
+    rest = " Press Resume to continue." if applied.can_be_resumed else ""
     return f"{ended}: {found or 'no steps'}; {applied.folder} has the journal, result.csv and undo.csv.{rest}"
 
 

@@ -120,7 +120,7 @@ class Plan:
         Raises
         ------
         InvalidInput
-            If the folder holds a plan that was already applied, at least in part.
+            If the folder has a plan that was already applied or partly applied.
         ExportFailed
             If the folder cannot be written.
         """

@@ -20,11 +20,11 @@ def from_sheet(
     current: File | ChannelsToPlan | None = None,
     allow_managed: bool = False,
 ) -> Plan:
-    """Plan what was edited in a sheet.
+    """Plan the changes that were made to a sheet in a spreadsheet.
 
-    The ARN tells the channel of a row. Message TTLs and tags (``tag:KEY``) may be edited: an empty cell leaves the value alone,
-    ``'`` alone is the empty value, ``(remove)`` removes a tag. A channel is deleted only if its cell in a column ``action`` is
-    ``delete``; a row that is missing changes nothing.
+    The ARN tells the channel of a row. Message TTLs and tags (``tag:KEY``) may be edited: an empty cell keeps the value, a cell
+    with only ``'`` sets the empty value, ``(remove)`` removes a tag. A channel is deleted only if its cell in a column ``action``
+    is ``delete``; a row that is missing changes nothing.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ def from_sheet(
     Returns
     -------
     Plan
-        The steps, each with its row as ``source``. If one value of a row is refused, nothing of that row is sent. A value that
-        changed only as a spreadsheet changes numbers and dates (``0042`` into ``42``) is refused; ``'42`` insists on it, as does
-        text in a workbook.
+        The steps, each with its row as ``source``. If one value of a row is refused, no step of that row is sent. A value that
+        changed only as a spreadsheet changes numbers and dates (``0042`` into ``42``) is refused. If the change is meant, write
+        ``'42``, or use a text cell of a workbook.
 
     Raises
     ------

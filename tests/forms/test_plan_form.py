@@ -69,7 +69,7 @@ def test_stop_ends_in_order_and_resume_goes_on(form, sandbox, channels, submit):
     stopped = form.future.result(30)
     assert stopped.interrupted
     assert stopped.counts["not_started"] > 0
-    assert form.status.text.endswith("Resume goes on.")
+    assert form.status.text.endswith("Press Resume to continue.")
     sandbox.faults.clear()
     assert submit(form, "resume").counts["done"] == 6
     assert set(changes_sent(sandbox).values()) == {1}
