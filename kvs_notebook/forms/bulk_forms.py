@@ -19,11 +19,12 @@ from kvs_notebook.formatting import format_count
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.channel_filter import rows_of
 from kvs_notebook.forms.executor import ContextExecutor
-from kvs_notebook.forms.fields import CheckedInput, TagRows, TextField, parse_seconds, ttl_field
+from kvs_notebook.forms.fields import CheckedInput, TextField, parse_seconds, ttl_field
 from kvs_notebook.forms.focus import Focus
 from kvs_notebook.forms.html import escape_html
 from kvs_notebook.forms.job import Job, JobResult, Outcome, RunningJob
 from kvs_notebook.forms.plan_form import ConsolePlan, PlanForm
+from kvs_notebook.forms.tag_rows import TagRows
 from kvs_notebook.plans import edits
 from kvs_notebook.plans.apply import Reach
 from kvs_notebook.plans.plan import Plan

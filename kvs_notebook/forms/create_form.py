@@ -9,8 +9,9 @@ from kvs_notebook.channels import operations
 from kvs_notebook.channels.waiters import is_active
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.executor import ContextExecutor
-from kvs_notebook.forms.fields import CheckedInput, TagRows, name_field, parse_seconds, ttl_field
+from kvs_notebook.forms.fields import CheckedInput, name_field, parse_seconds, ttl_field
 from kvs_notebook.forms.job import Job, JobResult, RunningJob
+from kvs_notebook.forms.tag_rows import TagRows
 
 DEFAULT_TTL_SECONDS = 60
 

@@ -169,7 +169,8 @@ class PlanForm(Form):
         """Return a job that applies the plan."""
         folder, phrase, limits = self.folder.value, self.plan.confirmation, self._limits()
         options = {name: value for name, value in limits.items() if self._deletes}
-        code = self.python_call("apply_plan", Variable("plan"), folder, confirm=phrase, **options)
+        saved = Variable(f"kvs.plans.read({folder!r})")  # a folder takes one run: the same plan goes to another one
+        code = self.python_call("apply_plan", saved, f"{folder}-again", confirm=phrase, **options)
         return self._job(
             "Applying",
             folder,

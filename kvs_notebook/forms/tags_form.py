@@ -21,10 +21,11 @@ from kvs_notebook.dataframes.builders import tags_frame
 from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.forms.channel_form import LOAD_AGAIN, ChannelForm
 from kvs_notebook.forms.executor import ContextExecutor
-from kvs_notebook.forms.fields import CheckedInput, TagRows
+from kvs_notebook.forms.fields import CheckedInput
 from kvs_notebook.forms.html import escape_html, table_html
 from kvs_notebook.forms.job import Job, JobResult, RunningJob
 from kvs_notebook.forms.tag_difference import TagDifference, Tags
+from kvs_notebook.forms.tag_rows import TagRows
 
 
 class TagsForm(ChannelForm):
