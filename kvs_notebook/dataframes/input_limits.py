@@ -132,7 +132,9 @@ def parquet_table(content: pa.Buffer, label: str) -> pa.Table:
             expanded += sum(map(_expanded_size, batch.columns))
             check_expansion(label, expanded, content.size)
             batches.append(batch)
-        return pa.Table.from_batches(batches, file.schema_arrow).cast(schema)
+        table = pa.Table.from_batches(batches, file.schema_arrow).cast(schema)
+    table.validate(full=True)  # text that is not UTF-8 would fail where it is used
+    return table
 
 
 def _is_text(kind: pa.DataType) -> bool:

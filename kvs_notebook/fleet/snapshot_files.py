@@ -197,7 +197,7 @@ def _read_table(path: Path, digest: str) -> pa.Table:
         content = pa.py_buffer(read_limited(path))
         is_saved = digest == _digest(content)
         table = parquet_table(content, str(path)) if is_saved else None
-    except (OSError, InvalidInput, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise DamagedFile(f"Can't read {path}: {str(error).removesuffix('.')}. {NOT_READ_THEN}") from error
     if table is None:
         raise DamagedFile(f"{path} is not the file that was saved. {NOT_READ_THEN}")
@@ -396,7 +396,7 @@ def _find_damage(path: Path, channels: int) -> DamagedFile | None:
 
     try:
         rows = pyarrow.parquet.read_metadata(path).num_rows
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:  # also text that is not UTF-8
         return DamagedFile(f"Can't read {path}: {error}")
     if rows != channels:
         return DamagedFile(f"{path} has {rows} channels (expected {channels}, from its coverage)")

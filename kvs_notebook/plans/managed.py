@@ -208,7 +208,7 @@ def _channel_arn(text: object) -> str | None:
 def _frame(path: str | os.PathLike[str], rows: Iterator[Row]) -> pd.DataFrame:
     try:
         return rows_frame([row for row in rows if row[0] is not None], MANAGED_CHANNELS)
-    except (AttributeError, TypeError) as error:
+    except (AttributeError, TypeError, UnicodeError) as error:  # a name may have half of a surrogate pair
         raise DamagedFile(f"{path} does not have the documented structure: {error}. Write it again.") from error
 
 

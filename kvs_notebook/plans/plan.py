@@ -12,9 +12,10 @@ import pandas as pd
 from kvs_notebook.dataframes.csv_text import parse_cell, read_records
 from kvs_notebook.dataframes.files import to_csv
 from kvs_notebook.dataframes.schemas import PLAN_STEPS
+from kvs_notebook.errors import DamagedFile
 from kvs_notebook.keyword_hints import with_method_hints
 from kvs_notebook.plans.plan_display import PlanDisplay
-from kvs_notebook.plans.plan_folder import PlanFolder
+from kvs_notebook.plans.plan_folder import PLAN_AGAIN, PlanFolder
 from kvs_notebook.plans.steps import CREATE, DELETE, READY, REFUSED, TAG, UNTAG, UPDATE, Step, steps_frame
 
 VERBS = {CREATE: "create", UPDATE: "change", TAG: "change", UNTAG: "change", DELETE: "delete"}
@@ -168,7 +169,9 @@ def read(folder: str | os.PathLike[str]) -> Plan:
     """
     text, about = PlanFolder(folder).read()
     records = read_records(io.StringIO(text, newline=""), "plan.csv", lambda cells: cells == [*PLAN_STEPS])
-    rows = [[parse_cell(cell) for cell in record] for record in records.values()][1:]
+    header, *rows = [[parse_cell(cell) for cell in record] for record in records.values()] or [[]]
+    if header != [*PLAN_STEPS] or any(len(row) != len(header) for row in rows):
+        raise DamagedFile(f"{PlanFolder(folder).plan} does not have the columns of a plan. {PLAN_AGAIN}")
     steps = (Step._make(row[1:]) for row in rows)
     plan = Plan(steps, source=about["source"], notes=about["notes"], account_names=about["account_names"])
     plan.folder = Path(folder)

@@ -132,6 +132,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         frame: pd.DataFrame = parquet_table(pa.py_buffer(read_limited(path)), str(path)).to_pandas()
     except FileNotFoundError as error:
         raise InvalidInput(f"Can't read {path}: it does not exist. Check the path.") from error
-    except (OSError, pa.ArrowException) as error:
+    except InvalidInput:  # is a ValueError too
+        raise
+    except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:  # also of metadata for pandas
         raise DamagedFile(f"{path} is not a Parquet file: {error}. Write it again with to_parquet().") from error
     return frame

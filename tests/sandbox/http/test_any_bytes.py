@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import logging
@@ -178,6 +179,17 @@ def test_signed_request_of_any_content_is_no_failure(target, kind_and_path, body
     response = client.getresponse()
     response.read()
     assert response.status < 500
+
+
+def test_compressed_body_is_not_expanded(target):
+    body = gzip.compress(bytes(300_000_000), compresslevel=1)[:1_000_000]
+    keys, host = target.sandbox._address.keys, f"127.0.0.1:{target.ports['HTTP']}"
+    signer = Signer("111122223333", "us-east-1", "kinesisvideo", keys.access_key_id("111122223333"))
+    request = HttpRequest("POST", "/listSignalingChannels", "", {"host": host, "content-encoding": "gzip"}, body)
+    client = target.clients["HTTP"]
+    client.request("POST", request.path, body, sign(request, keys, signer, datetime.now(UTC)))
+    response = client.getresponse()
+    assert (response.status, b"The body is not JSON" in response.read()) == (400, True)
 
 
 # --- WebSocket frames
