@@ -76,13 +76,18 @@ def check_text(value: object, shape_name: str, what: str, hint: str) -> str:
         If the value is not a string, is too short or too long, or does not match the shape's pattern.
     """
     if not isinstance(value, str):
-        raise InvalidInput(f"{what} {format_value(value)} is a {type(value).__name__}. Expected a string.")
+        raise InvalidInput(f"{what} {format_value(value)} has type {type(value).__name__}. Expected a string.")
     low, high, matches = _text_rule(shape_name)
     if not low <= len(value) <= high:
         raise InvalidInput(f"{what} {format_value(value)} has {len(value)} characters (allowed: {low} to {high}).")
     if not matches(value):
-        bad = sorted({letter for letter in value if not matches(letter)})
-        because = f"{', '.join(map(repr, bad))} is not allowed" if bad else "does not match the required format"
+        letters = set(value)
+        bad = sorted(letter for letter in letters if not matches(letter))
+        because = (
+            f"{', '.join(map(repr, bad))} is not allowed"
+            if len(bad) < len(letters)
+            else "does not match the required format"
+        )
         raise InvalidInput(f"{what} {format_value(value)}: {because}. {hint}")
     return value
 
