@@ -42,6 +42,7 @@ ROWS = [
     "console",
     "live-start",
     "live-heartbeat",
+    "live-memory",
 ]
 
 

@@ -44,7 +44,11 @@ TIMEOUT = click.option(
 @TIMEOUT
 @PROFILE
 @click.option("--region", metavar="CODE", help="AWS region.  [default: that of the ARN, else of the profile]")
-@click.option("--sandbox", is_flag=True, help="Of a test camera in a local sandbox; no AWS account is needed.")
+@click.option(
+    "--sandbox",
+    is_flag=True,
+    help="Create NAME in a local sandbox that ends with the command, and film a test camera on it; no AWS account is needed.",
+)
 def picture(
     *, channel: str, output: str, timeout: float, profile: str | None, region: str | None, sandbox: bool
 ) -> None:
@@ -57,6 +61,8 @@ def picture(
         raise click.UsageError(f"{output} is not the name of a picture. End it with .jpg or .png.")
     if sandbox and (profile or region):
         raise click.UsageError("--sandbox can't be combined with --profile or --region.")
+    if sandbox and channel.startswith("arn:"):
+        raise click.UsageError("--sandbox creates the channel: give it a name, not an ARN.")
     _require_media()
     from kvs_notebook.live.pictures import take_picture
 
@@ -64,7 +70,8 @@ def picture(
     with given as connection:
         image = take_picture(channel, timeout=timeout, connection=connection)
     _write_image(image, path)
-    print_text(f"Wrote {path} ({image.width}x{image.height}).")
+    filmed = ", of a test camera in a sandbox" if sandbox else ""
+    print_text(f"Wrote {path} ({image.width}x{image.height}{filmed}).")
 
 
 @click.command()
@@ -81,7 +88,7 @@ def picture(
 @click.option(
     "--sandbox",
     is_flag=True,
-    help="Of the example fleet of a local sandbox, of which every second channel has a camera.",
+    help="Use the example fleet of a local sandbox, in which every second channel has a test camera.",
 )
 @PROFILE
 @REGIONS
@@ -93,13 +100,14 @@ def picture(
 @click.option("--prefix", metavar="TEXT", help="Only channels whose name starts with TEXT.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only problems, on standard error.")
 def pictures(*, output: Path, quiet: bool, **options: Any) -> int:
-    """Take a picture of each camera: a JPEG for each channel, all on one sheet, and the failures as CSV.
+    """Take a picture of the camera of each channel.
 
-    DIR gets NAME.jpg for each channel, contact-sheet.jpg and failures.csv. If channels of several accounts or regions are
-    read, these precede the names. The pictures of an earlier run are replaced; that of a camera that fails now is removed.
+    DIR gets NAME.jpg for each channel, contact-sheet.jpg with all pictures, and failures.csv. If several accounts or regions
+    are read, the names of files begin with them. The pictures of an earlier run are replaced; that of a camera that fails now
+    is removed.
 
     Exit codes: 130 interrupted; 2 wrong usage; 1 no camera sent a picture, or nothing could be read or written; 3 some cameras
-    failed, or an account could not be read in a region; 0.
+    failed, or an account could not be read in a region; 0 otherwise.
     """
     if options["sandbox"] and options["profile"]:
         raise click.UsageError("--sandbox and --profile can't be combined.")

@@ -182,8 +182,11 @@ def _first_record(text: str, delimiter: str) -> list[str]:
 
 def _read_text(source: str | os.PathLike[str] | IO[str], label: str) -> str:
     try:
-        is_file = isinstance(source, str | os.PathLike)
-        text = _decode(read_limited(source), label) if is_file else read_limited_text(source, label)
+        text = (
+            _decode(read_limited(source), label)
+            if isinstance(source, str | os.PathLike)
+            else read_limited_text(source, label)
+        )
     except OSError as error:
         raise InvalidInput(f"Can't read {label}: {error.strerror}. Check the path.") from error
     except UnicodeDecodeError as error:

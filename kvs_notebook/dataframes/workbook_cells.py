@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_ROWS = 1_048_576
 MAX_COLUMNS = 16_384
 MAX_CHARACTERS = 32_767
-"""What a sheet of Excel holds; longer texts are counted in UTF-16 units."""
+"""The limits of a sheet of Excel; the characters of a cell are counted in UTF-16 units."""
 
 EXACT_DIGITS = 15
 """The digits of an integer that Excel keeps; a longer one is written as text."""
@@ -232,7 +232,7 @@ def _open_workbook(source: Any, label: str) -> Workbook:
     from openpyxl.xml.functions import iterparse
 
     class Reader(ExcelReader):
-        """Read shared strings as they are: openpyxl removes ``x005F_`` from them, also within a text of the user."""
+        """Read shared strings unchanged: openpyxl removes ``x005F_`` from them, also within a text of the user."""
 
         archive: BoundedArchive
 
@@ -304,7 +304,7 @@ def _read_cells(sheet: Any, label: str) -> Sheet:
 
 
 def _text_of(cell: Any, refused: list[str]) -> str | None:
-    """Return a cell's value as text, None if it is empty; add what has none to ``refused``."""
+    """Return a cell's value as text, None if it is empty; add a formula or an error to ``refused``."""
     value = cell.value
     if value is None:
         return None

@@ -11,15 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from queue import SimpleQueue
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 Item = TypeVar("Item")
 Emit = Callable[[Item], None]
 
 THREADS = 32
 """For API calls of the coroutine."""
-
-CLOSING_TURNS = 20
-"""Turns of the loop after the coroutine: a connection that was aborted closes its socket in one of the next."""
 
 _logger = logging.getLogger(__name__)
 
@@ -38,19 +36,47 @@ class _End:
         self.error = error
 
 
+class _TrackingEventLoop(asyncio.SelectorEventLoop):
+    """An event loop that can abort the connections that are open when a run ends.
+
+    A connection that does not close in time, because its peer is silent, would leave its socket to the garbage collector.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._opened: WeakSet[asyncio.WriteTransport | asyncio.DatagramTransport] = WeakSet()
+
+    async def create_connection(self, *args: Any, **options: Any) -> Any:
+        """Open a TCP connection."""
+        transport, protocol = await super().create_connection(*args, **options)
+        self._opened.add(transport)
+        return transport, protocol
+
+    async def create_datagram_endpoint(self, *args: Any, **options: Any) -> Any:
+        """Open a UDP socket."""
+        transport, protocol = await super().create_datagram_endpoint(*args, **options)
+        self._opened.add(transport)
+        return transport, protocol
+
+    def abort_connections(self) -> None:
+        """Close every connection that is open, without its closing handshake."""
+        for transport in [*self._opened]:
+            transport.abort()
+
+
 class _Run:
     """One run of a coroutine; ``items`` ends with an _End when all that it has opened is closed."""
 
     def __init__(self, produce: Callable[[Emit[Any]], Coroutine[Any, Any, None]]) -> None:
         self.items: SimpleQueue[Any] = SimpleQueue()
         self._produce = produce
-        self._runner = asyncio.Runner(loop_factory=_new_event_loop)
+        self._loop = _new_event_loop()
+        self._runner = asyncio.Runner(loop_factory=lambda: self._loop)
         self._cancelled = threading.Event()
         work = contextvars.copy_context()
         self._thread = threading.Thread(target=work.run, args=(self._work,), name="kvs-notebook-video", daemon=True)
 
     def start(self) -> None:
-        self._loop = self._runner.get_loop()
         self._thread.start()
 
     def cancel(self) -> None:
@@ -84,15 +110,11 @@ class _Run:
         try:
             await self._task
         finally:
-            # A TLS connection that was cancelled waits for its peer, which may be what hangs.
-            for transport in [*getattr(self._loop, "_transports", {}).values()]:
-                transport.abort()
-            for _ in range(CLOSING_TURNS):
-                await asyncio.sleep(0)
+            self._loop.abort_connections()
 
 
-def _new_event_loop() -> asyncio.AbstractEventLoop:
-    loop = asyncio.new_event_loop()
+def _new_event_loop() -> _TrackingEventLoop:
+    loop = _TrackingEventLoop()
     loop.set_exception_handler(_log_exception)
     loop.set_default_executor(_AbandoningExecutor(THREADS, thread_name_prefix="kvs-notebook-video"))
     return loop

@@ -13,7 +13,7 @@ from kvs_notebook.formatting import format_count
 from kvs_notebook.live.candidate_queue import CandidateQueue, candidate_init
 from kvs_notebook.live.page_messages import Description, PageCandidate, PageMessage, PageReport, PageState
 from kvs_notebook.live.session import Session
-from kvs_notebook.live.stages import CAMERA_SENTENCES, Stage
+from kvs_notebook.live.stages import CAMERA_CLOSED_SENTENCE, CAMERA_SENTENCES, Stage
 from kvs_notebook.signaling.messages import Candidate, Message, Offer
 
 _logger = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ class CameraSession(Session):
     """A camera's call, with many viewers; its parameters are those of a Session."""
 
     sentences = CAMERA_SENTENCES
+    closed_sentence = CAMERA_CLOSED_SENTENCE
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -54,6 +55,9 @@ class CameraSession(Session):
         replaced, _masters[key] = _masters.get(key), self
         if replaced is not None:
             replaced.end("taken_over")
+
+    def _limit(self, stage: Stage) -> float | None:
+        """Return None: a camera waits as long as it takes, and its page hangs up on a viewer that does not connect."""
 
     # --- the page
 

@@ -6,6 +6,7 @@ const TICKS_UNTIL_STALLED = 3;
 const VIEWLESS_MS = 3000; // a cell that runs again removes its view and shows another one
 const BUSY_MS = 3000;
 const FIRST_LOOK_MS = 200;
+const CONNECT_MS = 30000; // a viewer without a usable candidate never counts as failed
 const MAX_VIEWERS = 10;
 const VIDEO_CODECS = ["VP8", "H264"]; // all codecs of a browser would fill the 10,000 characters that an offer may have
 const AUDIO_CODECS = ["opus", "PCMU", "PCMA"];
@@ -294,7 +295,7 @@ class CameraMedia {
     });
   }
 
-  // A viewer that has left is noticed late: the one that has been silent for longest makes room.
+  // A viewer that has left is noticed late: the one that has been silent for longest is dropped.
   async makeRoom() {
     if (this.viewers.size < MAX_VIEWERS) return;
     const viewers = [...this.viewers.values()];
@@ -303,7 +304,7 @@ class CameraMedia {
   }
 
   hangUp(viewer) {
-    viewer.peer.close();
+    viewer.close();
     if (this.viewers.get(viewer.name) === viewer) this.viewers.delete(viewer.name);
     viewer.report("gone");
   }
@@ -314,7 +315,7 @@ class CameraMedia {
 
   close() {
     this.closed = true;
-    for (const viewer of this.viewers.values()) viewer.peer.close();
+    for (const viewer of this.viewers.values()) viewer.close();
     this.viewers.clear();
     this.endSource?.();
     this.tone?.close();
@@ -330,7 +331,13 @@ class RemoteViewer {
     this.meter = new Meter(this.peer, "outbound-rtp");
     this.peer.onicecandidate = ({ candidate }) => candidate && this.send("candidate", { candidate: candidate.toJSON() });
     this.peer.onconnectionstatechange = () => this.takeConnectionState();
+    this.connectTimer = setTimeout(() => camera.hangUp(this), CONNECT_MS);
     this.report("connecting");
+  }
+
+  close() {
+    clearTimeout(this.connectTimer);
+    this.peer.close();
   }
 
   send(kind, members) {
@@ -360,6 +367,7 @@ class RemoteViewer {
     const { connectionState } = this.peer;
     if (connectionState === "failed") this.camera.hangUp(this);
     if (connectionState !== "connected" || this.reported !== "connecting") return;
+    clearTimeout(this.connectTimer);
     this.report("connected");
     setTimeout(() => this.measure(), FIRST_LOOK_MS);
   }

@@ -86,7 +86,7 @@ class PictureCall:
         client = self._target.new_client(arn)
         async with AsyncExitStack() as opened:
             await client.open(retry_throttled=False)
-            opened.push_async_callback(_within_closing_time, client.close)
+            opened.push_async_callback(within_closing_time, client.close)
             await client.ping()  # what waited for this client id has come before the reply
             await _discard_received(client)
             yield client
@@ -193,10 +193,10 @@ async def _receiving_peer(servers: IceServers) -> AsyncIterator[RTCPeerConnectio
         await peer.setLocalDescription()
         yield peer
     finally:
-        await _within_closing_time(peer.close)
+        await within_closing_time(peer.close)
 
 
-async def _within_closing_time(close: Callable[[], Awaitable[None]]) -> None:
+async def within_closing_time(close: Callable[[], Awaitable[None]]) -> None:
     """Close a part of a call; one that does not close in time must not cost the picture."""
     try:
         async with asyncio.timeout(CLOSING_SECONDS):

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 from kvs_notebook.errors import KVSError, NoVideo, to_kvs_error
 from kvs_notebook.live.call_target import CallTarget
 from kvs_notebook.live.page_messages import Beat, PageMessage, PageReport
-from kvs_notebook.live.stages import FINAL, Stage, no_video
+from kvs_notebook.live.stages import SIGNALING, Stage, no_video, service_lost_sentence
 from kvs_notebook.live.timeline import Timeline
 from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.messages import Message
@@ -30,7 +30,7 @@ _logger = logging.getLogger(__name__)
 
 
 class TakenOver(KVSError):
-    """The service ended a connection on purpose, long before its maximum duration: another client has its place."""
+    """The service ended a connection on purpose, long before its maximum duration: probably another client has its place."""
 
 
 class SendToPage(Protocol):
@@ -103,6 +103,8 @@ class Session(ABC):
     """
 
     sentences: ClassVar[Mapping[Stage, str]]
+    closed_sentence: ClassVar[str]
+    """What the user reads if the service closes the connection on purpose; it does not say why."""
 
     def __init__(
         self,
@@ -177,7 +179,8 @@ class Session(ABC):
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, TakenOver):
-            self.end("taken_over")
+            _logger.warning("%s: %s", self._name, error)
+            self.end("taken_over", self.closed_sentence)
         elif error is not None:
             self.end("failed", _describe(error))
 
@@ -193,14 +196,19 @@ class Session(ABC):
         self.status = status
         if self._stage_timer is not None:
             self._stage_timer.cancel()
-        seconds = None if stage in FINAL else self._timeouts.of(stage)
+        seconds = self._limit(stage)
         if seconds is not None:
             self._stage_timer = asyncio.get_running_loop().call_later(seconds, self._end_late, stage, seconds)
         _logger.info("%s: %s", self._name, stage)
         self._send("state", state=stage, sentence=status)
 
+    @abstractmethod
+    def _limit(self, stage: Stage) -> float | None:
+        """Return how long a stage may last, in seconds; None if it has no limit."""
+
     def _end_late(self, stage: Stage, seconds: float) -> None:
-        self.end("failed", str(no_video(stage, self._name, seconds)))
+        lost = stage in SIGNALING and not self.client.connected
+        self.end("failed", service_lost_sentence(seconds) if lost else str(no_video(stage, self._name, seconds)))
 
     # --- the page
 

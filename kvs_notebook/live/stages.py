@@ -25,6 +25,9 @@ STAGES: Final[tuple[Stage, ...]] = (
 FINAL: Final[frozenset[Stage]] = frozenset({"stopped", "failed", "taken_over"})
 """In these stages a session has no connection and does nothing until it is started again."""
 
+SIGNALING: Final[frozenset[Stage]] = frozenset({"waiting", "negotiating"})
+"""In these stages a viewer's call needs the connection to the service."""
+
 VIEWER_SENTENCES: Final[dict[Stage, str]] = {
     "stopped": "Stopped.",
     "looking_up": "Looking up the channel...",
@@ -34,7 +37,8 @@ VIEWER_SENTENCES: Final[dict[Stage, str]] = {
     "playing": "Playing.",
     "stalled": "The camera stopped sending.",
     "failed": "The call failed.",
-    "taken_over": "Another viewer with the same client id replaced this one.",
+    "taken_over": "The service closed the connection: another viewer with this client id has connected, or the service has "
+    "stopped. Check which, then start again.",
 }
 
 CAMERA_SENTENCES: Final[dict[Stage, str]] = {
@@ -50,6 +54,13 @@ CAMERA_SENTENCES: Final[dict[Stage, str]] = {
 }
 
 
+CAMERA_CLOSED_SENTENCE: Final = (
+    "The service closed the connection: another MASTER has connected, or the service has stopped. Check which, then start "
+    "again."
+)
+"""For a camera whose connection the service closed, if no other camera of this process has replaced it."""
+
+
 def failure_sentence(stage: Stage, channel_name: str, seconds: float) -> str:
     """Return why no video came within a time, from the last stage that was reached."""
     within = f"within {seconds:g} s"
@@ -57,7 +68,7 @@ def failure_sentence(stage: Stage, channel_name: str, seconds: float) -> str:
         case "stopped" | "looking_up":
             return f"{channel_name} could not be looked up {within}. Check the connection to the service."
         case "waiting":
-            return f"No answer from {channel_name} {within}: the camera is off, or on another channel."
+            return f"No answer from {channel_name} {within}. Check that the camera is on and uses this channel."
         case "negotiating":
             return (
                 f"No network path to the camera of {channel_name} {within}. Check that UDP is allowed on both sides, or that "
@@ -67,6 +78,12 @@ def failure_sentence(stage: Stage, channel_name: str, seconds: float) -> str:
             return f"The camera of {channel_name} connected, but sent no picture {within}. Check its encoder."
         case _:
             return f"The camera of {channel_name} stopped sending. Start again, or restart the camera."
+
+
+def service_lost_sentence(seconds: float) -> str:
+    """Return why a call cannot go on if its signaling did not connect again within a time."""
+    within = f"within {seconds:g} s"
+    return f"The connection to the service ended, and did not come back {within}. Check the network, then start again."
 
 
 def no_video(stage: Stage, channel_name: str, seconds: float) -> NoVideo:

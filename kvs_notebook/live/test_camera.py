@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from aiortc import RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
+from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription, VideoStreamTrack
 from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE, MediaStreamError
 from av import VideoFrame
 
@@ -21,6 +21,7 @@ from kvs_notebook.channels.reference import Channel, one_channel_ref
 from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.formatting import format_count, format_value
 from kvs_notebook.live.call_target import CallTarget
+from kvs_notebook.live.codecs import check_codec
 from kvs_notebook.live.peer_connection import find_ice_servers, new_peer_connection, parse_candidate
 from kvs_notebook.live.test_pattern import Pixels, TestPattern
 from kvs_notebook.signaling.messages import Candidate, Offer
@@ -38,6 +39,7 @@ def serve_test_camera(
     *,
     size: tuple[int, int] = (640, 360),
     fps: int = 15,
+    codec: str | None = None,
     take_over: bool = False,
     connection: Connection | None = None,
 ) -> TestCamera:
@@ -51,6 +53,8 @@ def serve_test_camera(
         Width and height of the picture in pixels: even numbers from 64 to 1,920.
     fps
         Frames per second, 1 to 60.
+    codec
+        ``"VP8"`` or ``"H264"``, which most real cameras send; None takes what the viewer prefers.
     take_over
         Required on a real account: all further messages go to the newest MASTER, and the one that was connected before, usually a
         camera, is not notified.
@@ -65,7 +69,7 @@ def serve_test_camera(
     Raises
     ------
     InvalidInput
-        If the service would refuse the channel, or ``size`` or ``fps`` is not in its range.
+        If the service would refuse the channel, or ``size``, ``fps`` or ``codec`` is not valid.
     ReadOnly
         On a real account, if ``take_over`` is not True.
     MissingExtra
@@ -93,9 +97,10 @@ def serve_test_camera(
     """
     connection = current_connection(connection)
     pattern, rate = TestPattern(*_check_size(size)), _check_rate(fps)
+    check_codec(codec)
     target = CallTarget(one_channel_ref(channel, connection), "MASTER", None, take_over, connection)
     target.check()
-    return TestCamera(target, FrameSource(pattern, rate))
+    return TestCamera(target, FrameSource(pattern, rate), codec)
 
 
 def _check_size(size: object) -> tuple[int, int]:
@@ -162,15 +167,18 @@ class TestPictureTrack(VideoStreamTrack):
 class _Viewer:
     """The connection to one viewer."""
 
-    def __init__(self, peer: RTCPeerConnection, track: VideoStreamTrack) -> None:
+    def __init__(self, peer: RTCPeerConnection, track: VideoStreamTrack, codec: str | None) -> None:
         self.peer = peer
         self._track = track
         self._early: list[Candidate] | None = []
+        sender = peer.addTransceiver(track, direction="sendonly")
+        if codec is not None:
+            known = RTCRtpSender.getCapabilities("video").codecs
+            sender.setCodecPreferences([each for each in known if each.mimeType == f"video/{codec}"])
 
     async def answer(self, offer: Offer) -> str:
         """Return the answer to an offer, with all candidates of this side."""
         await self.peer.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
-        self.peer.addTrack(self._track)
         early, self._early = self._early, None
         for candidate in early or ():
             await self.add(candidate)
@@ -196,9 +204,10 @@ class TestCamera:
 
     __test__ = False  # not a class of tests
 
-    def __init__(self, target: CallTarget, source: FrameSource) -> None:
+    def __init__(self, target: CallTarget, source: FrameSource, codec: str | None) -> None:
         self._target = target
         self._source = source
+        self._codec = codec
         self._viewers: dict[str, _Viewer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -269,7 +278,7 @@ class TestCamera:
             self._drop(client_id)
         elif len(self._viewers) == MAX_VIEWERS:
             self._drop(next(iter(self._viewers)))  # the service has let another one in, so one has left
-        viewer = _Viewer(new_peer_connection(servers), TestPictureTrack(self._source))
+        viewer = _Viewer(new_peer_connection(servers), TestPictureTrack(self._source), self._codec)
         self._viewers[client_id] = viewer
 
         def follow_state() -> None:

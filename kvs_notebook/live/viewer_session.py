@@ -11,7 +11,7 @@ from kvs_notebook.errors import KVSError
 from kvs_notebook.live.candidate_queue import CandidateQueue, candidate_init
 from kvs_notebook.live.page_messages import Description, PageCandidate, PageMessage, PageReport
 from kvs_notebook.live.session import Session
-from kvs_notebook.live.stages import VIEWER_SENTENCES, no_video
+from kvs_notebook.live.stages import VIEWER_SENTENCES, Stage, no_video
 from kvs_notebook.signaling.messages import Answer, Candidate, Message, ReconnectIceServer
 
 CAMERA = ""
@@ -24,6 +24,7 @@ class ViewerSession(Session):
     """A viewer's call; its parameters are those of a Session."""
 
     sentences = VIEWER_SENTENCES
+    closed_sentence = VIEWER_SENTENCES["taken_over"]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -37,6 +38,9 @@ class ViewerSession(Session):
         self._send("ready", servers=await self._target.ice_servers(arn))  # the page makes its offer meanwhile
         await opening
         self.enter("waiting")
+
+    def _limit(self, stage: Stage) -> float | None:
+        return self._timeouts.of(stage)
 
     def _take_media_message(self, message: PageMessage) -> None:
         match message:

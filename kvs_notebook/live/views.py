@@ -10,11 +10,10 @@ from kvs_notebook.channels.reference import Channel, one_channel_ref
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
 from kvs_notebook.live.call_target import CallTarget
+from kvs_notebook.live.codecs import check_codec
 from kvs_notebook.live.session import Timeouts
 from kvs_notebook.live.view_widget import LiveView
 from kvs_notebook.signaling.websocket import require_websockets
-
-CODECS: Final = ("VP8", "H264")
 
 SOURCES: Final = ("test picture", "webcam")
 
@@ -97,8 +96,7 @@ def viewer(
     connection = current_connection(connection)
     ref = one_channel_ref(channel, connection)
     _check_seconds("answer_timeout", answer_timeout)
-    if codec not in {None, *CODECS}:
-        raise InvalidInput(f"Codec {format_value(codec)} is not supported. Expected one of: {', '.join(CODECS)}.")
+    check_codec(codec)
 
     def new_target(used_id: str | None) -> CallTarget:
         return CallTarget(ref, "VIEWER", used_id or "viewer", take_over=False, connection=connection)
@@ -155,6 +153,9 @@ def camera(
     GetSignalingChannelEndpoint call and one ConnectAsMaster; a viewer's call one GetIceServerConfig call with its
     GetSignalingChannelEndpoint call, unless those servers were requested shortly before. When an eleventh viewer calls, the one
     that has been silent for longest is dropped.
+
+    A camera waits for viewers without a time limit. If another process connects as MASTER, the service may leave this connection
+    open without a notice: the camera then receives no more calls, and still says that it waits.
 
     Examples
     --------

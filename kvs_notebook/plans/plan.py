@@ -35,7 +35,7 @@ class Plan:
     source
         What the plan was made of, such as the name of a file.
     notes
-        What else a reader has to know, as sentences, such as how many channels stay as they are.
+        What else a reader has to know, as sentences, such as how many channels stay unchanged.
     account_names
         The names of accounts by account id, as far as they are known.
     folder
@@ -44,13 +44,13 @@ class Plan:
 
     def __init__(
         self,
-        steps: Iterable[Step],
+        steps: Iterable[Step] | pd.DataFrame,
         *,
         source: str,
         notes: Sequence[str] = (),
         account_names: Mapping[str, str] | None = None,
     ) -> None:
-        self.steps = steps_frame(steps)
+        self.steps = steps if isinstance(steps, pd.DataFrame) else steps_frame(steps)
         self.source = source
         self.notes = tuple(notes)
         self.account_names = dict(account_names or {})
@@ -121,7 +121,7 @@ class Plan:
         Raises
         ------
         InvalidInput
-            If the folder holds a plan that was already applied, at least in part.
+            If the folder has a plan that was already applied or partly applied.
         ExportFailed
             If the folder cannot be written.
         """

@@ -56,13 +56,13 @@ class PlanFolder:
         Raises
         ------
         InvalidInput
-            If the folder holds a plan that was already applied, at least in part.
+            If the folder has a plan that was already applied or partly applied.
         ExportFailed
             If the folder cannot be written.
         """
         if self.is_begun:
             raise InvalidInput(
-                f"{self.path} holds a plan that was already applied, at least in part. Save the new plan to another folder."
+                f"{self.path} has a plan that was already applied or partly applied. Save the new plan to another folder."
             )
         self._write({self.plan: steps, self.meta: _to_json({"format": FORMAT, "sha256": digest(steps), **about})})
 

@@ -20,6 +20,7 @@ from tests.benchmarks import (
     list_tags,
     list_with_tags,
     live_video,
+    picture_memory,
     plan_sheet,
     sandbox_describe,
     signaling_relay,
@@ -56,6 +57,7 @@ BENCHMARKS = (
     console.BENCHMARK,
     live_video.FIRST_PICTURE_ROW,
     live_video.HEARTBEAT,
+    picture_memory.MEMORY,
 )
 
 

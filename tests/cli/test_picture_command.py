@@ -56,6 +56,7 @@ def test_failure_leaves_an_older_picture_and_names_the_stage(run, profile, tmp_p
         (("picture", "roof", "-o", "roof.gif"), "roof.gif is not the name of a picture. End it with .jpg or .png."),
         (("picture", "roof"), "Missing option '-o'"),
         (("picture", "roof", "-o", "roof.jpg", "--sandbox", "--profile", "x"), "can't be combined"),
+        (("picture", "arn:aws:x", "-o", "roof.jpg", "--sandbox"), "give it a name, not an ARN."),
         (("pictures",), "Missing option '-o'"),
         (("pictures", "-o", "d", "--sandbox", "--profile", "x"), "can't be combined"),
         (("pictures", "-o", "d", "--region", "us-east-1", "--all-regions"), "can't be combined"),
@@ -78,7 +79,7 @@ def test_some_failures_are_named_and_counted_by_the_exit_code(run: Run, profile,
     assert done.returncode == 3
     assert done.stdout == "2 pictures of 3 cameras in out/today.\n"
     assert [*lines_of(done.stderr)] == [
-        "roof: No answer from roof within 3 s: the camera is off, or on another channel."
+        "roof: No answer from roof within 3 s. Check that the camera is on and uses this channel."
     ]
     assert {each.name for each in folder.iterdir()} == {
         *(f"{name}.jpg" for name in CAMERAS),
@@ -130,9 +131,10 @@ def test_accounts_file_names_the_roles(run, profile, account, tmp_path):
     assert (tmp_path / "out" / "gate.jpg").exists()
 
 
-def test_sandbox_has_a_camera_for_every_second_channel(run, environment, tmp_path):
+def test_sandbox_creates_the_channel_or_has_an_example_fleet(run, environment, tmp_path):
     one = run("picture", "my-door", "-o", "my-door.jpg", "--sandbox", env=environment)
     assert (one.returncode, one.stderr) == (0, "")
+    assert one.stdout == "Wrote my-door.jpg (640x360, of a test camera in a sandbox).\n"
     assert (tmp_path / "my-door.jpg").exists()
     done = run("pictures", "-o", "out", "--sandbox", "--region", "eu-west-1", "--timeout", "4", env=environment)
     assert done.returncode == 3

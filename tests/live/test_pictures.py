@@ -22,12 +22,14 @@ from kvs_notebook.live.client_ids import client_ids
 from kvs_notebook.live.test_pattern import read_frame_number
 from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.messages import Offer
+from tests.benchmarks import picture_memory
 from tests.live.scripted_cameras import (
     FPS,
     SIZE,
     JoinedStream,
     SilentTrack,
     WatchedCall,
+    cameras_in_background,
     clients_of,
     describe,
     look,
@@ -42,6 +44,8 @@ from tests.signaling.event_loop import wait_until
 THREAD_NAME = "kvs-notebook-video"
 HANGS_SECONDS = 4
 DESCRIPTORS = Path("/proc/self/fd")
+MOST_BYTES, MOST_BLOCKS = 400_000, 5_000
+"""Of growth over 16 pictures, each of which has a decoder."""
 
 
 @pytest.fixture(autouse=True)
@@ -178,7 +182,7 @@ def test_answer_to_an_earlier_call_is_not_taken_for_the_next_one(channel):
 
 def test_absent_camera(sandbox, channel):
     assert run(lambda: fails(channel, stage="waiting")) == (
-        "No answer from front-door within 15 s: the camera is off, or on another channel."
+        "No answer from front-door within 15 s. Check that the camera is on and uses this channel."
     )
     assert clients_of(sandbox) == 0
 
@@ -335,7 +339,7 @@ def test_interrupt_closes_the_call_before_it_is_raised(sandbox, channel):
     ("arguments", "because"),
     [
         ({"channel": "front door"}, "' ' is not allowed"),
-        ({"channel": 7}, "7 is a int"),
+        ({"channel": 7}, "7 has type int"),
         ({"timeout": 0}, "timeout=0 is not valid"),
         ({"timeout": float("inf")}, "timeout=inf is not valid"),
         ({"client_id": "aws_x"}, "reserved by AWS"),
@@ -371,17 +375,20 @@ def test_debug_logs_hold_no_password_of_the_call(channel, caplog):
 
 
 def test_part_that_does_not_close_costs_no_picture(channel, monkeypatch, caplog):
-    async def hang(_client):
-        await asyncio.Event().wait()
+    close = SignalingClient.close
+
+    async def hang(client):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await close(client)
 
     async def main():
         async with kvs.live.serve_test_camera(channel, size=SIZE, fps=FPS) as camera:
-            close = SignalingClient.close
             with monkeypatch.context() as patch:
                 patch.setattr(SignalingClient, "close", hang)
                 patch.setattr("kvs_notebook.live.picture_call.CLOSING_SECONDS", 0.01)
                 image = await look(channel)
-            assert SignalingClient.close is close
             await wait_until(lambda: not camera._viewers)
         return image
 
@@ -409,3 +416,13 @@ def test_pictures_leave_no_descriptor_and_no_thread(channel):
             await wait_until(lambda: resources()[0] <= descriptors and not Counter(resources()[1]) - Counter(threads))
 
     run(main)
+
+
+@pytest.mark.skipif(not picture_memory.can_measure(), reason="asks glibc for its memory in use")
+def test_memory_in_use_is_flat_once_everything_is_loaded(sandbox, connection):
+    """The benchmark live-memory measures it up to the 200th picture."""
+    channels = [kvs.create_channel(f"camera-{number}") for number in range(4)]
+    with cameras_in_background(channels, connection):
+        grown = picture_memory.growth(sandbox.environment(), 8, 24)
+    assert grown["bytes"] < MOST_BYTES
+    assert grown["blocks"] < MOST_BLOCKS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from contextlib import AsyncExitStack
 from io import BytesIO
@@ -21,6 +22,7 @@ from kvs_notebook import errors
 from kvs_notebook.dataframes.schemas import PICTURES
 from kvs_notebook.live.cameras import Reach, find_cameras
 from kvs_notebook.live.client_ids import client_ids
+from kvs_notebook.live.codecs import CODECS
 from kvs_notebook.live.peer_connection import LOOPBACK, new_peer_connection
 from kvs_notebook.live.picture_files import FAILURES, SHEET, picture_file_names
 from kvs_notebook.live.picture_sheet import TILE
@@ -83,7 +85,9 @@ def test_twenty_cameras_of_which_half_fail(sandbox, connection, tmp_path):
     assert reasons[junk["channel_name"]].str.contains("cannot be used").all()
     assert reasons[deleted["channel_name"]].str.contains("does not exist|DELETING|not found").all()
     absent = pictures[pictures["stage"] == "waiting"]
-    assert absent["error"].str.contains(f" within {SECONDS} s: the camera is off, or on another channel.").all()
+    assert (
+        absent["error"].str.contains(f" within {SECONDS} s. Check that the camera is on and uses this channel.").all()
+    )
     assert len(absent) == 20 - len(alive) - len(junk) - len(deleted)
     assert client_ids._in_use == set()
     assert sum(clients_of(sandbox, name) for name in [*alive["channel_name"], *absent["channel_name"]]) == 0
@@ -207,6 +211,7 @@ def test_picture_without_bar_code_has_no_frame_number():
         ({"size": 640}, "size=640 is not valid"),
         ({"fps": 0}, "fps=0 is not valid"),
         ({"fps": 61}, "fps=61 is not valid"),
+        ({"codec": "AV1"}, "VP8, H264"),
     ],
 )
 def test_test_camera_refuses_what_it_cannot_draw(channel, arguments, because):
@@ -233,6 +238,21 @@ def test_test_camera_serves_viewers_until_they_leave_and_survives_bad_ones(sandb
 
     assert all(read_frame_number(image) is not None for image in run(main))
     assert clients_of(sandbox) == 0
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_test_camera_sends_its_codec_only(channel, codec):
+    answers = []
+
+    async def main():
+        async with kvs.live.serve_test_camera(channel, size=SIZE, fps=FPS, codec=codec) as camera:
+            image = await asyncio.to_thread(kvs.live.take_picture, channel)
+            sent = camera._client.messages.query("message_type == 'SDP_ANSWER'")
+            answers.extend(sent["message_payload"])
+        return image
+
+    assert read_frame_number(run(main)) is not None
+    assert {match for answer in answers for match in re.findall(r"rtpmap:\d+ (\w+)", answer)} == {codec}
 
 
 def test_test_camera_raises_the_error_that_ended_signaling(channel, monkeypatch):

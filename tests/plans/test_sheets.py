@@ -195,7 +195,7 @@ def test_missing_rows_are_noted_and_never_deleted(folder: Path) -> None:
     plan = kvs.plans.from_sheet(path, original=original)
     assert len(plan.steps) == 0
     assert plan.notes == (
-        "2 channels of original are not in edited.csv and stay as they are. To delete one, write delete into the column action.",
+        "2 channels of original are not in edited.csv and stay unchanged. To delete one, write delete into the column action.",
     )
 
 

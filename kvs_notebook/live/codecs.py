@@ -1,0 +1,17 @@
+"""The video codecs that a caller can choose."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kvs_notebook.errors import InvalidInput
+from kvs_notebook.formatting import format_value
+
+CODECS: Final = ("VP8", "H264")
+"""What browsers and aiortc both have."""
+
+
+def check_codec(codec: object) -> None:
+    """Raise InvalidInput if ``codec`` is neither None nor one of CODECS."""
+    if codec not in (None, *CODECS):
+        raise InvalidInput(f"Codec {format_value(codec)} is not supported. Expected one of: {', '.join(CODECS)}.")
