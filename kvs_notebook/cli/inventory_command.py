@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import click
 from kvs_notebook.cli.account_options import ACCOUNTS, ALL_REGIONS, EXTERNAL_ID, PROFILE, REGIONS, ROLE_ARNS, ROLE_NAME
 from kvs_notebook.cli.exit_codes import FAILED, PARTIAL, TAGS_MISSING
 from kvs_notebook.cli.standard_streams import is_closed
-from kvs_notebook.cli.terminal import STANDARD_OUTPUT
+from kvs_notebook.cli.terminal import STANDARD_OUTPUT, printed_warnings
 from kvs_notebook.dataframes.csv_text import WORKBOOK_SUFFIXES
 from kvs_notebook.dataframes.workbook_cells import import_openpyxl
 from kvs_notebook.errors import InvalidInput, KVSError
@@ -291,11 +290,11 @@ def _connect(options: Options) -> Iterator[tuple[Connection, Sequence[str] | str
 
 def _read(connection: Connection, regions: Sequence[str] | str | None, options: Options) -> Inventory:
     """Read the inventory; raise KVSError if nothing at all could be read."""
+    from kvs_notebook.fleet.credential_failures import IN_COVERAGE
     from kvs_notebook.fleet.inventory import inventory as read_inventory
     from kvs_notebook.fleet.summary import describe_gaps
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # each gap is printed by name instead
+    with printed_warnings(hidden=IN_COVERAGE):  # each gap is printed by name
         found = read_inventory(
             regions=regions,
             role_arns=options.role_arns or None,

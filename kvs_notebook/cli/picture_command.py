@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
@@ -14,7 +13,7 @@ from kvs_notebook.cli.account_options import ACCOUNTS, ALL_REGIONS, EXTERNAL_ID,
 from kvs_notebook.cli.channel_connection import connect_to_channel
 from kvs_notebook.cli.exit_codes import FAILED, PARTIAL
 from kvs_notebook.cli.sandbox_cameras import sandbox_with_camera, sandbox_with_cameras
-from kvs_notebook.cli.terminal import print_text
+from kvs_notebook.cli.terminal import print_text, printed_warnings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -228,10 +227,10 @@ def _connect(options: dict[str, Any]) -> Iterator[tuple[Connection, Sequence[str
 def _read(connection: Connection, regions: Sequence[str] | str | None, options: dict[str, Any]) -> Inventory:
     """Read the channels; raise KVSError if nothing could be read."""
     from kvs_notebook.errors import KVSError
+    from kvs_notebook.fleet.credential_failures import IN_COVERAGE
     from kvs_notebook.fleet.inventory import inventory
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # each gap is printed by name instead
+    with printed_warnings(hidden=IN_COVERAGE):  # each gap is printed by name
         fleet = inventory(
             regions=regions,
             prefix=options["prefix"],

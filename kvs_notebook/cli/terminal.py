@@ -8,6 +8,9 @@ from __future__ import annotations
 import shutil
 import sys
 import unicodedata
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import accumulate
 
 from kvs_notebook.errors import ExportFailed
@@ -26,6 +29,18 @@ DEFAULT_TABLE_WIDTH = 120
 def print_error(message: str) -> None:
     """Print a message on standard error, in one line without control characters."""
     print_text(f"kvs-notebook: {printable(' '.join(message.split()))}", to_standard_error=True)
+
+
+@contextmanager
+def printed_warnings(*, hidden: str) -> Iterator[None]:
+    """Print the warnings for the user that a block issues, except those that end with ``hidden``."""
+    with warnings.catch_warnings(record=True, action="always", category=UserWarning) as warned:
+        try:
+            yield
+        finally:
+            for message in dict.fromkeys(str(warning.message) for warning in warned):
+                if not message.endswith(hidden):
+                    print_error(message)
 
 
 def print_text(text: str, *, to_standard_error: bool = False) -> None:

@@ -10,6 +10,9 @@ from kvs_notebook.errors import ExpiredCredentials, KVSError, NoCredentials
 from kvs_notebook.fleet.accounts import Account
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
 
+IN_COVERAGE = "Coverage names what was not read."
+"""Ends a warning of gaps, which the command prints one by one."""
+
 _logger = logging.getLogger(__name__)
 
 BASE = Account()
@@ -63,4 +66,4 @@ class CredentialFailures:
 
 def warn_of_end(what: str, reason: str) -> None:
     """Warn the caller of what ends with refused credentials."""
-    warn_caller(f"{what}: {reason} Coverage names what was not read.")
+    warn_caller(f"{what}: {reason} {IN_COVERAGE}")

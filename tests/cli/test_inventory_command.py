@@ -145,6 +145,18 @@ def test_roles_of_an_accounts_file_are_read(
     assert [row["channel_name"] for row in json.loads(one_role.stdout)] == [f"device-000000{n}" for n in range(3)]
 
 
+def test_accounts_that_are_left_out_are_named(
+    run: Run, profile: dict[str, str], account: kvs.Sandbox, tmp_path: Path
+) -> None:
+    account.seed(1, account_id="444455556666")
+    (tmp_path / "organization.csv").write_text("id,name,status\n444455556666,Lab,ACTIVE\n777788889999,Old,SUSPENDED\n")
+    done = run(
+        "inventory", "--accounts", "organization.csv", "--role-name", "Reader", "--region", "us-east-1", env=profile
+    )
+    assert done.returncode == 0
+    assert "accounts that are not active are not read: 777788889999." in single_line(done.stderr)
+
+
 def test_all_regions_reads_every_enabled_region(run: Run, profile: dict[str, str], account: kvs.Sandbox) -> None:
     done = run("inventory", "--all-regions", "--no-tags", "--csv", "a.csv", env=profile)
     assert done.returncode == 0
