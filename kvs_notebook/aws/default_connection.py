@@ -136,11 +136,12 @@ def _open(profile: str | None, region: str | None, session: boto3.Session | None
 
 
 def _profile_not_found(error: Exception, *, by_variable: bool) -> NoCredentials:
-    known = ", ".join(read_configuration().available_profiles) or "none"
+    known = ", ".join(read_configuration().available_profiles)
+    found = f"profiles on this machine: {known}" if known else "there are no profiles on this machine"
     variable = "; AWS_PROFILE names it" if by_variable else ""
+    advice = "Pass one of them, or create it" if known else "Create it"
     return NoCredentials(
-        f"{error} (profiles on this machine: {known}{variable}). Pass one of them, or create it with aws configure sso; "
-        "kvs.use_sandbox() needs no profile."
+        f"{error} ({found}{variable}). {advice} with aws configure sso; kvs.use_sandbox() needs no profile."
     )
 
 

@@ -128,8 +128,9 @@ def name_rows(rows: Sequence[int], most: int = 5) -> str:
 
 def _check_header(header: Sequence[str], label: str, writer: str) -> None:
     if len(set(header)) < len(header) or not any(map(schemas.dtype_of, header)):
+        named = ", ".join(filter(None, header))[:100] or "empty cells"
         raise DamagedFile(
-            f"{label} has a header that {writer}() did not write: {', '.join(header)[:100]}. Read another program's file with "
+            f"{label} has a header that {writer}() did not write: {named}. Read another program's file with "
             f"pandas.{writer.replace('to_', 'read_')}(path, dtype='str')."
         )
     if any(name != name.strip() and not name.startswith(schemas.TAG_PREFIX) for name in header):

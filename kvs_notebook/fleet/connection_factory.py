@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import lru_cache
 
@@ -70,12 +71,13 @@ class ConnectionFactory:
         """
         if self._base is None:
             with _worker_lock:  # lru_cache lets threads that miss at the same time make one session each
-                connection = _connection_in_worker(*self._base_arguments, account)
+                environment = _hash_environment()
+                connection = _connection_in_worker(*self._base_arguments, environment, account)
                 if (
                     connection.credentials_failed
                 ):  # the worker outlives the inventory: the configuration may be repaired now
                     _connection_in_worker.cache_clear()
-                    connection = _connection_in_worker(*self._base_arguments, account)
+                    connection = _connection_in_worker(*self._base_arguments, environment, account)
                 return connection.replace(region=region)
         with self._lock:
             if account not in self._connections:
@@ -99,14 +101,27 @@ class ConnectionFactory:
 _worker_lock = threading.Lock()
 
 
+def _hash_environment() -> int:
+    """Return a number that changes with the variables that AWS clients read; the connections of others are not used again."""
+    read = (name for name in os.environ if name.startswith("AWS_") or name.lower().endswith(("_proxy", "_ca_bundle")))
+    return hash(frozenset((name, os.environ[name]) for name in read))
+
+
 @lru_cache(maxsize=128)  # more than the accounts whose units a worker has at a time, however they are ordered
-def _connection_in_worker(profile: str | None, region: str, endpoint_url: str | None, account: Account) -> Connection:
-    base, shared_clients = _base_in_worker(profile, region, endpoint_url)
+def _connection_in_worker(
+    profile: str | None, region: str, endpoint_url: str | None, environment: int, account: Account
+) -> Connection:
+    base, shared_clients = _base_in_worker(profile, region, endpoint_url, environment)
     return connection_to(account, base, shared_clients)
 
 
 @lru_cache(maxsize=4)
-def _base_in_worker(profile: str | None, region: str, endpoint_url: str | None) -> tuple[Connection, SharedClients]:
+def _base_in_worker(
+    profile: str | None,
+    region: str,
+    endpoint_url: str | None,
+    environment: int,  # noqa: ARG001 - a part of the key
+) -> tuple[Connection, SharedClients]:
     return for_profile(profile, region=region, endpoint_url=endpoint_url), create_shared_clients()
 
 

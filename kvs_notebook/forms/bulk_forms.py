@@ -91,6 +91,12 @@ class BulkForm(Form):
         more = f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
         self._names.value = f"<div>{escape_html(', '.join(names[:NAMES_SHOWN]) + more)}</div>"
 
+    def replace_connection(self, connection: Connection) -> None:
+        """Send what follows, also of the plan, by another connection to the same account and region."""
+        super().replace_connection(connection)
+        if self.plan_form is not None:
+            self.plan_form.replace_connection(connection)
+
     def close(self) -> None:
         """Remove the form; a plan that is being applied is stopped in order."""
         self._close_plan()

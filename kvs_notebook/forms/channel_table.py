@@ -107,6 +107,11 @@ class ChannelTable(FilteredTable):
             self._changed_at = {}
             self.show(empty(CHANNELS), source)
 
+    def replace_source(self, source: object) -> None:
+        """Show frames of another source that has the same channels."""
+        with self._lock:
+            self._source = source
+
     def _mark_changes(self, frame: pd.DataFrame) -> None:
         """Remember which channels are new or differ from the previous listing; the first listing marks none."""
         now = time.monotonic()

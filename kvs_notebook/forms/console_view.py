@@ -191,7 +191,7 @@ class Console(NotebookBox):
         connection = self._connection_to_list()
         channels = list_channels(self._prefix, connection=connection)
         if connection is not before and self.connection is before:  # the form may have connected to another meanwhile
-            self._use(connection)
+            self._replace_failed(connection)
         frame, read_at = self._tags.join(channels), datetime.now(UTC)
         if not self._show(frame, connection, read_at):
             return frame
@@ -223,7 +223,9 @@ class Console(NotebookBox):
     def _connection_to_list(self) -> Connection:
         """Return the console's connection; if it could not be made or its credentials failed, the current one."""
         failed = is_placeholder(self.connection) or self.connection.credentials_failed
-        return current_connection() if failed and self._uses_current else self.connection
+        found = current_connection() if failed and self._uses_current else self.connection
+        is_other_place = found is not self.connection and not _is_same_place(self.connection, found)
+        return self.connection if is_other_place and self.panel.unapplied_edits() else found
 
     def _show_failure(self, error: Exception) -> None:
         note = " The table shows the previous listing." if len(self.table.frame) else ""
@@ -299,6 +301,16 @@ class Console(NotebookBox):
         self._use(self.header.form.connection)
         self._poller.request()
 
+    def _replace_failed(self, connection: Connection) -> None:
+        """Use a connection in place of one whose credentials have failed; in the same account and region, open forms stay."""
+        if not _is_same_place(self.connection, connection):
+            self._use(connection)
+            return
+        self.connection = connection
+        self.table.replace_source(connection)
+        self.header.show(connection)
+        self.panel.replace_connection(connection)
+
     def _use(self, connection: Connection) -> None:
         """Use another connection, and open the form that creates a channel again with it, if it is open."""
         self.connection = connection
@@ -315,6 +327,12 @@ class Console(NotebookBox):
         """Return the rows that are shown, with all columns, as the text of a CSV file that kvs.read_csv() reads."""
         self.table.painted.result()  # the filter that was typed just before the click counts
         return to_csv_text(self.table.shown)
+
+
+def _is_same_place(before: Connection, after: Connection) -> bool:
+    """Return whether two connections are to the same account and region; this may ask for the identity of the second one."""
+    known = before.known_identity
+    return known is not None and before.region == after.region and known.account_id == after.identity().account_id
 
 
 def _words_of(error: Exception) -> str:

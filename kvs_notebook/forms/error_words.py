@@ -34,6 +34,10 @@ _REPLACEMENTS: tuple[tuple[str, str], ...] = (
         "Configure a profile (in a terminal: aws configure sso) and connect with it; the sandbox needs none.",
     ),
     (
+        r"(?<=\. )Create it with aws configure sso; kvs\.use_sandbox\(\) needs no profile\.",
+        "Create it in a terminal with aws configure sso; the sandbox needs no profile.",
+    ),
+    (
         r"Pass one of them, or create it with aws configure sso; kvs\.use_sandbox\(\) needs no profile\.",
         "Choose one of them, or create it in a terminal with aws configure sso; the sandbox needs no profile.",
     ),

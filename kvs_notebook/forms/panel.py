@@ -233,6 +233,13 @@ class Panel(widgets.VBox):
         if was_open and open_name == CREATE:
             self.open_create()
 
+    def replace_connection(self, connection: Connection) -> None:
+        """Send what follows by another connection to the same account and region; the forms stay as they are."""
+        self._connection = connection
+        for form in self._forms.values():
+            if isinstance(form, Form):
+                form.replace_connection(connection)
+
     def close(self) -> None:
         """Remove the panel and its forms."""
         if hasattr(self, "_forms"):

@@ -27,7 +27,7 @@ COLUMNS = [
     Column("source", "Source", "source"),
 ]
 CONSOLE_COLUMNS = [
-    column._replace(spare=column.key == "before")
+    column._replace(spare=column.key in {"before", "after"})
     for column in COLUMNS
     if column.key not in {"region", "action", "account_id", "source"}
 ]
@@ -81,10 +81,11 @@ class StepTable(FilteredTable):
         self.shown = self.frame[keep].reset_index(drop=True)
         self.table.show(self.shown, self._shown_columns(), empty="No step contains these words.")
 
-    def _shown_columns(self) -> list[Column]:
-        """Return the columns; that of the reasons only if there is one."""
-        has_reasons = bool(self.frame["reason"].ne("").any())
-        return [column for column in self._columns if has_reasons or column.key != "reason"]
+    def _shown_columns(self) -> Sequence[Column]:
+        """Return the columns; those of a console without the ones that are empty in every row."""
+        if self._columns is not CONSOLE_COLUMNS or self.frame.empty:
+            return self._columns
+        return [column for column in self._columns if self.frame[column.key].ne("").any()]
 
     def _cells(self, page: pd.DataFrame) -> list[list[Cell]]:
         rows: list[list[Cell]] = page[[column.key for column in self._shown_columns()]].to_numpy().tolist()

@@ -64,9 +64,10 @@ class SheetTable:
             else:
                 self._read_file(sheet, identity)
         if identity not in self.columns:
+            known = ", ".join(self.columns)[:200]
             raise InvalidInput(
-                f"{self.label} has no column {identity}, which tells the channel of a row. Its columns: "
-                f"{', '.join(self.columns)[:200]}."
+                f"{self.label} has no column {identity}, which tells the channel of a row. "
+                f"{f'Its columns: {known}.' if known else 'Its first row names no column.'}"
             )
 
     def __len__(self) -> int:

@@ -23,12 +23,14 @@ class TargetAccountRegions:
 
     Parameters
     ----------
-    channels, label
-        The channels that exist, and how messages name them.
+    channels
+        The channels that exist.
     places
-        The accounts and regions of these channels.
+        Their accounts and regions.
     table
         The device list.
+    label
+        How messages name the channels.
 
     Raises
     ------

@@ -101,7 +101,10 @@ def test_method_of_stopped_sandbox_says_what_to_run(ask):
 def test_channel_of_earlier_sandbox_says_what_to_run():
     kvs.use_sandbox(clock="stepped")
     door = kvs.create_channel("front-door")
-    with kvs.use_sandbox(clock="stepped"), pytest.raises(errors.ChannelNotFound, match="run the cell that creates the channel again"):
+    with (
+        kvs.use_sandbox(clock="stepped"),
+        pytest.raises(errors.ChannelNotFound, match="run the cell that creates the channel again"),
+    ):
         kvs.get_endpoints(door)
 
 
