@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -152,6 +153,21 @@ def bound_replies(client: Any) -> None:
 def _bounded_pool(pool: type) -> type:
     connection = type("BoundedConnection", (pool.ConnectionCls,), {"response_class": BoundedResponse})  # type: ignore[attr-defined]
     return type("BoundedPool", (pool,), {"ConnectionCls": connection})
+
+
+def lift_retry_quota(client: Any) -> None:
+    """Let each call of a client be retried, whatever the calls before it have met.
+
+    botocore lets a client repeat 35 failed attempts: of a client that accounts share, one account would take them all.
+    """
+    from botocore.retries.quota import RetryQuota
+
+    service = client.meta.service_model.service_id.hyphenize()
+    emitter = getattr(client.meta.events, "_emitter", client.meta.events)  # of botocore's own session, in an alias
+    for handler in emitter._handlers.prefix_search(f"needs-retry.{service}"):  # noqa: SLF001 - no public way
+        checker = getattr(getattr(handler, "__self__", None), "_retry_quota", None)
+        if checker is not None:
+            checker._quota = RetryQuota(initial_capacity=sys.maxsize)  # noqa: SLF001 - as above
 
 
 def skip_response_parser(client: Any) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvs_notebook.aws import log_redaction, reply_limits, response_guard
 from kvs_notebook.aws.attempts import AttemptTracker
-from kvs_notebook.aws.botocore_internals import bound_replies, close_client
+from kvs_notebook.aws.botocore_internals import bound_replies, close_client, lift_retry_quota
 from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.credential_errors import credential_error
 from kvs_notebook.aws.error_translation import CORRECT_PROFILE, from_botocore_error
@@ -23,6 +23,12 @@ from kvs_notebook.version import __version__
 
 if TYPE_CHECKING:
     from botocore.config import Config
+
+
+def _watch_shared(client: Any) -> None:
+    """Configure a client that accounts share: no account changes what is counted or retried of another."""
+    note_attempts_of_callers(client)
+    lift_retry_quota(client)
 
 
 class ClientFactory:
@@ -68,7 +74,7 @@ class ClientFactory:
         proxies = None if config.proxies is None else frozenset(config.proxies.items())
         return config.shared_clients.bind(
             (service_name, purpose, config.region, given_endpoint, proxies),
-            lambda session: self._build(session, service_name, None, note_attempts_of_callers, prepare),
+            lambda session: self._build(session, service_name, None, _watch_shared, prepare),
             Caller(config.session, self._attempts),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -182,6 +183,20 @@ def test_attempts_are_counted_by_their_caller(roles, sandbox):
     assert (first.calls, first.attempts, second.calls, second.attempts) == (1, 3, 0, 0)
     kvs.list_channels(connection=second)
     assert (first.attempts, second.attempts) == (3, 1)
+
+
+@pytest.mark.parametrize("uses_internals", [True, False])
+def test_failures_of_one_caller_leave_the_others_their_retries(roles, sandbox, monkeypatch, uses_internals):
+    monkeypatch.setattr("kvs_notebook.aws.botocore_internals.ENABLED", uses_internals)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    first, second = roles
+    for _ in range(40):
+        sandbox.faults.add("ListSignalingChannels", "error", 3)
+        with pytest.raises(kvs.errors.KVSError):
+            kvs.list_channels(connection=first)
+    sandbox.faults.add("ListSignalingChannels", "error", 2)
+    kvs.list_channels(connection=second)
+    assert second.attempts == 3
 
 
 def test_last_caller_closes_the_connections_to_the_endpoint(roles, sandbox, connection):
