@@ -1,6 +1,6 @@
 """Display of uncaught errors of this package: the user's own lines and the message, with the rest one call away.
 
-A call goes through twenty frames of this package, tenacity and botocore, none of which the user can change.
+A call goes through twenty frames of this package and botocore, none of which the user can change.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import Self
 
-PLACEHOLDER = "<Secret: .reveal() gives it>"
+PLACEHOLDER = "<Secret: use .reveal()>"
 """The text that replaces a secret wherever it is printed, displayed or written."""
 
 
@@ -25,7 +25,7 @@ class Secret:
     >>> from kvs_notebook.secret import Secret
     >>> password = Secret("correct horse")
     >>> password
-    <Secret: .reveal() gives it>
+    <Secret: use .reveal()>
     >>> len(password.reveal())
     13
     """
@@ -54,7 +54,7 @@ class Secret:
         return format(PLACEHOLDER, spec)
 
     def _repr_html_(self) -> str:
-        return "&lt;Secret: <code>.reveal()</code> gives it&gt;"
+        return "&lt;Secret: use <code>.reveal()</code>&gt;"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret) or self.__value is None or other.__value is None:

@@ -6,6 +6,7 @@ import gc
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -29,8 +30,16 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Rewriting the assertions of all modules takes 7 s of CPU; workers share the result, even if PYTHONDONTWRITEBYTECODE is set.
     sys.dont_write_bytecode = False
 
-# Hypothesis fails no test because a busy machine is slow.
-settings.register_profile("kvs", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Hypothesis fails no test because a busy machine is slow, and tries other examples in each run, also in CI.
+settings.register_profile(
+    "kvs",
+    max_examples=40,
+    deadline=None,
+    derandomize=False,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("all cases", parent=settings.get_profile("kvs"), max_examples=100)
 settings.load_profile("kvs")
 
 AWS_AND_PROXY_VARIABLES = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "NO_PROXY", "no_proxy")
@@ -48,8 +57,13 @@ SLOWEST_FIRST = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option to check the contract against a real account too."""
+    """Add the options to check the contract against a real account too, and to draw no cases."""
     parser.addoption("--real-aws-profile", help="an AWS profile to run tests/contract against, beside the sandbox")
+    parser.addoption(
+        "--all-cases",
+        action="store_true",
+        help="draw no cases, and try more examples of properties",
+    )
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -82,10 +96,34 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
     return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let properties try more examples if each case is asked for."""
+    if config.getoption("all_cases"):
+        settings.load_profile("all cases")
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the slowest tests first; those of equal rank stay in their random order."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Draw cases of large tables, and order the slowest tests first; those of equal rank stay in their random order."""
+    if config.pluginmanager.hasplugin("randomly") and not config.getoption("all_cases"):
+        _draw_cases(config, items)
     items.sort(key=lambda item: _rank(item.nodeid.removeprefix("tests/")))
+
+
+def _draw_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the first cases of each test with a draw mark: pytest-randomly has shuffled them by the seed that it prints."""
+    kept: Counter[tuple[str, ...]] = Counter()
+    left = set()
+    for item in items:
+        if (draw := item.get_closest_marker("draw")) and isinstance(item, pytest.Function):
+            (count,), names = draw.args, draw.kwargs.get("of_each", ())
+            group = (item.nodeid.partition("[")[0], *(str(item.callspec.params[name]) for name in names))
+            kept[group] += 1
+            if kept[group] > count:
+                left.add(item)
+    if left:
+        config.hook.pytest_deselected(items=[*left])
+        items[:] = [item for item in items if item not in left]
 
 
 def _rank(nodeid: str) -> int:

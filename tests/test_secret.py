@@ -63,7 +63,7 @@ def test_no_representation_contains_the_value(secret, show):
 
 
 def test_html_is_escaped_and_names_reveal(secret):
-    assert secret._repr_html_() == "&lt;Secret: <code>.reveal()</code> gives it&gt;"
+    assert secret._repr_html_() == "&lt;Secret: use <code>.reveal()</code>&gt;"
     assert f"{secret:>40}" == PLACEHOLDER.rjust(40)
 
 

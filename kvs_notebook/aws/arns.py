@@ -11,6 +11,14 @@ from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
 
 ACCOUNT_ID = re.compile("[0-9]{12}", re.ASCII)
+CHANNEL_ARN = (
+    r"arn:(?P<partition>[a-z\d-]+):kinesisvideo:(?P<region>[a-z0-9-]+):(?P<account_id>[0-9]+)"
+    r":channel/(?P<channel_name>[a-zA-Z0-9_.-]+)/(?P<created_ms>[0-9]+)"
+)
+"""The service model's pattern of ARNs, for those that name a channel."""
+MAX_ARN_LENGTH = 1024
+
+_CHANNEL = re.compile(CHANNEL_ARN)
 _ROLE = re.compile(r"arn:(aws[a-z-]*):iam::([0-9]{12}):role/((?:[\x21-\x7e]+/)?)([\w+=,.@-]{1,64})", re.ASCII)
 
 
@@ -62,18 +70,10 @@ class ChannelArn(NamedTuple):
     @classmethod
     def parse(cls, text: object) -> ChannelArn:
         """Parse an ARN; raise InvalidInput if it is not a signaling channel's."""
-        checked = check_text(
-            text,
-            "ResourceARN",
-            "Channel ARN",
-            "It has the form arn:aws:kinesisvideo:REGION:ACCOUNT:channel/NAME/NUMBER.",
-        )
-        _, partition, _, region, account_id, resource = checked.split(":", 5)
-        kind, name, created = resource.split("/")
-        if kind != "channel":
-            raise InvalidInput(
-                f"ARN {format_value(text)} names a {kind}. Expected a signaling channel's (arn:...:channel/NAME/NUMBER)."
-            )
+        found = _CHANNEL.fullmatch(text) if isinstance(text, str) else None
+        if found is None or found.end() > MAX_ARN_LENGTH:
+            raise InvalidInput(_why_not_channel(text))
+        partition, region, account_id, name, created = found.groups()
         return cls(partition, region, account_id, name, int(created))
 
     def __str__(self) -> str:
@@ -81,3 +81,12 @@ class ChannelArn(NamedTuple):
             f"arn:{self.partition}:kinesisvideo:{self.region}:{self.account_id}"
             f":channel/{self.channel_name}/{self.created_ms}"
         )
+
+
+def _why_not_channel(text: object) -> str:
+    """Return what is wrong with an ARN that is not a channel's; raise InvalidInput if the service's model does not allow it."""
+    checked = check_text(
+        text, "ResourceARN", "Channel ARN", "It has the form arn:aws:kinesisvideo:REGION:ACCOUNT:channel/NAME/NUMBER."
+    )
+    kind = checked.split(":", 5)[5].split("/")[0]
+    return f"ARN {format_value(text)} names a {kind}. Expected a signaling channel's (arn:...:channel/NAME/NUMBER)."

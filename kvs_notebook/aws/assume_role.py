@@ -9,11 +9,13 @@ from kvs_notebook.aws.arns import RoleArn
 from kvs_notebook.aws.botocore_internals import create_isolated_session, open_session
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.session import SharedSession
+from kvs_notebook.aws.shared_clients import SharedClients, provide_credentials_of_callers
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
 
 if TYPE_CHECKING:
     import boto3
+    from botocore.credentials import CredentialProvider
 
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 SHORTEST_SECONDS, LONGEST_SECONDS = 900, 43_200
@@ -57,8 +59,12 @@ def assume_role(
     external_id: str | None = None,
     role_session: RoleSession = DEFAULT_ROLE_SESSION,
     region: str,
+    shared_clients: SharedClients | None = None,
 ) -> Connection:
-    """Return a read-only connection as a role that a connection may assume; the role is assumed at its first call."""
+    """Return a read-only connection as a role that a connection may assume; the role is assumed at its first call.
+
+    ``shared_clients`` are those of a fleet; None gives the connection clients of its own.
+    """
     request: dict[str, Any] = {"RoleSessionName": role_session.name}
     if external_id:
         request["ExternalId"] = external_id
@@ -70,6 +76,7 @@ def assume_role(
         account_id=RoleArn.parse(role_arn).account_id,
         profile=None,
         portable=False,
+        shared_clients=shared_clients,
         allow_changes=False,
     )
 
@@ -78,7 +85,6 @@ def _session(connection: Connection, role_arn: str, request: dict[str, Any], reg
     from botocore.credentials import (
         AssumeRoleCredentialFetcher,
         CredentialProvider,
-        CredentialResolver,
         Credentials,
         DeferredRefreshableCredentials,
     )
@@ -97,8 +103,20 @@ def _session(connection: Connection, role_arn: str, request: dict[str, Any], reg
         role_arn=role_arn,
         extra_args=request,
     )
+    return _open_session(Role(), region)
+
+
+def create_shared_clients() -> SharedClients:
+    """Return clients to be shared by connections as different roles; none is made yet."""
+    return SharedClients(SharedSession(lambda: _open_session(provide_credentials_of_callers(), None)))
+
+
+def _open_session(provider: CredentialProvider, region: str | None) -> boto3.Session:
+    """Return a session with the credentials of a provider, and nothing of the user's configuration."""
+    from botocore.credentials import CredentialResolver
+
     session = create_isolated_session()
-    session.register_component("credential_provider", CredentialResolver([Role()]))
+    session.register_component("credential_provider", CredentialResolver([provider]))
     return open_session(session, region_name=region)
 
 

@@ -25,7 +25,7 @@ class AttemptTracker:
 
     def watch(self, client: Any) -> None:
         """Note each attempt of a client from now on."""
-        client.meta.events.register("response-received.*", self._note)
+        client.meta.events.register("response-received.*", self.note)
 
     def begin_call(self) -> None:
         """Reset :attr:`any_unseen` for a new call of this thread."""
@@ -36,7 +36,8 @@ class AttemptTracker:
         """Whether an attempt of this thread's call was sent without its outcome being seen: a lost reply, or a 5xx."""
         return bool(self._thread.unseen)
 
-    def _note(self, response_dict: Mapping[str, Any] | None, exception: Exception | None, **_: Any) -> None:
+    def note(self, response_dict: Mapping[str, Any] | None, exception: Exception | None, **_: Any) -> None:
+        """Count an attempt of this thread's call, as botocore's event response-received reports it."""
         from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 
         with self._lock:

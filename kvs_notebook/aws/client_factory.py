@@ -8,11 +8,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kvs_notebook.aws import log_redaction, reply_limits, response_guard
+from kvs_notebook.aws.attempts import AttemptTracker
 from kvs_notebook.aws.botocore_internals import bound_replies, close_client
 from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.credential_errors import credential_error
 from kvs_notebook.aws.error_translation import CORRECT_PROFILE, from_botocore_error
 from kvs_notebook.aws.loopback import is_loopback
+from kvs_notebook.aws.session import SharedSession
+from kvs_notebook.aws.shared_clients import BoundClient, Caller, note_attempts_of_callers
 from kvs_notebook.aws.tls import check_ca_bundle, trusted_ca_path
 from kvs_notebook.aws.tracebacks import drop_frames
 from kvs_notebook.errors import InvalidInput, KVSError, NoCredentials
@@ -25,9 +28,9 @@ if TYPE_CHECKING:
 class ClientFactory:
     """Create the clients of a connection on first use, and keep them until they are closed."""
 
-    def __init__(self, config: ConnectionConfig, watch: Callable[[Any], None]) -> None:
+    def __init__(self, config: ConnectionConfig, attempts: AttemptTracker) -> None:
         self._config = config
-        self._watch = watch
+        self._attempts = attempts
         self._clients: dict[tuple[str, str, str | None], Any] = {}
         self._lock = threading.RLock()
         log_redaction.install()
@@ -39,10 +42,7 @@ class ClientFactory:
         key = (service_name, purpose, endpoint_url)
         with self._lock:
             if key not in self._clients:
-                client = self._create(service_name, endpoint_url)
-                if prepare is not None:
-                    prepare(client)
-                self._clients[key] = client
+                self._clients[key] = self._create(service_name, purpose, prepare, endpoint_url)
             return self._clients[key]
 
     def close(self) -> None:
@@ -50,20 +50,45 @@ class ClientFactory:
         with self._lock:
             clients, self._clients = [*self._clients.values()], {}
         for client in clients:
-            close_client(client)
+            if isinstance(client, BoundClient):
+                client.close()
+            else:
+                close_client(client)
 
-    def _create(self, service_name: str, endpoint_url: str | None) -> Any:
-        from botocore.exceptions import BotoCoreError
-
+    def _create(
+        self, service_name: str, purpose: str, prepare: Callable[[Any], None] | None, endpoint_url: str | None
+    ) -> Any:
         config = self._config
         if endpoint_url is not None:
             config.check_destination(endpoint_url)
-        operation = f"Creating the {service_name} client"
         self._load_credentials()
+        if config.shared_clients is None or endpoint_url is not None:
+            return self._build(config.session, service_name, endpoint_url, self._attempts.watch, prepare)
+        given_endpoint = self._given_endpoint(service_name)
+        proxies = None if config.proxies is None else frozenset(config.proxies.items())
+        return config.shared_clients.bind(
+            (service_name, purpose, config.region, given_endpoint, proxies),
+            lambda session: self._build(session, service_name, None, note_attempts_of_callers, prepare),
+            Caller(config.session, self._attempts),
+        )
+
+    def _build(
+        self,
+        session: SharedSession,
+        service_name: str,
+        endpoint_url: str | None,
+        watch: Callable[[Any], None],
+        prepare: Callable[[Any], None] | None,
+    ) -> Any:
+        """Create a client with a session's credentials; ``watch`` notes its attempts, and ``prepare`` is applied last."""
+        from botocore.exceptions import BotoCoreError
+
+        config = self._config
+        operation = f"Creating the {service_name} client"
         handled = sys.exception()
         try:
             check_ca_bundle(config)
-            client = config.session.client(
+            client = session.client(
                 service_name,
                 region_name=config.region,
                 endpoint_url=endpoint_url or self._given_endpoint(service_name),
@@ -76,9 +101,11 @@ class ClientFactory:
                 raise
             raise self._configuration_error(error, operation) from error
         response_guard.watch(client)
-        self._watch(client)
+        watch(client)
         bound_replies(client)
         reply_limits.watch(client)  # last, since it may raise
+        if prepare is not None:
+            prepare(client)
         return client
 
     def _load_credentials(self) -> None:

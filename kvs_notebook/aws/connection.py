@@ -76,7 +76,7 @@ class Connection:
         self.calls = self.throttles = 0
         self.last_reply = time.monotonic()
         self._attempts = AttemptTracker()
-        self._clients = ClientFactory(config, self._attempts.watch)
+        self._clients = ClientFactory(config, self._attempts)
         self._known = KnownIdentity()
         self._lock = threading.RLock()
 
@@ -193,7 +193,7 @@ class Connection:
         return url
 
     def credentials(self) -> Credentials:
-        """Return the credentials as they are now, to sign with; their secret key and token are not displayed.
+        """Return the current credentials, to sign with; their secret key and token are not displayed.
 
         Raises
         ------
@@ -205,7 +205,7 @@ class Connection:
         return self._load_credentials("Signing")
 
     def _load_credentials(self, operation: str) -> Credentials:
-        """Return the credentials as they are now; raise an error of ours for ``operation``, whatever their provider raises."""
+        """Return the current credentials; raise an error of ours for ``operation``, whatever their provider raises."""
         handled = sys.exception()
         try:
             return self.config.session.credentials()

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from kvs_notebook.aws.loopback import is_loopback
 from kvs_notebook.aws.session import SharedSession
+from kvs_notebook.aws.shared_clients import SharedClients
 from kvs_notebook.errors import InvalidInput, KVSError
 
 
@@ -59,6 +60,8 @@ class ConnectionConfig:
         Whether another process can make the same connection from the profile's name or the environment.
     local_service
         The local stand-in that the connection is to, None for AWS.
+    shared_clients
+        Clients that are shared with connections to other accounts, None to have own ones.
     paging_seconds
         How long all pages of one call may take: a million channels in pages of 1,000 take half a minute under the quota.
     """
@@ -73,6 +76,7 @@ class ConnectionConfig:
     proxies: Mapping[str, str] | None = field(default=None, repr=False)  # their URLs may hold a password
     portable: bool = False
     local_service: LocalService | None = None
+    shared_clients: SharedClients | None = None
     paging_seconds: float = 900.0
 
     def __post_init__(self) -> None:

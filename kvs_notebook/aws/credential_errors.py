@@ -147,7 +147,7 @@ def _renewal(source: CredentialSource) -> str:
         "environment": "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for temporary keys, AWS_SESSION_TOKEN",
         "keys": f"aws configure{source.option}",
     }.get(source.kind, "for SSO: aws sso login")
-    return f"Renew them ({how}), check this machine's clock, and {source.connect_line} again."
+    return f"Renew the credentials ({how}), check this machine's clock, and {source.connect_line} again."
 
 
 def _refusal(error: Any, operation: str, config: ConnectionConfig) -> KVSError:

@@ -41,10 +41,10 @@ def connect(
     profile
         An AWS profile's name; None takes boto3's default chain.
     region
-        A region's code. None takes AWS_REGION, else AWS_DEFAULT_REGION, else the profile's region, as AWS CLI 2 does; one that
-        is empty is skipped.
+        A region's code. None takes AWS_REGION, else AWS_DEFAULT_REGION, else the profile's region, as AWS CLI 2 does; an empty
+        variable is skipped.
     session
-        A boto3.Session to use as it is, in place of ``profile``; its own region precedes those of the environment.
+        A boto3.Session to use unchanged, in place of ``profile``; its own region precedes those of the environment.
     endpoint_url
         Another endpoint of Kinesis Video Streams (VPC, FIPS, an emulator on loopback).
     allow_changes
@@ -53,19 +53,28 @@ def connect(
         The part of the published quotas to use, above 0 and at most 1; a number, or a mapping of operation to number.
         The default is 0.9, and 0.5 for Describe and GetSignalingChannelEndpoint, which live devices call too.
 
+    Returns
+    -------
+    Connection
+        The connection, which calls without ``connection=`` use from now on.
+
     Raises
     ------
     InvalidInput
         If both ``profile`` and ``session`` are given, or ``share`` is out of range.
     NoCredentials
-        If no credentials were found, the profile does not exist or cannot be used, or an MFA code would have to be entered where
-        no user can.
+        If no credentials were found, the profile does not exist or cannot be used, or an MFA code is needed and no
+        user can enter it.
     ExpiredCredentials
-        If STS rejects the credentials, which one GetCallerIdentity call checks, or their provider has to be signed in to again.
+        If STS rejects the credentials, or the user has to sign in to their provider again.
     NoRegion
         If no region is given and none is configured.
     MissingExtra
         If the profile needs a package that is not installed (``aws login``).
+
+    Notes
+    -----
+    Spends one GetCallerIdentity call of STS, which checks the credentials.
 
     Examples
     --------
@@ -127,11 +136,12 @@ def _open(profile: str | None, region: str | None, session: boto3.Session | None
 
 
 def _profile_not_found(error: Exception, *, by_variable: bool) -> NoCredentials:
-    known = ", ".join(read_configuration().available_profiles) or "none"
+    known = ", ".join(read_configuration().available_profiles)
+    found = f"profiles on this machine: {known}" if known else "there are no profiles on this machine"
     variable = "; AWS_PROFILE names it" if by_variable else ""
+    advice = "Pass one of them, or create it" if known else "Create it"
     return NoCredentials(
-        f"{error} (profiles on this machine: {known}{variable}). Pass one of them, or create it with aws configure sso; "
-        "kvs.use_sandbox() needs no profile."
+        f"{error} ({found}{variable}). {advice} with aws configure sso; kvs.use_sandbox() needs no profile."
     )
 
 
@@ -166,7 +176,12 @@ def current_connection(connection: Connection | None = None) -> Connection:
     Parameters
     ----------
     connection
-        Returned as it is; None takes the default one.
+        Returned unchanged; None takes the default one.
+
+    Returns
+    -------
+    Connection
+        ``connection`` itself, or the current one.
 
     Raises
     ------

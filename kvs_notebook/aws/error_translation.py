@@ -67,7 +67,8 @@ NEXT_STEP: dict[type[KVSError], str] = {
     TagLimitExceeded: "Remove tags with untag_channel(), then call again; a channel has at most 50.",
     Throttled: "Call again later, or lower the connection's share=; other clients use the same quota.",
     AccessDenied: "Ask for this action in the IAM policy of the identity shown, or connect with another profile.",
-    ExpiredCredentials: "Renew them (for SSO: aws sso login), check this machine's clock, and kvs.connect() again.",
+    ExpiredCredentials: "Renew the credentials (for SSO: aws sso login), check this machine's clock, and kvs.connect() "
+    "again.",
     NoCredentials: "Configure a profile (aws configure sso) and kvs.connect(profile=...), or try kvs.use_sandbox().",
     NoRegion: 'Pass one, as in kvs.connect(region="us-east-1"), or set AWS_REGION.',
     ServiceFault: "Call again in a moment; if it fails again, check the AWS health page for this region.",
@@ -75,7 +76,7 @@ NEXT_STEP: dict[type[KVSError], str] = {
 
 
 NO_NETWORK = (
-    "Check the region, the network and the proxy, then call again. Without a network, kvs.use_sandbox() starts a local "
+    "Check the region, the network and the proxy, then call again; without a network, kvs.use_sandbox() starts a local "
     "sandbox."
 )
 

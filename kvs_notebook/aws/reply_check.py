@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -163,9 +162,31 @@ def check_channel_page(page: object) -> dict[str, Any]:
     return members
 
 
-def _column(infos: Sequence[Members], member: str) -> list[Any]:
+def check_resource_page(page: object) -> dict[str, Any]:
+    """Return a page of GetResources as JSON has it; raise Malformed if it does not have that form.
+
+    It checks by column what is read of it: a page has up to 100 resources of 50 tags.
+    """
+    members: dict[str, Any] = _typed(page, dict, "as a whole")
+    _check_types([members.get("PaginationToken")], {str, type(None)}, "PaginationToken")
+    resources = members.get("ResourceTagMappingList") or []
+    _check_types([resources], {list}, "ResourceTagMappingList")
+    _check_types(resources, {dict}, "ResourceTagMappingList")
+    tag_lists = [each.get("Tags") for each in resources]
+    _check_types(tag_lists, {list, type(None)}, "Tags")
+    tags = [tag for each in tag_lists if each for tag in each]
+    _check_types(tags, {dict}, "Tags")
+    for structures, member in ((resources, "ResourceARN"), (tags, "Key"), (tags, "Value")):
+        values = _column(structures, member)
+        _check_types(values, {str}, member)
+        if "" in values and member != "Value":
+            raise Malformed(f"has no {member}")
+    return members
+
+
+def _column(structures: Sequence[Members], member: str) -> list[Any]:
     try:
-        return list(map(itemgetter(member), infos))
+        return list(map(itemgetter(member), structures))
     except KeyError as error:
         raise Malformed(f"has no {member}") from error
 
@@ -223,25 +244,25 @@ def _check_channel(arn: object, name: object, params: Members, subject: Subject)
         raise Malformed(f"is about channel {format_value(name)}, not {format_value(asked)}")
 
 
+_ARNS_OF_ONE_PLACE = re.compile(
+    r"(arn:aws[a-z-]*:kinesisvideo:([^:/\n]+):([^:/\n]+):channel/)[a-zA-Z0-9_.-]{1,256}/[0-9]{1,20}\n"
+    r"(?:\1[a-zA-Z0-9_.-]{1,256}/[0-9]{1,20}\n)*"
+)
+"""ARNs, one a line, that begin as the first does; a pattern for each account and region would cost as much as a call."""
+
+
 def _check_arns(arns: Sequence[Any], names: Sequence[Any], subject: Subject) -> None:
     """Check that the ARNs are those of channels with these names in one account and region."""
     if not arns:
         return
     try:
-        one_account = subject._replace(account_id=subject.account_id or arns[0].split(":")[4])
-        if _arns_pattern(one_account).fullmatch("\n".join(arns) + "\n") and _names_of(arns) == list(names):
+        found = _ARNS_OF_ONE_PLACE.fullmatch("\n".join(arns) + "\n")
+        is_of_subject = found and found[2] == subject.region and found[3] == (subject.account_id or found[3])
+        if is_of_subject and _names_of(arns) == list(names):
             return
     except (AttributeError, TypeError, IndexError):  # of plain botocore, which does not check the types of scalars
         pass
-    raise Malformed(next(_differences(arns, names, subject), "is about channels of several accounts"))
-
-
-@lru_cache(maxsize=256)
-def _arns_pattern(subject: Subject) -> re.Pattern[str]:
-    account, region = re.escape(str(subject.account_id)), re.escape(subject.region)
-    return re.compile(
-        rf"(?:arn:aws[a-z-]*:kinesisvideo:{region}:{account}:channel/[a-zA-Z0-9_.-]{{1,256}}/[0-9]{{1,20}}\n)*"
-    )
+    raise Malformed(next(_differences(arns, names, subject), "is about channels of several accounts or partitions"))
 
 
 def _names_of(arns: Sequence[str]) -> list[str]:

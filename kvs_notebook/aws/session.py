@@ -73,7 +73,7 @@ class SharedSession:
         return self._credentials
 
     def credentials(self) -> Credentials:
-        """Return the credentials as they are now, refreshed if they were about to expire.
+        """Return the current credentials, refreshed if they were about to expire.
 
         Raises
         ------

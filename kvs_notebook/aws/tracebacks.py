@@ -13,7 +13,7 @@ def drop_frames(error: BaseException, handled: BaseException | None) -> None:
     error
         The exception.
     handled
-        What the caller was handling before, by ``sys.exception()``: it is the caller's, and stays as it is.
+        What the caller was handling before, by ``sys.exception()``: it is the caller's, and is not changed.
     """
     waiting: list[BaseException | None] = [error]
     seen: set[int] = {id(handled)}

@@ -65,11 +65,12 @@ def list_channels(
 
     Notes
     -----
-    Spends one ListSignalingChannels call (50 a second for an account and region) for each 1,000 channels. With ``tags``, one
-    ListTagsForResource call (50 a second) for each of up to 50 channels, or 100 in us-east-1 and us-west-2; of more channels, one
-    GetResources call of the Resource Groups Tagging API for each 100 of the region, and up to 5 ListTagsForResource calls for
-    channels that it does not name, or one for each of those if one has tags. If the one way fails, the other is used. How long
-    GetResources takes to show a changed tag is not documented; list_tags() reads the tags of given channels as they are now.
+    Spends one ListSignalingChannels call (quota: 50 a second in an account and region) for each 1,000 channels. With ``tags``,
+    up to 50 channels (100 in us-east-1 and us-west-2) take one ListTagsForResource call each (quota: 50 a second). More channels
+    take one GetResources call of the Resource Groups Tagging API for each 100 channels of the region. Up to 5
+    ListTagsForResource calls then check channels that GetResources did not name; if one of these has tags, all of them are read.
+    If one of the two operations fails, the other is used. How long GetResources takes to show a changed tag is not documented;
+    list_tags() reads the current tags of each channel.
 
     Examples
     --------

@@ -66,7 +66,7 @@ def channel_refs(channel: Channel, connection: Connection) -> list[ChannelRef]:
     if isinstance(channel, (pd.Series, Mapping)):
         return [_row_ref(dict(channel), connection)]
     raise InvalidInput(
-        f"Channel {format_value(channel)} is a {type(channel).__name__}. Pass a name, an ARN, or a row of list_channels()."
+        f"Channel {format_value(channel)} has type {type(channel).__name__}. Pass a name, an ARN, or a row of list_channels()."
     )
 
 

@@ -1,7 +1,8 @@
 """Read the tags of the channels of one account and region: in bulk, or channel by channel.
 
-GetResources of the Resource Groups Tagging API names 100 channels of the region per call, ListTagsForResource one. What bulk
-leaves out may have tags: AWS does not document that it covers channels, nor how long a new tag takes to appear in it.
+GetResources of the Resource Groups Tagging API (in bulk) returns the tags of up to 100 channels of the region per call,
+ListTagsForResource those of one channel. A channel that GetResources leaves out may have tags: AWS does not document that it
+covers channels, nor how long a new tag takes to appear in it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from kvs_notebook.aws.botocore_internals import skip_response_parser
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.pagination import read_pages
@@ -20,7 +22,7 @@ from kvs_notebook.errors import AccessDenied, ChannelNotFound, ExpiredCredential
 RESOURCE_TYPE = "kinesisvideo:channel"
 PAGE_SIZE = 100
 SAMPLE_SIZE = 5
-"""How many of the channels that bulk leaves out are read one by one, to see whether its index is behind."""
+"""How many of the channels that GetResources leaves out are read one by one: if one has tags, its index is out of date."""
 
 CHANNEL = ":channel/"
 """What the ARN of a channel contains."""
@@ -43,7 +45,7 @@ class TagReading(NamedTuple):
     error
         Why they could not be read, if the source is ``failed``.
     unread
-        The ARNs of channels whose tags are unknown although the others' were read.
+        The ARNs of the channels whose tags could not be read, if those of others could.
     """
 
     tags: Tags
@@ -64,9 +66,10 @@ def read_tags_of(arns: Sequence[str], mode: str, connection: Connection, *, quie
     arns
         The channels.
     mode
-        ``"bulk"``: in bulk, and channel by channel if that fails or names no channel. ``"each"``: channel by channel.
-        ``"cheapest"``: channel by channel first if there are no more channels than bulk has pages in a region that has its quota
-        of channels (50 or 100), since only that many are known to be cheaper; else in bulk first. ``"none"`` reads no tags.
+        ``"bulk"``: in bulk, and channel by channel if that fails or returns no channel. ``"each"``: channel by channel.
+        ``"cheapest"``: one by one first for up to 50 channels (100 in us-east-1 and us-west-2), else in bulk first. In bulk,
+        a region that has its quota of channels takes that many calls, so that fewer channels are cheaper one by one.
+        ``"none"`` reads no tags.
     connection
         The account and region.
     quiet
@@ -81,7 +84,7 @@ def read_tags_of(arns: Sequence[str], mode: str, connection: Connection, *, quie
             found = read(arns)
         except (ExpiredCredentials, NoCredentials) as error:
             return TagReading({}, FAILED, error)
-        except Exception as error:  # noqa: BLE001 - whatever is replied: the other way may work, and the channels are kept
+        except Exception as error:  # noqa: BLE001 - the other way may work, and without tags the channels are still returned
             first_error = first_error or to_kvs_error(error)
         else:
             if found is not None:
@@ -117,7 +120,7 @@ class _TagReader:
         return TagReading(tags, EACH, unread=frozenset(arns) - tags.keys())
 
     def read_bulk(self, arns: Sequence[str]) -> TagReading | None:
-        """Read the tags of the region in bulk; return None if no channel is named, which does not tell that they have no tags."""
+        """Read the tags of the region in bulk; return None if no channel is returned: its index may not cover channels."""
         found = read_tags_in_bulk(self._connection)
         if arns and not any(CHANNEL in arn for arn in found):
             return None
@@ -127,14 +130,14 @@ class _TagReader:
             others = self._read_left_out(left_out)
         except (ExpiredCredentials, NoCredentials):
             raise
-        except AccessDenied:  # then what AWS documents has to do: a resource that never had a tag is left out
+        except AccessDenied:  # rely on what AWS documents: only a resource that never had a tag is left out
             return TagReading(tags, BULK)
         except KVSError:
             return TagReading(tags, BULK, unread=frozenset(left_out))
         return TagReading({**tags, **others.tags}, BULK, unread=others.unread)
 
     def _read_left_out(self, arns: Sequence[str]) -> TagReading:
-        """Read some of the channels that bulk leaves out, and all if one of them has tags: the index of bulk is behind."""
+        """Read a sample of the channels that GetResources leaves out; if one has tags, its index is out of date: read all."""
         sample = self.read_each(arns[:SAMPLE_SIZE])
         if not any(sample.tags.values()):
             return sample
@@ -161,7 +164,7 @@ def read_tags_in_bulk(connection: Connection) -> dict[str, dict[str, str]]:
         {"ResourceTypeFilters": [RESOURCE_TYPE], "ResourcesPerPage": PAGE_SIZE},
         items="ResourceTagMappingList",
         token="PaginationToken",  # noqa: S106 - a member's name
-        client=connection.client("resourcegroupstaggingapi"),
+        client=connection.client("resourcegroupstaggingapi", purpose="listing", prepare=skip_response_parser),
     )
     resources = (resource for page in pages for resource in page.get("ResourceTagMappingList") or [])
     return {

@@ -101,7 +101,7 @@ def tag_channel(
         frame of its :func:`list_tags`, or its row of ``list_channels(tags=True)``. Tags that only AWS can set (``aws:...``) are
         left out.
     read
-        Read all tags of the channel after the change; False saves that call.
+        Whether to read all tags of the channel after the change; False saves that call.
     connection
         The connection to use; None takes the current one.
 
@@ -123,7 +123,7 @@ def tag_channel(
     ChannelNotFound
         If the channel does not exist.
     TagLimitExceeded
-        If the channel would have more than 50 tags, those of AWS not counted; none was set.
+        If the channel would have more than 50 tags, without those of AWS (``aws:...``); none was set.
 
     Warns
     -----
@@ -170,7 +170,7 @@ def untag_channel(
     keys
         1 to 50 tag keys, or the rows of :func:`list_tags` to remove. Those that only AWS can remove (``aws:...``) are left out.
     read
-        Read the remaining tags of the channel; False saves that call.
+        Whether to read the remaining tags of the channel; False saves that call.
     connection
         The connection to use; None takes the current one.
 
@@ -178,8 +178,8 @@ def untag_channel(
     -------
     pandas.DataFrame
         The remaining tags of the channel, as a long tags frame. With ``read=False`` one row of the channel: account_id, region,
-        channel_name, channel_arn, and a ``tag:<key>`` column (str) for each key that was removed, missing; its other tags were
-        not read.
+        channel_name, channel_arn, and a ``tag:<key>`` column (str) with a missing value for each key that was removed; its other
+        tags were not read.
 
     Raises
     ------

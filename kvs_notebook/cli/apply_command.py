@@ -1,4 +1,4 @@
-"""``kvs-notebook apply`` and ``kvs-notebook undo``: send the changes of a plan, go on after an interruption, undo them."""
+"""``kvs-notebook apply`` and ``kvs-notebook undo``: send the changes of a plan, continue, plan to undo them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ LIMITS = ("max_delete", "max_share", "canary", "stop_after")
 @click.command()
 @FOLDER
 @click.option("--confirm", metavar="TEXT", help="The phrase that kvs-notebook plan has printed.")
-@click.option("--resume", is_flag=True, help="Go on with a run that was interrupted, stopped or paused.")
-@click.option("--allow-changes", is_flag=True, help="Change a real account; a sandbox is changed anyway.")
+@click.option("--resume", is_flag=True, help="Continue a run that was interrupted, stopped or paused.")
+@click.option("--allow-changes", is_flag=True, help="Change a real account; a sandbox does not need it.")
 @click.option("--max-delete", metavar="N", type=int, help="Delete at most N channels.  [default: 0]")
 @click.option(
     "--max-share",
@@ -47,9 +47,9 @@ LIMITS = ("max_delete", "max_share", "canary", "stop_after")
 def apply(*, folder: Path, confirm: str | None, resume: bool, profile: str | None, **options: Any) -> int:
     """Apply the plan in DIR: create, change, tag and delete channels.
 
-    Nothing is sent without --confirm and the phrase of the plan, which holds its counts. DIR keeps a journal, result.csv
-    and undo.csv. After Ctrl-C, a killed process or expired credentials, --resume goes on and sends nothing twice. If a step
-    is not done, the exit code is 3.
+    Nothing is sent without --confirm and the phrase of the plan, which contains its counts. DIR keeps a journal, result.csv
+    and undo.csv. After Ctrl-C, a killed process or expired credentials, --resume continues and sends nothing twice. If a
+    step is not done, the exit code is 3.
     """
     from kvs_notebook.plans.plan import read
 
@@ -77,10 +77,10 @@ def apply(*, folder: Path, confirm: str | None, resume: bool, profile: str | Non
     "-o", "--output", metavar="DIR", type=click.Path(path_type=Path), required=True, help="Folder of the new plan."
 )
 def undo(*, folder: Path, output: Path) -> int:
-    """Plan the opposite of what applying DIR has changed, and save it to another DIR.
+    """Plan to undo what was changed by applying DIR.
 
-    Deleted channels are created again with their names, message TTLs and tags, under other ARNs. Nothing is sent: apply the
-    new plan. A value that was changed since is a conflict then.
+    Deleted channels are created again with their names, message TTLs and tags, under other ARNs. Nothing is sent until
+    you apply the new plan. A value that was changed since is then a conflict, and is not sent.
     """
     from kvs_notebook.plans.reversal import undo as plan_undo
 
@@ -96,14 +96,10 @@ def undo(*, folder: Path, output: Path) -> int:
 def _check_confirmation(plan: Plan, confirm: str | None) -> None:
     if confirm == plan.confirmation:
         return
-    given = (
-        "--confirm is missing"
-        if confirm is None
-        else f"--confirm {shlex.quote(confirm)} is not the phrase of this plan"
-    )
+    problem = "--confirm is missing" if confirm is None else f"--confirm {shlex.quote(confirm)} does not match"
     raise click.UsageError(
-        f"{given}, which would {plan.confirmation}. If that is meant, pass --confirm {shlex.quote(plan.confirmation)}; nothing "
-        "was sent."
+        f"{problem}: the plan would {plan.confirmation}. If that is meant, pass --confirm {shlex.quote(plan.confirmation)}; "
+        "nothing was sent."
     )
 
 

@@ -25,7 +25,9 @@ from kvs_notebook.jupyter.console_notebook import NOTEBOOK
 def console(
     *, folder: Path, sandbox: bool, profile: str | None, region: str | None, allow_changes: bool, no_browser: bool
 ) -> int:
-    """Open JupyterLab on the console: a live table of the channels with all forms.
+    """Open JupyterLab on the console, a live table of channels.
+
+    Its forms create, change, tag and delete channels.
 
     The notebook console.ipynb is written to FOLDER (default: ./kvs-console), anew each time, and its cell is run. FOLDER also
     keeps the journals of changes of many channels. A new FOLDER is ignored by Git.

@@ -198,7 +198,7 @@ def inventory(**options: Any) -> int:
     NAME-coverage.csv beside NAME.csv has the status of each account and region.
 
     Exit codes, of which the first that applies is returned: 130 interrupted; 2 wrong usage; 1 nothing could be read, or a file,
-    a comparison or a snapshot failed; 3 a gap; 1 a channel lacks a required tag; 0.
+    a comparison or a snapshot failed; 3 a gap; 1 a channel lacks a required tag; 0 otherwise.
     """
     chosen = Options(**options)
     chosen.check()

@@ -23,7 +23,7 @@ FIRST_NOTEBOOK = "00-start-here.ipynb"
 def lab(*, folder: Path, no_browser: bool) -> int:
     """Open JupyterLab on a copy of the walkthroughs.
 
-    They are copied to FOLDER (default: ./kvs-notebook); notebooks that exist there are kept as they are.
+    They are copied to FOLDER (default: ./kvs-notebook); notebooks that exist there are not overwritten.
     """
     check_jupyterlab()
     _copy_notebooks(folder)

@@ -89,7 +89,7 @@ def picture(
 @click.option(
     "--sandbox",
     is_flag=True,
-    help="Of the example fleet of a local sandbox, of which every second channel has a test camera.",
+    help="Use the example fleet of a local sandbox, in which every second channel has a test camera.",
 )
 @PROFILE
 @REGIONS
@@ -101,13 +101,14 @@ def picture(
 @click.option("--prefix", metavar="TEXT", help="Only channels whose name starts with TEXT.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only problems, on standard error.")
 def pictures(*, output: Path, quiet: bool, **options: Any) -> int:
-    """Take a picture of each camera: a JPEG for each channel, all on one sheet, and the failures as CSV.
+    """Take a picture of the camera of each channel.
 
-    DIR gets NAME.jpg for each channel, contact-sheet.jpg and failures.csv. If channels of several accounts or regions are
-    read, these precede the names. The pictures of an earlier run are replaced; that of a camera that fails now is removed.
+    DIR gets NAME.jpg for each channel, contact-sheet.jpg with all pictures, and failures.csv. If several accounts or regions
+    are read, the names of files begin with them. The pictures of an earlier run are replaced; that of a camera that fails now
+    is removed.
 
     Exit codes: 130 interrupted; 2 wrong usage; 1 no camera sent a picture, or nothing could be read or written; 3 some cameras
-    failed, or an account could not be read in a region; 0.
+    failed, or an account could not be read in a region; 0 otherwise.
     """
     if options["sandbox"] and options["profile"]:
         raise click.UsageError("--sandbox and --profile can't be combined.")

@@ -62,13 +62,13 @@ def plan() -> None:
 @plan.command()
 @click.argument("edited", metavar="EDITED")
 @click.option("--original", metavar="FILE", required=True, help="The file that EDITED was made of.")
-@click.option("--current", metavar="FILE", help="The channels now, if they may have changed since.")
+@click.option("--current", metavar="FILE", help="A newer file of the channels, if they may have changed since.")
 @_common_options
 def sheet(*, edited: str, original: str, current: str | None, **options: Any) -> int:
-    """Plan what was edited in a spreadsheet.
+    """Plan the changes that EDITED, a spreadsheet, makes to the file that it was made of.
 
-    Edit message_ttl_seconds and tag:KEY columns. An empty cell leaves the value alone, ' alone is the empty value, (remove)
-    removes a tag, delete in a column action deletes the channel. A missing row changes nothing.
+    Edit message_ttl_seconds and tag:KEY columns. An empty cell keeps the value, a cell with only ' sets the empty value, (remove)
+    removes a tag, and delete in the column action deletes the channel. A missing row changes nothing.
     """
     from kvs_notebook.plans.sheets import from_sheet
 
@@ -92,7 +92,7 @@ def tags(
     where: Sequence[str],
     **options: Any,
 ) -> int:
-    """Plan to set, rename and remove tags."""
+    """Plan to set, rename and remove tags of the channels in the file CHANNELS."""
     from kvs_notebook.plans.edits import tag
 
     if not (to_set or rename or remove):
@@ -113,7 +113,7 @@ def tags(
 @WHERE
 @_common_options
 def ttl(*, channels: str, seconds: int, where: Sequence[str], **options: Any) -> int:
-    """Plan to set the message TTL to SECONDS (5 to 120)."""
+    """Plan to set the message TTL of the channels in the file CHANNELS to SECONDS (5 to 120)."""
     from kvs_notebook.plans.edits import set_message_ttl
 
     return _finish(set_message_ttl(_select(channels, where, options), seconds, **_managed(options)), options)
@@ -124,7 +124,7 @@ def ttl(*, channels: str, seconds: int, where: Sequence[str], **options: Any) ->
 @WHERE
 @_common_options
 def delete(*, channels: str, where: Sequence[str], **options: Any) -> int:
-    """Plan to delete channels."""
+    """Plan to delete the channels in the file CHANNELS."""
     from kvs_notebook.plans.edits import delete as plan_delete
 
     return _finish(plan_delete(_select(channels, where, options), **_managed(options)), options)
@@ -136,10 +136,12 @@ def delete(*, channels: str, where: Sequence[str], **options: Any) -> int:
 @click.option("--name-column", metavar="NAME", default="channel_name", show_default=True, help="Column of the names.")
 @_common_options
 def ensure(*, devices: str, current: str, name_column: str, **options: Any) -> int:
-    """Plan to create the channels of a device list that are missing, and to update and tag the others.
+    """Plan to create the missing channels of a device list.
+
+    Channels that exist are updated and tagged.
 
     DEVICES is a CSV file or workbook with a column of names; message_ttl_seconds, tag:KEY, account_id and region are
-    optional, all other columns are left to you. Nothing is deleted.
+    optional; other columns are ignored. Nothing is deleted.
     """
     from kvs_notebook.plans.provisioning import ensure as plan_ensure
 

@@ -27,7 +27,7 @@ def sandbox_with_camera(channel_name: str) -> Iterator[Connection]:
 
 @contextmanager
 def sandbox_with_cameras() -> Iterator[tuple[Connection, Sequence[str]]]:
-    """Yield a connection to a sandbox and its regions: the example fleet, of which every second channel has a test camera."""
+    """Yield a connection to a sandbox and its regions: the example fleet, in which every second channel has a test camera."""
     from kvs_notebook.channels.operations import list_channels
     from kvs_notebook.sandbox.example_fleet import REGIONS
     from kvs_notebook.sandbox.sandbox import Sandbox

@@ -57,10 +57,10 @@ def sign(
     profile: str | None,
     region: str | None,
 ) -> None:
-    """Sign a URL with which a viewer connects to a channel without AWS credentials.
+    """Sign a URL with which a viewer connects to a channel.
 
-    NAME is the name or the ARN of a channel. Every holder of the URL can connect until it expires, so it is printed on a
-    terminal only; a pipe, a log and a notebook's output do not get it unless -o - asks for that.
+    The viewer needs no AWS credentials. NAME is the name or the ARN of a channel. Every holder of the URL can connect until it
+    expires, so it is printed on a terminal only; a pipe, a log and a notebook's output do not get it unless -o - asks for that.
     """
     if output is None and not _is_terminal():
         raise click.UsageError(

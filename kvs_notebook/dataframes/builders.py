@@ -35,10 +35,11 @@ def empty(schema: Schema) -> pd.DataFrame:
 
 @cache
 def _empty(schema: tuple[tuple[str, str], ...]) -> pd.DataFrame:
-    return _frame({column: [] for column, _ in schema}, dict(schema))
+    return columns_frame({column: [] for column, _ in schema}, dict(schema))
 
 
-def _frame(columns: Mapping[str, Sequence[Any]], schema: Schema) -> pd.DataFrame:
+def columns_frame(columns: Mapping[str, Sequence[Any]], schema: Schema) -> pd.DataFrame:
+    """Return a frame of columns, which are lists of the same length."""
     return pd.DataFrame({name: _column(columns[name], dtype) for name, dtype in schema.items()})
 
 
@@ -128,7 +129,7 @@ def _channels_frame(members: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     arns, names = members["ChannelARN"], list(members["ChannelName"])
     prefixes = [arn.partition(":channel/")[0] if arn else None for arn in arns]
     parts = {prefix: (prefix or ":::::").split(":") for prefix in set(prefixes)}  # few, whereas ARNs are many
-    frame = _frame(
+    frame = columns_frame(
         {
             "channel_name": names,
             "region": [parts[prefix][3] or None for prefix in prefixes],
@@ -194,4 +195,4 @@ def _secret(value: str | Secret | None) -> Secret:
 def rows_frame(rows: Sequence[Sequence[Any]], schema: Schema, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return a frame of rows whose values are in the order of ``columns``; None takes that of the schema."""
     names = columns or [*schema]
-    return _frame({name: [row[position] for row in rows] for position, name in enumerate(names)}, schema)
+    return columns_frame({name: [row[position] for row in rows] for position, name in enumerate(names)}, schema)

@@ -8,9 +8,9 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import IO
 
+from kvs_notebook.dataframes.input_limits import check_cells, read_limited, read_limited_text
 from kvs_notebook.errors import DamagedFile, InvalidInput
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -148,7 +148,7 @@ def read_records(
     DamagedFile
         If it is a workbook, not UTF-8, not CSV, or UTF-8 that was read as another encoding.
     InvalidInput
-        If it cannot be read.
+        If it cannot be read, or is too large.
     """
     text = _read_text(source, label)
     try:
@@ -162,6 +162,7 @@ def read_records(
         return {}
     first = min(found)
     width = _width(found)
+    check_cells(label, len(found) - 1, width)  # readers fill short rows up
     return {
         number: record if len(record) <= width or any(record[width:]) else record[:width]
         for number, record in found.items()
@@ -181,7 +182,11 @@ def _first_record(text: str, delimiter: str) -> list[str]:
 
 def _read_text(source: str | os.PathLike[str] | IO[str], label: str) -> str:
     try:
-        text = _decode(Path(source).read_bytes(), label) if isinstance(source, str | os.PathLike) else source.read()
+        text = (
+            _decode(read_limited(source), label)
+            if isinstance(source, str | os.PathLike)
+            else read_limited_text(source, label)
+        )
     except OSError as error:
         raise InvalidInput(f"Can't read {label}: {error.strerror}. Check the path.") from error
     except UnicodeDecodeError as error:

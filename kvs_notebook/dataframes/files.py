@@ -12,10 +12,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from kvs_notebook.atomic_file import replace_file
 from kvs_notebook.dataframes import schemas
@@ -37,9 +38,6 @@ from kvs_notebook.dataframes.text_columns import (
     parts_of_arns,
 )
 from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 File = str | os.PathLike[str]
 
@@ -180,7 +178,6 @@ def to_parquet(frame: pd.DataFrame, path: File | IO[bytes]) -> None:
     >>> pd.read_parquet("channels.parquet").equals(kvs.list_channels())
     True
     """
-    import pyarrow as pa
     import pyarrow.parquet
 
     check_frame(frame, "to_parquet")
@@ -212,7 +209,7 @@ def read_csv(path: File | IO[str]) -> pd.DataFrame:
         If a spreadsheet or an editor has changed values that cannot be restored: an account, ARN, name (the ARN has another),
         time, number, or other text by its encoding. The message names the column and the rows, where the header is row 1.
     InvalidInput
-        If the file does not exist or cannot be read.
+        If the file does not exist, cannot be read or is too large (256 MB, 16,000,000 cells).
 
     Examples
     --------
@@ -240,6 +237,8 @@ def cell_values(column: pd.Series) -> list[Any]:
     if column.name == "date" and column.dtype == schemas.DATE:
         days = np.datetime_as_string(column.to_numpy(dtype="datetime64[ms]"), unit="D").tolist()
         return [None if text == "NaT" else text for text in days]
+    if not column.hasnans:
+        return column.tolist()
     missing = column.isna().tolist()
     return [None if absent else value for value, absent in zip(column.tolist(), missing, strict=True)]
 
@@ -254,15 +253,13 @@ def _cells(frame: pd.DataFrame, name: str) -> list[str | None]:
     if not pd.api.types.is_string_dtype(frame[name].dtype) or name in {"account_id", "channel_arn"}:
         return [guard_cell(text, convertible=False) for text in texts]
     if name == "channel_name" and "channel_arn" in frame:
-        names = parts_of_arns(_texts(frame["channel_arn"]))[name]
+        names = parts_of_arns(pa.array(_texts(frame["channel_arn"]), pa.large_string()))[name].to_pylist()
         return [guard_cell(text, convertible=text != known) for text, known in zip(texts, names, strict=True)]
     guarded = {text: guard_cell(text) for text in set(texts)}
     return [guarded[text] for text in texts]
 
 
 def _arrow_schema(frame: pd.DataFrame) -> pa.Schema:
-    import pyarrow as pa
-
     types = {
         schemas.SECRET: pa.string(),
         schemas.TEXT: pa.string(),
@@ -347,7 +344,7 @@ def open_output(
 
 @contextmanager
 def _open_or_replace(path: Path, mode: str, permissions: int | None) -> Iterator[IO[Any]]:
-    """Open a stream that replaces a file when the block ends, or writes to a device or pipe (/dev/null) as it is."""
+    """Open a stream that replaces a file when the block ends, or writes to a device or pipe (/dev/null) itself."""
     binary = "b" in mode
     if path.exists() and not path.is_file():
         text: dict[str, Any] = {} if binary else {"encoding": "utf-8", "newline": ""}

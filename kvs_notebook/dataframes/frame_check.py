@@ -27,7 +27,8 @@ def check_columns(frame: object, columns: Iterable[str], source: str) -> pd.Data
     missing = [column for column in wanted if column not in found]
     if not isinstance(frame, pd.DataFrame) or missing:
         kind = frame.__name__ if isinstance(frame, type) else type(frame).__name__
-        raise InvalidInput(f"{format_value(kind)} without {', '.join(missing)}. Pass a frame returned by {source}.")
+        named = f"column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+        raise InvalidInput(f"{format_value(kind)} lacks the {named}. Pass a frame returned by {source}.")
     check_unique_columns(frame, source)
     for column in wanted:
         expected = schemas.dtype_of(column)

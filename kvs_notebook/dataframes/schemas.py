@@ -1,8 +1,8 @@
 """Columns and dtypes of every DataFrame that this package returns.
 
 A frame always has the same columns and dtypes, also if it is empty, a RangeIndex, and rows sorted by account, region and name.
-Of a channel, the name comes first, then the region and what people look for, so that the first columns of a notebook or a
-terminal have it; what is long (a message, the version, the ARN) comes last, after ``tag:`` columns. ``account_id`` and
+The columns of a channel begin with its name, its region and what users look for, which a notebook or a terminal then shows
+first; long columns (a message, the version, the ARN) come last, after those of tags. ``account_id`` and
 ``region`` are read from the ARN. No dtype is ``category`` (an unknown value would become missing) or narrower than 64 bits (Int16
 overflows in arithmetic).
 """
@@ -17,10 +17,10 @@ TEXT = "str"
 INTEGER = "Int64"
 TIME = "datetime64[ms, UTC]"
 DATE = "datetime64[ms]"
-"""Of columns of dates: midnight, without a time zone."""
+"""The dtype of dates: midnight, without a time zone."""
 
 SECRET = "object"  # noqa: S105 - a dtype
-"""Of columns of Secret values, which are displayed, saved and pickled as a placeholder."""
+"""The dtype of Secret values, which are displayed, saved and pickled as a placeholder."""
 
 CHANNELS: Schema = {
     "channel_name": TEXT,
@@ -86,7 +86,7 @@ LIVE_STATISTICS: Schema = {
 }
 
 IMAGE = "object"
-"""Of columns of PIL images."""
+"""The dtype of PIL images."""
 
 PICTURES: Schema = {
     "channel_name": TEXT,
@@ -203,7 +203,7 @@ TAGS_READ = frozenset({"bulk", "each"})
 """Values of ``tags_source`` when the tags of a channel are known."""
 
 FAILED, NOT_REQUESTED = "failed", "none"
-"""Values of ``tags_source`` when they could not be read, and when no tags were requested."""
+"""Values of ``tags_source`` if the tags could not be read, and if none were requested."""
 
 UNKNOWN = "unknown"
 """The value of a report for tags that could not be read."""

@@ -5,40 +5,45 @@ An ARN tells the account, region and name that its row must have; other columns 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from kvs_notebook.dataframes import schemas
 from kvs_notebook.errors import DamagedFile
 
 Row = Sequence[str | None]
 Cell = TypeVar("Cell")
+Mask: TypeAlias = npt.NDArray[np.bool_]
 
-_CELL_PATTERNS: Mapping[str, re.Pattern[str]] = {
-    "account_id": re.compile(r"\d{12}"),
-    "channel_arn": re.compile(r"arn:\S+"),
-    "region": re.compile(r"\S+"),
-    "channel_type": re.compile(r"\S+"),
-    "channel_status": re.compile(r"\S+"),
-    # Spreadsheets write large numbers with E+; a valid name or version has no +.
-    "channel_name": re.compile(r"(?!\d(\.\d+)?E\+\d+$).*", re.DOTALL),
-    "version": re.compile(r"(?!\d(\.\d+)?E\+\d+$).*", re.DOTALL),
+_TEXTS = pa.large_string()
+"""The storage of pandas' str."""
+
+_WORD = r"[^\s\pZ]+"
+_FORMS: Mapping[str, str] = {
+    "account_id": r"\d{12}",
+    "channel_arn": f"arn:{_WORD}",
+    "region": _WORD,
+    "channel_type": _WORD,
+    "channel_status": _WORD,
 }
-"""The format that is written, for columns that spreadsheets are known to change."""
+"""The form that is written, for columns that spreadsheets are known to change; in the syntax of RE2, as all patterns here."""
 
-_DTYPE_PATTERNS: Mapping[str, re.Pattern[str]] = {
-    schemas.TIME: re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
-    schemas.DATE: re.compile(r"\d{4}-\d\d-\d\d"),
-    schemas.INTEGER: re.compile(r"-?\d+"),
+_DTYPE_FORMS: Mapping[str, str] = {
+    schemas.TIME: r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",
+    schemas.DATE: r"\d{4}-\d\d-\d\d",
+    schemas.INTEGER: r"-?\d+",
 }
 
-_CHANNEL_ARN = re.compile(
-    r"arn:[^:]*:kinesisvideo:(?P<region>[^:]*):(?P<account_id>[^:]*):channel/(?P<channel_name>[^/]*)/\d+"
-)
+_LARGE_NUMBER = r"\d(\.\d+)?E\+\d+"
+"""What a spreadsheet makes of a name or version of many digits; a valid one has no +."""
+
+_CHANNEL_ARN = r"arn:[^:]*:kinesisvideo:(?P<region>[^:]*):(?P<account_id>[^:]*):channel/(?P<channel_name>[^/]*)/\d+"
 _ARN = "channel_arn"
 _IN_ARN = ("account_id", "region", "channel_name")
 """Columns whose value the ARN beside has too."""
@@ -54,13 +59,10 @@ def transpose(rows: Sequence[Sequence[Cell]], width: int) -> list[list[Cell]]:
     return [[row[position] for row in rows] for position in range(width)]
 
 
-def parts_of_arns(arns: Sequence[str | None]) -> dict[str, list[str | None]]:
-    """Return the accounts, regions and names that ARNs have; None if one is not a channel's."""
-    parts = [
-        match.group(*_IN_ARN) if arn and (match := _CHANNEL_ARN.fullmatch(arn)) else (None,) * len(_IN_ARN)
-        for arn in arns
-    ]
-    return dict(zip(_IN_ARN, transpose(parts, len(_IN_ARN)), strict=True))
+def parts_of_arns(arns: pa.Array) -> dict[str, pa.Array]:
+    """Return the accounts, regions and names that ARNs have; null if one is not a channel's."""
+    parts = pc.extract_regex(arns, f"^{_CHANNEL_ARN}$")
+    return {name: pc.struct_field(parts, name) for name in _IN_ARN}
 
 
 def export_again(writer: str) -> str:
@@ -102,18 +104,19 @@ def frame_of_text(
             f"{label} has a wrong number of cells in {name_rows(uneven)} (expected {len(header)}). {export_again(writer)}"
         )
     cells = transpose([*rows.values()], len(header))
-    columns = {name: parse(values) for name, values in zip(header, cells, strict=True)}
-    found = _find_damage(columns, list(rows), converted or {})
+    try:
+        columns = {name: pa.array(parse(values), _TEXTS) for name, values in zip(header, cells, strict=True)}
+        found = _find_damage(columns, list(rows), converted or {})
+        parsed = {} if found else {name: _parse_column(name, values) for name, values in columns.items()}
+    except ValueError as error:  # matches the pattern, but is not valid: 31 February
+        raise DamagedFile(
+            f"{label} has a value that {writer}() did not write: {error}. {export_again(writer)}"
+        ) from error
     if found:
         raise DamagedFile(
             f"{label} was changed by another program, probably a spreadsheet: {', '.join(found)}. {export_again(writer)}"
         )
-    try:
-        return pd.DataFrame({name: _parse_column(name, values) for name, values in columns.items()})
-    except (ValueError, OverflowError) as error:  # matches the pattern, but is not valid: 31 February
-        raise DamagedFile(
-            f"{label} has a value that {writer}() did not write: {error}. {export_again(writer)}"
-        ) from error
+    return pd.DataFrame(parsed)
 
 
 def name_rows(rows: Sequence[int], most: int = 5) -> str:
@@ -125,8 +128,9 @@ def name_rows(rows: Sequence[int], most: int = 5) -> str:
 
 def _check_header(header: Sequence[str], label: str, writer: str) -> None:
     if len(set(header)) < len(header) or not any(map(schemas.dtype_of, header)):
+        named = ", ".join(filter(None, header))[:100] or "empty cells"
         raise DamagedFile(
-            f"{label} has a header that {writer}() did not write: {', '.join(header)[:100]}. Read another program's file with "
+            f"{label} has a header that {writer}() did not write: {named}. Read another program's file with "
             f"pandas.{writer.replace('to_', 'read_')}(path, dtype='str')."
         )
     if any(name != name.strip() and not name.startswith(schemas.TAG_PREFIX) for name in header):
@@ -134,48 +138,58 @@ def _check_header(header: Sequence[str], label: str, writer: str) -> None:
 
 
 def _find_damage(
-    columns: Mapping[str, list[str | None]], numbers: list[int], converted: Mapping[str, Collection[int]]
+    columns: Mapping[str, pa.Array], numbers: Sequence[int], converted: Mapping[str, Collection[int]]
 ) -> list[str]:
-    """Return for each column with damage the rows and one of the values that do not have the format that is written."""
+    """Return for each column with damage the rows and one of the values that do not have the form that is written."""
     damage = []
-    arns = columns.get(_ARN, [])
-    in_arns = parts_of_arns(arns) if arns else {}
+    arns = columns.get(_ARN)
+    in_arns = {} if arns is None else parts_of_arns(arns)
     for name, values in columns.items():
-        known = in_arns.get(name)
-        bad = _find_other_forms(name, values, numbers)
-        if known is not None and known != values:
-            bad |= {
-                number: value
-                for number, value, truth, arn in zip(numbers, values, known, arns, strict=True)
-                if value != truth and (arn is not None or name == "channel_name")
-            }
+        bad = _has_other_form(name, values)
+        if name in in_arns:
+            has_truth = name == "channel_name" or _mask(pc.is_valid(arns))
+            bad |= _contradicts(values, in_arns[name]) & has_truth
         if name in converted and name != "account_id" and schemas.dtype_of(name) in {schemas.TEXT, schemas.SECRET}:
-            bad |= {
-                number: value
-                for number, value, truth in zip(numbers, values, known or [None] * len(values), strict=True)
-                if number in converted[name] and value != truth
-            }
-        if bad:
-            damage.append(f"{name} in {name_rows([*bad])} ({next(iter(bad.values()))!r})")
+            bad |= np.isin(numbers, [*converted[name]]) & _contradicts(values, in_arns.get(name))
+        positions = np.flatnonzero(bad).tolist()
+        if positions:
+            rows = name_rows([numbers[position] for position in positions])
+            damage.append(f"{name} in {rows} ({values[positions[0]].as_py()!r})")
     return damage
 
 
-def _find_other_forms(name: str, values: list[str | None], numbers: list[int]) -> dict[int, str | None]:
-    """Return the values that do not have the format that is written, by row."""
-    form = _CELL_PATTERNS.get(name) or _DTYPE_PATTERNS.get(schemas.dtype_of(name) or "")
-    if form is None:
-        return {}
-    wrong = {value for value in set(values) if value is not None and form.fullmatch(value) is None}
-    return {number: value for number, value in zip(numbers, values, strict=True) if value in wrong} if wrong else {}
+def _has_other_form(name: str, values: pa.Array) -> Mask:
+    """Return which values do not have the form that is written."""
+    if name in {"channel_name", "version"}:
+        return _matches(values, _LARGE_NUMBER)
+    form = _FORMS.get(name) or _DTYPE_FORMS.get(schemas.dtype_of(name) or "")
+    return np.zeros(len(values), bool) if form is None else ~_matches(values, form, if_missing=True)
 
 
-def _parse_column(name: str, values: list[str | None]) -> Any:
+def _matches(values: pa.Array, form: str, *, if_missing: bool = False) -> Mask:
+    """Return which values match a pattern as a whole."""
+    return _mask(pc.fill_null(pc.match_substring_regex(values, f"^({form})$"), if_missing))
+
+
+def _contradicts(values: pa.Array, truth: pa.Array | None) -> Mask:
+    """Return which values are not the true ones."""
+    if truth is None:
+        return _mask(values.is_valid())
+    is_same = pc.fill_null(pc.equal(values, truth), False)
+    return ~_mask(pc.or_(is_same, pc.and_(values.is_null(), truth.is_null())))
+
+
+def _mask(values: pa.BooleanArray) -> Mask:
+    return np.asarray(values, bool)
+
+
+def _parse_column(name: str, values: pa.Array) -> Any:
     dtype = schemas.TEXT if is_secret(name) else schemas.dtype_of(name) or schemas.TEXT
     if dtype == schemas.TIME:
-        moments = [value and value.removesuffix("Z") for value in values]
-        return pd.DatetimeIndex(np.array(moments, dtype="datetime64[ms]")).tz_localize("UTC")
+        moments = values.cast(pa.timestamp("ms", "UTC")).cast(pa.timestamp("ms"))
+        return pd.DatetimeIndex(moments.to_numpy(zero_copy_only=False)).tz_localize("UTC")
     if dtype == schemas.DATE:
-        return pd.DatetimeIndex(np.array(values, dtype="datetime64[ms]"))
+        return pd.DatetimeIndex(values.cast(pa.timestamp("ms")).to_numpy(zero_copy_only=False))
     if dtype == schemas.INTEGER:
-        return pd.array([None if value is None else int(value) for value in values], dtype="Int64")
-    return pd.array(values, dtype=dtype)  # type: ignore[call-overload]
+        return values.cast(pa.int64()).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    return pd.array(values if dtype == schemas.TEXT else values.to_pylist(), dtype=dtype)

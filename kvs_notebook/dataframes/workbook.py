@@ -108,7 +108,7 @@ def read_excel(path: File | IO[bytes], *, sheet: str | None = None) -> pd.DataFr
         number or a date, an account, ARN or name (the ARN has another). The message names the column and the rows, where the
         header is row 1.
     InvalidInput
-        If the file does not exist or cannot be read, or has no such sheet.
+        If the file does not exist, cannot be read or is too large, or has no such sheet.
     MissingExtra
         If openpyxl is not installed.
 
@@ -146,7 +146,7 @@ def read_cells(path: File | IO[bytes], *, sheet: str | None = None) -> pd.DataFr
     DamagedFile
         If it is not a workbook, has formulas, two columns of one name, or a value beside the columns.
     InvalidInput
-        If the file does not exist or cannot be read, or has no such sheet.
+        If the file does not exist, cannot be read or is too large, or has no such sheet.
     MissingExtra
         If openpyxl is not installed.
     """

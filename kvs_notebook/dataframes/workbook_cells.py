@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,8 @@ from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
 
 from kvs_notebook.dataframes.csv_text import guard_text_cell, parse_cell
+from kvs_notebook.dataframes.input_limits import check_cells
+from kvs_notebook.dataframes.workbook_archive import BoundedArchive
 from kvs_notebook.errors import DamagedFile, InvalidInput, MissingExtra
 from kvs_notebook.formatting import format_value
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 MAX_ROWS = 1_048_576
 MAX_COLUMNS = 16_384
 MAX_CHARACTERS = 32_767
-"""What a sheet of Excel holds; longer texts are counted in UTF-16 units."""
+"""The limits of a sheet of Excel; the characters of a cell are counted in UTF-16 units."""
 
 EXACT_DIGITS = 15
 """The digits of an integer that Excel keeps; a longer one is written as text."""
@@ -35,6 +38,9 @@ _REFUSED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ESCAPES = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _NEEDS_ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}[_\r])")
 """A text that would be read as the escape of a character."""
+
+EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
+"""openpyxl opens an archive by itself; ours takes its place."""
 
 _WIDEST = 60
 _LONGEST_SAMPLE = 50
@@ -195,7 +201,7 @@ def read_sheet(source: Any, label: str, title: str | None) -> Sheet:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="openpyxl")  # of styles and extensions, which are not read here
         try:
-            book = _open_workbook(source)
+            book = _open_workbook(source, label)
             try:
                 return _read_cells(_choose_sheet(book, label, title), label)
             finally:
@@ -207,6 +213,8 @@ def read_sheet(source: Any, label: str, title: str | None) -> Sheet:
                 raise _not_a_workbook(label) from error
             raise InvalidInput(f"Can't read {label}: {error.strerror}. Check the path.") from error
         except Exception as error:  # zipfile, XML and openpyxl raise anything for a file that is not a workbook
+            if isinstance(error.__cause__, InvalidInput):  # openpyxl raises a ValueError from any other
+                raise error.__cause__ from None
             raise _not_a_workbook(label) from error
 
 
@@ -217,14 +225,21 @@ def _not_a_workbook(label: str) -> DamagedFile:
     )
 
 
-def _open_workbook(source: Any) -> Workbook:
+def _open_workbook(source: Any, label: str) -> Workbook:
     from openpyxl.cell.text import Text
     from openpyxl.reader.excel import ExcelReader
     from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS
     from openpyxl.xml.functions import iterparse
 
     class Reader(ExcelReader):
-        """Read shared strings as they are: openpyxl removes ``x005F_`` from them, also within a text of the user."""
+        """Read shared strings unchanged: openpyxl removes ``x005F_`` from them, also within a text of the user."""
+
+        archive: BoundedArchive
+
+        def __init__(self, archive: BoundedArchive) -> None:
+            super().__init__(io.BytesIO(EMPTY_ZIP), read_only=True, keep_links=False)
+            self.archive = archive
+            self.valid_files = archive.namelist()
 
         def read_strings(self) -> None:
             part = self.package.find(SHARED_STRINGS)  # type: ignore[no-untyped-call]
@@ -237,8 +252,7 @@ def _open_workbook(source: Any) -> Workbook:
                         self.shared_strings.append(text.content if text else "")
                         node.clear()
 
-    # A path with another ending is refused by openpyxl; what is in the file decides.
-    reader = Reader(source, read_only=True, keep_links=False)
+    reader = Reader(BoundedArchive(source, label))
     reader.read()
     return reader.wb
 
@@ -262,7 +276,10 @@ def _read_cells(sheet: Any, label: str) -> Sheet:
     rows: dict[int, list[str | None]] = {}
     converted: dict[str, set[int]] = {}
     refused: list[str] = []
+    beside = 0
     for number, cells in enumerate(sheet.iter_rows(), 1):
+        if number > MAX_ROWS:
+            raise InvalidInput(f"{label} has a row {number:,} (maximum {MAX_ROWS:,}). Remove it in a spreadsheet.")
         texts = [_text_of(cell, refused) for cell in cells]
         while texts and texts[-1] is None:
             texts.pop()
@@ -272,6 +289,8 @@ def _read_cells(sheet: Any, label: str) -> Sheet:
             header = [text or "" for text in texts]
             continue
         rows[number] = texts + [None] * (len(header) - len(texts))
+        beside += max(len(texts) - len(header), 0)
+        check_cells(label, len(rows), len(header) + beside // len(rows))
         for name, cell in zip(header, cells, strict=False):
             if cell.value is not None and cell.data_type != "s":
                 converted.setdefault(name, set()).add(number)
@@ -285,7 +304,7 @@ def _read_cells(sheet: Any, label: str) -> Sheet:
 
 
 def _text_of(cell: Any, refused: list[str]) -> str | None:
-    """Return a cell's value as text, None if it is empty; add what has none to ``refused``."""
+    """Return a cell's value as text, None if it is empty; add a formula or an error to ``refused``."""
     value = cell.value
     if value is None:
         return None

@@ -83,8 +83,8 @@ class AccountAccess:
         for account, error in self._errors:
             if account.account_id in (None, account_id):
                 return f"Account {account_id} was not reached: {error}"
-        reached = ", ".join(sorted(self._accounts)) or "none"
+        reached = ", ".join(sorted(self._accounts))
+        others = f" (reached: {reached})" if reached else ""
         return (
-            f"No connection reaches account {account_id} (reached: {reached}). Pass profiles=, role_arns= or accounts= that "
-            "name it."
+            f"No connection reaches account {account_id}{others}. Pass profiles=, role_arns= or accounts= that name it."
         )

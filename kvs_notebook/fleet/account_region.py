@@ -190,7 +190,9 @@ def _check_own(infos: Sequence[Mapping[str, Any]], where: AccountRegion) -> Sequ
     return infos
 
 
-def read_account_region(account_region: AccountRegion, connections: ConnectionFactory) -> AccountRegionResult:
-    """Read one account in one region; a function of the module, so that an executor can pickle it."""
+def read_account_regions(
+    account_regions: Sequence[AccountRegion], connections: ConnectionFactory
+) -> list[AccountRegionResult]:
+    """Read some account-regions one after another; a function of the module, so that an executor can pickle it."""
     stop_profiler()
-    return AccountRegionReader(account_region, connections).read()
+    return [AccountRegionReader(each, connections).read() for each in account_regions]

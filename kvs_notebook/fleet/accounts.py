@@ -185,7 +185,7 @@ def _read_accounts(accounts: AccountsFile, role: _NamedRole | None) -> list[Acco
     if "account_id" not in columns or not (role or {"role_arn", "profile"} & set(columns)):
         missing = "account_id" if "account_id" not in columns else "role_arn or profile"
         raise InvalidInput(
-            f"{source} has no column {missing}; the nearest of its columns are {_nearest(header, missing)}. Expected account_id, "
+            f"{source} has no column {missing}{_nearest(header, missing)}. Expected account_id, "
             "and role_arn or profile; to assume a role of one name in each account, pass role_name=."
         )
     filled = {number: dict(zip(columns, row, strict=True)) for number, row in rows.items() if any(row)}
@@ -245,13 +245,14 @@ def _columns_of(header: Sequence[str]) -> list[str]:
 
 
 def _nearest(header: Iterable[str], column: str) -> str:
-    """Return the columns whose names are most like a column's, the nearest first: a file may have any number."""
+    """Return for a message the columns whose names are most like a column's, the nearest first; "" if there are no columns."""
     from difflib import SequenceMatcher
 
     def likeness(name: str) -> float:
         return max(SequenceMatcher(None, name.casefold(), each).ratio() for each in column.split(" or "))
 
-    return ", ".join(sorted(filter(str.strip, header), key=likeness, reverse=True)[:NEAREST_NAMED])
+    nearest = sorted(filter(str.strip, header), key=likeness, reverse=True)[:NEAREST_NAMED]
+    return f"; the nearest of its columns are {', '.join(nearest)}" if nearest else ""
 
 
 def _is_inactive(row: Mapping[str, str]) -> bool:
@@ -277,11 +278,7 @@ def _parse_row(row: Mapping[str, str], source: str, role: _NamedRole | None) -> 
             role.arn_in(account_id, cells.get("arn")), cells.get("external_id", role.external_id), **details
         )
     if ("role_arn" in cells) == ("profile" in cells):
-        given = (
-            "both"
-            if "role_arn" in cells
-            else f"neither; the nearest of its columns are {_nearest(row, 'role_arn or profile')}"
-        )
+        given = "both" if "role_arn" in cells else f"neither{_nearest(row, 'role_arn or profile')}"
         raise InvalidInput(f"{source}: account {account_id} needs either role_arn or profile, and has {given}.")
     if "profile" in cells:
         external_id = cells.get("external_id") if change_role_arn else None  # a profile has its own

@@ -120,7 +120,7 @@ def iam_policy(
         Allow only channels of this account, in this region, whose names begin with the prefix; None allows all. The ARN has
         the region's partition (``aws-cn``, ``aws-us-gov``), and ``aws`` if no region is given.
     role_arns
-        The roles that inventory() may assume; the default is none.
+        The roles that inventory() may assume. By default, the policy allows to assume no role.
     accounts, role_name
         The accounts file or frame of inventory(), and the name of a role in each of its accounts: each role that it names may be
         assumed too. An account with a profile needs none. Roles for changes (``change_role_arn``) are allowed unless the policy

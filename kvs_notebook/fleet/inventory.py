@@ -229,17 +229,17 @@ def inventory(
     prefix
         Only channels whose name begins with this.
     tags
-        ``"bulk"`` reads them with the Resource Groups Tagging API, 100 channels per call, and channel by channel if that fails
-        or names no channel, which does not tell that they have no tags, or if a prefix leaves so few channels that this takes
-        fewer calls; ``"each"`` reads channel by channel; ``"none"`` reads no tags.
+        ``"bulk"`` reads them with the Resource Groups Tagging API, 100 channels per call; they are read channel by channel if
+        that fails, returns no channel, or would take more calls, as for the few channels of a prefix. ``"each"`` reads channel
+        by channel; ``"none"`` reads no tags.
     executor
         A concurrent.futures executor to read the account-regions on instead of threads, such as Dask's
         ``Client.get_executor(pure=False)``. Its workers receive names of profiles and roles, never credentials.
     unit_timeout
-        Seconds without a reply after which an account-region is given up; channels that were listed are kept, without tags. All
-        pages of its list, and of its tags in bulk, may not take longer in all either. No further call is made for it; the call
-        that hangs ends by itself, after 30 s and three attempts. The calls that find the account ids before are not covered. On
-        an executor, which may queue an account-region, there is no timeout.
+        Seconds without a reply after which an account-region is given up; channels that were listed are kept, without tags.
+        It is also the longest time for all pages of its list, and for those of its tags in bulk. No further call is made for it;
+        the call that hangs ends by itself, after 30 s and three attempts. The calls that find the account ids before are not
+        covered. On an executor, which may queue an account-region, there is no timeout.
     connection
         The connection that roles are assumed from; None takes the current connection.
 
@@ -267,11 +267,11 @@ def inventory(
     inventory and returns what was read so far. Each gap is logged as a warning by ``kvs_notebook.fleet.inventory``.
 
     Spends for each account-region one ListSignalingChannels call per 1,000 channels, and for the tags one GetResources call per
-    100 tagged channels, plus up to 5 ListTagsForResource calls for channels that it does not name, or one for each of those if it
-    names none or one has tags. With a prefix, the tags of up to 50 channels (100 in us-east-1 and us-west-2) are read channel by
-    channel first, which takes no more calls than the pages of a full region. For each account one GetCallerIdentity
-    call, one more for each region or role that refuses its credentials, and an AssumeRole call per hour. ``regions="all"`` also
-    spends ListRegions calls, one per page and account.
+    100 tagged channels, plus up to 5 ListTagsForResource calls for channels that it does not return, or one for each of those if
+    it returns no channel or one of the 5 has tags. With a prefix, the tags of up to 50 channels (100 in us-east-1 and us-west-2)
+    are read channel by channel first, which takes no more calls than the pages of a full region. For each account one
+    GetCallerIdentity call, one more for each region or role that refuses its credentials, and an AssumeRole call per hour.
+    ``regions="all"`` also spends ListRegions calls, one per page and account.
 
     Examples
     --------

@@ -118,7 +118,7 @@ class Table:
 class Picture:
     """A chart, drawn only for HTML: Markdown has no images inside, and the table beside it has the same numbers.
 
-    A Markdown report is one file that a mail, an issue or a job summary takes as it is; an image beside it would be lost there.
+    A Markdown report is one file, to be pasted into a mail, an issue or a job summary; an image beside it would be lost there.
     """
 
     draw: Callable[[], Chart]

@@ -123,6 +123,11 @@ def channel_counts(fleet: InventoryOrFrame) -> pd.DataFrame:
         account_id, region, channels (Int64), in this order. Of an Inventory each account-region has a row: 0 if it has no
         channel, missing if it was not read. A channels frame has no row for either.
 
+    Raises
+    ------
+    InvalidInput
+        If ``fleet`` is not an Inventory and does not have the columns of a channels frame.
+
     Examples
     --------
     >>> import kvs_notebook as kvs
@@ -155,6 +160,11 @@ def channel_ages(fleet: InventoryOrFrame, *, now: datetime | None = None) -> pd.
     -------
     pandas.DataFrame
         channel_name, region, age_days (Int64, whole days), creation_time, account_id, version, channel_arn.
+
+    Raises
+    ------
+    InvalidInput
+        If ``fleet`` is not an Inventory and does not have the columns of a channels frame, or ``now`` has no time zone.
 
     Examples
     --------
@@ -190,6 +200,11 @@ def creation_by_month(fleet: InventoryOrFrame) -> pd.DataFrame:
     pandas.DataFrame
         month (str, YYYY-MM in UTC), account_id, region, channels (Int64), in this order; a month without a channel has no row.
 
+    Raises
+    ------
+    InvalidInput
+        If ``fleet`` is not an Inventory and does not have the columns of a channels frame.
+
     Examples
     --------
     >>> import kvs_notebook as kvs
@@ -219,6 +234,11 @@ def growth(coverage: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         date, account_id, region, channels (Int64), diff (Int64), in this order. ``channels`` is missing, not 0, on a day when the
         account-region was not read; ``diff`` is the difference from the last day before when it was.
+
+    Raises
+    ------
+    InvalidInput
+        If ``coverage`` does not have the columns that read_coverage() returns.
 
     Examples
     --------
@@ -259,7 +279,8 @@ def headroom(fleet: InventoryOrFrame, *, quotas: Mapping[tuple[str, str], int] |
     Raises
     ------
     InvalidInput
-        If the inventory has a prefix, or a key of quotas is not an account id and a region.
+        If ``fleet`` is neither an Inventory nor its coverage, the inventory has a prefix, or a key of quotas is not an account id
+        and a region.
 
     Examples
     --------
@@ -412,6 +433,11 @@ def shared_names(fleet: InventoryOrFrame) -> pd.DataFrame:
     pandas.DataFrame
         channel_name (its spellings, with commas between), regions (Int64), accounts (Int64), places (str): the account and region
         of each channel; in the order of the name without case.
+
+    Raises
+    ------
+    InvalidInput
+        If ``fleet`` is not an Inventory and does not have the columns of a channels frame.
 
     Examples
     --------

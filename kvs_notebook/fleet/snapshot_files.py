@@ -29,6 +29,7 @@ from kvs_notebook.atomic_file import OWNER_ONLY, replace_file
 from kvs_notebook.aws.arns import check_account_id
 from kvs_notebook.aws.regions import check_region_code
 from kvs_notebook.dataframes.files import read_csv, to_csv
+from kvs_notebook.dataframes.input_limits import parquet_table, read_limited
 from kvs_notebook.dataframes.schemas import COVERAGE, INTEGER, TAGS_READ, TEXT, TIME
 from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput, KVSError
 from kvs_notebook.fleet.coverage import AccountRegionKey, account_region_keys, coverage_frame, unread_row
@@ -191,16 +192,15 @@ def _digest(content: pa.Buffer) -> str:
 def _read_table(path: Path, digest: str) -> pa.Table:
     """Read a table; raise DamagedFile if the file cannot be read or is not the one that was saved."""
     import pyarrow as pa
-    import pyarrow.parquet
 
     try:
-        content = pa.py_buffer(path.read_bytes())
-        if digest != _digest(content):
-            raise DamagedFile(f"{path} is not the file that was saved. {NOT_READ_THEN}")
-        with pyarrow.parquet.ParquetFile(content) as file:
-            table = file.read()
-    except (OSError, pa.ArrowException) as error:
-        raise DamagedFile(f"Can't read {path}: {error}. {NOT_READ_THEN}") from error
+        content = pa.py_buffer(read_limited(path))
+        is_saved = digest == _digest(content)
+        table = parquet_table(content, str(path)) if is_saved else None
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise DamagedFile(f"Can't read {path}: {str(error).removesuffix('.')}. {NOT_READ_THEN}") from error
+    if table is None:
+        raise DamagedFile(f"{path} is not the file that was saved. {NOT_READ_THEN}")
     if not table.schema.equals(_arrow_schema()):
         raise DamagedFile(f"{path} does not have the columns of a snapshot. {NOT_READ_THEN}")
     return table
@@ -396,7 +396,7 @@ def _find_damage(path: Path, channels: int) -> DamagedFile | None:
 
     try:
         rows = pyarrow.parquet.read_metadata(path).num_rows
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:  # also text that is not UTF-8
         return DamagedFile(f"Can't read {path}: {error}")
     if rows != channels:
         return DamagedFile(f"{path} has {rows} channels (expected {channels}, from its coverage)")

@@ -59,15 +59,15 @@ def save_snapshot(inventory: Inventory, directory: File, *, date: DateLike | Non
     Raises
     ------
     InvalidInput
-        If inventory is not an Inventory, date is not an ISO 8601 date, the inventory has a prefix, or its coverage has an account
-        id or a region that is not one; nothing is written.
+        If inventory is not an Inventory, date is not an ISO 8601 date, the inventory has a prefix, or its coverage has an invalid
+        account id or region; nothing is written.
     ExportFailed
         If it cannot be written; what was there before is unchanged.
 
     Warns
     -----
     UserWarning
-        Before an older snapshot of that day is replaced that has account-regions, or tags of them, which the new one lacks.
+        If the snapshot of that day that is replaced has account-regions, or tags of them, that the new one lacks.
 
     Notes
     -----
@@ -98,7 +98,7 @@ def save_snapshot(inventory: Inventory, directory: File, *, date: DateLike | Non
 
 
 def _warn_of_loss(older: pd.DataFrame, newer: pd.DataFrame, day: str) -> None:
-    """Warn of what a snapshot has and the one that replaces it lacks."""
+    """Warn of account-regions and tags that a snapshot has and the one that replaces it lacks."""
     lost = {f"{account_id} {region}" for account_id, region in _keys_read(older) - _keys_read(newer)}
     tags = _keys_read(older[older["tags_source"].isin(TAGS_READ)]) - _keys_read(
         newer[newer["tags_source"].isin(TAGS_READ)]
@@ -127,10 +127,10 @@ def read_snapshots(directory: File) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The columns of the channels frame, date (datetime64[ms]) and account_name (str); before channel_type also
-        ``tags_source`` (str) if tags of some channels were not read (``failed``, beside ``bulk`` or ``each`` of the others, and
-        ``none`` if no tags were requested), and a ``tag:<key>`` column (str) for each key. In the order of date, account, region,
-        name. A channel that is absent on a day may not have been read then: see read_coverage().
+        The columns of the channels frame, date (datetime64[ms]), account_name (str), and a ``tag:<key>`` column (str) for each
+        key. If the tags of some channels were not read, also ``tags_source`` (str), before channel_type: ``failed`` if they could
+        not be read, ``none`` if they were not requested, and ``bulk`` or ``each`` if they were read. In the order of date,
+        account, region, name. A channel that is absent on a day may not have been read then: see read_coverage().
 
     Raises
     ------

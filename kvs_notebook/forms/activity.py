@@ -38,9 +38,9 @@ class Activity(widgets.HTML):
 
 
 def _entry_html(time: datetime, outcome: Outcome) -> str:
-    css_class, word = ("kvs-went-well", "done") if outcome.succeeded else ("kvs-went-wrong", "failed")
+    css_class = "kvs-went-well" if outcome.succeeded else "kvs-went-wrong"
     code = folded_python_html(outcome.code) if outcome.code else ""
     return (
-        f'<li><time datetime="{time.isoformat()}">{time:%H:%M:%S}</time> <span class="{css_class}">{word}</span> '
+        f'<li><time datetime="{time.isoformat()}">{time:%H:%M:%S}</time> <span class="{css_class}">{outcome.word.lower()}</span> '
         f"{escape_html(outcome.message)}{code}</li>"
     )

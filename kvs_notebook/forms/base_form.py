@@ -28,12 +28,13 @@ class Form(NotebookBox):
     A form works alone in an output and inside a console. A console makes it with ``connection=`` and its own ``executor=``, and
     with the channel as the first argument, and uses no more of it than this: ``header``, which it hides; ``channel`` and ``load``
     of a form of one channel, which it hides, and ``select_channel()``, with which it loads another one; ``on_change()``, which
-    asks it to list again; ``unapplied_edits()``, which it asks about before it drops the form; ``set_enabled()``; ``close()``.
+    asks it to list again; ``unapplied_edits()``, which it asks about before it drops the form; ``replace_connection()``;
+    ``set_enabled()``; ``close()``.
 
     Attributes
     ----------
     connection
-        The connection that the form was opened with, and keeps.
+        The connection that the form was opened with, and keeps; a console may replace it if its credentials have failed.
     submit, cancel
         The buttons that act and that stop waiting.
     status
@@ -111,6 +112,10 @@ class Form(NotebookBox):
     def update_buttons(self) -> None:
         """Disable the buttons that cannot act now."""
         self._worker.block(self.blocked_buttons())
+
+    def replace_connection(self, connection: Connection) -> None:
+        """Send what follows by another connection to the same account and region."""
+        self.connection = connection
 
     def _field_changed(self) -> None:
         self._worker.dismiss_alert()

@@ -17,12 +17,14 @@ from kvs_notebook.dataframes.tag_pivot import join_tags
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count
 from kvs_notebook.forms.base_form import Form
+from kvs_notebook.forms.channel_filter import rows_of
 from kvs_notebook.forms.executor import ContextExecutor
-from kvs_notebook.forms.fields import CheckedInput, TagRows, TextField, parse_seconds, ttl_field
+from kvs_notebook.forms.fields import CheckedInput, TextField, parse_seconds, ttl_field
 from kvs_notebook.forms.focus import Focus
 from kvs_notebook.forms.html import escape_html
 from kvs_notebook.forms.job import Job, JobResult, Outcome, RunningJob
 from kvs_notebook.forms.plan_form import ConsolePlan, PlanForm
+from kvs_notebook.forms.tag_rows import TagRows
 from kvs_notebook.plans import edits
 from kvs_notebook.plans.apply import Reach
 from kvs_notebook.plans.plan import Plan
@@ -90,6 +92,12 @@ class BulkForm(Form):
         more = f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
         self._names.value = f"<div>{escape_html(', '.join(names[:NAMES_SHOWN]) + more)}</div>"
 
+    def replace_connection(self, connection: Connection) -> None:
+        """Send what follows, also of the plan, by another connection to the same account and region."""
+        super().replace_connection(connection)
+        if self.plan_form is not None:
+            self.plan_form.replace_connection(connection)
+
     def close(self) -> None:
         """Remove the form; a plan that is being applied is stopped in order."""
         self._close_plan()
@@ -104,7 +112,7 @@ class BulkForm(Form):
     # --- preview
 
     def prepare(self) -> Job:
-        """Return a job that reads the channels as they are now, and makes the plan."""
+        """Return a job that reads the current channels, and makes the plan."""
         make_plan, arns = self.planner(), self.channels["channel_arn"].tolist()
 
         def run(running: RunningJob) -> JobResult:
@@ -118,7 +126,7 @@ class BulkForm(Form):
     def _read(self, arns: list[str]) -> tuple[pd.DataFrame, int]:
         """Return those of the channels that still exist, with their tags, and the number of all channels."""
         listed = list_channels(connection=self.connection)
-        frame = listed[listed["channel_arn"].isin(arns)].reset_index(drop=True)
+        frame = rows_of(listed, arns)
         there = frame["channel_arn"].tolist()
         found = read_tags_of(there, CHEAPEST, self.connection)
         if found.error is not None:

@@ -13,7 +13,7 @@ import pandas as pd
 from kvs_notebook.dataframes.builders import empty
 from kvs_notebook.dataframes.schemas import CHANNELS, TAG_PREFIX
 from kvs_notebook.formatting import format_count
-from kvs_notebook.forms.channel_filter import match_filter, parse_filter, search_texts, tag_columns
+from kvs_notebook.forms.channel_filter import match_filter, parse_filter, rows_of, search_texts, tag_columns
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.filtered_table import FilteredTable
 from kvs_notebook.forms.paged_table import Cell, Column, PagedTable
@@ -107,6 +107,11 @@ class ChannelTable(FilteredTable):
             self._changed_at = {}
             self.show(empty(CHANNELS), source)
 
+    def replace_source(self, source: object) -> None:
+        """Show frames of another source that has the same channels."""
+        with self._lock:
+            self._source = source
+
     def _mark_changes(self, frame: pd.DataFrame) -> None:
         """Remember which channels are new or differ from the previous listing; the first listing marks none."""
         now = time.monotonic()
@@ -124,7 +129,7 @@ class ChannelTable(FilteredTable):
         rows = self.shown.assign(age=pd.Timestamp(0, unit="ms", tz="UTC") - self.shown["creation_time"])  # to sort by
         self.table.show(
             rows,
-            [column_of(key) for key in self.shown_columns()],
+            [self._column(key) for key in self.shown_columns()],
             marked=self._changed_at,
             known=self.frame["channel_arn"],
             empty=empty_text,
@@ -149,6 +154,10 @@ class ChannelTable(FilteredTable):
         known = set(self.all_columns())
         return [column for column in self.columns if column in known]
 
+    def _column(self, key: str) -> Column:
+        """Return a column; if the user has not chosen the columns, age and tags are spare."""
+        return column_of(key)._replace(spare=self.columns is None and key not in SHOWN[:-1])
+
     def show_columns(self, columns: Collection[str]) -> None:
         """Show these columns; the name always is one."""
         self.columns = [each for each in self.all_columns() if each in columns or each == "channel_name"]
@@ -164,7 +173,7 @@ class ChannelTable(FilteredTable):
     @property
     def selected(self) -> pd.DataFrame:
         """The channels frame of the selected channels, empty if none is selected."""
-        return self.frame[self.frame["channel_arn"].isin(list(self.table.selection))].reset_index(drop=True)
+        return rows_of(self.frame, self.table.selection)
 
     def select(self, *names: str) -> None:
         """Select channels by their names, and no others."""

@@ -195,6 +195,11 @@ def connection(*, connection: Connection | None = None) -> ConnectionForm:
     connection
         The connection that the form shows first. If None, the current connection.
 
+    Returns
+    -------
+    ConnectionForm
+        The form; after a click, ``form.future.result()`` returns the Connection.
+
     Raises
     ------
     MissingExtra

@@ -20,6 +20,7 @@ from kvs_notebook.errors import KVSError
 from kvs_notebook.forms.activity import Activity
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.bulk_forms import BulkForm
+from kvs_notebook.forms.channel_filter import rows_of
 from kvs_notebook.forms.channel_poller import TRANSIENT_ERRORS, ChannelPoller
 from kvs_notebook.forms.channel_table import ChannelTable
 from kvs_notebook.forms.column_menu import ColumnMenu
@@ -190,7 +191,7 @@ class Console(NotebookBox):
         connection = self._connection_to_list()
         channels = list_channels(self._prefix, connection=connection)
         if connection is not before and self.connection is before:  # the form may have connected to another meanwhile
-            self._use(connection)
+            self._replace_failed(connection)
         frame, read_at = self._tags.join(channels), datetime.now(UTC)
         if not self._show(frame, connection, read_at):
             return frame
@@ -212,7 +213,9 @@ class Console(NotebookBox):
         self._is_stale, self._is_refreshed_by_timer = False, True
         self.table.remove_class(STALE_CLASS)
         if self._tags.error is not None:
-            self.status.alert(f"The tags were not read. {self._tags.error}")
+            self.status.alert(
+                f"The tags were not read. {_words_of(self._tags.error)}", code=python_message(self._tags.error)
+            )
             self._is_refreshed_by_timer = isinstance(self._tags.error, TRANSIENT_ERRORS)
         elif self.status.text:
             self.status.clear()
@@ -220,7 +223,9 @@ class Console(NotebookBox):
     def _connection_to_list(self) -> Connection:
         """Return the console's connection; if it could not be made or its credentials failed, the current one."""
         failed = is_placeholder(self.connection) or self.connection.credentials_failed
-        return current_connection() if failed and self._uses_current else self.connection
+        found = current_connection() if failed and self._uses_current else self.connection
+        is_other_place = found is not self.connection and not _is_same_place(self.connection, found)
+        return self.connection if is_other_place and self.panel.unapplied_edits() else found
 
     def _show_failure(self, error: Exception) -> None:
         note = " The table shows the previous listing." if len(self.table.frame) else ""
@@ -248,8 +253,8 @@ class Console(NotebookBox):
     # --- the selection and the panel
 
     def _show_selection(self) -> None:
-        selected = self.table.selected["channel_arn"]
-        self.bar.show(len(selected), int((~selected.isin(self.table.shown["channel_arn"])).sum()))
+        selected = self.table.selected
+        self.bar.show(len(selected), len(selected) - len(rows_of(self.table.shown, selected["channel_arn"])))
 
     def _selection_changed(self) -> None:
         self._show_selection()
@@ -296,6 +301,16 @@ class Console(NotebookBox):
         self._use(self.header.form.connection)
         self._poller.request()
 
+    def _replace_failed(self, connection: Connection) -> None:
+        """Use a connection in place of one whose credentials have failed; in the same account and region, open forms stay."""
+        if not _is_same_place(self.connection, connection):
+            self._use(connection)
+            return
+        self.connection = connection
+        self.table.replace_source(connection)
+        self.header.show(connection)
+        self.panel.replace_connection(connection)
+
     def _use(self, connection: Connection) -> None:
         """Use another connection, and open the form that creates a channel again with it, if it is open."""
         self.connection = connection
@@ -312,6 +327,12 @@ class Console(NotebookBox):
         """Return the rows that are shown, with all columns, as the text of a CSV file that kvs.read_csv() reads."""
         self.table.painted.result()  # the filter that was typed just before the click counts
         return to_csv_text(self.table.shown)
+
+
+def _is_same_place(before: Connection, after: Connection) -> bool:
+    """Return whether two connections are to the same account and region; this may ask for the identity of the second one."""
+    known = before.known_identity
+    return known is not None and before.region == after.region and known.account_id == after.identity().account_id
 
 
 def _words_of(error: Exception) -> str:
@@ -352,6 +373,11 @@ def console(prefix: str | None = None, *, connection: Connection | None = None) 
     connection
         The account and region to list. If None, the current connection; if none can be made, the console opens and says why, and
         Refresh tries again.
+
+    Returns
+    -------
+    Console
+        The console; ``console.future.result()`` waits for the first list, and returns it as a channels frame.
 
     Raises
     ------

@@ -9,8 +9,9 @@ from kvs_notebook.channels import operations
 from kvs_notebook.channels.waiters import is_active
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.executor import ContextExecutor
-from kvs_notebook.forms.fields import CheckedInput, TagRows, name_field, parse_seconds, ttl_field
+from kvs_notebook.forms.fields import CheckedInput, name_field, parse_seconds, ttl_field
 from kvs_notebook.forms.job import Job, JobResult, RunningJob
+from kvs_notebook.forms.tag_rows import TagRows
 
 DEFAULT_TTL_SECONDS = 60
 
@@ -73,12 +74,17 @@ def create_channel(*, connection: Connection | None = None) -> CreateForm:
     """Open a form that creates a channel.
 
     Its fields are ``name``, ``message_ttl_seconds`` and ``tags``. Submitting spends what :func:`kvs_notebook.create_channel`
-    spends; ``future.result()`` is its one-row channels frame.
+    spends.
 
     Parameters
     ----------
     connection
         The account and region to create it in. If None, the current connection.
+
+    Returns
+    -------
+    CreateForm
+        The form; after a click, ``form.future.result()`` returns the new channel as a one-row channels frame.
 
     Raises
     ------

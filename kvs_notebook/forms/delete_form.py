@@ -135,6 +135,11 @@ def delete_channel(channel: Channel | None = None, *, connection: Connection | N
     connection
         The account and region of the channel. If None, the current connection.
 
+    Returns
+    -------
+    DeleteForm
+        The form; after a click, ``form.future.result()`` returns the channel, DELETING, as a one-row channels frame.
+
     Raises
     ------
     InvalidInput

@@ -114,6 +114,11 @@ def get_endpoints(channel: str | None = None, *, connection: Connection | None =
     connection
         The account and region of the channel. If None, the current connection.
 
+    Returns
+    -------
+    EndpointsForm
+        The form; after a click, ``form.future.result()`` returns the endpoints frame, or the round-trip time in seconds.
+
     Raises
     ------
     MissingExtra

@@ -20,8 +20,8 @@ _REPLACEMENTS: tuple[tuple[str, str], ...] = (
     ),
     (r"and max_share=(\S+)\. If that is meant, pass max_share=(\S+);", r"the limit is \1. If that is meant, enter \2;"),
     (
-        r"confirm=(.*) is not the phrase of this plan, which would (.*)\. If that is meant, pass confirm=.*;",
-        r"\1 is not the phrase of this plan, which would \2. If that is meant, type the phrase;",
+        r"confirm=(.*) does not match: the plan would (.*)\. If that is meant, pass confirm=.*;",
+        r"\1 does not match: the plan would \2. If that is meant, type the phrase;",
     ),
     # Connections
     (r"To allow changes: kvs\..*\)", "To allow changes, connect again with Allow changes ticked."),
@@ -34,13 +34,21 @@ _REPLACEMENTS: tuple[tuple[str, str], ...] = (
         "Configure a profile (in a terminal: aws configure sso) and connect with it; the sandbox needs none.",
     ),
     (
+        r"(?<=\. )Create it with aws configure sso; kvs\.use_sandbox\(\) needs no profile\.",
+        "Create it in a terminal with aws configure sso; the sandbox needs no profile.",
+    ),
+    (
         r"Pass one of them, or create it with aws configure sso; kvs\.use_sandbox\(\) needs no profile\.",
         "Choose one of them, or create it in a terminal with aws configure sso; the sandbox needs no profile.",
     ),
     (r"Pass one, as in kvs\.connect\(region=\"[a-z0-9-]+\"\), or set AWS_REGION\.", "Choose a region, and connect."),
     (
-        r"call again\. Without a network, kvs\.use_sandbox\(\) starts a local sandbox\.",
-        f"{_CALL_AGAIN}. Without a network, connect to the sandbox.",
+        r"call again; without a network, kvs\.use_sandbox\(\) starts a local sandbox\.",
+        f"{_CALL_AGAIN}; without a network, connect to the sandbox.",
+    ),
+    (
+        r"call kvs\.use_sandbox\(\) again \(.*?then repeat the call\.",
+        "run the cell that started it again, and this cell.",
     ),
     (
         r"Call kvs\.use_sandbox\(\) again \(.*?then repeat the call\.",
@@ -59,7 +67,7 @@ _REPLACEMENTS: tuple[tuple[str, str], ...] = (
         "Load the channel to see whether it took effect.",
     ),
     (r" Increase timeout=\.", ""),
-    (r"To go on with it: kvs\.resume_plan\('[^']*'\);", "To go on with it, press Resume;"),
+    (r"To continue it: kvs\.resume_plan\('[^']*'\);", "To continue it, press Resume;"),
     (r"Apply it with kvs\.apply_plan\(.*\)\.", "Press Apply plan to apply it."),
     (r"call kvs\.resume_plan\('[^']*'\)", "press Resume"),
     (r"kvs\.resume_plan\(\)", "Resume"),

@@ -17,7 +17,7 @@ from kvs_notebook.channels.reference import ChannelRef
 from kvs_notebook.channels.waiters import wait_until, wait_until_gone
 from kvs_notebook.errors import InvalidInput, KVSError, OutcomeUnknown, mark_accepted
 from kvs_notebook.forms.error_words import in_words
-from kvs_notebook.forms.status_line import StatusLine
+from kvs_notebook.forms.status_line import DONE, StatusLine
 
 FOLLOW_TIMEOUT_SECONDS = 120.0
 """How long a form waits for a channel to reach the wanted status."""
@@ -25,21 +25,37 @@ FOLLOW_TIMEOUT_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """The result of a job: a value, a message, the Python that does the same, and HTML that belongs to it."""
+    """The result of a job.
+
+    Attributes
+    ----------
+    value, message
+        What the future returns, and what the form says.
+    code, html
+        The Python that does the same, and HTML that belongs to the message.
+    is_complete
+        False if a part of what was asked for is not done, such as steps of a plan.
+    """
 
     value: Any
     message: str
     code: str = ""
     html: str = ""
+    is_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job has ended: its message, whether it succeeded, and the Python that does the same or shows what is there."""
+    """How a job has ended: its message, the word before it, and the Python that does the same or shows what is there."""
 
     message: str
-    succeeded: bool
+    word: str = DONE
     code: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """True if everything that was asked for is done."""
+        return self.word == DONE
 
 
 @dataclass(frozen=True, slots=True)

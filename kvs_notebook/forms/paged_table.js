@@ -66,8 +66,10 @@ function render({ model, el }) {
   const bodyRow = (row, at, view) => {
     const cells = row.cells.map((cell, column) => {
       const name = view.selectable && column === 0;
-      return element(name ? "th" : "td", { role: view.selectable && (name ? "rowheader" : "gridcell"), scope: name && "row" },
-        cellContent(cell, row.id));
+      return element(name ? "th" : "td", {
+        role: view.selectable && (name ? "rowheader" : "gridcell"), scope: name && "row",
+        class: view.columns[column].wrap && cell && "kvs-wrap",
+      }, cellContent(cell, row.id));
     });
     if (!view.selectable) return element("tr", {}, ...cells);
     const box = element("input", {
@@ -122,6 +124,7 @@ function render({ model, el }) {
       ...view.sizes.map((each) => element("option", { value: each, selected: each === view.size }, `${each} per page`)));
     return element("div", { class: "kvs-pages" },
       element("span", {}, `rows ${number(from)}–${number(view.start + view.rows.length)} of ${number(view.total)}`),
+      element("span", { class: "kvs-hidden-columns" }),
       ...(view.total > view.sizes[0] ? [size] : []),
       ...(view.last ? [
         turn("Previous", "previous", view.page - 1, view.page > 0),
@@ -150,10 +153,25 @@ function render({ model, el }) {
     const scroll = element("div", { class: "kvs-scroll", tabindex: view.selectable ? undefined : 0, role: view.selectable ? undefined : "group",
       "aria-label": view.selectable ? undefined : view.label }, table);
     el.replaceChildren(scroll, footer(view));
+    fit();
     scroll.scrollLeft = left;
     if (focused === undefined) return;
     const same = [...el.querySelectorAll("[data-key]")].find((each) => each.dataset.key === focused && !each.disabled);
     (same ?? el.querySelector('tbody tr[tabindex="0"]'))?.focus({ preventScroll: true });
+  };
+
+  const fit = () => {  // hide columns that may go, the last one first, until the others fit
+    const scroll = el.querySelector(".kvs-scroll");
+    if (!scroll) return;
+    const view = model.get("view");
+    const rows = [...scroll.querySelectorAll("tr")].filter((row) => row.cells.length > 1);
+    const show = (at, shown) => { for (const row of rows) row.cells[view.selectable ? at + 1 : at].hidden = !shown; };
+    const shown = [...view.columns.keys()].filter((at) => view.columns[at].spare);
+    let hidden = 0;
+    for (const at of shown) show(at, true);
+    for (; shown.length && scroll.scrollWidth > scroll.clientWidth; hidden += 1) show(shown.pop(), false);
+    const text = hidden === 1 ? "1 column" : `${hidden} columns`;
+    el.querySelector(".kvs-hidden-columns").textContent = hidden ? `no room for ${text}` : "";
   };
 
   const processed = () => {  // Python may answer an earlier action while a later one is under way
@@ -166,7 +184,15 @@ function render({ model, el }) {
   model.on("change:value", processed);
   model.on("msg:custom", told);
   paint();
+  let width = 0;
+  const resized = new ResizeObserver(([entry]) => {
+    if (entry.contentRect.width === width) return;
+    width = entry.contentRect.width;
+    requestAnimationFrame(fit);
+  });
+  resized.observe(el);
   return () => {
+    resized.disconnect();
     model.off("change:view", paint);
     model.off("change:value", processed);
     model.off("msg:custom", told);

@@ -25,11 +25,23 @@ local time) or ``open`` (a button that opens the row)."""
 
 
 class Column(NamedTuple):
-    """A column: the frame's column that it sorts by, its heading and its tooltip."""
+    """A column of the table.
+
+    Attributes
+    ----------
+    key, heading, tooltip
+        The frame's column that it sorts by, and what its head shows.
+    spare
+        Whether it is hidden if there is no room for all columns, those at the right first.
+    wrap
+        Whether its texts are sentences, which take several lines.
+    """
 
     key: str
     heading: str
     tooltip: str = ""
+    spare: bool = False
+    wrap: bool = False
 
 
 class PagedTable(anywidget.AnyWidget):
@@ -81,7 +93,7 @@ class PagedTable(anywidget.AnyWidget):
         columns: Sequence[Column],
         *,
         marked: Collection[str] = frozenset(),
-        known: Collection[str] | None = None,
+        known: pd.Series | None = None,
         empty: str = "No rows.",
     ) -> None:
         """Show rows; ``marked`` are ids of rows that have changed, ``known`` those that may be selected although not shown."""
@@ -94,8 +106,8 @@ class PagedTable(anywidget.AnyWidget):
         if lost:
             self._on_select()
 
-    def _selected_of(self, known: Collection[str]) -> dict[str, None]:
-        there = set(known)
+    def _selected_of(self, known: pd.Series) -> dict[str, None]:
+        there = set(known.tolist())
         return {each: None for each in self.selection if each in there}
 
     def focus(self) -> None:

@@ -14,6 +14,7 @@ from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.bulk_forms import BulkDeleteForm, BulkForm, BulkTagsForm, BulkTtlForm
+from kvs_notebook.forms.channel_filter import rows_of
 from kvs_notebook.forms.channel_form import ChannelForm
 from kvs_notebook.forms.create_form import CreateForm
 from kvs_notebook.forms.delete_form import DeleteForm
@@ -157,7 +158,7 @@ class Panel(widgets.VBox):
 
     def update(self, frame: pd.DataFrame) -> None:
         """Show the channels as they were listed now."""
-        rows = frame[frame["channel_arn"].isin(self.channels["channel_arn"])]
+        rows = rows_of(frame, self._arns())
         details = self._forms.get("Details")
         if len(rows) == len(self.channels) and isinstance(details, Details):
             details.show_channels(rows)
@@ -231,6 +232,13 @@ class Panel(widgets.VBox):
         self._hide()
         if was_open and open_name == CREATE:
             self.open_create()
+
+    def replace_connection(self, connection: Connection) -> None:
+        """Send what follows by another connection to the same account and region; the forms stay as they are."""
+        self._connection = connection
+        for form in self._forms.values():
+            if isinstance(form, Form):
+                form.replace_connection(connection)
 
     def close(self) -> None:
         """Remove the panel and its forms."""

@@ -15,6 +15,7 @@ from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet.accounts import AccountsFile
 from kvs_notebook.formatting import format_count
 from kvs_notebook.forms.base_form import Form, Variable
+from kvs_notebook.forms.error_words import in_words
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.fields import CheckedInput, ConfirmationField, TextField
 from kvs_notebook.forms.html import escape_html, table_html
@@ -46,7 +47,7 @@ class ConsolePlan(NamedTuple):
 
 
 class PlanForm(Form):
-    """Apply a plan, stop it, and go on with it.
+    """Apply a plan, stop it, and resume it.
 
     Attributes
     ----------
@@ -59,7 +60,7 @@ class PlanForm(Form):
     max_delete, max_share
         The fields for the limits of deletions; they are shown if the plan deletes channels.
     resume, stop
-        The buttons that go on with a run, and that stop it in order.
+        The buttons that continue a run, and that stop it after the calls that are under way.
     progress
         The bar of channels that were tried.
     """
@@ -168,7 +169,8 @@ class PlanForm(Form):
         """Return a job that applies the plan."""
         folder, phrase, limits = self.folder.value, self.plan.confirmation, self._limits()
         options = {name: value for name, value in limits.items() if self._deletes}
-        code = self.python_call("apply_plan", Variable("plan"), folder, confirm=phrase, **options)
+        saved = Variable(f"kvs.plans.read({folder!r})")  # a folder takes one run: the same plan goes to another one
+        code = self.python_call("apply_plan", saved, f"{folder}-again", confirm=phrase, **options)
         return self._job(
             "Applying",
             folder,
@@ -217,7 +219,8 @@ class PlanForm(Form):
             finally:
                 running.update(lambda: self._show_running(is_running=False))
             running.update(lambda: self.table.show_result(applied.result))
-            return JobResult(applied, _message(applied), code, _notes_html(applied))
+            is_complete = applied.incomplete.empty and not applied.notes
+            return JobResult(applied, _message(applied), code, _notes_html(applied), is_complete)
 
         check_code = self.python_call("resume_plan", folder)
         return Job(f"{verb} {folder}", follow, changes=True, check_code=check_code, check="press Resume")
@@ -269,11 +272,7 @@ def _counts_html(plan: Plan) -> str:
         (plan.account_names.get(account_id, account_id), region, action, f"{channels:,}", f"{steps:,}")
         for (account_id, region, action), channels, steps in counted.itertuples(name=None)
     ]
-    notes = (
-        [f"{format_count(len(plan.refused), 'row')} refused; nothing of them will be sent."]
-        if len(plan.refused)
-        else []
-    )
+    notes = [f"{format_count(len(plan.refused), 'row')} refused and will not be sent."] if len(plan.refused) else []
     return table_html(rows, ("Account", "Region", "Action", "Channels", "Steps")) + "".join(
         f"<div>{escape_html(note)}</div>" for note in (*notes, *plan.notes)
     )
@@ -282,12 +281,12 @@ def _counts_html(plan: Plan) -> str:
 def _message(applied: Applied) -> str:
     found = ", ".join(f"{number:,} {outcome.replace('_', ' ')}" for outcome, number in applied.counts.items() if number)
     ended = "Stopped" if applied.interrupted else "Applied"
-    rest = " Resume goes on." if applied.can_be_resumed else ""
+    rest = " Press Resume to continue." if applied.can_be_resumed else ""
     return f"{ended}: {found or 'no steps'}; {applied.folder} has the journal, result.csv and undo.csv.{rest}"
 
 
 def _notes_html(applied: Applied) -> str:
-    return "".join(f"<div>{escape_html(note)}</div>" for note in applied.notes)
+    return "".join(f"<div>{escape_html(in_words(note))}</div>" for note in applied.notes)
 
 
 def plan(
@@ -318,6 +317,11 @@ def plan(
         As for :func:`kvs_notebook.apply_plan`.
     connection
         The connection that roles are assumed from, and to its own account. If None, the current connection.
+
+    Returns
+    -------
+    PlanForm
+        The form; after a click, ``form.future.result()`` returns what apply_plan() or resume_plan() returns.
 
     Raises
     ------

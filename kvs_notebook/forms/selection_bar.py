@@ -49,7 +49,7 @@ class SelectionBar(widgets.HBox):
     def show(self, count: int, hidden: int) -> None:
         """Show how many channels are selected, and how many of them the filter hides."""
         note = f" ({hidden:,} not shown by the filter)" if hidden else ""
-        text = f"{count:,} selected{note}" if count else "Select channels to act on them"
+        text = f"{count:,} selected{note}" if count else "None selected"
         self._count.value = f"<span>{escape_html(text)}</span>"
         for name, button in self.buttons.items():
             button.disabled = not count or (count > 1 and name not in self._for_several)

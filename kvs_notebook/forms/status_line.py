@@ -8,6 +8,9 @@ import ipywidgets as widgets
 
 from kvs_notebook.forms.html import escape_html, folded_python_html
 
+DONE, INCOMPLETE, FAILED = "Done", "Incomplete", "Failed"
+"""The words before an outcome."""
+
 
 class StatusLine(widgets.HTML):
     """Show one message, to eyes and to screen readers.
@@ -28,13 +31,14 @@ class StatusLine(widgets.HTML):
         """Show progress or a remark; ``code`` is Python that belongs to it, shown folded, ``html`` what belongs to the result."""
         self._set("status", text, _line(text), html, _folded(code))
 
-    def succeed(self, text: str, *, code: str = "", html: str = "") -> None:
-        """Show what was done, and when; ``code`` is the Python that does the same."""
-        self._set("status", text, _line(text, "Done", "kvs-done"), html, _folded(code))
+    def show_outcome(self, word: str, text: str, *, code: str = "", html: str = "") -> None:
+        """Show what was done, or what is not done, and when; ``code`` is the Python that does the same."""
+        role, css_class = ("status", "kvs-done") if word == DONE else ("alert", "kvs-failed")
+        self._set(role, text, _line(text, word, css_class), html, _folded(code))
 
     def alert(self, text: str, *, code: str = "") -> None:
         """Show what failed, when, and what to do next; ``code`` is what helps in Python, shown folded."""
-        self._set("alert", text, _line(text, "Failed", "kvs-failed"), _folded(code))
+        self.show_outcome(FAILED, text, code=code)
 
     def append(self, text: str) -> None:
         """Show a second message below, until clear(): the outcome of work that the user stopped waiting for."""

@@ -21,10 +21,11 @@ from kvs_notebook.dataframes.builders import tags_frame
 from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.forms.channel_form import LOAD_AGAIN, ChannelForm
 from kvs_notebook.forms.executor import ContextExecutor
-from kvs_notebook.forms.fields import CheckedInput, TagRows
+from kvs_notebook.forms.fields import CheckedInput
 from kvs_notebook.forms.html import escape_html, table_html
 from kvs_notebook.forms.job import Job, JobResult, RunningJob
 from kvs_notebook.forms.tag_difference import TagDifference, Tags
+from kvs_notebook.forms.tag_rows import TagRows
 
 
 class TagsForm(ChannelForm):
@@ -178,7 +179,7 @@ def edit_tags(channel: Channel | None = None, *, connection: Connection | None =
 
     Its fields are ``channel``, with the button ``load``, and ``tags``, whose value is a mapping. Tags have no version: the form
     reads them again before it sends anything, sends only the difference, and keeps what another client has changed. Tags that
-    only AWS can set (``aws:...``) are shown below the rows; they are not in ``tags.value``, and stay as they are. Loading
+    only AWS can set (``aws:...``) are shown below the rows; they are not in ``tags.value``, and are not changed. Loading
     spends what :func:`kvs_notebook.describe_channel` and :func:`kvs_notebook.list_tags` spend. Submitting spends what list_tags
     and, if there is a difference, :func:`kvs_notebook.tag_channel` and :func:`kvs_notebook.untag_channel` spend.
 
@@ -188,6 +189,11 @@ def edit_tags(channel: Channel | None = None, *, connection: Connection | None =
         A name, an ARN or a row, loaded at once. If None, the user enters it.
     connection
         The account and region of the channel. If None, the current connection.
+
+    Returns
+    -------
+    TagsForm
+        The form; after a click, ``form.future.result()`` returns the channel's tags as a long tags frame.
 
     Raises
     ------

@@ -113,6 +113,11 @@ def update_channel(channel: Channel | None = None, *, connection: Connection | N
     connection
         The account and region of the channel. If None, the current connection.
 
+    Returns
+    -------
+    UpdateForm
+        The form; after a click, ``form.future.result()`` returns the channel as a one-row channels frame.
+
     Raises
     ------
     InvalidInput

@@ -14,7 +14,7 @@ import ipywidgets as widgets
 from kvs_notebook.channels.lost_replies import send_warnings_to
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.job import Job, Outcome, RunningJob, not_sent_message, python_message
-from kvs_notebook.forms.status_line import StatusLine
+from kvs_notebook.forms.status_line import DONE, FAILED, INCOMPLETE, StatusLine
 
 _logger = logging.getLogger(__name__)
 
@@ -117,15 +117,16 @@ class Worker:
                 result = job.run(running)
         except Exception as error:  # noqa: BLE001 - as above; it also is the future's exception
             failure, code = job.failure_message(error), job.failure_code(error)
-            self._report_outcome(job, Outcome(failure, succeeded=False, code=code))
+            self._report_outcome(job, Outcome(failure, FAILED, code))
             self._finish(running, lambda: self.status.alert(failure, code=code), late_message=failure)
             running.future.set_exception(error)
         else:
             message = " ".join([result.message, *running.reconciled])
-            self._report_outcome(job, Outcome(message, succeeded=True, code=result.code))
+            word = DONE if result.is_complete else INCOMPLETE
+            self._report_outcome(job, Outcome(message, word, result.code))
             self._finish(
                 running,
-                lambda: self.status.succeed(message, code=result.code, html=result.html),
+                lambda: self.status.show_outcome(word, message, code=result.code, html=result.html),
                 late_message=message if job.changes else "",
             )
             running.future.set_result(result.value)

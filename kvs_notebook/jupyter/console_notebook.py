@@ -2,7 +2,7 @@
 
 JupyterLab runs no cell when it opens a notebook. But it shows the widgets of a kernel that runs already, and takes the outputs
 from the file. So this starts the notebook's kernel, runs its cell, writes the outputs to the file, signs it, and only then opens
-the browser. If that fails, the notebook is opened as it is, and Shift+Enter runs it.
+the browser. If that fails, the notebook is opened without running it, and Shift+Enter runs it.
 """
 
 from __future__ import annotations

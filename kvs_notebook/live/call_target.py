@@ -48,7 +48,7 @@ class CallTarget:
         return self.new_client(self.channel.channel_arn or self.channel_name)
 
     async def arn(self) -> str:
-        """Return the ARN of the channel as it is now: another channel may have got its name."""
+        """Return the current ARN of the channel: another channel may have got its name."""
         return await asyncio.to_thread(resolve_arn, self.channel, self.connection)
 
     def new_client(self, arn: str) -> SignalingClient:

@@ -295,7 +295,7 @@ class CameraMedia {
     });
   }
 
-  // A viewer that has left is noticed late: the one that has been silent for longest makes room.
+  // A viewer that has left is noticed late: the one that has been silent for longest is dropped.
   async makeRoom() {
     if (this.viewers.size < MAX_VIEWERS) return;
     const viewers = [...this.viewers.values()];

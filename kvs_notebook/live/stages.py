@@ -68,7 +68,7 @@ def failure_sentence(stage: Stage, channel_name: str, seconds: float) -> str:
         case "stopped" | "looking_up":
             return f"{channel_name} could not be looked up {within}. Check the connection to the service."
         case "waiting":
-            return f"No answer from {channel_name} {within}: the camera is off, or on another channel."
+            return f"No answer from {channel_name} {within}. Check that the camera is on and uses this channel."
         case "negotiating":
             return (
                 f"No network path to the camera of {channel_name} {within}. Check that UDP is allowed on both sides, or that "

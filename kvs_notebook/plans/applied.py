@@ -77,7 +77,7 @@ class Applied:
             return
         row = rest.iloc[0]
         raise PlanIncomplete(
-            f"Not done: {len(rest):,} of {format_count(len(self.result), 'step')} ({self._summary(rest)}). The first one, "
+            f"Not done: {len(rest):,} of {format_count(len(self.result), 'step')} ({self._summary(rest)}); the first one, "
             f"{row['action']} {row['column'] if pd.notna(row['column']) else row['channel_name']} of {row['channel_name']}: "
             f"{row['message']}",
             code=None if pd.isna(row["error_code"]) else row["error_code"],
@@ -114,11 +114,11 @@ class Applied:
         return len(self.result)
 
     def __repr__(self) -> str:
-        """Return the counts, the steps that are not done with their reasons, and how to go on."""
+        """Return the counts, the steps that are not done with their reasons, and how to continue."""
         return self.summary(f"kvs.resume_plan({str(self.folder)!r})")
 
     def summary(self, resume: str) -> str:
-        """Return what came of the plan in lines of text; ``resume`` is the call or command that goes on with it."""
+        """Return the outcome of the plan in lines of text; ``resume`` is the call or command that continues it."""
         lines = [self._title]
         not_started = self.result["outcome"] == NOT_STARTED
         rest = self.incomplete
@@ -130,8 +130,8 @@ class Applied:
             lines.append(f"  and {len(tried) - MAX_SHOWN:,} more; see {self.folder / 'result.csv'}")
         for reason, steps in self.result.loc[not_started, "message"].value_counts().items():
             lines.append(f"  {NOT_STARTED}  {format_count(int(steps), 'step')}: {reason}")
-        to_go_on = [f"To go on: {resume}"] if self.can_be_resumed else []
-        return "\n".join([*lines, *self.notes, *to_go_on])
+        next_line = [f"To continue: {resume}"] if self.can_be_resumed else []
+        return "\n".join([*lines, *self.notes, *next_line])
 
     @property
     def can_be_resumed(self) -> bool:

@@ -90,7 +90,7 @@ def apply_plan(
     role_name: str | None = None,
     connection: Connection | None = None,
 ) -> Applied:
-    """Apply a plan: send its steps, in several accounts and regions at a time.
+    """Send the steps of a plan, to several accounts and regions in parallel.
 
     Parameters
     ----------
@@ -102,15 +102,15 @@ def apply_plan(
     confirm
         The phrase ``plan.confirmation``. Nothing is sent without it.
     allow_changes
-        Whether changes may be sent to real accounts; a sandbox takes them anyway.
+        Whether changes may be sent to real accounts; a sandbox does not need it.
     max_delete
-        How many channels may be deleted in all.
+        The largest number of channels that may be deleted.
     max_share
-        Which share of the channels of an account and region may be deleted, as they are listed just before.
+        The largest share of the channels of an account and region that may be deleted; they are counted just before.
     canary
         How many channels of each account and region are changed and verified before the others.
     stop_after
-        After how many failed channels an account and region stops.
+        The number of failed channels after which an account and region stops.
     profiles, role_arns, external_id, accounts, role_name
         As for :func:`inventory`; a column ``change_role_arn`` of the accounts file names the role to assume for changes.
     connection
@@ -125,22 +125,22 @@ def apply_plan(
     Raises
     ------
     InvalidInput
-        If ``confirm`` is not the plan's phrase, a limit would be exceeded, the folder holds another plan, or one that was
-        already applied, at least in part, or another process applies it; nothing was sent.
+        If ``confirm`` is not the plan's phrase, a limit would be exceeded, the folder has another plan, or one that was
+        already applied or partly applied, or another process applies it; nothing was sent.
     DamagedFile
         If a file of the folder was changed since the plan was saved; nothing was sent.
     ReadOnly
-        If a connection may change nothing and ``allow_changes`` is not True; nothing was sent.
+        If a connection is read-only and ``allow_changes`` is not True; nothing was sent.
     ExportFailed
-        If the folder cannot be written, as on a full disk. No change is sent after that; kvs.resume_plan() goes on.
+        If the folder cannot be written, as on a full disk. No change is sent after that; kvs.resume_plan() continues.
 
     Notes
     -----
-    Each channel is read just before its steps are sent. A step whose change is there already is ``already_done``; one whose
-    value is not as the plan says is a ``conflict``, and is not sent. In the end one read verifies all changes. If two writers
-    set one tag key within a second, the last one wins. Refused or expired credentials pause their account and region, and the
-    others go on. The first Ctrl-C lets the calls in flight finish and returns what was done; the second one leaves their steps
-    ``unknown``. :func:`resume_plan` goes on after each of these, and after a killed process.
+    Each channel is read just before its steps are sent. A step whose change is there already is ``already_done``. A step whose
+    value has changed since the plan was made is a ``conflict``, and is not sent. In the end, all changes are verified. If two
+    writers set one tag key within a second, the last one wins. Refused or expired credentials pause their account and region, and
+    the others go on. The first Ctrl-C lets the calls in flight finish and returns what was done; the second one leaves their
+    steps ``unknown``. :func:`resume_plan` continues after each of these, and after a killed process.
 
     Spends for each channel one DescribeSignalingChannel call, one ListTagsForResource call if tags change or the channel is
     deleted, and one CreateSignalingChannel, TagResource, UntagResource, UpdateSignalingChannel or DeleteSignalingChannel call for
@@ -187,7 +187,7 @@ def resume_plan(
     role_name: str | None = None,
     connection: Connection | None = None,
 ) -> Applied:
-    """Go on with a run of apply_plan() that was interrupted, stopped or paused; nothing is sent twice.
+    """Continue a run of apply_plan() that was interrupted, stopped or paused; nothing is sent twice.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def resume_plan(
     Returns
     -------
     Applied
-        What came of all steps, including those of earlier runs.
+        The outcome of all steps, including those of earlier runs.
 
     Raises
     ------
@@ -215,14 +215,14 @@ def resume_plan(
     DamagedFile
         If a file of the folder was changed by another program; nothing was sent.
     ReadOnly
-        If a connection may change nothing and ``allow_changes`` is not True; nothing was sent.
+        If a connection is read-only and ``allow_changes`` is not True; nothing was sent.
     ExportFailed
         If the folder cannot be written. No change is sent after that.
 
     Notes
     -----
-    A step that was about to be sent when the run ended is settled by reading its channel. Steps that are done or in conflict
-    are not sent again.
+    If a run ended while a step was being sent, reading its channel shows whether the step took effect. Steps that are done or
+    in conflict are not sent again.
 
     Spends for each channel that is left what :func:`apply_plan` spends.
 
@@ -271,7 +271,7 @@ def start(
     with lock_folder(files.path):
         if files.is_begun:
             raise InvalidInput(
-                f"{files.path} holds a plan that was already applied, at least in part. To go on with it: "
+                f"{files.path} has a plan that was already applied or partly applied. To continue it: "
                 f"kvs.resume_plan({str(files.path)!r}); nothing was sent."
             )
         if files.read()[0] != text:
@@ -311,11 +311,9 @@ def resume(
 def _check_confirmation(plan: Plan, confirm: str | None, *, required: bool) -> None:
     if confirm == plan.confirmation or (confirm is None and not required):
         return
-    given = (
-        "confirm= is missing" if confirm is None else f"confirm={format_value(confirm)} is not the phrase of this plan"
-    )
+    problem = "confirm= is missing" if confirm is None else f"confirm={format_value(confirm)} does not match"
     raise InvalidInput(
-        f"{given}, which would {plan.confirmation}. If that is meant, pass confirm={plan.confirmation!r}; nothing was sent."
+        f"{problem}: the plan would {plan.confirmation}. If that is meant, pass confirm={plan.confirmation!r}; nothing was sent."
     )
 
 

@@ -30,12 +30,12 @@ class ChannelCall:
     steps
         The steps that it carries out.
     reconcile
-        Called with the error of the call and the seconds that it took; returns the ARN of a channel that was created, None for
-        other calls, if the change took effect whose reply was lost; else raises what came of it.
+        Called with the error of the call and the seconds that it took. If the change took effect although its reply was lost,
+        this returns the ARN of the channel that was created (None for other calls); otherwise it raises the error to report.
     durable
-        Whether the disk must have the journal before the call is sent.
+        Whether the journal must be on disk before the call is sent.
     seen
-        What undo needs of a channel that is deleted.
+        What undo needs to create a deleted channel again.
     """
 
     operation: Operation
@@ -61,7 +61,7 @@ def calls_of(change: ChannelChange, state: ChannelState) -> Iterator[ChannelCall
         tags, untags = change.with_action(TAG), change.with_action(UNTAG)
         calls = [_tag(change, tags)] if tags else []
         removal = [_untag(change, untags)] if untags else []
-        # Tags are set before others are removed, so that a failure loses no value, except if there is no room for them.
+        # Tags are set before others are removed, so that a failure loses no value; if that were too many, others go first.
         is_full = len(state.tags.keys() | {step.tag_key for step in tags}) > MAX_TAGS
         yield from removal + calls if is_full else calls + removal
         for step in change.with_action(UPDATE):

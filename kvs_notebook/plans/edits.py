@@ -32,7 +32,7 @@ def tag(
     tags
         The tags to set, as a mapping of key to value.
     rename
-        The keys to rename, as a mapping of old key to new key; channels without the old key stay as they are.
+        The keys to rename, as a mapping of old key to new key; channels without the old key are not changed.
     remove
         The keys to remove.
     allow_managed

@@ -19,6 +19,7 @@ from kvs_notebook.atomic_file import OWNER_ONLY
 from kvs_notebook.errors import ExportFailed
 from kvs_notebook.plans.step_records import (
     ENDED,
+    MAX_LINE_BYTES,
     NO_RECORD,
     RUN,
     SETTLED,
@@ -189,7 +190,15 @@ class Journal:
 
 
 def _end_of_last_line(path: Path) -> int:
-    return path.read_bytes().rfind(b"\n") + 1
+    with path.open("rb") as file:
+        start = file.seek(0, os.SEEK_END)
+        while start > 0:
+            start = max(0, start - MAX_LINE_BYTES)
+            file.seek(start)
+            found = file.read(MAX_LINE_BYTES).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+    return 0
 
 
 def _without_none(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from kvs_notebook.aws.arns import ChannelArn
+from kvs_notebook.aws.arns import CHANNEL_ARN, MAX_ARN_LENGTH, ChannelArn
 from kvs_notebook.dataframes.files import cell_values
 from kvs_notebook.dataframes.frame_check import check_columns
 from kvs_notebook.dataframes.schemas import TAG_PREFIX, TAGS_READ
@@ -187,6 +189,14 @@ class KnownChannels:
     @cached_property
     def _records(self) -> list[tuple[Any, ...]]:
         return list(zip(*map(self.column, ("channel_arn", "version", "channel_status", TTL_COLUMN)), strict=True))
+
+    @cached_property
+    def parts_of_arns(self) -> pa.StructArray:
+        """The parts of each channel's ARN as text, by position; null if it is not valid."""
+        texts = [arn if isinstance(arn, str) and arn.isascii() else None for arn in self.column("channel_arn")]
+        arns = pa.array(texts, pa.large_string())
+        is_short = pc.less_equal(pc.utf8_length(arns), MAX_ARN_LENGTH)
+        return pc.if_else(is_short, pc.extract_regex(arns, f"^{CHANNEL_ARN}$"), None)
 
     def find(self, channel_arn: str) -> KnownChannel | None:
         """Return the channel with an ARN; None if the frame does not have it."""

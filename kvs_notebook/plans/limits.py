@@ -17,9 +17,9 @@ class Limits:
     Attributes
     ----------
     max_delete
-        How many channels may be deleted in all.
+        The largest number of channels that may be deleted.
     max_share
-        Which share of the channels of an account and region may be deleted, as they are listed just before.
+        The largest share of the channels of an account and region that may be deleted; they are counted just before.
     canary
         How many channels of each account and region are changed and verified before the others.
     stop_after

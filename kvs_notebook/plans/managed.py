@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -13,6 +12,7 @@ import pandas as pd
 from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.dataframes.builders import rows_frame
 from kvs_notebook.dataframes.frame_check import check_columns
+from kvs_notebook.dataframes.input_limits import MAX_JSON_BYTES, read_limited
 from kvs_notebook.dataframes.schemas import MANAGED_CHANNELS
 from kvs_notebook.errors import DamagedFile, InvalidInput
 from kvs_notebook.plans.known_channels import MANAGED_BY
@@ -208,14 +208,16 @@ def _channel_arn(text: object) -> str | None:
 def _frame(path: str | os.PathLike[str], rows: Iterator[Row]) -> pd.DataFrame:
     try:
         return rows_frame([row for row in rows if row[0] is not None], MANAGED_CHANNELS)
-    except (AttributeError, TypeError) as error:
+    except (AttributeError, TypeError, UnicodeError) as error:  # a name may have half of a surrogate pair
         raise DamagedFile(f"{path} does not have the documented structure: {error}. Write it again.") from error
 
 
 def _read_json(path: str | os.PathLike[str]) -> Any:
     try:
-        return json.loads(Path(path).read_bytes())
+        return json.loads(read_limited(path, MAX_JSON_BYTES, remedy="Write the output for fewer resources."))
     except OSError as error:
         raise InvalidInput(f"Can't read {path}: {error.strerror}. Check the path.") from error
-    except ValueError as error:
+    except InvalidInput:  # is a ValueError too
+        raise
+    except (ValueError, RecursionError) as error:
         raise DamagedFile(f"{path} is not valid JSON: {error}. Write it again.") from error

@@ -12,9 +12,10 @@ import pandas as pd
 from kvs_notebook.dataframes.csv_text import parse_cell, read_records
 from kvs_notebook.dataframes.files import to_csv
 from kvs_notebook.dataframes.schemas import PLAN_STEPS
+from kvs_notebook.errors import DamagedFile
 from kvs_notebook.keyword_hints import with_method_hints
 from kvs_notebook.plans.plan_display import PlanDisplay
-from kvs_notebook.plans.plan_folder import PlanFolder
+from kvs_notebook.plans.plan_folder import PLAN_AGAIN, PlanFolder
 from kvs_notebook.plans.steps import CREATE, DELETE, READY, REFUSED, TAG, UNTAG, UPDATE, Step, steps_frame
 
 VERBS = {CREATE: "create", UPDATE: "change", TAG: "change", UNTAG: "change", DELETE: "delete"}
@@ -34,7 +35,7 @@ class Plan:
     source
         What the plan was made of, such as the name of a file.
     notes
-        What else a reader has to know, as sentences, such as how many channels stay as they are.
+        What else a reader has to know, as sentences, such as how many channels stay unchanged.
     account_names
         The names of accounts by account id, as far as they are known.
     folder
@@ -43,13 +44,13 @@ class Plan:
 
     def __init__(
         self,
-        steps: Iterable[Step],
+        steps: Iterable[Step] | pd.DataFrame,
         *,
         source: str,
         notes: Sequence[str] = (),
         account_names: Mapping[str, str] | None = None,
     ) -> None:
-        self.steps = steps_frame(steps)
+        self.steps = steps if isinstance(steps, pd.DataFrame) else steps_frame(steps)
         self.source = source
         self.notes = tuple(notes)
         self.account_names = dict(account_names or {})
@@ -120,7 +121,7 @@ class Plan:
         Raises
         ------
         InvalidInput
-            If the folder holds a plan that was already applied, at least in part.
+            If the folder has a plan that was already applied or partly applied.
         ExportFailed
             If the folder cannot be written.
         """
@@ -168,7 +169,9 @@ def read(folder: str | os.PathLike[str]) -> Plan:
     """
     text, about = PlanFolder(folder).read()
     records = read_records(io.StringIO(text, newline=""), "plan.csv", lambda cells: cells == [*PLAN_STEPS])
-    rows = [[parse_cell(cell) for cell in record] for record in records.values()][1:]
+    header, *rows = [[parse_cell(cell) for cell in record] for record in records.values()] or [[]]
+    if header != [*PLAN_STEPS] or any(len(row) != len(header) for row in rows):
+        raise DamagedFile(f"{PlanFolder(folder).plan} does not have the columns of a plan. {PLAN_AGAIN}")
     steps = (Step._make(row[1:]) for row in rows)
     plan = Plan(steps, source=about["source"], notes=about["notes"], account_names=about["account_names"])
     plan.folder = Path(folder)

@@ -127,7 +127,7 @@ class PlanDisplay:
 
     def _refused_title(self) -> str:
         rows = self._with_status(REFUSED)["source"].nunique()
-        return f"{format_count(rows, 'row')} refused, nothing of {'it' if rows == 1 else 'them'} will be sent:"
+        return f"{format_count(rows, 'row')} refused; {'it' if rows == 1 else 'they'} will not be sent:"
 
     def _refusals(self) -> Iterator[str]:
         refused = self._with_status(REFUSED)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kvs_notebook.atomic_file import OWNER_ONLY, replace_file
+from kvs_notebook.dataframes.input_limits import read_limited
 from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput
 
 FORMAT = 1
@@ -55,13 +56,13 @@ class PlanFolder:
         Raises
         ------
         InvalidInput
-            If the folder holds a plan that was already applied, at least in part.
+            If the folder has a plan that was already applied or partly applied.
         ExportFailed
             If the folder cannot be written.
         """
         if self.is_begun:
             raise InvalidInput(
-                f"{self.path} holds a plan that was already applied, at least in part. Save the new plan to another folder."
+                f"{self.path} has a plan that was already applied or partly applied. Save the new plan to another folder."
             )
         self._write({self.plan: steps, self.meta: _to_json({"format": FORMAT, "sha256": digest(steps), **about})})
 
@@ -119,7 +120,7 @@ class PlanFolder:
         text = self._read_text(self.meta)
         try:
             meta = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DamagedFile(f"{self.meta} is not valid JSON: {error}. {PLAN_AGAIN}") from error
         if not isinstance(meta, dict) or meta.get("format") != FORMAT:
             raise DamagedFile(f"{self.meta} does not describe a plan of format {FORMAT}. {PLAN_AGAIN}")
@@ -130,7 +131,7 @@ class PlanFolder:
 
     def _read_text(self, path: Path) -> str:
         try:
-            return path.read_bytes().decode("utf-8")
+            return read_limited(path).decode("utf-8")
         except (FileNotFoundError, NotADirectoryError) as error:
             raise InvalidInput(
                 f"{self.path} holds no plan: {path.name} does not exist. Save one with plan.save({str(self.path)!r})."

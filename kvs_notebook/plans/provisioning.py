@@ -6,12 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from kvs_notebook.aws.arns import ChannelArn, check_account_id
-from kvs_notebook.aws.regions import check_region_code
+from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.validation import MAX_TAGS, check_channel_name
 from kvs_notebook.dataframes.schemas import TAG_PREFIX
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.fleet.inventory import Inventory
 from kvs_notebook.formatting import format_value
 from kvs_notebook.plans.changes import Change, plan_change
 from kvs_notebook.plans.known_channels import MANAGED_BY, ChannelsToPlan, KnownChannels
@@ -19,15 +17,13 @@ from kvs_notebook.plans.plan import Plan
 from kvs_notebook.plans.sheet_cells import REMOVE, check_tag, parse_ttl
 from kvs_notebook.plans.sheet_table import File, Sheet, SheetTable, read_channels
 from kvs_notebook.plans.steps import CREATE, REFUSED, TTL_COLUMN, UNCHANGED, Step
+from kvs_notebook.plans.target_account_regions import TargetAccountRegions
 
 NAME = "channel_name"
 DEFAULT_TTL = 60
 """The message TTL of a channel that create_channel() creates, if none is given."""
 
 CREATED_TYPE = "SINGLE_MASTER"
-
-Place: TypeAlias = tuple[str, str]
-"""An account id and a region."""
 
 Identity: TypeAlias = tuple[str, str, str]
 """An account id, a region and a channel's name."""
@@ -48,11 +44,11 @@ def ensure(
     ----------
     desired
         A CSV file or a frame with a row per channel: its name; optionally ``message_ttl_seconds``, ``tag:KEY`` columns, and
-        ``account_id`` and ``region``. An empty cell leaves the value as it is, ``(remove)`` removes a tag. All other columns are
+        ``account_id`` and ``region``. An empty cell leaves the value unchanged, ``(remove)`` removes a tag. All other columns are
         left to you.
     current
         The channels that exist, with tags: a frame of list_channels(tags=True), an Inventory, or the CSV or Parquet file of one.
-        If they are of one account and region, ``desired`` needs no such columns.
+        If they are of one account, ``desired`` needs no column ``account_id``; of one region, no ``region``.
     name_column
         The column of ``desired`` that has the channel's name.
     allow_managed
@@ -93,8 +89,8 @@ def ensure(
     channels, label = read_channels(current, "current")
     known = KnownChannels(channels, label)
     positions = _positions(known)
-    places = _Places(channels, positions, table, label)
-    planner = _Provisioning(table, known, positions, places, name_column, allow_managed=allow_managed)
+    targets = TargetAccountRegions(channels, {identity[:2] for identity in positions}, table, label)
+    planner = _Provisioning(table, known, positions, targets, name_column, allow_managed=allow_managed)
     steps = list(planner.steps())
     return Plan(steps, source=table.label, notes=list(_notes(table, name_column)), account_names=known.account_names)
 
@@ -109,56 +105,6 @@ def _positions(known: KnownChannels) -> dict[Identity, int]:
             raise InvalidInput(f"{known.label}: {error}") from error
         positions[parsed.account_id, parsed.region, parsed.channel_name] = position
     return positions
-
-
-class _Places:
-    """The account and region of each desired row, and which of them were read."""
-
-    def __init__(
-        self, channels: ChannelsToPlan, positions: Mapping[Identity, int], table: SheetTable, label: str
-    ) -> None:
-        self._read = {place[:2] for place in positions}
-        self._prefix = ""
-        self._gaps: dict[Place, str] = {}
-        if isinstance(channels, Inventory):
-            coverage = channels.coverage.astype("object").to_dict("records")
-            self._prefix = channels.prefix or ""
-            self._read |= {(row["account_id"], row["region"]) for row in coverage if row["status"] == "ok"}
-            self._gaps = {
-                (row["account_id"], row["region"]): row["status"] for row in coverage if row["status"] != "ok"
-            }
-        lacking = [name for name in ("account_id", "region") if name not in table.columns]
-        if lacking and len(self._read) != 1:
-            raise InvalidInput(
-                f"{label} has channels of {len(self._read)} account-regions, and {table.label} has no column "
-                f"{' and no column '.join(lacking)}. Add what is missing, or pass the channels of one account and region."
-            )
-        self._only = next(iter(self._read)) if len(self._read) == 1 else (None, None)
-
-    def of_row(self, table: SheetTable, row: int, name: str) -> Place:
-        """Return the account and region of a row.
-
-        Raises
-        ------
-        InvalidInput
-            If they are missing or not valid, or it was not read whether they have a channel of this name.
-        """
-        account_id = table.column("account_id")[row] or self._only[0]
-        region = table.column("region")[row] or self._only[1]
-        try:
-            place = check_account_id(account_id), check_region_code(region)
-        except InvalidInput as error:
-            hint = " A spreadsheet may have removed leading zeros." if "12 digits" in str(error) else ""
-            raise InvalidInput(f"{error}{hint}") from error
-        if place in self._gaps:
-            raise InvalidInput(
-                f"Account {place[0]} was not read in {place[1]} ({self._gaps[place]}): the channel may exist. Read it first."
-            )
-        if not name.startswith(self._prefix):
-            raise InvalidInput(
-                f"Only channels that begin with {self._prefix!r} were read: the channel may exist. Read all."
-            )
-        return place
 
 
 class _Wanted(NamedTuple):
@@ -177,14 +123,14 @@ class _Provisioning:
         table: SheetTable,
         known: KnownChannels,
         positions: Mapping[Identity, int],
-        places: _Places,
+        targets: TargetAccountRegions,
         name_column: str,
         *,
         allow_managed: bool,
     ) -> None:
         self._table = table
         self._known = known
-        self._places = places
+        self._targets = targets
         self._name_column = name_column
         self._allow_managed = allow_managed
         self._tag_columns = [name for name in table.columns if name.startswith(TAG_PREFIX)]
@@ -229,7 +175,7 @@ class _Provisioning:
             if value not in {None, REMOVE}:
                 check_tag(tag, value)
         given = {tag: None if value == REMOVE else value for tag, value in tags.items() if value is not None}
-        key = (*self._places.of_row(self._table, row, name), name)
+        key = (*self._targets.of_row(self._table, row, name), name)
         return key, _Wanted(row, None if ttl is None else parse_ttl(ttl), given)
 
     def _plan(self, key: Identity, wanted: _Wanted) -> Iterator[Step]:

@@ -17,7 +17,7 @@ from kvs_notebook.plans.steps import CREATE, DELETE, REFUSED, TAG, TTL_COLUMN, U
 
 
 def undo(folder: str | os.PathLike[str]) -> Plan:
-    """Plan the opposite of what a run of apply_plan() has changed.
+    """Plan to undo the changes of a run of apply_plan().
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ def undo(folder: str | os.PathLike[str]) -> Plan:
     Returns
     -------
     Plan
-        A plan like any other, to be saved to another folder and applied. Steps that were already done before the run, or not
-        done, are not in it; a value that was changed since is a conflict when it is applied.
+        A plan like any other, to be saved to another folder and applied. It has no step for what was already done before the
+        run, or not done. A value that was changed since is a conflict when the plan is applied.
 
     Raises
     ------

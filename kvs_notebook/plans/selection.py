@@ -28,8 +28,9 @@ def select_rows(channels: pd.DataFrame, conditions: Sequence[str]) -> pd.DataFra
         column = next((each for each in (TAG_PREFIX + name, name) if each in channels), None)
         if not equals or column is None:
             known = [str(each).removeprefix(TAG_PREFIX) for each in channels]
+            expected = f"one of: {', '.join(known)[:300]}" if known else "a column; these channels have none"
             raise InvalidInput(
-                f"Condition {format_value(condition)} is not valid. Expected COLUMN=VALUE with one of: {', '.join(known)[:300]}."
+                f"Condition {format_value(condition)} is not valid. Expected COLUMN=VALUE with {expected}."
             )
         patterns = values.split(",")
         texts = channels[column].astype("str")

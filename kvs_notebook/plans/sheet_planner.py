@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
+import pandas as pd
+
 from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
@@ -13,7 +15,7 @@ from kvs_notebook.plans.known_channels import MANAGED_BY, KnownChannel, KnownCha
 from kvs_notebook.plans.sheet_cells import Edit, edit_of_cell, is_delete
 from kvs_notebook.plans.sheet_differences import ACTION, ARN, IDENTITY, SheetDifferences, cell_text
 from kvs_notebook.plans.sheet_table import SheetTable
-from kvs_notebook.plans.steps import DELETE, REFUSED, TTL_COLUMN, Step
+from kvs_notebook.plans.steps import DELETE, REFUSED, TTL_COLUMN, Step, steps_frame
 from kvs_notebook.plans.tag_replacements import TagReplacements
 
 
@@ -27,7 +29,7 @@ class SheetPlanner:
     known
         The original.
     now
-        The channels as they are now; None if they are not given.
+        The current channels; None if they are not given.
     allow_managed
         Whether channels that another tool manages are planned too.
     """
@@ -40,35 +42,47 @@ class SheetPlanner:
         self._now = now
         self._allow_managed = allow_managed
         self._differences = SheetDifferences(sheet, known)
-        self._replacements = TagReplacements(sheet, known)
 
-    def steps(self) -> Iterator[Step]:
-        """Yield the steps of all rows."""
-        conflicting = self._differences.rows_in_conflict()
+    def steps(self) -> pd.DataFrame:
+        """Return the steps frame of all rows."""
+        replacements = TagReplacements(self._sheet, self._known)
+        steps = list(self._refused_rows())
+        for row, position in self._edited_rows():
+            is_usual = self._now is None and row not in self._differences.contradictions
+            if not (is_usual and replacements.add(row, position, self._differences.edited[row])):
+                steps += self._look_closely(row, position)
+        return steps_frame(steps, replacements.frame())
+
+    @cached_property
+    def _conflicting(self) -> dict[int, list[int]]:
+        return self._differences.rows_in_conflict()
+
+    def _edited_rows(self) -> Iterator[tuple[int, int]]:
+        """Yield row and position of the rows to plan; of several rows that ask for the same, the first."""
         seen: set[int] = set()
+        for row in sorted(self._differences.edited.keys() | self._differences.contradictions.keys()):
+            position = self._differences.positions[row]
+            if position is None or position in seen or row in self._sheet.uneven or row in self._conflicting:
+                continue
+            seen.add(position)
+            yield row, position
+
+    def _refused_rows(self) -> Iterator[Step]:
+        """Yield the steps of rows that cannot be planned by themselves."""
+        for row, count in self._sheet.uneven.items():
+            reason = f"The row has {count} cells, more than the header. Put quotes around text with a comma."
+            yield self._refuse_unknown(row, reason)
         for row, position in enumerate(self._differences.positions):
-            if row in self._sheet.uneven:
-                cells = f"{self._sheet.uneven[row]} cells, more than the header"
-                yield self._refuse_unknown(row, f"The row has {cells}. Put quotes around text with a comma.")
-            elif position is None:
+            if position is None and row not in self._sheet.uneven:
                 yield self._refuse_unknown(row, self._why_unknown(row))
-            elif row in conflicting:
-                others = ", ".join(self._sheet.rows[other] for other in conflicting[row] if other != row)
+        for row, rows in self._conflicting.items():
+            position = self._differences.positions[row]
+            if position is not None and row not in self._sheet.uneven:
+                others = ", ".join(self._sheet.rows[other] for other in rows if other != row)
                 reason = f"The channel has other values in {others}. Keep one of the rows."
                 yield from refuse(self._known.at(position), [Refusal(reason)], self._sheet.rows[row])
-            elif position not in seen and (row in self._differences.edited or row in self._differences.contradictions):
-                yield from self._plan_row(row, position)
-            if position is not None:
-                seen.add(position)
 
     # --- one row
-
-    def _plan_row(self, row: int, position: int) -> list[Step]:
-        if self._now is None and row not in self._differences.contradictions:
-            replacements = self._replacements.steps(row, position, self._differences.edited[row])
-            if replacements is not None:
-                return replacements
-        return self._look_closely(row, position)
 
     def _look_closely(self, row: int, position: int) -> list[Step]:
         """Return the steps of a row that may have any edit, or why it is refused."""

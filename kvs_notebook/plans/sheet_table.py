@@ -12,6 +12,7 @@ import pandas as pd
 
 from kvs_notebook.dataframes.csv_text import is_misread, parse_cell, parse_column, read_records
 from kvs_notebook.dataframes.files import cell_values, read_csv
+from kvs_notebook.dataframes.input_limits import parquet_table, read_limited
 from kvs_notebook.dataframes.text_columns import transpose
 from kvs_notebook.dataframes.workbook import read_cells, read_excel
 from kvs_notebook.errors import DamagedFile, InvalidInput
@@ -63,9 +64,10 @@ class SheetTable:
             else:
                 self._read_file(sheet, identity)
         if identity not in self.columns:
+            known = ", ".join(self.columns)[:200]
             raise InvalidInput(
-                f"{self.label} has no column {identity}, which tells the channel of a row. Its columns: "
-                f"{', '.join(self.columns)[:200]}."
+                f"{self.label} has no column {identity}, which tells the channel of a row. "
+                f"{f'Its columns: {known}.' if known else 'Its first row names no column.'}"
             )
 
     def __len__(self) -> int:
@@ -127,8 +129,11 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     import pyarrow as pa
 
     try:
-        return pd.read_parquet(path)
+        frame: pd.DataFrame = parquet_table(pa.py_buffer(read_limited(path)), str(path)).to_pandas()
     except FileNotFoundError as error:
         raise InvalidInput(f"Can't read {path}: it does not exist. Check the path.") from error
-    except (OSError, pa.ArrowInvalid) as error:
+    except InvalidInput:  # is a ValueError too
+        raise
+    except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:  # also of metadata for pandas
         raise DamagedFile(f"{path} is not a Parquet file: {error}. Write it again with to_parquet().") from error
+    return frame

@@ -20,11 +20,11 @@ def from_sheet(
     current: File | ChannelsToPlan | None = None,
     allow_managed: bool = False,
 ) -> Plan:
-    """Plan what was edited in a sheet.
+    """Plan the changes that were made to a sheet in a spreadsheet.
 
-    The ARN tells the channel of a row. Message TTLs and tags (``tag:KEY``) may be edited: an empty cell leaves the value alone,
-    ``'`` alone is the empty value, ``(remove)`` removes a tag. A channel is deleted only if its cell in a column ``action`` is
-    ``delete``; a row that is missing changes nothing.
+    The ARN tells the channel of a row. Message TTLs and tags (``tag:KEY``) may be edited: an empty cell keeps the value, a cell
+    with only ``'`` sets the empty value, ``(remove)`` removes a tag. A channel is deleted only if its cell in a column ``action``
+    is ``delete``; a row that is missing changes nothing.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def from_sheet(
     original
         What the sheet was made of: the CSV, Excel or Parquet file, the frame, or the Inventory, with tags.
     current
-        The channels as they are now, if they may have changed since: a value that differs from the original and from the sheet is
+        The current channels, if they may have changed since: a value that differs from the original and from the sheet is
         refused as a conflict.
     allow_managed
         Also plan channels that CloudFormation or Terraform manages, by their tags or a column ``managed_by``.
@@ -41,9 +41,9 @@ def from_sheet(
     Returns
     -------
     Plan
-        The steps, each with its row as ``source``. If one value of a row is refused, nothing of that row is sent. A value that
-        changed only as a spreadsheet changes numbers and dates (``0042`` into ``42``) is refused; ``'42`` insists on it, as does
-        text in a workbook.
+        The steps, each with its row as ``source``. If one value of a row is refused, no step of that row is sent. A value that
+        changed only as a spreadsheet changes numbers and dates (``0042`` into ``42``) is refused. If the change is meant, write
+        ``'42``, or use a text cell of a workbook.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def from_sheet(
     sheet = SheetTable(edited, "edited", ARN)
     known = KnownChannels(*read_channels(original, "original"))
     now = None if current is None else KnownChannels(*read_channels(current, "current"))
-    steps = list(SheetPlanner(sheet, known, now, allow_managed=allow_managed).steps())
+    steps = SheetPlanner(sheet, known, now, allow_managed=allow_managed).steps()
     return Plan(steps, source=sheet.label, notes=list(_notes(sheet, known)), account_names=known.account_names)
 
 
@@ -82,7 +82,7 @@ def _notes(sheet: SheetTable, known: KnownChannels) -> Iterator[str]:
     if missing:
         yield (
             f"{format_count(missing, 'channel')} of {known.label} {'is' if missing == 1 else 'are'} not in {sheet.label} and "
-            f"{'stays as it is' if missing == 1 else 'stay as they are'}. To delete one, write delete into the column action."
+            f"{'stays' if missing == 1 else 'stay'} unchanged. To delete one, write delete into the column action."
         )
     unknown = [name for name in sheet.columns if name not in KNOWN_COLUMNS and not name.startswith(TAG_PREFIX)]
     if unknown:

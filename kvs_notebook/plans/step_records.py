@@ -6,12 +6,14 @@ A line that the process did not finish writing is normal, and is left out.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from kvs_notebook.dataframes.input_limits import MEBIBYTE, check_size
 from kvs_notebook.errors import DamagedFile
 
 DONE, ALREADY_DONE, CONFLICT, FAILED, UNKNOWN, NOT_STARTED = OUTCOMES = (
@@ -24,6 +26,10 @@ DONE, ALREADY_DONE, CONFLICT, FAILED, UNKNOWN, NOT_STARTED = OUTCOMES = (
 )
 SETTLED = frozenset({DONE, ALREADY_DONE, CONFLICT})
 """Outcomes of steps that are not sent again when the run is resumed."""
+
+MAX_JOURNAL_BYTES = 1024 * MEBIBYTE
+MAX_LINE_BYTES = MEBIBYTE
+"""For a journal, and for one event, whose largest part is the 50 tags of a channel that is deleted."""
 
 RUN, STARTED, ENDED, VERIFIED = "run", "started", "ended", "verified"
 
@@ -74,7 +80,7 @@ def read_journal(path: Path) -> tuple[str | None, dict[int, StepRecord]]:
             event = json.loads(line)
             digest = event["plan"] if event["event"] == RUN else digest
             apply_event(records, event)
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise DamagedFile(
                 f"{path} was changed by another program: line {number} is not one of a journal. Check with an inventory which "
                 "changes took effect, and make a new plan of the rest."
@@ -82,11 +88,17 @@ def read_journal(path: Path) -> tuple[str | None, dict[int, StepRecord]]:
     return digest, records
 
 
-def _complete_lines(path: Path) -> list[bytes]:
+def _complete_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a journal; after the last newline is what a killed process began to write."""
     try:
-        return path.read_bytes().split(b"\n")[:-1]  # after the last newline is what a killed process began to write
+        with path.open("rb") as file:
+            check_size(str(path), os.fstat(file.fileno()).st_size, MAX_JOURNAL_BYTES)
+            while (line := file.readline(MAX_LINE_BYTES)).endswith(b"\n"):
+                yield line[:-1]
+            if len(line) == MAX_LINE_BYTES:
+                yield line  # longer than any event, so that it is reported as damage
     except FileNotFoundError:
-        return []
+        return
     except OSError as error:
         raise DamagedFile(f"Can't read {path}: {error.strerror or error}. Check its permissions.") from error
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from kvs_notebook.dataframes.builders import rows_frame
 from kvs_notebook.dataframes.schemas import PLAN_STEPS
@@ -15,7 +17,7 @@ READY, REFUSED, UNCHANGED = STATUSES = ("ready", "refused", "unchanged")
 
 TTL_COLUMN = "message_ttl_seconds"
 
-_PRECEDENCE: Mapping[str | None, str] = {action: str(position) for position, action in enumerate(ACTIONS)}
+_ORDER = ("account_id", "region", "channel_name", "channel_arn", "action", "column")
 
 
 class Step(NamedTuple):
@@ -57,18 +59,22 @@ class Step(NamedTuple):
     source: str | None = None
 
 
-def steps_frame(steps: Iterable[Step]) -> pd.DataFrame:
-    """Return the steps frame, in the order of account, region, channel, action and column, numbered from 1."""
-    ordered = sorted(steps, key=_order)
-    return rows_frame([(number, *step) for number, step in enumerate(ordered, 1)], PLAN_STEPS)
+def steps_frame(steps: Iterable[Step], *frames: pd.DataFrame) -> pd.DataFrame:
+    """Return the steps frame of steps and of other frames: by account, region, channel, action and column, numbered from 1."""
+    made = rows_frame([(None, *step) for step in steps], PLAN_STEPS)
+    frame = pd.concat([made, *frames], ignore_index=True)
+    ordered = frame.take(_order(frame)).reset_index(drop=True)
+    return ordered.assign(step=(ordered.index + 1).astype(PLAN_STEPS["step"]))
+
+
+def _order(steps: pd.DataFrame) -> Any:
+    """Return the positions of steps in their order; a missing value comes first."""
+    keys = {name: pc.fill_null(pa.array(steps[name]), "") for name in _ORDER}
+    keys["action"] = pc.index_in(keys["action"], pa.array(["", *ACTIONS], keys["action"].type))
+    return pc.sort_indices(pa.table(keys), [(name, "ascending") for name in _ORDER]).to_numpy()
 
 
 def rows_of(steps: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a steps frame as mappings, with None for a missing value."""
     columns = [steps[name].astype(object).where(steps[name].notna(), None).tolist() for name in PLAN_STEPS]
     return [dict(zip(PLAN_STEPS, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
-def _order(step: Step) -> tuple[str, ...]:
-    account_id, region, name, arn, action, column, *_ = step
-    return (account_id or "", region or "", name or "", arn or "", _PRECEDENCE.get(action, ""), column or "")

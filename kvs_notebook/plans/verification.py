@@ -33,7 +33,7 @@ class Verifier:
     connection
         The account and region.
     journal
-        What was done, and where it is recorded that it is there.
+        Records what was done, and what was verified.
     is_stopped
         Returns whether no further call may be sent.
     """

@@ -72,6 +72,13 @@ def channel_counts(counts: pd.DataFrame) -> Chart:
     Chart
         A notebook displays it; ``.save(path)`` writes it.
 
+    Raises
+    ------
+    InvalidInput
+        If the frame does not have the columns of reports.channel_counts().
+    MissingExtra
+        If matplotlib is not installed.
+
     Examples
     --------
     >>> import kvs_notebook as kvs
@@ -114,6 +121,13 @@ def channel_ages(ages: pd.DataFrame) -> Chart:
     Chart
         A notebook displays it; ``.save(path)`` writes it.
 
+    Raises
+    ------
+    InvalidInput
+        If the frame does not have the columns of reports.channel_ages().
+    MissingExtra
+        If matplotlib is not installed.
+
     Examples
     --------
     >>> import kvs_notebook as kvs
@@ -147,6 +161,13 @@ def creation_by_month(months: pd.DataFrame) -> Chart:
     -------
     Chart
         A notebook displays it; ``.save(path)`` writes it.
+
+    Raises
+    ------
+    InvalidInput
+        If the frame does not have the columns of reports.creation_by_month().
+    MissingExtra
+        If matplotlib is not installed.
 
     Examples
     --------
@@ -186,6 +207,13 @@ def growth(days: pd.DataFrame) -> Chart:
     -------
     Chart
         A notebook displays it; ``.save(path)`` writes it.
+
+    Raises
+    ------
+    InvalidInput
+        If the frame does not have the columns of reports.growth().
+    MissingExtra
+        If matplotlib is not installed.
 
     Examples
     --------
@@ -234,6 +262,13 @@ def tag_coverage(coverage: pd.DataFrame) -> Chart:
     Chart
         A notebook displays it; ``.save(path)`` writes it.
 
+    Raises
+    ------
+    InvalidInput
+        If the frame does not have the columns of reports.tag_coverage().
+    MissingExtra
+        If matplotlib is not installed.
+
     Examples
     --------
     >>> import kvs_notebook as kvs
@@ -273,6 +308,13 @@ def headroom(shares: pd.DataFrame) -> Chart:
     -------
     Chart
         A notebook displays it; ``.save(path)`` writes it.
+
+    Raises
+    ------
+    InvalidInput
+        If the frame does not have the columns of reports.headroom().
+    MissingExtra
+        If matplotlib is not installed.
 
     Examples
     --------

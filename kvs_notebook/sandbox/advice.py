@@ -11,9 +11,9 @@ START_AGAIN = (
     "Call kvs.use_sandbox() again (in a walkthrough: run its first code cell), or kvs.Sandbox() with the same arguments, then "
     "repeat the call."
 )
-SANDBOX_STOPPED = f"The sandbox has stopped. {START_AGAIN}"
+SANDBOX_STOPPED = f"The sandbox has stopped: {START_AGAIN[0].lower()}{START_AGAIN[1:]}"
 NEXT_STEPS: Mapping[type[KVSError], str] = {
-    ChannelNotFound: f"{NEXT_STEP[ChannelNotFound]} If the sandbox was started again, "
-    "run the cell that creates it again.",
+    ChannelNotFound: f"{NEXT_STEP[ChannelNotFound].removesuffix('.')}, and a sandbox that was started again is empty: "
+    "run the cell that creates the channel again.",
 }
 """Advice per error: a notebook may have started its sandbox again, which is empty then."""

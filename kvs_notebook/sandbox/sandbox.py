@@ -302,10 +302,19 @@ def use_sandbox(
     state, port, account_id, region, clock, quotas, assumptions
         As for :class:`Sandbox`. The default is an empty sandbox in memory, in account 111122223333 and us-east-1.
 
+    Returns
+    -------
+    Sandbox
+        The sandbox, whose connection is now the current one.
+
     Raises
     ------
-    InvalidInput, SandboxError, MissingExtra
-        As for :class:`Sandbox`.
+    InvalidInput
+        If an argument is not valid; the running sandbox keeps running.
+    SandboxError
+        If the port is taken, the directory cannot be used, or a sandbox with other settings runs in it.
+    MissingExtra
+        If the extra ``sandbox`` is not installed.
 
     Examples
     --------

@@ -34,7 +34,8 @@ _AWS_ENDPOINT = re.compile(r"(?:turns?:|wss://|https://)[\w.-]+\.(?:amazonaws\.c
 
 _SEPARATOR = (
     r"""["'\\\])]{0,3}(?:\s?:\s?(?:str|bytes))?\s{0,9}(?:=|%3[Dd]|:|,|>|\s)\s{0,600}"""
-    r"""(?:["']?value["']?\s?[:=]\s?)?[\[(]?\s{0,9}(?:[bBrRfFuU]{1,2}(?=["']))?["'\\]{0,3}"""
+    r"""(?:["']?value["']?\s?[:=]\s?)?(?:(?:[\w.]{0,20}(?:fromhex|unhexlify|b64decode|bytes|str)|["']{2}\.join)\()?"""
+    r"""[\[(]?\s{0,9}(?:[bBrRfFuU]{1,2}(?=["']))?["'\\]{0,3}"""
 )
 """What separates a name and its value: in Python, JSON, XML, YAML, a shell, a table."""
 

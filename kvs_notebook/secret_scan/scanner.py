@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kvs_notebook.dataframes.input_limits import read_limited
 from kvs_notebook.errors import DamagedFile, InvalidInput
 from kvs_notebook.formatting import format_count
 from kvs_notebook.secret_scan import patterns
@@ -31,6 +32,9 @@ SUFFIXES = frozenset({".ipynb", *EXPORT_SUFFIXES})
 EXCLUDED_FOLDERS = frozenset({".ipynb_checkpoints", ".venv", ".git", "node_modules"})
 VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 """The file that marks the folder of a virtual environment, whatever its name."""
+
+MAX_NOTEBOOK_BYTES = 100_000_000
+"""GitHub accepts no larger file."""
 
 NOT_SCANNED = "It was not scanned: repair it and scan it again."
 
@@ -220,7 +224,7 @@ def _read_file(path: Path) -> bytes:
     if path.exists() and not path.is_file():
         raise InvalidInput(f"{path} is not a file. Pass a notebook, a script or a folder.")
     try:
-        return path.read_bytes()
+        return read_limited(path, MAX_NOTEBOOK_BYTES, remedy=NOT_SCANNED)
     except OSError as error:
         raise InvalidInput(f"Can't read {path}: {error.strerror}. {NOT_SCANNED}") from error
 

@@ -9,6 +9,7 @@ import base64
 import binascii
 import html
 import re
+import string
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -33,6 +34,17 @@ _BASE64 = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/
 
 _LITERAL = r"""[bBrRfFuU]{0,2}(?:"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*(?:\\.[^'\\\n]*)*')"""
 _LITERALS = re.compile(rf"{_LITERAL}(?:[ \t]*\+?[ \t]*(?:\\?\n)?[ \t]*\+?[ \t]*{_LITERAL})+")
+_ITEMS = re.compile(rf"{_LITERAL}(?:\s{{0,99}},\s{{0,99}}{_LITERAL})+")
+_PAIR = r"(?:0[xX])?[0-9a-fA-F]{2}"
+_HEX = re.compile(rf"(?<![0-9A-Za-z]){_PAIR}(?:(?:, ?|[ :-])?{_PAIR}){{19,}}(?![0-9A-Za-z])")
+_BYTES = r"(?:[0-9a-fA-F]{2} ){1,8} ?(?:[0-9a-fA-F]{2} ){0,8}|(?:[0-9a-fA-F]{4} ){1,8}"
+_DUMPED = re.compile(rf"(?:^|: )[0-9a-fA-F]{{7,8}}:? {{1,2}}({_BYTES}).*\n?", re.MULTILINE)
+"""A line of hexdump -C or xxd."""
+
+_HEX_DUMP = re.compile(rf"(?:{_DUMPED.pattern})+", re.MULTILINE)
+_CONTINUED = re.compile(r"\\\n[ \t]*")
+_WITHIN = frozenset(string.ascii_letters + string.digits + "+/=%_.-")
+_LINE_START = re.compile(r"[ \t]*(?:#|//|>|\*)?[ \t]*(?=[A-Za-z0-9+/=%_.-])")
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,2000}>")
 _ROW = re.compile(r"<tr\b[^<>]*>(.*?)</tr>", re.DOTALL | re.IGNORECASE)
 _CELL = re.compile(r"<t[hd]\b[^<>]*>(.*?)</t[hd]>", re.DOTALL | re.IGNORECASE)
@@ -43,6 +55,17 @@ _TITLE = re.compile(
     re.IGNORECASE,
 )
 """The title of a column with secrets."""
+
+_NAMES = ("secret", "token", "password", "credential", "x-amz-", "akia", "asia", "aws_key", "awskey")
+"""What names a secret, or is the beginning of an access key id, in lower case."""
+
+RAGGED = len("source: ")
+"""How much shorter than the first one a broken line may be: a text follows the name of its member."""
+
+_ENDS_IN_TITLE = re.compile(rf"(?:{_TITLE.pattern})$", re.IGNORECASE)
+LONGEST_TITLE = 30
+MAX_DISTANCE = 1_000
+"""Characters from the name of a secret to where it is broken."""
 
 
 def visible_text(text: str) -> str:
@@ -75,6 +98,8 @@ def text_views(text: str) -> Iterator[str]:
         join_literals(untagged),
         pair_columns(decoded),
         decode_base64(decoded),
+        decode_hex(text),
+        join_lines(join_items(decoded)),
     ):
         if view not in seen:
             seen.add(view)
@@ -124,6 +149,64 @@ def _decode(match: re.Match[str]) -> str:
     except (binascii.Error, UnicodeDecodeError):
         return match[0]
     return " ".join(plain.split()) if plain.isprintable() or "\n" in plain else match[0]
+
+
+def decode_hex(text: str) -> str:
+    """Return a text whose hexadecimal numbers are decoded if they are printable ASCII: digests and pictures never are."""
+    return _HEX.sub(lambda match: _decode_pairs(match[0]), _HEX_DUMP.sub(_decode_dump, text))
+
+
+def _decode_dump(match: re.Match[str]) -> str:
+    digits = "".join(found[1] for found in _DUMPED.finditer(match[0]))
+    return f" {_decode_pairs(digits)}" + "\n" * match[0].count("\n")
+
+
+def _decode_pairs(hexadecimal: str) -> str:
+    digits = re.sub("0[xX]|[^0-9a-fA-F]", "", hexadecimal)
+    try:
+        plain = bytes.fromhex(digits).decode("ascii")
+    except ValueError:
+        return hexadecimal
+    return " ".join(plain.split()) if plain.isprintable() or "\n" in plain else hexadecimal
+
+
+def join_items(text: str) -> str:
+    """Return a text in which string literals that follow each other after commas are one, if one may be part of a secret."""
+    return _ITEMS.sub(_join, text) if _names_secret(text) else text
+
+
+def join_lines(text: str) -> str:
+    """Return a text whose lines are joined where one may have been broken within a secret; newlines follow it.
+
+    The name of the secret is in the line that is broken or in the line before. Lines that are broken at a width are equally
+    long; the last one is shorter.
+    """
+    if not _names_secret(text):
+        return text
+    joined, lengths = [""], [0]
+    for line in _CONTINUED.sub("", text).split("\n"):
+        start = _LINE_START.match(line) if lengths[-1] >= lengths[0] - RAGGED and _may_be_broken(joined) else None
+        if start:
+            joined[-1] += line[start.end() :]
+            lengths.append(len(line))
+        else:
+            joined += [*[""] * (len(lengths) - 1), line]
+            lengths = [len(line)]
+    return "\n".join(joined[1:])
+
+
+def _may_be_broken(lines: list[str]) -> bool:
+    """Return whether the last line ends within a value that has the name of a secret before it."""
+    *before, last = lines
+    if last[-1:] not in _WITHIN or _ENDS_IN_TITLE.search(last[-LONGEST_TITLE:]):
+        return False
+    return _names_secret(f"{before[-1] if before else ''}\n{last}"[-MAX_DISTANCE:])
+
+
+def _names_secret(text: str) -> bool:
+    """Return whether a text may name a secret, 20 times as fast as a pattern does."""
+    lowered = text.lower()
+    return any(name in lowered for name in _NAMES)
 
 
 def _remove_tags(text: str) -> str:

@@ -110,8 +110,8 @@ def get_ice_servers(
     Returns
     -------
     pandas.DataFrame
-        One row per URI: channel_name, region, uri (str), username, password (Secret: ``.reveal()`` gives it), ttl_seconds (Int64,
-        the lifetime that is left; 5 minutes at first on a real account), account_id, channel_arn (str). The STUN server,
+        One row per URI: channel_name, region, uri (str), username, password (Secret: ``.reveal()`` returns it), ttl_seconds
+        (Int64, the lifetime that is left; 5 minutes at first on a real account), account_id, channel_arn (str). The STUN server,
         ``stun:stun.kinesisvideo.REGION.amazonaws.com:443``, is not among them: it needs no password and is the same for every
         channel.
 
@@ -139,9 +139,9 @@ def get_ice_servers(
     >>> sandbox = kvs.use_sandbox(clock="stepped")
     >>> channel = kvs.create_channel("front-door")
     >>> kvs.get_ice_servers(channel)[["uri", "password"]].head(2)
-                                   uri                      password
-    0   turn:127.0.0.1:9?transport=udp  <Secret: .reveal() gives it>
-    1  turns:127.0.0.1:9?transport=udp  <Secret: .reveal() gives it>
+                                   uri                 password
+    0   turn:127.0.0.1:9?transport=udp  <Secret: use .reveal()>
+    1  turns:127.0.0.1:9?transport=udp  <Secret: use .reveal()>
     """
     connection = current_connection(connection)
     params: dict[str, Any] = {"Service": "TURN"}

@@ -71,7 +71,7 @@ def sign_url(
     >>> channel = kvs.create_channel("front-door")
     >>> url = kvs.sign_url(channel, client_id="lobby-tablet")
     >>> url
-    <Secret: .reveal() gives it>
+    <Secret: use .reveal()>
     >>> url.reveal().partition("?")[0].startswith("wss://127.0.0.1:")
     True
     """

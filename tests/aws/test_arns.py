@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from kvs_notebook import errors
 from kvs_notebook.aws.arns import ChannelArn, RoleArn, check_account_id
 from kvs_notebook.aws.regions import check_region, known_regions, partition_of
+from kvs_notebook.aws.service_model import bounds, service_model
 
+MODEL_PATTERN = service_model().shape_for("ResourceARN").metadata["pattern"]
+MODEL_LENGTH = bounds("ResourceARN")[1]
 ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:channel/front-door/1767603600000"
 PARTITIONS = {
     "us-east-1": "aws",
@@ -98,9 +101,27 @@ def test_channel_arn_is_parsed_and_formatted():
     assert ChannelArn.parse(ARN.replace("arn:aws:", "arn:aws-cn:")).partition == "aws-cn"
 
 
+@given(
+    st.from_regex(MODEL_PATTERN, fullmatch=True)
+    | st.from_regex(MODEL_PATTERN.replace("[a-z]+/", "channel/"), fullmatch=True)
+)
+def test_channel_arn_is_parsed_as_the_service_model_allows(arn):
+    head, kind, name, created = re.fullmatch(r"(.*):([a-z]+)/(.*)/(.*)", arn).groups()
+    if kind == "channel" and len(arn) <= MODEL_LENGTH:
+        parsed = ChannelArn.parse(arn)
+        assert f"arn:{parsed.partition}:kinesisvideo:{parsed.region}:{parsed.account_id}" == head
+        assert (parsed.channel_name, parsed.created_ms) == (name, int(created))
+    else:
+        with pytest.raises(
+            errors.InvalidInput, match=f"names a {kind}" if len(arn) <= MODEL_LENGTH else "allowed: 1 to"
+        ):
+            ChannelArn.parse(arn)
+
+
 @pytest.mark.parametrize(
     ("arn", "because"),
     [
+        (ARN.replace("front-door", "x" * 1_000), "(allowed: 1 to 1024)"),
         (
             ARN.replace(":channel/", ":stream/"),
             "names a stream. Expected a signaling channel's (arn:...:channel/NAME/NUMBER).",
@@ -108,7 +129,7 @@ def test_channel_arn_is_parsed_and_formatted():
         (ARN.rpartition("/")[0], "It has the form arn:aws:kinesisvideo:REGION:ACCOUNT:channel/NAME/NUMBER."),
         (ARN + "\n", "It has the form"),
         ("arn:aws:s3:::bucket", "It has the form"),
-        (1.11122e11, "is a float. Expected a string."),
+        (1.11122e11, "has type float. Expected a string."),
     ],
 )
 def test_other_arn_is_rejected_with_reason(arn, because):

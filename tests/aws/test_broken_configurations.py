@@ -22,7 +22,7 @@ import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.default_connection import for_profile, set_current
 from kvs_notebook.cli.main import cli
-from kvs_notebook.fleet.account_region import AccountRegion, read_account_region
+from kvs_notebook.fleet.account_region import AccountRegion, read_account_regions
 from kvs_notebook.fleet.accounts import Account
 from kvs_notebook.fleet.connection_factory import ConnectionFactory, _connection_in_worker
 
@@ -316,9 +316,9 @@ def test_worker_that_runs_on_reads_repaired_profile(name, server, break_it, repa
     break_it(BROKEN[name])
     connections = ConnectionFactory.for_workers(for_profile(None))
     where = AccountRegion(Account("lab"), server.account_id, "us-east-1", None, "none")
-    assert read_account_region(where, connections).coverage["status"] == "expired"
+    assert read_account_regions([where], connections)[0].coverage["status"] == "expired"
     repair(BROKEN[name])
-    assert read_account_region(where, connections).coverage["status"] == "ok"
+    assert read_account_regions([where], connections)[0].coverage["status"] == "ok"
 
 
 # --- credentials that fail midway

@@ -79,7 +79,7 @@ def test_message_ttl_rejects_other_values(seconds):
         ("", "has 0 characters (allowed: 1 to 256)."),
         ("a" * 257, "has 257 characters (allowed: 1 to 256)."),
         ("a\n", r"'\n' is not allowed"),
-        (7, "7 is a int. Expected a string."),
+        (7, "7 has type int. Expected a string."),
     ],
 )
 def test_invalid_channel_name_is_shown_with_reason(name, because):
@@ -106,8 +106,8 @@ def test_tags_of_any_script_are_accepted():
         ({"k": "a\tb"}, r"'\t' is not allowed"),
         ({"aws:k": "v"}, "has the prefix aws:, reserved by AWS. Choose another key."),
         ({"AWS:k": "v"}, "has the prefix aws:, reserved by AWS. Choose another key."),
-        ({"k": None}, "None is a NoneType. Expected a string."),
-        ({1: "v"}, "Tag key 1 is a int. Expected a string."),
+        ({"k": None}, "None has type NoneType. Expected a string."),
+        ({1: "v"}, "Tag key 1 has type int. Expected a string."),
         ({f"k{number}": "" for number in range(51)}, "Too many tags: 51 (maximum 50)."),
     ],
     ids=str,

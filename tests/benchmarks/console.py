@@ -86,7 +86,8 @@ def measure() -> Result:
             ours.append(shown)
             filters.append(filtered)
             baseline.append(_measure_page(PLAIN, PLAIN_SHOWN, browser, lab)[0])
-    seconds, filter_seconds = statistics.median(ours), statistics.median(filters)
+    seconds = statistics.median(ours)
+    filter_seconds = max(map(statistics.median, zip(*filters, strict=True)))
     return Result(
         ours=f"{format_milliseconds(seconds)}, filter {format_milliseconds(filter_seconds)}",
         baseline=f"{format_milliseconds(statistics.median(baseline))} (display of the frame: its first and last 5 rows)",
@@ -94,7 +95,7 @@ def measure() -> Result:
         holds=seconds <= MAX_SECONDS and filter_seconds <= MAX_FILTER_SECONDS,
         note="from the arrival of the channels in the kernel to their table in the page, each by its own clock; a new page and a "
         f"new kernel each time, so the browser also loads the widgets; median of {ROUNDS}; the filter from a pasted word to its "
-        "row, median of three words, the first at once, while the kernel reads the tags; "
+        "row, the slowest of three words, the first at once, while the kernel reads the tags; "
         "ratio to the nearer bar; the console sends a page of 25 rows, the "
         "display 10",
     )
@@ -112,8 +113,8 @@ def _running_lab(environment: Mapping[str, str]) -> Iterator[Lab]:
             lab.stop()
 
 
-def _seconds_until_filtered(page: Page) -> float:
-    """Paste three words into the filter, one after the other, and return the median of the times until their row is shown."""
+def _seconds_until_filtered(page: Page) -> list[float]:
+    """Paste three words into the filter, one after the other, and return the times until their row is shown."""
     page.get_by_label("Filter: words, an ARN, or tags").focus()
     seconds = []
     for word in WORDS:
@@ -122,12 +123,12 @@ def _seconds_until_filtered(page: Page) -> float:
         page.keyboard.insert_text(word)
         shown = page.wait_for_function(FILTERED, arg=word, polling="raf", timeout=TIMEOUT_MS).json_value()
         seconds.append(float(shown - began) / 1000)
-    return statistics.median(seconds)
+    return seconds
 
 
 def _measure_page(
-    cell: str, shown: str, browser: Browser, lab: Lab, *, then: Callable[[Page], float] = lambda _: 0.0
-) -> tuple[float, float]:
+    cell: str, shown: str, browser: Browser, lab: Lab, *, then: Callable[[Page], list[float]] = lambda _: []
+) -> tuple[float, list[float]]:
     """Run a cell in a new page and kernel; return the seconds until its table is visible, and what ``then`` measures.
 
     ``shown`` is JavaScript that returns the time once the table is visible.

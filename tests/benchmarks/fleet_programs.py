@@ -18,6 +18,7 @@ from typing import Any
 
 import boto3
 import pandas as pd
+import psutil
 
 import kvs_notebook as kvs
 from kvs_notebook.aws.regions import regions_in_partition_of
@@ -149,10 +150,13 @@ def _assume_role(account_id: str) -> boto3.Session:
 
 
 def dask_workers(accounts: Sequence[str], regions: Sequence[str]) -> dict[str, Any]:
-    """Read the same inventory in this process and on Dask workers, in turn, after a warm-up of both."""
+    """Read the same inventory in this process and on Dask workers, in turn, after a warm-up of both.
+
+    Of each, the wall time is returned, and the CPU time of the busiest process.
+    """
     from distributed import Client, LocalCluster
 
-    seconds: dict[str, list[float]] = {"process": [], "workers": []}
+    measured: dict[str, list[dict[str, float]]] = {"process": [], "workers": []}
     with (
         LocalCluster(
             n_workers=DASK_WORKERS,
@@ -170,11 +174,19 @@ def dask_workers(accounts: Sequence[str], regions: Sequence[str]) -> dict[str, A
             _read_inventory(accounts[:WARM_UP_ACCOUNTS], regions, executor=executor)
         for _ in range(DASK_ROUNDS):
             for name, executor in executors.items():
-                began = time.perf_counter()
+                began, cpu_began = time.perf_counter(), _cpu_seconds()
                 found = _read_inventory(accounts, regions, executor=executor)
-                seconds[name].append(time.perf_counter() - began)
+                seconds, cpu = time.perf_counter() - began, _cpu_seconds()
+                busiest = max(cpu[process] - cpu_began[process] for process in cpu)
+                measured[name].append({"seconds": seconds, "busiest_cpu_seconds": busiest})
                 assert len(found.coverage) == len(accounts) * len(regions)
-    return seconds
+    return measured
+
+
+def _cpu_seconds() -> dict[psutil.Process, float]:
+    """Return the CPU time of this process and of each of its children so far."""
+    here = psutil.Process()
+    return {process: sum(process.cpu_times()[:2]) for process in (here, *here.children(recursive=True))}
 
 
 PROGRAMS: Mapping[str, Callable[[Sequence[str], Sequence[str]], dict[str, Any]]] = {

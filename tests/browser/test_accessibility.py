@@ -21,7 +21,7 @@ FORMS = {
 console.future.result()
 console.table.select("front-door", "back-door")
 console.columns.button.click()
-console.activity.add(Outcome("Created front-door.", succeeded=True, code="kvs"))
+console.activity.add(Outcome("Created front-door.", code="kvs"))
 console.open_form("Delete")
 console""",
 }

@@ -289,20 +289,42 @@ def test_edits_are_asked_about_before_another_row_is_shown(notebook, fleet):
     expect(field(page, "Tag 1 value")).to_have_value("0042")
 
 
-@pytest.mark.parametrize(("width", "beside"), [(1400, True), (900, False)])
-def test_panel_stands_beside_the_table_or_below_it(notebook, fleet, width, beside):
-    size = notebook.page.viewport_size
-    notebook.page.set_viewport_size({"width": width, "height": 1400})
+WIDTHS = [(1400, True, 6), (900, False, 5), (850, False, 5), (700, False, 3)]
+"""The width of a page, whether the panel stands beside the table, and how many columns there is room for."""
+
+
+def test_console_fits_the_width_of_the_page(notebook, fleet):
+    page = open_console(notebook)
+    page.get_by_role("button", name="parking-north", exact=True).click()
+    panel, table = page.locator(".kvs-panel"), page.locator(".kvs-list")
+    expect(panel).to_be_visible()
+    headings = table.get_by_role("columnheader").get_by_role("button")
+    size = page.viewport_size
     try:
-        page = open_console(notebook)
-        page.get_by_role("button", name="parking-north", exact=True).click()
-        panel, table = page.locator(".kvs-panel"), page.locator(".kvs-list")
-        expect(panel).to_be_visible()
-        left, under = table.bounding_box(), panel.bounding_box()
-        assert (under["x"] >= left["x"] + left["width"]) is beside
-        assert (under["y"] >= left["y"] + left["height"]) is not beside
+        for width, beside, columns in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 1400})
+            expect(headings.locator("visible=true")).to_have_count(columns)
+            left, under = table.bounding_box(), panel.bounding_box()
+            assert (under["x"] >= left["x"] + left["width"]) is beside
+            assert (under["y"] >= left["y"] + left["height"]) is not beside
+            assert page.evaluate(SCROLLED_SIDEWAYS) == []
+            if width >= 850:
+                for line in (".kvs-selection", ".kvs-tabs"):
+                    tops = page.locator(f"{line} > button").locator("visible=true").evaluate_all(TOPS)
+                    assert len(set(tops)) == 1, (width, line)
+        button(page, "Columns").click()
+        page.get_by_role("checkbox", name="Version").click()
+        expect(headings.locator("visible=true")).to_have_count(
+            8
+        )  # chosen columns are shown, also if they have to be scrolled to
     finally:
-        notebook.page.set_viewport_size(size)
+        page.set_viewport_size(size)
+
+
+TOPS = "(buttons) => buttons.map((each) => each.getBoundingClientRect().top)"
+SCROLLED_SIDEWAYS = """() => [...document.querySelectorAll(".kvs-console, .kvs-console *")]
+  .filter((each) => each.scrollWidth > each.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(each).overflowX))
+  .map((each) => each.className)"""
 
 
 HIDE = """() => {

@@ -221,7 +221,7 @@ def test_sound_comes_on_request_and_a_camera_that_cannot_be_reached_is_told(note
         "kvs.live.viewer(kvs.create_channel('empty'), answer_timeout=0.5, autoplay=True)",
     )
     camera, loud, relayed, absent = (view(page, number) for number in range(4))
-    shows(absent, "No answer from empty within 0.5 s: the camera is off, or on another channel.")
+    shows(absent, "No answer from empty within 0.5 s. Check that the camera is on and uses this channel.")
     is_accessible_in_both_themes(page)
     press(camera)
     shows(camera, "On the channel, waiting for viewers.")

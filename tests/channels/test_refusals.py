@@ -74,7 +74,7 @@ BEFORE: dict[str, tuple[Callable[[Any], object], str]] = {
         "names a stream. Expected a signaling channel's",
     ),
     "ARN cut short": (lambda _: kvs.describe_channel(MISSING_ARN.rpartition("/")[0]), "It has the form arn:aws:"),
-    "a number as channel": (lambda _: kvs.describe_channel(7), "7 is a int. Pass a name"),  # type: ignore[arg-type]
+    "a number as channel": (lambda _: kvs.describe_channel(7), "7 has type int. Pass a name"),  # type: ignore[arg-type]
     "no row": (lambda c: kvs.delete_channel(c.iloc[:0]), "Expected one channel, got a frame of 0 rows"),
     "two rows": (lambda c: kvs.delete_channel(pd.concat([c, c])), "or make a plan: kvs.plans.delete(channels)."),
     "two rows to update": (

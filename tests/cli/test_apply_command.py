@@ -60,7 +60,7 @@ def test_refused_credentials_exit_3_and_resume_finishes(plan, command, sandbox):
     done = command("apply", "annex", "--confirm", PHRASE)
     assert done.returncode == 3
     assert "Paused: TagResource failed" in done.stdout
-    assert done.stdout.endswith("To go on: kvs-notebook apply annex --resume\n")
+    assert done.stdout.endswith("To continue: kvs-notebook apply annex --resume\n")
     sandbox.faults.clear()
     assert command("apply", "annex", "--resume").stdout == "annex: 6 done\n"
 
@@ -118,5 +118,5 @@ def test_ctrl_c_writes_results_and_exits_130(sandbox, connection, start, environ
     printed, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert " steps: Interrupted before it was sent." in printed
-    assert printed.endswith("To go on: kvs-notebook apply annex --resume\n")
+    assert printed.endswith("To continue: kvs-notebook apply annex --resume\n")
     assert set(kvs.read_csv(tmp_path / "annex" / "result.csv")["outcome"]) == {"done", "not_started"}

@@ -33,7 +33,7 @@ def test_notebook_is_written_anew_in_a_folder_that_git_ignores(tmp_path: Path) -
     assert cell.source == "2"
     assert (folder / ".gitignore").read_text() == "*\n"
     console_command._write_notebook(tmp_path, "1")
-    assert not (tmp_path / ".gitignore").exists(), "a folder of the user's own stays as it is"
+    assert not (tmp_path / ".gitignore").exists(), "a folder of the user's own is not changed"
 
 
 def test_folder_that_is_a_file_is_an_error(tmp_path: Path) -> None:

@@ -180,6 +180,7 @@ CODES = {"file": FAILED, "report": FAILED, "changes": FAILED, "comparison": FAIL
 
 
 @pytest.mark.usefixtures("yesterday")
+@pytest.mark.draw(4)
 @pytest.mark.parametrize(
     "problems",
     [(), *((each,) for each in PROBLEMS), *itertools.combinations(("file", "gap", "tag"), 2), ("report", "gap", "tag")],

@@ -79,7 +79,7 @@ def test_some_failures_are_named_and_counted_by_the_exit_code(run: Run, profile,
     assert done.returncode == 3
     assert done.stdout == "2 pictures of 3 cameras in out/today.\n"
     assert [*lines_of(done.stderr)] == [
-        "roof: No answer from roof within 3 s: the camera is off, or on another channel."
+        "roof: No answer from roof within 3 s. Check that the camera is on and uses this channel."
     ]
     assert {each.name for each in folder.iterdir()} == {
         *(f"{name}.jpg" for name in CAMERAS),

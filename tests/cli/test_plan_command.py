@@ -131,7 +131,7 @@ def test_refused_rows_are_named_by_channel_and_place(plan):
         "cam (000042000042 eu-west-1)",
         "cam (000042000042 us-east-1)",
     ]
-    assert "2 rows refused, nothing of them will be sent:" in lines
+    assert "2 rows refused; they will not be sent:" in lines
 
 
 def test_channels_with_unread_tags_are_left_out_and_counted(plan):

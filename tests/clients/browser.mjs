@@ -1,4 +1,4 @@
-// AWS's JS SignalingClient as it is, in a browser: a viewer with a peer connection, whose text comes back over a data channel.
+// AWS's unchanged JS SignalingClient, in a browser: a viewer with a peer connection, whose text comes back over a data channel.
 import { KinesisVideo } from "@aws-sdk/client-kinesis-video";
 import { KinesisVideoSignaling } from "@aws-sdk/client-kinesis-video-signaling";
 import { Role, SignalingClient } from "amazon-kinesis-video-streams-webrtc";
@@ -17,7 +17,7 @@ window.call = async ({ endpoint, region, credentials, channelName, clientId }) =
   const video = new KinesisVideo({ endpoint, region, credentials });
   const { ChannelInfo } = await video.describeSignalingChannel({ ChannelName: channelName });
   const channelARN = ChannelInfo.ChannelARN;
-  const refused = await video.describeSignalingChannel({ ChannelName: "nobody" }).catch((error) => error.name);
+  const refused = await video.describeSignalingChannel({ ChannelName: "missing" }).catch((error) => error.name);
   const endpoints = await endpointsOf(video, channelARN);
   const ice = new KinesisVideoSignaling({ endpoint: endpoints.HTTPS, region, credentials });
   const { IceServerList } = await ice.getIceServerConfig({ ChannelARN: channelARN });

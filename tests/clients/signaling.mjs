@@ -1,4 +1,4 @@
-// AWS's JS SignalingClient as it is, as MASTER or VIEWER: node --experimental-websocket signaling.mjs ROLE CHANNEL [CLIENT_ID]
+// AWS's unchanged JS SignalingClient, as MASTER or VIEWER: node --experimental-websocket signaling.mjs ROLE CHANNEL [CLIENT_ID]
 import { KinesisVideo } from "@aws-sdk/client-kinesis-video";
 import { KinesisVideoSignaling } from "@aws-sdk/client-kinesis-video-signaling";
 import webrtc from "amazon-kinesis-video-streams-webrtc";

@@ -28,8 +28,8 @@ def test_session_is_released_after_last_account_region(fleet_of_two_accounts, co
         factories.append(in_process(base))  # so that the connections do not go with the factory
         return factories[-1]
 
-    def observed(account, base):
-        made = connection_to(account, base)
+    def observed(account, base, shared_clients):
+        made = connection_to(account, base, shared_clients)
         connections.append(weakref.ref(made))
         return made
 

@@ -113,9 +113,11 @@ def clients() -> list[Connection]:
     return [each for each in alive if any("listing" in key for key in each._clients._clients)]
 
 
-def test_executor_has_few_futures_and_clients_at_a_time(sandbox, environment, monkeypatch):
+@pytest.mark.parametrize(("largest_batch", "tasks"), [(1, 12), (8, 3)])
+def test_executor_has_few_futures_and_clients_at_a_time(sandbox, environment, monkeypatch, largest_batch, tasks):
     connection = kvs.connect()
     monkeypatch.setattr(collector, "WINDOW", 3)
+    monkeypatch.setattr(collector, "LARGEST_BATCH", largest_batch)
     gc.collect()
     before = len(clients())
     with Counting() as executor:
@@ -123,7 +125,8 @@ def test_executor_has_few_futures_and_clients_at_a_time(sandbox, environment, mo
             role_arns=ROLES, regions=[*REGIONS, "us-west-2"], connection=connection, executor=executor
         )
     found.raise_for_failures()
-    assert len(executor.sent) == 12
+    assert len(found.coverage) == 12
+    assert len(executor.sent) == tasks
     assert executor.most <= 3
     assert executor.most_clients - before <= 2  # of the account-region that is read, and of one that is being closed
 

@@ -1,4 +1,4 @@
-"""A frame of the user's own, given to a report, a chart or a call, is answered with what it lacks and the right call."""
+"""Reports, charts and calls reject a frame of the user's own with an error that names what it lacks and the right call."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ TAKERS = {**REPORTS, **CHARTS, "pivot_tags": (kvs.pivot_tags, list(schemas.TAGS)
 
 @pytest.fixture(scope="module")
 def frames() -> Iterator[dict[str, pd.DataFrame]]:
-    """Yield a valid frame for each function, and frames for none of them."""
+    """Yield a valid frame for each function, and frames that fit none of them."""
     with kvs.Sandbox(clock="stepped") as sandbox:
         sandbox.seed()
         fleet = kvs.inventory(regions=["us-east-1"], connection=sandbox.connection())

@@ -1,4 +1,4 @@
-"""Documents: every text of the service is shown as it is, in HTML and in Markdown, and nothing in it acts."""
+"""Documents: every text of the service is shown verbatim, in HTML and in Markdown, and nothing in it acts."""
 
 from __future__ import annotations
 

@@ -341,13 +341,13 @@ def test_required_tags_reject_invalid_requirement(fleet, required, message):
 
 def test_report_rejects_frame_and_names_right_function(fleet):
     for wrong, message in [
-        (lambda: kvs.reports.channel_counts(fleet.channels.drop(columns="region")), "without region"),
-        (lambda: kvs.reports.channel_counts(fleet.coverage), "without channel_name"),
+        (lambda: kvs.reports.channel_counts(fleet.channels.drop(columns="region")), "lacks the column region"),
+        (lambda: kvs.reports.channel_counts(fleet.coverage), "lacks the columns channel_name"),
         (lambda: kvs.reports.channel_ages({}), "Pass a frame returned by list_channels() or inventory()."),
         (lambda: kvs.reports.growth(fleet.coverage), "Pass a frame returned by read_coverage()."),
         (lambda: kvs.reports.headroom(fleet.channels), "Pass a frame returned by inventory().coverage."),
         (lambda: kvs.reports.tag_problems(fleet.channels, REQUIRED), "list_channels(tags=['Owner', 'Env'])"),
-        (lambda: kvs.reports.shared_names(fleet.coverage), "without channel_name"),
+        (lambda: kvs.reports.shared_names(fleet.coverage), "lacks the columns channel_name"),
         (lambda: kvs.reports.channel_ages(fleet, now=datetime(2026, 1, 1)), "time zone"),  # noqa: DTZ001 - that is it
     ]:
         with pytest.raises(InvalidInput) as refused:

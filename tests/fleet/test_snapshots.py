@@ -13,6 +13,8 @@ from datetime import date
 import duckdb
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import kvs_notebook as kvs
 from kvs_notebook.dataframes.builders import empty
@@ -382,3 +384,27 @@ def test_damaged_coverage_file_makes_its_day_unread(history, damage):
     with pytest.warns(UserWarning, match="Left out of date=2026-01-06"):
         assert len(kvs.read_snapshots(history)) == 26
     assert set(kvs.compare_snapshots(history)["change"]) == {"unknown"}
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=4))
+def test_any_damage_of_a_table_is_damage_of_its_account_region(history, changes):
+    path = us_east(history)
+    saved = path.read_bytes()
+    content = bytearray(saved)
+    for place, bits in changes:
+        content[int(place * len(content))] ^= bits
+    path.write_bytes(content)
+    try:
+        assert set(kvs.read_coverage(history)["status"]) <= {"ok", "error"}
+        with warnings.catch_warnings(action="ignore"):
+            found = kvs.read_snapshots(history)
+        assert len(found) == (52 if content == saved else 41)
+    finally:
+        path.write_bytes(saved)
+
+
+def test_table_whose_description_is_not_utf8_is_damaged(history):
+    path = us_east(history)
+    path.write_bytes(path.read_bytes().replace(b"channel_name", b"channel\xff\xfe\xffme"))
+    assert kvs.read_coverage(history)["status"].tolist() == ["ok"] * 5 + ["error"]

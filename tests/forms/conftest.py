@@ -21,6 +21,12 @@ def nothing_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: rest(0))
 
 
+@pytest.fixture(autouse=True)
+def layouts_send_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the state of layouts, which no page receives here: reading their 50 traits is half of a console's start."""
+    monkeypatch.setattr(widgets.Layout, "get_state", lambda *_, **__: {})
+
+
 @pytest.fixture
 def sandbox() -> Iterator[kvs.Sandbox]:
     """Yield a private sandbox on the stepped clock, without rate limits."""

@@ -95,7 +95,7 @@ def test_header_shows_why_identity_is_unknown(sandbox):
     form = kvs.forms.create_channel(connection=sandbox.connection())
     header = text_of(form.header)
     assert "account not known" in header
-    assert "Renew them" in header
+    assert "Renew the credentials" in header
 
 
 def test_profile_name_is_escaped(sandbox):

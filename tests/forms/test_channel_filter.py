@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kvs_notebook.forms.channel_filter import Term, match_filter, parse_filter, search_texts, tag_columns
+from kvs_notebook.forms.channel_filter import (
+    FEW_ARNS,
+    Term,
+    match_filter,
+    parse_filter,
+    rows_of,
+    search_texts,
+    tag_columns,
+)
 
 KEYS = ("Owner", "Env", "owner", "front desk")
 VALUES = (None, "", "ops", "Ops", "front desk", "a*b", "-tag:Env")
@@ -122,3 +130,13 @@ def test_words_are_found_in_tags_and_ignore_case():
 def test_most_used_tags_come_first():
     frame = make_frame([("a", "x", None, None, "y"), ("b", None, None, None, "y")])
     assert tag_columns(frame)[:2] == ["tag:front desk", "tag:Owner"]
+
+
+@pytest.mark.parametrize("wanted", [0, 1, FEW_ARNS, FEW_ARNS + 1])
+@pytest.mark.parametrize("there", [0, 2 * FEW_ARNS])
+def test_rows_of_arns_are_found_however_many_they_are(wanted, there):
+    arns = [f"arn:aws:kinesisvideo:us-east-1:111122223333:channel/c{number}/1" for number in range(2 * FEW_ARNS)]
+    channels = pd.DataFrame({"channel_arn": pd.array(arns[:there], dtype="str"), "version": "V"})
+    found = rows_of(channels, arns[FEW_ARNS // 2 :][:wanted])
+    assert found["channel_arn"].tolist() == arns[:there][FEW_ARNS // 2 :][:wanted]
+    assert found.columns.tolist() == ["channel_arn", "version"]

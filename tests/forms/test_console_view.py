@@ -11,9 +11,11 @@ import pytest
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.connection import Connection
+from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.channels.tags import tags_of_channel
 from kvs_notebook.forms import channel_poller, console_view, panel
 from kvs_notebook.forms.connection_form import SANDBOX
+from tests.forms.python_words import PYTHON
 from tests.forms.waiting import eventually
 
 
@@ -169,6 +171,9 @@ def test_ttl_of_several_channels_is_previewed_and_applied(sandbox, console):
     plan_form = apply_bulk(console, "TTL", message_ttl_seconds="75")
     assert "UpdateSignalingChannel" not in set(sandbox.requests["operation"])
     assert console.form.status.text == "Preview: 3 channels will be changed. Nothing was sent yet."
+    shown = plan_form.table.table.view
+    assert [column["heading"] for column in shown["columns"]] == ["Name", "Changes", "Before", "After", "Status"]
+    assert shown["rows"][0]["cells"] == ["parking-north", "TTL", "60", "75", "ready"]
     assert plan_form.submit.description == "Apply to 3 channels"
     plan_form.submit.click()
     assert plan_form.future.result(30).counts["done"] == 3
@@ -190,6 +195,8 @@ def test_tags_of_several_channels_are_set_and_removed(console):
 def test_several_channels_are_deleted_after_their_phrase(sandbox, console, count, phrase):
     console.table.select(*names(console)[:count])
     plan_form = apply_bulk(console, "Delete")
+    headings = [column["heading"] for column in plan_form.table.table.view["columns"]]
+    assert headings == ["Name", "Status"], "nothing else is known of a deletion"
     plan_form.phrase.value = "delete 2"
     plan_form.submit.click()
     assert isinstance(plan_form.future.exception(20), errors.InvalidInput)
@@ -207,9 +214,12 @@ def test_interrupted_bulk_change_is_resumed(sandbox, console):
     sandbox.deny("kinesisvideo:TagResource")
     plan_form.submit.click()
     assert plan_form.future.result(30).counts["failed"]
+    assert plan_form.status.role == "alert"
+    assert console.activity.outcomes[0][1].word == "Incomplete"
     sandbox.clear_denials()
     plan_form.resume.click()
     assert plan_form.future.result(30).counts["done"] == 2
+    assert [outcome.word for _, outcome in console.activity.outcomes] == ["Done", "Incomplete"]
 
 
 def test_refused_and_vanished_channels_are_named_before_anything_is_sent(console, connection):
@@ -291,6 +301,47 @@ def test_edits_survive_other_tabs_closing_and_creating(console):
     assert console.open_form("TTL") is form
     assert form.message_ttl_seconds.value == "75"
     assert console.open_form("Create").name.value == "gate"
+
+
+@pytest.fixture
+def console_of_environment(sandbox, connection, monkeypatch):
+    """Return a console whose connection is made anew after its credentials have failed."""
+    sandbox.seed()
+    for name, value in sandbox.environment({}).items():
+        monkeypatch.setenv(name, value)
+    set_current(None)
+    opened = kvs.forms.console()
+    opened.future.result(20)
+    return opened
+
+
+def test_edits_survive_expired_credentials(sandbox, console_of_environment):
+    console, expired = console_of_environment, console_of_environment.connection
+    form = edit_ttl(console)
+    sandbox.faults.add("UpdateSignalingChannel", "expired")
+    form.submit.click()
+    assert isinstance(form.future.exception(20), errors.ExpiredCredentials)
+    eventually(lambda: console.connection is not expired)
+    console.future.result(20)
+    assert console.form is form
+    assert form.message_ttl_seconds.value == "75"
+    assert console.table.selected["channel_name"].tolist() == ["parking-north"]
+    form.submit.click()
+    assert form.future.result(20)["message_ttl_seconds"].item() == 75
+
+
+def test_bulk_change_is_resumed_after_expired_credentials(sandbox, console_of_environment):
+    console, expired = console_of_environment, console_of_environment.connection
+    console.table.select("parking-north", "parking-south")
+    plan_form = apply_bulk(console, "TTL", message_ttl_seconds="75")
+    sandbox.faults.add("UpdateSignalingChannel", "expired", times=2)
+    plan_form.submit.click()
+    assert plan_form.future.result(20).counts["failed"] == 2
+    console.refresh().result(20)
+    eventually(lambda: console.connection is not expired)
+    assert console.form.plan_form is plan_form
+    plan_form.resume.click()
+    assert plan_form.future.result(20).counts["done"] == 2
 
 
 def test_failed_listing_keeps_table(sandbox, console):
@@ -647,13 +698,14 @@ def test_tags_are_not_read_again_while_the_console_follows_a_transition(connecti
 
 def test_unreadable_tags_leave_the_channels_and_say_why(sandbox, console):
     before = console.table.frame
-    sandbox.deny("kinesisvideo:ListTagsForResource")
-    sandbox.deny("tag:GetResources")
+    for operation in ("ListTagsForResource", "GetResources"):
+        sandbox.faults.add(operation, "expired", times=None)
     console.refresh().result(20)
     eventually(lambda: console.status.role == "alert")
     assert console.status.text.startswith("The tags were not read. ")
+    assert not PYTHON.search(console.status.text)
     assert console.table.shown["tag:Owner"].equals(before["tag:Owner"]), "what was read before is still shown"
-    sandbox.clear_denials()
+    sandbox.faults.clear()
     console.refresh().result(20)
     eventually(lambda: console.status.text == "")
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.default_connection import set_current
+from kvs_notebook.aws.rate_limit import RateLimiter
 from kvs_notebook.forms.bulk_forms import BulkDeleteForm, BulkTagsForm, BulkTtlForm
+from kvs_notebook.sandbox.backend.faults import KINDS as FAULTS
 from tests.forms.python_words import PYTHON
 
-SAME_EACH_TIME = {"denied", "delay"}
+SAME_EACH_TIME = {"denied", "expired", "revoked", "delay"}
 """Kinds after which no call is sent again: one such fault and many of them are the same."""
-
-KINDS = ["throttle", "denied", "error", "reset", "lost_reply", "delay"]
 
 
 def create() -> Any:
@@ -71,6 +73,9 @@ FORMS: dict[str, tuple[Callable[[], Any], list[str], Callable[[], bool]]] = {
     "endpoints": (endpoints, ["DescribeSignalingChannel", "GetSignalingChannelEndpoint"], lambda: False),
 }
 LOADING = ("DescribeSignalingChannel", "ListTagsForResource")
+FAULTS_OF_LOADING = {"denied", "expired", "lost_reply", "delay"}
+"""What is tried while a form loads its channel: one kind of each class of error that a form treats in its own way."""
+
 CALLS = [(name, operation) for name, (_, operations, _) in FORMS.items() for operation in operations]
 
 
@@ -109,14 +114,15 @@ def connection(shared_connection: kvs.Connection) -> kvs.Connection:
 CASES = [
     (name, operation, kind, when, times)
     for name, operation in CALLS
-    for kind in KINDS
+    for kind in FAULTS
     for when in ("loaded", "at once")
     for times in (1, None)
     if times is None or (when == "loaded" and kind not in SAME_EACH_TIME)
-    if when == "loaded" or operation in LOADING
+    if when == "loaded" or (operation in LOADING and kind in FAULTS_OF_LOADING)
 ]
 
 
+@pytest.mark.draw(1, of_each=("name", "operation", "kind"))
 @pytest.mark.parametrize(("name", "operation", "kind", "when", "times"), CASES)
 def test_fault_ends_in_true_status(sandbox, connection, name, operation, kind, when, times):
     opened, _, happened = FORMS[name]
@@ -175,10 +181,32 @@ def wanted_tags(form: Any) -> None:
     form.tags.value, form.removed.value = {"Site": "annex"}, "Owner"
 
 
-BULK: dict[str, tuple[Callable[..., Any], Callable[[Any], None], list[str]]] = {
-    "ttl": (BulkTtlForm, wanted_ttl, ["ListSignalingChannels", "DescribeSignalingChannel", "UpdateSignalingChannel"]),
-    "tags": (BulkTagsForm, wanted_tags, ["ListTagsForResource", "TagResource", "UntagResource"]),
-    "delete": (BulkDeleteForm, lambda _: None, ["DescribeSignalingChannel", "DeleteSignalingChannel"]),
+class Bulk(NamedTuple):
+    """A form of several channels: how it is filled in, the operations of its plan in their order, and its phrase."""
+
+    form: Callable[..., Any]
+    fill: Callable[[Any], None]
+    applying: list[str]
+    phrase: str = ""
+
+
+READING = {"ListSignalingChannels", "DescribeSignalingChannel", "ListTagsForResource"}
+FAULTS_OF_READING = {"denied", "lost_reply"}
+"""What is tried while a plan is applied and reads: after one of the one kind it stops, after one of the other it goes on."""
+
+BULK = {
+    "ttl": Bulk(BulkTtlForm, wanted_ttl, ["DescribeSignalingChannel", "UpdateSignalingChannel"]),
+    "tags": Bulk(
+        BulkTagsForm,
+        wanted_tags,
+        ["DescribeSignalingChannel", "ListTagsForResource", "TagResource", "UntagResource"],
+    ),
+    "delete": Bulk(
+        BulkDeleteForm,
+        lambda _: None,
+        ["ListSignalingChannels", "DescribeSignalingChannel", "ListTagsForResource", "DeleteSignalingChannel"],
+        "delete 2 of 2",
+    ),
 }
 
 
@@ -199,36 +227,61 @@ def send(form: Any, button: str = "submit") -> BaseException | None:
     return error
 
 
-@pytest.mark.parametrize("kind", ["denied", "lost_reply"])
-@pytest.mark.parametrize(("name", "operation"), [(name, each) for name, (*_, all_) in BULK.items() for each in all_])
-def test_fault_in_a_bulk_change_ends_in_true_outcomes(
-    sandbox, connection, tmp_path, monkeypatch, name, operation, kind
-):
-    monkeypatch.chdir(tmp_path)
-    make, fill, _ = BULK[name]
-    for channel in NAMES:
-        kvs.create_channel(channel, tags={"Site": "hq", "Owner": "ops"})
-    form = make(kvs.list_channels(), connection=connection)
-    fill(form)
-    if name != "delete":
-        sandbox.faults.add(operation, kind, times=None)
-        previewed = send(form)
-        assert form.status.role == ("status" if previewed is None else "alert")
-        sandbox.faults.clear()
-        assert changed_names(name) == set(), "a preview changes nothing"
-        send(form)
-    form.future.result(20)
-    plan_form = form.plan_form
-    plan_form.phrase.value = "delete 2 of 2" if name == "delete" else ""
-    sandbox.faults.add(operation, kind, times=None)
-    send(plan_form)
-    sandbox.faults.clear()
-    assert not plan_form.submit.disabled
+def texts_of(form: Any) -> str:
+    """Return what a form shows of its outcome, without the folded Python."""
+    shown = re.sub("<details>.*?</details>", "", form.status.value, flags=re.DOTALL)
+    table = getattr(form, "table", None)
+    return shown if table is None else f"{shown}\n{table.frame.to_csv()}"
+
+
+def check_outcome(name: str, plan_form: Any, error: BaseException | None) -> Any:
+    assert error is None, plan_form.status.text
     applied = plan_form.future.result()
+    assert not PYTHON.search(texts_of(plan_form)), texts_of(plan_form)
+    assert plan_form.stop.disabled
+    assert not plan_form.resume.disabled
     outcomes = applied.result.groupby("channel_name")["outcome"].agg(set)
     done = {channel for channel in NAMES if outcomes[channel] <= {"done", "already_done"}}
     unknown = {channel for channel in NAMES if "unknown" in outcomes[channel]}
     assert done - unknown <= changed_names(name) <= done | unknown
-    if applied.can_be_resumed:
-        assert send(plan_form, "resume") is None
+    for outcome, number in applied.counts.items():
+        assert (f"{number} {outcome.replace('_', ' ')}" in plan_form.status.text) is bool(number)
+    assert plan_form.status.role == ("status" if done == set(NAMES) else "alert")
+    return applied
+
+
+@pytest.mark.draw(4, of_each=("name",))
+@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("name", BULK)
+def test_fault_in_a_bulk_change_ends_in_true_outcomes(sandbox, connection, tmp_path, monkeypatch, name, kind):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("kvs_notebook.aws.connection.RateLimiter", partial(RateLimiter, sleep=lambda _: None))
+    bulk, fault = BULK[name], {"kind": kind, "times": None, "seconds": 0.01 if kind == "delay" else 0.0}
+    for channel in NAMES:
+        kvs.create_channel(channel, tags={"Site": "hq", "Owner": "ops"})
+    channels = kvs.list_channels()
+    sandbox.faults.add("*", **fault)
+    form = bulk.form(channels, connection=connection)
+    bulk.fill(form)
+    error = send(form)
+    sandbox.faults.clear()
+    assert form.status.role == ("status" if error is None else "alert")
+    assert (error is None) is (kind == "delay")
+    assert not PYTHON.search(texts_of(form)), texts_of(form)
+    assert send(form) is None
+    assert changed_names(name) == set(), "a preview changes nothing"
+    plan_form, button = form.plan_form, "submit"
+    plan_form.phrase.value = bulk.phrase
+    for operation in bulk.applying:
+        if operation in READING and kind not in FAULTS_OF_READING:
+            continue
+        sandbox.faults.add(operation, **fault)
+        error = send(plan_form, button)
+        sandbox.faults.clear()
+        if not check_outcome(name, plan_form, error).can_be_resumed:
+            break
+        button = "resume"
+    else:
+        assert send(plan_form, button) is None
+        assert plan_form.status.role == "status"
     assert changed_names(name) == set(NAMES), plan_form.status.text

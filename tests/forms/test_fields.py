@@ -6,7 +6,8 @@ import pytest
 
 from kvs_notebook.aws import validation
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.forms.fields import ConfirmationField, TagRows, channel_field, name_field, ttl_field
+from kvs_notebook.forms.fields import ConfirmationField, channel_field, name_field, ttl_field
+from kvs_notebook.forms.tag_rows import TagRows
 
 
 def note(field) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
+from functools import partial
 from html.parser import HTMLParser
 from typing import Any
 
@@ -66,7 +67,7 @@ def test_status_line_escapes_text(text):
     status.show(text, code=text)
     assert status.text == text.strip()
     assert set(Reader(status.value).tags) == {"div", *FOLDED}
-    for show, role in ((status.succeed, "status"), (status.alert, "alert")):
+    for show, role in ((partial(status.show_outcome, "Done"), "status"), (status.alert, "alert")):
         show(text, code=text)
         assert status.role == role
         assert set(Reader(status.value).tags) == {"div", "strong", *FOLDED}
@@ -195,7 +196,7 @@ def test_console_escapes_channels_and_what_it_has_done(connection):
     assert console.table.show(frame, console.connection)
     console.table.select(text)
     console.open_form("Details")
-    console.activity.add(Outcome(text, succeeded=True, code=text))
+    console.activity.add(Outcome(text, code=text))
     assert check_widgets(console) >= 8
     assert html.escape(text) in console.form.value
     assert html.escape(text) in console.activity.value

@@ -54,7 +54,8 @@ def test_apply_shows_outcome_of_each_step(form, folder, submit):
     assert applied.counts["done"] == 6
     assert {row[6] for row in rows_sent(form)} == {"done"}
     assert form.status.text.startswith("Applied: 6 done;")
-    assert f"kvs.apply_plan(plan, {str(folder)!r}, confirm={PHRASE!r})".replace("'", "&#x27;") in form.status.value
+    saved, again = f"kvs.plans.read({str(folder)!r})", f"{folder}-again"
+    assert f"kvs.apply_plan({saved}, {again!r}, confirm={PHRASE!r})".replace("'", "&#x27;") in form.status.value
     assert all("tag:Site" in tags for _, tags in fleet_state().values())
     assert form.stop.disabled
     assert not form.submit.disabled
@@ -69,7 +70,7 @@ def test_stop_ends_in_order_and_resume_goes_on(form, sandbox, channels, submit):
     stopped = form.future.result(30)
     assert stopped.interrupted
     assert stopped.counts["not_started"] > 0
-    assert form.status.text.endswith("Resume goes on.")
+    assert form.status.text.endswith("Press Resume to continue.")
     sandbox.faults.clear()
     assert submit(form, "resume").counts["done"] == 6
     assert set(changes_sent(sandbox).values()) == {1}

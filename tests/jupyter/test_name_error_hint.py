@@ -83,7 +83,7 @@ CALLS = {
 def test_stopped_sandbox_error_says_what_to_run(call):
     kvs.use_sandbox(clock="stepped").stop()
     with pytest.raises(
-        errors.KVSError, match=r"has stopped\. Call kvs\.use_sandbox\(\) .*\(in a walkthrough: run its first code"
+        errors.KVSError, match=r"has stopped: call kvs\.use_sandbox\(\) .*\(in a walkthrough: run its first code"
     ):
         CALLS[call]()
 
@@ -101,7 +101,10 @@ def test_method_of_stopped_sandbox_says_what_to_run(ask):
 def test_channel_of_earlier_sandbox_says_what_to_run():
     kvs.use_sandbox(clock="stepped")
     door = kvs.create_channel("front-door")
-    with kvs.use_sandbox(clock="stepped"), pytest.raises(errors.ChannelNotFound, match="run the cell that creates it"):
+    with (
+        kvs.use_sandbox(clock="stepped"),
+        pytest.raises(errors.ChannelNotFound, match="run the cell that creates the channel again"),
+    ):
         kvs.get_endpoints(door)
 
 
@@ -121,7 +124,7 @@ def test_network_error_says_what_to_do(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
     with pytest.raises(
         errors.EndpointUnreachable,
-        match=r"Check the region, the network and the proxy, then call again\. .*kvs\.use_sandbox\(\)",
+        match=r"Check the region, the network and the proxy, then call again; .*kvs\.use_sandbox\(\)",
     ):
         kvs.connect(region="us-east-1")
 

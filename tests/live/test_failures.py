@@ -31,7 +31,7 @@ def test_absent_camera_is_named_and_the_next_start_reaches_it(sandbox, camera, n
     viewer = new_page(answer_timeout=SHORT)
     viewer.start().wait("ready")
     assert viewer.wait_state("failed") == (
-        "No answer from front-door within 0.05 s: the camera is off, or on another channel."
+        "No answer from front-door within 0.05 s. Check that the camera is on and uses this channel."
     )
     assert [*viewer.view.timeline["phase"]] == ["looking_up", "waiting", "failed"]
     wait_free(viewer)

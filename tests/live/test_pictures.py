@@ -182,7 +182,7 @@ def test_answer_to_an_earlier_call_is_not_taken_for_the_next_one(channel):
 
 def test_absent_camera(sandbox, channel):
     assert run(lambda: fails(channel, stage="waiting")) == (
-        "No answer from front-door within 15 s: the camera is off, or on another channel."
+        "No answer from front-door within 15 s. Check that the camera is on and uses this channel."
     )
     assert clients_of(sandbox) == 0
 
@@ -339,7 +339,7 @@ def test_interrupt_closes_the_call_before_it_is_raised(sandbox, channel):
     ("arguments", "because"),
     [
         ({"channel": "front door"}, "' ' is not allowed"),
-        ({"channel": 7}, "7 is a int"),
+        ({"channel": 7}, "7 has type int"),
         ({"timeout": 0}, "timeout=0 is not valid"),
         ({"timeout": float("inf")}, "timeout=inf is not valid"),
         ({"client_id": "aws_x"}, "reserved by AWS"),

@@ -32,4 +32,4 @@ def test_absent_camera_is_told_from_one_that_cannot_be_reached():
         stages.failure_sentence(stage, "dock", 15) for stage in ("looking_up", "waiting", "negotiating", "connected")
     }
     assert len(texts) == 4
-    assert "No answer from dock within 15 s: the camera is off, or on another channel." in texts
+    assert "No answer from dock within 15 s. Check that the camera is on and uses this channel." in texts

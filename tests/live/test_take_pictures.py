@@ -85,7 +85,9 @@ def test_twenty_cameras_of_which_half_fail(sandbox, connection, tmp_path):
     assert reasons[junk["channel_name"]].str.contains("cannot be used").all()
     assert reasons[deleted["channel_name"]].str.contains("does not exist|DELETING|not found").all()
     absent = pictures[pictures["stage"] == "waiting"]
-    assert absent["error"].str.contains(f" within {SECONDS} s: the camera is off, or on another channel.").all()
+    assert (
+        absent["error"].str.contains(f" within {SECONDS} s. Check that the camera is on and uses this channel.").all()
+    )
     assert len(absent) == 20 - len(alive) - len(junk) - len(deleted)
     assert client_ids._in_use == set()
     assert sum(clients_of(sandbox, name) for name in [*alive["channel_name"], *absent["channel_name"]]) == 0

@@ -19,6 +19,7 @@ def solution_of(path: Path) -> str:
     return found[1]
 
 
+@pytest.mark.draw(4)
 @pytest.mark.timeout(300)
 def test_solution_passes_the_check_after_run_all(walkthrough: Path, kernel: Kernel) -> None:
     """If the exercise needs what *Clean up* has deleted, the check says to run the first code cell, and that is enough."""
@@ -33,6 +34,7 @@ def test_solution_passes_the_check_after_run_all(walkthrough: Path, kernel: Kern
     assert solved.startswith("Done"), solved
 
 
+@pytest.mark.draw(4)
 @pytest.mark.timeout(300)
 def test_wrong_answers_are_reported_without_an_error(walkthrough: Path, kernel: Kernel) -> None:
     cells = cells_of(walkthrough)

@@ -9,6 +9,7 @@ import pytest
 from tests.notebooks.kernel import Kernel, sections_of
 
 
+@pytest.mark.draw(4)
 @pytest.mark.timeout(300)
 def test_each_section_needs_only_the_first_cell(walkthrough: Path, kernel: Kernel) -> None:
     (first, *others), *sections = sections_of(walkthrough)

@@ -72,7 +72,7 @@ def changes_sent(sandbox, since=0):
 
 
 class Killed(BaseException):
-    """Ends a run where it stands, as kill -9 does: no handler catches it."""
+    """Ends a run at once, as kill -9 does: no handler catches it."""
 
 
 class KillSwitch:

@@ -401,23 +401,23 @@ def test_random_faults_end_in_the_planned_fleet(channels, sandbox, folder, monke
 
 
 class FullDisk(io.FileIO):
-    """A file on a disk with room for some more bytes."""
+    """A file on a disk with few free bytes."""
 
-    room = 2_000
+    free_bytes = 2_000
 
     def write(self, data):
-        if not FullDisk.room:
+        if not FullDisk.free_bytes:
             raise OSError(28, "No space left on device")
-        part = bytes(data)[: FullDisk.room]
-        FullDisk.room -= len(part)
+        part = bytes(data)[: FullDisk.free_bytes]
+        FullDisk.free_bytes -= len(part)
         return super().write(part)
 
 
-@pytest.mark.parametrize("room", [0, 500, 900, 1500])
-def test_full_disk_stops_sending_and_resume_finishes(channels, sandbox, folder, monkeypatch, room):
+@pytest.mark.parametrize("free_bytes", [0, 500, 900, 1500])
+def test_full_disk_stops_sending_and_resume_finishes(channels, sandbox, folder, monkeypatch, free_bytes):
     with monkeypatch.context() as patched:
         patched.setattr(journal.io, "FileIO", FullDisk)
-        FullDisk.room = room
+        FullDisk.free_bytes = free_bytes
         with pytest.raises(
             errors.ExportFailed, match="No space left on device; no further change is sent.*resume_plan"
         ):

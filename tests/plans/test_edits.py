@@ -217,7 +217,7 @@ def test_rename_to_a_key_with_another_value_is_refused() -> None:
         ({"rename": {"a": "b"}, "remove": ["b"]}, "'b' is asked for twice"),
         ({"tags": {"a": "1"}, "rename": {"b": "a"}}, "'a' is asked for twice"),
         ({"tags": {"a#": "1"}}, "'#' is not allowed"),
-        ({"tags": {"a": 42}}, "is a int"),
+        ({"tags": {"a": 42}}, "has type int"),
         ({"tags": full(51)}, "Too many tags: 51"),
         ({"remove": "Site"}, "is not a list"),
         ({"rename": ["a"]}, "is not a mapping"),

@@ -48,7 +48,7 @@ def make_fleet(channels):
 
 
 def make_plan(edits, created):
-    """Return the plan of wanted states, as a planner would make it of the fleet as it is."""
+    """Return the plan of wanted states, as a planner would make it of the current fleet."""
     steps = []
     for row in kvs.list_channels(tags=True).to_dict("records"):
         edit = edits[row["channel_name"]]
@@ -126,7 +126,7 @@ def switch(monkeypatch):
     kills=[(2, 0)],
     undo_kills=[],
 )
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fleet=st.fixed_dictionaries(dict.fromkeys(NAMES, CHANNEL)),
     edits=st.fixed_dictionaries(dict.fromkeys(NAMES, EDIT)),

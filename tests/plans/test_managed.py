@@ -37,6 +37,12 @@ def written(path: Path, document: Any) -> Path:
     return path
 
 
+def test_name_that_is_no_text_is_damaged(tmp_path: Path) -> None:
+    channel = {"ResourceType": "AWS::KinesisVideo::SignalingChannel", "PhysicalResourceId": "\ud800"}
+    with pytest.raises(DamagedFile, match="does not have the documented structure"):
+        kvs.plans.read_cloudformation(written(tmp_path / "stack.json", {"StackResources": [channel]}))
+
+
 @pytest.mark.parametrize(
     "document",
     [{"format_version": "1.0", "values": STATE}, {"format_version": "1.2", "prior_state": {"values": STATE}}],

@@ -42,7 +42,7 @@ def test_refusals_are_capped_and_counted_by_row() -> None:
     lines = repr(kvs.plans.set_message_ttl(frame, 90)).splitlines()
     assert lines[:3] == [
         "plans.set_message_ttl(): nothing to change",
-        "25 rows refused, nothing of them will be sent:",
+        "25 rows refused; they will not be sent:",
         "  cam-0000 (000042000042 us-east-1)  It is DELETING. Plan again when it is gone.",
     ]
     assert lines[-1] == "  and 15 more: see .refused, or plan.csv"

@@ -84,15 +84,16 @@ def test_places_come_from_the_list_or_the_only_one() -> None:
     two = fleet([Seen("gate"), Seen("gate", region="eu-west-1")])
     devices = pd.DataFrame({"channel_name": ["gate", "dock"], "message_ttl_seconds": [90, 90]})
     with pytest.raises(
-        InvalidInput, match="current has channels of 2 account-regions, and desired has no column account_id"
+        InvalidInput, match=r"desired has no column region, and current has channels of 2 regions \(eu-w"
     ):
         kvs.plans.ensure(devices, two)
+    assert set(kvs.plans.ensure(devices.assign(region=REGION), two).ready["account_id"]) == {ACCOUNT}
     plan = kvs.plans.ensure(devices.assign(account_id=ACCOUNT, region=[REGION, "eu-west-1"]), two)
     assert plan.ready[["region", "channel_name", "action"]].to_numpy().tolist() == [
         ["eu-west-1", "dock", "create"],
         ["us-east-1", "gate", "update"],
     ]
-    with pytest.raises(InvalidInput, match="channels of 0 account-regions"):
+    with pytest.raises(InvalidInput, match="desired has no column account_id, and current has no channels"):
         kvs.plans.ensure(devices, fleet([]))
     assert len(kvs.plans.ensure(devices.assign(account_id=ACCOUNT, region=REGION), fleet([]))) == 2
 
@@ -102,15 +103,27 @@ def test_inventory_without_channels_tells_the_place(connection: kvs.Connection) 
     assert plan.ready[["account_id", "region"]].to_numpy().tolist() == [[connection.identity().account_id, "us-east-1"]]
 
 
+def test_channel_of_a_region_that_was_not_read_is_refused(sandbox: kvs.Sandbox) -> None:
+    sandbox.deny("*", region="eu-west-1")
+    fleet = kvs.inventory(connection=sandbox.connection(), regions=["us-east-1", "eu-west-1"])
+    devices = pd.DataFrame({"channel_name": "gate", "region": ["us-east-1", "eu-west-1", "eu-west-2"]})
+    plan = kvs.plans.ensure(devices, fleet)
+    assert set(plan.ready["region"]) == {"us-east-1"}
+    assert plan.refused["reason"].str.extract(r"in (.*): the channel may exist")[0].tolist() == [
+        "eu-west-1 (denied)",
+        "eu-west-2 (not asked for)",
+    ]
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
         ({"channel_name": "front door"}, "' ' is not allowed"),
         ({"channel_name": None}, "channel_name is empty"),
-        ({"channel_name": 42}, "is a int"),
+        ({"channel_name": 42}, "has type int"),
         ({"message_ttl_seconds": 4}, "message_ttl_seconds 4 is out of range"),
         ({"tag:Site": "a#b"}, "'#' is not allowed"),
-        ({"tag:Floor": 3}, "is a int. Expected a string"),
+        ({"tag:Floor": 3}, "has type int. Expected a string"),
         ({"tag:aws:x": "1"}, "reserved by AWS"),
         ({"account_id": 42000042}, "A spreadsheet may have removed leading zeros"),
         ({"region": "Ireland"}, "is not a region's code"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 import openpyxl
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
 from kvs_notebook.errors import DamagedFile, InvalidInput
 from kvs_notebook.plans.plan import Plan
+from kvs_notebook.plans.sheet_table import read_channels
 from tests.dataframes.test_spreadsheets import as_excel, as_libreoffice, saved
 from tests.plans.fleets import VALUES, Seen, examples, fleet, fleets, full
 
@@ -193,7 +195,7 @@ def test_missing_rows_are_noted_and_never_deleted(folder: Path) -> None:
     plan = kvs.plans.from_sheet(path, original=original)
     assert len(plan.steps) == 0
     assert plan.notes == (
-        "2 channels of original are not in edited.csv and stay as they are. To delete one, write delete into the column action.",
+        "2 channels of original are not in edited.csv and stay unchanged. To delete one, write delete into the column action.",
     )
 
 
@@ -438,3 +440,27 @@ def test_text_of_a_workbook_is_meant_and_a_number_is_not(tmp_path: Path, typed: 
         assert "as a spreadsheet changes numbers and dates" in only_reason(plan)
     else:
         assert plan.ready["after"].tolist() == [asked]
+
+
+@pytest.fixture(scope="module")
+def parquet() -> bytes:
+    stream = io.BytesIO()
+    kvs.to_parquet(fleet([Seen("gate", {"Site": "hq"}), Seen("dock")]), stream)
+    return stream.getvalue()
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=4))
+def test_damaged_parquet_is_refused_or_read(parquet: bytes, tmp_path: Path, changes: list[tuple[float, int]]) -> None:
+    content = bytearray(parquet)
+    for place, bits in changes:
+        content[int(place * len(content))] ^= bits
+    (tmp_path / "a.parquet").write_bytes(content)
+    with contextlib.suppress(DamagedFile, InvalidInput):
+        read_channels(tmp_path / "a.parquet", "channels")
+
+
+def test_parquet_with_a_text_that_is_not_utf8_is_damaged(parquet: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(parquet.replace(b"gate", b"g\xfft\xff"))
+    with pytest.raises(DamagedFile, match="is not a Parquet file"):
+        read_channels(tmp_path / "a.parquet", "channels")

@@ -184,7 +184,7 @@ HARMLESS = {
     "a URL of AWS's own examples": f"https://a.example/?X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20260105&X-Amz-Signature={SIGNATURE}",
     "other ids": "AROAJ5Q7WZLMXN2RTVBC2 AIDAJ5Q7WZLMXN2RTVBC2 ASIAN PACIFIC REGIONS",
     "in a word": f"x{AKIA}",
-    "a Secret": "<Secret: .reveal() gives it> password=<Secret: .reveal() gives it>",
+    "a Secret": "<Secret: use .reveal()> password=<Secret: use .reveal()>",
     "a picture in HTML": f'<img alt="password" src="data:image/png;base64,{random_base64(5_000)}">',
     "STUN": "stun:stun.kinesisvideo.us-east-1.amazonaws.com:443",
 }  # fmt: skip

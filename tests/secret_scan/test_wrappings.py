@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import string
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,12 @@ def frame(name: str, value: str) -> pd.DataFrame:
     return pd.DataFrame({"user": ["alice", "bob"], name: [value, "-"], "region": ["us-east-1", "eu-west-1"]})
 
 
+def hex_dump(text: str) -> str:
+    """Return what ``hexdump -C`` prints."""
+    lines = [text[at : at + 16] for at in range(0, len(text), 16)]
+    return "\n".join(f"{16 * at:08x}  {line.encode().hex(' '):<48}  |{line}|" for at, line in enumerate(lines))
+
+
 UNICODE, HEXADECIMAL, OCTAL = "\\u{:04x}", "\\x{:02x}", "\\{:03o}"
 
 
@@ -155,6 +162,23 @@ WRAPPINGS: dict[str, Wrapping] = {
     "added literals": lambda name, value: split_source(name, value, " + "),
     "continued literals": lambda name, value: split_source(name, value, " \\\n    "),
     "adjacent literals on lines": lambda name, value: split_source(name, value, "\n    "),
+    "continued line": lambda name, value: cell(f"!login --{name} {halves(value)[0]}\\\n{halves(value)[1]}"),
+    "continued literal": lambda name, value: cell(f"{name} = '{halves(value)[0]}\\\n{halves(value)[1]}'"),
+    "wrapped output": lambda name, value: stream(textwrap.fill(f"Found {name} = {value}", 50)),
+    "wrapped output with indents": lambda name, value: stream(
+        textwrap.fill(f"{name}: {value}", 48, subsequent_indent="    ")
+    ),
+    "wrapped comment": lambda name, value: cell(textwrap.fill(f"# {name}: {value}", 48, subsequent_indent="# ")),
+    "wrapped at each space": lambda name, value: stream(textwrap.fill(f"{name} {value}", 30)),
+    "list items": lambda name, value: cell(f"{name} = ''.join({[*halves(value)]})"),
+    "tuple": lambda name, value: cell(f"{name} = {halves(value)}"),
+    "list items on lines": lambda name, value: stream(json.dumps({name: [*halves(value)]}, indent=2)),
+    "hex": lambda name, value: stream(f"{name} {value.encode().hex()}"),
+    "hex in a literal": lambda name, value: cell(f"{name} = bytes.fromhex('{value.encode().hex().upper()}')"),
+    "hex with spaces": lambda name, value: stream(f"{name}: {value.encode().hex(' ')}"),
+    "hex with colons": lambda name, value: stream(f"{name}: {value.encode().hex(':')}"),
+    "hex numbers": lambda name, value: cell(f"{name} = bytes([{', '.join(map(hex, value.encode()))}])"),
+    "hex dump": lambda name, value: stream(hex_dump(f"{name}={value}")),
     "two outputs of a stream": lambda name, value: stream(f"{name}={halves(value)[0]}", f"{halves(value)[1]}\n"),
     "stream with another between": lambda name, value: notebook(
         code_cell(
@@ -261,6 +285,8 @@ HARMLESS = {
     "git commit": st.text(HEX, min_size=40, max_size=40),
     "digest": st.text(HEX, min_size=64, max_size=64),
     "integrity": st.binary(min_size=64, max_size=64).map(lambda data: f"sha512-{base64.b64encode(data).decode()}"),
+    "digest in pairs": st.binary(min_size=32, max_size=32).map(lambda data: data.hex(":")),
+    "picture in hex": st.binary(min_size=60, max_size=200).map(lambda data: data.hex()),
     "UUID": st.uuids().map(str),
     "version": st.text(string.ascii_letters + string.digits, min_size=20, max_size=20),
     "longest version": st.text(string.ascii_letters + string.digits, min_size=64, max_size=64),
@@ -276,6 +302,7 @@ HARMLESS = {
     "lines of a picture": st.binary(min_size=200, max_size=400).map(lambda data: base64.encodebytes(data).decode()),
     "words": st.text(string.ascii_lowercase + " ", min_size=20, max_size=200),
 }
+JOINED = [name for name in WRAPPINGS if name.startswith(("wrapped", "list", "tuple", "continued", "hex "))]
 HARMLESS_NAMES = ["version", "commit", "channel_arn", "etag", "note", "NextToken", "image"]
 
 
@@ -293,6 +320,15 @@ def test_harmless_value_below_a_secrets_name_is_not_reported(folder: Path, name:
     value = data.draw(HARMLESS[data.draw(st.sampled_from(["git commit", "UUID", "ARN", "digest"]))])
     for wrapping in ("literal '", "JSON", "printed frame", "frame as HTML", "widget with a description"):
         assert kinds_in(WRAPPINGS[wrapping](name, value), folder) == set(), wrapping
+
+
+@settings(max_examples=60)
+@given(data=st.data(), name=st.sampled_from(sorted(SECRETS)), wrapping=st.sampled_from(sorted(JOINED)))
+def test_harmless_pieces_below_a_secrets_name_are_not_reported(
+    folder: Path, name: str, wrapping: str, data: st.DataObject
+) -> None:
+    value = data.draw(HARMLESS[data.draw(st.sampled_from(["git commit", "UUID", "ARN", "digest", "words"]))])
+    assert kinds_in(WRAPPINGS[wrapping](name, value), folder) == set()
 
 
 def test_placeholder_in_a_piece_does_not_hide_the_whole_secret(folder: Path) -> None:

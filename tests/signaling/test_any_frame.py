@@ -85,7 +85,7 @@ def check_messages(client: SignalingClient, rows: int) -> None:
     assert frame["message_type"].notna().all()
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(frame=st.one_of(frames, st.text(max_size=20), st.binary(max_size=20)))
 def test_any_frame_is_a_message_a_refusal_or_nothing(frame):
     client = create_client()

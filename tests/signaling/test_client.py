@@ -453,11 +453,11 @@ def test_failed_reconnect_ends_a_wait_for_a_refusal(channel):
             await wait_until(lambda: len(tablet.messages) == 1)
 
             async def lost(_: Any) -> Any:
-                raise errors.EndpointUnreachable("Nobody answers.")
+                raise errors.EndpointUnreachable("The endpoint did not answer.")
 
             tablet._connector.open = lost  # type: ignore[method-assign]
             tablet._supervisor._socket.transport.abort()
-            with pytest.raises(errors.EndpointUnreachable, match="Nobody answers"):
+            with pytest.raises(errors.EndpointUnreachable, match="The endpoint did not answer"):
                 await sending
 
     run_bounded(main)

@@ -47,7 +47,7 @@ async def exchange(camera: SignalingClient, tablet: SignalingClient, name: str) 
         ("front-door", {"client_id": "aws_tablet"}, "has the prefix AWS_, reserved by AWS"),
         ("front-door", {"role": "MASTER", "client_id": "tablet"}, "was given for a MASTER, which has none"),
         ("front-door", {"role": "master"}, "Did you mean 'MASTER'?"),
-        (7, {"client_id": "tablet"}, "7 is a int"),
+        (7, {"client_id": "tablet"}, "7 has type int"),
     ],
 )
 def test_open_signaling_refuses_invalid_arguments_before_any_call(sandbox, connection, channel, arguments, because):
@@ -94,7 +94,7 @@ def test_newest_master_receives_and_older_one_is_not_notified(channel):
 
 NO_WEBSOCKETS = """
 import asyncio, sys
-sys.modules["websockets"] = None  # as where it is not installed
+sys.modules["websockets"] = None  # as if it were not installed
 import kvs_notebook as kvs
 from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.probe import probe_channel

@@ -96,7 +96,7 @@ CANNOT_BE_SIGNED: list[tuple[dict[str, object], str]] = [
     ({"client_id": "a" * 257}, "has 257 characters (allowed: 1 to 256)"),
     ({"client_id": "my tablet"}, "' ' is not allowed. Use letters, digits and . _ - only."),
     ({"client_id": "tablet\n"}, "is not allowed"),
-    ({"client_id": 7}, "Client id 7 is a int"),
+    ({"client_id": 7}, "Client id 7 has type int"),
     ({"client_id": "AWS_tablet"}, "has the prefix AWS_, reserved by AWS"),
     ({"client_id": "aWs_tablet"}, "has the prefix AWS_, reserved by AWS"),
     ({"client_id": "tablet", "role": "viewer"}, "Did you mean 'VIEWER'?"),

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-import regex
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
 from kvs_notebook.aws.quotas import QUOTAS
-from kvs_notebook.aws.service_model import service_model
+from kvs_notebook.aws.service_model import full_match, service_model
 from kvs_notebook.aws.validation import MAX_TAGS, RESERVED_TAG_PREFIX
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
@@ -144,7 +143,7 @@ def _list(shape: ListShape) -> Validator:
 def _string(shape: Shape) -> Validator:
     low, high = _bounds(shape)
     pattern: str | None = shape.metadata.get("pattern")
-    matches = regex.compile(pattern).fullmatch if pattern is not None else None
+    matches = full_match(pattern) if pattern is not None else None
     choices: list[str] | None = shape.metadata.get("enum")
 
     def check(value: Any, path: str) -> None:

@@ -19,7 +19,7 @@ from kvs_notebook.sandbox.http.request_log import RequestLog
 from kvs_notebook.sandbox.signaling.relay import NOTICES, Relay
 
 MOST_SEEDED = 1_000_000
-"""Channels that one call adds: they take a minute, in which the sandbox answers nothing else."""
+"""The most channels that one call may add: they take a minute, during which the sandbox answers no other request."""
 
 
 @dataclass(frozen=True, slots=True)

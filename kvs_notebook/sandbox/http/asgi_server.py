@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http
 import logging
 import os
 import socket
@@ -14,14 +13,9 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import uvicorn
-from uvicorn._types import ASGIReceiveEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
-from websockets.http11 import Request
-from websockets.protocol import State
 
-from kvs_notebook.sandbox.http.wire_format import TRANSPORT
+from kvs_notebook.sandbox.http.wire_format import BAD_REQUEST, TRANSPORT
 
 LOOPBACK = "127.0.0.1"
 REFUSED_WEBSOCKET = "ASGI callable returned without completing handshake."
@@ -39,7 +33,6 @@ REQUEST_SECONDS = 20.0
 """How long a client may take to send a request, its body included, and for the TLS handshake; then it is cut off."""
 
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class _HttpProtocol(HttpToolsProtocol):
@@ -142,60 +135,11 @@ class _HttpProtocol(HttpToolsProtocol):
             self.transport.abort()
 
 
-class _WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Read nothing from a peer that does not read what is written to it, pongs included: else they would fill the memory.
+def _create_websocket_protocol(**options: Any) -> asyncio.Protocol:
+    """Return the protocol of an upgraded connection; websockets is imported with the first, not at the sandbox's start."""
+    from kvs_notebook.sandbox.http.websocket_protocol import WebSocketProtocol
 
-    It also reports all data that comes in, pings included, to the application, and lets it cut the connection.
-    """
-
-    on_data: Callable[[], None] | None = None
-
-    def data_received(self, data: bytes) -> None:
-        if self.on_data is not None:
-            self.on_data()
-        super().data_received(data)
-        self._pause_reading_if_not_writable()
-
-    async def receive(self) -> ASGIReceiveEvent:
-        message = await super().receive()
-        self._pause_reading_if_not_writable()  # uvicorn has resumed it
-        return message
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if not self.read_paused:
-            self.transport.resume_reading()
-
-    def _pause_reading_if_not_writable(self) -> None:
-        if not self.writable.is_set() and not self.transport.is_closing():
-            self.transport.pause_reading()
-
-    def handle_cont(self, event: Frame) -> None:
-        if event.data or event.fin:  # uvicorn keeps each fragment of a message, also those without a byte
-            super().handle_cont(event)
-
-    def handle_parser_exception(self) -> None:
-        if self.conn.close_sent is None:  # the upgrade itself is not valid
-            self.handshake_complete = True
-            self.transport.write(BAD_REQUEST)
-            self.transport.close()
-        else:
-            super().handle_parser_exception()
-
-    def handle_connect(self, event: Request) -> None:
-        super().handle_connect(event)
-        if self.response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:  # the application has not been called yet
-            cast("dict[str, Any]", self.scope)[TRANSPORT] = self
-
-    def shutdown(self) -> None:
-        """Close the connection as uvicorn does, but not a second time, which would be an error."""
-        if self.handshake_complete and self.conn.state is not State.OPEN:
-            self.transport.close()
-        else:
-            super().shutdown()
-
-    def abort(self) -> None:
-        self.transport.abort()
+    return WebSocketProtocol(**options)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -261,7 +205,7 @@ class AsgiServer:
         config = uvicorn.Config(
             app,
             http=_HttpProtocol,
-            ws=_WebSocketProtocol,
+            ws=_create_websocket_protocol,  # type: ignore[arg-type] # uvicorn calls it
             ws_max_size=LONGEST_FRAME,
             ws_ping_interval=None,  # the service sends none: an idle peer is an idle peer
             ws_per_message_deflate=False,

@@ -27,6 +27,9 @@ JSON = b"application/json"
 JSON_1_1 = b"application/x-amz-json-1.1"
 XML = b"text/xml"
 
+BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+"""The response to bytes that are not a request."""
+
 ERROR_TYPE_SUFFIX: Mapping[str, str] = {
     "AccessDeniedException": ":http://internal.amazon.com/coral/com.amazon.coral.service/"
 }
