@@ -343,11 +343,31 @@ class Watched:
             self.page.evaluate(LEAVE)
         raise AssertionError(f"None of {NOTEBOOKS_TRIED} openings showed the notebook's widgets")
 
-    def _shows_widgets(self) -> bool:
+    def reload(self) -> Page:
+        """Save the notebook and load the page again, as the browser's button does; the kernel goes on."""
+        self._has_lost_widgets = True
+        self._is_reusable = False
+        self.page.evaluate(SAVE)
+        self.page.reload(timeout=OPENING_MS)
+        if not self._shows_widgets():
+            self.open_in(self.page)
+        return self.page
+
+    def open_in(self, page: Page) -> None:
+        """Open the notebook in a page, again if it does not show its widgets; see reopen()."""
+        for _ in range(NOTEBOOKS_TRIED):
+            page.goto(self.lab.address(self._notebook), timeout=OPENING_MS)
+            if self._shows_widgets(page):
+                return
+        raise AssertionError(f"None of {NOTEBOOKS_TRIED} openings showed the notebook's widgets")
+
+    def _shows_widgets(self, page: Page | None = None) -> bool:
         """Wait until the notebook is open and shows its widgets; return False if they do not come."""
-        expect(self.page.locator(".jp-Notebook .jp-Cell").first).to_be_attached(timeout=OPENING_MS)
+        shown = page or self.page
+        widgets = shown.locator(".jp-OutputArea-output").locator(".jupyter-widgets, .kvs-live")
+        expect(shown.locator(".jp-Notebook .jp-Cell").first).to_be_attached(timeout=OPENING_MS)
         try:
-            self.page.locator(".jp-OutputArea-output .jupyter-widgets").first.wait_for(timeout=IDLE_MS)
+            widgets.first.wait_for(timeout=IDLE_MS)
         except NotInTime:
             return False
         return True

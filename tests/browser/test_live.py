@@ -6,7 +6,7 @@ import json
 import re
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocket, expect
 
 import kvs_notebook as kvs
 from tests.browser.lab import DARK, LIGHT, MEDIA, SAVE, SET_THEME
@@ -49,7 +49,6 @@ EXECUTE = """async (code) => {
   await future.done;
   return text;
 }"""
-RESTART = "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.restartKernel(); }"
 RUN_LAST = """async () => {
   const { content } = window.jupyterapp.shell.currentWidget;
   content.activeCellIndex = content.widgets.length - 1;
@@ -76,6 +75,13 @@ def moves(shown: Locator) -> None:
     shown.page.wait_for_function(
         f"([video, first]) => (({READ_BAR_CODE})(video) ?? -1) > first", arg=[video, first or 0]
     )
+
+
+def is_accessible_in_both_themes(page: Page) -> None:
+    for theme in (DARK, LIGHT):
+        page.evaluate(SET_THEME, theme)
+        violations = Axe().run(page, context=".kvs-live").response["violations"]
+        assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == []
 
 
 def test_viewer_plays_the_camera_in_both_views_and_both_themes(notebook, sandbox):
@@ -106,11 +112,7 @@ def test_viewer_plays_the_camera_in_both_views_and_both_themes(notebook, sandbox
         "Playing.",
         ["looking_up", "waiting", "negotiating", "connected", "playing"],
     ]
-    for theme in (LIGHT, DARK):
-        page.evaluate(SET_THEME, theme)
-        violations = Axe().run(page, context=".kvs-live").response["violations"]
-        assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == []
-    page.evaluate(SET_THEME, LIGHT)
+    is_accessible_in_both_themes(page)
     page.evaluate(SAVE)
     assert kvs.scan_notebooks(notebook.lab.work).empty
     press(second, "Stop")
@@ -148,19 +150,13 @@ def test_every_event_of_a_notebook_ends_the_call_and_the_next_one_plays(notebook
     press(viewer)
     shows(viewer, "Playing.")
     take_over_in_second_page(notebook, viewer)
-    press(viewer)
-    shows(viewer, "Playing.")
-    page.evaluate(RESTART)
-    for shown in (camera, viewer):
-        shows(shown, "The kernel has stopped or restarted. Run the cell again.")
-        expect(shown.get_by_role("button")).to_be_disabled()
 
 
 def take_over_in_second_page(notebook, viewer: Locator) -> None:
     """Take the call over in a second page, and close it: Jupyter Server may drop its last message."""
     context = viewer.page.context.browser.new_context(permissions=MEDIA)
     other = context.new_page()
-    other.goto(notebook.lab.address(notebook._notebook))
+    notebook.open_in(other)
     shows(view(other, 1), "In another page: Playing.")
     press(view(other, 1))
     shows(view(other, 1), "Playing.")
@@ -168,6 +164,52 @@ def take_over_in_second_page(notebook, viewer: Locator) -> None:
     other.close()
     expect(viewer.get_by_role("status")).to_have_text(re.compile(r"^Stopped(\.|: the page did not report for 10 s\.)"))
     context.close()
+
+
+def test_restart_of_the_kernel_by_the_menu_ends_the_calls(notebook, sandbox):
+    page = notebook.run(CHANNEL, CAMERA, VIEWER)
+    camera, viewer = view(page, 0), view(page, 1)
+    press(camera)
+    shows(camera, "On the channel, waiting for viewers.")
+    press(viewer)
+    shows(viewer, "Playing.")
+    notebook.restart_kernel_by_menu()
+    for shown in (camera, viewer):
+        shows(shown, "The kernel has stopped or restarted. Run the cell again.")
+        expect(shown.get_by_role("button")).to_be_disabled()
+
+
+def test_reload_ends_the_calls_and_messages_hold_no_secret(notebook, sandbox, connection):
+    """Every frame between page and Jupyter Server is read: passwords of TURN servers are only in messages of a call."""
+    page = notebook.run(CHANNEL, CAMERA, VIEWER)
+    for number, sentence in enumerate(("On the channel, waiting for viewers.", "Playing.")):
+        press(view(page, number))
+        shows(view(page, number), sentence)
+    frames: list[str] = []
+    page.on("websocket", lambda socket: record_frames(socket, frames))
+    notebook.reload()
+    for number, sentence in enumerate(("On the channel, waiting for viewers.", "Playing.")):
+        press(view(page, number))
+        shows(view(page, number), sentence)
+    moves(view(page, 1))
+    servers = [frame for frame in frames if '"credential"' in frame]
+    passwords = {each for frame in servers for each in re.findall(r'"credential": ?"([^"]+)"', frame)}
+    assert len(passwords) >= 2
+    for frame in frames:
+        assert not [each for each in ("X-Amz-", connection.credentials().secret_key) if each in frame]
+        if any(password in frame for password in passwords):
+            assert re.search(r'"method": ?"custom"', frame)
+            assert re.search(r'"kind": ?"(ready|offer)"', frame)
+
+
+def record_frames(socket: WebSocket, frames: list[str]) -> None:
+    """Record the frames of a WebSocket in both directions as text; binary ones are JSON and pictures."""
+
+    def record(payload: str | bytes) -> None:
+        frames.append(payload if isinstance(payload, str) else payload.decode("latin-1"))
+
+    socket.on("framereceived", record)
+    socket.on("framesent", record)
 
 
 def test_sound_comes_on_request_and_a_camera_that_cannot_be_reached_is_told(notebook, sandbox):
@@ -180,6 +222,7 @@ def test_sound_comes_on_request_and_a_camera_that_cannot_be_reached_is_told(note
     )
     camera, loud, relayed, absent = (view(page, number) for number in range(4))
     shows(absent, "No answer from empty within 0.5 s. Check that the camera is on and uses this channel.")
+    is_accessible_in_both_themes(page)
     press(camera)
     shows(camera, "On the channel, waiting for viewers.")
     for shown in (loud, relayed):
@@ -195,7 +238,7 @@ def test_sound_comes_on_request_and_a_camera_that_cannot_be_reached_is_told(note
 
 
 TAKE_PICTURE = "print([*kvs.live.take_picture('front-door').size])"
-SERVE = "served = kvs.live.serve_test_camera('front-door')\n_ = await served.__aenter__()"
+SERVE = "served = kvs.live.serve_test_camera('front-door', codec='H264')\n_ = await served.__aenter__()"
 
 
 def test_aiortc_sees_the_page_and_the_page_sees_aiortc(notebook, sandbox):
@@ -209,5 +252,6 @@ def test_aiortc_sees_the_page_and_the_page_sees_aiortc(notebook, sandbox):
     assert page.evaluate(EXECUTE, SERVE) == ""
     press(viewer)
     shows(viewer, "Playing.")
+    expect(viewer.locator(".kvs-live-statistics")).to_contain_text("H264 640x360")
     assert page.evaluate(EXECUTE, "await served.__aexit__(None, None, None)") == ""
     shows(viewer, "The camera of front-door stopped sending. Start again, or restart the camera.")
