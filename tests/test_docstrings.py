@@ -168,6 +168,7 @@ def unnamed_calls(name: str, sent: Iterable[str]) -> list[str]:
 
 
 @pytest.mark.usefixtures("empty_session")
+@pytest.mark.draw(30)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_function_example_runs_and_spends_only_named_calls(
     name: str, count_calls: Callable[[Iterable[str]], Counter[str]]

@@ -29,6 +29,7 @@ def test_clients_of_all_sessions_share_methods(service):
         assert getattr(type(first), operation) is getattr(type(second), operation)
 
 
+@pytest.mark.draw(2)
 @pytest.mark.parametrize("service", SERVICES)
 def test_client_has_all_methods_of_boto3s_own(service):
     ours, boto3s = client(open_session(create_slim_session()), service), client(boto3.Session(), service)

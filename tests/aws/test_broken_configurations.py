@@ -225,6 +225,7 @@ AT_EACH_ENTRY_POINT = {
 }
 
 
+@pytest.mark.draw(20)
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_configuration_says_what_mends_it(name, break_it):
     broken = BROKEN[name]
@@ -287,6 +288,7 @@ def test_repaired_configuration_works_without_restart(entry, server, break_it, r
         ENTRY_POINTS[entry]()
 
 
+@pytest.mark.draw(2)
 @pytest.mark.parametrize("name", REPAIRED)
 def test_open_form_and_console_recover_after_repair(name, server, break_it, repair):
     server.reset()

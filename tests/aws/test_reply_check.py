@@ -155,6 +155,7 @@ def failures_of(service: FakeService, connection: kvs.Connection, operation: str
             yield f"use {number}: {problem[:150]}"
 
 
+@pytest.mark.draw(5)
 @pytest.mark.parametrize("operation", USES)
 def test_mutated_reply_is_an_error_or_a_valid_frame(service, connection, operation, monkeypatch):
     monkeypatch.setattr("kvs_notebook.channels.waiters.SECONDS_BETWEEN_DESCRIBES", 0)

@@ -100,6 +100,7 @@ WITH_MEMBERS = ("GetIceServerConfig", "ListSignalingChannels", "ListTagsForResou
 """The operations whose reply has a member of the malformed one."""
 
 
+@pytest.mark.draw(3)
 @pytest.mark.parametrize("failure", FAILURES)
 def test_traceback_with_variables_has_no_secret(service, connection, failure):
     status, reply = FAILURES[failure]

@@ -27,6 +27,7 @@ console""",
 }
 
 
+@pytest.mark.draw(1)
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
 def test_axe_finds_no_violation_in_any_form(notebook, connection, theme):
     kvs.create_channel("front-door", tags={"Site": "hq"}, connection=connection)

@@ -19,10 +19,15 @@ DISCONNECTED = "This form is not connected to a kernel."
 def tab_to(page: Page, wanted: Locator) -> None:
     """Press Tab until an element has the focus, as a user without a mouse does."""
     expect(wanted).to_be_visible()
+    element = wanted.element_handle()
     for _ in range(80):
-        if wanted.evaluate("element => element === document.activeElement"):
+        is_shown, is_focused = element.evaluate("element => [element.isConnected, element === document.activeElement]")
+        if is_focused:
             return
-        page.keyboard.press("Tab")
+        if is_shown:
+            page.keyboard.press("Tab")
+        else:
+            element = wanted.element_handle()  # the form has drawn another one
     raise AssertionError(f"Tab does not reach {wanted}")
 
 

@@ -81,14 +81,14 @@ infos = st.builds(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(st.lists(infos, max_size=6))
 def test_csv_round_trip_keeps_channels_frame(rows: list[dict[str, Any]]) -> None:
     frame = builders.channels_frame(rows)
     pd.testing.assert_frame_equal(round_trip(frame), frame)
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(st.data())
 def test_csv_round_trip_keeps_wide_frame(data: st.DataObject) -> None:
     frame = builders.channels_frame(data.draw(st.lists(infos, max_size=4)))
@@ -98,7 +98,7 @@ def test_csv_round_trip_keeps_wide_frame(data: st.DataObject) -> None:
     pd.testing.assert_frame_equal(round_trip(frame), frame)
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(st.dictionaries(names, st.dictionaries(tag_texts.filter(bool), tag_texts, max_size=3), max_size=3))
 def test_csv_round_trip_keeps_tags_frame(tags: dict[str, dict[str, str]]) -> None:
     frame = builders.tags_frame({info(name)["ChannelARN"]: pairs for name, pairs in tags.items()})
@@ -333,7 +333,7 @@ def test_files_have_no_secret(tmp_path: Path, servers: list[dict[str, Any]]) -> 
     assert frame["password"].map(type).tolist() == [Secret] * len(frame)
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(
     st.lists(
         st.tuples(st.integers(0, 4_000_000_000_000), *[st.one_of(st.none(), tag_texts)] * (len(schemas.MESSAGES) - 1)),

@@ -116,7 +116,7 @@ def check_same_or_refused(path: Path, content: bytes, frame: pd.DataFrame) -> bo
     return True
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     frames(),
     st.sampled_from([as_excel, as_libreoffice, str]),
@@ -132,7 +132,7 @@ def test_saved_file_reads_back_same_or_is_refused(
     check_same_or_refused(path, content, frame)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     st.lists(st.tuples(risky, st.one_of(risky, tag_texts)), min_size=1, max_size=4),
     st.sampled_from([as_libreoffice, str]),
@@ -146,7 +146,7 @@ def test_text_of_tags_survives_spreadsheet(
     assert check_same_or_refused(path, saved(path.read_bytes(), convert, delimiter=delimiter, blank=1), frame)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(frames(), st.sampled_from(["cp1252", "cp437", "cp850", "mac-roman"]))
 @example(with_column(builders.channels_frame([info()]), "tag:Ort", ["Köln"]), "cp1252")
 def test_file_read_in_other_encoding_is_refused(path: Path, frame: pd.DataFrame, encoding: str) -> None:

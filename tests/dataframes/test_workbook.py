@@ -63,13 +63,13 @@ def check_round_trip(frame: pd.DataFrame) -> None:
 # --- the round trip
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(frames())
 def test_round_trip_keeps_any_frame(frame: pd.DataFrame) -> None:
     check_round_trip(frame)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.lists(texts, min_size=1, max_size=5))
 @example(ESCAPES)
 def test_round_trip_keeps_texts_that_look_like_escapes(values: list[str]) -> None:
@@ -77,7 +77,7 @@ def test_round_trip_keeps_texts_that_look_like_escapes(values: list[str]) -> Non
     check_round_trip(with_column(frame, f"tag:{values[0]}x", values))
 
 
-@settings(max_examples=15)
+@settings(max_examples=7)
 @given(st.lists(infos, max_size=3))
 @example([])
 @example([info(CreationTime=datetime(1900, 2, 28, tzinfo=UTC))])
@@ -127,7 +127,7 @@ def test_empty_cell_keeps_the_format_of_text() -> None:
 # --- damage
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(frames(), st.data())
 def test_converted_cell_reads_back_same_or_is_refused(frame: pd.DataFrame, data: st.DataObject) -> None:
     if has_refused_characters(frame):
@@ -219,7 +219,7 @@ def saved() -> bytes:
     return written(builders.channels_frame([info("a"), info("b")])).getvalue()
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.integers(0, 4_000), st.integers(1, 255)), min_size=1, max_size=4))
 def test_broken_bytes_are_refused_or_read_the_same(saved: bytes, changes: list[tuple[int, int]]) -> None:
     frame = builders.channels_frame([info("a"), info("b")])

@@ -95,7 +95,7 @@ def _change(frame: pd.DataFrame, change: str, column: str) -> pd.DataFrame:
     return frame.iloc[:0]
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.data())
 def test_changed_frame_is_used_or_answered(frames: dict[str, pd.DataFrame], data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(TAKERS)))

@@ -301,6 +301,7 @@ def test_function_needs_no_action_of_others(place: Place, undenied: Undenied) ->
     assert alone == undenied.results
 
 
+@pytest.mark.draw(5)
 @pytest.mark.parametrize("action", sorted(ACTIONS))
 def test_denied_action_breaks_functions_that_need_it(place: Place, undenied: Undenied, action: str) -> None:
     place.sandbox.deny(action)
@@ -370,6 +371,7 @@ FORMS: dict[str, tuple[Callable[[Place], object], set[str]]] = {
 }
 
 
+@pytest.mark.draw(3)
 @pytest.mark.parametrize("form", FORMS)
 def test_form_needs_actions_of_its_functions(place: Place, form: str) -> None:
     use, functions = FORMS[form]

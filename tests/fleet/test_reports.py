@@ -263,7 +263,7 @@ WORDS = st.sampled_from(["Env", "env", "E nv", "prod", "Prod ", "dev", ""])
 KEYS = WORDS.filter(bool)
 
 
-@settings(max_examples=15)  # of up to 18 channels and keys each
+@settings(max_examples=8)  # of up to 18 channels and keys each
 @given(
     fleet=st.lists(st.dictionaries(KEYS, WORDS, max_size=4), min_size=1, max_size=6),
     required=st.dictionaries(KEYS, st.none() | st.lists(WORDS, min_size=1, max_size=3), min_size=1, max_size=3),

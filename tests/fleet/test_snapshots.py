@@ -372,6 +372,7 @@ COVERAGE_DAMAGE = {
 }
 
 
+@pytest.mark.draw(5)
 @pytest.mark.parametrize("damage", COVERAGE_DAMAGE.values(), ids=COVERAGE_DAMAGE)
 def test_damaged_coverage_file_makes_its_day_unread(history, damage):
     path = history / "date=2026-01-06" / "_coverage.csv"

@@ -152,6 +152,7 @@ def test_bad_list_is_only_gap(service, healthy, replies):
     assert set(zip(found.channels["account_id"], found.channels["region"], strict=True)).isdisjoint(bad)
 
 
+@pytest.mark.draw(1, of_each=("mode",))
 @pytest.mark.parametrize("mode", ["bulk", "each"])
 @pytest.mark.parametrize("replies", in_parts(ANY_REPLY | TAG_REPLIES))
 def test_bad_tags_are_only_gap_and_channels_are_kept(service, healthy, mode, replies):

@@ -66,7 +66,7 @@ CONDITION = st.tuples(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(rows=st.lists(ROW, max_size=5), conditions=st.lists(CONDITION, max_size=3), short=st.booleans())
 def test_rows_found_are_those_for_which_every_condition_holds(rows, conditions, short):
     frame = make_frame(rows)
@@ -75,7 +75,7 @@ def test_rows_found_are_those_for_which_every_condition_holds(rows, conditions, 
     assert found(frame, text) == wanted
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(rows=st.lists(ROW, max_size=3), text=st.text(st.sampled_from('aO=!-" *tg:'), max_size=12) | st.text(max_size=12))
 def test_every_text_is_a_filter_that_narrows(rows, text):
     frame = make_frame(rows)
@@ -83,7 +83,7 @@ def test_every_text_is_a_filter_that_narrows(rows, text):
     assert set(found(frame, f"gate {text}")) <= set(found(frame, "gate"))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(rows=st.lists(ROW, min_size=1, max_size=5), at=st.integers(0, 4))
 def test_arn_finds_only_its_channel(rows, at):
     frame = make_frame(rows)

@@ -536,6 +536,7 @@ def test_console_lists_once_a_second_during_transition(connection):
         assert min(after - before for before, after in pairwise(times)) >= 0.95
 
 
+@pytest.mark.draw(2)
 @pytest.mark.parametrize(("kind", "again"), [("throttle", True), ("error", True), ("reset", True), ("denied", False)])
 def test_failed_listing_during_transition_retries_transient_errors(connection, kind, again):
     slow = kvs.Assumptions(creating_seconds=3_600)

@@ -54,6 +54,7 @@ def texts(chart):
     return {text.get_text() for text in chart.figure.axes[0].texts}
 
 
+@pytest.mark.draw(2)
 @pytest.mark.parametrize("name", DRAWN)
 def test_chart_is_displayed_and_not_blank(fleet, name):
     chart = chart_of(name, fleet)
@@ -62,6 +63,7 @@ def test_chart_is_displayed_and_not_blank(fleet, name):
         assert len(picture.convert("RGBA").getcolors(100_000)) > 5
 
 
+@pytest.mark.draw(2)
 @pytest.mark.parametrize("name", DRAWN)
 def test_chart_has_no_background_in_a_notebook(fleet, name):
     with Image.open(BytesIO(chart_of(name, fleet)._repr_png_())) as picture:

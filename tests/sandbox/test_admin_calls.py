@@ -78,6 +78,7 @@ def assert_requests_work(sandbox: kvs.Sandbox, client: Any) -> None:
     assert len(sandbox._admin.requests()) == 1
 
 
+@pytest.mark.draw(8)
 @pytest.mark.parametrize("call", CALLS)
 def test_extreme_admin_argument_leaves_later_requests_working(shared, client, call, caplog):
     act, values = CALLS[call]

@@ -262,7 +262,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("wrappings")
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(data=st.data(), wrapping=st.sampled_from(sorted(WRAPPINGS)))
 def test_generated_secret_is_found_in_any_wrapping(folder: Path, wrapping: str, data: st.DataObject) -> None:
     names = ["aws_access_key_id", "aws_secret_access_key"] if wrapping in CUT_BY_PANDAS else sorted(SECRETS)
@@ -306,7 +306,7 @@ JOINED = [name for name in WRAPPINGS if name.startswith(("wrapped", "list", "tup
 HARMLESS_NAMES = ["version", "commit", "channel_arn", "etag", "note", "NextToken", "image"]
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(data=st.data(), wrapping=st.sampled_from(sorted(WRAPPINGS)))
 def test_generated_harmless_text_is_not_reported(folder: Path, wrapping: str, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(HARMLESS_NAMES))
