@@ -126,7 +126,7 @@ def switch(monkeypatch):
     kills=[(2, 0)],
     undo_kills=[],
 )
-@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fleet=st.fixed_dictionaries(dict.fromkeys(NAMES, CHANNEL)),
     edits=st.fixed_dictionaries(dict.fromkeys(NAMES, EDIT)),

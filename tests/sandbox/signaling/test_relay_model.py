@@ -199,7 +199,7 @@ class RelayHarness:
                 assert not self.model.waiting(client_id), client_id
 
 
-@settings(max_examples=50)
+@settings(max_examples=100)
 @given(
     script=st.lists(steps, min_size=10, max_size=60),
     displaced_peer=st.sampled_from(["stays_open", "closed"]),
@@ -335,7 +335,7 @@ class WebSocketHarness:
                 self.model.deliver(client_id, frame)
 
 
-@settings(max_examples=8)
+@settings(max_examples=15)
 @given(
     script=st.lists(
         st.one_of(
