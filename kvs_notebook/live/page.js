@@ -68,7 +68,13 @@ class Page {
   }
 
   send(kind, members = {}, buffers = []) {
-    if (!this.kernelGone) this.model.send({ kind, call: this.call, ...members }, undefined, buffers);
+    if (this.kernelGone) return;
+    try {
+      this.model.send({ kind, call: this.call, ...members }, undefined, buffers);
+    } catch (error) {
+      console.warn("The kernel cannot be reached:", error.message); // it was shut down with its notebook, which no event tells
+      this.loseKernel();
+    }
   }
 
   start(invitation = null) {
