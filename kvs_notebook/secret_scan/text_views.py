@@ -183,24 +183,24 @@ def join_lines(text: str) -> str:
     """
     if not _names_secret(text):
         return text
-    joined, lengths = [""], [0]
+    joined = list[str]()
+    before, last, lengths = "", "", [0]
     for line in _CONTINUED.sub("", text).split("\n"):
-        start = _LINE_START.match(line) if lengths[-1] >= lengths[0] - RAGGED and _may_be_broken(joined) else None
+        start = _LINE_START.match(line) if lengths[-1] >= lengths[0] - RAGGED and _may_be_broken(before, last) else None
         if start:
-            joined[-1] += line[start.end() :]
+            last += line[start.end() :]
             lengths.append(len(line))
         else:
-            joined += [*[""] * (len(lengths) - 1), line]
-            lengths = [len(line)]
-    return "\n".join(joined[1:])
+            joined += [last, *[""] * (len(lengths) - 1)]
+            before, last, lengths = last if len(lengths) == 1 else "", line, [len(line)]
+    return "\n".join([*joined[1:], last, *[""] * (len(lengths) - 1)])
 
 
-def _may_be_broken(lines: list[str]) -> bool:
+def _may_be_broken(before: str, last: str) -> bool:
     """Return whether the last line ends within a value that has the name of a secret before it."""
-    *before, last = lines
     if last[-1:] not in _WITHIN or _ENDS_IN_TITLE.search(last[-LONGEST_TITLE:]):
         return False
-    return _names_secret(f"{before[-1] if before else ''}\n{last}"[-MAX_DISTANCE:])
+    return _names_secret(f"{before[-MAX_DISTANCE:]}\n{last[-MAX_DISTANCE:]}"[-MAX_DISTANCE:])
 
 
 def _names_secret(text: str) -> bool:
