@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -84,12 +85,14 @@ def progress_bar(
 ) -> AbstractContextManager[tqdm[Any] | HiddenBar]:
     """Return a progress bar that appears after a second, in a notebook and on a terminal, never in a pipe or a file."""
     # Not tqdm's disable=None: in a notebook, whose streams are not terminals, it would hide the bar too.
-    is_shown = _is_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+    is_notebook = _is_notebook()
+    is_shown = is_notebook or (sys.stderr is not None and sys.stderr.isatty())
     if quiet or _is_progress_hidden.get() or not is_shown:
         return nullcontext(HiddenBar())
-    from tqdm.auto import tqdm as automatic_tqdm
-
-    return automatic_tqdm(total=total, desc=description, unit=unit, delay=PROGRESS_AFTER_SECONDS, leave=False)
+    tqdm_class: type[tqdm[Any]] = import_module(
+        "tqdm.auto" if is_notebook else "tqdm.std"
+    ).tqdm  # auto: a widget, if it can
+    return tqdm_class(total=total, desc=description, unit=unit, delay=PROGRESS_AFTER_SECONDS, leave=False)
 
 
 def _is_notebook() -> bool:
