@@ -113,7 +113,7 @@ def test_channel_of_earlier_sandbox_says_what_to_run():
 
 def test_unknown_profile_error_says_what_to_do():
     with pytest.raises(
-        errors.NoCredentials, match=r"on this machine: none\)\. .*aws configure sso.*kvs\.use_sandbox\(\)"
+        errors.NoCredentials, match=r"no profiles on this machine\)\. .*aws configure sso.*kvs\.use_sandbox\(\)"
     ):
         kvs.connect("my-profile", region="us-east-1")
 

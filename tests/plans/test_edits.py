@@ -235,7 +235,7 @@ def test_invalid_ttl_raises(ttl: Any) -> None:
 
 
 def test_frames_that_are_not_channels_raise() -> None:
-    with pytest.raises(InvalidInput, match="without channel_arn"):
+    with pytest.raises(InvalidInput, match="lacks the column channel_arn"):
         kvs.plans.delete(pd.DataFrame({"channel_name": ["gate"]}))
     days = pd.concat([fleet([Seen("gate")])] * 2)
     with pytest.raises(InvalidInput, match="1 row of channels that have another row"):
