@@ -30,15 +30,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Rewriting the assertions of all modules takes 7 s of CPU; workers share the result, even if PYTHONDONTWRITEBYTECODE is set.
     sys.dont_write_bytecode = False
 
-# Hypothesis fails no test because a busy machine is slow, and tries other examples in each run, also in CI.
-settings.register_profile(
-    "kvs",
-    max_examples=40,
-    deadline=None,
-    derandomize=False,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+# Hypothesis fails no test because a busy machine is slow. In CI it repeats the same examples, elsewhere it tries others.
+settings.register_profile("kvs", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("all cases", parent=settings.get_profile("kvs"), max_examples=100)
 settings.load_profile("kvs")
 

@@ -120,7 +120,7 @@ def test_handlers_are_those_of_an_own_client(service):
 def handlers(client: Any, event: str) -> list[str]:
     """Return the names of the handlers of an event, in order; who counts attempts is the one that differs."""
     found = client.meta.events._handlers.prefix_search(event)
-    names = [getattr(each, "__qualname__", None) or each.func.__qualname__ for each in found]
+    names = [getattr(getattr(each, "func", each), "__qualname__", type(each).__name__) for each in found]
     return [{"_note_attempt": "AttemptTracker.note"}.get(each, each) for each in names]
 
 

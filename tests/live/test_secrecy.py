@@ -25,10 +25,11 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Record every message that a widget sends through its comm: its model, changes of the model, and its own messages."""
     recorded: list[dict[str, Any]] = []
 
-    def record(self: comm.DummyComm, msg_type: str, data: Mapping[str, Any] | None = None, **_: Any) -> None:
-        recorded.append({"type": msg_type, "data": json.loads(json.dumps(data, default=repr))})
+    class RecordingComm(comm.DummyComm):
+        def publish_msg(self, msg_type: str, data: Mapping[str, Any] | None = None, **_: Any) -> None:
+            recorded.append({"type": msg_type, "data": json.loads(json.dumps(data, default=repr))})
 
-    monkeypatch.setattr(comm.DummyComm, "publish_msg", record)
+    monkeypatch.setattr(comm, "create_comm", RecordingComm)  # a test that ran before may have imported the kernel's
     return recorded
 
 
