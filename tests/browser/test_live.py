@@ -237,6 +237,37 @@ def test_sound_comes_on_request_and_a_camera_that_cannot_be_reached_is_told(note
     moves(loud)
 
 
+TEN_VIEWERS = """import contextlib
+viewers = contextlib.AsyncExitStack()
+for number in range(10):
+    await viewers.enter_async_context(kvs.open_signaling("full", client_id=f"viewer-{number}"))"""
+
+
+def test_late_camera_go_away_and_refusals_are_seen(notebook, sandbox):
+    page = notebook.run(CHANNEL, CAMERA, VIEWER, "kvs.live.viewer(kvs.create_channel('full'))")
+    camera, viewer, eleventh = (view(page, number) for number in range(3))
+    press(viewer)
+    shows(viewer, "Calling the camera...")
+    press(camera)
+    shows(viewer, "Playing.")
+    assert sandbox.send_notice("front-door", "GO_AWAY") == 2
+    moves(viewer)
+    press(viewer, "Stop")
+    press(viewer)
+    shows(viewer, "Playing.")
+    assert page.evaluate(EXECUTE, TEN_VIEWERS) == ""
+    press(eleventh)
+    expect(eleventh.get_by_role("status")).to_contain_text("The channel has 10 viewers, its limit.")
+    assert page.evaluate(EXECUTE, "await viewers.aclose()") == ""
+    press(viewer, "Stop")
+    sandbox.deny("kinesisvideo:ConnectAsViewer")
+    press(viewer)
+    expect(viewer.get_by_role("status")).to_contain_text("AccessDenied")
+    sandbox.clear_denials()
+    press(viewer, "Try again")
+    shows(viewer, "Playing.")
+
+
 TAKE_PICTURE = "print([*kvs.live.take_picture('front-door').size])"
 SERVE = "served = kvs.live.serve_test_camera('front-door', codec='H264')\n_ = await served.__aenter__()"
 
