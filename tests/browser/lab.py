@@ -261,7 +261,7 @@ class Watched:
             self.errors.append(f"{message.text} ({message.location.get('url')})")
 
     def _record_error(self, text: str, stack: str | None) -> None:
-        if not (self._has_lost_widgets and text.startswith(REQUEST_OF_A_CLOSED_NOTEBOOK)):
+        if not text.startswith(REQUEST_OF_A_CLOSED_NOTEBOOK):  # any test may close the notebook of the one before
             self.errors.append(f"{text}\n{stack}")
 
     def run(self, *cells: str, theme: str = LIGHT, undo: str = "") -> Page:
