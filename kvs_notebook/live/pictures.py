@@ -25,6 +25,7 @@ from kvs_notebook.live.background_run import Emit, iterate_in_background, run_in
 from kvs_notebook.live.call_target import CallTarget
 from kvs_notebook.live.cameras import Camera, Reach, close_connections, find_cameras
 from kvs_notebook.live.client_ids import client_ids
+from kvs_notebook.live.free_memory import return_free_memory
 from kvs_notebook.live.picture_call import PictureCall
 from kvs_notebook.live.stages import Stage
 
@@ -258,6 +259,7 @@ async def _shoot(
     finally:
         if client_id is None:
             client_ids.release(ref.label, taken)
+        return_free_memory()
     return Shot(image, time.monotonic() - began, call.stage, error, call.channel_arn)
 
 
