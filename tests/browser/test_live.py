@@ -69,11 +69,12 @@ def shows(shown: Locator, sentence: str) -> None:
 
 
 def moves(shown: Locator) -> None:
-    """Wait until the bar code in the picture has counted on."""
+    """Wait until the bar code in the picture has counted on, and the video's own time with it."""
     video = shown.locator("video").element_handle()
-    first = video.evaluate(READ_BAR_CODE)
+    first, began = video.evaluate(READ_BAR_CODE), video.evaluate("(video) => video.currentTime")
     shown.page.wait_for_function(
-        f"([video, first]) => (({READ_BAR_CODE})(video) ?? -1) > first", arg=[video, first or 0]
+        f"([video, first, began]) => (({READ_BAR_CODE})(video) ?? -1) > first && video.currentTime > began",
+        arg=[video, first or 0, began],
     )
 
 
