@@ -15,6 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kvs_notebook.dataframes import builders, files, schemas, workbook, workbook_cells
+from kvs_notebook.dataframes.csv_text import BOOLEANS
 from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput
 from tests.dataframes.test_files import ARN, SERVERS, info, infos, tag_texts, with_column
 from tests.dataframes.test_spreadsheets import as_excel, frames
@@ -139,7 +140,8 @@ def test_converted_cell_reads_back_same_or_is_refused(frame: pd.DataFrame, data:
         if cell.data_type != "s":
             return
         saved = as_excel(cell.value)
-        converted = {"4-Mar": datetime(2026, 3, 4), "TRUE": True, "FALSE": False}.get(saved)  # noqa: DTZ001
+        dates_and_booleans = {"4-mar": datetime(2026, 3, 4), **BOOLEANS}  # noqa: DTZ001
+        converted = dates_and_booleans.get(saved.casefold())
         cell.value = _as_number(saved) if converted is None else converted
 
     try:
