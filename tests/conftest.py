@@ -90,7 +90,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let properties try more examples if each case is asked for."""
+    """Set the number of examples of properties: more with --all-cases."""
     if config.getoption("all_cases"):
         settings.load_profile("all cases")
 

@@ -156,7 +156,7 @@ def _bounded_pool(pool: type) -> type:
 
 
 def lift_retry_quota(client: Any) -> None:
-    """Let each call of a client be retried, whatever the calls before it have met.
+    """Remove the limit on the retries of all calls of a client together; each call still has its three attempts.
 
     botocore lets a client repeat 35 failed attempts: of a client that accounts share, one account would take them all.
     """

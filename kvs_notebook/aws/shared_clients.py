@@ -76,7 +76,7 @@ class SharedClients:
         self._bound = 0
 
     def bind(self, key: Hashable, create: Callable[[SharedSession], Any], caller: Caller) -> BoundClient:
-        """Return a client for a caller; if there is none by that key, ``create`` makes it of the session that is passed."""
+        """Return the client of a key for a caller. If the key has no client yet, ``create(session)`` creates it."""
         with self._lock:
             if key not in self._clients:
                 self._clients[key] = create(self._session)
