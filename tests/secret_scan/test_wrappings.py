@@ -50,11 +50,9 @@ def is_mixed(text: str) -> bool:
 
 
 def mixed(minimum: int, maximum: int, letters: str = ALPHABET) -> st.SearchStrategy[str]:
-    """Return texts of random letters, as secrets are; hypothesis' own are often one letter repeated."""
-    lengths = st.integers(minimum, maximum)
-    return st.builds(lambda random, length: "".join(random.choices(letters, k=length)), st.randoms(), lengths).filter(
-        is_mixed
-    )
+    """Return texts of random letters, as secrets are; those of Hypothesis are often one letter repeated, a placeholder."""
+    lengths, seeds = st.integers(minimum, maximum), st.integers(0, 2**32)
+    return st.builds(lambda length, seed: random_text(length, letters, seed=seed), lengths, seeds).filter(is_mixed)
 
 
 SECRETS = {
