@@ -205,6 +205,7 @@ WORKBOOKS: dict[str, dict[str, Callable[[bytes], Iterator[bytes]]]] = {
 }
 
 
+@pytest.mark.draw(6)
 @pytest.mark.parametrize("bomb", WORKBOOKS)
 @pytest.mark.parametrize("reader", ["read_excel", "sheet of a plan (workbook)"])
 def test_workbook_does_not_expand_without_bound(tmp_path: Path, reader: str, bomb: str, bounded_memory: Any) -> None:
@@ -269,6 +270,7 @@ PARQUETS: dict[str, Callable[[], pa.Table]] = {
 }
 
 
+@pytest.mark.draw(2)
 @pytest.mark.parametrize("bomb", PARQUETS)
 def test_parquet_does_not_expand_without_bound(tmp_path: Path, bomb: str, bounded_memory: Any) -> None:
     path = tmp_path / "a.parquet"

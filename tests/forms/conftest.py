@@ -16,9 +16,9 @@ from kvs_notebook.aws.default_connection import set_current
 
 @pytest.fixture(autouse=True)
 def nothing_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not sleep between two describes: the stepped clock moves with each request."""
+    """Sleep a millisecond at most: the stepped clock moves with each request. Without that, a thread that polls would spin."""
     rest = time.sleep
-    monkeypatch.setattr(time, "sleep", lambda _: rest(0))
+    monkeypatch.setattr(time, "sleep", lambda seconds: rest(min(seconds, 0.001)))
 
 
 @pytest.fixture(autouse=True)
