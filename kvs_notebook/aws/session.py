@@ -81,6 +81,8 @@ class SharedSession:
             If the session has none.
         botocore.exceptions.PartialCredentialsError
             If they lack a key: signing would fail with a TypeError.
+        ValueError
+            If a key or the token cannot be sent in a header.
         """
         from botocore.exceptions import NoCredentialsError, PartialCredentialsError
 
@@ -91,7 +93,16 @@ class SharedSession:
         for name in ("access_key", "secret_key"):
             if not isinstance(getattr(mine, name), str) or not getattr(mine, name):
                 raise PartialCredentialsError(provider=credentials.method, cred_var=name)
+        _check_can_be_sent(mine)
         return mine
+
+
+def _check_can_be_sent(credentials: Credentials) -> None:
+    """Raise ValueError without the value if a key or the token is not text of a header: http.client's error would show it."""
+    for name in ("access_key", "secret_key", "token"):
+        value = getattr(credentials, name)
+        if value is not None and not (isinstance(value, str) and value.isascii() and value.isprintable()):
+            raise ValueError(f"{name} is not printable ASCII text")
 
 
 def _without_display(frozen: Any) -> Credentials:

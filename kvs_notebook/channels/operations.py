@@ -72,6 +72,9 @@ def list_channels(
     If one of the two operations fails, the other is used. How long GetResources takes to show a changed tag is not documented;
     list_tags() reads the current tags of each channel.
 
+    In a terminal of 80 columns, pandas shows the first and the last columns only. After
+    ``pandas.set_option("display.max_columns", None)`` it shows all of them, in blocks that fit.
+
     Examples
     --------
     >>> import kvs_notebook as kvs

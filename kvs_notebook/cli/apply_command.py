@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kvs_notebook.cli.account_options import EXTERNAL_ID, PROFILE, ROLE_ARNS, ROLE_NAME
+from kvs_notebook.cli.example_command import ExampleCommand
 from kvs_notebook.cli.exit_codes import PARTIAL
 from kvs_notebook.cli.terminal import print_text, table_width
 from kvs_notebook.errors import KVSError, ReadOnly
@@ -21,7 +22,9 @@ FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path)
 LIMITS = ("max_delete", "max_share", "canary", "stop_after")
 
 
-@click.command()
+@click.command(
+    cls=ExampleCommand, example="kvs-notebook apply changes/ttl --confirm 'change 12 in 111122223333 us-east-1'"
+)
 @FOLDER
 @click.option("--confirm", metavar="TEXT", help="The phrase that kvs-notebook plan has printed.")
 @click.option("--resume", is_flag=True, help="Continue a run that was interrupted, stopped or paused.")
@@ -71,7 +74,7 @@ def apply(*, folder: Path, confirm: str | None, resume: bool, profile: str | Non
     return 0 if applied.incomplete.empty else PARTIAL
 
 
-@click.command()
+@click.command(cls=ExampleCommand, example="kvs-notebook undo changes/ttl -o changes/ttl-undo")
 @FOLDER
 @click.option(
     "-o", "--output", metavar="DIR", type=click.Path(path_type=Path), required=True, help="Folder of the new plan."

@@ -10,12 +10,13 @@ from pathlib import Path
 import click
 
 from kvs_notebook.cli.account_options import PROFILE
+from kvs_notebook.cli.example_command import ExampleCommand
 from kvs_notebook.cli.jupyterlab import check_jupyterlab, run_jupyterlab
 from kvs_notebook.errors import ExportFailed
 from kvs_notebook.jupyter.console_notebook import NOTEBOOK
 
 
-@click.command()
+@click.command(cls=ExampleCommand, example="kvs-notebook console --sandbox")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("kvs-console"))
 @click.option("--sandbox", is_flag=True, help="Show a local sandbox with the example fleet: no AWS account.")
 @PROFILE

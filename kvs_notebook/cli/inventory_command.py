@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kvs_notebook.cli.account_options import ACCOUNTS, ALL_REGIONS, EXTERNAL_ID, PROFILE, REGIONS, ROLE_ARNS, ROLE_NAME
+from kvs_notebook.cli.example_command import ExampleCommand
 from kvs_notebook.cli.exit_codes import FAILED, PARTIAL, TAGS_MISSING
 from kvs_notebook.cli.standard_streams import is_closed
 from kvs_notebook.cli.terminal import STANDARD_OUTPUT, printed_warnings
@@ -139,7 +140,9 @@ class Options:
         import_openpyxl()
 
 
-@click.command()
+@click.command(
+    cls=ExampleCommand, example="kvs-notebook inventory --region us-east-1 --region eu-west-1 --csv fleet.csv"
+)
 @click.option("--sandbox", is_flag=True, help="Use the example fleet of a local sandbox; no AWS account is needed.")
 @PROFILE
 @REGIONS

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from kvs_notebook.cli.example_command import ExampleCommand
 from kvs_notebook.cli.jupyterlab import PACKAGE, check_jupyterlab, run_jupyterlab
 from kvs_notebook.cli.terminal import print_text
 from kvs_notebook.errors import ExportFailed
@@ -17,7 +18,7 @@ from kvs_notebook.errors import ExportFailed
 FIRST_NOTEBOOK = "00-start-here.ipynb"
 
 
-@click.command()
+@click.command(cls=ExampleCommand, example="kvs-notebook lab my-notebooks")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("kvs-notebook"))
 @click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
 def lab(*, folder: Path, no_browser: bool) -> int:

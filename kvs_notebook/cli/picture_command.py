@@ -11,6 +11,7 @@ import click
 
 from kvs_notebook.cli.account_options import ACCOUNTS, ALL_REGIONS, EXTERNAL_ID, PROFILE, REGIONS, ROLE_ARNS, ROLE_NAME
 from kvs_notebook.cli.channel_connection import connect_to_channel
+from kvs_notebook.cli.example_command import ExampleCommand
 from kvs_notebook.cli.exit_codes import FAILED, PARTIAL
 from kvs_notebook.cli.sandbox_cameras import sandbox_with_camera, sandbox_with_cameras
 from kvs_notebook.cli.terminal import print_text, printed_warnings
@@ -38,7 +39,7 @@ TIMEOUT = click.option(
 )
 
 
-@click.command()
+@click.command(cls=ExampleCommand, example="kvs-notebook picture front-door -o front-door.jpg")
 @click.argument("channel", metavar="NAME")
 @click.option("-o", "--output", metavar="FILE", required=True, help="Write the picture to FILE: .jpg or .png.")
 @TIMEOUT
@@ -74,7 +75,7 @@ def picture(
     print_text(f"Wrote {path} ({image.width}x{image.height}{filmed}).")
 
 
-@click.command()
+@click.command(cls=ExampleCommand, example="kvs-notebook pictures --prefix front- -o pictures")
 @click.option("-o", "--output", metavar="DIR", type=click.Path(path_type=Path), required=True, help="Write to DIR.")
 @TIMEOUT
 @click.option(

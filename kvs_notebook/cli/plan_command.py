@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kvs_notebook.cli.example_command import ExampleCommand
 from kvs_notebook.cli.exit_codes import CHANGES, PARTIAL
 from kvs_notebook.cli.terminal import print_error, print_text, table_width
 from kvs_notebook.formatting import format_count
@@ -59,7 +60,7 @@ def plan() -> None:
     """
 
 
-@plan.command()
+@plan.command(cls=ExampleCommand, example="kvs-notebook plan sheet edited.csv --original fleet.csv -o changes/edited")
 @click.argument("edited", metavar="EDITED")
 @click.option("--original", metavar="FILE", required=True, help="The file that EDITED was made of.")
 @click.option("--current", metavar="FILE", help="A newer file of the channels, if they may have changed since.")
@@ -76,7 +77,9 @@ def sheet(*, edited: str, original: str, current: str | None, **options: Any) ->
     return _finish(made, options)
 
 
-@plan.command()
+@plan.command(
+    cls=ExampleCommand, example="kvs-notebook plan tags fleet.csv --set Env=prod --where Site=hq -o changes/env"
+)
 @CHANNELS
 @click.option("--set", "to_set", metavar="KEY=VALUE", multiple=True, help="Tag to set (repeatable).")
 @click.option("--rename", metavar="OLD=NEW", multiple=True, help="Tag key to rename (repeatable).")
@@ -107,7 +110,7 @@ def tags(
     return _finish(made, options)
 
 
-@plan.command()
+@plan.command(cls=ExampleCommand, example="kvs-notebook plan ttl fleet.csv 90 -o changes/ttl")
 @CHANNELS
 @click.argument("seconds", metavar="SECONDS", type=click.IntRange(5, 120))
 @WHERE
@@ -119,7 +122,9 @@ def ttl(*, channels: str, seconds: int, where: Sequence[str], **options: Any) ->
     return _finish(set_message_ttl(_select(channels, where, options), seconds, **_managed(options)), options)
 
 
-@plan.command()
+@plan.command(
+    cls=ExampleCommand, example="kvs-notebook plan delete fleet.csv --where 'channel_name=test-*' -o changes/old"
+)
 @CHANNELS
 @WHERE
 @_common_options
@@ -130,7 +135,7 @@ def delete(*, channels: str, where: Sequence[str], **options: Any) -> int:
     return _finish(plan_delete(_select(channels, where, options), **_managed(options)), options)
 
 
-@plan.command()
+@plan.command(cls=ExampleCommand, example="kvs-notebook plan ensure devices.csv --current fleet.csv -o changes/new")
 @click.argument("devices", metavar="DEVICES")
 @click.option("--current", metavar="FILE", required=True, help="The channels that exist, from kvs-notebook inventory.")
 @click.option("--name-column", metavar="NAME", default="channel_name", show_default=True, help="Column of the names.")

@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from kvs_notebook.cli.account_options import ROLE_NAME
+from kvs_notebook.cli.example_command import ExampleCommand
 from kvs_notebook.cli.terminal import print_exactly
 from kvs_notebook.errors import InvalidInput
 
 
-@click.command()
+@click.command(cls=ExampleCommand, example="kvs-notebook policy --read-only --account 111122223333 --region us-east-1")
 @click.option("--read-only", is_flag=True, help="Only actions that read: no changes of channels or tags, no signaling.")
 @click.option("--auditor", is_flag=True, help="As --read-only, and without the passwords of TURN servers.")
 @click.option("--account", "account_id", metavar="ID", help="Only channels of this account.")

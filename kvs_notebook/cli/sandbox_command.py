@@ -10,6 +10,7 @@ from threading import Event
 
 import click
 
+from kvs_notebook.cli.example_command import ExampleCommand
 from kvs_notebook.cli.process import run_process
 from kvs_notebook.cli.terminal import print_exactly, print_text
 
@@ -17,7 +18,11 @@ IDENTIFIER = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 """Name of a variable in a shell."""
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command(
+    cls=ExampleCommand,
+    example="kvs-notebook sandbox --fleet -- python report.py",
+    context_settings={"allow_interspersed_args": False},
+)
 @click.option(
     "--state", metavar="DIR", type=click.Path(file_okay=False), help="Keep the state in DIR.  [default: in memory]"
 )

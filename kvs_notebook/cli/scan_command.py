@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from kvs_notebook.cli.example_command import ExampleCommand
 from kvs_notebook.cli.exit_codes import FAILED
 from kvs_notebook.cli.terminal import print_error, print_text
 
 
-@click.command()
+@click.command(cls=ExampleCommand, example="kvs-notebook scan notebooks")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 def scan(*, paths: tuple[Path, ...]) -> int:
     """Find secrets that were saved in notebooks.

@@ -14,6 +14,7 @@ import click
 from kvs_notebook.atomic_file import OWNER_ONLY
 from kvs_notebook.cli.account_options import PROFILE
 from kvs_notebook.cli.channel_connection import connect_to_channel
+from kvs_notebook.cli.example_command import ExampleCommand
 from kvs_notebook.cli.terminal import STANDARD_OUTPUT, print_exactly, print_text
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ SECONDS = 299
 """Validity of a URL, as in AWS's own clients."""
 
 
-@click.command()
+@click.command(cls=ExampleCommand, example="kvs-notebook sign front-door --client-id support-1")
 @click.argument("channel", metavar="NAME")
 @click.option("--client-id", metavar="ID", required=True, help="Id of the viewer that connects with the URL.")
 @click.option(

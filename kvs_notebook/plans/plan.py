@@ -60,7 +60,7 @@ class Plan:
         return len(self.ready)
 
     def __repr__(self) -> str:
-        """Return what changes in each account and region, the refused rows with their reasons, and the line to apply it."""
+        """Return what changes in each account and region, the refused rows with their reasons, and the next step."""
         return self._display().to_text()
 
     def _repr_html_(self) -> str:
@@ -73,14 +73,24 @@ class Plan:
 
     def _display(self, apply_line: str | None = None) -> PlanDisplay:
         title = self.source if self.folder is None else str(self.folder)
-        if apply_line is None:
-            folder = "FOLDER" if self.folder is None else str(self.folder)
-            deletes = int((self.ready["action"] == DELETE).sum())
-            allowing = f", max_delete={deletes}" if deletes else ""
-            apply_line = (
-                f"kvs.apply_plan(plan, {folder!r}, confirm={self.confirmation!r}, allow_changes=True{allowing})"
-            )
-        return PlanDisplay(self.steps, title, self.source, self.notes, self.account_names, apply_line)
+        label, line = ("To apply", apply_line) if apply_line is not None else self._next_step()
+        return PlanDisplay(self.steps, title, self.source, self.notes, self.account_names, label, line)
+
+    def _next_step(self) -> tuple[str, str]:
+        """Return what the user can do with the plan, and the call or file for it; a plan is applied only once."""
+        if self.folder is not None:
+            files = PlanFolder(self.folder)
+            if files.result.exists():
+                return "Applied in full or in part. The outcome of each step", str(files.result)
+            if files.is_begun:
+                return "A run has begun. To continue", f"kvs.resume_plan({str(self.folder)!r})"
+        folder = "FOLDER" if self.folder is None else str(self.folder)
+        deletes = int((self.ready["action"] == DELETE).sum())
+        allowing = f", max_delete={deletes}" if deletes else ""
+        return (
+            "To apply",
+            f"kvs.apply_plan(plan, {folder!r}, confirm={self.confirmation!r}, allow_changes=True{allowing})",
+        )
 
     @property
     def ready(self) -> pd.DataFrame:

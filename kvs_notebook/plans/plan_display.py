@@ -1,4 +1,4 @@
-"""A plan as text and as HTML: what changes in each account and region, what is refused and why, and how to apply it."""
+"""A plan as text and as HTML: what changes in each account and region, what is refused and why, and the next step."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class PlanDisplay:
         Sentences that are shown after the refused rows.
     account_names
         The names of accounts by account id.
-    apply_line
-        How to apply it.
+    next_label, next_line
+        What the last line is, such as "To apply", and the call, command or file that it names.
     """
 
     steps: pd.DataFrame
@@ -63,13 +63,14 @@ class PlanDisplay:
     source: str
     notes: Sequence[str]
     account_names: Mapping[str, str]
-    apply_line: str
+    next_label: str
+    next_line: str
 
     def _with_status(self, status: str) -> pd.DataFrame:
         return self.steps[self.steps["status"] == status]
 
     def to_text(self, width: int = 80) -> str:
-        """Return lines of at most ``width`` characters; the line to apply is never broken."""
+        """Return lines of at most ``width`` characters; the last line, such as the one to apply it, is never broken."""
         lines = [_wrap(f"{self.title}: {place.title}", width) + _table(place.lines, width) for place in self._places()]
         if not lines:
             lines = [f"{self.title}: nothing to change"]
@@ -80,7 +81,7 @@ class PlanDisplay:
             lines += [_wrap(refusal, width, GAP) for refusal in refusals]
         lines += [_wrap(note, width) for note in self.notes]
         if len(self._with_status(READY)):
-            lines.append(f"To apply: {printable(self.apply_line)}")
+            lines.append(f"{self.next_label}: {printable(self.next_line)}")
         return "\n".join(lines)
 
     def to_html(self) -> str:
@@ -102,7 +103,7 @@ class PlanDisplay:
             parts.append(f"<p>{self._refused_title()}</p><ul>{refusals}</ul>")
         parts += [f"<p>{_escape(note)}</p>" for note in self.notes]
         if len(self._with_status(READY)):
-            parts.append(f"<p>To apply: <code>{_escape(self.apply_line)}</code></p>")
+            parts.append(f"<p>{self.next_label}: <code>{_escape(self.next_line)}</code></p>")
         return "".join(parts)
 
     # --- what changes

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from kvs_notebook.cli.example_command import ExampleCommand
 from kvs_notebook.cli.main import cli
 from kvs_notebook.version import __version__
 from tests.cli.conftest import Run
@@ -89,3 +93,46 @@ def test_usage_error_is_rejected_before_anything_is_read(arguments: list[str]) -
     assert done.exit_code == 2, done.exception
     assert "Usage: kvs-notebook" in done.stderr
     assert done.stdout == ""
+
+
+def commands_of(group: click.Group, path: str = "kvs-notebook") -> dict[str, click.Command]:
+    """Return the commands that are not groups, by what a user types."""
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        typed = f"{path} {name}"
+        found |= commands_of(command, typed) if isinstance(command, click.Group) else {typed: command}
+    return found
+
+
+@pytest.mark.parametrize(("typed", "command"), commands_of(cli).items())
+def test_example_of_each_command_can_be_parsed(
+    typed: str, command: click.Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    assert isinstance(command, ExampleCommand)
+    assert command.example.startswith(f"{typed} ")
+    command.make_context(typed, shlex.split(command.example.removeprefix(typed)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["plan", "ttl", "300"], "Missing argument 'SECONDS'."),
+        (["plan", "ttl", "90", "fleet.csv"], "Invalid value for 'SECONDS'"),
+        (["undo", "changes"], "Missing option '-o' / '--output'."),
+        (["sign", "front-door"], "Missing option '--client-id'."),
+        (["inventory", "eu-west-1"], "Got unexpected extra argument (eu-west-1)"),
+    ],
+)
+def test_error_about_arguments_ends_with_the_example(arguments: list[str], error: str) -> None:
+    result = CliRunner().invoke(cli, arguments)
+    command = next(
+        command
+        for typed, command in commands_of(cli).items()
+        if f"kvs-notebook {shlex.join(arguments)} ".startswith(f"{typed} ")
+    )
+    assert isinstance(command, ExampleCommand)
+    assert result.exit_code == 2
+    assert f"Error: {error}" in result.stderr
+    assert result.stderr.endswith(f"Example: {command.example}\n")

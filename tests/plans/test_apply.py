@@ -65,6 +65,18 @@ def test_result_has_schema_and_arn_of_created_channel(sandbox, connection, folde
     applied.raise_for_failures()
 
 
+def test_applied_plan_names_its_outcome_and_not_how_to_apply(channels, folder):
+    plan = tag_plan(channels)
+    plan.save(folder)
+    assert "\nTo apply: kvs.apply_plan(" in repr(plan)
+    apply(plan, folder)
+    for shown in (plan, kvs.plans.read(folder)):
+        assert repr(shown).endswith(f"\nApplied in full or in part. The outcome of each step: {folder / 'result.csv'}")
+        assert "To apply" not in repr(shown) + shown._repr_html_()
+    (folder / "result.csv").unlink()  # as after a process that was killed during the run
+    assert repr(plan).endswith(f"\nA run has begun. To continue: kvs.resume_plan({str(folder)!r})")
+
+
 def test_same_plan_applied_twice_is_already_done(channels, sandbox, folder, tmp_path):
     plan = tag_plan(channels)
     apply(plan, folder)
