@@ -164,7 +164,8 @@ def _bounded_pool(pool: Any) -> type:
             if not isinstance(body, bytes) or "Expect" in (headers or {}):
                 super().request(method, url, body, headers, **options)
                 return
-            self._held = held = []
+            held: list[bytes] = []
+            self._held = held
             try:
                 super().request(method, url, body, headers, **options)
             finally:
