@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import http.client
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +13,9 @@ import weakref
 import boto3
 import pytest
 
+import kvs_notebook as kvs
 from kvs_notebook.aws.botocore_internals import close_client, create_slim_session, open_session
+from tests.aws.fake_service import ARN
 
 SERVICES = ["kinesisvideo", "kinesis-video-signaling", "resourcegroupstaggingapi", "account", "sts"]
 
@@ -57,6 +61,22 @@ def test_closed_client_frees_its_operations_at_once():
     finally:
         gc.enable()
     close_client(first)
+
+
+def test_headers_and_body_are_sent_at_once(service, served, monkeypatch):
+    sent = []
+    send = http.client.HTTPConnection.send
+
+    def record(connection, data):
+        sent.append(bytes(data))
+        send(connection, data)
+
+    monkeypatch.setattr(http.client.HTTPConnection, "send", record)
+    kvs.list_tags(ARN, connection=served)
+    assert len(sent) == 1
+    head, _, body = sent[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /ListTagsForResource ")
+    assert json.loads(body) == {"ResourceARN": ARN}
 
 
 PLAIN = """
