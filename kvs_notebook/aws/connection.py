@@ -113,7 +113,7 @@ class Connection:
     # --- identity
 
     def identity(self) -> Identity:
-        """Return the identity of this connection, which one GetCallerIdentity call of STS tells and which is kept.
+        """Return the identity of this connection; the first call asks STS with GetCallerIdentity, and its answer is kept.
 
         Raises
         ------
