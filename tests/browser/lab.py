@@ -136,7 +136,12 @@ class Lab:
         """End every kernel and the server."""
         self.end_sessions()
         self._process.terminate()
-        self._process.wait(20)
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            # A worker thread of AnyIO that was not told to end keeps the interpreter waiting.
+            self._process.kill()
+            self._process.wait(20)
         self._drain.join(5)
         assert self._process.stderr is not None
         self._process.stderr.close()
