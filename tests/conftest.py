@@ -60,8 +60,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return two workers for each core, at most 8: half of the time a test waits for a browser, a kernel or a quota."""
-    return min(2 * (os.cpu_count() or 1), 8)
+    """Return three workers for each core, at most 8: most of the time a test waits for a browser, a kernel or a quota."""
+    return min(3 * (os.cpu_count() or 1), 8)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
