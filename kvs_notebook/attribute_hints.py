@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from kvs_notebook import error_display
+
 
 def with_suggestions(package: str, load: Callable[[str], Any], names: Sequence[str]) -> Callable[[str], Any]:
     """Return a module's ``__getattr__`` that calls ``load``, and names the nearest public names if there is no such one.
@@ -21,7 +23,7 @@ def with_suggestions(package: str, load: Callable[[str], Any], names: Sequence[s
             # Only a name that is not public is unknown; private ones are probed by Python itself, without a reader.
             if name in names or name.startswith("_"):
                 raise
-            raise AttributeError(_suggestion(package, name, names), name=name, obj=sys.modules[package]) from None
+            raise _unknown_name(package, name, names) from None
         # Imported when a name is used, because an import of the package alone must stay cheap.
         from kvs_notebook.keyword_hints import with_keyword_hints
 
@@ -30,6 +32,12 @@ def with_suggestions(package: str, load: Callable[[str], Any], names: Sequence[s
         return hinted
 
     return load_or_suggest
+
+
+def _unknown_name(package: str, name: str, names: Sequence[str]) -> AttributeError:
+    error = AttributeError(_suggestion(package, name, names), name=name, obj=sys.modules[package])
+    error._render_traceback_ = lambda: error_display.render_in_notebook(error)  # type: ignore[attr-defined] # IPython's
+    return error
 
 
 def _suggestion(package: str, name: str, names: Sequence[str]) -> str:

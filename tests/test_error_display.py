@@ -28,6 +28,8 @@ for cell in (
     "channel = 'nope'\\nkvs.describe_channel(channel)",
     "print('FULL'); kvs.errors.print_traceback()",
     "print('OTHER'); {}['key']",
+    "print('NAME'); kvs.list_channel()",
+    "kvs.list_channels(colour=1)",
 ):
     shell.run_cell(cell)
 """
@@ -49,7 +51,8 @@ def test_cell_shows_the_users_line_and_the_message(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", "-c", CELLS]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     shown, _, rest = done.stdout.partition("FULL")
-    full, _, other = rest.partition("OTHER")
+    full, _, rest = rest.partition("OTHER")
+    other, _, misspelt = rest.partition("NAME")
     lines = [line for line in shown.splitlines() if line.strip()]
     assert "----> 2 kvs.describe_channel(channel)" in lines
     assert lines[-2].startswith(
@@ -61,6 +64,9 @@ def test_cell_shows_the_users_line_and_the_message(tmp_path: Path) -> None:
     assert "botocore.errorfactory.ResourceNotFoundException" in full
     assert "kvs_notebook/channels/operations.py" in full
     assert "KeyError: 'key'" in other
+    assert "AttributeError: kvs_notebook has no list_channel. Did you mean list_channels" in misspelt
+    assert "TypeError: list_channels() got an unexpected keyword argument 'colour'" in misspelt
+    assert "kvs_notebook/" not in misspelt
 
 
 def test_script_shows_the_users_lines_and_the_message(tmp_path: Path) -> None:
