@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -54,6 +55,49 @@ def replace_file(path: Path, *, binary: bool = False, permissions: int | None = 
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+LINK_ERRORS = (errno.ELOOP, errno.EMLINK)
+"""The error numbers of a symbolic link and of a hard link that open_regular() refuses."""
+
+
+def open_regular(
+    path: str | os.PathLike[str], flags: int, *, follow_links: bool = True, only_name: bool = False
+) -> int:
+    """Open a file of a folder that others may have changed, and return its descriptor; a new file is for the owner alone.
+
+    Parameters
+    ----------
+    path, flags
+        As for os.open().
+    follow_links
+        Whether ``path`` may be a symbolic link.
+    only_name
+        Whether to refuse a file that has another name, a hard link: what is written to it would change there, too.
+
+    Raises
+    ------
+    OSError
+        If it is a pipe, which would be waited for, a device or a folder, or a link that is not allowed.
+    """
+    if not follow_links:
+        if Path(path).is_symlink():  # for its own message, and on systems without O_NOFOLLOW
+            raise OSError(errno.ELOOP, "It is a symbolic link", os.fspath(path))
+        flags |= _NO_FOLLOW
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0), OWNER_ONLY)
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) and not (only_name and found.st_nlink > 1):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EMLINK, "It is a hard link to a file with another name", os.fspath(path))
+    raise OSError(errno.EINVAL, "It is not a regular file", os.fspath(path))
+
+
+def check_regular(path: Path) -> None:
+    """Raise OSError if a path does not exist, or is a pipe, a device or a folder: a library may wait for a pipe for ever."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "It is not a regular file", str(path))
 
 
 def _permissions_of(path: Path) -> int | None:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kvs_notebook import error_display
+from kvs_notebook.formatting import closest_names
 
 
 def with_suggestions(package: str, load: Callable[[str], Any], names: Sequence[str]) -> Callable[[str], Any]:
-    """Return a module's ``__getattr__`` that calls ``load``, and names the nearest public names if there is no such one.
+    """Return a module's ``__getattr__`` that calls ``load``; for an unknown name, its error suggests the nearest public names.
 
-    An unknown keyword argument of a function that it returns is answered with the right call.
+    The functions that it returns suggest the right call if a keyword argument is unknown.
     """
     root = package.partition(".")[0]
 
@@ -20,7 +21,7 @@ def with_suggestions(package: str, load: Callable[[str], Any], names: Sequence[s
         try:
             found = load(name)
         except AttributeError:
-            # Only a name that is not public is unknown; private ones are probed by Python itself, without a reader.
+            # No hint for private names: Python itself looks for them, and no user sees the error.
             if name in names or name.startswith("_"):
                 raise
             raise _unknown_name(package, name, names) from None
@@ -28,7 +29,7 @@ def with_suggestions(package: str, load: Callable[[str], Any], names: Sequence[s
         from kvs_notebook.keyword_hints import with_keyword_hints
 
         hinted = with_keyword_hints(root, found)
-        vars(sys.modules[package])[name] = hinted  # lazy_loader has put there what it loaded
+        vars(sys.modules[package])[name] = hinted  # in place of what lazy_loader has stored
         return hinted
 
     return load_or_suggest
@@ -41,8 +42,6 @@ def _unknown_name(package: str, name: str, names: Sequence[str]) -> AttributeErr
 
 
 def _suggestion(package: str, name: str, names: Sequence[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, names, n=3)
+    near = closest_names(name, names)
     hint = f" Did you mean {' or '.join(near)}?" if near else f" help({package}) lists its names."
     return f"{package} has no {name}.{hint}"

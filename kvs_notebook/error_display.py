@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from kvs_notebook.formatting import printable_lines
+
 PACKAGE = str(Path(__file__).parent) + os.sep
 FULL_TRACEBACK_CALL = "kvs.errors.print_traceback()"
 FULL_TRACEBACK_VARIABLE = "KVS_NOTEBOOK_FULL_TRACEBACK"
@@ -23,7 +25,7 @@ def render_in_notebook(error: BaseException) -> list[str]:
 
     shell = get_ipython()
     if shell is None:
-        return traceback.format_exception(error)
+        return [printable_lines(text) for text in traceback.format_exception(error)]
     shown = shell.InteractiveTB.structured_traceback(
         type(error), _without_cause(error), _user_frames(error.__traceback__), tb_offset=0
     )
@@ -31,13 +33,16 @@ def render_in_notebook(error: BaseException) -> list[str]:
 
 
 def shorten_in_scripts(is_ours: Callable[[BaseException], bool]) -> None:
-    """Install a hook that ends a script with the user's lines and the message of an error of ours; keep the hook of another."""
+    """Install a hook that prints only the user's lines and the message of our errors, unless a hook is already installed."""
     if sys.excepthook is not sys.__excepthook__:
         return
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if os.environ.get(FULL_TRACEBACK_VARIABLE) or not is_ours(error):
+        if not is_ours(error):
             sys.__excepthook__(kind, error, trace)
+            return
+        if os.environ.get(FULL_TRACEBACK_VARIABLE):
+            sys.stderr.write(_full_traceback(error))
             return
         shown = traceback.format_exception(kind, _without_cause(error), _user_frames(trace))
         sys.stderr.write("".join(shown) + f"For the full traceback, set {FULL_TRACEBACK_VARIABLE}=1.\n")
@@ -51,7 +56,12 @@ def print_last_traceback() -> None:
     if error is None:
         print("No error was raised in this session.")  # noqa: T201
         return
-    traceback.print_exception(error, file=sys.stdout)
+    sys.stdout.write(_full_traceback(error))
+
+
+def _full_traceback(error: BaseException) -> str:
+    """Return every frame of an error and of its causes: botocore's errors quote the service as it is."""
+    return printable_lines("".join(traceback.format_exception(error)))
 
 
 def _user_frames(trace: TracebackType | None) -> TracebackType | None:

@@ -39,11 +39,13 @@
 ...     print(error.code, "of", error.operation)
 ResourceNotFoundException of DescribeSignalingChannel
 
-Classes with a parenthesis also derive from that exception of the standard library. If botocore raised an error, it is the
-``__cause__``, and its code is ``.code``.
+Classes with a parenthesis also derive from that exception of the standard
+library. If botocore raised an error, it is the ``__cause__``, and its code is
+``.code``.
 
-An uncaught error of this package shows the user's lines and its message. :func:`print_traceback` prints every frame and the
-causes; in a script, set ``KVS_NOTEBOOK_FULL_TRACEBACK=1``.
+An uncaught error of this package shows the user's lines and its message.
+:func:`print_traceback` prints every frame and the causes; in a script, set
+``KVS_NOTEBOOK_FULL_TRACEBACK=1``.
 """
 
 from __future__ import annotations
@@ -97,14 +99,18 @@ class KVSError(Exception):
     Attributes
     ----------
     code
-        The service's error code (``"ResourceInUseException"``), None if the service did not reply.
+        The service's error code (``"ResourceInUseException"``), None if the
+        service did not reply.
     operation
-        The API operation (``"CreateSignalingChannel"``), None if there was none.
+        The API operation (``"CreateSignalingChannel"``), None if there was
+        none.
     maybe_applied
-        True if an attempt was sent and its outcome was not seen (a lost reply, a 5xx): the call may have taken effect
-        although it failed, or a retry may have failed because an earlier attempt took effect.
+        True if an attempt was sent and its outcome was not seen (a lost reply,
+        a 5xx): the call may have taken effect although it failed, or a retry
+        may have failed because an earlier attempt took effect.
     accepted
-        True if the service accepted the change, and a later step failed, such as reading the result.
+        True if the service accepted the change, and a later step failed, such
+        as reading the result.
     """
 
     maybe_applied: bool = False
@@ -132,7 +138,10 @@ class WrongConnection(InvalidInput):
 
 
 class DamagedFile(InvalidInput):
-    """A file was changed by another program so that it cannot be read back without guessing."""
+    """A file was changed by another program and cannot be read back.
+
+    Reading it would need guessing.
+    """
 
 
 class ChannelNotFound(KVSError, LookupError):
@@ -140,11 +149,17 @@ class ChannelNotFound(KVSError, LookupError):
 
 
 class ChannelExists(KVSError):
-    """The name is taken in this account and region, possibly by a channel that is still DELETING."""
+    """The name is taken in this account and region.
+
+    It may be that of a channel that is still DELETING.
+    """
 
 
 class ChannelBusy(KVSError):
-    """The channel is CREATING, UPDATING or DELETING, and the operation needs it to be ACTIVE."""
+    """The channel is not ACTIVE, and the operation needs it to be.
+
+    It is CREATING, UPDATING or DELETING.
+    """
 
 
 class VersionMismatch(KVSError):
@@ -168,15 +183,24 @@ class AccessDenied(KVSError, PermissionError):
 
 
 class ReadOnly(KVSError, PermissionError):
-    """The connection was made without ``allow_changes=True``, and the operation changes something."""
+    """The connection is read-only, and the operation changes something.
+
+    The connection was made without ``allow_changes=True``.
+    """
 
 
 class NoCredentials(KVSError):
-    """AWS credentials are missing, incomplete or unusable on this machine, or the profile does not exist."""
+    """AWS credentials are missing, incomplete or unusable on this machine.
+
+    Or the profile does not exist.
+    """
 
 
 class ExpiredCredentials(KVSError):
-    """The service does not accept the credentials, or no longer, or the user has to sign in again to get some."""
+    """The service does not accept the credentials.
+
+    They have expired or were revoked, or the user has to sign in again.
+    """
 
 
 class NoRegion(KVSError):
@@ -188,11 +212,18 @@ class EndpointUnreachable(KVSError, ConnectionError):
 
 
 class ServiceFault(KVSError):
-    """The service failed, returned an error code that has no class here, or a reply that is malformed or about something else."""
+    """The service failed, or its reply cannot be used.
+
+    Its error code has no class here, or its reply is malformed or about
+    something else.
+    """
 
 
 class OutcomeUnknown(KVSError):
-    """A change was sent, its reply was lost, and it is not known whether it took effect."""
+    """A change was sent, and it is not known whether it took effect.
+
+    Its reply was lost.
+    """
 
 
 class WaitTimeout(KVSError, TimeoutError):
@@ -205,14 +236,15 @@ class NoVideo(KVSError):
     Attributes
     ----------
     stage
-        The last stage that was reached: looking_up, waiting, negotiating, connected, playing or stalled.
+        The last stage that was reached: looking_up, waiting, negotiating,
+        connected, playing or stalled.
     """
 
     stage: str = "looking_up"
 
 
 class InventoryIncomplete(KVSError):
-    """An inventory has gaps: an account in a region, or its tags, could not be read."""
+    """An inventory has gaps: an account-region or its tags were not read."""
 
 
 class PlanIncomplete(KVSError):
@@ -232,7 +264,10 @@ class SandboxError(KVSError, RuntimeError):
 
 
 class ReconciledWarning(UserWarning):
-    """A reply was lost, and the change was found to have taken effect; the result is returned as usual."""
+    """A reply was lost, and the change was found to have taken effect.
+
+    The result is returned as usual.
+    """
 
 
 @contextmanager
@@ -255,7 +290,9 @@ def to_kvs_error(error: BaseException) -> KVSError:
 
 
 def print_traceback() -> None:
-    """Print the full traceback of the last uncaught error, with its causes, to standard output.
+    """Print the full traceback of the last uncaught error, with its causes.
+
+    It is printed to standard output.
 
     Examples
     --------

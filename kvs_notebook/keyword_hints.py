@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
@@ -34,7 +34,10 @@ _SYNONYMS = {
 _OF_INVENTORY = (".fleet.", ".plotting.")
 """Packages whose functions take what an inventory has read."""
 
-_PLURAL_EXAMPLES = {"regions": "['eu-west-1', 'us-east-1']", "profiles": "['my-profile']"}
+_OF_SEVERAL_ACCOUNTS = ("regions", "profiles", "accounts", "role_arns")
+"""What kvs.inventory() takes, where a call of one connection reads one region of one account."""
+
+_PLURAL_EXAMPLES = {"regions": "['eu-west-1', 'us-east-1']", "profiles": "['my-profile']", "accounts": "'accounts.csv'"}
 _LONGEST_VALUE = 40
 
 
@@ -45,7 +48,7 @@ def with_keyword_hints(package: str, value: Any) -> Any:
     and its documentation stay.
     """
     if isinstance(value, ModuleType):
-        for name in vars(value).keys() & set(getattr(value, "__all__", ())):  # a lazy module answers for its own
+        for name in vars(value).keys() & set(getattr(value, "__all__", ())):  # a lazy module does it on use
             with_keyword_hints(package, getattr(value, name))
         return value
     if not isinstance(value, FunctionType) or hasattr(value, "__wrapped__"):
@@ -78,42 +81,46 @@ def _with_hints(function: FunctionType, label: str) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if not known.issuperset(kwargs):
-            raise _unexpected_keyword(function, label, names, kwargs)
+            unknown = {name: value for name, value in kwargs.items() if name not in known}
+            raise _unexpected_keyword(function, label, names, unknown)
         return function(*args, **kwargs)
 
     return call
 
 
-def _unexpected_keyword(function: FunctionType, label: str, names: Sequence[str], given: dict[str, Any]) -> TypeError:
-    keyword = next(each for each in given if each not in names)
+def _unexpected_keyword(function: FunctionType, label: str, names: Sequence[str], unknown: dict[str, Any]) -> TypeError:
+    keyword, value = next(iter(unknown.items()))
     error = TypeError(
-        f"{label}() got an unexpected keyword argument {keyword!r}. "
-        f"{_advice(function.__module__, names, keyword, given[keyword])}"
+        f"{label}() got an unexpected keyword argument {keyword!r}. {next(_advice(function, names, keyword, value))}"
     )
     error._render_traceback_ = lambda: error_display.render_in_notebook(error)  # type: ignore[attr-defined] # IPython's
     return error
 
 
-def _advice(module: str, names: Sequence[str], keyword: str, value: object) -> str:
-    """Return the argument that was meant, else the call that takes it, else the arguments that there are."""
+def _advice(function: FunctionType, names: Sequence[str], keyword: str, value: object) -> Iterator[str]:
+    """Yield the argument that was meant, the call that takes it, and the arguments that there are: the first is the best."""
+    if keyword in inspect.signature(function).parameters:
+        yield "Pass its values without its name."
     meant = (keyword, *_SYNONYMS.get(keyword, ()))
     for name in [plural for each in meant for plural in (each, f"{each}s")]:
         if name in names:
-            return f"Pass {name}={_PLURAL_EXAMPLES.get(name, '...')}."
+            yield f"Pass {name}={_PLURAL_EXAMPLES.get(name, '...')}."
     of_connection = next((each for each in meant if each in _OF_CONNECT), None)
     if of_connection is not None and "connection" in names:
         connect = f"kvs.connect({of_connection}={_show(value)})"
-        return f"It belongs to the connection: pass connection={connect}, or call {connect} before."
-    is_of_inventory = any(package in module for package in _OF_INVENTORY)
+        yield f"It belongs to the connection: pass connection={connect}, or call {connect} before."
+    is_of_inventory = any(package in function.__module__ for package in _OF_INVENTORY)
     if is_of_inventory and (of_connection in {"region", "profile"} or "accounts" in meant):
         plural = f"{of_connection}s" if of_connection else "accounts"
-        return f"What is read is chosen before: kvs.inventory({plural}={_PLURAL_EXAMPLES.get(plural, '...')})."
+        yield f"What is read is chosen before: kvs.inventory({plural}={_PLURAL_EXAMPLES.get(plural, '...')})."
+    if keyword in _OF_SEVERAL_ACCOUNTS and "connection" in names and "accounts" not in names:
+        several = f"kvs.inventory({keyword}={_PLURAL_EXAMPLES.get(keyword, '...')})"
+        yield f"It works in one region of one account: to read several, call {several}."
     import difflib
 
-    near = difflib.get_close_matches(keyword, names, n=1)
-    if near:
-        return f"Did you mean {near[0]}=?"
-    return f"It takes: {', '.join(names)}." if names else "It takes no arguments."
+    for near in difflib.get_close_matches(keyword, names, n=1):
+        yield f"Did you mean {near}=?"
+    yield f"It takes: {', '.join(names)}." if names else "It takes no arguments."
 
 
 def _show(value: object) -> str:

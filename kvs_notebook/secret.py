@@ -10,10 +10,11 @@ PLACEHOLDER = "<Secret: use .reveal()>"
 
 
 class Secret:
-    """A signed URL or a password that must not appear in an output, a file or a log.
+    """A signed URL or a password, which outputs, files and logs don't show.
 
-    ``repr``, ``str``, ``format``, HTML, DataFrames, CSV and tracebacks show a placeholder, and a pickle does not contain the
-    value. Two secrets are equal if their values are.
+    ``repr``, ``str``, ``format``, HTML, DataFrames, CSV and tracebacks show a
+    placeholder, and a pickle does not contain the value. Two secrets are equal
+    if their values are.
 
     Parameters
     ----------
@@ -41,7 +42,8 @@ class Secret:
         Raises
         ------
         ValueError
-            If the secret was unpickled, for instance in another process: a pickle does not contain the value.
+            If the secret was unpickled, for instance in another process: a
+            pickle does not contain the value.
         """
         if self.__value is None:
             raise ValueError("The value of this secret was not saved. Request a new one from the service.")

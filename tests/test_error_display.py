@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
+import kvs_notebook as kvs
 from kvs_notebook import error_display, errors
 
 SCRIPT = """import kvs_notebook as kvs
@@ -20,37 +22,39 @@ with kvs.use_sandbox():
     find("nope")
 """
 
-CELLS = """
-from IPython import get_ipython
-shell = get_ipython()
-for cell in (
+CELLS = (
     "import kvs_notebook as kvs; sandbox = kvs.use_sandbox()",
-    "channel = 'nope'\\nkvs.describe_channel(channel)",
+    "channel = 'nope'\nkvs.describe_channel(channel)",
     "print('FULL'); kvs.errors.print_traceback()",
     "print('OTHER'); {}['key']",
     "print('NAME'); kvs.list_channel()",
     "kvs.list_channels(colour=1)",
-):
-    shell.run_cell(cell)
-"""
+    "sandbox.stop()",
+)
 
 
-def run_script(tmp_path: Path, text: str = SCRIPT, **variables: str) -> str:
+def run_script(tmp_path: Path, text: str) -> str:
     """Run a script and return what it wrote to standard error."""
     path = tmp_path / "script.py"
     path.write_text(text)
-    done = subprocess.run(
-        [sys.executable, path], env=os.environ | variables, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     return done.stderr
 
 
-def test_cell_shows_the_users_line_and_the_message(tmp_path: Path) -> None:
-    environment = os.environ | {"IPYTHONDIR": str(tmp_path)}
-    command = [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", "-c", CELLS]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    shown, _, rest = done.stdout.partition("FULL")
+def test_cell_shows_the_users_line_and_the_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    monkeypatch.setattr(sys, "last_value", None, raising=False)
+    shell = InteractiveShell.instance()
+    try:
+        for cell in CELLS:
+            shell.run_cell(cell)
+    finally:
+        InteractiveShell.clear_instance()
+    printed = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    shown, _, rest = printed.partition("FULL")
     full, _, rest = rest.partition("OTHER")
     other, _, misspelt = rest.partition("NAME")
     lines = [line for line in shown.splitlines() if line.strip()]
@@ -64,13 +68,13 @@ def test_cell_shows_the_users_line_and_the_message(tmp_path: Path) -> None:
     assert "botocore.errorfactory.ResourceNotFoundException" in full
     assert "kvs_notebook/channels/operations.py" in full
     assert "KeyError: 'key'" in other
-    assert "AttributeError: kvs_notebook has no list_channel. Did you mean list_channels" in misspelt
+    assert "AttributeError: kvs_notebook has no list_channel. Did you mean list_channels?\n" in misspelt
     assert "TypeError: list_channels() got an unexpected keyword argument 'colour'" in misspelt
     assert "kvs_notebook/" not in misspelt
 
 
 def test_script_shows_the_users_lines_and_the_message(tmp_path: Path) -> None:
-    said = run_script(tmp_path)
+    said = run_script(tmp_path, SCRIPT)
     assert said.count("script.py") == 2
     assert "kvs_notebook/" not in said
     assert "direct cause" not in said
@@ -80,8 +84,16 @@ def test_script_shows_the_users_lines_and_the_message(tmp_path: Path) -> None:
     assert said.splitlines()[-1] == "For the full traceback, set KVS_NOTEBOOK_FULL_TRACEBACK=1."
 
 
-def test_variable_shows_the_full_traceback_of_a_script(tmp_path: Path) -> None:
-    said = run_script(tmp_path, KVS_NOTEBOOK_FULL_TRACEBACK="1")
+def test_variable_shows_the_full_traceback_of_a_script(
+    connection: kvs.Connection, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    error_display.shorten_in_scripts(lambda error: isinstance(error, errors.KVSError))
+    monkeypatch.setenv("KVS_NOTEBOOK_FULL_TRACEBACK", "1")
+    with pytest.raises(errors.ChannelNotFound) as raised:
+        kvs.describe_channel("nope", connection=connection)
+    sys.excepthook(raised.type, raised.value, raised.tb)
+    said = capsys.readouterr().err
     assert "kvs_notebook/channels/operations.py" in said
     assert "botocore.errorfactory.ResourceNotFoundException" in said
 

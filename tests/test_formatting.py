@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kvs_notebook.formatting import format_count, format_value
+from kvs_notebook.formatting import format_count, format_value, printable
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,12 @@ from kvs_notebook.formatting import format_count, format_value
 )
 def test_format_count_uses_plural_unless_one(number, text):
     assert format_count(number, "channel") == text
+
+
+def test_spaces_of_any_width_are_printable_and_line_breaks_are_not():
+    spaces = "a\u00a0b\u2009c\u3000d"
+    assert printable(spaces) == spaces
+    assert printable("a\u2028b\x85c\x1fd\n") == "a\ufffdb\ufffdc\ufffdd\ufffd"
 
 
 def test_short_value_is_shown_quoted():

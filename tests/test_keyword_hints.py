@@ -1,4 +1,4 @@
-"""An argument that a public function does not have is answered with the right call."""
+"""The error for an argument that a public function does not have names the right call."""
 
 from __future__ import annotations
 
@@ -18,7 +18,18 @@ from kvs_notebook.plans.applied import Applied
 from kvs_notebook.sandbox.sandbox import SandboxFaults
 from kvs_notebook.signaling.client import SignalingClient
 
-EXPECTED = ["region", "region_name", "profile", "profile_name", "account", "account_id", "session", "colour"]
+EXPECTED = [
+    "region",
+    "region_name",
+    "profile",
+    "profile_name",
+    "account",
+    "account_id",
+    "session",
+    "regions",
+    "profiles",
+    "colour",
+]
 
 
 def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -62,12 +73,20 @@ def test_unknown_keyword_is_answered_by_every_function(keyword: str) -> None:
         ("create_channel", {"allow_changes": True}, "kvs.connect(allow_changes=True)"),
         ("inventory", {"region": "eu-west-1"}, "Pass regions=['eu-west-1', 'us-east-1']."),
         ("inventory", {"profile": "fleet"}, "Pass profiles=['my-profile']."),
-        ("inventory", {"account": "1" * 12}, "Pass accounts=...."),
+        ("inventory", {"account": "1" * 12}, "Pass accounts='accounts.csv'."),
         ("connect", {"region_name": "eu-west-1"}, "Pass region=...."),
         ("connect", {"profile_name": "fleet"}, "Pass profile=...."),
         ("reports.channel_counts", {"region": "eu-west-1"}, "kvs.inventory(regions=['eu-west-1', 'us-east-1'])"),
         ("update_channel", {"ttl": 60}, "Pass message_ttl_seconds=...."),
         ("describe_channel", {"channel_name": "a"}, "Pass channel=...."),
+        (
+            "list_channels",
+            {"regions": ["a"]},
+            "to read several, call kvs.inventory(regions=['eu-west-1', 'us-east-1']).",
+        ),
+        ("list_channels", {"profiles": ["a"]}, "to read several, call kvs.inventory(profiles=['my-profile'])."),
+        ("list_tags", {"accounts": "a.csv"}, "to read several, call kvs.inventory(accounts='accounts.csv')."),
+        ("describe_channel", {"role_arns": ["a"]}, "to read several, call kvs.inventory(role_arns=...)."),
         ("list_channels", {"prefx": "a"}, "Did you mean prefix=?"),
         ("to_csv", {"index": False}, "It takes: frame, path."),
         ("to_csv", {"region": "eu-west-1"}, "It takes: frame, path."),
@@ -125,6 +144,7 @@ def test_unknown_keyword_is_answered_by_every_method(keyword: str) -> None:
         (lambda: METHODS["Inventory.table"][1](None, region="a"), "kvs.inventory(regions=['eu-west-1', 'us-east-1'])"),
         (lambda: METHODS["Inventory.table"][1](None, columns=1), "It takes no arguments."),
         (lambda: METHODS["Plan.save"][1](None, path="a"), "It takes: folder."),
+        (lambda: kvs.plans.mark_managed(None, managed=None), "Pass its values without its name."),
     ],
 )
 def test_advice_of_a_method_names_the_right_argument(call: Callable[[], Any], advice: str) -> None:
