@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kvs_notebook.aws.arns import RoleArn
 from kvs_notebook.aws.botocore_internals import create_isolated_session, open_session
+from kvs_notebook.aws.call_credentials import signed_with
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.session import SharedSession
 from kvs_notebook.aws.shared_clients import SharedClients, provide_credentials_of_callers
@@ -33,7 +34,7 @@ class RoleSession(NamedTuple):
 
     @classmethod
     def parse(cls, name: object, duration_seconds: object) -> RoleSession:
-        """Return the session, with the default for each that is None; raise InvalidInput if STS would refuse it."""
+        """Return the session, with defaults for arguments that are None; raise InvalidInput if STS would refuse it."""
         if name is not None and not (isinstance(name, str) and _SESSION_NAME.fullmatch(name)):
             raise InvalidInput(
                 f"role_session_name={format_value(name)} is not valid. Expected 2 to 64 letters, digits and _ + = , . @ -."
@@ -63,7 +64,7 @@ def assume_role(
 ) -> Connection:
     """Return a read-only connection as a role that a connection may assume; the role is assumed at its first call.
 
-    ``shared_clients`` are those of a fleet; None gives the connection clients of its own.
+    ``shared_clients`` are those of a fleet; None creates clients for this connection only.
     """
     request: dict[str, Any] = {"RoleSessionName": role_session.name}
     if external_id:
@@ -90,15 +91,16 @@ def _session(connection: Connection, role_arn: str, request: dict[str, Any], reg
     )
 
     class Role(CredentialProvider):
-        """Load the role's credentials as botocore asks for them."""
+        """Load the role's credentials when botocore asks for them."""
 
         METHOD = "assume-role"
 
         def load(self) -> DeferredRefreshableCredentials:
             return DeferredRefreshableCredentials(method=self.METHOD, refresh_using=fetcher.fetch_credentials)
 
+    assumer: Any = _RoleAssumer(connection)
     fetcher = AssumeRoleCredentialFetcher(
-        client_creator=lambda *_, **__: _sts_client(connection),
+        client_creator=lambda *_, **__: assumer,
         source_credentials=Credentials("unused", "unused"),  # the client signs with the connection's own
         role_arn=role_arn,
         extra_args=request,
@@ -107,7 +109,7 @@ def _session(connection: Connection, role_arn: str, request: dict[str, Any], reg
 
 
 def create_shared_clients() -> SharedClients:
-    """Return clients to be shared by connections as different roles; none is made yet."""
+    """Return clients that connections as different roles share; each is created on first use."""
     return SharedClients(SharedSession(lambda: _open_session(provide_credentials_of_callers(), None)))
 
 
@@ -120,7 +122,13 @@ def _open_session(provider: CredentialProvider, region: str | None) -> boto3.Ses
     return open_session(session, region_name=region)
 
 
-def _sts_client(connection: Connection) -> Any:
-    """Return the client that assumes the role; raise what is wrong with the credentials that it signs with."""
-    connection.credentials()
-    return connection.client("sts")
+class _RoleAssumer:
+    """What botocore needs of an STS client to assume a role: one with the credentials of a connection, which it checks."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def assume_role(self, **params: Any) -> Any:
+        """Return the reply of STS; raise an error if the credentials cannot be used, or are of another account."""
+        with signed_with(self._connection.credentials()):
+            return self._connection.client("sts").assume_role(**params)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 SERVER_ERROR = 500
@@ -25,7 +26,7 @@ class AttemptTracker:
 
     def watch(self, client: Any) -> None:
         """Note each attempt of a client from now on."""
-        client.meta.events.register("response-received.*", self.note)
+        client.meta.events.register_first("response-received.*", self.note)  # others raise
 
     def begin_call(self) -> None:
         """Reset :attr:`any_unseen` for a new call of this thread."""
@@ -34,7 +35,16 @@ class AttemptTracker:
     @property
     def any_unseen(self) -> bool:
         """Whether an attempt of this thread's call was sent without its outcome being seen: a lost reply, or a 5xx."""
-        return bool(self._thread.unseen)
+        return bool(getattr(self._thread, "unseen", False))
+
+    @contextmanager
+    def of_another_call(self) -> Iterator[None]:
+        """Keep :attr:`any_unseen` as it is through a block that makes a call as a part of this thread's call."""
+        unseen = self.any_unseen
+        try:
+            yield
+        finally:
+            self._thread.unseen = unseen
 
     def note(self, response_dict: Mapping[str, Any] | None, exception: Exception | None, **_: Any) -> None:
         """Count an attempt of this thread's call, as botocore's event response-received reports it."""

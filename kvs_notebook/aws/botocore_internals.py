@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from kvs_notebook.aws import reply_limits
 from kvs_notebook.aws.botocore_data import data_loader
 from kvs_notebook.aws.reply_check import Malformed, check_channel_page, check_resource_page, malformed_reply
 from kvs_notebook.aws.reply_limits import BoundedResponse
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
 
 
 ENABLED = not os.environ.get("KVS_NOTEBOOK_PLAIN_BOTOCORE")
-"""Set the variable to 1 to do without what is here, for instance if a new botocore changes it: slower, same results."""
+"""Set the variable to 1 to turn these changes off, for instance if a new botocore breaks them: slower, same results."""
 
-SERVICES = frozenset({"kinesis-video", "kinesis-video-signaling", "resource-groups-tagging-api", "account", "sts", "*"})
+SERVICES = frozenset(
+    {"kinesis-video", "kinesis-video-signaling", "resource-groups-tagging-api", "account", "iam", "sts", "*"}
+)
 """The services that the toolkit calls, as botocore's events name them."""
 
 PAGE_CHECKS = {"ListSignalingChannels": check_channel_page, "GetResources": check_resource_page}
-"""The operations whose pages :func:`skip_response_parser` reads, and what checks a page."""
+"""The operations whose pages :func:`skip_response_parser` reads, and the function that checks a page."""
 
 
 def create_slim_session(**options: Any) -> botocore.session.Session:
@@ -85,7 +88,7 @@ def open_session(botocore_session: botocore.session.Session, **options: Any) -> 
 def prepare_role_provider(session: botocore.session.Session, prompter: Callable[[str], str]) -> None:
     """Configure a session to ask for MFA codes with ``prompter``, and to load the credentials of a profile's role repeatedly.
 
-    botocore remembers the profiles that it has visited: after a failure, each further attempt would find an infinite loop.
+    botocore remembers the profiles that it has visited: after a failure, each further attempt would report an infinite loop.
     """
     provider = session.get_component("credential_provider").get_provider("assume-role")
     load, visited = provider.load, list(provider._visited_profiles)  # noqa: SLF001 - botocore has no public way
@@ -99,7 +102,7 @@ def prepare_role_provider(session: botocore.session.Session, prompter: Callable[
 
 
 def run_credential_processes_with(session: botocore.session.Session, popen: Callable[..., Any]) -> None:
-    """Make a session start the ``credential_process`` of each profile with ``popen``: botocore waits for its end for ever."""
+    """Make a session start the ``credential_process`` of each profile with ``popen``: botocore would wait for it forever."""
     if not ENABLED:
         return
     from botocore.credentials import ProcessProvider
@@ -143,14 +146,41 @@ def bound_replies(client: Any) -> None:
 
     Without it a reply that comes byte by byte has no end. The pools of a client are made on its first request.
     """
+    if ENABLED:
+        _bound_pools(client._endpoint.http_session)  # noqa: SLF001 - what this module is for
+
+
+def _bound_pools(http_session: Any) -> None:
+    pools = http_session._pool_classes_by_scheme  # noqa: SLF001 - as above
+    pools.update({scheme: _bounded_pool(pool) for scheme, pool in pools.items()})
+
+
+def bound_replies_of_session(session: botocore.session.Session) -> None:
+    """Do the same with each client of a session, and with what botocore's credential providers request credentials with."""
+    create = session.create_client
+
+    def create_bounded(*arguments: Any, **options: Any) -> Any:
+        client = create(*arguments, **options)
+        bound_replies(client)
+        reply_limits.watch(client)
+        return client
+
     if not ENABLED:
         return
-    pools = client._endpoint.http_session._pool_classes_by_scheme  # noqa: SLF001 - what this module is for
-    pools.update({scheme: _bounded_pool(pool) for scheme, pool in pools.items()})
+    session.create_client = create_bounded  # type: ignore[method-assign]
+    resolver = session.get_component("credential_provider")
+    for fetcher in (
+        resolver.get_provider("container-role")._fetcher,  # noqa: SLF001 - botocore has no public way
+        resolver.get_provider("iam-role")._role_fetcher,  # noqa: SLF001 - as above
+    ):
+        _bound_pools(fetcher._session)  # noqa: SLF001 - as above
 
 
 @cache
 def _bounded_pool(pool: Any) -> type:
+    if issubclass(pool.ConnectionCls.response_class, BoundedResponse):
+        return pool  # type: ignore[no-any-return]
+
     class BoundedConnection(pool.ConnectionCls):  # type: ignore[misc]
         """Send the headers and the body of a request at once: urllib3 would wake the service, and wait for the GIL, twice.
 
@@ -184,7 +214,7 @@ def _bounded_pool(pool: Any) -> type:
 def lift_retry_quota(client: Any) -> None:
     """Remove the limit on the retries of all calls of a client together; each call still has its three attempts.
 
-    botocore lets a client repeat 35 failed attempts: of a client that accounts share, one account would take them all.
+    botocore lets a client repeat 35 failed attempts: if accounts share a client, one account could use up all of them.
     """
     from botocore.retries.quota import RetryQuota
 

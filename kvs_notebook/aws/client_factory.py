@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kvs_notebook.aws import log_redaction, reply_limits, response_guard
+from kvs_notebook.aws import call_credentials, log_redaction, reply_limits, response_guard
 from kvs_notebook.aws.attempts import AttemptTracker
 from kvs_notebook.aws.botocore_internals import bound_replies, close_client, lift_retry_quota
+from kvs_notebook.aws.client_config import client_config
 from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.credential_errors import credential_error
 from kvs_notebook.aws.error_translation import CORRECT_PROFILE, from_botocore_error
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def _watch_shared(client: Any) -> None:
-    """Configure a client that accounts share: no account changes what is counted or retried of another."""
+    """Configure a client that accounts share, so that no account affects the counts and retries of another."""
     note_attempts_of_callers(client)
     lift_retry_quota(client)
 
@@ -107,6 +108,7 @@ class ClientFactory:
                 raise
             raise self._configuration_error(error, operation) from error
         response_guard.watch(client)
+        call_credentials.watch(client)
         watch(client)
         bound_replies(client)
         reply_limits.watch(client)  # last, since it may raise
@@ -126,7 +128,7 @@ class ClientFactory:
             raise credential_error(error, operation="Loading credentials", config=self._config) from error
 
     def _configuration_error(self, error: Any, operation: str) -> KVSError:
-        """Return the error of a client that cannot be made: of a value of the caller, or of the AWS configuration."""
+        """Return the error for a client that cannot be created because of a caller's value or the AWS configuration."""
         from botocore.exceptions import InvalidRegionError
 
         problem = from_botocore_error(error, operation=operation, config=self._config)
@@ -135,19 +137,14 @@ class ClientFactory:
         return NoCredentials(f"{operation} failed: {str(error).rstrip('.')}. {CORRECT_PROFILE}", operation=operation)
 
     def _given_endpoint(self, service_name: str) -> str | None:
-        """Return the endpoint that was given: for other services only one on loopback, where one port answers for all."""
+        """Return the given endpoint; for services other than Kinesis Video only if on loopback, where one port serves all."""
         endpoint_url = self._config.endpoint_url
         return endpoint_url if service_name == "kinesisvideo" or is_loopback(endpoint_url) else None
 
     def _botocore_config(self) -> Config:
-        from botocore.config import Config
-
         proxies = self._config.proxies
-        return Config(
-            retries={"mode": "standard", "total_max_attempts": 3},  # pinned: boto3's default has changed before
+        return client_config(
             user_agent_extra=f"kvs-notebook/{__version__}",
             proxies=None if proxies is None else dict(proxies),
             max_pool_connections=16,
-            connect_timeout=10,
-            read_timeout=30,
         )

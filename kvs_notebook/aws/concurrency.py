@@ -33,8 +33,8 @@ def map_concurrent(
 ) -> list[Result]:
     """Call ``work`` for each item on 8 threads, and return the results in the order of the items.
 
-    If it takes more than a second, a progress bar appears in a notebook and on a terminal, unless ``quiet``. The first error is
-    raised; items that were not begun are dropped.
+    If it takes more than a second, a progress bar appears in a notebook and on a terminal, unless ``quiet``. The first error
+    is raised; items that were not started are dropped.
     """
     if len(items) <= 1:
         return [work(item) for item in items]
@@ -58,7 +58,7 @@ def map_concurrent(
 
 @contextmanager
 def hidden_progress() -> Iterator[None]:
-    """Show no progress bar of what is called in the block."""
+    """Hide the progress bars of the calls in the block."""
     token = _is_progress_hidden.set(True)
     try:
         yield

@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kvs_notebook.aws.botocore_internals import open_session, prepare_role_provider, run_credential_processes_with
+from kvs_notebook.aws.botocore_internals import (
+    bound_replies_of_session,
+    open_session,
+    prepare_role_provider,
+    run_credential_processes_with,
+)
+from kvs_notebook.aws.client_config import client_config
 from kvs_notebook.aws.credential_process import BoundedProcess
 from kvs_notebook.aws.mfa import ask_for_code
 
@@ -18,6 +24,12 @@ if TYPE_CHECKING:
 
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 """Variables that name the region, in order of precedence: as for AWS CLI v2 and the other SDKs; boto3 reads the second only."""
+
+CONTAINER_VARIABLES = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+"""Variables that name the endpoint of a container's credentials, in botocore's order; they count if the profile has no source."""
+
+INSTANCE_VARIABLE = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
+TOKEN_VARIABLE = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - its name
 
 KINDS = {
     "web_identity_token_file": "web identity",
@@ -40,11 +52,12 @@ class CredentialSource:
     Attributes
     ----------
     kind
-        ``"environment"``, ``"mfa"``, ``"role"``, one of the values of KINDS, or ``""`` if no source is configured.
+        ``"environment"``, ``"container"``, ``"token of environment"``, ``"mfa"``, ``"role"``, one of the values of KINDS, or
+        ``""`` if no source is configured: then an EC2 instance is asked for those of its role.
     profile
-        The profile whose setting it is.
+        The profile that contains the setting.
     used_profile
-        The profile that is connected with, which may assume a role from the former.
+        The profile that the connection uses; it may assume a role with the credentials of ``profile``.
     given_profile
         The profile that the caller gave, None for the default chain.
     config_file
@@ -64,12 +77,12 @@ class CredentialSource:
 
     @property
     def option_of_caller(self) -> str:
-        """The same for the profile that is connected with."""
+        """The same for the profile that the connection uses."""
         return _option(self.used_profile)
 
     @property
     def connect_line(self) -> str:
-        """The Python line that connects with the credentials anew."""
+        """The Python line that connects again."""
         return f"kvs.connect({'' if self.given_profile is None else repr(self.given_profile)})"
 
 
@@ -78,8 +91,13 @@ def _option(profile: str) -> str:
 
 
 def region_of_environment() -> str | None:
-    """Return the region of the environment; a variable that is empty names none."""
+    """Return the region of the environment; an empty variable counts as not set."""
     return next((region for name in REGION_VARIABLES if (region := os.environ.get(name, "").strip())), None)
+
+
+def container_variable() -> str | None:
+    """Return the variable that names the endpoint of a container's credentials, None if neither is set."""
+    return next((name for name in CONTAINER_VARIABLES if name in os.environ), None)
 
 
 def configured_region(session: botocore.session.Session) -> str | None:
@@ -98,13 +116,16 @@ def configured_region(session: botocore.session.Session) -> str | None:
 def open_profile(profile: str | None, region: str | None) -> tuple[boto3.Session, str | None]:
     """Return a session of a profile, and its region: the given one, that of the environment, or that of the profile.
 
-    It asks for an MFA code only if a user can enter one, and kills a credential_process that does not end.
+    It asks for an MFA code only if a user can enter one, kills a credential_process that does not end, and gives up an endpoint
+    that gives no credentials in time, as for every other call.
     """
     import botocore.session
 
     session = botocore.session.Session(profile=profile)
     region = region or configured_region(session)
+    session.set_default_client_config(client_config())
     opened = open_session(session, profile_name=profile, region_name=region)
+    bound_replies_of_session(session)
     prepare_role_provider(session, ask_for_code)
     run_credential_processes_with(session, BoundedProcess)
     return opened, region
@@ -131,6 +152,10 @@ def find_credential_source(profile: str | None) -> CredentialSource:
     except BotoCoreError:
         profiles = {}  # its error says so
     kind, owner = _kind_of(name, profiles)
+    if not kind and os.environ.get(TOKEN_VARIABLE):
+        kind = "token of environment"
+    if not kind and container_variable() is not None:
+        kind = "container"
     return CredentialSource(kind, owner, name, profile, config_file)
 
 

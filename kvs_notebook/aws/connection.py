@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import ssl
 import sys
 import threading
@@ -12,8 +13,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from kvs_notebook.aws.account_alias import AccountAlias
 from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.attempts import AttemptTracker
+from kvs_notebook.aws.call_credentials import signed_with
 from kvs_notebook.aws.client_factory import ClientFactory
 from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.connection_text import describe_connection, line_allowing_changes
@@ -39,13 +42,17 @@ from kvs_notebook.errors import (
 )
 from kvs_notebook.keyword_hints import with_method_hints
 
+_logger = logging.getLogger(__name__)
+
 CREDENTIAL_ERRORS = (ExpiredCredentials, NoCredentials, MissingExtra)
 """What calls raise if the credentials cannot be used."""
 
 
 @with_method_hints
 class Connection:
-    """A connection to Kinesis Video Streams as one identity in one region, made by connect() or Sandbox.connection().
+    """A connection to Kinesis Video Streams as one identity in one region.
+
+    connect() and Sandbox.connection() make it.
 
     It may be shared by threads: its clients are made once, under a lock.
 
@@ -58,7 +65,8 @@ class Connection:
     calls, throttles
         API calls that were made, and how many of them the service throttled.
     last_reply
-        When a call last returned or failed, by time.monotonic(); before the first call, when the connection was made.
+        When a call last returned or failed, by time.monotonic(); before the
+        first call, when the connection was made.
 
     Examples
     --------
@@ -78,13 +86,18 @@ class Connection:
         self._attempts = AttemptTracker()
         self._clients = ClientFactory(config, self._attempts)
         self._known = KnownIdentity()
+        self._alias = AccountAlias()
         self._lock = threading.RLock()
 
     def replace(self, **changes: Any) -> Connection:
-        """Return another connection with these changes of ``config``; its clients, rate limits and counts are its own."""
+        """Return another connection with these changes of ``config``.
+
+        Its clients, rate limits and counts are its own.
+        """
         made = Connection(dataclasses.replace(self.config, **changes))
         if "session" not in changes:
             made._known = self._known
+            made._alias = self._alias
         return made
 
     def __repr__(self) -> str:
@@ -113,7 +126,9 @@ class Connection:
     # --- identity
 
     def identity(self) -> Identity:
-        """Return the identity of this connection; the first call asks STS with GetCallerIdentity, and its answer is kept.
+        """Return the identity of this connection.
+
+        The first call asks STS with GetCallerIdentity, and its answer is kept.
 
         Raises
         ------
@@ -124,9 +139,17 @@ class Connection:
         EndpointUnreachable
             If STS does not answer.
         """
-        if self._known.identity is None:
-            self._known.identity = Identity.from_reply(self.call("GetCallerIdentity", {}, client=self.client("sts")))
-        return self._known.identity
+        return self._known.get(
+            lambda: Identity.from_reply(self.call("GetCallerIdentity", {}, client=self.client("sts")))
+        )
+
+    def _ask_identity(self, credentials: Credentials) -> Identity:
+        """Return the identity of credentials, asked from STS as a part of another call."""
+        self.rate_limiter.wait("GetCallerIdentity", None)
+        with self._attempts.of_another_call(), signed_with(credentials):
+            reply = self._send(self.client("sts"), "GetCallerIdentity", {}, None)
+        check_subject("GetCallerIdentity", {}, reply, Subject(None, self.region))
+        return Identity.from_reply(reply)
 
     @property
     def known_identity(self) -> Identity | None:
@@ -140,7 +163,8 @@ class Connection:
         Raises
         ------
         KVSError
-            If the account is not known yet, since no call was made. kvs.connect() asks for it, and so does :meth:`identity`.
+            If the account is not known yet, since no call was made.
+            kvs.connect() asks for it, and so does :meth:`identity`.
         """
         if self.config.account_id is not None:
             return self.config.account_id
@@ -148,18 +172,45 @@ class Connection:
             raise KVSError("The account of this connection is not known yet. Call connection.identity() first.")
         return self._known.identity.account_id
 
+    def account_alias(self) -> str | None:
+        """Return the account's alias, None if it has none or IAM does not say.
+
+        The first call asks with ListAccountAliases, and its answer is kept.
+        The alias is only shown: a failure is logged (INFO), and not raised.
+        """
+        return self._alias.read(self._ask_alias)
+
+    def _ask_alias(self) -> str | None:
+        try:
+            reply = self._attempt(self.client("iam"), "ListAccountAliases", {}, None)
+        except KVSError as error:
+            _logger.info("The account's alias is not shown: %s", error)
+            return None
+        return next(iter(reply.get("AccountAliases") or ()), None) or None
+
+    @property
+    def known_alias(self) -> str | None:
+        """The alias of the account if IAM has returned one, else None."""
+        return self._alias.value
+
     def resolve_account_id(self) -> str:
-        """Return the account's 12 digits, from :meth:`identity` if they are not known yet."""
+        """Return the account's 12 digits, from STS if they are not known yet."""
         return self.config.account_id or self.identity().account_id
 
     def is_sandbox(self) -> bool:
-        """Return whether a local sandbox answers; for an endpoint on loopback that was not made by one, STS is asked once."""
+        """Return whether a local sandbox answers.
+
+        For an endpoint on loopback that was not made by one, STS is asked once.
+        """
         if self.config.local_service is not None:
             return True
         return is_loopback(self.endpoint()) and self.identity().is_sandbox_user
 
     def may_change(self) -> bool:
-        """Return whether create, update, delete and tag calls are sent: to a sandbox, or if changes are allowed."""
+        """Return whether calls that change something are sent.
+
+        They are sent to a sandbox, or if changes are allowed.
+        """
         return self.config.allow_changes or self.is_sandbox()
 
     # --- clients
@@ -174,8 +225,9 @@ class Connection:
     ) -> Any:
         """Return the boto3 client of ``service_name``, made on first use and kept.
 
-        ``purpose`` names a client apart from the shared one, to which ``prepare`` is applied once, when it is made;
-        ``endpoint_url`` is an endpoint that the service itself has named.
+        ``purpose`` names a client apart from the shared one, to which
+        ``prepare`` is applied once, when it is made; ``endpoint_url`` is an
+        endpoint that the service itself has named.
         """
         try:
             return self._clients.client(service_name, purpose, prepare, endpoint_url)
@@ -184,16 +236,21 @@ class Connection:
             raise
 
     def close_clients(self) -> None:
-        """Close the clients; one that is asked for later is made anew."""
+        """Close the clients; a client that is requested later is created again."""
         self._clients.close()
 
     def endpoint(self) -> str:
-        """Return the URL that calls go to: the one that was given, else the service's own for the region."""
+        """Return the URL that calls go to.
+
+        It is the one that was given, else the service's own for the region.
+        """
         url: str = self.config.endpoint_url or self.client().meta.endpoint_url
         return url
 
     def credentials(self) -> Credentials:
-        """Return the current credentials, to sign with; their secret key and token are not displayed.
+        """Return the current credentials, to sign with.
+
+        Their secret key and token are not displayed.
 
         Raises
         ------
@@ -201,8 +258,24 @@ class Connection:
             If there are none.
         ExpiredCredentials
             If they cannot be refreshed.
+        WrongConnection
+            If they are of another account than this connection. STS is asked
+            once for each access key, if the account is known.
         """
-        return self._load_credentials("Signing")
+        check = partial(self._checked_credentials, "Signing", "Nothing was signed")
+        return retry_throttled(check, "GetCallerIdentity", self.rate_limiter.sleep)
+
+    def _checked_credentials(self, operation: str, what_is_not_done: str) -> Credentials:
+        """Return the current credentials; raise WrongConnection if they are of another account than this connection."""
+        try:
+            credentials = self._load_credentials(operation)
+            if self.config.account_id is None and operation != "GetCallerIdentity":
+                ask = partial(self._ask_identity, credentials)
+                self._known.check_account(credentials.access_key, what_is_not_done, ask)
+        except KVSError as error:
+            error.maybe_applied = False  # of a request for credentials, or to STS
+            raise
+        return credentials
 
     def _load_credentials(self, operation: str) -> Credentials:
         """Return the current credentials; raise an error of ours for ``operation``, whatever their provider raises."""
@@ -216,12 +289,18 @@ class Connection:
             raise credential_error(error, operation=operation, config=self.config) from error
 
     def tls_context(self, endpoint_url: str) -> ssl.SSLContext:
-        """Create the TLS settings for ``endpoint_url``, which the service named: this machine's trust, or a sandbox's own CA."""
+        """Create the TLS settings for ``endpoint_url``, which the service named.
+
+        They trust what this machine trusts, or a sandbox's own CA.
+        """
         return create_tls_context(self.config, endpoint_url)
 
     @property
     def credentials_failed(self) -> bool:
-        """True if the latest call with these credentials, in any region, failed because of them."""
+        """True if the latest call with these credentials failed because of them.
+
+        Calls in all regions count.
+        """
         return self.config.session.credentials_failed
 
     # --- calls, in the order of their steps: policy, rate limit, attempt, translation of an error, retry
@@ -236,15 +315,18 @@ class Connection:
     ) -> dict[str, Any]:
         """Make one API call, ``operation`` with ``params``, and return its reply.
 
-        ``channel`` is the channel's name, for quotas and messages; ``client`` is whose call it is, None for the shared one.
+        ``channel`` is the channel's name, for quotas and messages; ``client``
+        is whose call it is, None for the shared one.
 
         Raises
         ------
         ReadOnly
-            If the operation changes something and this connection may not; nothing was sent.
+            If the operation changes something and this connection may not;
+            nothing was sent.
         KVSError
-            The class for the service's error code, with botocore's error as its cause; ``maybe_applied`` is True if an
-            attempt's outcome was not seen.
+            The class for the service's error code, with botocore's error as
+            its cause; ``maybe_applied`` is True if an attempt's outcome was
+            not seen.
         """
         if operation in MUTATING:
             self.require_changes(operation)
@@ -260,9 +342,12 @@ class Connection:
         return reply
 
     def require_changes(self, operation: str) -> None:
-        """Raise ReadOnly for an ``operation``, with the line that lifts it, if this connection may change nothing.
+        """Raise ReadOnly for an ``operation`` if this connection is read-only.
 
-        The account is known from here on, so that no reply about another account leads to a change there.
+        The error has the line that allows changes.
+
+        The account is known from here on, so that no reply about another
+        account leads to a change there.
         """
         if not self.may_change():
             raise ReadOnly(
@@ -276,10 +361,24 @@ class Connection:
         self, client: Any, operation: Operation, params: Mapping[str, Any], channel: str | None
     ) -> dict[str, Any]:
         """Wait for the rate limit, send one request, and raise an error of ours if it fails."""
+        self.rate_limiter.wait(operation, channel)
+        # Apart from the call, so that what a provider raises is known for what it is.
+        credentials = self._checked_credentials(operation, f"{operation} was not sent")
+        with signed_with(credentials):
+            reply = self._send(client, operation, params, channel)
+        known = self._known.identity
+        account_id = self.config.account_id or (known.account_id if known else None)
+        check_subject(operation, params, reply, Subject(account_id, self.region))
+        if operation == "GetCallerIdentity":
+            self._known.note_account(credentials.access_key, reply["Account"])
+        return hide_secrets(operation, reply)
+
+    def _send(
+        self, client: Any, operation: Operation, params: Mapping[str, Any], channel: str | None
+    ) -> dict[str, Any]:
+        """Send one request and return its reply, of any account; raise an error of ours if it fails."""
         from botocore import xform_name
 
-        self.rate_limiter.wait(operation, channel)
-        self._load_credentials(operation)  # apart from the call, so that what a provider raises is known for what it is
         with self._lock:
             self.calls += 1
         handled = sys.exception()
@@ -296,10 +395,7 @@ class Connection:
             raise problem from error
         finally:
             self.last_reply = time.monotonic()
-        known = self._known.identity
-        account_id = self.config.account_id or (known.account_id if known else None)
-        check_subject(operation, params, reply, Subject(account_id, self.region))
-        return hide_secrets(operation, reply)
+        return reply
 
     def _translate(self, error: BaseException, operation: Operation, channel: str | None) -> KVSError | None:
         """Return the error of ours for one of botocore's, None for any other."""
@@ -320,7 +416,10 @@ class Connection:
         return None
 
     def stop(self, error: KVSError) -> None:
-        """Stop sending calls: each further one raises ``error``, also in other threads. Calls under way go on."""
+        """Stop sending calls: each further one raises ``error``.
+
+        Calls in other threads raise it, too. Calls under way go on.
+        """
         self.rate_limiter.stop(error)
 
     # --- what messages and checks need
@@ -329,10 +428,13 @@ class Connection:
     def unreachable_hint(self) -> str:
         """What to do when the service does not answer."""
         local_service = self.config.local_service
-        return NO_NETWORK if local_service is None else local_service.unreachable_hint
+        return NO_NETWORK if local_service is None else local_service.unreachable_hint()
 
     def check_arn(self, arn: str) -> ChannelArn:
-        """Return the parts of an ``arn``; raise WrongConnection if it is of another account or region than this connection."""
+        """Return the parts of an ``arn``, which has to be of this connection.
+
+        If it is of another account or region, raise WrongConnection.
+        """
         parsed = ChannelArn.parse(arn)
         account_id = self.resolve_account_id()
         if (parsed.account_id, parsed.region) != (account_id, self.region):
@@ -343,7 +445,10 @@ class Connection:
         return parsed
 
     def service_time(self, error: KVSError) -> datetime:
-        """Return the service's clock at the time of an error: from its reply, so that this machine's clock may be off."""
+        """Return the service's time of an ``error``, from its reply.
+
+        This machine's clock may be wrong.
+        """
         from email.utils import parsedate_to_datetime
 
         if self.config.local_service is not None:
@@ -357,6 +462,9 @@ class Connection:
         return found if found.tzinfo else found.replace(tzinfo=UTC)
 
     def now(self) -> datetime:
-        """Return the time in which channels live: a sandbox's own lifecycle time, else this machine's."""
+        """Return the current time by which channels are created and aged.
+
+        It is a sandbox's lifecycle time, else this machine's.
+        """
         local_service = self.config.local_service
         return datetime.now(UTC) if local_service is None else local_service.now()

@@ -14,23 +14,23 @@ from kvs_notebook.errors import InvalidInput, KVSError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalService:
-    """A local stand-in for the service, described by the package that runs it; this package knows none.
+    """A local stand-in for the service, described by the package that runs it.
 
     Attributes
     ----------
     now
-        Returns the time in which channels live.
+        Returns the current time by which channels are created and aged.
     ca_path
         Returns the path of the CA certificate that its TLS endpoints are signed with.
     unreachable_hint
-        What to do when it does not answer.
+        Returns what to do when a connection to it failed, as a sentence.
     next_steps
         What to do after an error, in place of the usual advice.
     """
 
     now: Callable[[], datetime]
     ca_path: Callable[[], str]
-    unreachable_hint: str
+    unreachable_hint: Callable[[], str]
     next_steps: Mapping[type[KVSError], str] = field(default_factory=dict)
 
 
@@ -61,7 +61,7 @@ class ConnectionConfig:
     local_service
         The local stand-in that the connection is to, None for AWS.
     shared_clients
-        Clients that are shared with connections to other accounts, None to have own ones.
+        Clients that are shared with connections to other accounts; None creates clients for this connection only.
     paging_seconds
         How long all pages of one call may take: a million channels in pages of 1,000 take half a minute under the quota.
     """

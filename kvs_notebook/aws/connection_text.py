@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.identity import Identity
+from kvs_notebook.formatting import printable
 
 
 def describe_connection(config: ConnectionConfig, identity: Identity | None) -> str:
@@ -18,14 +19,14 @@ def describe_connection(config: ConnectionConfig, identity: Identity | None) -> 
         parts.append("SANDBOX")
     elif not config.allow_changes:
         parts.append("read-only")
-    return f"<Connection: {', '.join(parts)}>"
+    return printable(f"<Connection: {', '.join(parts)}>")  # the account id may be what an emulator replied
 
 
 def line_allowing_changes(config: ConnectionConfig) -> str:
     """Return the Python line that makes the same connection with changes allowed."""
     arguments = [repr(config.profile)] if config.profile else []
     arguments += [f"region={config.region!r}"]
-    if config.endpoint_url is not None:  # without it, the line would lead to AWS
+    if config.endpoint_url is not None:  # without it, the line would connect to AWS
         arguments += [f"endpoint_url={config.endpoint_url!r}"]
     arguments += ["allow_changes=True"]
     return f"kvs.connect({', '.join(arguments)})"

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 SECONDS = 60.0
-"""How long the program may take; a user who has to sign in with it does so before, at a terminal."""
+"""How long the program may take; a user who has to sign in does that before, at a terminal."""
 
 MOST_BYTES = 1_000_000
 """How much it may print; credentials are a few kilobytes."""

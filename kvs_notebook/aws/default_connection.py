@@ -11,9 +11,11 @@ from kvs_notebook.aws.configuration import open_profile, read_configuration, reg
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.connection_config import ConnectionConfig
 from kvs_notebook.aws.error_translation import NEXT_STEP
+from kvs_notebook.aws.regions import check_region
 from kvs_notebook.aws.session import SharedSession
 from kvs_notebook.aws.tracebacks import drop_frames
 from kvs_notebook.errors import InvalidInput, NoCredentials, NoRegion
+from kvs_notebook.formatting import format_value
 
 if TYPE_CHECKING:
     import boto3
@@ -34,24 +36,30 @@ def connect(
 ) -> Connection:
     """Connect to an AWS account and make that connection the current one.
 
-    A real account is read-only until ``allow_changes=True``: create, update, delete and tag calls raise ReadOnly.
+    A real account is read-only until ``allow_changes=True``: create, update,
+    delete and tag calls raise ReadOnly.
 
     Parameters
     ----------
     profile
         An AWS profile's name; None takes boto3's default chain.
     region
-        A region's code. None takes AWS_REGION, else AWS_DEFAULT_REGION, else the profile's region, as AWS CLI 2 does; an empty
-        variable is skipped.
+        A region's code. None takes AWS_REGION, else AWS_DEFAULT_REGION, else
+        the profile's region, as AWS CLI 2 does; an empty variable is skipped.
     session
-        A boto3.Session to use unchanged, in place of ``profile``; its own region precedes those of the environment.
+        A boto3.Session to use unchanged, in place of ``profile``; its own
+        region precedes those of the environment.
     endpoint_url
-        Another endpoint of Kinesis Video Streams (VPC, FIPS, an emulator on loopback).
+        Another endpoint of Kinesis Video Streams (VPC, FIPS, an emulator on
+        loopback).
     allow_changes
-        Whether create, update, delete and tag calls may be sent to a real account.
+        Whether create, update, delete and tag calls may be sent to a real
+        account.
     share
-        The part of the published quotas to use, above 0 and at most 1; a number, or a mapping of operation to number.
-        The default is 0.9, and 0.5 for Describe and GetSignalingChannelEndpoint, which live devices call too.
+        The part of the published quotas to use, above 0 and at most 1; a
+        number, or a mapping of operation to number. The default is 0.9, and
+        0.5 for Describe and GetSignalingChannelEndpoint, which live devices
+        call too.
 
     Returns
     -------
@@ -61,12 +69,14 @@ def connect(
     Raises
     ------
     InvalidInput
-        If both ``profile`` and ``session`` are given, or ``share`` is out of range.
+        If both ``profile`` and ``session`` are given, ``region`` is not one of
+        AWS, or ``share`` is out of range.
     NoCredentials
-        If no credentials were found, the profile does not exist or cannot be used, or an MFA code is needed and no
-        user can enter it.
+        If no credentials were found, the profile does not exist or cannot be
+        used, or an MFA code is needed and no user can enter it.
     ExpiredCredentials
-        If STS rejects the credentials, or the user has to sign in to their provider again.
+        If STS rejects the credentials, or the user has to sign in to their
+        provider again.
     NoRegion
         If no region is given and none is configured.
     MissingExtra
@@ -82,6 +92,8 @@ def connect(
     >>> kvs.connect("fleet", region="eu-west-1")                                  # doctest: +SKIP
     <Connection: account 123456789012, eu-west-1, profile fleet, read-only>
     """
+    if region and endpoint_url is None:  # an emulator may have any region
+        check_region(region, newer=True)
     connection = _make(profile, region, session, endpoint_url, allow_changes=allow_changes, share=share)
     connection.identity()
     set_current(connection)
@@ -169,9 +181,13 @@ def is_current(connection: Connection) -> bool:
 
 
 def current_connection(connection: Connection | None = None) -> Connection:
-    """Return the connection that was passed, else the default one, else a read-only one by boto3's default chain.
+    """Return the connection that calls without ``connection=`` use.
 
-    The latter is made anew after its credentials have failed, so that a repaired configuration takes effect.
+    It is the one that was passed, else the default one, else a read-only one
+    by boto3's default chain.
+
+    The latter is created again after its credentials have failed, so that a
+    repaired configuration takes effect.
 
     Parameters
     ----------
@@ -185,10 +201,13 @@ def current_connection(connection: Connection | None = None) -> Connection:
 
     Raises
     ------
+    InvalidInput
+        If ``connection`` is not a Connection.
     NoRegion
         If a connection has to be made and no region is configured.
     NoCredentials
-        If a connection has to be made and the AWS configuration cannot be used.
+        If a connection has to be made and the AWS configuration cannot be
+        used.
 
     Examples
     --------
@@ -198,15 +217,25 @@ def current_connection(connection: Connection | None = None) -> Connection:
     '111122223333'
     """
     if connection is not None:
-        return connection
+        return check_connection(connection)
     current = _current
     while current is None or (current is _by_default_chain and current.credentials_failed):
         current = _connect_by_default_chain(current)
     return current
 
 
+def check_connection(connection: object) -> Connection:
+    """Return a connection; raise InvalidInput if the argument ``connection`` is another object, such as a profile's name."""
+    if isinstance(connection, Connection):
+        return connection
+    raise InvalidInput(
+        f"connection {format_value(connection)} is not a Connection. Pass what kvs.connect() returns, or omit it to use the "
+        "current one."
+    )
+
+
 def _connect_by_default_chain(before: Connection | None) -> Connection | None:
-    """Return a new default connection, or the one that another thread has set meanwhile in place of the one before."""
+    """Return a new default connection, or the one that another thread has set in the meantime."""
     global _current, _by_default_chain  # noqa: PLW0603 - as above
     made = _make(None, None, None, None, allow_changes=False, share=None)
     with _lock:

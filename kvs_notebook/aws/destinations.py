@@ -23,8 +23,8 @@ _ENDPOINT = re.compile(
 def check_endpoint(endpoint: str, protocol: str, connection: Connection) -> str:
     """Return an endpoint that the service named for a protocol; raise ServiceFault if nothing may be sent to it.
 
-    It has to be https or wss, on a host of Kinesis Video Streams in the connection's region, on a domain of AWS by botocore's
-    partition data, or on the host of the connection's own endpoint; a sandbox may name loopback's host another way.
+    It has to be https or wss, on a host of Kinesis Video Streams in the connection's region (under a domain that botocore's
+    data name as AWS's), or on the host of the connection's own endpoint; a sandbox may use any name of the loopback interface.
     """
     found = _ENDPOINT.fullmatch(endpoint)
     if found is None or found[1] != SCHEMES[protocol]:
@@ -39,7 +39,7 @@ def check_endpoint(endpoint: str, protocol: str, connection: Connection) -> str:
 
 @cache
 def _service_hosts(region: str) -> tuple[str, ...]:
-    """Return how the service's hosts end; others on AWS's domains are machines, buckets and load balancers of customers."""
+    """Return the suffixes of the service's hosts; customers' machines and buckets are on AWS's domains, too."""
     services = ("kinesisvideo", "kinesisvideo-fips")
     return tuple(f".{service}.{region}.{suffix}" for service in services for suffix in dns_suffixes())
 

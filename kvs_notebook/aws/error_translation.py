@@ -60,16 +60,16 @@ NEXT_STEP: dict[type[KVSError], str] = {
     InvalidInput: "Correct the value and call again; nothing was changed.",
     ChannelNotFound: "Check the name and the region with list_channels(); a channel that was just created or deleted "
     "may need some seconds.",
-    ChannelExists: 'Choose another name; if the existing channel is DELETING, wait_for_channel(name, "DELETED") first.',
-    ChannelBusy: "wait_for_channel() until it is ACTIVE, then call again.",
+    ChannelExists: 'Choose another name; if the existing channel is DELETING, call wait_for_channel(name, "DELETED") first.',
+    ChannelBusy: "Wait with wait_for_channel() until it is ACTIVE, then call again.",
     VersionMismatch: "The channel was changed since it was read: call describe_channel() again, and check what changed.",
     ChannelLimitExceeded: "Delete channels that are no longer used, or ask AWS to raise the quota.",
     TagLimitExceeded: "Remove tags with untag_channel(), then call again; a channel has at most 50.",
     Throttled: "Call again later, or lower the connection's share=; other clients use the same quota.",
     AccessDenied: "Ask for this action in the IAM policy of the identity shown, or connect with another profile.",
-    ExpiredCredentials: "Renew the credentials (for SSO: aws sso login), check this machine's clock, and kvs.connect() "
-    "again.",
-    NoCredentials: "Configure a profile (aws configure sso) and kvs.connect(profile=...), or try kvs.use_sandbox().",
+    ExpiredCredentials: "Renew the credentials (for SSO: aws sso login), check this machine's clock, and call "
+    "kvs.connect() again.",
+    NoCredentials: "Configure a profile (aws configure sso) and call kvs.connect(profile=...), or try kvs.use_sandbox().",
     NoRegion: 'Pass one, as in kvs.connect(region="us-east-1"), or set AWS_REGION.',
     ServiceFault: "Call again in a moment; if it fails again, check the AWS health page for this region.",
 }
@@ -82,7 +82,7 @@ NO_NETWORK = (
 
 UNTRUSTED = (
     "If a proxy inspects TLS, set AWS_CA_BUNDLE, or ca_bundle in the profile, to a file with its CA certificate, then "
-    "kvs.connect() again."
+    "call kvs.connect() again."
 )
 """What to do if the certificate of an endpoint is not trusted."""
 
@@ -135,16 +135,16 @@ def from_botocore_error(
     operation: str,
     config: ConnectionConfig | None = None,
 ) -> KVSError:
-    """Return the error of this package for one that botocore raised by itself; ``config`` is of the connection, if any."""
+    """Return the error of this package for one that botocore raised by itself; ``config`` is the connection's, or None."""
     kind, advice = _kind_and_advice(error)
     if kind is EndpointUnreachable and config is not None and config.local_service is not None:
-        advice = config.local_service.unreachable_hint
+        advice = config.local_service.unreachable_hint()
     why = str(error).strip().rstrip(".") or type(error).__name__
     return kind(f"{operation} failed: {why}. {advice}", operation=operation)
 
 
 def sign_in_errors() -> tuple[type[Exception], ...]:
-    """Return botocore's errors of a provider that gives nothing valid until the user signs in."""
+    """Return the errors of botocore after which the user has to sign in again."""
     from botocore import exceptions as botocore
 
     return (
@@ -158,7 +158,7 @@ def sign_in_errors() -> tuple[type[Exception], ...]:
 
 
 def _kind_and_advice(error: Exception) -> tuple[type[KVSError], str]:
-    """Return the class for an error of botocore, and what to do: of the first row that matches."""
+    """Return the class and the advice for an error of botocore, from the first row that matches."""
     from botocore import exceptions as botocore
 
     rows: tuple[tuple[tuple[type[Exception], ...], type[KVSError], str], ...] = (

@@ -23,12 +23,15 @@ LOGGERS = (
 
 MASK = "[redacted]"
 
-_MEMBERS = "password|secretaccesskey|sessiontoken|accesstoken|refreshtoken|clientsecret|idtoken"
+_MEMBERS = "password|secretaccesskey|sessiontoken|token|accesstoken|refreshtoken|clientsecret|idtoken|webidentitytoken|tokencode"
 _SECRETS = (
-    re.compile(r"(x-amz-security-token(?:['\"]?\s*[:=]\s*b?['\"]?|%3D|=))[^\s'\"&]+", re.IGNORECASE),
+    re.compile(
+        r"(x-amz-(?:security-token|sso_bearer_token)(?:['\"]?\s*[:=]\s*b?['\"]?|%3D|=))[^\s'\"&]+", re.IGNORECASE
+    ),
     re.compile(r"(\b(?:x-amz-)?signature(?:=|:\s+))[0-9a-f]{64}", re.IGNORECASE),
     re.compile(rf"(\\?[\"'](?:{_MEMBERS})\\?[\"']\s*:\s*\\?[\"'])[^\"'\\]*", re.IGNORECASE),
     re.compile(rf"(<(?:{_MEMBERS})>)[^<]*", re.IGNORECASE),
+    re.compile(r"(Invalid header value b?['\"])[^'\"]*"),
 )
 
 
@@ -41,10 +44,13 @@ class SecretFilter(logging.Filter):
         redacted = redact(message)
         if redacted != message:
             record.msg, record.args = redacted, None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = redact(_FORMATTER.formatException(record.exc_info))  # formatters print it as it is
         return True
 
 
 _FILTER = SecretFilter()
+_FORMATTER = logging.Formatter()
 
 
 def redact(text: str) -> str:

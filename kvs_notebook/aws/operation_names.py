@@ -14,6 +14,7 @@ Operation: TypeAlias = Literal[
     "GetIceServerConfig",
     "GetResources",
     "GetSignalingChannelEndpoint",
+    "ListAccountAliases",
     "ListRegions",
     "ListSignalingChannels",
     "ListTagsForResource",
@@ -21,7 +22,7 @@ Operation: TypeAlias = Literal[
     "UntagResource",
     "UpdateSignalingChannel",
 ]
-"""An operation of Kinesis Video Streams, of STS, of the Resource Groups Tagging API or of the Account API."""
+"""An operation of Kinesis Video Streams, of STS, of IAM, of the Resource Groups Tagging API or of the Account API."""
 
 MUTATING: frozenset[Operation] = frozenset(
     {"CreateSignalingChannel", "UpdateSignalingChannel", "DeleteSignalingChannel", "TagResource", "UntagResource"}

@@ -1,4 +1,4 @@
-"""Read every page of an operation, with an end to what a service or a proxy might repeat for ever."""
+"""Read every page of an operation, and stop if a service or a proxy repeats pages forever."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def read_pages(
 ) -> Iterator[dict[str, Any]]:
     """Yield the replies of an operation, page by page, until one has no token.
 
-    botocore has a paginator for ListSignalingChannels and GetResources only, and none that ends on anything but a token that is
-    repeated at once; each page here goes through the connection's rate limit and retries.
+    botocore has paginators for ListSignalingChannels and GetResources only, and they notice only a token that is repeated at
+    once. Here, each page goes through the connection's rate limit and retries.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ SIGNALING_QUOTAS: Mapping[Operation, Quota] = {
     "ConnectAsViewer": Quota(None, 3),
     "GetIceServerConfig": Quota(100, 5),
 }
-"""The published rates of what a channel's endpoints are asked (the same page)."""
+"""The published rates of the operations of a channel's endpoints (the same page)."""
 
 
 MESSAGE_RATES: Mapping[str, float] = {"SDP_OFFER": 5, "SDP_ANSWER": 5, "ICE_CANDIDATE": 20}

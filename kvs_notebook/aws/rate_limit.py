@@ -31,12 +31,12 @@ SHARES_OF_CONNECTING_DEVICES: Mapping[str, float] = {
 }
 
 MAX_BUCKETS = 10_000
-"""Buckets that are kept; beyond that those that no call waits for are dropped."""
+"""Buckets that are kept; above this number, those that no call waits for are dropped."""
 
 LOGGED_WAIT_SECONDS = 1.0
 
 Bucket: TypeAlias = "tuple[str, str | None]"
-"""An operation, and the channel that it is about if the quota is a channel's."""
+"""An operation, and its channel if the quota is per channel."""
 
 _logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class RateLimiter:
         The part of each quota to use, above 0 and at most 1: one number for all operations, or a mapping of operation
         to number (``{"ListTagsForResource": 0.98}``) over the defaults.
     clock, sleep
-        Seconds, and how to wait for some; tests move a clock of their own.
+        Functions that return the time in seconds and that wait; tests pass a clock of their own.
     """
 
     def __init__(
@@ -107,11 +107,11 @@ class RateLimiter:
         return waited
 
     def _wait_for(self, bucket: Bucket, quota: float, share: float) -> float:
-        """Wait for a slot, then for the call before: threads that wake up late would otherwise all send at once."""
+        """Wait for a slot, then until the previous call was sent: threads that wake up late would otherwise all send at once."""
         return self._wait_for_slot(bucket, 1 / (quota * share)) + self._wait_for_departure(bucket, 1 / quota)
 
     def _wait_for_slot(self, bucket: Bucket, gap: float) -> float:
-        """Wait until ``gap`` seconds after the slot before."""
+        """Wait until ``gap`` seconds after the previous slot."""
         with self._lock:
             now = self._clock()
             slot = max(now, self._next_slot.get(bucket, now))
@@ -121,7 +121,7 @@ class RateLimiter:
         return self._sleep_until(slot, now)
 
     def _wait_for_departure(self, bucket: Bucket, gap: float) -> float:
-        """Wait until ``gap`` seconds after the call before was really sent; a caller that wakes late delays those behind."""
+        """Wait until ``gap`` seconds after the previous call was sent; a caller that wakes up late delays the next ones."""
         departures = self._departures_of(bucket)
         with departures.lock:
             now = self._clock()

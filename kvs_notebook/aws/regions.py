@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kvs_notebook.aws.botocore_data import data_loader
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.formatting import format_value
+from kvs_notebook.formatting import closest_names, format_value, is_one_edit_away
 
 if TYPE_CHECKING:
     from botocore.regions import EndpointResolver
 
 SERVICE = "kinesisvideo"
 PUBLIC_PARTITION = "aws"
+
+FIRST_REGION = "us-east-1"
+"""The region of a connection that needs one before the user has chosen it."""
 _AREA_AND_NUMBER = re.compile(
     "(.+-(?:north|south|east|west|central|northeast|northwest|southeast|southwest))-([1-9][0-9]?)"
 )
@@ -29,7 +31,7 @@ def partition_of(region: str) -> str:
     for partition in partitions:
         if region in partition["regions"]:
             return str(partition["id"])
-    # A region that is newer than botocore: by the form of its code. Public AWS comes last, its pattern matches most.
+    # A region that is newer than botocore is found by a pattern. Public AWS comes last: its pattern matches most codes.
     for partition in sorted(partitions, key=lambda each: each["id"] == PUBLIC_PARTITION):
         if re.match(partition["regionRegex"], region):
             return str(partition["id"])
@@ -41,18 +43,33 @@ def check_region(region: object, *, newer: bool = False) -> str:
 
     With ``newer``, also accept a code that a region that is newer than botocore may have (see :func:`may_be_region`).
     """
-    known = known_regions()
-    if isinstance(region, str) and (region in known or (newer and may_be_region(region))):
+    if isinstance(region, str) and (region in known_regions() or (newer and may_be_region(region))):
         return region
-    near = difflib.get_close_matches(str(region), known, n=1)
+    raise _unknown_region(region)
+
+
+def check_region_spelling(region: str) -> str:
+    """Return a region's code; raise InvalidInput if it is a known one with one mistake.
+
+    Any other code may be that of a region that is newer than botocore.
+    """
+    code = region.strip().lower()
+    if may_be_region(region) or not any(code == known or is_one_edit_away(code, known) for known in known_regions()):
+        return region
+    raise _unknown_region(region)
+
+
+def _unknown_region(region: object) -> InvalidInput:
+    near = closest_names(str(region).strip().lower(), known_regions(), most=1)
     hint = f"Did you mean {near[0]!r}?" if near else "Expected a region's code, such as 'eu-west-1'."
-    raise InvalidInput(f"{format_value(region)} is not a known AWS region. {hint}")
+    return InvalidInput(f"{format_value(region)} is not a known AWS region. {hint}")
 
 
 def may_be_region(region: str) -> bool:
-    """Return whether botocore knows a region, or a region that is newer than botocore may have this code.
+    """Return whether botocore knows a region, or a newer region may have this code.
 
-    Such a code matches the pattern of a partition, its area is a direction, and its number follows those of its area.
+    Such a code matches the pattern of a partition, ends with a direction and a number, and the number is at most one above
+    those of the known regions in that direction.
     """
     known = known_regions()
     if region in known:
@@ -68,7 +85,7 @@ _REGION_CODE = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 
 
 def check_region_code(region: object) -> str:
-    """Return a region's code; raise InvalidInput if it does not have the form of one. A region newer than botocore passes."""
+    """Return a region's code, known to botocore or not; raise InvalidInput if it does not have the form of one."""
     if isinstance(region, str) and _REGION_CODE.fullmatch(region):
         return region
     raise InvalidInput(f"{format_value(region)} is not a region's code. Expected one such as 'eu-west-1'.")

@@ -1,7 +1,7 @@
 """Check that a reply has the form of its operation, and is about the account, region and channel that were asked for.
 
-botocore's parser raises an error of Python for a member of another type, and reads a reply without members as one: a row of
-missing values would follow from it, or a change of another channel.
+botocore's parser raises a Python error for a member of another type, and accepts a reply without members: the result would be
+a row of missing values, or a change of another channel.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "Tag": ("Key", "Value"),
     "Region": ("RegionName", "RegionOptStatus"),
 }
-"""The members of each structure without which nothing can be done; the models call them all optional.
+"""The members that each structure must have; the models declare all of them optional.
 
-None of them may be empty, but the value of a tag.
+Only the value of a tag may be empty.
 ListSignalingChannels, ListTagsForResource and GetResources may leave their list out if it is empty.
 """
 
@@ -140,8 +140,7 @@ def check_channel_page(page: object) -> dict[str, Any]:
     It checks what :func:`check_form` does, by column: a page has up to 1,000 channels.
     """
     members: dict[str, Any] = _typed(page, dict, "as a whole")
-    infos = members.get("ChannelInfoList") or []
-    _check_types([infos], {list}, "ChannelInfoList")
+    infos = _list_member(members, "ChannelInfoList")
     _check_types(infos, {dict}, "ChannelInfoList")
     _check_types([members.get("NextToken")], {str, type(None)}, "NextToken")
     for member in _TEXT_MEMBERS:
@@ -169,8 +168,7 @@ def check_resource_page(page: object) -> dict[str, Any]:
     """
     members: dict[str, Any] = _typed(page, dict, "as a whole")
     _check_types([members.get("PaginationToken")], {str, type(None)}, "PaginationToken")
-    resources = members.get("ResourceTagMappingList") or []
-    _check_types([resources], {list}, "ResourceTagMappingList")
+    resources = _list_member(members, "ResourceTagMappingList")
     _check_types(resources, {dict}, "ResourceTagMappingList")
     tag_lists = [each.get("Tags") for each in resources]
     _check_types(tag_lists, {list, type(None)}, "Tags")
@@ -182,6 +180,12 @@ def check_resource_page(page: object) -> dict[str, Any]:
         if "" in values and member != "Value":
             raise Malformed(f"has no {member}")
     return members
+
+
+def _list_member(members: Members, name: str) -> list[Any]:
+    """Return a list, which may be absent or null; an empty text or object in its place is not an empty list."""
+    value = members.get(name)
+    return [] if value is None else list(_typed(value, list, name))
 
 
 def _column(structures: Sequence[Members], member: str) -> list[Any]:
@@ -197,7 +201,7 @@ def _check_types(values: Sequence[Any], allowed: set[type], path: str) -> None:
         raise Malformed(f"has a {others.pop().__name__} in {path}")
 
 
-# --- the subject, after it
+# --- the subject, after botocore has parsed the JSON
 
 
 class Subject(NamedTuple):
@@ -299,7 +303,7 @@ def _check_identity(reply: Members, subject: Subject) -> None:
     account_id, arn, user_id = (reply.get(member) for member in ("Account", "Arn", "UserId"))
     if not (isinstance(account_id, str) and isinstance(arn, str) and isinstance(user_id, str) and user_id):
         raise Malformed("has no account, ARN and user id")
-    # Its form is checked where it becomes part of a path (snapshots): an emulator may use other ids than 12 digits.
+    # Its form is checked when it becomes part of a path (snapshots): an emulator may use other ids than 12 digits.
     if not account_id or arn.split(":")[4:5] != [account_id]:
         raise Malformed(f"has {format_value(arn)} for the identity of account {format_value(account_id)}")
     if subject.account_id is not None and account_id != subject.account_id:

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kvs_notebook.aws.error_translation import NO_NETWORK
+from kvs_notebook.aws.reply_headers import with_parser
 from kvs_notebook.errors import EndpointUnreachable
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class BoundedReader(io.RawIOBase):
 class BoundedResponse(http.client.HTTPResponse):
     """A response of http.client that is read through a BoundedReader, from its status line to its last byte."""
 
+    begin = with_parser(http.client.HTTPResponse.begin)  # benchmark: apply-plan
+
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp: Any = io.BufferedReader(BoundedReader(self.fp.detach(), sock))
@@ -93,7 +96,7 @@ class BoundedResponse(http.client.HTTPResponse):
 
 def watch(client: Any) -> None:
     """Configure a boto3 client to raise EndpointUnreachable for a reply over the limits, without another attempt."""
-    client.meta.events.register("response-received.*", _raise_over_limit)
+    client.meta.events.register("response-received.*", _raise_over_limit, unique_id="kvs-notebook-reply-limits")
 
 
 def _raise_over_limit(exception: Exception | None, event_name: str, **_: Any) -> None:

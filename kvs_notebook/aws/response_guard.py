@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SUCCESS = range(200, 300)
 
 FORM_CHECK = "kvs_notebook.form"
-"""The id of the handler that checks the form, for a client that checks it by itself."""
+"""The id of the handler that checks a reply's structure; a client that checks it in another way removes the handler."""
 
 ERROR_MEMBERS = ("__type", "code", "Code", "message", "Message")
 """The members of an error that botocore reads: the services write them in different ways."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ class Credentials:
     secret_key: str
     token: str | None
 
+    def get_frozen_credentials(self) -> Credentials:
+        """Return these credentials: botocore asks its own, which renew themselves, for those of the moment."""
+        return self
+
     def __repr__(self) -> str:
         return f"<Credentials: access key {self.access_key}>"
 
@@ -35,7 +40,7 @@ class Credentials:
 
 
 class SharedSession:
-    """A boto3 session, opened on first use, for every connection made of it.
+    """A boto3 session, opened on first use, for every connection that uses it.
 
     boto3's sessions are not safe for threads, so each use holds a lock.
 
@@ -89,16 +94,32 @@ class SharedSession:
         credentials = self.load_credentials()
         if credentials is None:
             raise NoCredentialsError
-        mine = _without_display(credentials.get_frozen_credentials())
-        for name in ("access_key", "secret_key"):
-            if not isinstance(getattr(mine, name), str) or not getattr(mine, name):
-                raise PartialCredentialsError(provider=credentials.method, cred_var=name)
-        _check_can_be_sent(mine)
+        try:
+            mine = _without_display(credentials.get_frozen_credentials())
+            _check_complete(mine, credentials.method)
+            _check_can_be_sent(mine)
+        except (PartialCredentialsError, TypeError, ValueError):
+            _renew_at_next_use(credentials)
+            raise
         return mine
 
 
+def _renew_at_next_use(credentials: Any) -> None:
+    """Make unusable credentials renew themselves: botocore keeps them until they expire, and for ever without a time zone."""
+    if isinstance(getattr(credentials, "_expiry_time", None), datetime):
+        credentials._expiry_time = datetime.min.replace(tzinfo=UTC)  # noqa: SLF001 - botocore has no public way
+
+
+def _check_complete(credentials: Credentials, method: str) -> None:
+    from botocore.exceptions import PartialCredentialsError
+
+    for name in ("access_key", "secret_key"):
+        if not isinstance(getattr(credentials, name), str) or not getattr(credentials, name):
+            raise PartialCredentialsError(provider=method, cred_var=name)
+
+
 def _check_can_be_sent(credentials: Credentials) -> None:
-    """Raise ValueError without the value if a key or the token is not text of a header: http.client's error would show it."""
+    """Raise ValueError if a key or the token cannot be in a header; http.client's error would show its value."""
     for name in ("access_key", "secret_key", "token"):
         value = getattr(credentials, name)
         if value is not None and not (isinstance(value, str) and value.isascii() and value.isprintable()):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The connection that makes a call: what it signs with, and who counts its attempts."""
+    """The connection that makes a call: its credentials, and the tracker that counts its attempts."""
 
     session: SharedSession
     attempts: AttemptTracker
@@ -54,7 +54,7 @@ class BoundClient:
             _caller.reset(token)
 
     def close(self) -> None:
-        """Return the client to the others that share it."""
+        """Stop using the client; its other callers keep it."""
         self._release()
 
 
@@ -66,7 +66,7 @@ class SharedClients:
     Parameters
     ----------
     session
-        The session that they are made of, with :func:`provide_credentials_of_callers` as the provider of its credentials.
+        The session that creates them, with :func:`provide_credentials_of_callers` as the provider of its credentials.
     """
 
     def __init__(self, session: SharedSession) -> None:
@@ -93,7 +93,7 @@ class SharedClients:
 
 
 def note_attempts_of_callers(client: Any) -> None:
-    """Configure a shared client to have its attempts counted by the caller of each."""
+    """Configure a shared client so that each caller counts its own attempts."""
     client.meta.events.register("response-received.*", _note_attempt)
 
 

@@ -25,7 +25,9 @@ def trusted_ca_path(config: ConnectionConfig) -> str | None:
     try:
         return local_service.ca_path()
     except OSError as error:
-        raise EndpointUnreachable(f"{config.endpoint_url} did not answer. {local_service.unreachable_hint}") from error
+        raise EndpointUnreachable(
+            f"{config.endpoint_url} did not answer. {local_service.unreachable_hint()}"
+        ) from error
 
 
 def configured_ca_bundle(config: ConnectionConfig) -> str | None:
@@ -47,7 +49,7 @@ def check_ca_bundle(config: ConnectionConfig) -> None:
     except OSError as error:
         raise EndpointUnreachable(
             f"The CA bundle {bundle!r} cannot be used: {error}. Set AWS_CA_BUNDLE, or ca_bundle in the profile, to a PEM file, "
-            "or remove it, then kvs.connect() again."
+            "or remove it, then call kvs.connect() again."
         ) from error
 
 
@@ -71,7 +73,7 @@ def create_tls_context(config: ConnectionConfig, endpoint_url: str) -> ssl.SSLCo
     bundle = configured_ca_bundle(config)
     if bundle is None or bundle != requests_bundle:
         return ssl.create_default_context(cafile=bundle or trusted_ca_path(config))
-    # Meant for HTTPS in general: it must not hide the certificates that SSL_CERT_FILE adds for Python's own TLS.
+    # REQUESTS_CA_BUNDLE is for HTTPS in general: it must not hide the certificates that SSL_CERT_FILE adds.
     context = ssl.create_default_context()
     context.load_verify_locations(bundle)
     return context

@@ -35,6 +35,11 @@ IDENTITY = (
     f"<Arn>arn:aws:iam::{ACCOUNT}:user/me</Arn><UserId>AIDAX</UserId><Account>{ACCOUNT}</Account>"
     "</GetCallerIdentityResult></GetCallerIdentityResponse>"
 )
+ALIASES = (
+    '<ListAccountAliasesResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><ListAccountAliasesResult>'
+    "<AccountAliases><member>acme-prod</member></AccountAliases><IsTruncated>false</IsTruncated>"
+    "</ListAccountAliasesResult></ListAccountAliasesResponse>"
+)
 
 
 def valid_replies(url: str) -> dict[str, Any]:
@@ -65,6 +70,7 @@ def valid_replies(url: str) -> dict[str, Any]:
         },
         "ListRegions": {"Regions": [{"RegionName": REGION, "RegionOptStatus": "ENABLED"}], "NextToken": None},
         "GetCallerIdentity": IDENTITY,
+        "ListAccountAliases": ALIASES,
     }
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kvs_notebook import errors
 from kvs_notebook.aws.arns import ChannelArn, RoleArn, check_account_id
-from kvs_notebook.aws.regions import check_region, known_regions, partition_of
+from kvs_notebook.aws.regions import known_regions, partition_of
 from kvs_notebook.aws.service_model import bounds, service_model
 
 MODEL_PATTERN = service_model().shape_for("ResourceARN").metadata["pattern"]
@@ -87,12 +87,6 @@ def test_other_text_is_not_a_role_arn(text):
 def test_other_values_are_not_account_ids(account_id):
     with pytest.raises(errors.InvalidInput, match="12 digits"):
         check_account_id(account_id)
-
-
-def test_misspelt_region_names_the_nearest():
-    assert check_region("eu-west-1") == "eu-west-1"
-    with pytest.raises(errors.InvalidInput, match="Did you mean 'eu-west-1'"):
-        check_region("eu-west1")
 
 
 def test_channel_arn_is_parsed_and_formatted():

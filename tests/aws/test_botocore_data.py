@@ -1,4 +1,4 @@
-"""botocore's data files as botocore itself reads them, once for all."""
+"""botocore's data files: the same content as by botocore itself, read once in a process."""
 
 from __future__ import annotations
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import gc
 import http.client
 import json
-import os
-import subprocess
-import sys
+import runpy
 import weakref
 
 import boto3
 import pytest
 
 import kvs_notebook as kvs
+from kvs_notebook.aws import botocore_internals
 from kvs_notebook.aws.botocore_internals import close_client, create_slim_session, open_session
 from tests.aws.fake_service import ARN
 
@@ -33,7 +32,7 @@ def test_clients_of_all_sessions_share_methods(service):
         assert getattr(type(first), operation) is getattr(type(second), operation)
 
 
-@pytest.mark.draw(2)
+@pytest.mark.draw(1)
 @pytest.mark.parametrize("service", SERVICES)
 def test_client_has_all_methods_of_boto3s_own(service):
     ours, boto3s = client(open_session(create_slim_session()), service), client(boto3.Session(), service)
@@ -79,28 +78,29 @@ def test_headers_and_body_are_sent_at_once(service, served, monkeypatch):
     assert json.loads(body) == {"ResourceARN": ARN}
 
 
-PLAIN = """
-import kvs_notebook as kvs
-from kvs_notebook.aws import botocore_internals
-
-sandbox = kvs.use_sandbox(clock="stepped")
-sandbox.seed()
-fleet = kvs.inventory(role_arns=[f"arn:aws:iam::{sandbox.account_id}:role/Reader"], regions=["us-east-1", "eu-west-1"])
-fleet.raise_for_failures()
-print(botocore_internals.ENABLED, kvs.list_channels(tags=True).equals(fleet.table().query("region == 'us-east-1'")))
-print(fleet.table().drop(columns="version").to_csv())
-"""
-
-
-def test_results_are_the_same_without_botocore_internals():
-    outputs = {}
-    for switch in ("", "1"):
-        environment = {**os.environ, "KVS_NOTEBOOK_PLAIN_BOTOCORE": switch}
-        done = subprocess.run(
-            [sys.executable, "-c", PLAIN], env=environment, capture_output=True, text=True, check=True
+def fleet_tables() -> tuple[str, str]:
+    """Return the example fleet as an inventory with a role and a list of one region read it."""
+    with kvs.Sandbox(clock="stepped") as sandbox:
+        sandbox.seed()
+        connection = sandbox.connection()
+        fleet = kvs.inventory(
+            role_arns=[f"arn:aws:iam::{sandbox.account_id}:role/Reader"],
+            regions=["us-east-1", "eu-west-1"],
+            connection=connection,
         )
-        outputs[switch], _, frame = done.stdout.partition(" ")
-        outputs[f"frame {switch}"] = frame
-    assert (outputs[""], outputs["1"]) == ("True", "False")
-    assert outputs["frame "] == outputs["frame 1"]
-    assert "front-door-hq" in outputs["frame "]
+        fleet.raise_for_failures()
+        listed = kvs.list_channels(tags=True, connection=connection)
+        return tuple(frame.drop(columns="version").to_csv() for frame in (fleet.table(), listed))
+
+
+def test_results_are_the_same_without_botocore_internals(monkeypatch):
+    tables = fleet_tables()
+    monkeypatch.setattr(botocore_internals, "ENABLED", False)
+    assert fleet_tables() == tables
+    assert all("front-door-hq" in table for table in tables)
+
+
+@pytest.mark.parametrize(("value", "is_enabled"), [("", True), ("1", False)])
+def test_variable_turns_botocore_internals_off(monkeypatch, value, is_enabled):
+    monkeypatch.setenv("KVS_NOTEBOOK_PLAIN_BOTOCORE", value)
+    assert runpy.run_path(botocore_internals.__file__)["ENABLED"] is is_enabled

@@ -62,6 +62,7 @@ def raisable() -> list[Exception]:
     return [*made, *(kind("two\nlines \x1b[31m") for kind in of_text)]
 
 
+@pytest.mark.draw(4)
 @pytest.mark.parametrize("source", SOURCES)
 def test_any_provider_error_becomes_ours_in_one_line(source, tmp_path, monkeypatch):
     (tmp_path / "config").write_text(f"[profile lab]\n{SOURCES[source]}\n")

@@ -118,6 +118,35 @@ def test_hanging_program_is_gap_of_inventory(program: Callable[[str], Path], pro
     assert "vault-helper' did not end within 0.3 s" in found.gaps["message"][0]
 
 
+OUTPUTS = {
+    "null": "not a JSON object with AccessKeyId and SecretAccessKey",
+    "[]": "not a JSON object with AccessKeyId and SecretAccessKey",
+    "7": "not a JSON object with AccessKeyId and SecretAccessKey",
+    '"s3cr3t"': "not a JSON object with AccessKeyId and SecretAccessKey",
+    "": "not JSON",
+    "s3cr3t": "not JSON",
+    "<html>s3cr3t</html>": "not JSON",
+    r"\377": "not UTF-8 text",
+}
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_output_that_is_no_credentials_is_described_without_it(
+    output: str, program: Callable[[str], Path], profiles: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credential_process, "SECONDS", 60.0)
+    profiles(program(f"printf '{output}'"))
+    with pytest.raises(errors.NoCredentials) as caught:
+        kvs.connect("lab")
+    message = str(caught.value)
+    assert (
+        f"credential_process of profile 'lab' returned no usable credentials "
+        f"(what the program printed is {OUTPUTS[output]}). Sign in with the program that it runs"
+    ) in message
+    assert "s3cr3t" not in message
+    assert "Error:" not in message
+
+
 def test_output_and_exit_code_are_those_of_the_program(
     program: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -177,3 +177,18 @@ def test_threads_share_current_connection(sandbox):
     worker.start()
     worker.join()
     assert seen == [kvs.current_connection()]
+
+
+@pytest.mark.parametrize("region", ["us-east1", "useast-1", "eu-west-1 ", "EU-WEST-1", "europe"])
+def test_misspelt_region_is_refused_before_anything_is_sent(profile: kvs.Sandbox, region: str) -> None:
+    before = kvs.connect("sandbox")
+    sent = len(profile.requests)
+    with pytest.raises(errors.InvalidInput, match="Did you mean|Expected a region's code"):
+        kvs.connect("sandbox", region=region)
+    assert len(profile.requests) == sent
+    assert kvs.current_connection() is before
+
+
+def test_emulator_may_have_any_region(profile: kvs.Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kvs.Connection, "identity", lambda _: None)
+    assert kvs.connect("sandbox", region="local", endpoint_url=profile.endpoint_url).region == "local"

@@ -11,6 +11,7 @@ import pytest
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.destinations import SCHEMES, check_endpoint
+from tests.aws.calls import CALLS
 from tests.aws.fake_service import ARN
 
 SUFFIXES = [
@@ -121,15 +122,18 @@ def test_nothing_is_signed_for_another_host(service, connection, use, monkeypatc
     assert service.operations() == ["GetSignalingChannelEndpoint"]
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirect_of_a_call_is_not_followed(service, connection, status):
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 305, 307, 308])
+def test_redirect_of_no_call_is_followed(service, connection, status):
     def redirect(request: Any) -> None:
         request.send_response(status)
-        request.send_header("location", f"{service.url}/describeSignalingChannel")
+        request.send_header("location", f"{service.url}/elsewhere")
         request.send_header("content-length", "0")
         request.end_headers()
 
-    service.replies["ListSignalingChannels"] = redirect
-    with pytest.raises(errors.ServiceFault):
-        kvs.list_channels(connection=connection)
-    assert service.operations() == ["ListSignalingChannels"]
+    for operation, call in CALLS.items():
+        service.reset()
+        service.replies |= {operation: redirect, "Elsewhere": service.replies[operation]}
+        with pytest.raises(errors.KVSError):
+            call(connection)
+        assert service.operations().count(operation) == 1
+        assert "Elsewhere" not in service.operations()

@@ -1,4 +1,4 @@
-"""What the toolkit does by itself can be followed in a log."""
+"""The log shows what the toolkit does by itself: waits, retries and new attempts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An MFA code is asked for where a user can enter one: at a terminal, or in a cell of a frontend with input."""
+"""An MFA code is requested if a user can enter one: at a terminal, or in a cell of a frontend with input."""
 
 from __future__ import annotations
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator, Mapping
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws import pagination
 from kvs_notebook.aws.pagination import read_pages
@@ -19,6 +23,29 @@ OPERATIONS = {
     "GetResources": ("ResourceTagMappingList", "PaginationToken"),
     "ListRegions": ("Regions", "NextToken"),
 }
+
+
+def test_every_operation_with_pages_is_tried():
+    calls = [
+        node
+        for path in Path(kvs.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+    read = [ast.unparse(call.args[1]) for call in calls if ast.unparse(call.func) == "read_pages"]
+    assert sorted(map(ast.literal_eval, read)) == sorted(OPERATIONS)
+
+
+def test_tokens_are_followed_in_one_place_only():
+    """The sandbox makes tokens, the checks of replies read their type, and the names of the members are arguments."""
+    root = Path(kvs.__file__).parent
+    sources = {path: path.read_text(encoding="utf-8") for path in root.rglob("*.py")}
+    users = {
+        str(path.relative_to(root))
+        for path, source in sources.items()
+        if re.search("NextToken|PaginationToken|get_paginator", source) and "sandbox" not in path.parts
+    }
+    assert users == {"aws/pagination.py", "aws/reply_check.py", "channels/tag_reader.py"}
 
 
 class Pages:

@@ -8,6 +8,7 @@ from kvs_notebook.aws.regions import (
     _AREA_AND_NUMBER,
     all_regions,
     check_region,
+    check_region_spelling,
     known_regions,
     may_be_region,
     regions_in_partition_of,
@@ -58,6 +59,17 @@ def test_code_that_no_region_can_have_is_rejected(region):
 @pytest.mark.parametrize("region", ["us-east-1", "cn-north-1", "us-isob-west-1", "ap-southeast-8", "mx-west-1"])
 def test_known_regions_and_possible_newer_ones_are_accepted(region):
     assert check_region(region, newer=True) == region
+
+
+@pytest.mark.parametrize("region", ["us-esat-1", "us-east-1a", "us-east1", "US-East-1", " us-east-1", "us-eat-1"])
+def test_known_region_with_one_mistake_is_named(region):
+    with pytest.raises(InvalidInput, match=rf"^'{region}' is not a known AWS region\. Did you mean 'us-east-1'\?$"):
+        check_region_spelling(region)
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "us-east-3", "xx-west-1", "moon-base-1", "local"])
+def test_other_codes_may_be_newer_regions(region):
+    assert check_region_spelling(region) == region
 
 
 def test_every_region_of_botocore_may_be_a_region():

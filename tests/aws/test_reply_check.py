@@ -1,4 +1,4 @@
-"""Every mutation of a valid reply gives an error of the package or a valid frame, and a reply about another channel an error."""
+"""A mutated reply leads to an error of the package or to a valid frame, and a reply about another channel to an error."""
 
 from __future__ import annotations
 
@@ -17,15 +17,10 @@ from kvs_notebook.channels.tag_reader import read_tags_in_bulk
 from kvs_notebook.dataframes.builders import ice_frame
 from kvs_notebook.dataframes.schemas import CHANNELS, ENDPOINTS, ICE_SERVERS, TAGS
 from kvs_notebook.fleet.region_selection import regions_of_account
-from tests.aws.fake_service import ACCOUNT, ARN, IDENTITY, INFO, REGION, FakeService, dump
+from tests.aws.calls import CALLS, OVER_HTTP, ask_for_ice_servers
+from tests.aws.fake_service import ACCOUNT, ARN, INFO, REGION, FakeService, dump
 
 Use = Callable[[kvs.Connection], Any]
-
-
-def ice_servers(at: kvs.Connection) -> pd.DataFrame:
-    """Return the ICE servers of a reply that comes over HTTP: the endpoint itself has to be https."""
-    client = at.client("kinesis-video-signaling", endpoint_url=at.endpoint_url)
-    return ice_frame(ARN, at.call("GetIceServerConfig", {"ChannelARN": ARN}, client=client)["IceServerList"])
 
 
 USES: dict[str, list[Use]] = {
@@ -44,10 +39,11 @@ USES: dict[str, list[Use]] = {
         lambda at: kvs.get_endpoints(ARN, connection=at),
         lambda at: kvs.sign_url(ARN, client_id="tablet", connection=at),
     ],
-    "GetIceServerConfig": [ice_servers],
+    "GetIceServerConfig": [lambda at: ice_frame(ARN, ask_for_ice_servers(at)["IceServerList"])],
     "GetResources": [read_tags_in_bulk],
     "ListRegions": [lambda at: regions_of_account("all", at)],
     "GetCallerIdentity": [lambda at: at.replace(session=at.config.session).identity()],
+    "ListAccountAliases": [lambda at: at.replace(session=at.config.session).account_alias()],
 }
 
 OTHERS: dict[str, Any] = {
@@ -110,8 +106,15 @@ def mutations(reply: Any) -> Iterator[tuple[str, bytes]]:
         yield f"as a whole {name}", changed
 
 
-def mutations_of_identity() -> Iterator[tuple[str, bytes]]:
-    """Yield the mutations of STS's reply, which is XML."""
+WITHOUT_CHANNELS = {f"ChannelInfoList {how}" for how in ("dropped", "null", "list")} | {
+    "ChannelInfoList.0 dropped",
+    "as a whole object",
+}
+"""Mutations after which the service says that there are no channels: it may leave an empty list out."""
+
+
+def mutations_of_xml(reply: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the mutations of a reply of STS or IAM."""
     changes = {
         "": "no reply",
         ACCOUNT: "444455556666",
@@ -124,9 +127,13 @@ def mutations_of_identity() -> Iterator[tuple[str, bytes]]:
         "arn:aws:iam::111122223333:user/me": "me",
         "</GetCallerIdentityResponse>": "",
         "</GetCallerIdentityResult>": "</GetCallerIdentityResult>&undefined;",
+        "<member>": "<other>",
+        "<member>acme-prod</member>": "acme-prod<member/>",
+        "acme-prod": "<a>1</a>",
     }
     for old, new in changes.items():
-        yield f"{old} -> {new}", (IDENTITY.replace(old, new) if old else new).encode()
+        if old in reply:
+            yield f"{old} -> {new}", (reply.replace(old, new) if old else new).encode()
 
 
 def problem_of(result: Any) -> str | None:
@@ -155,16 +162,21 @@ def failures_of(service: FakeService, connection: kvs.Connection, operation: str
             yield f"use {number}: {problem[:150]}"
 
 
-@pytest.mark.draw(5)
+@pytest.mark.draw(3)
 @pytest.mark.parametrize("operation", USES)
 def test_mutated_reply_is_an_error_or_a_valid_frame(service, connection, operation, monkeypatch):
     monkeypatch.setattr("kvs_notebook.channels.waiters.SECONDS_BETWEEN_DESCRIBES", 0)
     valid = service.replies[operation]
-    mutated = list(mutations(valid) if isinstance(valid, dict) else mutations_of_identity())
+    mutated = list(mutations(valid) if isinstance(valid, dict) else mutations_of_xml(valid))
     wrong = [
         f"{name}: {failure}" for name, body in mutated for failure in failures_of(service, connection, operation, body)
     ]
     assert wrong == []
+
+
+def test_every_operation_over_http_is_tried():
+    """The replies of AssumeRole are those of tests/fleet/test_units.py."""
+    assert set(USES) == set(CALLS) == OVER_HTTP
 
 
 ERROR_BODIES = [
@@ -176,16 +188,16 @@ ERROR_BODIES = [
 
 
 # One operation of each service: botocore has one parser of errors for each protocol.
-CALLS: dict[str, tuple[str, Any, dict[str, Any]]] = {
+OF_EACH_SERVICE: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "kinesisvideo": ("kinesisvideo", "TagResource", {"ResourceARN": ARN, "Tags": [{"Key": "Site", "Value": "hq"}]}),
     "tagging": ("resourcegroupstaggingapi", "GetResources", {}),
     "account": ("account", "ListRegions", {}),
 }
 
 
-@pytest.mark.parametrize("called", CALLS)
+@pytest.mark.parametrize("called", OF_EACH_SERVICE)
 def test_mutated_error_is_an_error_of_the_package(service, connection, called):
-    client, operation, params = CALLS[called]
+    client, operation, params = OF_EACH_SERVICE[called]
     service.status = 400
     for body in ERROR_BODIES:
         service.replies[operation] = body
@@ -247,6 +259,15 @@ def test_list_with_another_account_or_region_is_refused(service, connection, oth
     }
     with pytest.raises(errors.ServiceFault, match="ListSignalingChannels failed: the reply"):
         kvs.list_channels(connection=connection)
+
+
+@pytest.mark.parametrize("other", ["", {}, 0, False], ids=repr)
+def test_empty_value_in_place_of_a_list_is_not_an_empty_list(service, connection, other):
+    service.replies["ListSignalingChannels"] = {"ChannelInfoList": other}
+    service.replies["GetResources"] = {"ResourceTagMappingList": other}
+    for read in (lambda: kvs.list_channels(connection=connection), lambda: read_tags_in_bulk(connection)):
+        with pytest.raises(errors.ServiceFault, match="not a list"):
+            read()
 
 
 @pytest.mark.parametrize("other", ["name in the ARN", "account", "region"])

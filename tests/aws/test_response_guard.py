@@ -44,7 +44,7 @@ def portal(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mine)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))  # how often it looks whether to stop
     thread.start()
     yield Mine, f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -78,14 +78,15 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("read", READS)
 @pytest.mark.parametrize("body", BODIES)
-def test_foreign_response_is_endpoint_unreachable(portal, connection, read, body):
+def test_foreign_response_is_endpoint_unreachable(portal, connection, body):
     portal[0].body = BODIES[body]
-    with pytest.raises(
-        errors.EndpointUnreachable, match="did not come from the service.*Check the region, the network and the proxy"
-    ):
-        READS[read](connection)
+    for read in READS.values():
+        with pytest.raises(
+            errors.EndpointUnreachable,
+            match="did not come from the service.*Check the region, the network and the proxy",
+        ):
+            read(connection)
 
 
 def test_message_shows_html_page(connection):
@@ -125,11 +126,11 @@ def test_inventory_reports_foreign_response_as_gap(connection):
 
 
 @pytest.mark.parametrize("status", [403, 407, 502])
-@pytest.mark.parametrize("read", READS)
-def test_page_with_error_status_is_kvs_error(portal, connection, read, status):
+def test_page_with_error_status_is_kvs_error(portal, connection, status):
     portal[0].status = status
-    with pytest.raises(errors.KVSError):
-        READS[read](connection)
+    for read in READS.values():
+        with pytest.raises(errors.KVSError):
+            read(connection)
 
 
 def test_operation_without_output_accepts_empty_body(portal, connection):

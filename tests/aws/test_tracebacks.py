@@ -17,29 +17,10 @@ from IPython.core.ultratb import VerboseTB
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws import reply_limits
+from tests.aws.calls import CALLS, ask_for_ice_servers
 from tests.aws.fake_service import ARN, SECRET_KEY, SESSION_TOKEN, TURN_PASSWORD
 
 SIGNATURE = re.compile(r"Signature[=:]\s*'?[0-9a-f]{64}")
-
-CALLS: dict[str, Callable[[kvs.Connection], Any]] = {
-    "GetCallerIdentity": lambda at: at.replace(session=at.config.session).identity(),
-    "ListSignalingChannels": lambda at: kvs.list_channels(connection=at),
-    "DescribeSignalingChannel": lambda at: kvs.describe_channel("gate", connection=at),
-    "CreateSignalingChannel": lambda at: at.call("CreateSignalingChannel", {"ChannelName": "gate"}),
-    "UpdateSignalingChannel": lambda at: kvs.update_channel(ARN, message_ttl_seconds=90, wait=False, connection=at),
-    "DeleteSignalingChannel": lambda at: kvs.delete_channel(ARN, connection=at),
-    "TagResource": lambda at: kvs.tag_channel(ARN, {"Site": "hq"}, connection=at),
-    "UntagResource": lambda at: kvs.untag_channel(ARN, ["Site"], connection=at),
-    "ListTagsForResource": lambda at: kvs.list_tags(ARN, connection=at),
-    "GetSignalingChannelEndpoint": lambda at: kvs.sign_url(ARN, client_id="tablet", connection=at),
-    "GetIceServerConfig": lambda at: at.call("GetIceServerConfig", {"ChannelARN": ARN}, client=ice_client(at)),
-    "GetResources": lambda at: at.call("GetResources", {}, client=at.client("resourcegroupstaggingapi")),
-    "ListRegions": lambda at: at.call("ListRegions", {}, client=at.client("account")),
-}
-
-
-def ice_client(connection: kvs.Connection) -> Any:
-    return connection.client("kinesis-video-signaling", endpoint_url=connection.endpoint_url)
 
 
 def reset_connection(request: Any) -> None:
@@ -100,7 +81,7 @@ WITH_MEMBERS = ("GetIceServerConfig", "ListSignalingChannels", "ListTagsForResou
 """The operations whose reply has a member of the malformed one."""
 
 
-@pytest.mark.draw(3)
+@pytest.mark.draw(1)
 @pytest.mark.parametrize("failure", FAILURES)
 def test_traceback_with_variables_has_no_secret(service, connection, failure):
     status, reply = FAILURES[failure]
@@ -121,6 +102,7 @@ def test_traceback_of_unreachable_service_has_no_secret(connection):
     gone.close_clients()
 
 
+@pytest.mark.draw(6)
 @pytest.mark.parametrize("operation", CALLS)
 def test_traceback_of_an_interrupted_call_has_no_secret(service, connection, operation, monkeypatch):
     monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", interrupt_send)
@@ -192,22 +174,28 @@ def test_credentials_sign_and_are_not_displayed(connection):
             save(credentials)
 
 
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "tls_context": ("https://127.0.0.1",),
+    "call": ("DescribeSignalingChannel", {"ChannelName": "gate"}),
+    "require_changes": ("CreateSignalingChannel",),
+    "check_arn": (ARN,),
+    "service_time": (errors.KVSError("no"),),
+    "stop": (errors.KVSError("no"),),
+}
+"""What the methods of a connection are called with that need arguments."""
+
+
 def test_results_of_public_methods_show_no_secret(service, connection):
-    methods = {
-        "identity": (),
-        "credentials": (),
-        "client": (),
-        "endpoint": (),
-        "replace": (),
-        "now": (),
-        "may_change": (),
-        "is_sandbox": (),
-        "resolve_account_id": (),
-    }
-    shown = [repr(getattr(connection, name)(*given)) for name, given in methods.items()]
-    shown += [repr(CALLS["GetIceServerConfig"](connection)), repr(connection), repr(connection.config)]
+    shown = [repr(ask_for_ice_servers(connection))]
+    for name in [name for name in vars(kvs.Connection) if not name.startswith("_")]:
+        made = connection.replace()
+        result = getattr(made, name)
+        shown.append(repr(result(*ARGUMENTS.get(name, ())) if callable(result) else result))
+        made.close_clients()
+    shown += [repr(connection), repr(connection.config)]
     proxied = connection.replace(proxies={"https": f"http://me:{TURN_PASSWORD}@proxy"})
     shown += [repr(proxied), repr(proxied.config)]
+    assert len(shown) > 25
     assert secrets_in("\n".join(shown)) == []
 
 
