@@ -58,6 +58,7 @@ def iterate_texts(notebook: Mapping[str, Any]) -> Iterator[NotebookText]:
             cell_of_widget.setdefault(widget, number)
         yield from _cell_texts(number, cell)
     rest = {key: value for key, value in notebook.items() if key not in ("cells", "worksheets")}
+    rest["worksheets"] = [_beside_cells(sheet) for sheet in _list_of(notebook.get("worksheets"))]
     metadata = rest.get("metadata")
     if isinstance(metadata, dict):
         yield from _widget_texts(metadata.get("widgets"), cell_of_widget)
@@ -67,7 +68,7 @@ def iterate_texts(notebook: Mapping[str, Any]) -> Iterator[NotebookText]:
 
 
 def iterate_export_texts(content: str) -> Iterator[NotebookText]:
-    """Yield the texts of a script or an HTML page that was made of a notebook: all of it, and the widget state that it embeds."""
+    """Yield the texts of a script or HTML page that was made from a notebook: all of it, and the widget state in it."""
     yield NotebookText("file", None, "", visible_text(html.unescape(content)))
     for match in _EMBEDDED_WIDGETS.finditer(content):
         try:
@@ -78,10 +79,19 @@ def iterate_export_texts(content: str) -> Iterator[NotebookText]:
 
 
 def _cells(notebook: Mapping[str, Any]) -> list[Any]:
-    """Return the cells; before nbformat 4 they were in worksheets."""
-    if isinstance(notebook.get("cells"), list):
-        return list(notebook["cells"])
-    return [cell for sheet in notebook["worksheets"] if isinstance(sheet, dict) for cell in sheet.get("cells") or []]
+    """Return the cells, or what stands in their place; before nbformat 4 they were in worksheets."""
+    sheets = [notebook, *_list_of(notebook.get("worksheets"))]
+    return [cell for sheet in sheets if isinstance(sheet, dict) for cell in _list_of(sheet.get("cells"))]
+
+
+def _beside_cells(sheet: Any) -> Any:
+    """Return what a worksheet has beside its cells."""
+    return {key: value for key, value in sheet.items() if key != "cells"} if isinstance(sheet, dict) else sheet
+
+
+def _list_of(value: Any) -> list[Any]:
+    """Return a list as it is, nothing for null, and another value as the only item."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _cell_texts(number: int, cell: Any) -> Iterator[NotebookText]:
@@ -183,7 +193,7 @@ def _asks_for_password(model_name: str, state: Mapping[str, Any]) -> bool:
 
 
 def _described_values(state: Mapping[str, Any], models: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what was typed into a widget after the name that its description, its placeholder or a label beside it gives it."""
+    """Yield what was typed into a widget, after the name in its description, its placeholder or a label beside it."""
     typed = state.get("value")
     if isinstance(typed, str) and typed:
         for key in ("description", "placeholder", "description_tooltip", "tooltip"):

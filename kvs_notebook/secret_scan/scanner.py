@@ -6,9 +6,11 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kvs_notebook.arguments import check_path, path_exists
 from kvs_notebook.dataframes.input_limits import read_limited
 from kvs_notebook.errors import DamagedFile, InvalidInput
 from kvs_notebook.formatting import format_count
@@ -80,24 +82,32 @@ class ScannedFile(NamedTuple):
 
 
 def scan_notebooks(paths: StrPath | Iterable[StrPath]) -> pd.DataFrame:
-    """Return the secrets that were saved in notebooks: signed URLs, AWS keys, session and access tokens, TURN passwords.
+    """Return the secrets that were saved in notebooks.
 
-    Sources, outputs of every kind, widget state and metadata are searched, and scripts and HTML pages that were made of
-    notebooks. The secrets of a sandbox are not reported: they are valid only on the machine that it ran on. No request is sent.
+    Secrets are signed URLs, AWS keys, session and access tokens, and TURN
+    passwords.
+
+    Sources, outputs of every kind, widget state and metadata are searched, and
+    scripts and HTML pages that were made from notebooks. The secrets of a
+    sandbox are not reported: they are valid only on the machine that it ran
+    on. No request is sent.
 
     Parameters
     ----------
     paths
-        A notebook or a folder, or several. In folders, the files that end in ``.ipynb``, ``.py`` or ``.html`` are scanned, except
-        those of checkpoints and virtual environments.
+        A notebook or a folder, or several. In folders, the files that end in
+        ``.ipynb``, ``.py`` or ``.html`` are scanned, except those of
+        checkpoints and virtual environments.
 
     Returns
     -------
     pandas.DataFrame
-        One row for the secrets of one kind in one location, with the columns ``path``, ``cell`` (Int64; counted from 1, missing
-        if the location is in no cell), ``location``, ``kind``, ``excerpt`` (never the secret itself), ``occurrences`` (Int64) and
-        ``problem``. A file that could not be scanned has one row, which has only ``path`` and ``problem``. So an empty frame
-        means that every file was scanned and no secret was found.
+        One row for the secrets of one kind in one location, with the columns
+        ``path``, ``cell`` (Int64; counted from 1, missing if the location is
+        in no cell), ``location``, ``kind``, ``excerpt`` (never the secret
+        itself), ``occurrences`` (Int64) and ``problem``. A file that could not
+        be scanned has one row, which has only ``path`` and ``problem``. So an
+        empty frame means that every file was scanned and no secret was found.
 
     Raises
     ------
@@ -118,16 +128,24 @@ def scan_notebooks(paths: StrPath | Iterable[StrPath]) -> pd.DataFrame:
     from kvs_notebook.dataframes.builders import rows_frame
     from kvs_notebook.dataframes.schemas import SECRET_FINDINGS
 
-    given = [Path(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+    if isinstance(paths, str | os.PathLike) or not isinstance(paths, Iterable):
+        paths = [paths]
+    given = [check_path("paths", path) for path in paths]
     for path in given:
-        if not path.exists():
+        if not path_exists(path):
             raise InvalidInput(f"Can't find {path}. Pass a notebook or a folder that exists.")
     rows: list[tuple[Any, ...]] = []
     for file in scan_files(given):
-        rows += [(str(finding.path), *finding[1:], None) for finding in file.findings]
+        name = _storable(str(file.path))
+        rows += [(name, *finding[1:], None) for finding in file.findings]
         if file.problem:
-            rows.append((str(file.path), None, None, None, None, None, file.problem))
+            rows.append((name, None, None, None, None, None, _storable(file.problem)))
     return rows_frame(rows, SECRET_FINDINGS)
+
+
+def _storable(text: str) -> str:
+    """Return a text that a frame can have: the bytes of a file's name that are not UTF-8 as escapes."""
+    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 # --- files
@@ -179,16 +197,15 @@ def find_secrets(path: Path) -> list[Finding]:
         groups = _group_texts(_file_texts(path))
     except RecursionError as error:
         raise DamagedFile(f"{path} is damaged: it is nested too deeply. {NOT_SCANNED}") from error
-    joined = {
-        group: "\n".join(view for text in texts for view in text_views(text.text)) for group, texts in groups.items()
-    }
+    views = {group: [[*text_views(text.text)] for text in texts] for group, texts in groups.items()}
+    joined = {group: "\n".join(chain.from_iterable(of_texts)) for group, of_texts in views.items()}
     file_has_key_id = any(map(has_key_id, joined.values()))
     counts: Counter[tuple[int | None, str, str]] = Counter()
     excerpts: dict[tuple[int | None, str, str], str] = {}
     for group, texts in groups.items():
         detector = SecretDetector(joined[group], notebook_has_key_id=file_has_key_id)
-        for text in sorted(texts, key=lambda each: each.is_repetition):
-            for secret in _detect(text, detector):
+        for text, of_text in sorted(zip(texts, views[group], strict=True), key=lambda each: each[0].is_repetition):
+            for secret in _detect(text, of_text, detector):
                 key = (text.cell, text.location or f"line {secret.line}", secret.kind)
                 counts[key] += 1
                 excerpts.setdefault(key, secret.excerpt)
@@ -206,14 +223,14 @@ def _group_texts(texts: Iterable[NotebookText]) -> dict[str, list[NotebookText]]
     return groups
 
 
-def _detect(text: NotebookText, detector: SecretDetector) -> Iterable[DetectedSecret]:
+def _detect(text: NotebookText, views: Sequence[str], detector: SecretDetector) -> Iterable[DetectedSecret]:
     if text.secret_kind is None:
-        return detector.detect(text.text, is_repetition=text.is_repetition)
+        return detector.detect(views, is_repetition=text.is_repetition)
     return [DetectedSecret(text.secret_kind, f"<{len(text.text)} characters>", 1)]
 
 
 def _file_texts(path: Path) -> Iterator[NotebookText]:
-    """Return the texts of a notebook, or of a script or an HTML page that was made of one."""
+    """Return the texts of a notebook, or of a script or an HTML page that was made from one."""
     content = _read_file(path)
     if path.suffix.lower() in EXPORT_SUFFIXES:
         return iterate_export_texts(_decode_export(path, content))

@@ -29,6 +29,7 @@ _TERMINAL_SEQUENCE = re.compile(
 )
 """A colour or another control sequence; of a hyperlink, its address stays."""
 
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _OVERSTRIKE = re.compile(r"[^\n]\x08")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/=])")
 
@@ -65,7 +66,7 @@ RAGGED = len("source: ")
 _ENDS_IN_TITLE = re.compile(rf"(?:{_TITLE.pattern})$", re.IGNORECASE)
 LONGEST_TITLE = 30
 MAX_DISTANCE = 1_000
-"""Characters from the name of a secret to where it is broken."""
+"""Characters from the name of a secret to the line break within its value."""
 
 
 def visible_text(text: str) -> str:
@@ -75,12 +76,11 @@ def visible_text(text: str) -> str:
     text = _TERMINAL_SEQUENCE.sub("", text)
     for _ in range(MAX_ROUNDS if "\x08" in text else 0):
         text = _OVERSTRIKE.sub("", text)
-    return text if text.isascii() else "".join(map(_visible, text))
+    return text if text.isascii() else _NOT_ASCII.sub(_visible, text)
 
 
-def _visible(character: str) -> str:
-    if character.isascii():
-        return character
+def _visible(match: re.Match[str]) -> str:
+    character = match[0]
     category = unicodedata.category(character)
     return "" if category == "Cf" else " " if category == "Zs" else character
 
@@ -179,14 +179,15 @@ def join_lines(text: str) -> str:
     """Return a text whose lines are joined where one may have been broken within a secret; newlines follow it.
 
     The name of the secret is in the line that is broken or in the line before. Lines that are broken at a width are equally
-    long; the last one is shorter.
+    long, except those that are broken after a hyphen; the last one is shorter.
     """
     if not _names_secret(text):
         return text
     joined = list[str]()
     before, last, lengths = "", "", [0]
     for line in _CONTINUED.sub("", text).split("\n"):
-        start = _LINE_START.match(line) if lengths[-1] >= lengths[0] - RAGGED and _may_be_broken(before, last) else None
+        is_full = lengths[-1] >= lengths[0] - RAGGED or last.endswith("-")
+        start = _LINE_START.match(line) if is_full and _may_be_broken(before, last) else None
         if start:
             last += line[start.end() :]
             lengths.append(len(line))

@@ -96,6 +96,11 @@ LOCATIONS = {
         },
         "cell 1, output 1 (text)",
     ),
+    "nbformat 3 beside cells": (
+        {"cells": [], "worksheets": [{"cells": {"cell_type": "code", "input": URL}}]},
+        "cell 1, source",
+    ),
+    "nbformat 3 beside its cells": ({"worksheets": [7, {"cells": 7, "name": URL}]}, "metadata of the notebook"),
     "no nbformat at all": ({"cells": [URL, 1, None, {"outputs": 1, "source": {"x": 2}}]}, "cell 1, source"),
 }
 

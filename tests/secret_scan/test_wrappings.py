@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 import string
 import textwrap
 from collections.abc import Callable
@@ -28,6 +29,8 @@ from tests.secret_scan.notebooks import (
     ROOT,
     SECRET,
     TOKEN,
+    URL,
+    VIEW,
     code_cell,
     notebook,
     output_cell,
@@ -36,6 +39,7 @@ from tests.secret_scan.notebooks import (
     result,
     saved_widgets,
     widget_model,
+    write_notebook,
 )
 
 Wrapping = Callable[[str, str], dict[str, Any]]
@@ -344,6 +348,13 @@ def test_text_field_for_a_password_is_found(folder: Path, model: str, words: dic
     assert kinds_in(notebook(**saved_widgets(a=widget_model(model, value="", **words))), folder) == set()
 
 
+def test_secret_in_lines_broken_after_hyphens_is_found(folder: Path) -> None:
+    value = "eyJ2XBqHAYtEL7GsXOq7_06uV6SEgCN7-F4q0JaUz1RaG4pv4mKp-0DfuH8hJTJ0J-NMCMzLsmmNQEfX482"
+    lines = textwrap.fill(f"clientSecret {value}", 30)
+    assert any(len(line) < 20 for line in lines.splitlines())
+    assert kinds_in(stream(lines), folder) == {ACCESS_TOKEN}
+
+
 def test_keys_in_a_url_are_found(folder: Path) -> None:
     url = f"s3://{AKIA}:{quote(SECRET, safe='')}@bucket"
     assert kinds_in(stream(url), folder) == {KEY_ID, SECRET_KEY}
@@ -471,6 +482,25 @@ def test_walkthrough_exported_to_html_has_no_secret(folder: Path) -> None:
 
     path.write_text(HTMLExporter().from_notebook_node(walkthrough)[0], encoding="utf-8")
     assert find_secrets(path) == []
+
+
+def test_command_in_summary_removes_all_secrets(tmp_path: Path) -> None:
+    from nbconvert.nbconvertapp import NbConvertApp
+
+    path = write_notebook(
+        tmp_path / "a.ipynb",
+        notebook(
+            code_cell("form", VIEW, result(**{"text/plain": URL})),
+            **saved_widgets(box=widget_model("TextModel", value=URL)),
+        )
+        | {"nbformat_minor": 4},  # since 5, cells have ids
+    )
+    command = re.search(r"\(jupyter nbconvert (.*) FILE\)", summarize(list(scan_files([path]))))
+    assert command is not None
+    program = NbConvertApp()
+    program.initialize([*command[1].split(), str(path)])
+    program.start()
+    assert summarize(list(scan_files([path]))) == "No secrets in 1 notebook."
 
 
 def test_sources_of_the_project_have_no_false_alarm() -> None:
