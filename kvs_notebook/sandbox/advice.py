@@ -12,6 +12,9 @@ START_AGAIN = (
     "repeat the call."
 )
 SANDBOX_STOPPED = f"The sandbox has stopped: {START_AGAIN[0].lower()}{START_AGAIN[1:]}"
+SANDBOX_RUNS = "The sandbox is still running: call again, after sandbox.faults.clear() if a fault cut the connection."
+"""A connection that was cut does not tell whether the sandbox has stopped."""
+
 NEXT_STEPS: Mapping[type[KVSError], str] = {
     ChannelNotFound: f"{NEXT_STEP[ChannelNotFound].removesuffix('.')}, and a sandbox that was started again is empty: "
     "run the cell that creates the channel again.",

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 HOSTS = ("127.0.0.1", "localhost")
 
+MOST_BYTES = 65_536
+"""For a certificate or a key, which have under 2,000."""
+
 
 class CertificateAuthority:
     """A sandbox's own certificate authority; a durable state directory keeps it.
@@ -71,7 +74,7 @@ class CertificateAuthority:
         import trustme
 
         try:
-            certificate, key = ((self._directory.path / name).read_bytes() for name in (CERTIFICATE_FILE, KEY_FILE))
+            certificate, key = (_read(self._directory.path / name) for name in (CERTIFICATE_FILE, KEY_FILE))
             return trustme.CA.from_pem(certificate, key)
         except (OSError, ValueError) as error:
             raise SandboxError(
@@ -82,6 +85,14 @@ class CertificateAuthority:
     def _save(self, ca: trustme.CA) -> None:
         self._directory.write(KEY_FILE, ca.private_key_pem.bytes())
         self._directory.write(CERTIFICATE_FILE, ca.cert_pem.bytes())  # last: its presence means that both exist
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"{path.name} has over {MOST_BYTES:,} bytes")
+    return content
 
 
 def _new_ca() -> trustme.CA:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
+from kvs_notebook.arguments import check_path
 from kvs_notebook.aws.arns import check_account_id
 from kvs_notebook.aws.botocore_internals import create_isolated_session, open_session
 from kvs_notebook.aws.connection import Connection
@@ -21,7 +22,7 @@ from kvs_notebook.aws.regions import check_region
 from kvs_notebook.aws.session import SharedSession
 from kvs_notebook.errors import SandboxError
 from kvs_notebook.keyword_hints import with_method_hints
-from kvs_notebook.sandbox.advice import NEXT_STEPS, SANDBOX_STOPPED
+from kvs_notebook.sandbox.advice import NEXT_STEPS, SANDBOX_RUNS, SANDBOX_STOPPED
 from kvs_notebook.sandbox.assumptions import Assumptions
 from kvs_notebook.sandbox.aws_profile import AwsProfile
 from kvs_notebook.sandbox.backend.context import EPOCH
@@ -40,25 +41,34 @@ if TYPE_CHECKING:
 
 @with_method_hints
 class Sandbox:
-    """Run a local simulation of the service, on loopback, until :meth:`stop` or the end of the process.
+    """Run a local simulation of the service, on loopback.
 
-    Its clients are real: requests go over HTTP, are signed, validated, counted against the published quotas and answered in the
-    service's own format. It starts empty; :meth:`seed` adds channels.
+    It runs until :meth:`stop` or the end of the process.
+
+    Its clients are real: requests go over HTTP, are signed, validated, counted
+    against the published quotas and answered in the service's own format. It
+    starts empty; :meth:`seed` adds channels.
 
     Parameters
     ----------
     state
-        A directory that keeps the state after the process ends. A second process that names the same directory joins the
-        first; when the first has ended, the next one takes the directory over. None keeps the state in memory.
+        A directory that keeps the state after the process ends. A second
+        process that names the same directory joins the first; when the first
+        has ended, the next one takes the directory over. None keeps the state
+        in memory.
     port
-        Port on loopback; 0 takes the port that ``state`` used before if it is free, else any.
+        Port on loopback; 0 takes the port that ``state`` used before if it is
+        free, else any.
     account_id, region
         Defaults of :meth:`connection`: 111122223333 and us-east-1.
     clock
-        Lifecycle time, in which channels are created, change and are deleted: ``"real"``; ``"stepped"``, which starts at
-        2026-01-05T09:00:00Z and moves one second with each request, so that outputs are reproducible; or a Clock object.
+        Lifecycle time, in which channels are created, change and are deleted:
+        ``"real"``; ``"stepped"``, which starts at 2026-01-05T09:00:00Z and
+        moves one second with each request, so that outputs are reproducible;
+        or a Clock object.
     quotas
-        Whether the published request quotas are enforced; they are unless False.
+        Whether the published request quotas are enforced; they are unless
+        False.
     assumptions
         How the sandbox behaves if the service's behaviour is not known.
 
@@ -67,8 +77,9 @@ class Sandbox:
     InvalidInput
         If a setting is not valid.
     SandboxError
-        If the port is taken, the directory cannot be used, another user may write to it, its disk is full, or a sandbox with
-        other settings runs in it.
+        If the port is taken, the directory cannot be used, another user may
+        write to it, its disk is full, or a sandbox with other settings runs in
+        it.
     MissingExtra
         If the extra ``sandbox`` is not installed.
 
@@ -132,7 +143,10 @@ class Sandbox:
         self.stop()
 
     def stop(self) -> None:
-        """Stop serving; ``state`` keeps its content. A sandbox that was joined keeps running; a second call does nothing."""
+        """Stop serving; ``state`` keeps its content.
+
+        A sandbox that was joined keeps running. A second call does nothing.
+        """
         self._stop()
 
     # --- connections
@@ -140,8 +154,9 @@ class Sandbox:
     def connection(self, account_id: str | None = None, *, region: str | None = None) -> Connection:
         """Return a connection to this sandbox, whatever the environment configures.
 
-        It uses the sandbox's own account and region unless ``account_id`` or ``region`` is given. Each account has its own
-        access key, and each account and region its own channels.
+        It uses the sandbox's own account and region unless ``account_id`` or
+        ``region`` is given. Each account has its own access key, and each
+        account and region its own channels.
         """
         account_id, region = self._account_and_region(account_id, region)
         access_key_id = self._address.keys.access_key_id(account_id)
@@ -155,17 +170,21 @@ class Sandbox:
             local_service=LocalService(
                 now=self._service_time,
                 ca_path=self._ca_path,
-                unreachable_hint=SANDBOX_STOPPED,
+                unreachable_hint=self._unreachable_hint,
                 next_steps=NEXT_STEPS,
             ),
         )
         return Connection(config)
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return an environment for other programs, such as ``subprocess.run(..., env=sandbox.environment())``.
+        """Return an environment for other programs, as a dictionary.
 
-        It is ``base`` (by default this process's environment) with an AWS profile of this sandbox in place of all credentials,
-        endpoints and profiles, so that programs that run in it cannot reach a real account by accident.
+        An example is ``subprocess.run(..., env=sandbox.environment())``.
+
+        It is ``base`` (by default this process's environment) with an AWS
+        profile of this sandbox in place of all credentials, endpoints and
+        profiles, so that programs that run in it cannot reach a real account
+        by accident.
         """
         return self._profile.environment(os.environ if base is None else base)
 
@@ -180,6 +199,9 @@ class Sandbox:
             raise FileNotFoundError(2, "The sandbox has stopped", CERTIFICATE_FILE)
         return str(self._certificates.path)
 
+    def _unreachable_hint(self) -> str:
+        return SANDBOX_RUNS if self.is_running and self._admin.is_listening() else SANDBOX_STOPPED
+
     def _service_time(self) -> datetime:
         return EPOCH + timedelta(milliseconds=self._admin.call("settings")["now_ms"])
 
@@ -192,34 +214,54 @@ class Sandbox:
         account_id: str | None = None,
         region: str | None = None,
         tags: Mapping[str, str] | None = None,
+        account_alias: str | None = None,
     ) -> int:
         """Add channels, and return how many were added.
 
-        Without ``count``, add the example fleet of 26 channels with tags in us-east-1, eu-west-1 and ap-southeast-2. With it
-        (at most 1,000,000), add ``device-0000000`` and so on in ``region`` of ``account_id``. Names that are taken are skipped.
+        Without ``count``, add the example fleet of 26 channels with tags in
+        us-east-1, eu-west-1 and ap-southeast-2. With it (at most 1,000,000),
+        add ``device-0000000`` and so on in ``region`` of ``account_id``. Names
+        that are taken are skipped.
 
-        ``tags`` are set on each channel that is added. Their keys may begin with ``aws:``, as those that CloudFormation sets
-        and that no request can set or remove: ``sandbox.seed(1, tags={"aws:cloudformation:stack-name": "door"})``.
+        ``tags`` are set on each channel that is added. Their keys may begin
+        with ``aws:``, as those that CloudFormation sets and that no request
+        can set or remove: ``sandbox.seed(1,
+        tags={"aws:cloudformation:stack-name": "door"})``.
+
+        ``account_alias`` becomes the alias of ``account_id``, which IAM's
+        ListAccountAliases returns until :meth:`reset`: ``sandbox.seed(0,
+        account_alias="acme-prod")``.
         """
         account_id, region = self._account_and_region(account_id, region)
         tags = dict(tags) if isinstance(tags, Mapping) else tags  # JSON takes no other mapping
-        return int(self._admin.call("seed", count=count, account_id=account_id, region=region, tags=tags)["added"])
+        added = self._admin.call(
+            "seed", count=count, account_id=account_id, region=region, tags=tags, account_alias=account_alias
+        )
+        return int(added["added"])
 
     def reset(self) -> None:
-        """Delete every channel, tag, message, fault and logged request, and close every WebSocket.
+        """Delete all channels, tags, messages, faults and logged requests.
+
+        Every WebSocket is closed.
 
         The address, the keys and the time stay.
         """
         self._admin.call("reset")
 
     def advance(self, seconds: float) -> None:
-        """Move lifecycle time forward by ``seconds``, at most to the year 9000; quotas and signatures use real time."""
+        """Move lifecycle time forward by ``seconds``, at most to the year 9000.
+
+        Quotas and signatures use real time.
+        """
         self._admin.call("advance", seconds=seconds)
 
     def send_notice(self, channel_name: str, message_type: str) -> int:
-        """Send a notice of the service to every peer of ``channel_name``, and return the number of peers.
+        """Send a notice of the service to every peer of ``channel_name``.
 
-        ``message_type`` is ``"GO_AWAY"``: reconnect within a minute; or ``"RECONNECT_ICE_SERVER"``: get new ICE servers.
+        The number of peers is returned.
+
+        ``message_type`` is ``"GO_AWAY"``: reconnect within a minute; or
+        ``"RECONNECT_ICE_SERVER"``: get new ICE servers.
         """
         return int(self._admin.call("send_notice", channel_name=channel_name, message_type=message_type)["peers"])
 
@@ -227,13 +269,18 @@ class Sandbox:
     def requests(self) -> pd.DataFrame:
         """The requests that the sandbox has served, oldest first, at most 100,000.
 
-        Columns: time (datetime64[ms, UTC]), account_id, region, operation, channel_name (str), status (Int64: 0 if the
-        connection was cut), error_code (str), attempt (Int64: as AWS SDKs count), seconds (float64).
+        Columns: time (datetime64[ms, UTC]), account_id, region, operation,
+        channel_name (str), status (Int64: 0 if the connection was cut),
+        error_code (str), attempt (Int64: as AWS SDKs count), seconds
+        (float64).
         """
         return requests_frame(self._admin.requests())
 
     def deny(self, pattern: str, *, account_id: str | None = None, region: str | None = None) -> None:
-        """Deny actions of ``pattern``, such as ``"kinesisvideo:Delete*"``, in ``account_id`` and ``region`` (None: all)."""
+        """Deny actions of ``pattern``, such as ``"kinesisvideo:Delete*"``.
+
+        ``account_id`` and ``region`` limit it to their requests; None is all.
+        """
         self._admin.call("deny", pattern=pattern, account_id=account_id, region=region)
 
     def clear_denials(self) -> None:
@@ -258,11 +305,15 @@ class SandboxFaults:
         account_id: str | None = None,
         region: str | None = None,
     ) -> None:
-        """Add a fault to the next ``times`` requests of an operation (``"*"``: any), or to all of them with None.
+        """Add a fault to the next ``times`` requests of an operation.
 
-        ``kind`` is ``"throttle"``, ``"error"`` (a 500), ``"denied"``, ``"expired"`` (credentials), ``"revoked"`` (keys that are
-        no longer valid), ``"delay"`` (by ``seconds``), ``"reset"`` (the connection is cut before the request takes effect) or
-        ``"lost_reply"`` (the connection is cut after it). ``account_id`` and ``region`` limit the fault to their requests.
+        ``operation="*"`` is any operation, ``times=None`` all requests.
+        ``kind`` is ``"throttle"``, ``"error"`` (a 500), ``"denied"``,
+        ``"expired"`` (credentials), ``"revoked"`` (keys that are no longer
+        valid), ``"delay"`` (by ``seconds``), ``"reset"`` (the connection is
+        cut before the request takes effect) or ``"lost_reply"`` (the
+        connection is cut after it). ``account_id`` and ``region`` limit the
+        fault to their requests.
         """
         self._admin.call(
             "add_fault",
@@ -292,15 +343,19 @@ def use_sandbox(
     quotas: bool | None = None,
     assumptions: Assumptions | None = None,
 ) -> Sandbox:
-    """Start a sandbox (see :class:`Sandbox`) and make its connection the current one.
+    """Start a sandbox, and make its connection the current one.
 
-    It replaces the sandbox that an earlier call has started, so that a cell can be run again; if an argument is not valid, that
-    one keeps running. To run several at a time, create each with ``Sandbox(...)``.
+    See :class:`Sandbox`.
+
+    It replaces the sandbox that an earlier call has started, so that a cell
+    can be run again; if an argument is not valid, that one keeps running. To
+    run several at a time, create each with ``Sandbox(...)``.
 
     Parameters
     ----------
     state, port, account_id, region, clock, quotas, assumptions
-        As for :class:`Sandbox`. The default is an empty sandbox in memory, in account 111122223333 and us-east-1.
+        As for :class:`Sandbox`. The default is an empty sandbox in memory, in
+        account 111122223333 and us-east-1.
 
     Returns
     -------
@@ -312,7 +367,8 @@ def use_sandbox(
     InvalidInput
         If an argument is not valid; the running sandbox keeps running.
     SandboxError
-        If the port is taken, the directory cannot be used, or a sandbox with other settings runs in it.
+        If the port is taken, the directory cannot be used, or a sandbox with
+        other settings runs in it.
     MissingExtra
         If the extra ``sandbox`` is not installed.
 
@@ -353,7 +409,7 @@ def _shares_state_or_port(running: Sandbox, state: str | os.PathLike[str] | None
 
 
 def _state_path(state: str | os.PathLike[str]) -> Path:
-    return Path(state).expanduser().absolute()
+    return check_path("state", state).expanduser().absolute()
 
 
 def sandbox_in_use() -> Sandbox | None:

@@ -99,7 +99,7 @@ class StateDirectory:
                 _check_owner(self.path)
                 for name in FILES:
                     _make_private(self.path / name)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a name with a zero byte or a lone surrogate is a ValueError
             raise SandboxError(
                 f"Cannot keep the sandbox's state in {self.path}: {reason(error)}. {advice(error, self.path)}, pass a writable "
                 "directory as state=, or None to keep the state in memory."
@@ -177,14 +177,18 @@ class StateDirectory:
             ) from error
 
 
-def reason(error: OSError) -> str:
+def reason(error: OSError | ValueError) -> str:
     """Return why a file operation failed, in the words of the operating system."""
-    return error.strerror or str(error)
+    return getattr(error, "strerror", None) or str(error)
 
 
-def advice(error: OSError, path: object) -> str:
+def advice(error: OSError | ValueError, path: object) -> str:
     """Return what to do about a file operation that failed, as the beginning of a sentence."""
-    return f"Free space on the disk of {path}" if error.errno in FULL else f"Check the permissions of {path}"
+    return (
+        f"Free space on the disk of {path}"
+        if getattr(error, "errno", None) in FULL
+        else f"Check the permissions of {path}"
+    )
 
 
 def _check_owner(directory: Path) -> None:
@@ -214,6 +218,11 @@ def _make_private(path: Path) -> None:
         kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "not a file"
         raise SandboxError(
             f"{path} is {kind}, which a sandbox does not follow. Remove it, or pass another directory as state=."
+        )
+    if found.st_nlink > 1:
+        raise SandboxError(
+            f"{path} is a hard link to a file with another name, which the sandbox would change, too. Replace it by a copy, or "
+            "pass another directory as state=."
         )
     if found.st_uid not in (0, os.geteuid()):
         raise SandboxError(

@@ -1,16 +1,17 @@
-"""Third-party clients, started as a user starts them: ``kvs-notebook sandbox -- COMMAND``."""
+"""Third-party clients, in the environment that ``kvs-notebook sandbox -- COMMAND`` sets for a program."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+
+import kvs_notebook as kvs
 
 HERE = Path(__file__).parent
 LOCK_FILE = HERE / "package-lock.json"
@@ -64,13 +65,20 @@ def chromium() -> str:
 
 
 @pytest.fixture
-def in_sandbox() -> Callable[..., str]:
-    """Return a function that runs a command in its own sandbox and returns what it prints."""
-    command = Path(sys.executable).with_name("kvs-notebook")
+def sandbox() -> Iterator[kvs.Sandbox]:
+    """Yield a sandbox as users start it: on the real clock, with quotas."""
+    with kvs.Sandbox() as started:
+        yield started
+
+
+@pytest.fixture
+def in_sandbox(sandbox: kvs.Sandbox) -> Callable[..., str]:
+    """Return a function that runs a command in the sandbox's environment and returns what it prints."""
+    environment = sandbox.environment(os.environ)
 
     def run(*words: str) -> str:
         done = subprocess.run(
-            [command, "sandbox", "--", *words], cwd=HERE, capture_output=True, text=True, check=False, timeout=100
+            words, cwd=HERE, env=environment, capture_output=True, text=True, check=False, timeout=100
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

@@ -7,6 +7,6 @@ import sys
 
 
 def test_viewers_that_call_before_the_camera_get_their_own_echo(in_sandbox):
-    viewers = 10
+    viewers = 4
     heard = json.loads(in_sandbox(sys.executable, "echo.py", str(viewers)))
     assert heard == [f"echo of viewer-{number}" for number in range(viewers)]

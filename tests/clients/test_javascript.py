@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
-TALK = """
-import kvs_notebook as kvs, subprocess, sys
-kvs.connect(region="us-east-1", allow_changes=True)
-node = [sys.argv[1], "--no-warnings", "--experimental-websocket", "signaling.mjs"]
-for order in (["MASTER", "VIEWER"], ["VIEWER", "MASTER"]):
-    channel = f"{order[0].lower()}-first"
-    kvs.create_channel(channel)
-    arguments = {"MASTER": ["MASTER", channel], "VIEWER": ["VIEWER", channel, "tablet"]}
-    started = [subprocess.Popen([*node, *arguments[role]], stdout=subprocess.PIPE, text=True) for role in order]
-    for role, process in zip(order, started):
-        output, _ = process.communicate(timeout=60)
-        assert process.returncode == 0, (role, output)
-        print(channel, role, "[" + ",".join(output.split("\\n")[:-1]) + "]")
-"""
+import pytest
+
+import kvs_notebook as kvs
 
 MASTER = [
     {"open": "MASTER"},
@@ -34,13 +24,18 @@ VIEWER = [
 ]
 
 
-def test_both_roles_exchange_an_offer_an_answer_and_candidates(node, in_sandbox):
-    printed = [line.split(" ", 2) for line in in_sandbox(sys.executable, "-c", TALK, node).splitlines()]
-    seen = {(channel, role): json.loads(events) for channel, role, events in printed}
-    for channel in ("master-first", "viewer-first"):
-        servers = [seen[channel, role].pop(0)["iceServers"] for role in ("MASTER", "VIEWER")]
-        assert sorted(servers) == [1, 2]  # the sandbox returns two and one in turn
-        assert (seen[channel, "MASTER"], seen[channel, "VIEWER"]) == (MASTER, VIEWER)
+@pytest.mark.draw(1)
+@pytest.mark.parametrize("order", [("MASTER", "VIEWER"), ("VIEWER", "MASTER")], ids="-".join)
+def test_both_roles_exchange_an_offer_an_answer_and_candidates(node, sandbox, in_sandbox, order):
+    kvs.create_channel("front-door", connection=sandbox.connection())
+    program = [node, "--no-warnings", "--experimental-websocket", "signaling.mjs"]
+    arguments = {"MASTER": ["MASTER", "front-door"], "VIEWER": ["VIEWER", "front-door", "tablet"]}
+    with ThreadPoolExecutor() as pool:
+        started = {role: pool.submit(in_sandbox, *program, *arguments[role]) for role in order}
+    seen = {role: [json.loads(line) for line in each.result().splitlines()] for role, each in started.items()}
+    servers = [seen[role].pop(0)["iceServers"] for role in ("MASTER", "VIEWER")]
+    assert sorted(servers) == [1, 2]  # the sandbox returns two and one in turn
+    assert (seen["MASTER"], seen["VIEWER"]) == (MASTER, VIEWER)
 
 
 def test_page_in_chromium_gets_its_echo_over_a_peer_connection(viewer_page, chromium, in_sandbox):

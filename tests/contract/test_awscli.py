@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,105 +23,90 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-class Shell:
-    """Run ``aws kinesisvideo ...`` in a sandbox's environment."""
-
-    def __init__(self, sandbox: kvs.Sandbox) -> None:
-        self._environment = sandbox.environment()
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        assert AWS is not None, "pip install awscli"
-        command = [AWS, *arguments]
-        return subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False, timeout=60)
-
-    def __call__(self, *arguments: str) -> Any:
-        done = self.run("kinesisvideo", *arguments)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout) if done.stdout.strip() else None
-
-
-@pytest.fixture
-def aws() -> Iterator[Shell]:
-    with kvs.Sandbox(clock="stepped") as sandbox:
-        yield Shell(sandbox)
-
-
-NINE = r"""
-import io, shlex
-from contextlib import redirect_stdout
+PROGRAM = r"""
+import io, json, os, shlex, time
+from contextlib import redirect_stderr, redirect_stdout
 from awscli.clidriver import create_clidriver
 
+# One program for all lines: each `aws` would import the CLI anew.
+aws = create_clidriver()
+
+def run(line):
+    with redirect_stdout(io.StringIO()) as printed, redirect_stderr(io.StringIO()) as reported:
+        code = aws.main(shlex.split(line))
+    return code, printed.getvalue().strip(), reported.getvalue().strip()
+
 def kv(line):
-    # What `aws kinesisvideo ...` prints; a program of its own for each line would import the CLI anew.
-    with redirect_stdout(io.StringIO()) as printed:
-        code = create_clidriver().main(["kinesisvideo", *shlex.split(line)])
-    assert code == 0, line
-    return printed.getvalue().strip()
+    code, printed, reported = run(f"kinesisvideo {line}")
+    assert code == 0, (line, reported)
+    return printed
 
 def wait():
-    while kv("describe-signaling-channel --channel-name front-door --query ChannelInfo.ChannelStatus --output text") != "ACTIVE":
-        pass
+    while kv("describe-signaling-channel --channel-name nine --query ChannelInfo.ChannelStatus --output text") != "ACTIVE":
+        time.sleep(0.2)  # below the quota
 
-arn = kv("create-signaling-channel --channel-name front-door --tags Key=Site,Value=hq"
+found = {
+    "pages": json.loads(kv("list-signaling-channels --page-size 4"))["ChannelInfoList"],
+    "identity": json.loads(run("sts get-caller-identity")[1]),
+    "aliases": json.loads(run("iam list-account-aliases --endpoint-url " + os.environ["AWS_ENDPOINT_URL"])[1]),
+    "missing": run("kinesisvideo describe-signaling-channel --channel-name missing"),
+}
+arn = kv("create-signaling-channel --channel-name nine --tags Key=Site,Value=hq"
          " --single-master-configuration MessageTtlSeconds=30 --query ChannelARN --output text")
 wait()
 kv(f"tag-resource --resource-arn {arn} --tags Key=Owner,Value=ops")
 kv(f"untag-resource --resource-arn {arn} --tag-key-list Site")
-print(kv(f"list-tags-for-resource --resource-arn {arn}"))
-print(kv(f"get-signaling-channel-endpoint --channel-arn {arn}"
-         " --single-master-channel-endpoint-configuration Protocols=WSS,HTTPS,Role=MASTER"))
+found["tags"] = json.loads(kv(f"list-tags-for-resource --resource-arn {arn}"))["Tags"]
+found["endpoints"] = json.loads(kv(f"get-signaling-channel-endpoint --channel-arn {arn}"
+         " --single-master-channel-endpoint-configuration Protocols=WSS,HTTPS,Role=MASTER"))["ResourceEndpointList"]
 version = kv(f"describe-signaling-channel --channel-arn {arn} --query ChannelInfo.Version --output text")
 kv(f"update-signaling-channel --channel-arn {arn} --current-version {version}"
    " --single-master-configuration MessageTtlSeconds=90")
 wait()
-print(kv("describe-signaling-channel --channel-name front-door"))
+found["described"] = json.loads(kv("describe-signaling-channel --channel-name nine"))["ChannelInfo"]
 kv(f"delete-signaling-channel --channel-arn {arn}")
-print(kv("list-signaling-channels"))
+found["listed"] = json.loads(kv("list-signaling-channels --query \"ChannelInfoList[?ChannelName=='nine']\""))
+print(json.dumps(found))
 """
 
 
-def test_nine_operations_through_the_command():
-    done = subprocess.run(
-        [KVS_NOTEBOOK, "sandbox", "--", sys.executable, "-c", NINE],
-        capture_output=True, text=True, check=False, timeout=110,
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    """Return what commands print in a sandbox with the example fleet."""
+    with kvs.Sandbox() as sandbox:
+        sandbox.seed(account_alias="acme-prod")
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env=sandbox.environment(), capture_output=True, text=True, check=False, timeout=110,
+        )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    tags, endpoints, described, listed = documents(done.stdout)
-    assert tags["Tags"] == {"Owner": "ops"}
-    assert {endpoint["Protocol"] for endpoint in endpoints["ResourceEndpointList"]} == {"WSS", "HTTPS"}
-    assert described["ChannelInfo"]["SingleMasterConfiguration"] == {"MessageTtlSeconds": 90}
-    assert [info["ChannelStatus"] for info in listed["ChannelInfoList"]] in (["DELETING"], [])
+    printed: dict[str, Any] = json.loads(done.stdout)
+    return printed
 
 
-def documents(text: str) -> list[Any]:
-    """Parse JSON documents that follow one another."""
-    found, decoder = [], json.JSONDecoder()
-    while text := text.strip():
-        document, end = decoder.raw_decode(text)
-        found.append(document)
-        text = text[end:]
-    return found
+def test_nine_operations_through_the_command(found):
+    assert found["tags"] == {"Owner": "ops"}
+    assert {endpoint["Protocol"] for endpoint in found["endpoints"]} == {"WSS", "HTTPS"}
+    assert found["described"]["SingleMasterConfiguration"] == {"MessageTtlSeconds": 90}
+    assert [info["ChannelStatus"] for info in found["listed"]] in (["DELETING"], [])
 
 
-def test_error_reads_like_the_services(aws):
-    done = aws.run("kinesisvideo", "describe-signaling-channel", "--channel-name", "missing")
-    assert done.returncode in {254, 255}
+def test_error_reads_like_the_services(found):
+    code, _, reported = found["missing"]
+    assert code in {254, 255}
     assert (
         "An error occurred (ResourceNotFoundException) when calling the DescribeSignalingChannel operation: "
         "The requested channel is not found or not active."
-    ) in done.stderr
+    ) in reported
 
 
-def test_get_caller_identity_names_the_account(aws):
-    done = aws.run("sts", "get-caller-identity")
-    assert json.loads(done.stdout)["Account"] == "111122223333"
+def test_identity_and_alias_name_the_account(found):
+    assert found["identity"]["Account"] == "111122223333"
+    assert found["aliases"] == {"AccountAliases": ["acme-prod"]}
 
 
-def test_every_page_of_a_list_is_followed(tmp_path):
-    with kvs.Sandbox(quotas=False, assumptions=kvs.Assumptions(max_page_size=7)) as sandbox:
-        sandbox.seed(30)
-        listed = Shell(sandbox)("list-signaling-channels")["ChannelInfoList"]
-    assert len(listed) == 30
+def test_every_page_of_a_list_is_followed(found):
+    assert len(found["pages"]) == 11
 
 
 def test_command_runs_a_program_in_its_own_sandbox():

@@ -28,7 +28,7 @@ def bound(shape: str, edge: str) -> int:
 
 @cache
 def shared_session() -> boto3.Session:
-    """Return one session for the file: each reads the models of the service anew."""
+    """Return one session for the file: each new one reads the models of the service again."""
     return boto3.Session()
 
 

@@ -1,4 +1,4 @@
-"""Every reply of the sandbox, held against botocore's model of the service."""
+"""Every reply of the sandbox, compared with botocore's model of the service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TYPES = {"string": str, "integer": int, "timestamp": datetime}
 
 
 def misfits(value: Any, shape: Shape, where: str) -> Iterator[str]:
-    """Name what of a parsed reply is not as the model says: unknown members, types, bounds, enums."""
+    """Yield each difference between a parsed reply and the model: unknown members, types, enums."""
     if isinstance(shape, StructureShape):
         for name, member in value.items():
             if name not in shape.members:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +18,9 @@ from hypothesis import strategies as st
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.sandbox.backend.context import LATEST_TIME
+from kvs_notebook.sandbox.backend.faults import Scope
 from kvs_notebook.sandbox.clock import ManualClock
+from kvs_notebook.sandbox.http.admin_api import AdminApi
 
 NUMBERS: tuple[Any, ...] = (
     -1, 0, 1.5, -0.0, 3e11, 8.64e13, 1e300, 2**63, 10**400, 10**5000, -(10**30), math.inf, -math.inf, math.nan, True, None, "1",
@@ -38,22 +43,26 @@ TEXTS: tuple[Any, ...] = (
 TAGS: tuple[Any, ...] = ({"a": 7}, {7: "a"}, {"": "a"}, {"\ud800": "a"}, {"k" * 129: ""}, {"k": "v" * 257}, ["a"], "a")
 
 CALLS: dict[str, tuple[Callable[[kvs.Sandbox, Any], Any], tuple[Any, ...]]] = {
-    "advance": (lambda sandbox, value: sandbox.advance(value), NUMBERS),
+    "advance seconds": (lambda sandbox, value: sandbox.advance(value), NUMBERS),
     "seed count": (lambda sandbox, value: sandbox.seed(value), tuple(each for each in NUMBERS if each is not None)),
-    "seed account": (lambda sandbox, value: sandbox.seed(1, account_id=value), TEXTS),
+    "seed account_id": (lambda sandbox, value: sandbox.seed(1, account_id=value), TEXTS),
     "seed region": (lambda sandbox, value: sandbox.seed(1, region=value), TEXTS),
+    "seed account_alias": (lambda sandbox, value: sandbox.seed(1, account_alias=value), TEXTS),
     "seed tags": (lambda sandbox, value: sandbox.seed(1, tags=value), TAGS),
-    "fault operation": (lambda sandbox, value: sandbox.faults.add(value, "error"), TEXTS),
-    "fault kind": (lambda sandbox, value: sandbox.faults.add("*", value), TEXTS),
-    "fault times": (lambda sandbox, value: sandbox.faults.add("TagResource", "error", value), NUMBERS),
-    "fault seconds": (lambda sandbox, value: sandbox.faults.add("TagResource", "delay", seconds=value), NUMBERS),
-    "fault account": (lambda sandbox, value: sandbox.faults.add("TagResource", "error", account_id=value), TEXTS),
-    "fault region": (lambda sandbox, value: sandbox.faults.add("TagResource", "error", region=value), TEXTS),
+    "add_fault operation": (lambda sandbox, value: sandbox.faults.add(value, "error"), TEXTS),
+    "add_fault kind": (lambda sandbox, value: sandbox.faults.add("*", value), TEXTS),
+    "add_fault times": (lambda sandbox, value: sandbox.faults.add("TagResource", "error", value), NUMBERS),
+    "add_fault seconds": (lambda sandbox, value: sandbox.faults.add("TagResource", "delay", seconds=value), NUMBERS),
+    "add_fault account_id": (
+        lambda sandbox, value: sandbox.faults.add("TagResource", "error", account_id=value),
+        TEXTS,
+    ),
+    "add_fault region": (lambda sandbox, value: sandbox.faults.add("TagResource", "error", region=value), TEXTS),
     "deny pattern": (lambda sandbox, value: sandbox.deny(value), TEXTS),
-    "deny account": (lambda sandbox, value: sandbox.deny("kinesisvideo:Tag*", account_id=value), TEXTS),
+    "deny account_id": (lambda sandbox, value: sandbox.deny("kinesisvideo:Tag*", account_id=value), TEXTS),
     "deny region": (lambda sandbox, value: sandbox.deny("kinesisvideo:Tag*", region=value), TEXTS),
-    "notice channel": (lambda sandbox, value: sandbox.send_notice(value, "GO_AWAY"), TEXTS),
-    "notice type": (lambda sandbox, value: sandbox.send_notice("front-door", value), TEXTS),
+    "send_notice channel_name": (lambda sandbox, value: sandbox.send_notice(value, "GO_AWAY"), TEXTS),
+    "send_notice message_type": (lambda sandbox, value: sandbox.send_notice("front-door", value), TEXTS),
 }
 
 
@@ -78,7 +87,17 @@ def assert_requests_work(sandbox: kvs.Sandbox, client: Any) -> None:
     assert len(sandbox._admin.requests()) == 1
 
 
-@pytest.mark.draw(8)
+def test_every_argument_of_every_operation_is_tried():
+    operations = {name.removeprefix("_"): each for name, each in vars(AdminApi).items() if re.match("_[a-z]", name)}
+    tried = set()
+    for operation, act in operations.items():
+        for name, parameter in [*inspect.signature(act).parameters.items()][1:]:
+            names = [field.name for field in fields(Scope)] if parameter.kind is parameter.VAR_KEYWORD else [name]
+            tried |= {f"{operation} {each}" for each in names}
+    assert tried == set(CALLS)
+
+
+@pytest.mark.draw(5)
 @pytest.mark.parametrize("call", CALLS)
 def test_extreme_admin_argument_leaves_later_requests_working(shared, client, call, caplog):
     act, values = CALLS[call]

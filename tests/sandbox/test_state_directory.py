@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import re
 import shutil
 import signal
 import stat
@@ -71,18 +72,26 @@ def test_directory_that_others_may_write_is_refused(tmp_path, mode):
     kvs.Sandbox(state).stop()
 
 
-@pytest.mark.parametrize("owned", ["directory", "file"])
-def test_directory_and_files_of_another_user_are_refused(tmp_path, monkeypatch, owned):
-    (tmp_path / "config").touch()
-    here = tmp_path.stat().st_uid
-    if owned == "file":
-        monkeypatch.setattr(state_directory, "_check_owner", lambda _: None)
-    monkeypatch.setattr(os, "geteuid", lambda: here + 1)
-    if here == 0:
-        os.chown(tmp_path / "config", 7, -1)
-        os.chown(tmp_path, 7, -1)
-    with pytest.raises(errors.SandboxError, match="belongs to another user"):
-        kvs.Sandbox(tmp_path)
+@pytest.mark.parametrize(
+    ("name", "because"),
+    [
+        (".", "who could read the sandbox's keys. Pass a directory of your own as state="),
+        *((name, "Remove it, or pass another directory as state=") for name in FILES),
+    ],
+)
+def test_directory_and_files_of_another_user_are_refused(tmp_path, monkeypatch, name, because):
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    (state / name).touch()
+    own_lstat = Path.lstat
+
+    def lstat(path: Path) -> os.stat_result:
+        found = own_lstat(path)
+        return os.stat_result((*found[:4], os.geteuid() + 1, *found[5:])) if path == state / name else found
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+    with pytest.raises(errors.SandboxError, match=f"belongs to another user.*{re.escape(because)}"):
+        kvs.Sandbox(state)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -93,21 +102,26 @@ def test_wide_mode_of_an_existing_file_is_tightened(tmp_path, name):
     assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("kind", ["link to a file", "link to nothing", "directory"])
+@pytest.mark.parametrize("kind", ["link to a file", "link to nothing", "hard link", "directory"])
 @pytest.mark.parametrize("name", FILES)
 def test_link_in_place_of_a_file_is_refused(tmp_path, name, kind):
     victim, state = tmp_path / "victim", tmp_path / "state"
     state.mkdir()
     if kind == "directory":
         (state / name).mkdir()
+    elif kind == "hard link":
+        victim.write_text("")  # which a database may become
+        victim.chmod(0o644)
+        (state / name).hardlink_to(victim)
     else:
         (state / name).symlink_to(victim)
     if kind == "link to a file":
         victim.write_text("precious")
-    with pytest.raises(errors.SandboxError, match=rf"{name} is (a symbolic link|not a file).*Remove it"):
+    with pytest.raises(errors.SandboxError, match=rf"{name} is (a symbolic|a hard|not a) .*(Remove|Replace) it"):
         kvs.Sandbox(state)
-    assert victim.exists() == (kind == "link to a file")
-    assert not victim.exists() or victim.read_text() == "precious"
+    assert victim.exists() == (kind in {"link to a file", "hard link"})
+    assert not victim.exists() or victim.read_text() == ("" if kind == "hard link" else "precious")
+    assert kind != "hard link" or stat.S_IMODE(victim.stat().st_mode) == 0o644
 
 
 # --- full disks
@@ -192,6 +206,32 @@ def test_data_plane_that_cannot_open_names_no_endpoint(tmp_path):
         (tmp_path / "ca.pem").write_bytes(good)
         client.get_signaling_channel_endpoint(ChannelARN=arn, SingleMasterChannelEndpointConfiguration=role)
         kvs.get_ice_servers("a", connection=sandbox.connection())
+
+
+# --- replaced files
+
+
+OF_THE_SERVER = {state_directory.LOCK_FILE, *(name for name in FILES if "sqlite" in name)}
+"""Files that the server holds open; they are not written as a whole."""
+
+
+def test_reader_sees_a_whole_file_while_it_is_replaced(tmp_path):
+    """Each file is replaced by another one: a reader that has opened it keeps the old one, and sees no half of the new one."""
+    with kvs.Sandbox(tmp_path) as sandbox:
+        sandbox.environment({})
+        written = sorted({*FILES} & {path.name for path in tmp_path.iterdir()} - OF_THE_SERVER)
+        opened = {name: (tmp_path / name).open("rb") for name in written}
+        before = {name: (tmp_path / name).read_bytes() for name in written}
+        server = server_of(sandbox)
+        server._certificates._save(trustme.CA())
+        server._directory.publish(server.address)
+        sandbox._profile.write()
+        sandbox.environment({})
+        for name, file in opened.items():
+            with file:
+                assert os.fstat(file.fileno()).st_ino != (tmp_path / name).stat().st_ino, name
+                assert file.read() == before[name]
+    assert written == ["bundle.pem", "ca-key.pem", "ca.pem", "config", "credentials", "sandbox.json"]
 
 
 # --- one CA
@@ -283,16 +323,32 @@ def test_forked_child_changes_no_file_of_its_parent(tmp_path, temporary, act, du
 
 
 @needs_fork
+def test_child_does_not_remove_the_directory_of_its_parent(temporary):
+    directory = TemporaryDirectory.create()
+    (directory.path / "ca.pem").touch()
+    assert in_child(directory.remove) == 0
+    assert {path.name for path in directory.path.iterdir()} == {LOCK_FILE, "ca.pem"}
+    directory.remove()
+    assert list(temporary.iterdir()) == []
+
+
+@needs_fork
 def test_ordinary_exit_of_a_child_changes_no_file():
     script = """
 import os, sys
 import kvs_notebook as kvs
-sandbox = kvs.use_sandbox(assumptions=kvs.Assumptions(creating_seconds=0))
-kvs.create_channel("a"); kvs.get_ice_servers("a")
+sandbox = kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=0))
+connection = sandbox.connection()  # whose clients need no pandas
+arn = connection.client().create_signaling_channel(ChannelName="a")["ChannelARN"]
+[endpoint] = connection.client().get_signaling_channel_endpoint(
+    ChannelARN=arn, SingleMasterChannelEndpointConfiguration={"Protocols": ["HTTPS"], "Role": "MASTER"}
+)["ResourceEndpointList"]
+ice = connection.client("kinesis-video-signaling", endpoint_url=endpoint["ResourceEndpoint"])
+ice.get_ice_server_config(ChannelARN=arn)
 child = os.fork()
 if child == 0: sys.exit(0)
 assert os.waitpid(child, 0)[1] == 0
-assert len(kvs.get_ice_servers("a", refresh=True)) > 0 and sandbox._certificates.path.exists()
+assert ice.get_ice_server_config(ChannelARN=arn)["IceServerList"] and sandbox._certificates.path.exists()
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, timeout=60)
 
@@ -300,10 +356,12 @@ assert len(kvs.get_ice_servers("a", refresh=True)) > 0 and sandbox._certificates
 @needs_fork
 def test_port_and_lock_are_free_while_a_child_lives(tmp_path):
     read, write = os.pipe()
+    lives, tell = os.pipe()
     sandbox = kvs.Sandbox(tmp_path)
     port = int(sandbox.endpoint_url.rsplit(":", 1)[1])
-    child = threading.Thread(target=in_child, args=(lambda: (os.close(write), os.read(read, 1)),))
+    child = threading.Thread(target=in_child, args=(lambda: (os.write(tell, b"."), os.close(write), os.read(read, 1)),))
     child.start()
+    os.read(lives, 1)
     try:
         sandbox.stop()
         with asgi_server.listen(port):
@@ -312,8 +370,9 @@ def test_port_and_lock_are_free_while_a_child_lives(tmp_path):
             assert again.is_running
     finally:
         os.close(write)
-        os.close(read)
         child.join()
+        for end in (read, lives, tell):
+            os.close(end)
 
 
 # --- what killed processes left
@@ -376,3 +435,27 @@ def test_directory_removed_before_its_lock_is_created_again(temporary, monkeypat
     assert stat.S_IMODE(directory.path.stat().st_mode) == 0o700
     directory.remove()
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"], ids=["zero", "surrogate"])
+def test_name_that_cannot_be_a_path_is_refused(tmp_path, name):
+    with pytest.raises(kvs.errors.InvalidInput, match="is not a path"):
+        kvs.Sandbox(state=tmp_path / name)
+
+
+def test_name_that_is_too_long_is_a_sandbox_error(tmp_path):
+    with pytest.raises(kvs.errors.SandboxError, match="Cannot keep the sandbox's state in"):
+        kvs.Sandbox(state=tmp_path / ("a" * 300))
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "ca-key.pem"])
+def test_large_ca_file_is_not_read_into_memory(tmp_path, name):
+    with kvs.Sandbox(state=tmp_path) as sandbox:
+        channel = kvs.create_channel("front-door", connection=sandbox.connection())
+        sandbox.environment({})
+    os.truncate(tmp_path / name, 2**32)
+    with (
+        kvs.Sandbox(state=tmp_path) as sandbox,
+        pytest.raises(kvs.errors.KVSError, match=f"{name} has over 65,536 bytes"),
+    ):
+        kvs.get_endpoints(channel, connection=sandbox.connection())

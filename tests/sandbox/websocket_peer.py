@@ -7,7 +7,7 @@ import base64
 import json
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -82,13 +82,25 @@ class ChannelSignaling:
 
     def __init__(self, sandbox: kvs.Sandbox, name: str = "front-door") -> None:
         self.sandbox = sandbox
+        self.name = name
         self.connection = sandbox.connection()
-        if kvs.list_channels(name, connection=self.connection).empty:
-            kvs.create_channel(name, connection=self.connection, wait=False)
-        self.channel = kvs.describe_channel(name, connection=self.connection)
+        self.context: ssl.SSLContext = self.connection.tls_context("https://127.0.0.1")
+        self.begin()
+
+    def begin(self) -> None:
+        """Create the channel if it does not exist, and forget the URLs of an earlier one."""
+        client = self.connection.client()
+        with suppress(client.exceptions.ResourceInUseException):
+            client.create_signaling_channel(ChannelName=self.name)
+        self.channel = kvs.describe_channel(self.name, connection=self.connection)
         self.arn: str = self.channel["channel_arn"].item()
         self.urls: dict[str | None, str] = {}
-        self.context: ssl.SSLContext = self.connection.tls_context("https://127.0.0.1")
+
+    def begin_again(self) -> None:
+        """Reset the sandbox, which has no quotas, and create the channel again."""
+        self.sandbox.reset()
+        self.connection.rate_limiter.sleep = lambda _: None
+        self.begin()
 
     def url(self, client_id: str | None = None) -> str:
         """Sign a URL, once for each client id: a MASTER's for None."""

@@ -23,6 +23,7 @@ ACTIONS: Mapping[str, str] = {
     **{operation: f"kinesisvideo:{operation}" for operation in (*QUOTAS, *SIGNALING_QUOTAS)},
     "AssumeRole": "sts:AssumeRole",
     "GetResources": "tag:GetResources",
+    "ListAccountAliases": "iam:ListAccountAliases",
     "ListRegions": "account:ListRegions",
 }
 """The IAM action that each operation requires."""
@@ -214,7 +215,7 @@ def access_denied(caller: Caller, operation: str, request: object) -> ServiceErr
         resource = next((str(name) for name in named if name), resource)
     action = ACTIONS.get(operation, f"sts:{operation}")
     return ServiceError(
-        "AccessDenied" if action.startswith("sts:") else "AccessDeniedException",
+        "AccessDenied" if action.startswith(("sts:", "iam:")) else "AccessDeniedException",
         f"User: {caller.principal_arn} is not authorized to perform: {action} on resource: {resource}",
     )
 

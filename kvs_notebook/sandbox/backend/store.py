@@ -44,6 +44,9 @@ CREATE INDEX IF NOT EXISTS messages_by_recipient ON messages (channel_id, recipi
 LATEST = "latest_ms"
 """Key in meta: the latest lifecycle time of any write, also to channels that are deleted now."""
 
+ALIAS_OF = "account_alias "
+"""Beginning of a key in meta: an account's alias."""
+
 AFTER_EVERY_NAME = "\x7f"
 """Sorts after every character of a channel name."""
 
@@ -134,6 +137,14 @@ class Store:
         """Set a setting."""
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
+    def account_alias(self, account_id: str) -> str | None:
+        """Return the alias of an account; None if it has none."""
+        return self.get_setting(f"{ALIAS_OF}{account_id}")
+
+    def put_account_alias(self, account_id: str, alias: str) -> None:
+        """Set the alias of an account, which has at most one."""
+        self.put_setting(f"{ALIAS_OF}{account_id}", alias)
+
     @property
     def root_secret(self) -> bytes:
         """The secret of this sandbox, from which its other secrets are derived: 32 random bytes, created on first use."""
@@ -154,11 +165,11 @@ class Store:
             self.put_setting(LATEST, str(at_ms))
 
     def reset(self) -> None:
-        """Delete every channel, tag and message; settings stay."""
+        """Delete every channel, tag, message and alias; settings stay."""
         with self._transaction():
             self.db.execute("DELETE FROM tags")
             self.db.execute("DELETE FROM channels")
-            self.db.execute("DELETE FROM meta WHERE key = ?", (LATEST,))
+            self.db.execute("DELETE FROM meta WHERE key = ? OR key GLOB ?", (LATEST, f"{ALIAS_OF}*"))
         self._fresh.clear()
 
     # --- channels

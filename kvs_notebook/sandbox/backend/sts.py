@@ -5,25 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl
-from xml.sax.saxutils import escape
 
 from kvs_notebook.aws.arns import RoleArn
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.sandbox.backend.access_keys import AccessKeys
 from kvs_notebook.sandbox.backend.context import Caller, access_denied
+from kvs_notebook.sandbox.backend.query_protocol import members_xml, response
 from kvs_notebook.sandbox.backend.validation import ServiceError
 
 OPERATIONS = ("GetCallerIdentity", "AssumeRole")
-NAMESPACE = 'xmlns="https://sts.amazonaws.com/doc/2011-06-15/"'
+NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")
 SHORTEST, DEFAULT, LONGEST = 900, 3600, 43_200
 """Duration of a session in seconds (STS's bounds)."""
-
-
-def parse_form(body: bytes) -> dict[str, str]:
-    """Parse the form that a request consists of."""
-    return dict(parse_qsl(body.decode("latin-1")))
 
 
 def perform(
@@ -38,17 +32,10 @@ def perform(
     """
     if operation == "GetCallerIdentity":
         user_id = f"AIDA{caller.access_key_id[4:]}"
-        members = _xml({"UserId": user_id, "Account": caller.account_id, "Arn": caller.principal_arn})
+        members = members_xml({"UserId": user_id, "Account": caller.account_id, "Arn": caller.principal_arn})
     else:
         members = _assume_role(form, caller, keys, external_id)
-    result = f"<{operation}Result>{members}</{operation}Result>"
-    return f"<{operation}Response {NAMESPACE}>{result}</{operation}Response>".encode()
-
-
-def error_response(error: ServiceError) -> bytes:
-    """Return an error in the format of STS."""
-    details = _xml({"Type": "Sender", "Code": error.code, "Message": error.message})
-    return f"<ErrorResponse {NAMESPACE}><Error>{details}</Error></ErrorResponse>".encode()
+    return response(operation, members, NAMESPACE)
 
 
 def _assume_role(form: Mapping[str, str], caller: Caller, keys: AccessKeys, external_id: str | None) -> str:
@@ -69,7 +56,7 @@ def _assume_role(form: Mapping[str, str], caller: Caller, keys: AccessKeys, exte
     role_session = f"{role.role_name}/{name}"
     session = keys.issue_role_session(role.account_id, role_session, datetime.now(UTC) + timedelta(seconds=int(stated)))
     arn = Caller(role.account_id, caller.region, session.access_key_id, role_session).principal_arn
-    credentials = _xml(
+    credentials = members_xml(
         {
             "AccessKeyId": session.access_key_id,
             "SecretAccessKey": session.secret_access_key,
@@ -77,9 +64,5 @@ def _assume_role(form: Mapping[str, str], caller: Caller, keys: AccessKeys, exte
             "Expiration": session.expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
     )
-    user = _xml({"AssumedRoleId": f"AROA{session.access_key_id[4:]}:{name}", "Arn": arn})
+    user = members_xml({"AssumedRoleId": f"AROA{session.access_key_id[4:]}:{name}", "Arn": arn})
     return f"<Credentials>{credentials}</Credentials><AssumedRoleUser>{user}</AssumedRoleUser>"
-
-
-def _xml(members: Mapping[str, str]) -> str:
-    return "".join(f"<{name}>{escape(value)}</{name}>" for name, value in members.items())

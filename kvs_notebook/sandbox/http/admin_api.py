@@ -14,6 +14,7 @@ from kvs_notebook.formatting import format_value
 from kvs_notebook.sandbox import example_fleet
 from kvs_notebook.sandbox.backend.context import ServiceContext
 from kvs_notebook.sandbox.backend.faults import Faults, Scope
+from kvs_notebook.sandbox.backend.iam import check_alias
 from kvs_notebook.sandbox.backend.validation import check_seed_tags
 from kvs_notebook.sandbox.http.request_log import RequestLog
 from kvs_notebook.sandbox.signaling.relay import NOTICES, Relay
@@ -67,7 +68,13 @@ class AdminApi:
         return {**self.settings, "now_ms": self.service.now_ms}
 
     def _seed(
-        self, *, count: int | None, account_id: str, region: str, tags: Mapping[str, str] | None = None
+        self,
+        *,
+        count: int | None,
+        account_id: str,
+        region: str,
+        tags: Mapping[str, str] | None = None,
+        account_alias: str | None = None,
     ) -> dict[str, Any]:
         check_account_id(account_id)
         check_region(region, newer=True)
@@ -76,8 +83,12 @@ class AdminApi:
                 f"count={format_value(count)} is not valid. Expected 0 to {MOST_SEEDED:,}, or None for the example fleet."
             )
         tags = check_seed_tags(tags)
+        if account_alias is not None:
+            check_alias(account_alias)
         self.service.purge()
         store, now = self.service.store, self.service.clock.now()
+        if account_alias is not None:
+            store.put_account_alias(account_id, account_alias)
         if count is None:
             return {"added": example_fleet.seed_example_fleet(store, account_id, now, tags=tags)}
         return {"added": example_fleet.seed_numbered(store, count, account_id, region, now, tags=tags)}

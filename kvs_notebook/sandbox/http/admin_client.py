@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ ADMIN_SERVICE = "kvs-notebook-sandbox"
 
 TIMEOUT_SECONDS = 120.0
 """Long enough to seed a million channels."""
+
+LISTENING_SECONDS = 2.0
 
 
 class AdminClient:
@@ -55,6 +58,10 @@ class AdminClient:
             response = connection.getresponse()
             reply = response.read()
         except (OSError, http.client.HTTPException) as error:
+            if self.is_listening():
+                raise SandboxError(
+                    f"The sandbox on http://{self._host} is running, but did not answer ({error}). Call again later."
+                ) from error
             raise SandboxError(f"The sandbox on http://{self._host} has stopped ({error}). {START_AGAIN}") from error
         finally:
             connection.close()
@@ -68,6 +75,15 @@ class AdminClient:
         if response.getheader("x-amzn-ErrorType", "").startswith("InvalidArgumentException"):
             raise InvalidInput(str(json.loads(reply)["Message"]))
         raise SandboxError(f"Another sandbox, which has other keys, answers on http://{self._host}. {START_AGAIN}")
+
+    def is_listening(self) -> bool:
+        """Return whether the server accepts connections."""
+        host, _, port = self._host.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), LISTENING_SECONDS).close()
+        except OSError:
+            return False
+        return True
 
     def requests(self) -> list[LoggedRequest]:
         """Return the requests that the sandbox has served."""

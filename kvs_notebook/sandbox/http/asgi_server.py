@@ -10,17 +10,29 @@ import ssl
 import threading
 import weakref
 from collections.abc import Callable
+from email.utils import formatdate
+from functools import partial
 from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.utils import is_ssl
+from uvicorn.server import ServerState
 
+from kvs_notebook.sandbox.http.tls_transport import TlsTransport
 from kvs_notebook.sandbox.http.wire_format import BAD_REQUEST, TRANSPORT
 
 LOOPBACK = "127.0.0.1"
 REFUSED_WEBSOCKET = "ASGI callable returned without completing handshake."
 INVALID_TEXT = "Invalid UTF-8 sequence received from client."
 TIMEOUT_SECONDS = 10.0
+BACKLOG = 2048
+
+CLOSING_SECONDS = 2.0
+"""How long a peer may take to close a TLS connection that the sandbox has closed; then it is cut."""
+
+END_SECONDS = 0.1
+"""How long requests may take to end after their connections are cut."""
 
 LONGEST_FRAME = 131_072
 """Bytes; a longer frame closes its connection with 1009 [6.5: the limit of the front end that the observations suggest]."""
@@ -45,14 +57,24 @@ class _HttpProtocol(HttpToolsProtocol):
     _unparsed = 0  # bytes since the parser has found something: it collects a name or value in memory until its end
     _head_is_too_large = _is_rejected = False
     _deadline: asyncio.TimerHandle | None = None
+    _running: RequestResponseCycle | None = None  # the last request that was passed to the application
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if is_ssl(transport):
+            transport = cast("asyncio.Transport", TlsTransport(transport))
         super().connection_made(transport)
         self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_deadline()
         super().connection_lost(exc)
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True  # uvicorn tells only the last of pipelined requests
+            self._running.message_event.set()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         if self._is_rejected:
@@ -91,6 +113,7 @@ class _HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._unparsed = self._head_size = 0
         self._start_deadline()
+        self.server_state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
         super().on_message_begin()
         cast("dict[str, Any]", self.scope)[TRANSPORT] = self.transport
 
@@ -147,16 +170,6 @@ def _is_news(record: logging.LogRecord) -> bool:
     return record.msg not in {REFUSED_WEBSOCKET, INVALID_TEXT}
 
 
-class _EventLoop(asyncio.SelectorEventLoop):
-    """Limit the time of a TLS handshake, for which uvicorn has no setting."""
-
-    async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:
-        if options.get("ssl") is not None:
-            options["ssl_handshake_timeout"] = REQUEST_SECONDS
-        server: asyncio.Server = await super().create_server(*args, **options)
-        return server
-
-
 _listeners: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
 
@@ -174,11 +187,17 @@ class AsgiServer:
     """Serve ASGI applications on one daemon thread from :meth:`start` to :meth:`stop`."""
 
     def __init__(self) -> None:
-        self._servers: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
+        self._servers: list[asyncio.Task[asyncio.Server]] = []
+        self._state = ServerState()
+
+    @property
+    def connections(self) -> list[Any]:
+        """The protocols of all open connections."""
+        return [*self._state.connections]
 
     def start(self) -> None:
         """Start the thread and its event loop."""
-        self.loop = _EventLoop()
+        self.loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(target=self._run, name="kvs-notebook-sandbox", daemon=True)
         self._thread.start()
 
@@ -194,20 +213,21 @@ class AsgiServer:
         asyncio.run_coroutine_threadsafe(self._serve(app, listener), self.loop).result(TIMEOUT_SECONDS)
 
     async def _serve(self, app: Callable[..., Any], listener: socket.socket) -> None:
-        server = self.serve_soon(app, listener)
-        while not server.started:  # noqa: ASYNC110 - uvicorn sets a flag and no event
-            await asyncio.sleep(0.001)
+        await self.serve_soon(app, listener)
 
     def serve_soon(
         self, app: Callable[..., Any], listener: socket.socket, context: ssl.SSLContext | None = None
-    ) -> uvicorn.Server:
-        """Begin to serve, called on this server's thread; earlier connections wait in the socket's queue."""
+    ) -> asyncio.Task[asyncio.Server]:
+        """Begin to serve, called on this server's thread; earlier connections wait in the socket's queue.
+
+        uvicorn parses HTTP and WebSockets only: its Server looks ten times a second whether to stop, and waits when it stops.
+        """
         config = uvicorn.Config(
             app,
             http=_HttpProtocol,
             ws=_create_websocket_protocol,  # type: ignore[arg-type] # uvicorn calls it
             ws_max_size=LONGEST_FRAME,
-            ws_ping_interval=None,  # the service sends none: an idle peer is an idle peer
+            ws_ping_interval=None,  # the service sends none: they would count as traffic
             ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
@@ -219,12 +239,17 @@ class AsgiServer:
         )
         _listeners.add(listener)
         config.load()
-        config.ssl = context
         logging.getLogger("uvicorn.error").addFilter(_is_news)  # adding it again changes nothing
-        server = uvicorn.Server(config)
-        server.force_exit = True  # do not wait for idle connections at the end
-        self._servers.append((server, self.loop.create_task(server.serve([listener]))))
-        return server
+        opening = self.loop.create_server(
+            partial(_HttpProtocol, config, self._state, {}),
+            sock=listener,
+            backlog=BACKLOG,
+            ssl=context,
+            ssl_handshake_timeout=None if context is None else REQUEST_SECONDS,
+            ssl_shutdown_timeout=None if context is None else CLOSING_SECONDS,
+        )
+        self._servers.append(self.loop.create_task(opening))
+        return self._servers[-1]
 
     def stop(self) -> None:
         """Stop every server, close its connections and end the thread; a second call does nothing."""
@@ -235,22 +260,22 @@ class AsgiServer:
         self._thread.join(TIMEOUT_SECONDS)
 
     async def _stop(self) -> None:
-        # First: over TLS a transport that the server has closed gracefully could not be cut any more.
-        self._abort_connections()
-        for server, _ in self._servers:
-            server.should_exit = True
-        await asyncio.gather(*(task for _, task in self._servers))
-        self._abort_connections()
-        while any(server.server_state.connections for server, _ in self._servers):  # noqa: ASYNC110 - the loop tells them
-            await asyncio.sleep(0)
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:  # requests that a fault delays
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        for server in await asyncio.gather(*self._servers):
+            server.close()
+        await self._abort_connections()
+        if left := asyncio.all_tasks() - {asyncio.current_task()}:
+            _, late = await asyncio.wait(left, timeout=END_SECONDS)
+            for task in late:  # requests that a fault delays
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+            await self._abort_connections()  # of TLS handshakes that have ended meanwhile
 
-    def _abort_connections(self) -> None:
-        for connection in [each for server, _ in self._servers for each in server.server_state.connections]:
-            connection.transport.abort()
+    async def _abort_connections(self) -> None:
+        """Cut every connection, and return when its protocol knows."""
+        while self._state.connections:
+            for connection in self.connections:
+                connection.transport.abort()
+            await asyncio.sleep(0.001)
 
 
 def listen(port: int) -> socket.socket:
@@ -266,7 +291,7 @@ def listen(port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((LOOPBACK, port))
-        listener.listen(2048)
+        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise

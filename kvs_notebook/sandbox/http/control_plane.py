@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.sandbox.backend import account_api, sts
+from kvs_notebook.sandbox.backend import account_api, iam, query_protocol, sts
 from kvs_notebook.sandbox.backend.access_keys import unrecognized
 from kvs_notebook.sandbox.backend.context import Caller, ServiceContext, not_found
 from kvs_notebook.sandbox.backend.operations import perform
@@ -21,14 +21,22 @@ from kvs_notebook.sandbox.http.wire_format import JSON_1_1, XML, ConnectionCut, 
 
 GET_RESOURCES = "GetResources"
 LIST_REGIONS = "ListRegions"
-SIGNED_FOR = {GET_RESOURCES: "tagging", LIST_REGIONS: "account", **dict.fromkeys(sts.OPERATIONS, "sts")}
+SIGNED_FOR = {
+    GET_RESOURCES: "tagging",
+    LIST_REGIONS: "account",
+    **dict.fromkeys(sts.OPERATIONS, "sts"),
+    **dict.fromkeys(iam.OPERATIONS, "iam"),
+}
 """The service that a request is signed for, unless it is Kinesis Video Streams."""
+
+NAMESPACES = {**dict.fromkeys(sts.OPERATIONS, sts.NAMESPACE), **dict.fromkeys(iam.OPERATIONS, iam.NAMESPACE)}
+"""The operations of the query protocol, and the namespaces of their XML."""
 
 WITHOUT_OUTPUT = frozenset({"UpdateSignalingChannel", "DeleteSignalingChannel", "TagResource", "UntagResource"})
 
 
 class ControlPlane(Application):
-    """Serve the nine channel operations, the STS, Account and tagging operations of the toolkit, and the admin API."""
+    """Serve the nine channel operations, the STS, IAM, Account and tagging operations of the toolkit, and the admin API."""
 
     def __init__(self, service: ServiceContext, pipeline: RequestPipeline, admin_api: AdminApi) -> None:
         self._service = service
@@ -58,8 +66,8 @@ class ControlPlane(Application):
         caller = context.caller = self._pipeline.authenticate(context.request, signed_for)
         if caller.region in self._service.assumptions.disabled_regions:
             raise unrecognized()
-        is_sts = operation in sts.OPERATIONS
-        payload = context.payload = sts.parse_form(body) if is_sts else wire_format.parse_body(body)
+        parse = query_protocol.parse_form if operation in NAMESPACES else wire_format.parse_body
+        payload = context.payload = parse(body)
         lose_reply = await self._pipeline.admit(caller, operation, payload)
         response = self._dispatch(caller, operation, payload)
         if lose_reply:
@@ -71,6 +79,8 @@ class ControlPlane(Application):
         if operation in sts.OPERATIONS:
             body = sts.perform(operation, payload, caller, self._pipeline.keys, assumptions.role_external_id)
             return Response(200, body, XML)
+        if operation in iam.OPERATIONS:
+            return Response(200, iam.perform(operation, payload, caller, self._service.store), XML)
         if operation == LIST_REGIONS:
             answer = account_api.list_regions(caller.region, assumptions.disabled_regions)
             return Response(200, wire_format.dump_json(answer))
@@ -98,8 +108,8 @@ class ControlPlane(Application):
 
 def _error_response(operation: str, error: ServiceError) -> Response:
     """Return an error in the protocol of the operation's service."""
-    if operation in sts.OPERATIONS:
-        return Response(error.status, sts.error_response(error), XML, error.code)
+    if operation in NAMESPACES:
+        return Response(error.status, query_protocol.error_response(error, NAMESPACES[operation]), XML, error.code)
     if operation == GET_RESOURCES:
         return wire_format.json_1_1_error_response(error)
     return wire_format.error_response(error)
@@ -114,7 +124,7 @@ def _operation_of(request: HttpRequest) -> str:
             return LIST_REGIONS
         if request.path == "/" and request.headers.get("x-amz-target", "").endswith(f".{GET_RESOURCES}"):
             return GET_RESOURCES
-        action = sts.parse_form(request.body).get("Action") if request.path == "/" else None
-        if action in sts.OPERATIONS:
+        action = query_protocol.parse_form(request.body).get("Action") if request.path == "/" else None
+        if action in NAMESPACES:
             return action
     raise ServiceError("UnknownOperationException", f"The sandbox has no {request.method} {request.path}.")

@@ -66,6 +66,8 @@ def requests_frame(requests: Sequence[LoggedRequest]) -> pd.DataFrame:
     """Return logged requests as a DataFrame with the columns and dtypes of ``COLUMNS``."""
     import pandas as pd
 
-    frame = pd.DataFrame(requests, columns=list(COLUMNS))
-    frame["time"] = pd.to_datetime(frame["time"], unit="s", utc=True)
-    return frame.astype(dict(COLUMNS))
+    columns = zip(*requests, strict=True) if requests else [()] * len(COLUMNS)
+    values = {name: list(column) for name, column in zip(COLUMNS, columns, strict=True)}
+    times = pd.to_datetime(values.pop("time"), unit="s", utc=True).astype(COLUMNS["time"])
+    arrays = {name: pd.array(values[name], dtype=COLUMNS[name]) for name in values}  # type: ignore[call-overload]
+    return pd.DataFrame({"time": times} | arrays)

@@ -10,7 +10,6 @@ from uvicorn._types import ASGIReceiveEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
-from websockets.protocol import State
 
 from kvs_notebook.sandbox.http.wire_format import BAD_REQUEST, TRANSPORT
 
@@ -65,13 +64,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if self.response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:  # the application has not been called yet
             cast("dict[str, Any]", self.scope)[TRANSPORT] = self
-
-    def shutdown(self) -> None:
-        """Close the connection as uvicorn does, but not a second time, which would be an error."""
-        if self.handshake_complete and self.conn.state is not State.OPEN:
-            self.transport.close()
-        else:
-            super().shutdown()
 
     def abort(self) -> None:
         """Cut the connection."""

@@ -49,12 +49,12 @@ def test_deleted_channel_is_not_found_by_tags(tagging):
 
 def test_pages_of_at_most_100_return_each_channel_once(sandbox, connection, tagging):
     sandbox.seed()
-    for number in range(150):
-        kvs.create_channel(f"camera-{number:03}", tags={"Site": "hq"}, wait=False)
+    tagged = set(kvs.list_tags(kvs.list_channels())["channel_name"])
+    sandbox.seed(150, tags={"Site": "hq"})
+    tagged |= {f"device-{number:07}" for number in range(150)}
     pages = list(tagging.get_paginator("get_resources").paginate(ResourceTypeFilters=CHANNELS))
     assert len(pages[0]["ResourceTagMappingList"]) == 100
     found = [name for page in pages for name in names(page)]
-    tagged = set(kvs.list_tags(kvs.list_channels())["channel_name"])
     assert len(found) == len(set(found))
     assert set(found) == tagged
 

@@ -30,7 +30,7 @@ Path = tuple[str | int, ...]
 
 
 def members(shape: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every shape inside a shape, with the way to it."""
+    """Yield every shape inside a shape, with its path."""
     if path:
         yield path, shape
     if shape.type_name == "structure":
@@ -66,7 +66,7 @@ def example(shape: Any) -> Any:
 
 
 def put(operation: str, path: Path, value: Any) -> dict[str, Any]:
-    """The least request of an operation with one member set, and what it takes to hold that member."""
+    """Return the smallest request of an operation in which one member is set, with the structures around that member."""
     request = copy.deepcopy(LEAST[operation])
     place: Any = request
     shape: Any = service_model().operation_model(operation).input_shape

@@ -139,6 +139,7 @@ values = st.recursive(
 bodies = st.builds(lambda value: json.dumps(value).encode(), st.dictionaries(st.sampled_from(MEMBERS), values) | values)
 SIGNED: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     *(("HTTP", path, "kinesisvideo", {}) for path in OPERATIONS),
+    ("HTTP", "/", "iam", {}),
     ("HTTP", "/", "tagging", {"x-amz-target": "ResourceGroupsTaggingAPI_20170126.GetResources"}),
     ("HTTP", "/listRegions", "account", {}),
     ("HTTP", "/", "sts", {}),
@@ -149,9 +150,10 @@ SIGNED: tuple[tuple[str, str, str, dict[str, str]], ...] = (
 forms = st.builds(
     lambda form: urlencode(form, errors="surrogatepass").encode(),
     st.fixed_dictionaries(
-        {"Action": st.sampled_from(["AssumeRole", "GetCallerIdentity"])},
+        {"Action": st.sampled_from(["AssumeRole", "GetCallerIdentity", "ListAccountAliases"])},
         optional={
-            name: st.text(st.characters(), max_size=9) for name in ("RoleArn", "RoleSessionName", "DurationSeconds")
+            name: st.text(st.characters(), max_size=9)
+            for name in ("RoleArn", "RoleSessionName", "DurationSeconds", "MaxItems", "Marker")
         },
     ),
 )
@@ -172,7 +174,7 @@ def test_signed_request_of_any_content_is_no_failure(target, kind_and_path, body
     kind, path, service, more = kind_and_path
     keys, host = target.sandbox._address.keys, f"127.0.0.1:{target.ports[kind]}"
     signer = Signer("111122223333", "us-east-1", service, keys.access_key_id("111122223333"))
-    request = HttpRequest("POST", path, "", {"host": host, **more}, form if service == "sts" else body)
+    request = HttpRequest("POST", path, "", {"host": host, **more}, form if service in {"sts", "iam"} else body)
     headers = sign(request, keys, signer, datetime.now(UTC))
     client = target.clients[kind]
     client.request("POST", path, request.body, headers)
@@ -224,9 +226,7 @@ def server_side(target: Target) -> Any:
     """Return the protocol of the one WebSocket that is open."""
     found = target.sandbox._stop.peek()
     assert found is not None
-    servers = found[1].__self__.asgi_server._servers
-    opened = [each for server, _ in servers for each in server.server_state.connections if hasattr(each, "writable")]
-    return opened[-1]
+    return next(each for each in found[1].__self__.asgi_server.connections if hasattr(each, "writable"))
 
 
 def test_unread_pongs_are_bounded_and_reading_resumes(target):

@@ -19,17 +19,27 @@ from kvs_notebook.aws.quotas import MAX_VIEWERS
 from tests.sandbox.websocket_peer import OFFER, ChannelSignaling, run
 
 CODE = "x-amzn-errortype"
+AT_ONCE = kvs.Assumptions(creating_seconds=0, deleting_seconds=0)
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """Yield a channel of a sandbox for the file: starting one with TLS takes longer than most tests."""
+    with kvs.Sandbox(quotas=False, assumptions=AT_ONCE) as started:
+        yield ChannelSignaling(started)
 
 
 @pytest.fixture
-def sandbox():
-    with kvs.Sandbox(assumptions=kvs.Assumptions(creating_seconds=0, deleting_seconds=0)) as started:
-        yield started
+def signaling(shared):
+    shared.begin_again()
+    return shared
 
 
 @pytest.fixture
-def signaling(sandbox):
-    return ChannelSignaling(sandbox)
+def limited():
+    """Yield a channel of a sandbox with quotas."""
+    with kvs.Sandbox(assumptions=AT_ONCE) as started:
+        yield ChannelSignaling(started)
 
 
 async def rejection(signaling, url):
@@ -227,12 +237,12 @@ def test_aborted_viewer_may_count_for_a_while():
 
 
 @pytest.mark.parametrize("client_id", ["tablet", None], ids=["viewer", "master"])
-def test_more_than_three_connects_a_second_are_throttled(signaling, client_id):
-    url = signaling.url(client_id)
+def test_more_than_three_connects_a_second_are_throttled(limited, client_id):
+    url = limited.url(client_id)
 
     async def connect():
         try:
-            async with signaling.open(url):
+            async with limited.open(url):
                 return "admitted"
         except InvalidStatus as refused:
             return refused.response.headers[CODE].split(":")[0]
@@ -303,6 +313,10 @@ def test_sandbox_stops_although_a_peer_blocks_its_loop():
 
 @pytest.fixture
 def ice(signaling):
+    return ice_client(signaling)
+
+
+def ice_client(signaling):
     endpoint = kvs.get_endpoints(signaling.channel, protocols=["HTTPS"], connection=signaling.connection)[
         "endpoint"
     ].item()
@@ -342,11 +356,12 @@ def test_invalid_ice_server_requests_are_rejected(signaling, ice, request_of, co
     assert signaling.sandbox.requests.iloc[-1]["error_code"] == code
 
 
-def test_ice_servers_are_limited_per_channel(signaling, ice):
+def test_ice_servers_are_limited_per_channel(limited):
+    ice = ice_client(limited)
     with pytest.raises(ClientError, match="ClientLimitExceededException"):
         for _ in range(60):
-            ice.get_ice_server_config(ChannelARN=signaling.arn)
-    served = signaling.sandbox.requests.query("operation == 'GetIceServerConfig'")["status"]
+            ice.get_ice_server_config(ChannelARN=limited.arn)
+    served = limited.sandbox.requests.query("operation == 'GetIceServerConfig'")["status"]
     assert (served == 200).sum() >= 5
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 
@@ -20,15 +21,17 @@ def sandbox_with(**assumed):
     return kvs.Sandbox(clock=ManualClock(), quotas=False, assumptions=assumptions)
 
 
-@pytest.fixture
-def sandbox():
+@pytest.fixture(scope="module")
+def shared():
+    """Yield a channel of a sandbox for the file: starting one with TLS takes longer than most tests."""
     with sandbox_with() as started:
-        yield started
+        yield ChannelSignaling(started)
 
 
 @pytest.fixture
-def signaling(sandbox):
-    return ChannelSignaling(sandbox)
+def signaling(shared):
+    shared.begin_again()
+    return shared
 
 
 def server_of(sandbox):
@@ -252,28 +255,29 @@ def test_message_to_a_just_broken_connection_is_queued(signaling, caplog):
 
 
 def test_queued_messages_survive_a_kill_until_their_ttl(tmp_path):
-    for later, kept in ((0, [(OFFER, "1"), (CANDIDATE, "2")]), (61, [])):
-        state = tmp_path / str(later)
-        serving = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert serving.stdin is not None
-        assert serving.stdout is not None
-        assert serving.stdout.readline() == "up\n"
-        with kvs.Sandbox(state) as joined:
+    state = tmp_path / "state"
+    serving = subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert serving.stdin is not None
+    assert serving.stdout is not None
+    assert serving.stdout.readline() == "up\n"
+    with kvs.Sandbox(state) as joined:
 
-            async def send(signaling):
-                async with signaling.peer("tablet") as tablet:
-                    await tablet.send(OFFER, "1")
-                    await tablet.send(CANDIDATE, "2")
-                    await (await tablet.socket.ping())
+        async def send(signaling):
+            async with signaling.peer("tablet") as tablet:
+                await tablet.send(OFFER, "1")
+                await tablet.send(CANDIDATE, "2")
+                await (await tablet.socket.ping())
 
-            run(send(ChannelSignaling(joined)))
-            serving.kill()
-            serving.wait(20)
-            serving.stdin.close()
-            serving.stdout.close()
-        with kvs.Sandbox(state, quotas=False) as sandbox:
+        run(send(ChannelSignaling(joined)))
+        serving.kill()
+        serving.wait(20)
+        serving.stdin.close()
+        serving.stdout.close()
+    left = shutil.copytree(state, tmp_path / "copy")
+    for found, later, kept in ((state, 0, [(OFFER, "1"), (CANDIDATE, "2")]), (left, 61, [])):
+        with kvs.Sandbox(found, quotas=False) as sandbox:
             sandbox.advance(later)
 
             async def receive(signaling, kept):
@@ -474,23 +478,5 @@ def test_status_response_has_only_the_services_members(signaling):
                 "success",
                 "description",
             }
-
-    run(talk())
-
-
-def test_sandbox_can_stop_while_a_peer_disconnects(signaling):
-    asgi_server = server_of(signaling.sandbox).asgi_server
-
-    async def server_ends() -> None:
-        states = [server.server_state for server, _ in asgi_server._servers]
-        for connection in {each for state in states for each in state.connections if hasattr(each, "conn")}:
-            connection.conn.send_close(1000)  # as the answer to a close frame that has just come
-            connection.shutdown()  # as uvicorn does with what is connected when it stops
-
-    async def talk():
-        async with signaling.open(signaling.url("leaving")) as leaving:
-            ending = asyncio.run_coroutine_threadsafe(server_ends(), asgi_server.loop)
-            await asyncio.wrap_future(ending)
-            await leaving.wait_closed()
 
     run(talk())

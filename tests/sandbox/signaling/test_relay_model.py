@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kvs_notebook as kvs
-from kvs_notebook.aws.rate_limit import RateLimiter
 from kvs_notebook.sandbox.backend.context import Call
 from kvs_notebook.sandbox.backend.rate_limits import RateLimits
 from kvs_notebook.sandbox.clock import ManualClock
@@ -199,7 +200,7 @@ class RelayHarness:
                 assert not self.model.waiting(client_id), client_id
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(
     script=st.lists(steps, min_size=10, max_size=60),
     displaced_peer=st.sampled_from(["stays_open", "closed"]),
@@ -258,9 +259,8 @@ MAX_READS = 200
 class WebSocketHarness:
     """A channel of a running sandbox and the peers that are connected to it."""
 
-    def __init__(self, sandbox: kvs.Sandbox) -> None:
-        self.signaling = ChannelSignaling(sandbox)
-        self.signaling.connection.rate_limiter = RateLimiter(sleep=lambda _: None)
+    def __init__(self, signaling: ChannelSignaling) -> None:
+        self.signaling = signaling
         self.model = DeliveryModel({OFFER, ANSWER})
         self._peers: dict[str, list[RawPeer]] = {client_id: [] for client_id in CLIENT_IDS}
         self._newest: dict[str, RawPeer | None] = dict.fromkeys(CLIENT_IDS)
@@ -335,7 +335,13 @@ class WebSocketHarness:
                 self.model.deliver(client_id, frame)
 
 
-@settings(max_examples=15)
+@pytest.fixture(scope="module")
+def signaling() -> Iterator[ChannelSignaling]:
+    with kvs.Sandbox(clock=ManualClock(), quotas=False, assumptions=kvs.Assumptions(**ENDLESS)) as sandbox:
+        yield ChannelSignaling(sandbox)
+
+
+@settings(max_examples=10)
 @given(
     script=st.lists(
         st.one_of(
@@ -350,6 +356,6 @@ class WebSocketHarness:
         max_size=30,
     )
 )
-def test_relay_model_holds_over_websockets(script):
-    with kvs.Sandbox(clock=ManualClock(), quotas=False, assumptions=kvs.Assumptions(**ENDLESS)) as sandbox:
-        run(WebSocketHarness(sandbox).play(script))
+def test_relay_model_holds_over_websockets(signaling, script):
+    signaling.begin_again()
+    run(WebSocketHarness(signaling).play(script))
