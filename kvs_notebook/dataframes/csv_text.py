@@ -162,7 +162,7 @@ def read_records(
         return {}
     first = min(found)
     width = _width(found)
-    check_cells(label, len(found) - 1, width)  # readers fill short rows up
+    check_cells(label, len(found) - 1, width)  # readers add missing cells to short rows
     return {
         number: record if len(record) <= width or any(record[width:]) else record[:width]
         for number, record in found.items()

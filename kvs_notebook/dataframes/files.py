@@ -1,8 +1,8 @@
 """Write frames as CSV, JSON and Parquet, and read the CSV back.
 
-The CSV contains no formulas that a spreadsheet would run, and reads back to the same frame, also after a spreadsheet has saved
-it, or to an error: an ARN tells the account, region and name that its row must have, other text that looks like a number or a
-date is guarded. A file is replaced after the new one is complete, so that other programs never read a part of it.
+The CSV contains no formulas that a spreadsheet would run. After a spreadsheet has saved it, reading it returns the same frame
+or raises an error: the ARN contains the account, region and name that its row must have, and other text that looks like a
+number or a date is guarded. A file is replaced after the new one is complete, so that other programs never read a part of it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from kvs_notebook.arguments import check_file
 from kvs_notebook.atomic_file import replace_file
 from kvs_notebook.dataframes import schemas
 from kvs_notebook.dataframes.csv_text import (
@@ -30,6 +31,7 @@ from kvs_notebook.dataframes.csv_text import (
     parse_column,
     read_records,
 )
+from kvs_notebook.dataframes.tag_pivot import mark_untagged
 from kvs_notebook.dataframes.text_columns import (
     export_again,
     frame_of_text,
@@ -38,6 +40,7 @@ from kvs_notebook.dataframes.text_columns import (
     parts_of_arns,
 )
 from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput
+from kvs_notebook.formatting import format_value
 
 File = str | os.PathLike[str]
 
@@ -45,25 +48,35 @@ _EXPORT_AGAIN = export_again("to_csv")
 
 
 def to_csv(frame: pd.DataFrame, path: File | IO[str]) -> None:
-    """Write a frame as UTF-8 CSV without formulas, which read_csv() reads back to the same frame.
+    """Write a frame as UTF-8 CSV without formulas.
 
-    A text is written with a ``'`` before it if it begins with ``= + - @`` (also in full width, after spaces, tabs or newlines) or
-    ``'``, or looks like a number, a date or a boolean, which a spreadsheet would convert; likewise after a semicolon, tab or
-    newline inside it. A name is not, if its ARN is in the row. An empty string is written as ``'``, and a missing value as an
-    empty cell. Times are ISO 8601 in UTC with milliseconds. A file with other than ASCII characters begins with a byte order
-    mark, which tells a spreadsheet that it is UTF-8; a stream does not.
+    read_csv() reads the file back to the same frame.
+
+    A text is written with a ``'`` before it if it begins with ``= + - @``
+    (also in full width, after spaces, tabs or newlines) or ``'``, or looks
+    like a number, a date or a boolean, which a spreadsheet would convert;
+    likewise after a semicolon, tab or newline inside it. A channel's name is
+    written unchanged if its ARN is in the row. An empty string is written as
+    ``'``, and a missing value as an empty cell. Times are ISO 8601 in UTC with
+    milliseconds. A file with other than ASCII characters begins with a byte
+    order mark, which tells a spreadsheet that it is UTF-8; a stream does not.
+
+    If the tags of channels were read and no channel has one, the file has the
+    column ``tags_source``, which says so; read_csv() removes it.
 
     Parameters
     ----------
     frame
         Any frame of this package; other columns are written as text.
     path
-        A file, which is replaced when the new one is complete, or a text stream.
+        A file, which is replaced when the new one is complete, or a text
+        stream.
 
     Raises
     ------
     InvalidInput
-        If frame is not a DataFrame, or the file has the name of a workbook (``.xlsx``).
+        If frame is not a DataFrame, or the file has the name of a workbook
+        (``.xlsx``).
     ExportFailed
         If the file cannot be written; an older one is unchanged.
 
@@ -100,6 +113,7 @@ def check_frame(frame: object, function: str) -> None:
 
 def csv_lines(frame: pd.DataFrame) -> list[str]:
     """Return the lines of a frame as CSV."""
+    frame = mark_untagged(frame)
     header = [guard_cell(str(name)) for name in frame.columns]
     columns = [_cells(frame, name) for name in frame.columns]
     return [format_record(header), *map(format_record, zip(*columns, strict=True))]
@@ -113,14 +127,16 @@ def byte_order_mark(lines: Sequence[str]) -> str:
 def to_json(frame: pd.DataFrame, path: File | IO[str]) -> None:
     """Write a frame as a JSON list with an object per row.
 
-    Times are ISO 8601 in UTC with milliseconds, as in to_csv(); missing values are null.
+    Times are ISO 8601 in UTC with milliseconds, as in to_csv(); missing values
+    are null.
 
     Parameters
     ----------
     frame
         Any frame of this package.
     path
-        A file, which is replaced when the new one is complete, or a text stream.
+        A file, which is replaced when the new one is complete, or a text
+        stream.
 
     Raises
     ------
@@ -152,19 +168,24 @@ def to_json(frame: pd.DataFrame, path: File | IO[str]) -> None:
 
 
 def to_parquet(frame: pd.DataFrame, path: File | IO[bytes]) -> None:
-    """Write a frame as Parquet, each column of this package with its documented type, also if the frame is empty.
+    """Write a frame as Parquet.
+
+    Each column of this package has its documented type, also if the frame is
+    empty.
 
     Parameters
     ----------
     frame
-        Any frame of this package; other columns have the type that pyarrow infers.
+        Any frame of this package; other columns have the type that pyarrow
+        infers.
     path
-        A file, which is replaced when the new one is complete, or a binary stream.
+        A file, which is replaced when the new one is complete, or a binary
+        stream.
 
     Raises
     ------
     InvalidInput
-        If frame is not a DataFrame.
+        If frame is not a DataFrame, or a column has values of several types.
     ExportFailed
         If the file cannot be written; an older one is unchanged.
 
@@ -184,32 +205,43 @@ def to_parquet(frame: pd.DataFrame, path: File | IO[bytes]) -> None:
     frame = frame.copy(deep=False)
     for name in filter(is_secret, frame.columns):
         frame[name] = _texts(frame[name])
-    table = pa.Table.from_pandas(frame, schema=_arrow_schema(frame), preserve_index=False)
+    try:
+        table = pa.Table.from_pandas(frame, schema=_arrow_schema(frame), preserve_index=False)
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:  # a column that the user made or changed
+        raise InvalidInput(
+            f"The frame can't be written as Parquet: {error}. Give each column values of one type."
+        ) from error
     with open_output(path, "wb") as stream:
         pyarrow.parquet.write_table(table, stream)
 
 
 def read_csv(path: File | IO[str]) -> pd.DataFrame:
-    """Read a file that to_csv() wrote, with the columns and dtypes of the frame that was written.
+    """Read a CSV file that to_csv() wrote, as the frame that was written.
+
+    Its columns have the dtypes of that frame.
 
     Parameters
     ----------
     path
-        A file, also one that a spreadsheet has saved with semicolons or tabs, or a text stream opened with ``newline=""``.
+        A file, also one that a spreadsheet has saved with semicolons or tabs,
+        or a text stream opened with ``newline=""``.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of the file, each with its dtype in the frames of this package, else str. Rows without any value are left
-        out.
+        The columns of the file, each with its dtype in the frames of this
+        package, else str. Rows without any value are left out.
 
     Raises
     ------
     DamagedFile
-        If a spreadsheet or an editor has changed values that cannot be restored: an account, ARN, name (the ARN has another),
-        time, number, or other text by its encoding. The message names the column and the rows, where the header is row 1.
+        If a spreadsheet or an editor has changed values that cannot be
+        restored: an account, ARN, name (the ARN has another), time, number, or
+        other text by its encoding. The message names the column and the rows,
+        where the header is row 1.
     InvalidInput
-        If the file does not exist, cannot be read or is too large (256 MB, 16,000,000 cells).
+        If the file does not exist, cannot be read or is too large (256 MB,
+        16,000,000 cells).
 
     Examples
     --------
@@ -248,7 +280,7 @@ def _texts(column: pd.Series) -> list[str | None]:
 
 
 def _cells(frame: pd.DataFrame, name: str) -> list[str | None]:
-    """Return a column's cells, guarded; numbers and times are left to a spreadsheet, and so is what the ARN tells."""
+    """Return a column's cells, guarded, except numbers, times and values that the ARN contains, too."""
     texts = _texts(frame[name])
     if not pd.api.types.is_string_dtype(frame[name].dtype) or name in {"account_id", "channel_arn"}:
         return [guard_cell(text, convertible=False) for text in texts]
@@ -276,7 +308,7 @@ def _arrow_schema(frame: pd.DataFrame) -> pa.Schema:
 
 def _read_table(path: File | IO[str], label: str) -> tuple[list[str], dict[int, tuple[str, ...]]]:
     """Return the header, and the unparsed records by row number, without blank lines and rows that were emptied."""
-    records = read_records(path, label, _is_header)
+    records = read_records(check_file(path, "read"), label, _is_header)
     _check_encoding(records, label)
     if not records:
         raise DamagedFile(f"{label} has no header in its first row. {_EXPORT_AGAIN}")
@@ -312,29 +344,35 @@ def open_output(
 ) -> Iterator[IO[Any]]:
     """Open a stream to write a file, replaced when the block ends without an error.
 
-    ``workbook`` tells that the content is that of a workbook, which no other file may have the name of. Its ``permissions`` are
+    ``workbook`` says that the content is a workbook; only then may the file have a workbook's name. Its ``permissions`` are
     those that are given, else those of the file that is replaced, else the umask decides.
 
     Raises
     ------
     InvalidInput
-        If it has the name of a workbook, which a spreadsheet would not open.
+        If it has the name of a workbook, which a spreadsheet would not open, or a text has half of a surrogate pair.
     ExportFailed
         If it cannot be written; an older file is unchanged.
     """
-    if not isinstance(path, str | os.PathLike):
+    path = check_file(path, "write")
+    if not isinstance(path, Path):
         yield path
         return
-    if not workbook and Path(path).suffix.lower() in WORKBOOK_SUFFIXES:
+    if not workbook and path.suffix.lower() in WORKBOOK_SUFFIXES:
         raise InvalidInput(
             f"{path} is the name of a workbook. Write a .xlsx file with to_excel(), or a .csv file with to_csv(); "
             "spreadsheets open both."
         )
     try:
-        with _open_or_replace(Path(path).resolve(), mode, permissions) as stream:  # a symbolic link is kept
+        with _open_or_replace(path.resolve(), mode, permissions) as stream:  # a symbolic link is kept
             yield stream
     except ExportFailed:  # of another file inside the block
         raise
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            f"{path} can't contain {format_value(error.object[error.start : error.end])}, half of a surrogate pair. Remove it "
+            "from the frame; an older file is unchanged."
+        ) from error
     except OSError as error:
         raise ExportFailed(
             f"Can't write {path}: {error.strerror or error}. Choose a file in an existing folder with write permission; "

@@ -25,10 +25,11 @@ def check_columns(frame: object, columns: Iterable[str], source: str) -> pd.Data
     wanted = list(columns)
     found = list(frame.columns) if isinstance(frame, pd.DataFrame) else []
     missing = [column for column in wanted if column not in found]
-    if not isinstance(frame, pd.DataFrame) or missing:
-        kind = frame.__name__ if isinstance(frame, type) else type(frame).__name__
-        named = f"column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
-        raise InvalidInput(f"{format_value(kind)} lacks the {named}. Pass a frame returned by {source}.")
+    named = f"the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+    if not isinstance(frame, pd.DataFrame):
+        raise InvalidInput(f"{format_value(frame)} is not a DataFrame with {named}. Pass a frame returned by {source}.")
+    if missing:
+        raise InvalidInput(f"The frame lacks {named}. Pass a frame returned by {source}.")
     check_unique_columns(frame, source)
     for column in wanted:
         expected = schemas.dtype_of(column)
@@ -37,7 +38,29 @@ def check_columns(frame: object, columns: Iterable[str], source: str) -> pd.Data
                 f"Column {column!r} is {frame[column].dtype} (expected {expected}). Pass a frame returned by {source}, or "
                 "read its file with kvs.read_csv() or kvs.read_excel()."
             )
+        check_values(frame[column], column)
     return frame
+
+
+def check_values(column: pd.Series, name: str) -> None:
+    """Raise InvalidInput if a column of objects has one that is not a text, a number, a time or missing, such as a list."""
+    if not pd.api.types.is_object_dtype(column.dtype) or schemas.dtype_of(name) == schemas.SECRET:
+        return
+    for position, value in enumerate(column):
+        if not pd.api.types.is_scalar(value) or (isinstance(value, str) and not _is_encodable(value)):
+            raise InvalidInput(
+                f"Column {name!r} has {format_value(value)} in row {position}. Expected a text, a number or nothing: change "
+                "the cell, or remove the column."
+            )
+
+
+def _is_encodable(text: str) -> bool:
+    """Return whether a file can have a text: not one with half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_unique_columns(frame: pd.DataFrame, source: str) -> None:

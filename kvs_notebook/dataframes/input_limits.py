@@ -7,9 +7,9 @@ one long header widens every row of a CSV file. Each reader checks what it keeps
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from kvs_notebook.atomic_file import open_regular
 from kvs_notebook.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ _CHUNK = 16 * MEBIBYTE
 SPLIT = "Split it into smaller files."
 
 
-def read_limited(path: str | os.PathLike[str], most: int = MAX_TABLE_BYTES, *, remedy: str = SPLIT) -> bytes:
+def read_limited(
+    path: str | os.PathLike[str], most: int = MAX_TABLE_BYTES, *, remedy: str = SPLIT, only_regular: bool = False
+) -> bytes:
     """Return the content of a file; of a pipe or a device no more than the limit is read.
 
     Raises
@@ -45,9 +47,9 @@ def read_limited(path: str | os.PathLike[str], most: int = MAX_TABLE_BYTES, *, r
     InvalidInput
         If it has more than ``most`` bytes.
     OSError
-        If it cannot be read.
+        If it cannot be read, or with ``only_regular`` is a pipe or a device.
     """
-    with Path(path).open("rb") as stream:
+    with open(path, "rb", opener=open_regular if only_regular else None) as stream:
         size = os.fstat(stream.fileno()).st_size
         if size > most:
             raise _too_large(str(path), size, most, remedy)
@@ -60,8 +62,19 @@ def read_limited(path: str | os.PathLike[str], most: int = MAX_TABLE_BYTES, *, r
 
 
 def read_limited_text(stream: IO[str], label: str, most: int = MAX_TABLE_BYTES) -> str:
-    """Return the text of a stream; raise InvalidInput if it has more than ``most`` characters."""
-    text = stream.read(most + 1)
+    """Return the text of a stream; raise InvalidInput if it is not a text, or has more than ``most`` characters."""
+    try:
+        text = stream.read(most + 1)
+    except ValueError as error:
+        if isinstance(error, UnicodeError):
+            raise
+        raise InvalidInput(
+            f"{label} can't be read: {error}. Pass a path, or a stream that is open for reading."
+        ) from error
+    if not isinstance(text, str):
+        raise InvalidInput(
+            f'{label} is a stream of {type(text).__name__}, not of text. Open it without "b", or pass a path.'
+        )
     if len(text) > most:
         raise _too_large(label, None, most, SPLIT)
     return text
@@ -97,8 +110,8 @@ def check_expansion(label: str, size: int, file_size: int) -> None:
     most = largest_expansion(file_size)
     if size > most:
         raise InvalidInput(
-            f"{label} expands to too many bytes: {size:,} from {file_size:,} (maximum {most:,}). Check where it comes from; a "
-            "file that is what it should be can be written again in smaller parts."
+            f"{label} expands to too many bytes: {size:,} from {file_size:,} (maximum {most:,}). Check where it comes from, "
+            "or write it again in smaller parts."
         )
 
 
@@ -111,7 +124,7 @@ def parquet_table(content: pa.Buffer, label: str) -> pa.Table:
     Raises
     ------
     InvalidInput
-        If it has too many cells, or expands to too many bytes.
+        If it has too many cells or a column of lists, or expands to too many bytes.
     OSError, pyarrow.ArrowException
         If it is not a Parquet file, or is damaged.
     """
@@ -121,8 +134,13 @@ def parquet_table(content: pa.Buffer, label: str) -> pa.Table:
     metadata = pq.read_metadata(pa.BufferReader(content))
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     check_cells(label, metadata.num_rows, metadata.num_columns)
-    for group in groups:  # a list has more values than rows
-        check_cells(label, max((group.column(at).num_values for at in range(group.num_columns)), default=0), 1)
+    for column in map(metadata.schema.column, range(metadata.num_columns)):
+        # A list has more values than rows; how many is known only from group.column(), which aborts the process if it is damaged.
+        if column.max_repetition_level:
+            name = column.path.removesuffix(".list.element")
+            raise InvalidInput(
+                f"Column {name!r} of {label} has lists. Expected one value in each cell: remove the column."
+            )
     check_expansion(label, sum(group.total_byte_size for group in groups), content.size)
     schema = pq.read_schema(pa.BufferReader(content))
     texts = [each.name for each in schema if _is_text(each.type)]
@@ -133,7 +151,7 @@ def parquet_table(content: pa.Buffer, label: str) -> pa.Table:
             check_expansion(label, expanded, content.size)
             batches.append(batch)
         table = pa.Table.from_batches(batches, file.schema_arrow).cast(schema)
-    table.validate(full=True)  # text that is not UTF-8 would fail where it is used
+    table.validate(full=True)  # else text that is not UTF-8 would raise an error later
     return table
 
 

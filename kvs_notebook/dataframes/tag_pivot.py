@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from kvs_notebook.dataframes.builders import empty, sort_rows
+from kvs_notebook.dataframes.builders import columns_frame, empty, sort_rows
 from kvs_notebook.dataframes.frame_check import check_columns
 from kvs_notebook.dataframes.schemas import FAILED, NOT_REQUESTED, TAG_PREFIX, TAGS, TEXT, order_columns
 from kvs_notebook.errors import InvalidInput
@@ -15,8 +15,12 @@ from kvs_notebook.formatting import format_count, format_value
 _TAGS_READ = "tags_read"
 """The attribute (``DataFrame.attrs``) of a wide frame that says which tags were read."""
 
+_SOURCE, _MARK = "tags_source", "each"
+
 CHANNEL_COLUMNS = [column for column in TAGS if column not in {"key", "value"}]
 """The columns of a tags frame that say which channel a tag is on."""
+
+_NEVER_MISSING = [column for column in TAGS if column != "value"]
 
 
 def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
@@ -30,15 +34,18 @@ def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        channel_name, region, account_id, one ``tag:<key>`` column (str) per key, sorted, then channel_arn. A tag that a channel
-        does not have is missing (NaN), which is not the empty string. Channels without any tag are not in ``tags`` and so not in
-        the result; ``list_channels(tags=True)`` has them.
+        channel_name, region, account_id, one ``tag:<key>`` column (str) per
+        key, sorted, then channel_arn. A tag that a channel does not have is
+        missing (NaN), which is not the empty string. Channels without any tag
+        are not in ``tags`` and so not in the result;
+        ``list_channels(tags=True)`` has them.
 
     Raises
     ------
     InvalidInput
-        If tags is not a long tags frame, a row has no key or channel, or a tag of a channel has two values, for instance because
-        the rows are of two dates.
+        If tags is not a long tags frame, a row has no key or channel, or a tag
+        of a channel has two values, for instance because the rows are of two
+        dates.
 
     Examples
     --------
@@ -54,7 +61,7 @@ def pivot_tags(tags: pd.DataFrame) -> pd.DataFrame:
     check_columns(tags, TAGS, "list_tags()")
     if tags.empty:
         return empty({column: TAGS[column] for column in CHANNEL_COLUMNS})
-    incomplete = [column for column in TAGS if column != "value" and tags[column].isna().any()]
+    incomplete = [column for column in _NEVER_MISSING if tags[column].isna().any()]
     if incomplete:
         raise InvalidInput(
             f"Missing values in {', '.join(incomplete)}. Pass a frame returned by list_tags(), without rows of your own."
@@ -104,25 +111,36 @@ def join_tags(
 
     The frame notes which keys were read, because a key that no channel has gets no column.
     """
-    if keys is not None:
-        tags = tags[tags["key"].isin(list(keys))]
-    wide = pivot_tags(tags).drop(columns=["account_id", "region", "channel_name"])
-    joined = channels.merge(wide, how="left", on="channel_arn", sort=False)
-    for key in keys or []:
-        if TAG_PREFIX + key not in joined:
-            joined[TAG_PREFIX + key] = pd.array([None] * len(joined), dtype=TEXT)  # type: ignore[call-overload]
-    columns = [column for column in joined.columns if not column.startswith(TAG_PREFIX)]
-    tag_columns = (
-        [TAG_PREFIX + key for key in keys]
-        if keys is not None
-        else sorted(column for column in joined.columns if column.startswith(TAG_PREFIX))
-    )
+    values = _values_by_key(tags if keys is None else tags[tags["key"].isin(list(keys))])
+    arns = channels["channel_arn"].tolist()
+    no_values: dict[str, str] = {}
+    tag_columns = {
+        TAG_PREFIX + key: [*map(values.get(key, no_values).get, arns)]
+        for key in (sorted(values) if keys is None else keys)
+    }
+    wide = columns_frame(tag_columns, dict.fromkeys(tag_columns, TEXT))
+    joined = pd.concat([channels.reset_index(drop=True), wide], axis="columns")
+    columns = [*channels.columns]
     if sources is not None and FAILED in sources:
         joined["tags_source"] = pd.array(sources, dtype=TEXT)  # type: ignore[call-overload]
         columns.append("tags_source")
     joined = joined[order_columns([*columns, *tag_columns])]
     note_tags_read(joined, all_keys=keys is None and (sources is None or NOT_REQUESTED not in sources))
     return joined
+
+
+def _values_by_key(tags: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Return the value of each tag, by its key and the ARN of its channel; raise InvalidInput as pivot_tags() does.
+
+    pandas takes ten times as long to pivot and merge the tags of a few channels.
+    """
+    check_columns(tags, TAGS, "list_tags()")
+    values: dict[str, dict[str, str]] = {}
+    for arn, key, value in zip(*(tags[name].tolist() for name in ("channel_arn", "key", "value")), strict=True):
+        values.setdefault(key, {})[arn] = value
+    if sum(map(len, values.values())) < len(tags) or tags[_NEVER_MISSING].isna().any(axis=None):
+        pivot_tags(tags)  # raises, unless the rows of a tag are equal
+    return values
 
 
 def note_tags_read(wide: pd.DataFrame, *, all_keys: bool) -> None:
@@ -137,3 +155,28 @@ def are_all_tags_read(wide: pd.DataFrame) -> bool | None:
     if noted is None:
         return None
     return noted["all_keys"] and set(noted["columns"]) <= set(wide.columns)
+
+
+def _has_tags(wide: pd.DataFrame) -> bool:
+    return any(str(column).startswith(TAG_PREFIX) for column in wide.columns)
+
+
+def mark_untagged(wide: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame as a file has to have it: if all tags were read and no channel has one, its ``tags_source`` says so.
+
+    A file has no attributes: without the column, no tag could be told from tags that were not read.
+    """
+    if not are_all_tags_read(wide) or wide.empty or "channel_arn" not in wide or _SOURCE in wide or _has_tags(wide):
+        return wide
+    marked = wide.assign(**{_SOURCE: pd.array([_MARK] * len(wide), dtype=TEXT)})  # type: ignore[call-overload]
+    return marked[order_columns(marked.columns)]
+
+
+def unmark_untagged(read: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame that :func:`mark_untagged` was given, and note that all its tags were read."""
+    is_marked = _SOURCE in read and "channel_arn" in read and not read.empty and bool((read[_SOURCE] == _MARK).all())
+    if not is_marked or _has_tags(read):
+        return read
+    found = read.drop(columns=_SOURCE)
+    note_tags_read(found, all_keys=True)
+    return found

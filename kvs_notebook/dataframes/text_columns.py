@@ -1,6 +1,6 @@
 """Columns of text, as files have them, as a frame with dtypes; text that another program has changed is refused.
 
-An ARN tells the account, region and name that its row must have; other columns have the format that is written.
+A row with an ARN has the same account, region and name in its columns; other columns have the format that is written.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kvs_notebook.dataframes import schemas
+from kvs_notebook.dataframes.frame import DataFrame
+from kvs_notebook.dataframes.tag_pivot import unmark_untagged
 from kvs_notebook.errors import DamagedFile
 
 Row = Sequence[str | None]
@@ -46,7 +48,7 @@ _LARGE_NUMBER = r"\d(\.\d+)?E\+\d+"
 _CHANNEL_ARN = r"arn:[^:]*:kinesisvideo:(?P<region>[^:]*):(?P<account_id>[^:]*):channel/(?P<channel_name>[^/]*)/\d+"
 _ARN = "channel_arn"
 _IN_ARN = ("account_id", "region", "channel_name")
-"""Columns whose value the ARN beside has too."""
+"""Columns whose values the ARN of the row contains, too."""
 
 
 def is_secret(name: str) -> bool:
@@ -116,7 +118,7 @@ def frame_of_text(
         raise DamagedFile(
             f"{label} was changed by another program, probably a spreadsheet: {', '.join(found)}. {export_again(writer)}"
         )
-    return pd.DataFrame(parsed)
+    return unmark_untagged(DataFrame(parsed))
 
 
 def name_rows(rows: Sequence[int], most: int = 5) -> str:
@@ -140,22 +142,34 @@ def _check_header(header: Sequence[str], label: str, writer: str) -> None:
 def _find_damage(
     columns: Mapping[str, pa.Array], numbers: Sequence[int], converted: Mapping[str, Collection[int]]
 ) -> list[str]:
-    """Return for each column with damage the rows and one of the values that do not have the form that is written."""
+    """Return for each column with damage the rows and one of the values: of another form, or not that of the row's ARN."""
     damage = []
     arns = columns.get(_ARN)
     in_arns = {} if arns is None else parts_of_arns(arns)
+    is_broken = np.zeros(len(numbers), bool)  # the ARN, whose row is not blamed for what cannot be read from it
+    if arns is not None and in_arns.keys() & columns.keys():
+        is_broken = _mask(arns.is_valid()) & ~_mask(in_arns["channel_name"].is_valid())
     for name, values in columns.items():
         bad = _has_other_form(name, values)
-        if name in in_arns:
+        differs = np.zeros(len(values), bool)
+        if name == _ARN:
+            bad |= is_broken
+        elif name in in_arns:
             has_truth = name == "channel_name" or _mask(pc.is_valid(arns))
-            bad |= _contradicts(values, in_arns[name]) & has_truth
+            differs = _contradicts(values, in_arns[name]) & has_truth & ~is_broken
         if name in converted and name != "account_id" and schemas.dtype_of(name) in {schemas.TEXT, schemas.SECRET}:
             bad |= np.isin(numbers, [*converted[name]]) & _contradicts(values, in_arns.get(name))
-        positions = np.flatnonzero(bad).tolist()
+        positions = np.flatnonzero(bad | differs).tolist()
         if positions:
+            first = positions[0]
             rows = name_rows([numbers[position] for position in positions])
-            damage.append(f"{name} in {rows} ({values[positions[0]].as_py()!r})")
+            beside = f", but {_quote(in_arns[name][first])} in {_ARN}" if differs[first] else ""
+            damage.append(f"{name} in {rows} ({_quote(values[first])}{beside})")
     return damage
+
+
+def _quote(value: pa.Scalar) -> str:
+    return repr(value.as_py()) if value.is_valid else "nothing"
 
 
 def _has_other_form(name: str, values: pa.Array) -> Mask:

@@ -10,8 +10,10 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
+from kvs_notebook.arguments import check_file
 from kvs_notebook.dataframes import schemas
 from kvs_notebook.dataframes.files import File, cell_values, check_frame, open_output
+from kvs_notebook.dataframes.tag_pivot import mark_untagged
 from kvs_notebook.dataframes.text_columns import export_again, frame_of_text
 from kvs_notebook.dataframes.workbook_cells import (
     EXACT_DIGITS,
@@ -38,24 +40,31 @@ _DAY = 86_400_000
 
 
 def to_excel(frame: pd.DataFrame, path: File | IO[bytes]) -> None:
-    """Write a frame as an Excel workbook, which read_excel() reads back to the same frame.
+    """Write a frame as an Excel workbook.
 
-    Text is text, whatever it looks like: no cell is a formula, and nothing that is typed into one is converted. Times are a
-    spreadsheet's own and display UTC with milliseconds, numbers are numbers. An empty string is written as ``'``, a missing
-    value as an empty cell, and a ``'`` at the beginning of a text twice. Requires the extra ``excel``.
+    read_excel() reads the file back to the same frame.
+
+    Text is text, whatever it looks like: no cell is a formula, and nothing
+    that is typed into one is converted. Times are a spreadsheet's own and
+    display UTC with milliseconds, numbers are numbers. An empty string is
+    written as ``'``, a missing value as an empty cell, and a ``'`` at the
+    beginning of a text twice. Requires the extra ``excel``.
 
     Parameters
     ----------
     frame
-        Any frame of this package; other columns are written as numbers or text.
+        Any frame of this package; other columns are written as numbers or
+        text.
     path
-        A file that ends with ``.xlsx``, which is replaced when the new one is complete, or a binary stream.
+        A file that ends with ``.xlsx``, which is replaced when the new one is
+        complete, or a binary stream.
 
     Raises
     ------
     InvalidInput
-        If frame is not a DataFrame, the file does not end with ``.xlsx``, the frame has more than 1,048,575 rows, or a text has
-        a control character or more than 32,767 characters.
+        If frame is not a DataFrame, the file does not end with ``.xlsx``, the
+        frame has more than 1,048,575 rows, or a text has a control character
+        or more than 32,767 characters.
     ExportFailed
         If the file cannot be written; an older one is unchanged.
     MissingExtra
@@ -80,13 +89,16 @@ def write_sheets(frames: Mapping[str, pd.DataFrame], path: File | IO[bytes]) -> 
         raise InvalidInput(
             f"{path} is not the name of an Excel workbook. End it with {SUFFIX}, or write another file with to_csv()."
         )
-    sheets = {title: [_column(frame[name]) for name in frame.columns] for title, frame in frames.items()}
+    marked = {title: mark_untagged(frame) for title, frame in frames.items()}
+    sheets = {title: [_column(frame[name]) for name in frame.columns] for title, frame in marked.items()}
     with open_output(path, "wb", workbook=True) as stream:
         write_workbook(sheets, stream)
 
 
 def read_excel(path: File | IO[bytes], *, sheet: str | None = None) -> pd.DataFrame:
-    """Read a workbook that to_excel() wrote, with the columns and dtypes of the frame that was written.
+    """Read a workbook that to_excel() wrote, as the frame that was written.
+
+    Its columns have the dtypes of that frame.
 
     Parameters
     ----------
@@ -98,17 +110,19 @@ def read_excel(path: File | IO[bytes], *, sheet: str | None = None) -> pd.DataFr
     Returns
     -------
     pandas.DataFrame
-        The columns of the sheet, each with its dtype in the frames of this package, else str. Rows without any value are left
-        out.
+        The columns of the sheet, each with its dtype in the frames of this
+        package, else str. Rows without any value are left out.
 
     Raises
     ------
     DamagedFile
-        If it is not a workbook, has formulas, or a spreadsheet has changed values that cannot be restored: text that became a
-        number or a date, an account, ARN or name (the ARN has another). The message names the column and the rows, where the
-        header is row 1.
+        If it is not a workbook, has formulas, or a spreadsheet has changed
+        values that cannot be restored: text that became a number or a date, an
+        account, ARN or name (the ARN has another). The message names the
+        column and the rows, where the header is row 1.
     InvalidInput
-        If the file does not exist, cannot be read or is too large, or has no such sheet.
+        If the file does not exist, cannot be read or is too large, or has no
+        such sheet.
     MissingExtra
         If openpyxl is not installed.
 
@@ -171,11 +185,12 @@ def _label(path: File | IO[bytes]) -> str:
 
 def _read(path: File | IO[bytes], sheet: str | None) -> Sheet:
     label = _label(path)
-    if not isinstance(path, str | os.PathLike):
+    path = check_file(path, "read")
+    if not isinstance(path, Path):
         found = read_sheet(path, label, sheet)
     else:
         try:
-            with Path(path).open("rb") as stream:
+            with path.open("rb") as stream:
                 found = read_sheet(stream, label, sheet)
         except OSError as error:
             raise InvalidInput(f"Can't read {label}: {error.strerror}. Check the path.") from error

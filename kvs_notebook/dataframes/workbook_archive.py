@@ -81,7 +81,7 @@ class BoundedArchive(zipfile.ZipFile):
         check_expansion(self._label, self._read, self._size)
 
     def too_large(self, found: str) -> InvalidInput:
-        """Return the error for a part that has too much which the parser would keep."""
+        """Return the error for a part that is too large for the parser, which keeps it in memory."""
         return InvalidInput(
             f"{self._label} has a row, or a part such as its styles, of {found} (maximum {MAX_PART_BYTES:,} bytes and "
             f"{MAX_PART_MARKUP:,} tags). In the spreadsheet, copy the values to a new workbook."

@@ -271,7 +271,7 @@ def _choose_sheet(book: Workbook, label: str, title: str | None) -> Any:
 
 
 def _read_cells(sheet: Any, label: str) -> Sheet:
-    sheet.reset_dimensions()  # what the file says of its size may be wrong
+    sheet.reset_dimensions()  # the size that the file states may be wrong
     header: list[str] = []
     rows: dict[int, list[str | None]] = {}
     converted: dict[str, set[int]] = {}

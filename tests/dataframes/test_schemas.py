@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kvs_notebook import errors
 from kvs_notebook.dataframes import builders, schemas
 from kvs_notebook.dataframes.schemas import CHANNELS, ENDPOINTS, ICE_SERVERS, MESSAGES, TAGS
 from kvs_notebook.dataframes.tag_pivot import CHANNEL_COLUMNS, join_tags, pivot_tags
@@ -223,6 +224,24 @@ def test_join_tags_keeps_channels_in_order():
     assert joined["tag:k"].isna().tolist() == [False, True, False]
     assert dtypes(joined) == {**CHANNELS, "tag:k": "str"}
     assert join_tags(channels, builders.empty(TAGS)).equals(channels)
+
+
+def test_join_tags_rejects_tag_with_two_values():
+    channels, tags = (
+        builders.channels_frame([info("a")]),
+        pd.concat(builders.tags_frame({arn("a"): {"Site": value}}) for value in ("hq", "hq", "annex")),
+    )
+    assert join_tags(channels, tags[:2])["tag:Site"].tolist() == ["hq"]
+    with pytest.raises(errors.InvalidInput, match="Tag 'Site' of channel a has 2 values: 'hq' and 'annex'"):
+        join_tags(channels, tags)
+
+
+def test_join_tags_of_given_keys_has_a_column_of_each():
+    tags = builders.tags_frame({arn("a"): {"k": "v", "Site": "hq"}})
+    joined = join_tags(builders.channels_frame([info("a")]), tags, ["Site", "Owner"])
+    assert joined.columns.tolist() == [*READ_FIRST, "tag:Site", "tag:Owner", *READ_LAST]
+    assert joined["tag:Site"].tolist() == ["hq"]
+    assert joined["tag:Owner"].isna().all()
 
 
 def test_concat_of_other_tag_columns_has_missing_values():

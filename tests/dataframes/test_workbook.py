@@ -64,13 +64,13 @@ def check_round_trip(frame: pd.DataFrame) -> None:
 # --- the round trip
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(frames())
 def test_round_trip_keeps_any_frame(frame: pd.DataFrame) -> None:
     check_round_trip(frame)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.lists(texts, min_size=1, max_size=5))
 @example(ESCAPES)
 def test_round_trip_keeps_texts_that_look_like_escapes(values: list[str]) -> None:
@@ -78,7 +78,7 @@ def test_round_trip_keeps_texts_that_look_like_escapes(values: list[str]) -> Non
     check_round_trip(with_column(frame, f"tag:{values[0]}x", values))
 
 
-@settings(max_examples=7)
+@settings(max_examples=5)
 @given(st.lists(infos, max_size=3))
 @example([])
 @example([info(CreationTime=datetime(1900, 2, 28, tzinfo=UTC))])
@@ -128,7 +128,7 @@ def test_empty_cell_keeps_the_format_of_text() -> None:
 # --- damage
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(frames(), st.data())
 def test_converted_cell_reads_back_same_or_is_refused(frame: pd.DataFrame, data: st.DataObject) -> None:
     if has_refused_characters(frame):
@@ -161,10 +161,10 @@ def _as_number(text: str) -> Any:
 @pytest.mark.parametrize(
     ("column", "value", "found"),
     [
-        ("channel_name", 7, "channel_name in row 2 ('7')"),
-        ("channel_name", datetime(2026, 3, 4), "channel_name in row 2 ('2026-03-04T00:00:00.000Z')"),  # noqa: DTZ001
-        ("channel_name", True, "channel_name in row 2 ('True')"),
-        ("account_id", 12, "account_id in row 2 ('12')"),
+        ("channel_name", 7, "channel_name in row 2 ('7', but '007' in channel_arn)"),
+        ("channel_name", datetime(2026, 3, 4), "channel_name in row 2 ('2026-03-04T00:00:00.000Z', but "),  # noqa: DTZ001
+        ("channel_name", True, "channel_name in row 2 ('True', but "),
+        ("account_id", 12, "account_id in row 2 ('12', but "),
         ("version", 1.5e19, "version in row 2 ('15000000000000000000')"),
         ("tag:Note", 7, "tag:Note in row 2 ('7')"),
         ("creation_time", 46027.5, "creation_time in row 2 ('46027.5')"),
