@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
 INBOX_CAPACITY = 1_000
-"""Received messages that wait to be read: as many as a sandbox keeps of one sender, of 10 viewers at the service's rates 10 s."""
+"""Received messages that wait to be read: as many as a sandbox keeps for one sender, and as 10 viewers can send in 10 s."""
 
 _logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def open_signaling(
     take_over: bool = False,
     connection: Connection | None = None,
 ) -> SignalingClient:
-    """Open signaling on a channel as a MASTER or as a viewer, to be used with ``async with``.
+    """Open signaling on a channel as a MASTER or a VIEWER, in ``async with``.
 
     Parameters
     ----------
@@ -62,17 +62,20 @@ def open_signaling(
     role
         VIEWER or MASTER.
     client_id
-        Required for a viewer, which should keep it: 1 to 256 letters, digits and ``. _ -``. A MASTER has none.
+        Required for a viewer, which should keep it: 1 to 256 letters, digits
+        and ``. _ -``. A MASTER has none.
     take_over
-        Required for a MASTER on a real account: all further messages go to the newest MASTER, and the one that was connected
-        before, usually a camera, is not notified.
+        Required for a MASTER on a real account: all further messages go to the
+        newest MASTER, and the one that was connected before, usually a camera,
+        is not notified.
     connection
         The connection to use; None takes the current connection.
 
     Returns
     -------
     SignalingClient
-        An async context manager: ``send_offer``, ``send_answer``, ``send_candidate``, ``async for message in client``,
+        An async context manager: ``send_offer``, ``send_answer``,
+        ``send_candidate``, ``async for message in client``,
         ``client.messages`` (a DataFrame).
 
     Raises
@@ -86,13 +89,15 @@ def open_signaling(
 
     Notes
     -----
-    Entering ``async with`` raises ChannelNotFound, ChannelBusy, AccessDenied or ExpiredCredentials if the service refuses the
-    connection, Throttled if it does so 8 times (too many connects a second, or too many viewers), and EndpointUnreachable if it
-    does not answer.
+    Entering ``async with`` raises ChannelNotFound, ChannelBusy, AccessDenied
+    or ExpiredCredentials if the service refuses the connection, Throttled if
+    it does so 8 times (too many connects a second, or too many viewers), and
+    EndpointUnreachable if it does not answer.
 
-    Each connection spends one GetSignalingChannelEndpoint call and one ConnectAsMaster or ConnectAsViewer, of which a channel
-    accepts 3 a second each; one DescribeSignalingChannel call if only a name is given. Messages: 5 offers, 5 answers and
-    20 candidates a second for a connection.
+    Each connection spends one GetSignalingChannelEndpoint call and one
+    ConnectAsMaster or ConnectAsViewer, of which a channel accepts 3 a second
+    each; one DescribeSignalingChannel call if only a name is given. Messages:
+    5 offers, 5 answers and 20 candidates a second for a connection.
 
     Examples
     --------
@@ -169,7 +174,7 @@ class SignalingClient:
         self._start_anew()
 
     def _start_anew(self) -> None:
-        """Create what serves one open() on one event loop."""
+        """Create the state of one open(), whose event loop may be another one than before."""
         self._supervisor = ReconnectSupervisor(self._connector, self._receive, self._end, self._check_reconnect)
         self._rate_limiter = MessageRateLimiter()
         self._inbox: asyncio.Queue[Message | Exception | None] = asyncio.Queue()

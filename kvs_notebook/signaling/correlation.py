@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kvs_notebook.aws.error_translation import from_code
 from kvs_notebook.errors import ChannelNotFound, InvalidInput, KVSError, Throttled
-from kvs_notebook.formatting import printable
+from kvs_notebook.formatting import one_line
 from kvs_notebook.signaling.frames import Refusal
 
 CAPACITY = 10_000
@@ -53,7 +53,7 @@ class SentMessage:
 
 
 UNKNOWN_MESSAGE = SentMessage("Sending", "an unknown recipient")
-"""Stands for a message that was sent longer ago than is remembered."""
+"""In place of a message that is no longer remembered."""
 
 
 class RefusalCorrelator:
@@ -84,7 +84,7 @@ class RefusalCorrelator:
         error = from_code(
             refusal.code, refusal.description, operation=sent.operation, subject=sent.recipient, next_steps=next_steps
         )
-        _logger.warning("%s to %s was refused: %s", sent.operation, printable(sent.recipient), error.code)
+        _logger.warning("%s to %s was refused: %s", sent.operation, one_line(sent.recipient), error.code)
         return None if _set_exception(sent.refused, error) else error
 
     def fail_all(self, error: Exception) -> None:

@@ -27,41 +27,47 @@ def get_endpoints(
     protocols: Sequence[str] = ("WSS", "HTTPS"),
     connection: Connection | None = None,
 ) -> pd.DataFrame:
-    """Get the endpoints of a channel, or of every channel of a frame, for one role.
+    """Get the endpoints of channels for one role.
 
     Parameters
     ----------
     channel
         A name, an ARN, a row, or a channels frame of any length.
     role
-        VIEWER or MASTER: the role of the client that connects to the WSS endpoint.
+        VIEWER or MASTER: the role of the client that connects to the WSS
+        endpoint.
     protocols
-        WSS (signaling), HTTPS (ICE servers), WEBRTC (media ingestion, only on a channel that stores media).
+        WSS (signaling), HTTPS (ICE servers), WEBRTC (media ingestion, only on
+        a channel that stores media).
     connection
         The connection to use; None takes the current connection.
 
     Returns
     -------
     pandas.DataFrame
-        One row per channel and protocol, in the order of ``protocols``: channel_name, region, role, protocol, endpoint,
-        account_id, channel_arn (str).
+        One row per channel and protocol, in the order of ``protocols``:
+        channel_name, region, role, protocol, endpoint, account_id, channel_arn
+        (str).
 
     Raises
     ------
     InvalidInput
-        If the service does not know the role or a protocol, and for WEBRTC on a channel that stores no media.
+        If the service does not know the role or a protocol, and for WEBRTC on
+        a channel that stores no media.
     ChannelNotFound
         If a channel does not exist.
     ChannelBusy
         If a channel is not yet ACTIVE.
     ServiceFault
-        If the reply lacks a protocol, or names an endpoint that is neither AWS's nor on the host of ``endpoint_url``.
+        If the reply lacks a protocol, or names an endpoint that is neither
+        AWS's nor on the host of ``endpoint_url``.
 
     Notes
     -----
-    Spends one GetSignalingChannelEndpoint call for each channel (300 a second for an account and region, shared with every
-    device that connects), and one DescribeSignalingChannel call if only a name is given. Endpoints may be kept until
-    a connection to them fails.
+    Spends one GetSignalingChannelEndpoint call for each channel (300 a second
+    for an account and region, shared with every device that connects), and one
+    DescribeSignalingChannel call if only a name is given. Endpoints may be
+    kept until a connection to them fails.
 
     Examples
     --------
@@ -91,9 +97,12 @@ _ice_servers = IceServerCache()
 def get_ice_servers(
     channel: Channel, *, client_id: str | None = None, refresh: bool = False, connection: Connection | None = None
 ) -> pd.DataFrame:
-    """Get the TURN servers that relay a channel's media if its peers cannot reach each other.
+    """Get the TURN servers of a channel.
 
-    They are kept for the connection, channel and client id, and returned again until 30 s before the end of their lifetime.
+    They relay media if the peers cannot reach each other.
+
+    They are kept for the connection, channel and client id, and returned again
+    until 30 s before the end of their lifetime.
 
     Parameters
     ----------
@@ -102,18 +111,20 @@ def get_ice_servers(
     client_id
         The id of the viewer that will use them; optional.
     refresh
-        Request them from the service even if those of an earlier call are still usable, for instance when a peer is told
-        RECONNECT_ICE_SERVER.
+        Request them from the service even if those of an earlier call are
+        still usable, for instance when a peer is told RECONNECT_ICE_SERVER.
     connection
         The connection to use; None takes the current connection.
 
     Returns
     -------
     pandas.DataFrame
-        One row per URI: channel_name, region, uri (str), username, password (Secret: ``.reveal()`` returns it), ttl_seconds
-        (Int64, the lifetime that is left; 5 minutes at first on a real account), account_id, channel_arn (str). The STUN server,
-        ``stun:stun.kinesisvideo.REGION.amazonaws.com:443``, is not among them: it needs no password and is the same for every
-        channel.
+        One row per URI: channel_name, region, uri (str), username, password
+        (Secret: ``.reveal()`` returns it), ttl_seconds (Int64, the lifetime
+        that is left; 5 minutes at first on a real account), account_id,
+        channel_arn (str). The STUN server,
+        ``stun:stun.kinesisvideo.REGION.amazonaws.com:443``, is not among them:
+        it needs no password and is the same for every channel.
 
     Raises
     ------
@@ -128,9 +139,11 @@ def get_ice_servers(
 
     Notes
     -----
-    Spends one GetIceServerConfig call (5 a second for a channel, 100 for an account and region) and, for the endpoint, one
-    GetSignalingChannelEndpoint call, or neither if the servers of an earlier call are usable; one DescribeSignalingChannel
-    call if only a name is given. A sandbox relays no media: its URIs name a port of loopback without a server, since peers on
+    Spends one GetIceServerConfig call (5 a second for a channel, 100 for an
+    account and region) and, for the endpoint, one GetSignalingChannelEndpoint
+    call, or neither if the servers of an earlier call are usable; one
+    DescribeSignalingChannel call if only a name is given. A sandbox relays no
+    media: its URIs name a port of loopback without a server, since peers on
     one machine need no relay.
 
     Examples

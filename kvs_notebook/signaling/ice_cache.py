@@ -21,7 +21,7 @@ IceServers = Sequence[Mapping[str, Any]]
 
 
 class IceServersKey(NamedTuple):
-    """Whom ICE servers are for: a channel, and a viewer or any client."""
+    """The channel that ICE servers are for, and the viewer, if they are for one only."""
 
     channel_arn: str
     client_id: str | None
@@ -53,7 +53,7 @@ class IceServerCache:
         self._lock = threading.Lock()
 
     def get(self, connection: Connection, key: IceServersKey) -> IceServers | None:
-        """Return the servers of an earlier reply with the lifetime that is left, None if there is none that is usable."""
+        """Return the servers of an earlier reply with the lifetime that is left, None if none is usable."""
         with self._lock:
             reply = self._replies.get(connection, {}).get(key)
         if reply is None:

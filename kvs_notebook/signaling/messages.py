@@ -77,7 +77,8 @@ class Candidate:
     candidate
         Its SDP line; an empty one ends the list.
     sdp_mid, sdp_m_line_index
-        The media that it is for, by name and by number; None if its sender named none.
+        The media that it is for, by name and by number; None if its sender
+        named none.
     sender_client_id
         As of an Offer.
 
@@ -96,7 +97,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class ReconnectIceServer:
-    """A request of the service to get new ICE servers and to connect the media again.
+    """A request of the service to get new ICE servers and reconnect media.
 
     Examples
     --------
@@ -108,14 +109,17 @@ class ReconnectIceServer:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A message of another type, or with a payload that cannot be read, or a frame that is not a JSON object.
+    """A message of another type, or one that cannot be read.
+
+    Its payload is malformed, or the frame is not a JSON object.
 
     Attributes
     ----------
     message_type
         The type as received.
     message_payload
-        The payload as received, in base64; of a frame that is not a JSON object, the frame.
+        The payload as received, in base64; of a frame that is not a JSON
+        object, the frame.
     sender_client_id
         As of an Offer.
 

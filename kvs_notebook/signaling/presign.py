@@ -25,7 +25,9 @@ def sign_url(
     expires: int = 299,
     connection: Connection | None = None,
 ) -> Secret:
-    """Return a presigned WSS URL, with which a client without AWS credentials can connect to a channel.
+    """Return a presigned WSS URL of a channel.
+
+    A client without AWS credentials can connect with it.
 
     Parameters
     ----------
@@ -34,16 +36,19 @@ def sign_url(
     role
         VIEWER or MASTER: the role in which the client connects.
     client_id
-        Required for a viewer: 1 to 256 letters, digits and ``. _ -``. A MASTER has none.
+        Required for a viewer: 1 to 256 letters, digits and ``. _ -``. A MASTER
+        has none.
     expires
-        Seconds for which the URL can be used to connect, 299 as in AWS's own clients; an open connection outlasts it.
+        Seconds for which the URL can be used to connect, 299 as in AWS's own
+        clients; an open connection stays open after that.
     connection
         The connection to use; None takes the current connection.
 
     Returns
     -------
     Secret
-        The URL; ``.reveal()`` returns it. Every holder of the URL can connect until it expires, so it is not shown.
+        The URL; ``.reveal()`` returns it. Every holder of the URL can connect
+        until it expires, so it is not shown.
 
     Raises
     ------
@@ -60,9 +65,11 @@ def sign_url(
 
     Notes
     -----
-    Signing makes no call; looking up the endpoint spends one GetSignalingChannelEndpoint call, and one
-    DescribeSignalingChannel call if only a name is given. The URL has the form of AWS's own clients: the signature and a
-    session token are query parameters, and the host header is signed.
+    Signing makes no call; looking up the endpoint spends one
+    GetSignalingChannelEndpoint call, and one DescribeSignalingChannel call if
+    only a name is given. The URL has the form of AWS's own clients: the
+    signature and a session token are query parameters, and the host header is
+    signed.
 
     Examples
     --------

@@ -39,7 +39,7 @@ CODE_BY_STATUS = {
     403: "AccessDeniedException",
     404: "ResourceNotFoundException",
 }
-"""The error code of a refusal that carries none."""
+"""The error code of a refusal without one, by its HTTP status."""
 
 MAX_FRAME_BYTES = 128 * 1024
 """A message of the service has 14 KB at most; a longer frame than this closes the connection."""
@@ -159,7 +159,8 @@ class WebSocketConnector:
     def _refusal(self, error: InvalidStatus) -> KVSError:
         """Return the error of a connection that was refused before its upgrade."""
         response = error.response
-        code = response.headers.get("x-amzn-errortype", "").partition(":")[0]
+        codes = response.headers.get_all("x-amzn-errortype")  # a proxy may add a second one
+        code = codes[0].partition(":")[0] if codes else ""
         message = _message_of(bytes(response.body or b""))
         return from_code(
             code or CODE_BY_STATUS.get(response.status_code, f"HTTP {response.status_code}"),

@@ -6,12 +6,16 @@ import asyncio
 import base64
 import json
 import logging
+import string
 from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
@@ -85,7 +89,7 @@ def check_messages(client: SignalingClient, rows: int) -> None:
     assert frame["message_type"].notna().all()
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(frame=st.one_of(frames, st.text(max_size=20), st.binary(max_size=20)))
 def test_any_frame_is_a_message_a_refusal_or_nothing(frame):
     client = create_client()
@@ -203,3 +207,22 @@ def test_client_stays_usable_after_any_frame(connection):
     for frame in ("[]", '{"messageType": []}', '{"messageType": "SDP_OFFER", "senderClientId": [1]}', offer(1)):
         client._receive(frame)
     kvs.diagrams.conversation(client)
+
+
+refusal_headers = st.lists(
+    st.tuples(
+        st.sampled_from(["x-amzn-errortype", "X-Amzn-ErrorType", "content-type", "date"]),
+        st.sampled_from(["AccessDeniedException:http://a/", "", ":", "a" * 5_000])
+        | st.text(string.ascii_letters, max_size=8),
+    ),
+    max_size=5,
+)
+
+
+@given(status=st.integers(100, 999), headers=refusal_headers, body=st.none() | st.binary(max_size=30))
+@example(status=403, headers=[("x-amzn-errortype", "ExpiredTokenException"), ("x-amzn-errortype", "b")], body=b"{}")
+def test_refusal_of_any_content_is_an_error_of_the_package(status, headers, body):
+    response = Response(status, "", Headers(headers), body)
+    error = create_client()._connector._refusal(InvalidStatus(response))
+    assert isinstance(error, errors.KVSError)
+    str(error).encode()
