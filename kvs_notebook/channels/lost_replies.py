@@ -1,4 +1,4 @@
-"""Reconciliation: find out whether a change took effect whose reply was lost.
+"""Reconciliation: if the reply to a change was lost, find out whether the change took effect.
 
 A retry after a lost reply may fail because the first attempt took effect: a create finds its own channel, an update its own
 version, a delete no channel. If the outcome of an attempt was not seen, the channel is described, and its state decides.
@@ -38,7 +38,7 @@ _logger = logging.getLogger(__name__)
 def reconcile_create(
     error: KVSError, name: str, params: Mapping[str, Any], seconds: float, connection: Connection
 ) -> str:
-    """Return the ARN of the channel if the create took effect whose reply was lost; raise if it did not, or is unknown."""
+    """Return the channel's ARN if a create without a reply took effect; raise an error if it did not, or if that is unknown."""
     if not error.maybe_applied:
         raise error
     began = connection.service_time(error) - timedelta(seconds=seconds + 2)  # the service's Date has whole seconds
@@ -54,8 +54,8 @@ def reconcile_create(
     )
     if not same:
         raise ChannelExists(
-            f"CreateSignalingChannel failed for {name}: the channel already exists, with other settings or from before this "
-            "call. Choose another name, or check the existing channel with describe_channel().",
+            f"CreateSignalingChannel failed for {name}: the channel already exists, and was created before this call or "
+            "has other settings. Choose another name, or check the existing channel with describe_channel().",
             code=error.code,
             operation=error.operation,
         ) from error
@@ -64,7 +64,7 @@ def reconcile_create(
 
 
 def reconcile_update(error: KVSError, seen: ChannelRef, wanted: int, connection: Connection) -> None:
-    """Return if the update took effect whose reply was lost; raise if it did not, or is unknown."""
+    """Return if an update without a reply took effect; raise an error if it did not, or if that is unknown."""
     if not error.maybe_applied:
         raise error
     info = _read_after(error, describe, seen, connection)
@@ -75,7 +75,7 @@ def reconcile_update(error: KVSError, seen: ChannelRef, wanted: int, connection:
 
 
 def reconcile_delete(error: KVSError, seen: ChannelRef, connection: Connection) -> None:
-    """Return if the delete took effect whose reply was lost; raise if it did not, or is unknown."""
+    """Return if a delete without a reply took effect; raise an error if it did not, or if that is unknown."""
     if not error.maybe_applied:
         raise error
     info = None if isinstance(error, ChannelNotFound) else _read_after(error, describe, seen, connection)
@@ -97,7 +97,7 @@ def _read_after(
 
 
 def _error_without_proof(error: KVSError, ref: ChannelRef) -> KVSError:
-    """Return the error to raise if the channel does not show the change: a clear refusal unchanged, else OutcomeUnknown."""
+    """Return the error to raise if the channel does not show the change: the refusal, if there is one, else OutcomeUnknown."""
     if not isinstance(error, (EndpointUnreachable, ServiceFault, Throttled)):
         return error
     unknown = _outcome_unknown(error, ref)
@@ -111,7 +111,7 @@ def _outcome_unknown(error: KVSError, ref: ChannelRef) -> OutcomeUnknown:
 
 
 def outcome_unknown(error: KVSError, label: str, next_step: str) -> OutcomeUnknown:
-    """Return the error for a change of which no call tells whether it took effect, without the advice of its own error."""
+    """Return OutcomeUnknown for a change that may have taken effect, with its own advice instead of the error's."""
     reason = str(error).partition(". ")[0].rstrip(".")
     return OutcomeUnknown(
         f"{error.operation} was sent for {label}, but its outcome is not known ({reason}). {next_step}",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from kvs_notebook.arguments import check_seconds, check_texts
 from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
@@ -18,11 +19,11 @@ from kvs_notebook.channels.listing import channel_pages
 from kvs_notebook.channels.lost_replies import reconcile_create, reconcile_delete, reconcile_update
 from kvs_notebook.channels.reference import Channel, ChannelRef, channel_refs, describe, one_channel_ref, ttl_of
 from kvs_notebook.channels.tag_arguments import TagsToSet, tags_to_set
-from kvs_notebook.channels.tag_reader import CHEAPEST, read_tags_of
+from kvs_notebook.channels.tag_reader import BULK, CHEAPEST, read_tags_of
 from kvs_notebook.channels.waiters import is_active, wait_until, wait_until_gone
 from kvs_notebook.dataframes.builders import channels_frame, channels_frame_of_pages, tags_frame
 from kvs_notebook.dataframes.tag_pivot import join_tags
-from kvs_notebook.errors import ChannelNotFound, InvalidInput, KVSError, mark_accepted
+from kvs_notebook.errors import ChannelNotFound, KVSError, mark_accepted
 
 
 def list_channels(
@@ -38,22 +39,27 @@ def list_channels(
     prefix
         List only channels whose name begins with this; case-sensitive.
     tags
-        True adds a ``tag:<key>`` column for every tag key, sorted; a list of keys adds those, in that order.
+        True adds a ``tag:<key>`` column for every tag key, sorted; a list of
+        keys adds those, in that order.
     connection
         The connection to use; None takes the current one.
 
     Returns
     -------
     pandas.DataFrame
-        One row per channel, including DELETING ones, sorted by name: channel_name, region, channel_status (str),
-        message_ttl_seconds (Int64), creation_time (datetime64[ms, UTC]), account_id, the ``tag:<key>`` columns, then
-        channel_type, version and channel_arn (str). A tag that a channel does not have is missing. If the tags of a channel could
-        not be read, because it was deleted meanwhile, its ``tags_source`` (str) is ``failed``; else there is no such column.
+        One row per channel, including DELETING ones, sorted by name:
+        channel_name, region, channel_status (str), message_ttl_seconds
+        (Int64), creation_time (datetime64[ms, UTC]), account_id, the
+        ``tag:<key>`` columns, then channel_type, version and channel_arn
+        (str). A tag that a channel does not have is missing. If the tags of a
+        channel could not be read, because it was deleted meanwhile, its
+        ``tags_source`` (str) is ``failed``; else there is no such column.
 
     Raises
     ------
     InvalidInput
-        If no channel's name can begin with ``prefix``, or ``tags`` is a string.
+        If no channel's name can begin with ``prefix``, or ``tags`` is neither
+        a bool nor a list of keys.
     AccessDenied
         If the identity lacks a permission.
     Throttled
@@ -61,19 +67,24 @@ def list_channels(
     ExpiredCredentials
         If the service does not accept the credentials.
     EndpointUnreachable
-        If the service does not answer. No error returns a part of the list.
+        If the service does not answer.
 
     Notes
     -----
-    Spends one ListSignalingChannels call (quota: 50 a second in an account and region) for each 1,000 channels. With ``tags``,
-    up to 50 channels (100 in us-east-1 and us-west-2) take one ListTagsForResource call each (quota: 50 a second). More channels
-    take one GetResources call of the Resource Groups Tagging API for each 100 channels of the region. Up to 5
-    ListTagsForResource calls then check channels that GetResources did not name; if one of these has tags, all of them are read.
-    If one of the two operations fails, the other is used. How long GetResources takes to show a changed tag is not documented;
-    list_tags() reads the current tags of each channel.
+    Spends one ListSignalingChannels call (quota: 50 a second in an account and
+    region) for each 1,000 channels. With ``tags``, one GetResources call of
+    the Resource Groups Tagging API for each 100 channels of the region. Up to
+    5 ListTagsForResource calls (quota: 50 a second) then check channels that
+    GetResources did not name; if one of these has tags, all of them are read.
+    With a ``prefix``, up to 50 channels (100 in us-east-1 and us-west-2) take
+    one ListTagsForResource call each instead. If one of the two operations
+    fails, the other is used. How long GetResources takes to show a changed tag
+    is not documented; list_tags() reads the current tags of each channel.
 
-    In a terminal of 80 columns, pandas shows the first and the last columns only. After
-    ``pandas.set_option("display.max_columns", None)`` it shows all of them, in blocks that fit.
+    If an error is raised, no part of the list is returned.
+
+    A terminal shows the frame in blocks of columns that fit it, up to 20
+    columns; ``pandas.set_option("display.max_columns", None)`` shows all.
 
     Examples
     --------
@@ -85,19 +96,16 @@ def list_channels(
     0   front-door         ACTIVE       hq
     """
     connection = current_connection(connection)
-    if isinstance(tags, str):
-        raise InvalidInput(
-            f"tags={tags!r} is not a list. Pass a list of keys, such as tags=[{tags!r}], or True for all."
-        )
+    keys = None if isinstance(tags, bool) else check_texts("tags", tags, "['Site'], or True for all")
     channels = channels_frame_of_pages(channel_pages(prefix, connection))
     if tags is False:
         return channels
     arns = list(channels["channel_arn"])
-    found = read_tags_of(arns, CHEAPEST, connection, quiet=False)
+    found = read_tags_of(arns, BULK if prefix is None else CHEAPEST, connection, quiet=False)
     if found.error is not None:
         raise found.error
-    keys = None if tags is True else list(dict.fromkeys(tags))
-    return join_tags(channels, tags_frame(found.tags), keys, sources=found.sources(arns))
+    asked = None if keys is None else list(dict.fromkeys(keys))
+    return join_tags(channels, tags_frame(found.tags), asked, sources=found.sources(arns))
 
 
 def describe_channel(channel: Channel, *, connection: Connection | None = None) -> pd.DataFrame:
@@ -128,8 +136,9 @@ def describe_channel(channel: Channel, *, connection: Connection | None = None) 
 
     Notes
     -----
-    Spends one DescribeSignalingChannel call for each channel (300 a second for an account and region, 5 a second for a
-    channel, shared with every device that connects).
+    Spends one DescribeSignalingChannel call for each channel (300 a second for
+    an account and region, 5 a second for a channel, shared with every device
+    that connects).
 
     Examples
     --------
@@ -160,12 +169,16 @@ def create_channel(
     Parameters
     ----------
     name
-        1 to 256 letters, digits and ``. _ -``, unique in the account and region.
+        1 to 256 letters, digits and ``. _ -``, unique in the account and
+        region.
     message_ttl_seconds
-        Seconds that the channel keeps a message that was not received, 5 to 120.
+        Seconds that the channel keeps a message that was not received, 5 to
+        120.
     tags
-        Up to 50 tags, as a mapping of key to value; or copied from another channel: the frame of its :func:`list_tags`, or its
-        row of ``list_channels(tags=True)``. Tags that only AWS can set (``aws:...``) are left out.
+        Up to 50 tags, as a mapping of key to value; or copied from another
+        channel: the frame of its :func:`list_tags`, or its row of
+        ``list_channels(tags=True)``. Tags that only AWS can set (``aws:...``)
+        are left out.
     wait
         Wait until the channel is ACTIVE; False returns at once.
     timeout
@@ -181,7 +194,8 @@ def create_channel(
     Raises
     ------
     InvalidInput
-        If the service does not accept the name, the TTL or a tag; checked before any call.
+        If the service does not accept the name, the TTL or a tag, or
+        ``timeout`` is not valid; checked before any call.
     ChannelExists
         If the name is taken, possibly by a channel that is still DELETING.
     ChannelLimitExceeded
@@ -200,14 +214,17 @@ def create_channel(
     Warns
     -----
     ReconciledWarning
-        If the reply was lost, and the channel was found to be created by this call.
+        If the reply was lost, and the channel was found to be created by this
+        call.
     UserWarning
         If a key in the mapping starts with ``aws:``; it is left out.
 
     Notes
     -----
-    Spends one CreateSignalingChannel call (50 a second), then one DescribeSignalingChannel call a second while it waits. A loop
-    waits for each channel in turn: for many, plans.ensure() plans what is missing, and apply_plan() waits once for all of them.
+    Spends one CreateSignalingChannel call (50 a second), then one
+    DescribeSignalingChannel call a second while it waits. A loop waits for
+    each channel in turn: for many, plans.ensure() plans what is missing, and
+    apply_plan() waits once for all of them.
 
     Examples
     --------
@@ -217,7 +234,7 @@ def create_channel(
     >>> channel["channel_status"].iloc[0]
     'ACTIVE'
     """
-    connection = current_connection(connection)
+    connection, timeout = current_connection(connection), check_seconds("timeout", timeout)
     params = {
         "ChannelName": check_channel_name(name),
         "ChannelType": "SINGLE_MASTER",
@@ -250,16 +267,20 @@ def update_channel(
     timeout: float = 60,
     connection: Connection | None = None,
 ) -> pd.DataFrame:
-    """Change a channel's message TTL; if it already has that value, no update is sent.
+    """Change a channel's message TTL.
+
+    If it already has that value, no update is sent.
 
     Parameters
     ----------
     channel
-        A name or ARN, whose version is read first, or a row, whose own version is sent. For many channels, make a plan.
+        A name or ARN, whose version is read first, or a row, whose own version
+        is sent. For many channels, make a plan.
     message_ttl_seconds
         Seconds, 5 to 120; messages that are already stored keep their TTL.
     wait
-        Wait until the channel is ACTIVE with its new version; False returns at once.
+        Wait until the channel is ACTIVE with its new version; False returns at
+        once.
     timeout
         Maximum seconds to wait.
     connection
@@ -273,9 +294,11 @@ def update_channel(
     Raises
     ------
     InvalidInput
-        If the TTL is out of range, or the channel argument is not valid; checked before any call.
+        If the TTL is out of range, or the channel argument or ``timeout`` is
+        not valid; checked before any call.
     WrongConnection
-        If the ARN or row is of another account or region than the connection's.
+        If the ARN or row is of another account or region than the
+        connection's.
     ReadOnly
         If the connection was made without ``allow_changes=True``.
     ChannelNotFound
@@ -285,7 +308,8 @@ def update_channel(
     ChannelBusy
         If the channel is not ACTIVE.
     OutcomeUnknown
-        If the reply was lost, and the channel does not have the new TTL or cannot be described.
+        If the reply was lost, and the channel does not have the new TTL or
+        cannot be described.
     WaitTimeout
         If the channel is not ACTIVE with its new version within ``timeout``.
 
@@ -296,8 +320,8 @@ def update_channel(
 
     Notes
     -----
-    Spends one UpdateSignalingChannel call (50 a second, 5 for a channel), one DescribeSignalingChannel call before it, and one
-    a second while it waits.
+    Spends one UpdateSignalingChannel call (50 a second, 5 for a channel), one
+    DescribeSignalingChannel call before it, and one a second while it waits.
 
     Examples
     --------
@@ -307,7 +331,7 @@ def update_channel(
     >>> int(kvs.update_channel(channel, message_ttl_seconds=90)["message_ttl_seconds"].iloc[0])
     90
     """
-    connection = current_connection(connection)
+    connection, timeout = current_connection(connection), check_seconds("timeout", timeout)
     wanted = check_message_ttl(message_ttl_seconds)
     ref = one_channel_ref(channel, connection, plan=f"kvs.plans.set_message_ttl(channels, {wanted})")
     connection.require_changes("UpdateSignalingChannel")
@@ -348,9 +372,11 @@ def delete_channel(
     Parameters
     ----------
     channel
-        A name or ARN, whose version is read first, or a row, whose own version is sent. For many channels, make a plan.
+        A name or ARN, whose version is read first, or a row, whose own version
+        is sent. For many channels, make a plan.
     wait
-        Wait until the channel no longer exists; False returns when the service has accepted the call.
+        Wait until the channel no longer exists; False returns when the service
+        has accepted the call.
     timeout
         Maximum seconds to wait.
     connection
@@ -364,9 +390,11 @@ def delete_channel(
     Raises
     ------
     InvalidInput
-        If the channel argument is not valid; checked before any call.
+        If the channel argument or ``timeout`` is not valid; checked before any
+        call.
     WrongConnection
-        If the ARN or row is of another account or region than the connection's.
+        If the ARN or row is of another account or region than the
+        connection's.
     ReadOnly
         If the connection was made without ``allow_changes=True``.
     ChannelNotFound
@@ -376,19 +404,23 @@ def delete_channel(
     ChannelBusy
         If the channel is CREATING or UPDATING.
     OutcomeUnknown
-        If the reply was lost, and the channel is not DELETING or cannot be described.
+        If the reply was lost, and the channel is not DELETING or cannot be
+        described.
     WaitTimeout
         If the channel still exists after ``timeout``.
 
     Warns
     -----
     ReconciledWarning
-        If the reply was lost, and the channel was found to be DELETING or deleted.
+        If the reply was lost, and the channel was found to be DELETING or
+        deleted.
 
     Notes
     -----
-    Spends one DeleteSignalingChannel call (50 a second, 5 for a channel), one DescribeSignalingChannel call before it, and one
-    a second while it waits. A deleted channel cannot be restored; a new one with its name has another ARN.
+    Spends one DeleteSignalingChannel call (50 a second, 5 for a channel), one
+    DescribeSignalingChannel call before it, and one a second while it waits. A
+    deleted channel cannot be restored; a new one with its name has another
+    ARN.
 
     Examples
     --------
@@ -398,7 +430,7 @@ def delete_channel(
     >>> kvs.delete_channel(channel)["channel_status"].iloc[0]
     'DELETING'
     """
-    connection = current_connection(connection)
+    connection, timeout = current_connection(connection), check_seconds("timeout", timeout)
     ref = one_channel_ref(channel, connection, plan="kvs.plans.delete(channels)")
     connection.require_changes("DeleteSignalingChannel")
     info = describe(ref, connection)

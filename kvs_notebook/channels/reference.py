@@ -23,7 +23,7 @@ Channel: TypeAlias = "str | pd.Series[Any] | pd.DataFrame | Mapping[str, Any]"
 """The types of a channel argument."""
 
 IDENTIFYING_COLUMNS = ("channel_arn", "account_id", "region", "version")
-"""The columns of a row that are read; it may have any others."""
+"""The columns of a row that are read; it may have others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def one_channel_ref(channel: Channel, connection: Connection, *, plan: str = "")
     Raises
     ------
     InvalidInput
-        If it is a frame that has not exactly one row, or as for channel_refs().
+        If a frame does not have exactly one row, or as for channel_refs().
     """
     rows = len(channel) if isinstance(channel, pd.DataFrame) else 1
     if rows != 1:

@@ -25,8 +25,8 @@ TagsToSet: TypeAlias = "Mapping[str, str] | pd.DataFrame | pd.Series"
 def tags_to_set(tags: object, *, allow_none: bool = False) -> dict[str, str]:
     """Return the tags to send; raise InvalidInput if the service does not accept one.
 
-    Tags whose key starts with ``aws:`` are left out of copied tags, because only AWS can set them. If other tags are given in a
-    mapping beside them, a UserWarning names them; if they are the only ones, they are invalid.
+    Tags whose key starts with ``aws:`` are left out of copied tags, because only AWS can set them. If a mapping contains them
+    and other tags, they are left out with a UserWarning; if it contains no others, they are invalid.
     """
     if isinstance(tags, pd.DataFrame | pd.Series):
         return check_tags(own_tags(_tags_of_frame(tags)), allow_none=allow_none)

@@ -22,7 +22,7 @@ from kvs_notebook.errors import AccessDenied, ChannelNotFound, ExpiredCredential
 RESOURCE_TYPE = "kinesisvideo:channel"
 PAGE_SIZE = 100
 SAMPLE_SIZE = 5
-"""How many of the channels that GetResources leaves out are read one by one: if one has tags, its index is out of date."""
+"""How many of the channels that GetResources leaves out are read first: if one has tags, its index is out of date."""
 
 CHANNEL = ":channel/"
 """What the ARN of a channel contains."""
@@ -67,9 +67,8 @@ def read_tags_of(arns: Sequence[str], mode: str, connection: Connection, *, quie
         The channels.
     mode
         ``"bulk"``: in bulk, and channel by channel if that fails or returns no channel. ``"each"``: channel by channel.
-        ``"cheapest"``: one by one first for up to 50 channels (100 in us-east-1 and us-west-2), else in bulk first. In bulk,
-        a region that has its quota of channels takes that many calls, so that fewer channels are cheaper one by one.
-        ``"none"`` reads no tags.
+        ``"cheapest"``: channel by channel first for up to 50 channels (100 in us-east-1 and us-west-2), the number of calls
+        that a region with its full quota of channels takes in bulk; else in bulk first. ``"none"`` reads no tags.
     connection
         The account and region.
     quiet
@@ -107,7 +106,7 @@ class _TagReader:
         return [self.read_each, self.read_bulk] if each_first else [self.read_bulk, self.read_each]
 
     def read_each(self, arns: Sequence[str]) -> TagReading:
-        """Read the tags with one ListTagsForResource call per channel; those of a channel deleted since the list are unknown."""
+        """Read the tags with one ListTagsForResource call per channel; those of a channel deleted meanwhile are unknown."""
 
         def tags_if_found(arn: str) -> dict[str, str] | None:
             try:
@@ -151,7 +150,7 @@ class _TagReader:
 
 
 def _creation_time(arn: str) -> int:
-    """Return the last part of an ARN: the newest channels are the likeliest not to be in the index of bulk yet."""
+    """Return the last part of an ARN: the newest channels are the most likely to be missing in the index."""
     stamp = arn.rpartition("/")[2]
     return int(stamp) if stamp.isdecimal() else 0
 

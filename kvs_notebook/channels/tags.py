@@ -34,8 +34,9 @@ def list_tags(channel: Channel, *, connection: Connection | None = None) -> pd.D
     Returns
     -------
     pandas.DataFrame
-        One row per tag, sorted by channel and key: channel_name, region, key, value, account_id, channel_arn (str). A channel
-        without tags has no row; the value of a tag may be the empty string.
+        One row per tag, sorted by channel and key: channel_name, region, key,
+        value, account_id, channel_arn (str). A channel without tags has no
+        row; the value of a tag may be the empty string.
 
     Raises
     ------
@@ -50,8 +51,9 @@ def list_tags(channel: Channel, *, connection: Connection | None = None) -> pd.D
 
     Notes
     -----
-    Spends one ListTagsForResource call for each channel (50 a second for an account and region, 5 a second for a channel),
-    concurrently within the rate limit, and one DescribeSignalingChannel call if a name is given.
+    Spends one ListTagsForResource call for each channel (50 a second for an
+    account and region, 5 a second for a channel), concurrently within the rate
+    limit, and one DescribeSignalingChannel call if a name is given.
 
     Examples
     --------
@@ -90,40 +92,46 @@ def describe_with_tags(ref: ChannelRef, connection: Connection) -> tuple[dict[st
 def tag_channel(
     channel: Channel, tags: TagsToSet, *, read: bool = True, connection: Connection | None = None
 ) -> pd.DataFrame:
-    """Set tags of a channel: add new keys, and replace the values of existing keys.
+    """Set tags of a channel: add new keys, and replace the values of others.
 
     Parameters
     ----------
     channel
         A name, an ARN or a row. For many channels, make a plan.
     tags
-        1 to 50 tags, as a mapping of key to value; a value may be the empty string. Or tags copied from another channel: the
-        frame of its :func:`list_tags`, or its row of ``list_channels(tags=True)``. Tags that only AWS can set (``aws:...``) are
-        left out.
+        1 to 50 tags, as a mapping of key to value; a value may be the empty
+        string. Or tags copied from another channel: the frame of its
+        :func:`list_tags`, or its row of ``list_channels(tags=True)``. Tags
+        that only AWS can set (``aws:...``) are left out.
     read
-        Whether to read all tags of the channel after the change; False saves that call.
+        Whether to read all tags of the channel after the change; False saves
+        that call.
     connection
         The connection to use; None takes the current one.
 
     Returns
     -------
     pandas.DataFrame
-        All tags of the channel after the change, as a long tags frame. With ``read=False`` one row of the channel: account_id,
-        region, channel_name, channel_arn, and a ``tag:<key>`` column (str) for each key that was set; its other tags were not
-        read.
+        All tags of the channel after the change, as a long tags frame. With
+        ``read=False`` one row of the channel: account_id, region,
+        channel_name, channel_arn, and a ``tag:<key>`` column (str) for each
+        key that was set; its other tags were not read.
 
     Raises
     ------
     InvalidInput
-        If the service does not accept a tag, or the channel argument is not valid; checked before any call.
+        If the service does not accept a tag, or the channel argument is not
+        valid; checked before any call.
     WrongConnection
-        If the ARN or row is of another account or region than the connection's.
+        If the ARN or row is of another account or region than the
+        connection's.
     ReadOnly
         If the connection was made without ``allow_changes=True``.
     ChannelNotFound
         If the channel does not exist.
     TagLimitExceeded
-        If the channel would have more than 50 tags, without those of AWS (``aws:...``); none was set.
+        If the channel would have more than 50 tags, without those of AWS
+        (``aws:...``); none was set.
 
     Warns
     -----
@@ -132,8 +140,10 @@ def tag_channel(
 
     Notes
     -----
-    Spends one TagResource and, if ``read``, one ListTagsForResource call (50 a second each, 5 a second for a channel), and one
-    DescribeSignalingChannel call if a name is given. Tags have no version: the last value that is set for a key is kept.
+    Spends one TagResource and, if ``read``, one ListTagsForResource call (50 a
+    second each, 5 a second for a channel), and one DescribeSignalingChannel
+    call if a name is given. Tags have no version: the last value that is set
+    for a key is kept.
 
     Examples
     --------
@@ -168,26 +178,31 @@ def untag_channel(
     channel
         A name, an ARN or a row. For many channels, make a plan.
     keys
-        1 to 50 tag keys, or the rows of :func:`list_tags` to remove. Those that only AWS can remove (``aws:...``) are left out.
+        1 to 50 tag keys, or the rows of :func:`list_tags` to remove. Those
+        that only AWS can remove (``aws:...``) are left out.
     read
-        Whether to read the remaining tags of the channel; False saves that call.
+        Whether to read the remaining tags of the channel; False saves that
+        call.
     connection
         The connection to use; None takes the current one.
 
     Returns
     -------
     pandas.DataFrame
-        The remaining tags of the channel, as a long tags frame. With ``read=False`` one row of the channel: account_id, region,
-        channel_name, channel_arn, and a ``tag:<key>`` column (str) with a missing value for each key that was removed; its other
-        tags were not read.
+        The remaining tags of the channel, as a long tags frame. With
+        ``read=False`` one row of the channel: account_id, region,
+        channel_name, channel_arn, and a ``tag:<key>`` column (str) with a
+        missing value for each key that was removed; its other tags were not
+        read.
 
     Raises
     ------
     InvalidInput
-        If the service does not accept a key, all keys start with ``aws:``, or the channel argument is not valid; checked before
-        any call.
+        If the service does not accept a key, all keys start with ``aws:``, or
+        the channel argument is not valid; checked before any call.
     WrongConnection
-        If the ARN or row is of another account or region than the connection's.
+        If the ARN or row is of another account or region than the
+        connection's.
     ReadOnly
         If the connection was made without ``allow_changes=True``.
     ChannelNotFound
@@ -200,8 +215,9 @@ def untag_channel(
 
     Notes
     -----
-    Spends one UntagResource and, if ``read``, one ListTagsForResource call (50 a second each, 5 a second for a channel), and one
-    DescribeSignalingChannel call if a name is given.
+    Spends one UntagResource and, if ``read``, one ListTagsForResource call (50
+    a second each, 5 a second for a channel), and one DescribeSignalingChannel
+    call if a name is given.
 
     Examples
     --------
@@ -225,7 +241,7 @@ def untag_channel(
 
 
 def _row_of_tags(arn: str, tags: Mapping[str, str | None]) -> pd.DataFrame:
-    """Return one row of a channel with a column for each tag whose value is known, None if it is not there."""
+    """Return one row of a channel with a column for each of these tags; None becomes a missing value."""
     row: dict[str, str | None] = {**ChannelArn.parse(arn)._asdict(), "channel_arn": arn}
     row = {column: row[column] for column in CHANNEL_COLUMNS} | {TAG_PREFIX + key: value for key, value in tags.items()}
     frame = rows_frame([[*row.values()]], dict.fromkeys(row, TEXT))

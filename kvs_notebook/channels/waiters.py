@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from kvs_notebook.arguments import check_seconds
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.channels.reference import Channel, ChannelRef, describe, one_channel_ref
@@ -36,14 +37,17 @@ def wait_for_channel(
     timeout: float = 60,
     connection: Connection | None = None,
 ) -> pd.DataFrame:
-    """Wait until a channel has a status, or with ``"DELETED"`` until it no longer exists.
+    """Wait until a channel has a status.
+
+    With ``"DELETED"``, wait until it no longer exists.
 
     Parameters
     ----------
     channel
         A name, an ARN or a row.
     status
-        ACTIVE, CREATING, UPDATING or DELETING; DELETED waits until DescribeSignalingChannel no longer finds the channel.
+        ACTIVE, CREATING, UPDATING or DELETING; DELETED waits until
+        DescribeSignalingChannel no longer finds the channel.
     timeout
         Seconds to wait.
     connection
@@ -52,18 +56,22 @@ def wait_for_channel(
     Returns
     -------
     pandas.DataFrame
-        The channel's row as last seen; for DELETED an empty channels frame if the channel did not exist from the start.
+        The channel's row as last seen; for DELETED an empty channels frame if
+        the channel did not exist from the start.
 
     Raises
     ------
     InvalidInput
-        If the status is not one of those five, or the channel argument is not valid.
+        If the status is not one of those five, or the channel argument is not
+        valid.
     WrongConnection
-        If the ARN or row is of another account or region than the connection's.
+        If the ARN or row is of another account or region than the
+        connection's.
     ChannelNotFound
         If the channel does not exist, unless ``status`` is DELETED.
     WaitTimeout
-        If the channel does not reach the status within ``timeout``; the message has the last status.
+        If the channel does not reach the status within ``timeout``; the
+        message has the last status.
 
     Notes
     -----
@@ -79,6 +87,7 @@ def wait_for_channel(
     """
     connection = current_connection(connection)
     _check_status(status)
+    timeout = check_seconds("timeout", timeout)
     ref = one_channel_ref(channel, connection)
     if status == "DELETED":
         return wait_until_gone(ref, timeout, connection)
@@ -95,15 +104,17 @@ def watch_channel(
     timeout: float = 60,
     connection: Connection | None = None,
 ) -> Iterator[tuple[datetime, str | None]]:
-    """Yield a channel's status again and again until it is the awaited one, each with the time of the observation.
+    """Yield a channel's status again and again until it is the awaited one.
+
+    Each is yielded with the time of the observation.
 
     Parameters
     ----------
     channel
         A name, an ARN or a row.
     until
-        The last status to observe: ACTIVE, CREATING, UPDATING or DELETING; DELETED ends when DescribeSignalingChannel no longer
-        finds the channel.
+        The last status to observe: ACTIVE, CREATING, UPDATING or DELETING;
+        DELETED ends when DescribeSignalingChannel no longer finds the channel.
     interval
         Seconds between two observations, at least 0.2.
     timeout
@@ -114,18 +125,23 @@ def watch_channel(
     Returns
     -------
     iterator of (datetime.datetime, str or None)
-        UTC times and values of channel_status, None if the channel no longer exists. ``diagrams.lifecycle`` draws them.
+        UTC times and values of channel_status, None if the channel no longer
+        exists. ``diagrams.lifecycle`` draws them.
 
     Raises
     ------
     InvalidInput
-        If the status is not one of those five, the interval is too short, or the channel argument is not valid.
+        If the status is not one of those five, the interval is too short, or
+        the channel argument is not valid.
     WrongConnection
-        If the ARN or row is of another account or region than the connection's.
+        If the ARN or row is of another account or region than the
+        connection's.
     ChannelNotFound
-        While iterating: if the channel does not exist, unless ``until`` is DELETED.
+        While iterating: if the channel does not exist, unless ``until`` is
+        DELETED.
     WaitTimeout
-        While iterating: if the channel does not reach the status within ``timeout``; the message has the last status.
+        While iterating: if the channel does not reach the status within
+        ``timeout``; the message has the last status.
 
     Notes
     -----
@@ -142,8 +158,7 @@ def watch_channel(
     """
     connection = current_connection(connection)
     _check_status(until)
-    if not interval >= SHORTEST_INTERVAL:  # also NaN
-        raise InvalidInput(f"interval {format_value(interval)} is too short: at least {SHORTEST_INTERVAL} seconds.")
+    interval, timeout = check_seconds("interval", interval, SHORTEST_INTERVAL), check_seconds("timeout", timeout)
     return _observe(one_channel_ref(channel, connection), until, interval, timeout, connection)
 
 
@@ -163,9 +178,9 @@ def _observe(
         yield connection.now(), None if info is None else info["ChannelStatus"]
 
 
-def _check_status(status: str) -> None:
-    """Raise InvalidInput if no channel can be waited for with this status."""
-    if status not in STATUSES:
+def _check_status(status: object) -> None:
+    """Raise InvalidInput if a channel cannot have this status."""
+    if not isinstance(status, str) or status not in STATUSES:
         raise InvalidInput(f"Status {format_value(status)} is not valid. Expected one of: {', '.join(STATUSES)}.")
 
 

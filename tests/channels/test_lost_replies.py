@@ -41,7 +41,7 @@ def test_create_does_not_claim_channel_with_other_settings(sandbox, connection, 
     asked = {"message_ttl_seconds": 30, "tags": {"Site": "hq"}}
     there = kvs.create_channel("front-door", **(asked | other))
     sandbox.faults.add("CreateSignalingChannel", "error")
-    with pytest.raises(errors.ChannelExists, match="with other settings or from before this call") as raised:
+    with pytest.raises(errors.ChannelExists, match="and was created before this call or has other settings") as raised:
         kvs.create_channel("front-door", **asked)
     assert raised.value.code == "ResourceInUseException"
     assert kvs.describe_channel("front-door").equals(there)

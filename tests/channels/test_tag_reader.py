@@ -1,4 +1,4 @@
-"""Tags of a list: in bulk if there are many channels, one by one if there are few, and never untagged unless read."""
+"""How list_channels() reads tags: in bulk, or one by one for few channels; a tag that was not read is never missing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import kvs_notebook as kvs
 from kvs_notebook.channels import operations, tag_reader
 from kvs_notebook.errors import AccessDenied, ExpiredCredentials, InvalidInput
 
-MANY = 51
-"""One more than a region with a quota of 5,000 channels has pages of 100."""
+MANY = 12
 REGION = "eu-west-1"
 
 
@@ -21,7 +20,7 @@ def running():
 
 @pytest.fixture
 def far(running, monkeypatch):
-    """A connection to a region with many channels, all with the tag Site; it does not wait for its rate limit."""
+    """A connection to a region of channels that all have the tag Site; it does not wait for its rate limit."""
     sandbox, connection = running
     sandbox.reset()
     sandbox.clear_denials()
@@ -47,12 +46,12 @@ def spent(server):
     return operations[~operations.isin(["GetCallerIdentity", "CreateSignalingChannel"])].value_counts().to_dict()
 
 
-def test_many_channels_are_read_in_bulk(server, far):
+def test_tags_of_a_region_are_read_in_bulk(server, far):
     assert set(sites(far).values()) == {"hq"}
     assert spent(server) == {"ListSignalingChannels": 1, "GetResources": 1}
 
 
-def test_few_channels_are_read_one_by_one(server, far):
+def test_few_channels_of_a_prefix_are_read_one_by_one(server, far):
     assert sites(far, "device-000000") == {f"device-000000{number}": "hq" for number in range(10)}
     assert spent(server) == {"ListSignalingChannels": 1, "ListTagsForResource": 10}
 
@@ -70,8 +69,8 @@ def test_only_sample_of_untagged_channels_is_asked(server, far):
     assert spent(server)["ListTagsForResource"] == tag_reader.SAMPLE_SIZE
 
 
-def let_bulk_be_behind(monkeypatch, names):
-    """Leave channels that have tags out of GetResources, as an index that is behind does; the sandbox's never is."""
+def let_index_be_outdated(monkeypatch, names):
+    """Leave channels that have tags out of GetResources, as an outdated index does; the sandbox's is never outdated."""
     read = tag_reader.read_tags_in_bulk
 
     def read_without(connection):
@@ -80,14 +79,14 @@ def let_bulk_be_behind(monkeypatch, names):
     monkeypatch.setattr(tag_reader, "read_tags_in_bulk", read_without)
 
 
-def test_all_left_out_are_read_if_index_is_behind(server, far, monkeypatch):
-    let_bulk_be_behind(monkeypatch, {f"device-{number:07}" for number in range(20)})
+def test_all_left_out_channels_are_read_if_index_is_outdated(server, far, monkeypatch):
+    let_index_be_outdated(monkeypatch, {f"device-{number:07}" for number in range(8)})
     assert set(sites(far).values()) == {"hq"}
-    assert spent(server)["ListTagsForResource"] == 20
+    assert spent(server)["ListTagsForResource"] == 8
 
 
-def test_unread_rest_of_index_behind_is_marked(server, far, monkeypatch):
-    let_bulk_be_behind(monkeypatch, {f"device-{number:07}" for number in range(20)})
+def test_channels_that_outdated_index_leaves_unread_are_marked(server, far, monkeypatch):
+    let_index_be_outdated(monkeypatch, {f"device-{number:07}" for number in range(8)})
     monkeypatch.setattr(tag_reader, "SAMPLE_SIZE", 1)
     read = tag_reader.tags_of_channel
 
@@ -99,13 +98,13 @@ def test_unread_rest_of_index_behind_is_marked(server, far, monkeypatch):
     monkeypatch.setattr(tag_reader, "tags_of_channel", read_then_deny_others)
     channels = kvs.list_channels(tags=True, connection=far)
     unread = channels["tags_source"] == "failed"
-    assert unread.sum() == 19
+    assert unread.sum() == 7
     assert channels["tag:Site"].isna().equals(unread)
 
 
 @pytest.mark.parametrize("denied", ["tag:GetResources", "kinesisvideo:ListTagsForResource"])
 @pytest.mark.parametrize("prefix", [None, "device-000000"])
-def test_one_way_is_used_if_other_is_denied(server, far, denied, prefix):
+def test_other_method_is_used_if_one_is_denied(server, far, denied, prefix):
     expected = sites(far, prefix)
     server.deny(denied)
     assert sites(far, prefix) == expected
@@ -127,7 +126,7 @@ def test_expired_credentials_end_reading(server, far):
     assert "ListTagsForResource" not in spent(server)
 
 
-def test_left_out_that_cannot_be_asked_are_unread_unless_denied(server, far):
+def test_untagged_channel_is_unread_if_throttled_but_not_if_denied(server, far):
     kvs.create_channel("bare", wait=False, connection=far)
     server.faults.add("ListTagsForResource", "throttle", times=None)
     channels = kvs.list_channels(tags=True, connection=far).set_index("channel_name")

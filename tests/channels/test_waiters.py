@@ -39,10 +39,12 @@ def polls_each_second(short_polls: None, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.fixture
 def service() -> Iterator[kvs.Sandbox]:
-    """A service whose changes take seconds, on a clock that only tests move."""
+    """A service whose changes take seconds, on a clock that only tests move; no call waits for a rate limit."""
     slow = kvs.Assumptions(creating_seconds=3, updating_seconds=4, deleting_seconds=5)
-    with kvs.Sandbox(clock=ManualClock(), assumptions=slow) as sandbox:
-        set_current(sandbox.connection())
+    with kvs.Sandbox(clock=ManualClock(), assumptions=slow, quotas=False) as sandbox:
+        connection = sandbox.connection()
+        connection.rate_limiter.sleep = lambda _: None
+        set_current(connection)
         yield sandbox
 
 
