@@ -23,14 +23,14 @@ class AccountAccess:
     connections
         What connects to them.
     account_ids
-        The accounts of the channels: others whose id is known are not connected to.
+        The accounts of the channels: other accounts, if their id is known, are not connected to.
     allow_changes
         Whether changes may be sent to real accounts.
 
     Attributes
     ----------
     identities
-        Who is connected to each account that can be reached, as STS says.
+        The identity in each account that can be reached, from STS.
     """
 
     def __init__(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels.listing import channel_infos
 from kvs_notebook.channels.tag_reader import BULK, CHEAPEST, TagReading, read_tags_of
@@ -45,7 +46,7 @@ class AccountRegion:
 
     @property
     def tag_mode(self) -> str:
-        """How the tags are read: bulk reads those of the whole region, which the channels of a prefix may not be worth."""
+        """How the tags are read: for the channels of a prefix, reading the tags of the whole region may take more calls."""
         return CHEAPEST if self.tags == BULK and self.prefix is not None else self.tags
 
 
@@ -111,7 +112,7 @@ class AccountRegionReader:
         tags = TagReading({}, "none")
         where = self.account_region
         try:
-            connection = self._connections.connect(where.account, where.region)
+            connection = self._connections.connect_to(where.account, where.account_id, where.region)
             if self._paging_seconds is not None:
                 connection = connection.replace(paging_seconds=self._paging_seconds)
             self._connection = connection
@@ -193,6 +194,7 @@ def _check_own(infos: Sequence[Mapping[str, Any]], where: AccountRegion) -> Sequ
 def read_account_regions(
     account_regions: Sequence[AccountRegion], connections: ConnectionFactory
 ) -> list[AccountRegionResult]:
-    """Read some account-regions one after another; a function of the module, so that an executor can pickle it."""
+    """Read some account-regions on threads; a function of the module, so that an executor can pickle it."""
     stop_profiler()
-    return [AccountRegionReader(each, connections).read() for each in account_regions]
+    readers = [AccountRegionReader(each, connections) for each in account_regions]
+    return map_concurrent(AccountRegionReader.read, readers, description="Inventory", unit="account-region", quiet=True)

@@ -6,15 +6,15 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from kvs_notebook.arguments import check_path, check_texts
 from kvs_notebook.aws.arns import RoleArn, check_account_id
 from kvs_notebook.aws.assume_role import DEFAULT_ROLE_SESSION, RoleSession
-from kvs_notebook.aws.regions import PUBLIC_PARTITION, check_region_code
+from kvs_notebook.aws.regions import PUBLIC_PARTITION, check_region_code, check_region_spelling
 from kvs_notebook.caller_warning import warn_caller
 from kvs_notebook.dataframes.csv_text import read_records
 from kvs_notebook.dataframes.workbook import SUFFIX as WORKBOOK_SUFFIX
@@ -37,6 +37,8 @@ INACTIVE = frozenset({"SUSPENDED", "PENDING", "PENDING_ACTIVATION", "PENDING_CLO
 """The values of Status and State in AWS Organizations' export of accounts that cannot be connected to."""
 
 ALL_REGIONS = "all"
+OWN_ACCOUNT = "to read the connection's own account"
+"""What omitting profiles or roles does, as messages say."""
 NEAREST_NAMED = 5
 
 AccountsFile: TypeAlias = "str | os.PathLike[str] | pd.DataFrame"
@@ -62,7 +64,7 @@ class Account:
     role_session
         How roles are assumed.
     change_role_arn
-        The role to assume for changes; None changes with what reads.
+        The role to assume for changes; None uses the role or profile that reads.
     """
 
     profile: str | None = None
@@ -129,9 +131,9 @@ def accounts_to_read(
             "role_name= needs accounts=: a file or a frame of the accounts that have a role of this name."
         )
     role = None if role_name is None else _NamedRole.parse(role_name, external_id, partition)
-    omitted = "to read the connection's own account"
-    found = [Account(profile=profile) for profile in check_names("profiles", profiles, omitted)]
-    found += [_account_of_role(role_arn, external_id) for role_arn in check_names("role_arns", role_arns, omitted)]
+    found = [Account(profile=profile) for profile in check_names("profiles", profiles, "['fleet']", OWN_ACCOUNT)]
+    role_arns = check_names("role_arns", role_arns, "['arn:aws:iam::111122223333:role/NAME']", OWN_ACCOUNT)
+    found += [_account_of_role(role_arn, external_id) for role_arn in role_arns]
     if accounts is not None:
         found += _read_accounts(accounts, role)
     if role_session is not None:
@@ -139,7 +141,7 @@ def accounts_to_read(
     return list(dict.fromkeys(found)) or [Account()]
 
 
-def check_names(argument: str, values: Iterable[object] | None, omitted: str) -> list[str]:
+def check_names(argument: str, values: object, example: str, omitted: str) -> list[str]:
     """Return the strings of a list, a Series or an array; none if it is None.
 
     ``omitted`` is what the caller gets by omitting the argument, for the message about an empty list.
@@ -151,15 +153,10 @@ def check_names(argument: str, values: Iterable[object] | None, omitted: str) ->
     """
     if values is None:
         return []
-    if isinstance(values, str):
-        raise InvalidInput(f"{argument} is not a list: {format_value(values)}. Pass a list, such as [{values!r}].")
-    names = list(values)
+    names = check_texts(argument, values, example)
     if not names:
         raise InvalidInput(f"{argument} is an empty list. Omit it {omitted}.")
-    wrong = [name for name in names if not isinstance(name, str) or not name]
-    if wrong:
-        raise InvalidInput(f"{argument} contains {format_value(wrong[0])}. Expected strings that are not empty.")
-    return [str(name) for name in names]
+    return names
 
 
 def _account_of_role(role_arn: str, external_id: str | None, **details: Any) -> Account:
@@ -200,7 +197,7 @@ def _read_accounts(accounts: AccountsFile, role: _NamedRole | None) -> list[Acco
 
 def _rows_of_file(path: str | os.PathLike[str], source: str) -> tuple[list[str], dict[int, list[str]]]:
     """Return the header and the rows by number, as a spreadsheet counts them; every cell is text, with its zeros."""
-    if Path(path).suffix.lower() == WORKBOOK_SUFFIX:
+    if check_path("accounts", path).suffix.lower() == WORKBOOK_SUFFIX:
         cells = read_cells(path).fillna("")
         rows = zip(cells.index.tolist(), cells.to_numpy().tolist(), strict=True)
         return list(cells.columns), {number: [cell.strip() for cell in row] for number, row in rows}
@@ -229,23 +226,25 @@ def _rows_of_frame(frame: pd.DataFrame) -> dict[int, list[str]]:
 
 def _to_text(value: Any, column: str) -> str:
     """Return what a file has for a value: pandas reads account ids as numbers, which drops zeros at their beginning."""
-    if isinstance(value, (list, tuple)):
+    if isinstance(
+        value, (list, tuple, set, frozenset, np.ndarray, pd.Series, pd.Index)
+    ):  # an array in a column of Parquet
         return " ".join(map(str, value))
     if pd.isna(value):
         return ""
-    if isinstance(value, (int, float, np.number)) and float(value).is_integer():
+    if isinstance(value, (int, np.integer)) or (isinstance(value, (float, np.floating)) and float(value).is_integer()):
         return f"{int(value):012}" if column == "account_id" else str(int(value))
     return str(value).strip()
 
 
 def _columns_of(header: Sequence[str]) -> list[str]:
-    """Return our name for each column, however it is spelt; the columns of AWS Organizations' export have others."""
+    """Return our name for each column, in any spelling, and for the columns of AWS Organizations' export."""
     spelt = [re.sub(r"[\s_-]+", "_", name.strip().casefold()) for name in header]
     return [ALIASES[name] if name in ALIASES and ALIASES[name] not in spelt else name for name in spelt]
 
 
 def _nearest(header: Iterable[str], column: str) -> str:
-    """Return for a message the columns whose names are most like a column's, the nearest first; "" if there are no columns."""
+    """Return the names that are most similar to a column's, as a part of a message; "" if there are no names."""
     from difflib import SequenceMatcher
 
     def likeness(name: str) -> float:
@@ -281,7 +280,7 @@ def _parse_row(row: Mapping[str, str], source: str, role: _NamedRole | None) -> 
         given = "both" if "role_arn" in cells else f"neither{_nearest(row, 'role_arn or profile')}"
         raise InvalidInput(f"{source}: account {account_id} needs either role_arn or profile, and has {given}.")
     if "profile" in cells:
-        external_id = cells.get("external_id") if change_role_arn else None  # a profile has its own
+        external_id = cells.get("external_id") if change_role_arn else None  # a profile contains its own external id
         return Account(profile=cells["profile"], account_id=account_id, external_id=external_id, **details)  # type: ignore[arg-type]
     account = _account_of_role(cells["role_arn"], cells.get("external_id"), **details)
     if account.account_id != account_id:
@@ -296,4 +295,4 @@ def _parse_regions(text: str | None) -> tuple[str, ...] | None:
     codes = [code for code in re.split(r"[\s,;|]+", text or "") if code]
     if codes == [ALL_REGIONS]:
         return (ALL_REGIONS,)
-    return tuple(dict.fromkeys(check_region_code(code) for code in codes)) or None
+    return tuple(dict.fromkeys(check_region_spelling(check_region_code(code)) for code in codes)) or None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import chain, groupby
+from operator import attrgetter
 from threading import Event
 from typing import Any
 
@@ -29,12 +31,15 @@ _logger = logging.getLogger(__name__)
 THREADS = 32
 """Account-regions that are read at a time on threads, which wait for the network most of the time."""
 
-WINDOW = 128
+WINDOW = 32
 """Tasks that are submitted to an executor at a time, so that its queue does not grow with the fleet."""
 
-LARGEST_BATCH = 8
-"""Account-regions that a task of an executor reads at most, if there are enough to fill the window: a task costs Dask 10 ms of
-CPU, as much as one account-region."""
+FEWEST_TASKS = 16
+"""Tasks that a fleet is divided into, if it has that many account-regions, so that all of a few workers have something to do."""
+
+LARGEST_BATCH = 24
+"""The most account-regions that one task of an executor reads, all of one account, on its own threads. A task costs Dask 10 ms
+of CPU, as much as one account-region; each worker that reads an account assumes its role. An account has about 17 regions."""
 
 UNIT_TIMEOUT = 300.0
 POLL_SECONDS = 0.5
@@ -83,7 +88,9 @@ class Collector:
         timeout: float | None,
         interrupted: Event,
     ) -> None:
-        self._waiting = deque(account_regions)
+        self._total = len(account_regions)
+        largest = 1 if timeout is not None else min(LARGEST_BATCH, math.ceil(self._total / FEWEST_TASKS))
+        self._waiting = deque(_batches(account_regions, largest))
         self._unfinished = Counter(each.account for each in account_regions)
         self._running: dict[Future[list[AccountRegionResult]], list[AccountRegionReader]] = {}
         self._connections = connections
@@ -92,12 +99,10 @@ class Collector:
         self._timeout = timeout
         self._interrupted = interrupted
         self._window = WINDOW if timeout is None else THREADS
-        self._batch = min(LARGEST_BATCH, math.ceil(len(self._waiting) / WINDOW)) if timeout is None else 1
 
     def results(self) -> Iterator[AccountRegionResult]:
         """Yield the result of each account-region; after an interrupt, those that were not read say so."""
-        total = len(self._waiting)
-        with progress_bar(total, "Inventory", "account-region") as bar:
+        with progress_bar(self._total, "Inventory", "account-region") as bar:
             channels = throttles = 0
             try:
                 while (self._waiting or self._running) and not self._interrupted.is_set():
@@ -122,10 +127,9 @@ class Collector:
             yield from self._give_up_overdue(self._timeout)
 
     def _start_batch(self) -> Iterator[AccountRegionResult]:
-        """Start reading; yield results at once of what is not read, because credentials have ended or the executor fails."""
+        """Start reading; yield at once the results of what is not read: credentials have ended, or the executor fails."""
         readers = []
-        for _ in range(min(self._batch, len(self._waiting))):
-            account_region = self._waiting.popleft()
+        for account_region in self._waiting.popleft():
             error = self._failures.error_of(account_region.account)
             if error is None:
                 readers.append(AccountRegionReader(account_region, self._connections, self._timeout))
@@ -139,7 +143,7 @@ class Collector:
                 yield self._unread(reader.account_region, _executor_error(reader.account_region, error))
 
     def _submit(self, readers: list[AccountRegionReader]) -> Future[list[AccountRegionResult]]:
-        """Submit readers, or what a worker process makes some of."""
+        """Submit readers, or the data from which a worker process creates them."""
         if self._timeout is not None:
             return self._pool.submit(lambda: [reader.read() for reader in readers])
         return self._pool.submit(read_account_regions, [reader.account_region for reader in readers], self._connections)
@@ -160,7 +164,7 @@ class Collector:
 
     def _note_refusal(self, account: Account, row: Mapping[str, Any]) -> None:
         refusal = NoCredentials if row["status"] == NO_CREDENTIALS else ExpiredCredentials
-        ended = self._failures.record(account, refusal(row["message"], code=row["error_code"]))
+        ended = self._failures.record(account, refusal(row["message"], code=row["error_code"]), has_begun=True)
         if ended is not None:
             warn_of_end(ended, row["message"])
 
@@ -191,7 +195,7 @@ class Collector:
 
     def _abandon(self) -> Iterator[AccountRegionResult]:
         """Yield a result for all that has not finished when the inventory is interrupted."""
-        running, waiting = [*self._running.items()], [*self._waiting]
+        running, waiting = [*self._running.items()], [*chain.from_iterable(self._waiting)]
         self._running.clear()
         self._waiting.clear()
         error = KVSError("Interrupted before it was read.", code="Interrupted")
@@ -204,12 +208,21 @@ class Collector:
             yield _unread_result(account_region, error)
 
 
+def _batches(account_regions: Iterable[AccountRegion], largest: int) -> Iterator[list[AccountRegion]]:
+    """Yield account-regions of one account, as evenly divided as possible, of which none has more than ``largest``."""
+    for _, of_account in groupby(account_regions, attrgetter("account")):
+        regions = [*of_account]
+        count = math.ceil(len(regions) / largest)
+        for number in range(count):
+            yield regions[number::count]
+
+
 def _unread_result(account_region: AccountRegion, error: KVSError) -> AccountRegionResult:
     return AccountRegionResult([], {}, unread_row(account_region.account_id, account_region.region, error))
 
 
 def _error_of(future: Future[Any]) -> BaseException | None:
-    """Return what a reader ended with: also a SystemExit, which a program of the user's configuration may raise."""
+    """Return the error of a reader, None if it has succeeded; a program of the user's configuration may raise SystemExit."""
     try:
         return future.exception()
     except CancelledError as error:

@@ -27,7 +27,7 @@ COMPARED = ("channel_type", "channel_status", "creation_time", "message_ttl_seco
 """Columns that may change on a channel that stays the same; its tags are compared key by key."""
 
 VERSION = "version"
-"""The column that changes with each update, also of what a snapshot does not have; compared on request."""
+"""The column that changes with each update, even of values that no snapshot contains; compared on request."""
 
 OF_CHANNEL = ("account_id", "region", "channel_name", "channel_arn", "version")
 
@@ -60,34 +60,41 @@ def compare_snapshots(
     directory
         The folder that save_snapshot() writes to.
     before, after
-        Each a day (also ``"yesterday"``, ``"today"`` in UTC, or ``"newest"``) or an Inventory. For ``after``, None takes the
-        newest snapshot; for ``before``, None takes the newest that is older than ``after``, or the newest if ``after`` is an
-        Inventory.
+        Each a day (also ``"yesterday"``, ``"today"`` in UTC, or ``"newest"``)
+        or an Inventory. For ``after``, None takes the newest snapshot; for
+        ``before``, None takes the newest that is older than ``after``, or the
+        newest if ``after`` is an Inventory.
     versions
-        Also return a row for each channel whose version changed. It changes with each update, so that True shows channels that
-        were updated and have the same values again.
+        Also return a row for each channel whose version changed. It changes
+        with each update, so that True shows channels that were updated and
+        have the same values again.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each difference: channel_name, region, change, column, before, after, account_id, version (in the later one),
-        channel_arn (all str), in the order of account, region, name, column. ``change`` is
+        A row for each difference: channel_name, region, change, column,
+        before, after, account_id, version (in the later one), channel_arn (all
+        str), in the order of account, region, name, column. ``change`` is
 
         - ``added`` or ``removed``: a channel;
-        - ``changed``: ``column`` went from ``before`` to ``after``; a tag's column is ``tag:<key>``, and a value is missing
-          if the channel did not have that tag;
+        - ``changed``: ``column`` went from ``before`` to ``after``; a tag's
+          column is ``tag:<key>``, and a value is missing if the channel did
+          not have that tag;
         - ``recreated``: the same name, another ``channel_arn``;
-        - ``unknown``: an account-region that was not read in one of the two, or whose file is damaged; ``column`` is ``status``,
-          and ``before`` and ``after`` are the status in coverage (missing: not requested). If ``column`` is ``tags``, channels
-          were compared and their tags could not be: those of the channel, or of all without ``channel_name``. Channels of such
-          an account-region are never ``removed``.
+        - ``unknown``: an account-region that was not read in one of the two,
+          or whose file is damaged; ``column`` is ``status``, and ``before``
+          and ``after`` are the status in coverage (missing: not requested). If
+          ``column`` is ``tags``, channels were compared and their tags could
+          not be: those of the channel, or of all without ``channel_name``.
+          Channels of such an account-region are never ``removed``.
 
         A region that the account had not enabled at either time has no row.
 
     Raises
     ------
     InvalidInput
-        If there are no two snapshots, a day has no snapshot, or an inventory has a prefix.
+        If there are no two snapshots, a day has no snapshot, or an inventory
+        has a prefix.
 
     Examples
     --------

@@ -66,7 +66,7 @@ def coverage_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 def account_region_keys(frame: pd.DataFrame) -> list[AccountRegionKey]:
     """Return the account and region of each row of a frame."""
-    return list(zip(frame["account_id"], frame["region"], strict=True))
+    return list(zip(frame["account_id"].tolist(), frame["region"].tolist(), strict=True))
 
 
 def gaps_of(coverage: pd.DataFrame) -> pd.DataFrame:

@@ -8,15 +8,13 @@ import threading
 from kvs_notebook.caller_warning import warn_caller
 from kvs_notebook.errors import ExpiredCredentials, KVSError, NoCredentials
 from kvs_notebook.fleet.accounts import Account
-from kvs_notebook.fleet.connection_factory import ConnectionFactory
+from kvs_notebook.fleet.connection_factory import BASE, ConnectionFactory
+from kvs_notebook.formatting import one_line
 
 IN_COVERAGE = "Coverage names what was not read."
 """Ends a warning of gaps, which the command prints one by one."""
 
 _logger = logging.getLogger(__name__)
-
-BASE = Account()
-"""The base connection: its credentials read its own account, and assume every role."""
 
 
 class CredentialFailures:
@@ -25,7 +23,7 @@ class CredentialFailures:
     Attributes
     ----------
     connections
-        What accounts are connected to with.
+        Creates the connections to accounts.
     """
 
     def __init__(self, connections: ConnectionFactory) -> None:
@@ -38,8 +36,10 @@ class CredentialFailures:
         own = self._errors.get(account)
         return own or (self._errors.get(BASE) if account.profile is None else None)
 
-    def record(self, account: Account, error: KVSError) -> str | None:
-        """Record that an account's credentials were refused; return what ends with them, None if that was known.
+    def record(self, account: Account, error: KVSError, *, has_begun: bool) -> str | None:
+        """Record that an account's credentials were refused; return what ends with them, None if recorded before.
+
+        ``has_begun`` is whether a part of the account may have been read already.
 
         If a role's credentials are refused, one GetCallerIdentity call tells whether those that assume roles have ended, and
         with them every role.
@@ -50,8 +50,10 @@ class CredentialFailures:
             refused = BASE if account.role_arn is not None and self._base_is_refused() else account
             self._errors[refused] = error
         name = "the connection itself" if refused == BASE else refused.label
-        _logger.warning("Credentials of %s ended: %s", name, error.code or type(error).__name__)
-        return "The inventory ends early" if refused == BASE else f"No more is read of {refused.label}"
+        _logger.warning("Credentials of %s ended: %s", one_line(name), error.code or type(error).__name__)
+        if refused == BASE:
+            return "The inventory ends early"
+        return f"Reading {refused.label} ends early" if has_begun else f"Nothing is read of {refused.label}"
 
     def _base_is_refused(self) -> bool:
         try:

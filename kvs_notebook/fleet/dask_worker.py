@@ -14,8 +14,8 @@ PROFILER_MAY_DEADLOCK = sys.version_info < (3, 12)
 def stop_profiler() -> None:
     """Stop the statistical profiler of the Dask worker that this runs on, if Python 3.11 may deadlock in it.
 
-    The profiler reads the stacks of all threads every 10 ms. With 32 threads that read account-regions, workers stopped for ever
-    within a minute. Outside a Dask worker, nothing happens.
+    The profiler reads the stacks of all threads every 10 ms. With 32 threads that read account-regions, workers hung within a
+    minute. Outside a Dask worker, nothing happens.
     """
     distributed = sys.modules.get("distributed")
     if not PROFILER_MAY_DEADLOCK or distributed is None:

@@ -11,9 +11,9 @@ from kvs_notebook.aws.concurrency import map_concurrent
 from kvs_notebook.errors import ExpiredCredentials, KVSError, NoCredentials, WrongConnection, to_kvs_error
 from kvs_notebook.fleet.account_region import AccountRegion
 from kvs_notebook.fleet.accounts import ALL_REGIONS, Account
-from kvs_notebook.fleet.connection_factory import ConnectionFactory
+from kvs_notebook.fleet.connection_factory import BASE, ConnectionFactory
 from kvs_notebook.fleet.coverage import AccountRegionKey, unread_row
-from kvs_notebook.fleet.credential_failures import BASE, CredentialFailures, warn_of_end
+from kvs_notebook.fleet.credential_failures import CredentialFailures, warn_of_end
 from kvs_notebook.fleet.region_selection import regions_of_account
 
 
@@ -55,7 +55,7 @@ def discover_account_regions(
             return known_error
         details = _account_details(account, failures.connections, regions)
         if isinstance(details, (ExpiredCredentials, NoCredentials)):
-            ended = failures.record(account, details)
+            ended = failures.record(account, details, has_begun=False)
             if ended is not None:
                 endings.append((ended, str(details)))
         return details
@@ -91,14 +91,14 @@ def _account_details(
     account: Account, connections: ConnectionFactory, regions: Sequence[str] | str | None
 ) -> AccountDetails | KVSError:
     try:
-        connection = connections.connect(account, connections.region)
+        chosen = regions if account.regions is None else account.regions
+        connection = connections.connect(account, None if chosen is None else connections.region)
         try:
             account_id = check_account_id(connection.identity().account_id)
             if account.account_id not in (None, account_id):
                 return WrongConnection(
                     f"{account.label} belongs to account {account_id}, not to {account.account_id}. Correct the accounts file."
                 )
-            chosen = regions if account.regions is None else account.regions
             chosen = ALL_REGIONS if chosen == (ALL_REGIONS,) else chosen
             return AccountDetails(account_id, regions_of_account(chosen, connection))
         finally:

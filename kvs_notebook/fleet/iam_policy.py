@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from kvs_notebook.arguments import check_texts
 from kvs_notebook.aws.arns import ACCOUNT_ID, RoleArn, check_account_id
 from kvs_notebook.aws.regions import PUBLIC_PARTITION, check_region, partition_of
 from kvs_notebook.aws.validation import check_channel_name
@@ -31,6 +32,7 @@ VIEWER = "kinesisvideo:ConnectAsViewer"
 ASSUME_ROLE = "sts:AssumeRole"
 BULK_TAGS = "tag:GetResources"
 REGIONS = "account:ListRegions"
+ALIAS = "iam:ListAccountAliases"
 
 _OF_PLANS = frozenset({LIST, DESCRIBE, LIST_TAGS, BULK_TAGS, CREATE, TAG, UNTAG, UPDATE, DELETE, ASSUME_ROLE})
 
@@ -60,6 +62,9 @@ FUNCTIONS: Mapping[str, frozenset[str]] = {
 Functions that read need DescribeSignalingChannel if a channel is given by its name, to get its ARN.
 """
 
+OPTIONAL = frozenset({ALIAS})
+"""Actions that no function needs: without ListAccountAliases, forms and the console show the account's id without its alias."""
+
 CHANNEL, ROLE, ANY = "channel", "role", "*"
 
 
@@ -86,6 +91,7 @@ ACTIONS: Mapping[str, Action] = {
     ASSUME_ROLE: Action(ROLE, reads=False),
     BULK_TAGS: Action(ANY, reads=True),
     REGIONS: Action(ANY, reads=True),
+    ALIAS: Action(ANY, reads=True),
 }
 
 EVERY = "*"
@@ -110,45 +116,55 @@ def iam_policy(
 ) -> dict[str, Any]:
     """Return the smallest IAM policy that the toolkit needs.
 
+    It also allows iam:ListAccountAliases, for the account's alias in forms and
+    the console: without it they show the account's id only.
+
     Parameters
     ----------
     read_only
-        Leave out actions whose access level is not List or Read: changing channels and tags, and connecting to a channel.
+        Leave out actions whose access level is not List or Read: changing
+        channels and tags, and connecting to a channel.
     auditor
-        As read_only, and without GetIceServerConfig, which returns passwords of TURN servers.
+        As read_only, and without GetIceServerConfig, which returns passwords
+        of TURN servers.
     account_id, region, prefix
-        Allow only channels of this account, in this region, whose names begin with the prefix; None allows all. The ARN has
-        the region's partition (``aws-cn``, ``aws-us-gov``), and ``aws`` if no region is given.
+        Allow only channels of this account, in this region, whose names begin
+        with the prefix; None allows all. The ARN has the region's partition
+        (``aws-cn``, ``aws-us-gov``), and ``aws`` if no region is given.
     role_arns
-        The roles that inventory() may assume. By default, the policy allows to assume no role.
+        The roles that inventory() may assume. By default, the policy allows to
+        assume no role.
     accounts, role_name
-        The accounts file or frame of inventory(), and the name of a role in each of its accounts: each role that it names may be
-        assumed too. An account with a profile needs none. Roles for changes (``change_role_arn``) are allowed unless the policy
-        only reads.
+        The accounts file or frame of inventory(), and the name of a role in
+        each of its accounts: each role that it names may be assumed too. An
+        account with a profile needs none. Roles for changes
+        (``change_role_arn``) are allowed unless the policy only reads.
 
     Returns
     -------
     dict
-        The policy document, always in the same order. Actions that take no resource, such as ListSignalingChannels, are in
-        their own statement, to which account, region and prefix do not apply.
+        The policy document, always in the same order. Actions that take no
+        resource, such as ListSignalingChannels, are in their own statement, to
+        which account, region and prefix do not apply.
 
     Raises
     ------
     InvalidInput
-        If an account id, region, prefix or role ARN, or the accounts file, is not valid.
+        If an account id, region, prefix or role ARN, or the accounts file, is
+        not valid.
 
     Examples
     --------
     >>> import kvs_notebook as kvs
     >>> everywhere, channels = kvs.iam_policy(read_only=True, region="eu-west-1", prefix="lab-")["Statement"]
     >>> everywhere["Action"]
-    ['account:ListRegions', 'kinesisvideo:ListSignalingChannels', 'tag:GetResources']
+    ['account:ListRegions', 'iam:ListAccountAliases', 'kinesisvideo:ListSignalingChannels', 'tag:GetResources']
     >>> channels["Resource"]
     'arn:aws:kinesisvideo:eu-west-1:*:channel/lab-*/*'
     """
     if account_id is not None:
         check_account_id(account_id)
-    for role_arn in role_arns:
+    for role_arn in check_texts("role_arns", role_arns, "['arn:aws:iam::111122223333:role/NAME']"):
         RoleArn.parse(role_arn)
     partition = PUBLIC_PARTITION if region is None else partition_of(check_region(region))
     names = f"{check_channel_name(prefix) if prefix is not None else ''}*"
@@ -179,7 +195,7 @@ def _statements(
     resources: Mapping[str, str | list[str]], left_out: frozenset[str], *, read_only: bool
 ) -> Iterator[dict[str, Any]]:
     """Yield one statement for each kind of resource. A read-only policy allows assuming the roles that were given."""
-    needed = sorted(frozenset().union(*FUNCTIONS.values()))
+    needed = sorted(OPTIONAL.union(*FUNCTIONS.values()))
     for kind, resource in resources.items():
         of_kind = [action for action in needed if ACTIONS[action].resource == kind and action not in left_out]
         allowed = [action for action in of_kind if ACTIONS[action].reads or kind == ROLE or not read_only]
@@ -187,16 +203,21 @@ def _statements(
 
 
 def trust_policy(trusted: str, *, external_id: str | None = None, region: str | None = None) -> dict[str, Any]:
-    """Return the trust policy of a role that inventory() assumes: it lists the identities that may assume the role.
+    """Return the trust policy of a role that inventory() assumes.
+
+    It lists the identities that may assume the role.
 
     Parameters
     ----------
     trusted
-        An account id, whose administrators then decide which of its identities may assume the role, or the ARN of one role.
+        An account id, whose administrators then decide which of its identities
+        may assume the role, or the ARN of one role.
     external_id
-        The external id that has to be sent, as inventory(external_id=...) does; None requires none.
+        The external id that has to be sent, as inventory(external_id=...)
+        does; None requires none.
     region
-        A region of the partition of an account id (``aws-cn``, ``aws-us-gov``); None takes ``aws``.
+        A region of the partition of an account id (``aws-cn``,
+        ``aws-us-gov``); None takes ``aws``.
 
     Returns
     -------
@@ -206,7 +227,8 @@ def trust_policy(trusted: str, *, external_id: str | None = None, region: str | 
     Raises
     ------
     InvalidInput
-        If trusted is neither an account id nor the ARN of a role, or the external id or the region is not valid.
+        If trusted is neither an account id nor the ARN of a role, or the
+        external id or the region is not valid.
 
     Examples
     --------

@@ -9,26 +9,22 @@ from kvs_notebook.aws.pagination import read_pages
 from kvs_notebook.aws.regions import regions_in_partition_of
 from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.fleet.accounts import ALL_REGIONS, check_names
-from kvs_notebook.formatting import format_value
 
 ENABLED = ("ENABLED", "ENABLED_BY_DEFAULT")
 
 
 def check_regions(regions: Iterable[str] | str | None) -> Sequence[str] | str | None:
-    """Return the ``regions`` argument, checked: a list, ``"all"``, or None for the connection's own region.
+    """Return the ``regions`` argument, checked: a list, ``"all"``, or None for the configured region.
 
     Raises
     ------
     InvalidInput
-        If it is another string, an empty list, or a list that contains "all" or a value that is not a string.
+        If it is another string, an empty list, or a list that contains "all" or a value that is not a string. A misspelt region
+        is a gap, so that the others are read.
     """
     if regions is None or (isinstance(regions, str) and regions == ALL_REGIONS):
         return regions
-    if isinstance(regions, str):
-        raise InvalidInput(
-            f"regions is not a list: {format_value(regions)}. Pass a list, such as [{regions!r}], or 'all'."
-        )
-    codes = check_names("regions", regions, "to read the connection's own region, or pass 'all'")
+    codes = check_names("regions", regions, "['us-east-1']", "to read the connection's own region, or pass 'all'")
     if ALL_REGIONS in codes:
         raise InvalidInput("regions contains 'all' beside other values. Pass regions='all' by itself.")
     return list(codes)

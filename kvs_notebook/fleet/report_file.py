@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 
+from kvs_notebook.arguments import check_path
 from kvs_notebook.dataframes.files import File, open_output
 from kvs_notebook.dataframes.frame_check import check_columns
 from kvs_notebook.dataframes.schemas import CHANGES, NEAR_QUOTA, UNKNOWN
@@ -54,36 +54,41 @@ def write_report(
 ) -> None:
     """Write a report on an inventory as one HTML page or as Markdown.
 
-    It has a summary, what was not read, and, if they are asked for, changes, required tags and growth. A table has at most 200
-    rows and names how many there are. An HTML page needs no other file: its charts are inside, it runs no script, and it follows
-    the reader's light or dark theme. In Markdown, tables take the place of the charts.
+    It has a summary, what was not read, and, if they are asked for, changes,
+    required tags and growth. A table has at most 200 rows and names how many
+    there are. An HTML page needs no other file: its charts are inside, it runs
+    no script, and it follows the reader's light or dark theme. In Markdown,
+    tables take the place of the charts.
 
     Parameters
     ----------
     inventory
         The inventory.
     path
-        A file whose name ends with ``.html`` or ``.md``; it is replaced when the new one is complete.
+        A file whose name ends with ``.html`` or ``.md``; it is replaced when
+        the new one is complete.
     changes
         The frame that compare_snapshots() returned.
     since
         The day of the snapshot that it was compared with, as text.
     required
-        The allowed values of required tags by key, as for reports.tag_problems().
+        The allowed values of required tags by key, as for
+        reports.tag_problems().
     history
         The folder that save_snapshot() writes to, whose growth is shown.
 
     Raises
     ------
     InvalidInput
-        If the name has another ending, inventory is not an Inventory, changes is another frame, required is not valid, or the
-        folder has no snapshot.
+        If the name has another ending, inventory is not an Inventory, changes
+        is another frame, required is not valid, or the folder has no snapshot.
     ExportFailed
         If the file cannot be written; an older one is unchanged.
 
     Notes
     -----
-    Charts require matplotlib (the extra ``lab``); without it, the page says so and has the tables.
+    Charts require matplotlib (the extra ``lab``); without it, the page says so
+    and has the tables.
 
     Examples
     --------
@@ -111,7 +116,7 @@ def write_report(
 
 def check_report_name(path: File) -> Callable[[str, Iterator[Section]], str]:
     """Return what writes a document, by the ending of its file; raise InvalidInput if it is not known."""
-    ending = Path(path).suffix.lower()
+    ending = check_path("path", path).suffix.lower()
     if ending not in FORMATS:
         raise InvalidInput(f"Report {format_value(str(path))} does not end with a known format. Expected .html or .md.")
     return FORMATS[ending]

@@ -1,4 +1,6 @@
-"""Reports on a fleet as DataFrames: counts, ages, growth, quotas, tags and shared names. ``kvs.charts`` draws them.
+"""Reports on a fleet as DataFrames, which ``kvs.charts`` draws.
+
+They are about counts, ages, growth, quotas, tags and shared names.
 
 >>> import kvs_notebook as kvs
 >>> sandbox = kvs.use_sandbox(clock="stepped")
@@ -9,11 +11,14 @@
 0  Owner   19            0        1
 1    Env   16            3        1
 
-Each takes an Inventory, whose coverage distinguishes what was not read from what does not exist. Most also take a frame, without
-coverage: a tag is unknown there if the frame lacks its column, or if the column ``tags_source`` says that it was not read.
+Each takes an Inventory, whose coverage distinguishes what was not read from
+what does not exist. Most also take a frame, without coverage: a tag is unknown
+there if the frame lacks its column, or if the column ``tags_source`` says that
+it was not read.
 
-Other questions are answered by pandas on ``fleet.table()``: the new channels of each owner, other message TTLs than most channels
-have, names that differ in case alone, and the channels of a file of devices.
+Other questions are answered by pandas on ``fleet.table()``: the new channels
+of each owner, other message TTLs than most channels have, names that differ in
+case alone, and the channels of a file of devices.
 
 >>> import pandas as pd
 >>> table = fleet.table()
@@ -36,12 +41,16 @@ True
 0      7  reception-zurich  eu-west-1         ACTIVE
 1      8              gone        NaN            NaN
 
-``fleet.to_excel("fleet.xlsx")`` writes a workbook, write_report() a nightly report; ``compare_snapshots("history",
-before="yesterday", after="today")`` compares two days; ``inventory(profiles=["one", "two"], regions="all")`` reads two profiles.
+``fleet.to_excel("fleet.xlsx")`` writes a workbook, write_report() a nightly
+report; ``compare_snapshots("history", before="yesterday", after="today")``
+compares two days; ``inventory(profiles=["one", "two"], regions="all")`` reads
+two profiles.
 
-AWS charges for signaling channels that are active in a month, for signaling messages and for TURN minutes
-(https://aws.amazon.com/kinesis/video-streams/pricing/). An upper bound of a month's charge for channels is
-``len(fleet) * price``, with the price of an active channel there; the service's API does not count messages and minutes.
+AWS charges for signaling channels that are active in a month, for signaling
+messages and for TURN minutes
+(https://aws.amazon.com/kinesis/video-streams/pricing/). An upper bound of a
+month's charge for channels is ``len(fleet) * price``, with the price of an
+active channel there; the service's API does not count messages and minutes.
 """
 
 from __future__ import annotations
@@ -49,12 +58,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kvs_notebook.aws.quotas import channel_quota
 from kvs_notebook.dataframes.builders import concat, empty, rows_frame, sort_rows
+from kvs_notebook.dataframes.frame import DataFrame
 from kvs_notebook.dataframes.frame_check import check_columns
 from kvs_notebook.dataframes.schemas import (
     AGES,
@@ -108,6 +119,8 @@ def __dir__() -> list[str]:
 ACCOUNT_REGION = ["account_id", "region"]
 NEAR, FULL = "near_quota", "at_quota"
 
+AN_ACCOUNT_REGION = "an account id and a region, such as ('111122223333', 'us-east-1')"
+
 
 def channel_counts(fleet: InventoryOrFrame) -> pd.DataFrame:
     """Count the channels of each account and region.
@@ -120,13 +133,15 @@ def channel_counts(fleet: InventoryOrFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        account_id, region, channels (Int64), in this order. Of an Inventory each account-region has a row: 0 if it has no
-        channel, missing if it was not read. A channels frame has no row for either.
+        account_id, region, channels (Int64), in this order. Of an Inventory
+        each account-region has a row: 0 if it has no channel, missing if it
+        was not read. A channels frame has no row for either.
 
     Raises
     ------
     InvalidInput
-        If ``fleet`` is not an Inventory and does not have the columns of a channels frame.
+        If ``fleet`` is not an Inventory and does not have the columns of a
+        channels frame.
 
     Examples
     --------
@@ -153,18 +168,21 @@ def channel_ages(fleet: InventoryOrFrame, *, now: datetime | None = None) -> pd.
     fleet
         An Inventory or a channels frame.
     now
-        The time, with a time zone, that ages are measured at; None takes the present. If a sandbox has a stepped clock, pass its
+        The time, with a time zone, that ages are measured at; None takes the
+        present. If a sandbox has a stepped clock, pass its
         ``current_connection().now()``.
 
     Returns
     -------
     pandas.DataFrame
-        channel_name, region, age_days (Int64, whole days), creation_time, account_id, version, channel_arn.
+        channel_name, region, age_days (Int64, whole days), creation_time,
+        account_id, version, channel_arn.
 
     Raises
     ------
     InvalidInput
-        If ``fleet`` is not an Inventory and does not have the columns of a channels frame, or ``now`` has no time zone.
+        If ``fleet`` is not an Inventory and does not have the columns of a
+        channels frame, or ``now`` has no time zone.
 
     Examples
     --------
@@ -179,6 +197,10 @@ def channel_ages(fleet: InventoryOrFrame, *, now: datetime | None = None) -> pd.
     1  front-door-lab       730
     """
     channels = channels_of(fleet)
+    if now is not None and not isinstance(now, datetime):
+        raise InvalidInput(
+            f"now={format_value(now)} is not a datetime. Pass an aware datetime, such as datetime.now(UTC)."
+        )
     moment = pd.Timestamp.now("UTC") if now is None else pd.Timestamp(now)
     if moment.tzinfo is None:
         raise InvalidInput(f"now={now} has no time zone. Pass an aware datetime, such as datetime.now(UTC).")
@@ -198,12 +220,14 @@ def creation_by_month(fleet: InventoryOrFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        month (str, YYYY-MM in UTC), account_id, region, channels (Int64), in this order; a month without a channel has no row.
+        month (str, YYYY-MM in UTC), account_id, region, channels (Int64), in
+        this order; a month without a channel has no row.
 
     Raises
     ------
     InvalidInput
-        If ``fleet`` is not an Inventory and does not have the columns of a channels frame.
+        If ``fleet`` is not an Inventory and does not have the columns of a
+        channels frame.
 
     Examples
     --------
@@ -222,7 +246,9 @@ def creation_by_month(fleet: InventoryOrFrame) -> pd.DataFrame:
 
 
 def growth(coverage: pd.DataFrame) -> pd.DataFrame:
-    """Return the number of channels of each account and region on the day of each snapshot.
+    """Return the number of channels per account and region over time.
+
+    There is a row for the day of each snapshot.
 
     Parameters
     ----------
@@ -232,8 +258,10 @@ def growth(coverage: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        date, account_id, region, channels (Int64), diff (Int64), in this order. ``channels`` is missing, not 0, on a day when the
-        account-region was not read; ``diff`` is the difference from the last day before when it was.
+        date, account_id, region, channels (Int64), diff (Int64), in this
+        order. ``channels`` is missing, not 0, on a day when the account-region
+        was not read; ``diff`` is the difference from the last day before when
+        it was.
 
     Raises
     ------
@@ -267,20 +295,23 @@ def headroom(fleet: InventoryOrFrame, *, quotas: Mapping[tuple[str, str], int] |
     fleet
         An Inventory or its coverage.
     quotas
-        Quotas that AWS has raised, by account id and region. The others are the published ones: 10,000 in us-east-1 and
-        us-west-2, 5,000 elsewhere (the service's quota page).
+        Quotas that AWS has raised, by account id and region. The others are
+        the published ones: 10,000 in us-east-1 and us-west-2, 5,000 elsewhere
+        (the service's quota page).
 
     Returns
     -------
     pandas.DataFrame
-        account_id, region, channels, quota, free (Int64), share (float64, of the quota), problem (str): ``near_quota`` from
-        80 %, ``at_quota`` if no channel can be created, ``unknown`` if the account-region was not read, else missing.
+        account_id, region, channels, quota, free (Int64), share (float64, of
+        the quota), problem (str): ``near_quota`` from 80 %, ``at_quota`` if no
+        channel can be created, ``unknown`` if the account-region was not read,
+        else missing.
 
     Raises
     ------
     InvalidInput
-        If ``fleet`` is neither an Inventory nor its coverage, the inventory has a prefix, or a key of quotas is not an account id
-        and a region.
+        If ``fleet`` is neither an Inventory nor its coverage, the inventory
+        has a prefix, or a key of quotas is not an account id and a region.
 
     Examples
     --------
@@ -298,7 +329,7 @@ def headroom(fleet: InventoryOrFrame, *, quotas: Mapping[tuple[str, str], int] |
         )
     coverage = fleet.coverage if isinstance(fleet, Inventory) else fleet
     counts = known_counts(check_columns(coverage, [*ACCOUNT_REGION, "status", "channels"], "inventory().coverage"))
-    raised = _check_quotas(quotas or {})
+    raised = _check_quotas(quotas)
     counts["quota"] = pd.array([_quota_of(key, raised) for key in account_region_keys(counts)], dtype="Int64")
     counts["free"] = (counts["quota"] - counts["channels"]).clip(lower=0)
     counts["share"] = (counts["channels"] / counts["quota"]).astype("Float64").to_numpy("float64", na_value=np.nan)
@@ -306,12 +337,20 @@ def headroom(fleet: InventoryOrFrame, *, quotas: Mapping[tuple[str, str], int] |
     return _with_schema(counts, HEADROOM)
 
 
-def _check_quotas(quotas: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, str], int]:
-    for key in quotas:
-        if not isinstance(key, tuple):
+def _check_quotas(quotas: Any) -> Mapping[tuple[str, str], int]:
+    if quotas is None:
+        return {}
+    if not isinstance(quotas, Mapping):
+        raise InvalidInput(f"quotas={format_value(quotas)} is not a mapping. Map {AN_ACCOUNT_REGION}, to a number.")
+    for key, quota in quotas.items():
+        match key:
+            case (str(), str()):
+                pass
+            case _:
+                raise InvalidInput(f"quotas has the key {format_value(key)}. Expected {AN_ACCOUNT_REGION}.")
+        if not isinstance(quota, int | np.integer) or quota < 1:
             raise InvalidInput(
-                f"quotas has the key {format_value(key)}. "
-                "Expected an account id and a region, such as ('111122223333', 'us-east-1')."
+                f"quotas has the value {format_value(quota)}. Expected a number of channels, at least 1."
             )
     return quotas
 
@@ -328,32 +367,38 @@ def _quota_problem(share: float) -> str | None:
 
 
 def tag_problems(fleet: InventoryOrFrame, required: RequiredTags) -> pd.DataFrame:
-    """List the channels that lack a required tag, or have a value that is not allowed.
+    """List the channels that lack a required tag or have a wrong value.
 
     Parameters
     ----------
     fleet
         An Inventory, or a channels frame with ``tag:`` columns.
     required
-        The allowed values by key, None for any value: ``{"Owner": None, "Env": ["prod", "dev"]}``.
+        The allowed values by key, None for any value: ``{"Owner": None, "Env":
+        ["prod", "dev"]}``.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each channel and key with a problem: channel_name, region, key, problem, found_key, found_value, allowed_value,
-        account_id, version, channel_arn (all str). ``problem`` is
+        A row for each channel and key with a problem: channel_name, region,
+        key, problem, found_key, found_value, allowed_value, account_id,
+        version, channel_arn (all str). ``problem`` is
 
         - ``missing``: the channel does not have the tag;
-        - ``near_key``: it has ``found_key`` with ``found_value`` instead, which differs from the key by case or spaces only;
+        - ``near_key``: it has ``found_key`` with ``found_value`` instead,
+          which differs from the key by case or spaces only;
         - ``empty``: the tag has no value, and the empty value is not allowed;
-        - ``near_value``: ``found_value`` differs from ``allowed_value`` by case or spaces only;
+        - ``near_value``: ``found_value`` differs from ``allowed_value`` by
+          case or spaces only;
         - ``not_allowed``: any other value;
-        - ``unknown``: the channel's tags were not read, or a frame does not have the column of the key.
+        - ``unknown``: the channel's tags were not read, or a frame does not
+          have the column of the key.
 
     Raises
     ------
     InvalidInput
-        If a key or a value is not valid for a tag, or a frame has no ``tag:`` column.
+        If a key or a value is not valid for a tag, or a frame has no ``tag:``
+        column.
 
     Examples
     --------
@@ -392,8 +437,10 @@ def tag_coverage(fleet: InventoryOrFrame, required: RequiredTags) -> pd.DataFram
     Returns
     -------
     pandas.DataFrame
-        A row for each key in the order of ``required``: key, channels, met, near_miss (of key or value), not_allowed (or empty),
-        missing, unknown (Int64), share (float64, of the channels whose tags were read; missing if there are none).
+        A row for each key in the order of ``required``: key, channels, met,
+        near_miss (of key or value), not_allowed (or empty), missing, unknown
+        (Int64), share (float64, of the channels whose tags were read; missing
+        if there are none).
 
     Raises
     ------
@@ -421,7 +468,9 @@ def tag_coverage(fleet: InventoryOrFrame, required: RequiredTags) -> pd.DataFram
 
 
 def shared_names(fleet: InventoryOrFrame) -> pd.DataFrame:
-    """List the channel names that several channels have, also if they differ in case alone.
+    """List the channel names that several channels have.
+
+    Names that differ in case alone count as the same.
 
     Parameters
     ----------
@@ -431,13 +480,15 @@ def shared_names(fleet: InventoryOrFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        channel_name (its spellings, with commas between), regions (Int64), accounts (Int64), places (str): the account and region
-        of each channel; in the order of the name without case.
+        channel_name (its spellings, with commas between), regions (Int64),
+        accounts (Int64), places (str): the account and region of each channel;
+        in the order of the name without case.
 
     Raises
     ------
     InvalidInput
-        If ``fleet`` is not an Inventory and does not have the columns of a channels frame.
+        If ``fleet`` is not an Inventory and does not have the columns of a
+        channels frame.
 
     Examples
     --------
@@ -491,4 +542,4 @@ def _tags_unknown(fleet: InventoryOrFrame, table: pd.DataFrame) -> pd.Series:
 
 def _with_schema(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return the columns of a schema with their dtypes, on a new RangeIndex."""
-    return frame[[*schema]].astype(dict(schema)).reset_index(drop=True)
+    return DataFrame(frame[[*schema]].astype(dict(schema)).reset_index(drop=True))

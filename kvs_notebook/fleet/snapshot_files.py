@@ -19,15 +19,17 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
-from kvs_notebook.atomic_file import OWNER_ONLY, replace_file
+from kvs_notebook.arguments import path_exists
+from kvs_notebook.atomic_file import OWNER_ONLY, check_regular, replace_file
 from kvs_notebook.aws.arns import check_account_id
 from kvs_notebook.aws.regions import check_region_code
+from kvs_notebook.aws.reply_check import LATEST_TIME
 from kvs_notebook.dataframes.files import read_csv, to_csv
 from kvs_notebook.dataframes.input_limits import parquet_table, read_limited
 from kvs_notebook.dataframes.schemas import COVERAGE, INTEGER, TAGS_READ, TEXT, TIME
@@ -52,7 +54,14 @@ COVERAGE_FILE = "_coverage.csv"
 DIGEST = "digest"
 DIGEST_PATTERN = "sha256:[0-9a-f]{64}"
 OWNER_ONLY_FOLDER = 0o700
+YEAR_1 = -62_135_596_800
+"""The first second that Python has a date for, in epoch seconds."""
+
 TAGS = "tags"
+_JSON_TEXT = r'"([^"\\\x00-\x1f]|\\["\\bfnrt]|\\u00[01][0-9a-f])*"'
+TAGS_PATTERN = rf"^\{{({_JSON_TEXT}:{_JSON_TEXT}(,{_JSON_TEXT}:{_JSON_TEXT})*)?\}}$"
+"""A JSON object of texts, as _to_json() writes it, in the syntax of RE2."""
+
 COLUMNS = {
     "account_id": TEXT,
     "region": TEXT,
@@ -96,7 +105,7 @@ class Snapshot:
     def open(cls, folder: Path) -> Snapshot:
         """Open a saved snapshot; an account-region whose file is damaged has the status ``error``, or raises when it is read."""
         coverage, digests = _read_coverage(folder)
-        return cls(coverage, lambda key: _read_table(_table_path(find_day(folder), key), digests[key]))
+        return cls(coverage, lambda key: _read_table(_table_path(find_day(folder), key), digests[key], key))
 
     def keys_read(self) -> list[AccountRegionKey]:
         """Return the account-regions that were read."""
@@ -112,7 +121,7 @@ class Snapshot:
         Raises
         ------
         InvalidInput
-            If an account id or a region is not one, which could lead out of the folder; nothing is written.
+            If an account id or a region is not valid: a file name made from it could leave the folder. Nothing is written.
         """
         for key in self.keys_read():
             _table_path(folder, key)
@@ -130,13 +139,13 @@ def _with_tags_as_json(inventory: Inventory) -> pd.DataFrame:
     """Return the columns of a snapshot; a channel without tags has ``{}``, one whose tags were not read a missing value."""
     tags_by_arn: dict[str, dict[str, str]] = {}
     tags = inventory.tags
-    for arn, key, value in zip(tags["channel_arn"], tags["key"], tags["value"], strict=True):
+    for arn, key, value in zip(*(tags[name].tolist() for name in ("channel_arn", "key", "value")), strict=True):
         tags_by_arn.setdefault(arn, {})[key] = value
     channels = inventory.channels
     tags_known = inventory.tags_sources().isin(TAGS_READ)
     texts = [
         _to_json(tags_by_arn.get(arn, {})) if is_known else None
-        for is_known, arn in zip(tags_known, channels["channel_arn"], strict=True)
+        for is_known, arn in zip(tags_known, channels["channel_arn"].tolist(), strict=True)
     ]
     names = [inventory.account_names.get(account_id) for account_id in channels["account_id"]]
     return channels.assign(account_name=_text_array(names), tags=_text_array(texts))[[*COLUMNS]]
@@ -189,12 +198,15 @@ def _digest(content: pa.Buffer) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def _read_table(path: Path, digest: str) -> pa.Table:
-    """Read a table; raise DamagedFile if the file cannot be read or is not the one that was saved."""
+def _read_table(path: Path, digest: str, key: AccountRegionKey) -> pa.Table:
+    """Read a table; raise DamagedFile if the file cannot be read, is not the one that was saved, or has what save() never writes.
+
+    The digest is beside the file: a program that changes one can change the other.
+    """
     import pyarrow as pa
 
     try:
-        content = pa.py_buffer(read_limited(path))
+        content = pa.py_buffer(read_limited(path, only_regular=True))
         is_saved = digest == _digest(content)
         table = parquet_table(content, str(path)) if is_saved else None
     except (OSError, ValueError, pa.ArrowException) as error:
@@ -203,7 +215,24 @@ def _read_table(path: Path, digest: str) -> pa.Table:
         raise DamagedFile(f"{path} is not the file that was saved. {NOT_READ_THEN}")
     if not table.schema.equals(_arrow_schema()):
         raise DamagedFile(f"{path} does not have the columns of a snapshot. {NOT_READ_THEN}")
+    wrong = [column for column, is_right in _column_checks(table, key) if not is_right]
+    if wrong:
+        raise DamagedFile(f"{path} has a value in {', '.join(wrong)} that was not saved. {NOT_READ_THEN}")
     return table
+
+
+def _column_checks(table: pa.Table, key: AccountRegionKey) -> Iterator[tuple[str, bool]]:
+    """Yield columns, and whether each has only values that are written; what readers assume of the others always holds."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for column, value in zip(("account_id", "region"), key, strict=True):
+        yield column, pc.all(pc.equal(table[column], value), skip_nulls=False, min_count=0).as_py() is True
+    for column in ("channel_name", "channel_arn"):
+        yield column, table[column].null_count == 0
+    times = pc.min_max(table["creation_time"].cast(pa.int64())).as_py()
+    yield "creation_time", all(time is None or YEAR_1 <= time / 1_000 < LATEST_TIME for time in times.values())
+    yield TAGS, pc.all(pc.match_substring_regex(table[TAGS], TAGS_PATTERN)).as_py() is not False
 
 
 # --- files
@@ -222,28 +251,29 @@ def _replace_folder(final: Path) -> Iterator[Path]:
     part, old = final.with_name(f"{name}.part"), final.with_name(f"{name}.old")
     try:
         final.parent.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
-        _remove_leftovers(final.parent)
-        part.mkdir(mode=OWNER_ONLY_FOLDER)
-        with _lock(part):
-            yield part
-            if final.exists():
-                final.rename(old)
-            part.rename(final)
+        try:
+            _remove_leftovers(final.parent)
+            part.mkdir(mode=OWNER_ONLY_FOLDER)
+            with _lock(part):
+                yield part
+                if final.exists():
+                    final.rename(old)
+                part.rename(final)
+        finally:
+            if old.exists() and not final.exists():  # interrupted between the two renames
+                old.rename(final)
+            for left in (part, old):
+                _remove(left)
     except OSError as error:
         raise ExportFailed(
             f"Can't write {final}: {error.strerror or error}. Choose a folder that you may write to, on a disk with space "
             "left; what was there before is unchanged."
         ) from error
-    finally:
-        if old.exists() and not final.exists():  # interrupted between the two renames
-            old.rename(final)
-        for left in (part, old):
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def find_day(final: Path) -> Path:
-    """Return the folder of a day, or the older one that stands aside while it is replaced, or since a process was killed."""
-    if final.exists():
+    """Return the folder of a day, or the renamed older one: while it is replaced, or after a process was killed."""
+    if path_exists(final) or not path_exists(final.parent, as_folder=True):
         return final
     aside = final.parent.glob(f".{final.name}.*.old")
     return max(aside, key=lambda path: path.name, default=final)
@@ -258,7 +288,16 @@ def _remove_leftovers(directory: Path) -> None:
         if match[3] == "old" and not (directory / match[1]).exists():
             path.rename(directory / match[1])
         else:
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder, or what stands in its place, if it can be removed; rmtree() would wait for a pipe."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 @contextmanager
@@ -269,7 +308,7 @@ def _lock(folder: Path) -> Iterator[None]:
         return
     import fcntl
 
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -284,14 +323,14 @@ def _is_being_written(part: Path) -> bool:
             return time.time() - part.stat().st_mtime < WRITING_SECONDS
         with _lock(part):
             return False
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except BlockingIOError:
         return True
 
 
 def read_whole(folders: Iterable[Path], read: Callable[[], Result]) -> Result:
-    """Return what ``read`` returns of the folders of days, read again if one was replaced meanwhile.
+    """Return what ``read`` returns for the folders of days; call it again if one was replaced meanwhile.
 
     Raises
     ------
@@ -335,8 +374,9 @@ def _parse_coverage(folder: Path) -> pd.DataFrame:
     """
     path = folder / COVERAGE_FILE
     try:
+        check_regular(path)
         saved = read_csv(path)
-    except KVSError as error:
+    except (OSError, KVSError) as error:
         raise DamagedFile(f"Can't read {path}: {error}") from error
     missing = [column for column in (*COVERAGE, DIGEST) if column not in saved]
     if missing:
@@ -369,11 +409,11 @@ def _read_coverage(day: Path) -> tuple[pd.DataFrame, dict[AccountRegionKey, str]
     except DamagedFile as error:
         return coverage_frame([unread_row(*key, error) for key in _keys_of_files(folder)]), {}
     coverage = saved[[*COVERAGE]]
-    for row in coverage.index[coverage["status"] == "ok"]:
-        account_id, region, channels = coverage.loc[row, ["account_id", "region", "channels"]]
-        damage_found = _find_damage(_table_path(folder, (account_id, region)), int(channels))
+    rows = zip(coverage.index, account_region_keys(coverage), coverage["status"], coverage["channels"], strict=True)
+    for row, key, status, channels in rows:
+        damage_found = _find_damage(_table_path(folder, key), channels) if status == "ok" else None
         if damage_found is not None:
-            unread = unread_row(account_id, region, damage_found)
+            unread = unread_row(*key, damage_found)
             coverage.loc[row, [*unread]] = [*unread.values()]
     return coverage, dict(zip(account_region_keys(saved), saved[DIGEST], strict=True))
 
@@ -395,6 +435,7 @@ def _find_damage(path: Path, channels: int) -> DamagedFile | None:
     import pyarrow.parquet
 
     try:
+        check_regular(path)
         rows = pyarrow.parquet.read_metadata(path).num_rows
     except (OSError, ValueError, pa.ArrowException) as error:  # also text that is not UTF-8
         return DamagedFile(f"Can't read {path}: {error}")

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import pandas as pd
 
+from kvs_notebook.arguments import check_path, path_exists
 from kvs_notebook.caller_warning import warn_caller
 from kvs_notebook.dataframes.builders import concat
 from kvs_notebook.dataframes.files import File
@@ -43,13 +44,17 @@ def save_snapshot(inventory: Inventory, directory: File, *, date: DateLike | Non
     Parameters
     ----------
     inventory
-        An inventory of whole account-regions, without ``prefix=``: the other channels would look deleted.
+        An inventory of whole account-regions, without ``prefix=``: the other
+        channels would look deleted.
     directory
-        The folder of all snapshots: ``DIR/date=YYYY-MM-DD/<account_id>_<region>.parquet``, one file for each account-region that
-        was read, and ``_coverage.csv``; readable by their owner alone.
+        The folder of all snapshots:
+        ``DIR/date=YYYY-MM-DD/<account_id>_<region>.parquet``, one file for
+        each account-region that was read, and ``_coverage.csv``; readable by
+        their owner alone.
     date
-        The day; None takes today's in UTC. An older snapshot of that day is replaced at the end, as a whole; if the process is
-        killed meanwhile, the older one stays.
+        The day; None takes today's in UTC. An older snapshot of that day is
+        replaced at the end, as a whole; if the process is killed meanwhile,
+        the older one stays.
 
     Returns
     -------
@@ -59,20 +64,22 @@ def save_snapshot(inventory: Inventory, directory: File, *, date: DateLike | Non
     Raises
     ------
     InvalidInput
-        If inventory is not an Inventory, date is not an ISO 8601 date, the inventory has a prefix, or its coverage has an invalid
-        account id or region; nothing is written.
+        If inventory is not an Inventory, date is not an ISO 8601 date, the
+        inventory has a prefix, or its coverage has an invalid account id or
+        region; nothing is written.
     ExportFailed
         If it cannot be written; what was there before is unchanged.
 
     Warns
     -----
     UserWarning
-        If the snapshot of that day that is replaced has account-regions, or tags of them, that the new one lacks.
+        If the snapshot of that day that is replaced has account-regions, or
+        tags of them, that the new one lacks.
 
     Notes
     -----
-    Each file has the columns of the channels frame, ``account_name``, and ``tags``: a JSON object as text, missing if the tags
-    were not read.
+    Each file has the columns of the channels frame, ``account_name``, and
+    ``tags``: a JSON object as text, missing if the tags were not read.
 
     Examples
     --------
@@ -89,9 +96,9 @@ def save_snapshot(inventory: Inventory, directory: File, *, date: DateLike | Non
         )
     check_all_channels(inventory, "look deleted in a comparison")
     day = parse_date(datetime.now(UTC).date() if date is None else date)
-    folder = Path(directory) / f"date={day}"
+    folder = check_path("directory", directory) / f"date={day}"
     snapshot = Snapshot.from_inventory(inventory)
-    if find_day(folder).exists():
+    if path_exists(find_day(folder), as_folder=True):
         _warn_of_loss(read_coverage_file(folder), snapshot.coverage, day)
     snapshot.save(folder)
     return folder
@@ -127,10 +134,13 @@ def read_snapshots(directory: File) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The columns of the channels frame, date (datetime64[ms]), account_name (str), and a ``tag:<key>`` column (str) for each
-        key. If the tags of some channels were not read, also ``tags_source`` (str), before channel_type: ``failed`` if they could
-        not be read, ``none`` if they were not requested, and ``bulk`` or ``each`` if they were read. In the order of date,
-        account, region, name. A channel that is absent on a day may not have been read then: see read_coverage().
+        The columns of the channels frame, date (datetime64[ms]), account_name
+        (str), and a ``tag:<key>`` column (str) for each key. If the tags of
+        some channels were not read, also ``tags_source`` (str), before
+        channel_type: ``failed`` if they could not be read, ``none`` if they
+        were not requested, and ``bulk`` or ``each`` if they were read. In the
+        order of date, account, region, name. A channel that is absent on a day
+        may not have been read then: see read_coverage().
 
     Raises
     ------
@@ -173,8 +183,9 @@ def read_coverage(directory: File) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        date (datetime64[ms]) and the columns of coverage, in the order of date, account, region. An account-region whose file is
-        missing or damaged has the status ``error``.
+        date (datetime64[ms]) and the columns of coverage, in the order of
+        date, account, region. An account-region whose file is missing or
+        damaged has the status ``error``.
 
     Raises
     ------
@@ -195,7 +206,7 @@ def read_coverage(directory: File) -> pd.DataFrame:
 
 def snapshot_folders(directory: File) -> dict[str, Path]:
     """Return the folder of each day, oldest first; raise InvalidInput if there is none."""
-    path = Path(directory)
+    path = check_path("directory", directory)
     try:
         names = sorted(entry.name for entry in path.iterdir())
     except OSError as error:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-import kvs_notebook as kvs
 from tests.fleet.inventories import OTHER, REGIONS
+from tests.shared_sandbox import connection, shared
+from tests.unlimited_sandbox import sandbox
+
+__all__ = ["connection", "sandbox", "shared"]  # fixtures of the tests of this folder
 
 
 @pytest.fixture
@@ -19,7 +22,5 @@ def fleet(sandbox, connection):
 def fleet_of_two_accounts(fleet):
     """The example fleet in one account, and 5 tagged channels in each of two regions of another."""
     for region in REGIONS[:2]:
-        there = fleet.connection(OTHER, region=region)
-        for number in range(5):
-            kvs.create_channel(f"camera-{number}", tags={"Site": region}, wait=False, connection=there)
+        fleet.seed(5, account_id=OTHER, region=region, tags={"Site": region})
     return fleet

@@ -31,7 +31,7 @@ def test_profiles_and_roles_become_accounts_without_duplicates():
 
 
 @pytest.mark.parametrize("accounts", [["111122223333"], {"account_id": "111122223333"}, 111122223333])
-def test_accounts_that_are_neither_a_file_nor_a_frame_are_refused(accounts):
+def test_accounts_other_than_file_or_frame_are_refused(accounts):
     with pytest.raises(InvalidInput, match="is not a file or a DataFrame. Pass one with the columns account_id"):
         accounts_to_read(None, None, None, accounts)
 
@@ -232,6 +232,15 @@ def test_regions_of_account_may_be_separated_in_any_way(tmp_path, cell):
     path.write_text(f"account_id,role_arn,regions\n444455556666,{ROLE},{cell}\n")
     (account,) = accounts_to_read(None, None, None, path)
     assert account.regions == ("eu-west-1", "us-east-1")
+
+
+def test_regions_of_account_may_be_a_list_in_parquet(tmp_path):
+    rows = {"account_id": [444455556666], "profile": ["lab"], "regions": [["eu-west-1", "us-east-1"]]}
+    pd.DataFrame(rows).to_parquet(tmp_path / "accounts.parquet")
+    (account,) = accounts_to_read(None, None, None, pd.read_parquet(tmp_path / "accounts.parquet"))
+    assert account.regions == ("eu-west-1", "us-east-1")
+    with pytest.raises(InvalidInput, match="is not a string of 12 digits"):
+        accounts_to_read(None, None, None, pd.DataFrame(rows | {"account_id": [10**400]}))
 
 
 def test_regions_of_account_precede_those_of_inventory(sandbox, connection, tmp_path):

@@ -17,7 +17,10 @@ from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet import collector, connection_factory
 from kvs_notebook.fleet.accounts import Account
 from kvs_notebook.fleet.connection_factory import ConnectionFactory
+from tests.conftest import connection, sandbox
 from tests.fleet.inventories import REGIONS, check_only_gap, join_threads, write_accounts
+
+__all__ = ["connection", "sandbox"]  # fixtures: calls that hang end with a private sandbox
 
 
 def test_session_is_released_after_last_account_region(fleet_of_two_accounts, connection, tmp_path, monkeypatch):
@@ -99,7 +102,7 @@ def test_session_is_released_after_giving_up(fleet, connection, monkeypatch):
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), None, "300"])
 def test_unit_timeout_not_above_zero_is_rejected(sandbox, connection, seconds):
-    with pytest.raises(InvalidInput, match=r"unit_timeout=.* is not valid. Expected seconds above 0"):
+    with pytest.raises(InvalidInput, match=r"unit_timeout=.* is not valid. Expected seconds, more than 0\."):
         kvs.inventory(unit_timeout=seconds)
     assert len(sandbox.requests) == 0
 

@@ -282,7 +282,7 @@ def expected(before: dict[str, Any], after: dict[str, Any]) -> set[tuple[Any, ..
     return found
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(before=any_day, after=any_day)
 def test_comparison_equals_plain_comparison_of_any_two_days(before, after, tmp_path_factory):
     directory = tmp_path_factory.mktemp("days")

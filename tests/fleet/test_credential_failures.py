@@ -70,7 +70,7 @@ def test_refused_role_ends_only_its_account(fleet_of_two_accounts, connection, m
         return infos
 
     monkeypatch.setattr(account_region, "channel_infos", refused_after_the_first)
-    with pytest.warns(UserWarning, match=f"No more is read of {ROLE}") as warned:
+    with pytest.warns(UserWarning, match=f"Reading {ROLE} ends early") as warned:
         found = kvs.inventory(role_arns=TWO_ROLES, regions=REGIONS, tags="none")
     assert len(warned) == 1
     assert statuses(found) == {
@@ -84,7 +84,7 @@ def test_refused_role_ends_only_its_account(fleet_of_two_accounts, connection, m
 def test_role_that_fails_leaves_others_readable(fleet_of_two_accounts, connection, monkeypatch):
     monkeypatch.setattr(concurrency, "THREADS", 1)
     fleet_of_two_accounts.faults.add("GetCallerIdentity", "expired", times=None, account_id=OTHER)
-    with pytest.warns(UserWarning, match=f"No more is read of {ROLE}"):
+    with pytest.warns(UserWarning, match=f"Nothing is read of {ROLE}"):
         found = kvs.inventory(role_arns=TWO_ROLES, tags="none")
     assert dict(zip(found.coverage["account_id"], found.coverage["status"], strict=True)) == {
         OTHER: "expired",
@@ -97,7 +97,7 @@ def test_expired_profile_leaves_roles_readable(fleet_of_two_accounts, connection
     for name, value in fleet_of_two_accounts.environment({}).items():
         monkeypatch.setenv(name, value)
     fleet_of_two_accounts.faults.add("ListSignalingChannels", "expired", times=None, account_id="111122223333")
-    with pytest.warns(UserWarning, match="No more is read of sandbox"):
+    with pytest.warns(UserWarning, match="Reading sandbox ends early"):
         found = kvs.inventory(profiles=["sandbox"], role_arns=[ROLE], regions=REGIONS[:2], tags="none")
     assert statuses(found) == {
         ("111122223333", "us-east-1"): "expired",

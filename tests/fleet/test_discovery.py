@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import pathlib
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import kvs_notebook as kvs
+from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.cli.inventory_output import describe_gaps
-from kvs_notebook.errors import InventoryIncomplete
+from kvs_notebook.errors import InventoryIncomplete, NoRegion
 from tests.fleet.inventories import OTHER, REGIONS, ROLE, statuses
 
 
@@ -52,8 +51,8 @@ def test_failed_accounts_are_each_named(fleet_of_two_accounts, connection, monke
     with pytest.warns(UserWarning, match="Coverage names what was not read") as warned:
         found = kvs.inventory(profiles=["lab", "sandbox"], role_arns=[ROLE.replace(OTHER, "000000000000")])
     assert [str(each.message).partition(":")[0] for each in warned] == [
-        "No more is read of lab",
-        "No more is read of sandbox",
+        "Nothing is read of lab",
+        "Nothing is read of sandbox",
         "The inventory ends early",
     ]
     with pytest.raises(InventoryIncomplete) as raised:
@@ -76,9 +75,55 @@ def profiles(fleet, monkeypatch, tmp_path):
 
     def add(name, *lines):
         with config.open("a") as file:
-            file.write("\n".join(["", f"[profile {name}]", "region = us-east-1", *lines, ""]))
+            region = [] if any(line.startswith("region") for line in lines) else ["region = us-east-1"]
+            file.write("\n".join(["", f"[profile {name}]", *region, *lines, ""]))
 
     return add
+
+
+@pytest.mark.parametrize("regions", [["us-east-1", "eu-west-1"], "all"])
+def test_profiles_are_read_without_a_region_of_the_default_chain(regions, profiles, monkeypatch):
+    keys = kvs.current_connection().credentials()
+    endpoint = kvs.current_connection().config.endpoint_url
+    profiles(
+        "lab",
+        f"endpoint_url = {endpoint}",
+        f"aws_access_key_id = {keys.access_key}",
+        f"aws_secret_access_key = {keys.secret_key}",
+    )
+    set_current(None)
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    found = kvs.inventory(profiles=["lab"], regions=regions)
+    found.raise_for_failures()
+    assert not found.channels.empty
+    with pytest.raises(NoRegion):
+        kvs.inventory()
+
+
+def test_each_profile_is_read_in_its_own_region(profiles, monkeypatch):
+    """As boto3 does; the region of the environment precedes it, and a profile without one takes the connection's."""
+    base = kvs.current_connection()
+    keys = base.credentials()
+    lines = [
+        f"endpoint_url = {base.config.endpoint_url}",
+        f"aws_access_key_id = {keys.access_key}",
+        f"aws_secret_access_key = {keys.secret_key}",
+    ]
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    profiles("ireland", "region = eu-west-1", *lines)
+    profiles("nowhere", "region =", *lines)
+    regions_of = lambda *names: kvs.inventory(profiles=names, tags="none").coverage["region"].tolist()  # noqa: E731
+    assert regions_of("sandbox", "ireland") == ["eu-west-1", "us-east-1"]
+    assert regions_of("ireland", "nowhere") == ["eu-west-1", "us-east-1"]
+    set_current(None)
+    monkeypatch.delenv("AWS_PROFILE")
+    assert regions_of("nowhere", "ireland") == ["eu-west-1"]  # there is no other region
+    with pytest.raises(NoRegion):
+        regions_of("nowhere")
+    monkeypatch.setenv("AWS_REGION", "ap-southeast-2")
+    assert regions_of("sandbox", "ireland") == ["ap-southeast-2"]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +137,7 @@ def profiles(fleet, monkeypatch, tmp_path):
 )
 def test_unusable_profile_is_gap_and_others_are_read(profiles, lines):
     profiles("lab", *lines)
-    with pytest.warns(UserWarning, match="No more is read of lab: .* Correct profile 'lab'"):
+    with pytest.warns(UserWarning, match="Nothing is read of lab: .* Correct profile 'lab'"):
         found = kvs.inventory(profiles=["sandbox", "lab"])
     assert len(found.channels) == 11
     assert found.gaps["status"].tolist() == ["expired"]
@@ -102,7 +147,7 @@ def test_unusable_profile_is_gap_and_others_are_read(profiles, lines):
 
 def test_profile_that_needs_mfa_code_is_gap(profiles):
     profiles("lab", "source_profile = sandbox", f"role_arn = {ROLE}", "mfa_serial = arn:aws:iam::444455556666:mfa/me")
-    with pytest.warns(UserWarning, match="No more is read of lab: .* requires an MFA code"):
+    with pytest.warns(UserWarning, match="Nothing is read of lab: .* requires an MFA code"):
         found = kvs.inventory(profiles=["sandbox", "lab"])
     assert len(found.channels) == 11
     assert found.gaps["status"].tolist() == ["expired"]
@@ -111,13 +156,13 @@ def test_profile_that_needs_mfa_code_is_gap(profiles):
 
 def test_gap_message_starts_with_profile(profiles):
     profiles("sso", "credential_process = /nowhere/to/be/sso")
-    with pytest.warns(UserWarning, match="No more is read of sso"):
+    with pytest.warns(UserWarning, match="Nothing is read of sso"):
         found = kvs.inventory(profiles=["sandbox", "sso"])
     assert found.gaps["message"].item().startswith("sso: ")
 
 
 def test_misspelt_profile_warns_and_has_no_credentials(profiles):
-    with pytest.warns(UserWarning, match="No more is read of sandbx: .*sandbx.*sandbox") as warned:
+    with pytest.warns(UserWarning, match="Nothing is read of sandbx: .*sandbx.*sandbox") as warned:
         found = kvs.inventory(profiles=["sandbx", "sandbox"])
     assert len(warned) == 1
     assert found.coverage["status"].tolist() == ["no_credentials", "ok"]
@@ -134,27 +179,16 @@ def test_account_name_is_of_first_role(fleet_of_two_accounts, connection):
     assert kvs.inventory(accounts=frame).account_names == {OTHER: "Lab"}
 
 
-@pytest.mark.parametrize("kind", [pd.Series, pd.Index, np.array, tuple, iter], ids=str)
-def test_regions_and_roles_accept_any_iterable(fleet_of_two_accounts, connection, kind):
-    found = kvs.inventory(role_arns=kind([ROLE]), regions=kind(REGIONS[:2]))
-    assert statuses(found) == {(OTHER, region): "ok" for region in REGIONS[:2]}
+def test_regions_and_roles_accept_any_iterable(sandbox, connection):
+    for kind in (pd.Series, pd.Index, np.array, tuple, iter):
+        found = kvs.inventory(role_arns=kind([ROLE]), regions=kind(REGIONS[:2]), tags="none")
+        assert statuses(found) == {(OTHER, region): "ok" for region in REGIONS[:2]}, kind
 
 
-def test_profile_of_another_account_is_rejected(fleet, connection, tmp_path):
-    environment = fleet.environment({})
-    script = """
-import sys
-import kvs_notebook as kvs
-path = sys.argv[1]
-open(path, "w").write("account_id,profile\\n999999999999,sandbox\\n")
-print(kvs.inventory(accounts=path).coverage["message"].item())
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "accounts.csv")],
-        env={**environment, "PATH": ""},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert (
-        done.stdout.strip()
-        == "sandbox belongs to account 111122223333, not to 999999999999. Correct the accounts file."
-    )
+def test_profile_of_another_account_is_rejected(fleet, tmp_path, monkeypatch):
+    for name, value in fleet.environment({}).items():
+        monkeypatch.setenv(name, value)
+    accounts = tmp_path / "accounts.csv"
+    accounts.write_text("account_id,profile\n999999999999,sandbox\n")
+    message = kvs.inventory(accounts=accounts, connection=kvs.connect()).coverage["message"].item()
+    assert message == "sandbox belongs to account 111122223333, not to 999999999999. Correct the accounts file."

@@ -107,9 +107,9 @@ def test_unread_tags_are_unknown_in_the_report(fleet, connection, tmp_path):
 
 def test_account_names_and_a_prefix_are_in_the_summary(fleet_of_two_accounts, connection, tmp_path):
     accounts = pd.DataFrame({"account_id": [OTHER], "role_arn": [ROLE], "account_name": ["Lab|1"]})
-    kvs.write_report(kvs.inventory(accounts=accounts, prefix="camera-1"), tmp_path / "a.md")
+    kvs.write_report(kvs.inventory(accounts=accounts, prefix="device-0000001"), tmp_path / "a.md")
     text = (tmp_path / "a.md").read_text("utf-8")
-    assert "Only channels whose name begins with camera-1 were read." in text
+    assert "Only channels whose name begins with device-0000001 were read." in text
     assert f"| {OTHER} | Lab\\|1 | us-east-1 | 1 |" in text
     assert "## Quotas" not in text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -140,6 +141,7 @@ def test_comparison_sees_one_day_if_replaced_before_any_file(old, tmp_path):
     assert last > 3
 
 
+@pytest.mark.draw(1)
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_interrupted_replacement_leaves_old_or_new_state(old, tmp_path, error):
     steps = last = 0
@@ -163,11 +165,12 @@ def test_interrupted_replacement_leaves_old_or_new_state(old, tmp_path, error):
     assert last > 8
 
 
-KILL_AT_EACH_STEP = """
+KILL_AT_STEPS = """
 import pathlib
+from kvs_notebook.fleet import snapshot_files
 from tests.fleet.test_snapshot_replacement import *
 history, new = pathlib.Path(sys.argv[1], "history"), fleet_of(*NEW)
-for last in count():
+for last in count(int(sys.argv[2]), 2):
     shutil.copytree(pathlib.Path(sys.argv[1], "old"), history)
     child = os.fork()
     if not child:
@@ -187,13 +190,28 @@ for last in count():
     shutil.rmtree(history)
     if survived:
         break
+shutil.copytree(pathlib.Path(sys.argv[1], "old"), history)
+child = os.fork()
+if not child:
+    write, left = snapshot_files._write_table, [1]
+    def kill_at_the_second(table, path):
+        if not left:
+            os.kill(os.getpid(), 9)
+        left.pop()
+        return write(table, path)
+    snapshot_files._write_table = kill_at_the_second
+    kvs.save_snapshot(new, history, date="2026-01-06")
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 9
+assert names_in(history) == OLD, "a part of a new day"
 print(last)
 """
 
 
-def test_kill_at_each_step_leaves_a_whole_day(old, tmp_path, project_root):
+def test_kill_at_a_step_leaves_whole_days(old, tmp_path, project_root):
+    parity = random.randrange(2)  # noqa: S311 - each second step, others in another run
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", KILL_AT_EACH_STEP, str(tmp_path)],
+        [sys.executable, "-W", "ignore", "-c", KILL_AT_STEPS, str(tmp_path), str(parity)],
         env={**os.environ, "PYTHONPATH": str(project_root)},
         capture_output=True,
         text=True,

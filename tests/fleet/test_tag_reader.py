@@ -12,8 +12,7 @@ from tests.fleet.inventories import REGIONS, dtypes
 
 
 def test_bulk_tags_take_one_call_per_100_channels(sandbox, connection):
-    for number in range(120):
-        kvs.create_channel(f"camera-{number:03}", tags={"Site": "hq"}, wait=False)
+    sandbox.seed(120, tags={"Site": "hq"})
     found = kvs.inventory()
     assert len(found.tags) == 120
     assert found.coverage["calls"].item() == 1 + 2

@@ -53,6 +53,7 @@ FORMS: dict[str, Callable[[Inventory, Path], Inventory | pd.DataFrame]] = {
 }
 
 
+@pytest.mark.draw(1)
 @pytest.mark.parametrize(("prevent", "mode"), [(deny, "bulk"), (fail, "each")])
 def test_unread_tags_are_unknown_in_every_form(fleet, connection, monkeypatch, tmp_path, prevent, mode):
     monkeypatch.setattr("kvs_notebook.aws.retry.LONGEST_WAIT_SECONDS", 0.01)
@@ -63,12 +64,13 @@ def test_unread_tags_are_unknown_in_every_form(fleet, connection, monkeypatch, t
     unread = set(after.channels.query("region == @UNREAD")["channel_arn"])
     expected = kvs.reports.tag_problems(before, REQUIRED).query("region != @UNREAD").reset_index(drop=True)
     for name, form in FORMS.items():
-        problems = kvs.reports.tag_problems(form(after, tmp_path), REQUIRED)
+        formed = form(after, tmp_path)
+        problems = kvs.reports.tag_problems(formed, REQUIRED)
         unknown = problems["problem"] == "unknown"
         assert set(problems[unknown]["channel_arn"]) == unread, name
         assert unknown.sum() == len(unread) * len(REQUIRED), name
         pd.testing.assert_frame_equal(problems[~unknown].reset_index(drop=True), expected, obj=name)
-        counts = kvs.reports.tag_coverage(form(after, tmp_path), REQUIRED)
+        counts = kvs.reports.tag_coverage(formed, REQUIRED)
         assert counts["unknown"].tolist() == [len(unread)] * len(REQUIRED), name
     changes = kvs.compare_snapshots(tmp_path, before=before, after=after)
     assert changes[["region", "change", "column"]].to_numpy().tolist() == [[UNREAD, "unknown", "tags"]]
