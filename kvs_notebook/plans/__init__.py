@@ -1,6 +1,7 @@
-"""Bulk changes: plan them, review the plan, apply it, resume it after an interruption, undo it.
+"""Bulk changes: plan, review, apply, resume after an interruption, undo.
 
-A plan lists each change to each channel, and each row that was refused with its reason, before anything is sent.
+A plan lists each change to each channel, and each row that was refused with
+its reason, before anything is sent.
 
 >>> import kvs_notebook as kvs
 >>> sandbox = kvs.use_sandbox(clock="stepped")

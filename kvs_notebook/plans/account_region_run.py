@@ -16,6 +16,7 @@ from kvs_notebook.errors import (
     KVSError,
     MissingExtra,
     NoCredentials,
+    WrongConnection,
 )
 from kvs_notebook.formatting import format_count
 from kvs_notebook.plans.channel_applier import ChannelApplier
@@ -28,7 +29,7 @@ from kvs_notebook.plans.verification import Verifier
 THREADS = 16
 """Channels that are changed at a time: each waits for three replies, and for the rate limit of each call."""
 
-PAUSING = (AccessDenied, ExpiredCredentials, NoCredentials, MissingExtra)
+PAUSING = (AccessDenied, ExpiredCredentials, NoCredentials, MissingExtra, WrongConnection)
 """Errors after which no further call of an account and region can succeed."""
 
 _logger = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ class AccountRegionRun:
         Raises
         ------
         ExportFailed
-            If the journal cannot be written; nothing was sent since.
+            If the journal cannot be written; nothing is sent after that.
         """
         first, others = self._waiting[: self._limits.canary], self._waiting[self._limits.canary :]
         if self._apply(first) and self._check_first(first):

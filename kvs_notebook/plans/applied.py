@@ -1,4 +1,4 @@
-"""What came of applying a plan, step by step."""
+"""The outcome of each step of a plan that was applied."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ import pandas as pd
 from kvs_notebook.dataframes.builders import rows_frame
 from kvs_notebook.dataframes.schemas import PLAN_RESULTS
 from kvs_notebook.errors import PlanIncomplete
-from kvs_notebook.formatting import format_count
+from kvs_notebook.formatting import format_count, one_line, printable, printable_lines
 from kvs_notebook.keyword_hints import with_method_hints
 from kvs_notebook.plans.device_export import join_devices
 from kvs_notebook.plans.journal import Journal
 from kvs_notebook.plans.plan import Plan
 from kvs_notebook.plans.sheet_table import Sheet
 from kvs_notebook.plans.step_records import ALREADY_DONE, DONE, FAILED, NOT_STARTED, OUTCOMES, UNKNOWN
-from kvs_notebook.plans.steps import rows_of
+from kvs_notebook.plans.steps import describe_step, rows_of
 
 SHOWN = ["channel_name", "account_id", "region", "action", "column", "outcome", "message"]
 MAX_SHOWN = 20
-SENT_WITHOUT_REPLY = "It was sent, or about to be; kvs.resume_plan() finds out."
+SENT_WITHOUT_REPLY = "It may have been sent; kvs.resume_plan() reads the channel to find out."
 
 
 @with_method_hints
 class Applied:
-    """What came of each step of a plan that was applied.
+    """The outcome of each step of a plan that was applied.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Applied:
         unknown, not_started), error_code, message (str), started, finished (datetime64[ms, UTC]). A channel that was created
         has its channel_arn.
     folder
-        The folder, which has the same as result.csv.
+        The folder of the run; its result.csv has the rows of ``result``.
     notes
         Which accounts and regions were stopped, not reached or not verified, and why, as sentences.
     interrupted
@@ -77,19 +77,18 @@ class Applied:
             return
         row = rest.iloc[0]
         raise PlanIncomplete(
-            f"Not done: {len(rest):,} of {format_count(len(self.result), 'step')} ({self._summary(rest)}); the first one, "
-            f"{row['action']} {row['column'] if pd.notna(row['column']) else row['channel_name']} of {row['channel_name']}: "
-            f"{row['message']}",
+            f"Not done: {len(rest):,} of {format_count(len(self.result), 'step')} ({self._summary(rest)}). The first one is "
+            f"{describe_step(row['action'], row['column'])}, for {row['channel_name']}: {row['message']}",
             code=None if pd.isna(row["error_code"]) else row["error_code"],
         )
 
     def join(self, devices: Sheet, *, name_column: str = "channel_name") -> pd.DataFrame:
-        """Return a device list with what came of the channel of each device, such as for the factory that provisions them.
+        """Return a device list with the outcome for the channel of each device, such as for the factory that provisions them.
 
         Parameters
         ----------
         devices
-            The list that the plan was made of: a CSV file, a workbook or a frame. Its columns are kept, as text.
+            The list that the plan was made from: a CSV file, a workbook or a frame. Its columns are kept, as text.
         name_column
             Its column with the names of channels.
 
@@ -124,14 +123,14 @@ class Applied:
         rest = self.incomplete
         tried = rest[rest["outcome"] != NOT_STARTED]
         for row in tried.head(MAX_SHOWN).itertuples():
-            column = row.column if isinstance(row.column, str) else ""
-            lines.append(f"  {row.outcome}  {row.channel_name}  {f'{row.action} {column}'.strip()}: {row.message}")
+            step = describe_step(row.action, row.column)
+            lines.append(f"  {row.outcome}  {row.channel_name}  {step}: {one_line(row.message)}")
         if len(tried) > MAX_SHOWN:
             lines.append(f"  and {len(tried) - MAX_SHOWN:,} more; see {self.folder / 'result.csv'}")
         for reason, steps in self.result.loc[not_started, "message"].value_counts().items():
-            lines.append(f"  {NOT_STARTED}  {format_count(int(steps), 'step')}: {reason}")
+            lines.append(f"  {NOT_STARTED}  {format_count(int(steps), 'step')}: {one_line(reason)}")
         next_line = [f"To continue: {resume}"] if self.can_be_resumed else []
-        return "\n".join([*lines, *self.notes, *next_line])
+        return "\n".join([*map(printable, lines), *map(one_line, self.notes), *map(printable, next_line)])
 
     @property
     def can_be_resumed(self) -> bool:
@@ -143,7 +142,7 @@ class Applied:
         rest = self.incomplete
         table = f"<p>Not done ({len(rest):,}):</p>{rest[SHOWN].head(MAX_SHOWN).to_html()}" if len(rest) else ""
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return f"<p>{html.escape(self._title)}</p>{table}{notes}"
+        return printable_lines(f"<p>{html.escape(self._title)}</p>{table}{notes}")
 
 
 def result_frame(plan: Plan, journal: Journal, reasons: Mapping[int, str]) -> pd.DataFrame:

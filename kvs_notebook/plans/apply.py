@@ -97,55 +97,74 @@ def apply_plan(
     plan
         The plan, of ``kvs.plans``.
     folder
-        The folder of the run, which keeps the plan, a journal, ``result.csv`` and ``undo.csv``. It is created if it does not
-        exist; it may be the one that the plan was saved to.
+        The folder of the run, which keeps the plan, a journal, ``result.csv``
+        and ``undo.csv``. It is created if it does not exist; it may be the one
+        that the plan was saved to.
     confirm
         The phrase ``plan.confirmation``. Nothing is sent without it.
     allow_changes
-        Whether changes may be sent to real accounts; a sandbox does not need it.
+        Whether changes may be sent to real accounts; a sandbox does not need
+        it.
     max_delete
         The largest number of channels that may be deleted.
     max_share
-        The largest share of the channels of an account and region that may be deleted; they are counted just before.
+        The largest share of the channels of an account and region that may be
+        deleted; they are counted just before.
     canary
-        How many channels of each account and region are changed and verified before the others.
+        How many channels of each account and region are changed and verified
+        before the others.
     stop_after
         The number of failed channels after which an account and region stops.
     profiles, role_arns, external_id, accounts, role_name
-        As for :func:`inventory`; a column ``change_role_arn`` of the accounts file names the role to assume for changes.
+        As for :func:`inventory`; a column ``change_role_arn`` of the accounts
+        file names the role to assume for changes.
     connection
-        The connection that roles are assumed from, and to its own account if no other is named; None takes the current one.
+        The connection that roles are assumed from, and to its own account if
+        no other is named; None takes the current one.
 
     Returns
     -------
     Applied
-        ``.result`` (a frame: the steps with outcome, error_code, message, started, finished), ``.counts``, ``.notes``,
-        ``.raise_for_failures()``, ``.join(devices)`` (a device list with the ARN and outcome of each channel).
+        ``.result`` (a frame: the steps with outcome, error_code, message,
+        started, finished), ``.counts``, ``.notes``, ``.raise_for_failures()``,
+        ``.join(devices)`` (a device list with the ARN and outcome of each
+        channel).
 
     Raises
     ------
     InvalidInput
-        If ``confirm`` is not the plan's phrase, a limit would be exceeded, the folder has another plan, or one that was
-        already applied or partly applied, or another process applies it; nothing was sent.
+        If ``confirm`` is not the plan's phrase, a limit would be exceeded, the
+        folder has another plan, or one that was already applied or partly
+        applied, or another process applies it; nothing was sent.
     DamagedFile
-        If a file of the folder was changed since the plan was saved; nothing was sent.
+        If a file of the folder was changed since the plan was saved; nothing
+        was sent.
     ReadOnly
-        If a connection is read-only and ``allow_changes`` is not True; nothing was sent.
+        If a connection is read-only and ``allow_changes`` is not True; nothing
+        was sent.
     ExportFailed
-        If the folder cannot be written, as on a full disk. No change is sent after that; kvs.resume_plan() continues.
+        If the folder cannot be written, as on a full disk. No change is sent
+        after that; kvs.resume_plan() continues.
 
     Notes
     -----
-    Each channel is read just before its steps are sent. A step whose change is there already is ``already_done``. A step whose
-    value has changed since the plan was made is a ``conflict``, and is not sent. In the end, all changes are verified. If two
-    writers set one tag key within a second, the last one wins. Refused or expired credentials pause their account and region, and
-    the others go on. The first Ctrl-C lets the calls in flight finish and returns what was done; the second one leaves their
-    steps ``unknown``. :func:`resume_plan` continues after each of these, and after a killed process.
+    Each channel is read just before its steps are sent. A step whose change is
+    there already is ``already_done``. A step whose value has changed since the
+    plan was made is a ``conflict``, and is not sent. In the end, all changes
+    are verified. If two writers set one tag key within a second, the last one
+    wins. Credentials that are refused, have expired or are of another account
+    pause their account and region, and the others go on. The first Ctrl-C lets
+    the calls in flight finish and returns what was done; the second one leaves
+    their steps ``unknown``. :func:`resume_plan` continues after each of these,
+    and after a killed process.
 
-    Spends for each channel one DescribeSignalingChannel call, one ListTagsForResource call if tags change or the channel is
-    deleted, and one CreateSignalingChannel, TagResource, UntagResource, UpdateSignalingChannel or DeleteSignalingChannel call for
-    each kind of its changes (50 a second each); for each account and region one ListSignalingChannels call per 1,000 channels
-    and one GetResources call per 100 tagged channels; for each account one GetCallerIdentity call.
+    Spends for each channel one DescribeSignalingChannel call, one
+    ListTagsForResource call if tags change or the channel is deleted, and one
+    CreateSignalingChannel, TagResource, UntagResource, UpdateSignalingChannel
+    or DeleteSignalingChannel call for each kind of its changes (50 a second
+    each); for each account and region one ListSignalingChannels call per 1,000
+    channels and one GetResources call per 100 tagged channels; for each
+    account one GetCallerIdentity call.
 
     Examples
     --------
@@ -187,20 +206,24 @@ def resume_plan(
     role_name: str | None = None,
     connection: Connection | None = None,
 ) -> Applied:
-    """Continue a run of apply_plan() that was interrupted, stopped or paused; nothing is sent twice.
+    """Continue a run of apply_plan() that was interrupted, stopped or paused.
+
+    Nothing is sent twice.
 
     Parameters
     ----------
     folder
         The folder that was given to :func:`apply_plan`.
     confirm
-        The plan was confirmed when it was applied: if a phrase is given, it has to be the plan's.
+        Optional, because the plan was confirmed when it was applied; if a
+        phrase is given, it must be the plan's.
     allow_changes
         As for :func:`apply_plan`.
     max_delete, max_share, canary, stop_after
         As for :func:`apply_plan`; None takes those of the run.
     profiles, role_arns, external_id, accounts, role_name, connection
-        As for :func:`apply_plan`: credentials and roles are not kept in the folder.
+        As for :func:`apply_plan`: credentials and roles are not kept in the
+        folder.
 
     Returns
     -------
@@ -210,19 +233,22 @@ def resume_plan(
     Raises
     ------
     InvalidInput
-        If the folder holds no plan, or one that was not applied yet, or another process applies it; or as for
-        :func:`apply_plan`.
+        If the folder holds no plan, or one that was not applied yet, or
+        another process applies it; or as for :func:`apply_plan`.
     DamagedFile
-        If a file of the folder was changed by another program; nothing was sent.
+        If a file of the folder was changed by another program; nothing was
+        sent.
     ReadOnly
-        If a connection is read-only and ``allow_changes`` is not True; nothing was sent.
+        If a connection is read-only and ``allow_changes`` is not True; nothing
+        was sent.
     ExportFailed
         If the folder cannot be written. No change is sent after that.
 
     Notes
     -----
-    If a run ended while a step was being sent, reading its channel shows whether the step took effect. Steps that are done or
-    in conflict are not sent again.
+    If a run ended while a step was being sent, reading its channel shows
+    whether the step took effect. Steps that are done or in conflict are not
+    sent again.
 
     Spends for each channel that is left what :func:`apply_plan` spends.
 
@@ -308,13 +334,11 @@ def resume(
         return _run(plan, files, digest(text), limits, reach, monitor=monitor)
 
 
-def _check_confirmation(plan: Plan, confirm: str | None, *, required: bool) -> None:
-    if confirm == plan.confirmation or (confirm is None and not required):
+def _check_confirmation(plan: Plan, confirm: object, *, required: bool) -> None:
+    if (isinstance(confirm, str) and confirm == plan.confirmation) or (confirm is None and not required):
         return
-    problem = "confirm= is missing" if confirm is None else f"confirm={format_value(confirm)} does not match"
-    raise InvalidInput(
-        f"{problem}: the plan would {plan.confirmation}. If that is meant, pass confirm={plan.confirmation!r}; nothing was sent."
-    )
+    problem = "confirm= is missing" if confirm is None else f"confirm={format_value(confirm)} does not match this plan"
+    raise InvalidInput(f"{problem}, so nothing was sent. To apply this plan, pass confirm={plan.confirmation!r}.")
 
 
 def _deletes(plan: Plan) -> int:

@@ -107,7 +107,9 @@ def _edits(known: KnownChannel, change: Change) -> Iterator[tuple[str, str | Non
 def _unread(known: KnownChannel, change: Change, *, allow_managed: bool) -> Iterator[Refusal]:
     """Yield what cannot be planned because its present value is not known."""
     if change.message_ttl_seconds is not None and known.message_ttl_seconds is None:
-        yield Refusal("Its message_ttl_seconds was not read. Pass a frame of list_channels().", UPDATE, TTL_COLUMN)
+        yield Refusal(
+            "Its message_ttl_seconds was not read. Pass a frame of list_channels(tags=True).", UPDATE, TTL_COLUMN
+        )
     unread = [key for key in change.tags if key not in known.keys_read]
     if unread:
         named = ", ".join(map(format_value, unread))

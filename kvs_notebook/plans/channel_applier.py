@@ -1,4 +1,4 @@
-"""Apply the steps of one channel: read it, send what is still to be sent, and record what came of it."""
+"""Apply the steps of one channel: read it, send what is still to be sent, and record the outcome."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ATTEMPTS = 3
 BUSY_SECONDS = 30.0
 """How long to wait for a channel that is CREATING or UPDATING."""
 
-FOUND_DONE = "Sent before an interruption, and found done."
+FOUND_DONE = "It was sent before an interruption, and has taken effect."
 
 
 class ChannelApplier:
@@ -41,7 +41,7 @@ class ChannelApplier:
     connection
         The account and region.
     journal
-        Where what is sent, and what came of it, is recorded.
+        Records the calls that are sent, and their outcomes.
     is_stopped
         Returns whether no further call may be sent.
     """
@@ -57,7 +57,7 @@ class ChannelApplier:
         Raises
         ------
         ExportFailed
-            If the journal cannot be written; nothing was sent since.
+            If the journal cannot be written; nothing is sent after that.
         """
         error: KVSError | None = None
         for _ in range(ATTEMPTS):
@@ -98,7 +98,7 @@ class ChannelApplier:
         return None
 
     def _refuse_until_gone(self, change: ChannelChange) -> ChannelBusy:
-        """Record and return that a name is not free yet, so that its channel is created when the one before has ended."""
+        """Record and return the error for a name that is still taken; after a resume, the channel is created."""
         error = ChannelBusy(f"A channel of the name {change.channel_name} is DELETING. Resume when it is deleted.")
         self._end(change.numbers, FAILED, error)
         return error

@@ -15,7 +15,7 @@ from kvs_notebook.channels.reference import ChannelRef
 from kvs_notebook.dataframes.schemas import TAG_PREFIX
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
-from kvs_notebook.plans.steps import ACTIONS, CREATE, DELETE, TAG, TTL_COLUMN, UNTAG, UPDATE, rows_of
+from kvs_notebook.plans.steps import ACTIONS, CREATE, DELETE, TAG, TTL_COLUMN, UNTAG, UPDATE, describe_step, rows_of
 
 
 class PlannedStep(NamedTuple):
@@ -84,7 +84,7 @@ class ChannelChange:
 
     @property
     def needs_tags(self) -> bool:
-        """Whether the channel's tags have to be read: to compare them, or to keep them for undo before a delete."""
+        """Whether the channel's tags have to be read, to compare them, or to keep them before a delete, for undo."""
         return any(step.column != TTL_COLUMN for step in self.steps)
 
     def with_action(self, action: str) -> tuple[PlannedStep, ...]:
@@ -156,6 +156,6 @@ def _to_change(rows: list[Mapping[str, Any]]) -> ChannelChange:
     if len(set(columns)) < len(columns) or (actions & {CREATE, DELETE} and len(actions) > 1):
         raise InvalidInput(
             f"The steps of {change.channel_name} exclude each other: "
-            f"{', '.join(f'{step.number} ({step.action} {step.column or change.channel_name})' for step in steps)}."
+            f"{', '.join(f'{step.number} ({describe_step(step.action, step.column)})' for step in steps)}."
         )
     return change

@@ -1,4 +1,4 @@
-"""What a channel is like just before and after a change, and what that means for its steps."""
+"""The state of a channel just before and after a change, and which of its steps are still to be sent."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ChannelState(NamedTuple):
 
     @property
     def is_gone(self) -> bool:
-        """Whether the channel does not exist, or is about to end."""
+        """Whether the channel does not exist, or is DELETING."""
         return self.info is None or self.info.get("ChannelStatus") == "DELETING"
 
     def value(self, step: PlannedStep) -> str | None:
@@ -71,13 +71,13 @@ def _namesake(ref: ChannelRef, connection: Connection, error: ChannelNotFound) -
         found = str(describe(ChannelRef(ref.channel_name), connection)["ChannelARN"])
     except ChannelNotFound:
         return None
-    if found == ref.channel_arn:  # one read says that it exists, another that it does not
+    if found == ref.channel_arn:  # two reads contradict each other
         raise error
     return found
 
 
 def is_as_wanted(change: ChannelChange, step: PlannedStep, state: ChannelState) -> bool:
-    """Return whether a step's change is there."""
+    """Return whether a channel already has the value that a step sets."""
     if step.action == DELETE:
         return state.is_gone
     if state.is_gone or (change.channel_arn is None and step.action != CREATE):
@@ -86,7 +86,7 @@ def is_as_wanted(change: ChannelChange, step: PlannedStep, state: ChannelState) 
 
 
 def judge(change: ChannelChange, state: ChannelState) -> dict[int, Verdict]:
-    """Return the verdicts of the steps that are not to be sent; those that are not named are."""
+    """Return a verdict for each step that is not to be sent; all other steps are sent."""
     if change.creates:
         return _judge_create(change, state)
     if change.deletes:
@@ -129,7 +129,7 @@ def _judge_delete(change: ChannelChange, state: ChannelState) -> dict[int, Verdi
 
 
 def _missing(state: ChannelState) -> str | None:
-    """Return what became of a channel that cannot be changed, as the end of a sentence."""
+    """Return why a channel cannot be changed, as the end of a sentence."""
     if state.replaced_by is not None:
         return f"was deleted, and another one has its name: {state.replaced_by}"
     if state.info is None:

@@ -1,4 +1,4 @@
-"""Add to a device list what came of the channel of each device."""
+"""Add to a device list the outcome for the channel of each device."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ADDED = ("channel_arn", "outcome", "message")
 
 
 class ChannelOutcome(NamedTuple):
-    """What came of a channel: that of its worst step."""
+    """The outcome for a channel: that of its worst step."""
 
     channel_arn: str | None = None
     outcome: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from kvs_notebook.arguments import check_texts
 from kvs_notebook.aws.validation import check_message_ttl, check_tags
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_value
@@ -28,31 +29,37 @@ def tag(
     Parameters
     ----------
     channels
-        A channels frame with all its tags, as list_channels(tags=True) returns it, or an Inventory.
+        A channels frame with all its tags, as list_channels(tags=True) returns
+        it, or an Inventory.
     tags
         The tags to set, as a mapping of key to value.
     rename
-        The keys to rename, as a mapping of old key to new key; channels without the old key are not changed.
+        The keys to rename, as a mapping of old key to new key; channels
+        without the old key are not changed.
     remove
         The keys to remove.
     allow_managed
-        Also plan channels that CloudFormation or Terraform manages, by their tags or a column ``managed_by``.
+        Also plan channels that CloudFormation or Terraform manages, by their
+        tags or a column ``managed_by``.
 
     Returns
     -------
     Plan
-        The steps; a channel whose tags were not read, that is managed, that would have more than 50 tags, or keys that differ
-        only in case, is refused.
+        The steps; a channel whose tags were not read, that is managed, that
+        would have more than 50 tags, or keys that differ only in case, is
+        refused.
 
     Raises
     ------
     InvalidInput
-        If nothing is asked for, a key or a value is not one that the service accepts, one key is asked for twice, or the frame
-        is not one of channels.
+        If nothing is asked for, a key or a value is not one that the service
+        accepts, one key is asked for twice, or the frame is not one of
+        channels.
 
     Notes
     -----
-    Spends no API call: the frame is what is known of the channels. apply_plan() looks at each channel just before it changes it.
+    Spends no API call: the frame is what is known of the channels.
+    apply_plan() looks at each channel just before it changes it.
 
     Examples
     --------
@@ -81,12 +88,14 @@ def set_message_ttl(channels: ChannelsToPlan, message_ttl_seconds: int, *, allow
     Parameters
     ----------
     channels
-        A channels frame with all its tags, as list_channels(tags=True) returns it, or an Inventory.
+        A channels frame with all its tags, as list_channels(tags=True) returns
+        it, or an Inventory.
     message_ttl_seconds
         Seconds, 5 to 120.
     allow_managed
-        Also plan channels that CloudFormation or Terraform manages, by their tags or a column ``managed_by``, or of which it is
-        not known because their tags were not read.
+        Also plan channels that CloudFormation or Terraform manages, by their
+        tags or a column ``managed_by``, or of which it is not known because
+        their tags were not read.
 
     Returns
     -------
@@ -100,7 +109,8 @@ def set_message_ttl(channels: ChannelsToPlan, message_ttl_seconds: int, *, allow
 
     Notes
     -----
-    Spends no API call: the frame is what is known of the channels. apply_plan() looks at each channel just before it changes it.
+    Spends no API call: the frame is what is known of the channels.
+    apply_plan() looks at each channel just before it changes it.
 
     Examples
     --------
@@ -127,10 +137,12 @@ def delete(channels: ChannelsToPlan, *, allow_managed: bool = False) -> Plan:
     Parameters
     ----------
     channels
-        A channels frame with all its tags, as list_channels(tags=True) returns it, or an Inventory; only the rows to delete.
+        A channels frame with all its tags, as list_channels(tags=True) returns
+        it, or an Inventory; only the rows to delete.
     allow_managed
-        Also plan channels that CloudFormation or Terraform manages, by their tags or a column ``managed_by``, or of which it is
-        not known because their tags were not read.
+        Also plan channels that CloudFormation or Terraform manages, by their
+        tags or a column ``managed_by``, or of which it is not known because
+        their tags were not read.
 
     Returns
     -------
@@ -144,7 +156,8 @@ def delete(channels: ChannelsToPlan, *, allow_managed: bool = False) -> Plan:
 
     Notes
     -----
-    Spends no API call: the frame is what is known of the channels. apply_plan() looks at each channel just before it deletes it.
+    Spends no API call: the frame is what is known of the channels.
+    apply_plan() looks at each channel just before it deletes it.
 
     Examples
     --------
@@ -204,10 +217,8 @@ def _check_tag_arguments(
         raise InvalidInput(
             f"rename={format_value(rename)} is not a mapping. Pass old and new keys, such as {{'owner': 'Owner'}}."
         )
-    if isinstance(remove, str):
-        raise InvalidInput(f"remove={format_value(remove)} is not a list. Pass a list of keys, such as [{remove!r}].")
     wanted: dict[str, str | None] = dict(check_tags({} if tags is None else tags, allow_none=True))
-    removed = list(remove)
+    removed = check_texts("remove", remove, "['Owner']")
     renamed = dict(rename or {})
     keys = [*wanted, *removed, *renamed, *renamed.values()]
     if not keys:

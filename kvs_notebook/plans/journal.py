@@ -11,11 +11,12 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from kvs_notebook.atomic_file import OWNER_ONLY
+from kvs_notebook.atomic_file import LINK_ERRORS, open_regular
 from kvs_notebook.errors import ExportFailed
 from kvs_notebook.plans.step_records import (
     ENDED,
@@ -39,12 +40,12 @@ class Journal:
     Parameters
     ----------
     path
-        The file. What it has is read first; begin() creates it if it does not exist.
+        The file. Its content is read first; begin() creates it if it does not exist.
 
     Attributes
     ----------
     plan_digest
-        The digest of the plan that it is of; None without one.
+        The digest of the plan that it belongs to; None if it names none.
 
     Raises
     ------
@@ -69,7 +70,7 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Close the file: no further call may start, and what comes of those in flight is not recorded."""
+        """Close the file: no further call may start, and the outcome of those in flight is not recorded."""
         with self._sync_lock, self._lock:
             if self._file is not None:
                 self._file.close()
@@ -95,7 +96,8 @@ class Journal:
         """
         self.plan_digest = plan_digest
         try:
-            self._file = io.FileIO(self.path, "ab", opener=_open_private)
+            opener = partial(open_regular, follow_links=False, only_name=True)
+            self._file = io.FileIO(self.path, "ab", opener=opener)
             self._file.truncate(_end_of_last_line(self.path))
             _sync_folder(self.path.parent)
         except OSError as error:
@@ -118,7 +120,7 @@ class Journal:
         message: str | None = None,
         channel_arn: str | None = None,
     ) -> None:
-        """Record what came of some steps."""
+        """Record the outcome of some steps."""
         self._write(
             {
                 "event": ENDED,
@@ -183,10 +185,13 @@ class Journal:
             self._synced = written
 
     def _failure(self, error: OSError) -> ExportFailed:
-        return ExportFailed(
-            f"Can't write {self.path}: {error.strerror or error}; no further change is sent. Free space on its disk, then call "
-            f"kvs.resume_plan({str(self.path.parent)!r})."
+        folder = str(self.path.parent)
+        advice = (
+            f"Replace it by a copy, then call kvs.resume_plan({folder!r})."
+            if error.errno in LINK_ERRORS
+            else f"Free space on its disk, then call kvs.resume_plan({folder!r})."
         )
+        return ExportFailed(f"Can't write {self.path}: {error.strerror or error}; no further change is sent. {advice}")
 
 
 def _end_of_last_line(path: Path) -> int:
@@ -203,10 +208,6 @@ def _end_of_last_line(path: Path) -> int:
 
 def _without_none(event: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in event.items() if value is not None}
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, OWNER_ONLY)
 
 
 def _sync_folder(folder: Path) -> None:

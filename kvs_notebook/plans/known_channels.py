@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from kvs_notebook.aws.arns import CHANNEL_ARN, MAX_ARN_LENGTH, ChannelArn
 from kvs_notebook.dataframes.files import cell_values
-from kvs_notebook.dataframes.frame_check import check_columns
+from kvs_notebook.dataframes.frame_check import check_columns, check_values
 from kvs_notebook.dataframes.schemas import TAG_PREFIX, TAGS_READ
 from kvs_notebook.dataframes.tag_pivot import are_all_tags_read
 from kvs_notebook.errors import InvalidInput
@@ -128,6 +128,8 @@ class KnownChannels:
     def column(self, name: str) -> list[Any]:
         """Return the values of a column, None if missing; all None if there is no such column."""
         if name not in self._lists:
+            if name in self.frame:
+                check_values(self.frame[name], name)
             self._lists[name] = cell_values(self.frame[name]) if name in self.frame else self._no_values
         return self._lists[name]
 
@@ -204,6 +206,7 @@ class KnownChannels:
         return None if position is None else self.at(position)
 
     def _text_column(self, name: str) -> list[str | None]:
+        check_values(self.frame[name], name)
         values = cell_values(self.frame[name])
         wrong = next((value for value in values if not isinstance(value, str | None)), None)
         if wrong is not None:

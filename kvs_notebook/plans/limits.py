@@ -56,8 +56,8 @@ class Limits:
         """Raise InvalidInput if a plan deletes more channels than allowed."""
         if deletes > self.max_delete:
             raise InvalidInput(
-                f"The plan deletes {format_count(deletes, 'channel')}, and max_delete={self.max_delete}. If that is meant, pass "
-                f"max_delete={deletes}; nothing was sent."
+                f"The plan deletes {format_count(deletes, 'channel')}, which is over max_delete={self.max_delete}, so nothing "
+                f"was sent. To delete them, pass max_delete={deletes}."
             )
 
     def check_share(self, deletes: int, channels: int, where: str) -> None:
@@ -66,6 +66,6 @@ class Limits:
         if share > self.max_share:
             needed = min(-(-share * 1000 // 1) / 1000, 1.0)
             raise InvalidInput(
-                f"The plan deletes {deletes:,} of the {format_count(channels, 'channel')} in {where}, and "
-                f"max_share={self.max_share:g}. If that is meant, pass max_share={needed:g}; nothing was sent."
+                f"The plan deletes {deletes:,} of the {format_count(channels, 'channel')} in {where}, which is over "
+                f"max_share={self.max_share:g}, so nothing was sent. To delete them, pass max_share={needed:g}."
             )

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
+from kvs_notebook.arguments import check_path
 from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.dataframes.builders import rows_frame
 from kvs_notebook.dataframes.frame_check import check_columns
@@ -27,7 +28,9 @@ Row: TypeAlias = tuple[str | None, str | None, str]
 
 
 def read_terraform(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read which channels Terraform manages, from the output of ``terraform show -json``.
+    """Read which channels Terraform manages.
+
+    The file is output of ``terraform show -json``.
 
     Parameters
     ----------
@@ -37,7 +40,8 @@ def read_terraform(path: str | os.PathLike[str]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        channel_name, channel_arn (missing if it is not known), managed_by (``Terraform ADDRESS``), all str; one row per channel.
+        channel_name, channel_arn (missing if it is not known), managed_by
+        (``Terraform ADDRESS``), all str; one row per channel.
 
     Raises
     ------
@@ -48,9 +52,11 @@ def read_terraform(path: str | os.PathLike[str]) -> pd.DataFrame:
 
     Notes
     -----
-    The format is that of https://developer.hashicorp.com/terraform/internals/json-format: ``values.root_module`` has
-    ``resources`` and ``child_modules``. Channels are resources of the type ``awscc_kinesisvideo_signaling_channel``, or of any
-    type with a channel's ARN. Spends no API call.
+    The format is that of
+    https://developer.hashicorp.com/terraform/internals/json-format:
+    ``values.root_module`` has ``resources`` and ``child_modules``. Channels
+    are resources of the type ``awscc_kinesisvideo_signaling_channel``, or of
+    any type with a channel's ARN. Spends no API call.
 
     Examples
     --------
@@ -74,18 +80,22 @@ def read_terraform(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def read_cloudformation(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read which channels a CloudFormation stack manages, from the output of the AWS CLI.
+    """Read which channels a CloudFormation stack manages.
+
+    The file is output of the AWS CLI.
 
     Parameters
     ----------
     path
-        The file: the output of ``aws cloudformation describe-stack-resources`` or ``list-stack-resources``, as JSON.
+        The file: the output of ``aws cloudformation describe-stack-resources``
+        or ``list-stack-resources``, as JSON.
 
     Returns
     -------
     pandas.DataFrame
-        channel_name, channel_arn (missing if it is not known), managed_by (``CloudFormation STACK``, or the logical id if the
-        file does not name the stack), all str; one row per channel.
+        channel_name, channel_arn (missing if it is not known), managed_by
+        (``CloudFormation STACK``, or the logical id if the file does not name
+        the stack), all str; one row per channel.
 
     Raises
     ------
@@ -96,9 +106,10 @@ def read_cloudformation(path: str | os.PathLike[str]) -> pd.DataFrame:
 
     Notes
     -----
-    The formats are those of DescribeStackResources (``StackResources``) and ListStackResources (``StackResourceSummaries``) in
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference. The physical id of a channel is its name. Spends
-    no API call.
+    The formats are those of DescribeStackResources (``StackResources``) and
+    ListStackResources (``StackResourceSummaries``) in
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference. The
+    physical id of a channel is its name. Spends no API call.
 
     Examples
     --------
@@ -123,20 +134,25 @@ def read_cloudformation(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def mark_managed(channels: pd.DataFrame, *managed: pd.DataFrame) -> pd.DataFrame:
-    """Return channels with a column ``managed_by``, which plans read to refuse what another tool manages.
+    """Return channels with a column ``managed_by``.
+
+    Plans refuse to change what another tool manages.
 
     Parameters
     ----------
     channels
-        A channels frame. A column ``managed_by`` that it has is kept where no other frame names the channel.
+        A channels frame. A column ``managed_by`` that it has is kept where no
+        other frame names the channel.
     *managed
-        Frames of read_terraform() and read_cloudformation(). A channel is found by its ARN if that is known, else by its name, in
-        every account and region.
+        Frames of read_terraform() and read_cloudformation(). A channel is
+        found by its ARN if that is known, else by its name, in every account
+        and region.
 
     Returns
     -------
     pandas.DataFrame
-        The channels with managed_by (str), missing for those that nothing manages.
+        The channels with managed_by (str), missing for those that nothing
+        manages.
 
     Raises
     ------
@@ -213,6 +229,7 @@ def _frame(path: str | os.PathLike[str], rows: Iterator[Row]) -> pd.DataFrame:
 
 
 def _read_json(path: str | os.PathLike[str]) -> Any:
+    path = check_path("path", path)
     try:
         return json.loads(read_limited(path, MAX_JSON_BYTES, remedy="Write the output for fewer resources."))
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,30 +17,37 @@ from kvs_notebook.errors import DamagedFile
 from kvs_notebook.keyword_hints import with_method_hints
 from kvs_notebook.plans.plan_display import PlanDisplay
 from kvs_notebook.plans.plan_folder import PLAN_AGAIN, PlanFolder
-from kvs_notebook.plans.steps import CREATE, DELETE, READY, REFUSED, TAG, UNTAG, UPDATE, Step, steps_frame
+from kvs_notebook.plans.step_records import OUTCOMES
+from kvs_notebook.plans.steps import CREATE, DELETE, READY, REFUSED, TAG, UNTAG, UPDATE, Step, steps_frame, values_of
 
 VERBS = {CREATE: "create", UPDATE: "change", TAG: "change", UNTAG: "change", DELETE: "delete"}
-"""What the confirmation phrase says of an action."""
+"""The verb of each action in the confirmation phrase."""
 
 
 @with_method_hints
 class Plan:
-    """Changes to channels of one or more accounts and regions, and the rows that were refused.
+    """Changes to channels, and the rows that were refused.
+
+    The channels may be of several accounts and regions.
 
     Attributes
     ----------
     steps
-        One row per step, in the order of account, region and name: step (Int64); account_id, region, channel_name, channel_arn,
-        action (create, update, tag, untag, delete), column (``message_ttl_seconds``, ``tag:KEY``), before, after, version,
-        status (ready, refused, unchanged), reason, source (str).
+        One row per step, in the order of account, region and name: step
+        (Int64); account_id, region, channel_name, channel_arn, action (create,
+        update, tag, untag, delete), column (``message_ttl_seconds``,
+        ``tag:KEY``), before, after, version, status (ready, refused,
+        unchanged), reason, source (str).
     source
-        What the plan was made of, such as the name of a file.
+        What the plan was made from, such as the name of a file.
     notes
-        What else a reader has to know, as sentences, such as how many channels stay unchanged.
+        Further information as sentences, such as how many channels
+        stay unchanged.
     account_names
         The names of accounts by account id, as far as they are known.
     folder
-        The folder that the plan was saved to or read from; None if it was neither.
+        The folder that the plan was saved to or read from; None if it was
+        neither.
     """
 
     def __init__(
@@ -68,7 +76,10 @@ class Plan:
         return self._display().to_html()
 
     def to_text(self, *, width: int = 80, apply_line: str | None = None) -> str:
-        """Return what a terminal shows of the plan, in lines of ``width`` characters; ``apply_line`` is how to apply it."""
+        """Return what a terminal shows of the plan.
+
+        Lines have at most ``width`` characters; ``apply_line`` is how to apply it.
+        """
         return self._display(apply_line).to_text(width)
 
     def _display(self, apply_line: str | None = None) -> PlanDisplay:
@@ -81,7 +92,10 @@ class Plan:
         if self.folder is not None:
             files = PlanFolder(self.folder)
             if files.result.exists():
-                return "Applied in full or in part. The outcome of each step", str(files.result)
+                found = files.outcomes()
+                counts = ", ".join(f"{found[outcome]:,} {outcome}" for outcome in OUTCOMES if outcome in found)
+                applied = f"Applied: {counts}" if counts else "Applied in full or in part"
+                return f"{applied}. The outcome of each step", str(files.result)
             if files.is_begun:
                 return "A run has begun. To continue", f"kvs.resume_plan({str(self.folder)!r})"
         folder = "FOLDER" if self.folder is None else str(self.folder)
@@ -107,31 +121,36 @@ class Plan:
 
     @property
     def confirmation(self) -> str:
-        """The phrase that apply_plan() requires as ``confirm=``, such as ``change 500 in plant-1 eu-west-1``."""
-        channels = self.ready.assign(verb=self.ready["action"].map(VERBS)).drop_duplicates(
-            ["account_id", "region", "channel_name", "channel_arn", "verb"]
-        )
-        counts = channels["verb"].value_counts()
+        """The phrase that apply_plan() requires as ``confirm=``.
+
+        An example is ``change 500 in plant-1 eu-west-1``.
+        """
+        rows = values_of(self.steps, ["status", "action", "account_id", "region", "channel_name", "channel_arn"])
+        changes = {(VERBS.get(action), *channel) for status, action, *channel in rows if status == READY}
+        counts = Counter(verb for verb, *_ in changes)
         verbs = [f"{verb} {counts[verb]}" for verb in dict.fromkeys(VERBS.values()) if verb in counts]
-        places = channels[["account_id", "region"]].drop_duplicates()
+        places = {(account_id, region) for _, account_id, region, *_ in changes}
         if len(places) == 1:
-            account_id, region = places.iloc[0]
+            [(account_id, region)] = places
             return f"{' '.join(verbs)} in {self.account_names.get(account_id, account_id)} {region}"
         return f"{' '.join(verbs)} in {len(places)} account-regions" if verbs else "change nothing"
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write the plan to a folder, which apply_plan() and the command ``kvs-notebook apply`` take.
+        """Write the plan to a folder.
+
+        apply_plan() and the command ``kvs-notebook apply`` take the folder.
 
         Parameters
         ----------
         folder
-            A folder, which is created if it does not exist. A plan that is there already is replaced, unless it has been
-            applied.
+            A folder, which is created if it does not exist. A plan that is
+            there already is replaced, unless it has been applied.
 
         Raises
         ------
         InvalidInput
-            If the folder has a plan that was already applied or partly applied.
+            If the folder has a plan that was already applied or partly
+            applied.
         ExportFailed
             If the folder cannot be written.
         """

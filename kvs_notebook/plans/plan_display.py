@@ -49,7 +49,7 @@ class PlanDisplay:
     steps
         The steps frame.
     title, source
-        How the plan is named, and what it was made of.
+        How the plan is named, and what it was made from.
     notes
         Sentences that are shown after the refused rows.
     account_names
@@ -78,7 +78,7 @@ class PlanDisplay:
         refusals = list(self._refusals())
         if refusals:
             lines.append(self._refused_title())
-            lines += [_wrap(refusal, width, GAP) for refusal in refusals]
+            lines += [_wrap(GAP.join(refusal), width, GAP) for refusal in refusals]
         lines += [_wrap(note, width) for note in self.notes]
         if len(self._with_status(READY)):
             lines.append(f"{self.next_label}: {printable(self.next_line)}")
@@ -98,7 +98,7 @@ class PlanDisplay:
         if not parts:
             parts = [f"<p>{_escape(self.title)}: nothing to change</p>"]
         parts += [f"<p>{_escape(note)}</p>" for note in self._unchanged()]
-        refusals = "".join(f"<li>{_escape(refusal)}</li>" for refusal in self._refusals())
+        refusals = "".join(f"<li>{_escape(_sentence(refusal))}</li>" for refusal in self._refusals())
         if refusals:
             parts.append(f"<p>{self._refused_title()}</p><ul>{refusals}</ul>")
         parts += [f"<p>{_escape(note)}</p>" for note in self.notes]
@@ -130,19 +130,26 @@ class PlanDisplay:
         rows = self._with_status(REFUSED)["source"].nunique()
         return f"{format_count(rows, 'row')} refused; {'it' if rows == 1 else 'they'} will not be sent:"
 
-    def _refusals(self) -> Iterator[str]:
+    def _refusals(self) -> Iterator[Sequence[str]]:
+        """Yield the row and the channel of each refused row, and why; last how many more there are."""
         refused = self._with_status(REFUSED)
         for row in refused.head(MAX_REFUSALS).itertuples():
             source = str(row.source).removeprefix(f"{self.source} ")
             name = row.channel_name if isinstance(row.channel_name, str) else "?"
             named = [source] if source.startswith(f"{name} (") else [source, name]
-            yield GAP.join(map(printable, (*named, str(row.reason))))
+            yield [printable(part) for part in (*named, str(row.reason))]
         if len(refused) > MAX_REFUSALS:
-            yield f"and {len(refused) - MAX_REFUSALS:,} more: see .refused, or plan.csv"
+            yield [f"and {len(refused) - MAX_REFUSALS:,} more: see .refused, or plan.csv"]
+
+
+def _sentence(parts: Sequence[str]) -> str:
+    """Return parts with punctuation between them, where HTML would show one space: ``row 5, gate: it has no tag``."""
+    *named, reason = parts
+    return f"{', '.join(named)}: {reason}" if named else reason
 
 
 def _escape(text: str) -> str:
-    """Return a text of others for HTML, without control characters."""
+    """Return a foreign text as HTML, without control characters."""
     return escape_html(printable(text))
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kvs_notebook.arguments import check_path, path_exists
 from kvs_notebook.atomic_file import OWNER_ONLY, replace_file
 from kvs_notebook.dataframes.input_limits import read_limited
-from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput
+from kvs_notebook.errors import DamagedFile, ExportFailed, InvalidInput, KVSError
 
 FORMAT = 1
 OWNER_ONLY_FOLDER = 0o700
 MEMBERS = {"source": str, "notes": list, "account_names": dict, "sha256": str}
-PLAN_AGAIN = "Make the plan again from what it was made of."
+PLAN_AGAIN = "Make the plan again."
 
 
 class PlanFolder:
@@ -33,7 +37,7 @@ class PlanFolder:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.path = Path(folder)
+        self.path = check_path("folder", folder)
         self.plan = self.path / "plan.csv"
         self.meta = self.path / "meta.json"
         self.journal = self.path / "journal.jsonl"
@@ -43,12 +47,21 @@ class PlanFolder:
     @property
     def exists(self) -> bool:
         """Whether the folder holds a plan."""
-        return self.meta.exists()
+        return path_exists(self.meta)
 
     @property
     def is_begun(self) -> bool:
         """Whether a run of apply_plan() has begun in this folder."""
-        return self.journal.exists()
+        return os.path.lexists(self.journal)
+
+    def outcomes(self) -> Counter[str]:
+        """Count the outcomes in result.csv; none if another program has changed the file so that they cannot be read."""
+        try:
+            header, *rows = csv.reader(io.StringIO(read_limited(self.result).decode("utf-8-sig"), newline=""))
+            column = header.index("outcome")
+            return Counter(row[column] for row in rows)
+        except (OSError, ValueError, LookupError, csv.Error, KVSError):
+            return Counter()
 
     def save(self, steps: str, about: Mapping[str, Any]) -> None:
         """Write the CSV text of the steps and what else belongs to the plan.
@@ -67,7 +80,7 @@ class PlanFolder:
         self._write({self.plan: steps, self.meta: _to_json({"format": FORMAT, "sha256": digest(steps), **about})})
 
     def begin(self, run: Mapping[str, Any]) -> None:
-        """Add to meta.json how the plan is applied: by whom, within which limits.
+        """Add to meta.json how the plan is applied: the identities and the limits.
 
         Raises
         ------
@@ -79,7 +92,7 @@ class PlanFolder:
         self._write({self.meta: _to_json({**self._read_meta(), "run": dict(run)})})
 
     def write_result(self, result: str, undo: str) -> None:
-        """Write the CSV text of what came of each step, and of the steps that undo it.
+        """Write the CSV text of the outcome of each step, and of the steps that undo it.
 
         Raises
         ------
@@ -95,9 +108,9 @@ class PlanFolder:
                 with replace_file(path, permissions=OWNER_ONLY) as stream:
                     stream.write(text)
         except OSError as error:
+            reason = error.strerror or error
             raise ExportFailed(
-                f"Can't write {self.path}: {error.strerror or error}. Choose a folder that you may write to, on a disk with "
-                "space left."
+                f"Can't write {self.path}: {reason}. Choose a folder that you may write to, on a disk with space left."
             ) from error
 
     def read(self) -> tuple[str, dict[str, Any]]:
@@ -125,21 +138,27 @@ class PlanFolder:
         if not isinstance(meta, dict) or meta.get("format") != FORMAT:
             raise DamagedFile(f"{self.meta} does not describe a plan of format {FORMAT}. {PLAN_AGAIN}")
         wrong = [name for name, kind in MEMBERS.items() if not isinstance(meta.get(name), kind)]
+        wrong += [name for name in ("notes", "account_names") if name not in wrong and not _has_texts_only(meta[name])]
         if wrong:
             raise DamagedFile(f"{self.meta} was changed since the plan was saved: {', '.join(wrong)}. {PLAN_AGAIN}")
         return meta
 
     def _read_text(self, path: Path) -> str:
         try:
-            return read_limited(path).decode("utf-8")
+            return read_limited(path, only_regular=True).decode("utf-8")
         except (FileNotFoundError, NotADirectoryError) as error:
             raise InvalidInput(
                 f"{self.path} holds no plan: {path.name} does not exist. Save one with plan.save({str(self.path)!r})."
             ) from error
-        except OSError as error:
-            raise InvalidInput(f"Can't read {path}: {error.strerror or error}. Check its permissions.") from error
         except UnicodeDecodeError as error:
             raise DamagedFile(f"{path} is not valid UTF-8. {PLAN_AGAIN}") from error
+        except OSError as error:
+            reason = error.strerror or error
+            raise InvalidInput(f"Can't read {path}: {reason}. Check its name and its permissions.") from error
+
+
+def _has_texts_only(value: list[Any] | dict[str, Any]) -> bool:
+    return all(isinstance(text, str) for text in (value.values() if isinstance(value, dict) else value))
 
 
 def _to_json(meta: Mapping[str, Any]) -> str:

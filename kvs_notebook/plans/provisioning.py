@@ -25,6 +25,9 @@ DEFAULT_TTL = 60
 
 CREATED_TYPE = "SINGLE_MASTER"
 
+PLANNED_COLUMNS = (TTL_COLUMN, "account_id", "region", "channel_type", MANAGED_BY)
+"""Columns of a device list that are read, beside those of the name and the tags."""
+
 Identity: TypeAlias = tuple[str, str, str]
 """An account id, a region and a channel's name."""
 
@@ -36,40 +39,50 @@ def ensure(
     name_column: str = NAME,
     allow_managed: bool = False,
 ) -> Plan:
-    """Plan to create the channels of a device list that are missing, and to update and tag the others; nothing is deleted.
+    """Plan to create the missing channels of a device list.
+
+    Channels that exist are updated and tagged; nothing is deleted.
 
     Planning and applying the same list again changes nothing.
 
     Parameters
     ----------
     desired
-        A CSV file or a frame with a row per channel: its name; optionally ``message_ttl_seconds``, ``tag:KEY`` columns, and
-        ``account_id`` and ``region``. An empty cell leaves the value unchanged, ``(remove)`` removes a tag. All other columns are
-        left to you.
+        A CSV file or a frame with a row per channel: its name; optionally
+        ``message_ttl_seconds``, ``tag:KEY`` columns, and ``account_id`` and
+        ``region``. An empty cell leaves the value unchanged, ``(remove)``
+        removes a tag. Other columns are ignored.
     current
-        The channels that exist, with tags: a frame of list_channels(tags=True), an Inventory, or the CSV or Parquet file of one.
-        If they are of one account, ``desired`` needs no column ``account_id``; of one region, no ``region``.
+        The channels that exist, with tags: a frame of
+        list_channels(tags=True), an Inventory, or the CSV or Parquet file of
+        one. If they are of one account, ``desired`` needs no column
+        ``account_id``; of one region, no ``region``.
     name_column
         The column of ``desired`` that has the channel's name.
     allow_managed
-        Also plan channels that CloudFormation or Terraform manages, by their tags or a column ``managed_by``.
+        Also plan channels that CloudFormation or Terraform manages, by their
+        tags or a column ``managed_by``.
 
     Returns
     -------
     Plan
-        The steps. If one value of a row is refused, nothing of that row is sent. A new channel has a message TTL of 60 s if none
-        is given.
+        The steps. If one value of a row is refused, nothing of that row is
+        sent. A new channel has a message TTL of 60 s if none is given.
 
     Raises
     ------
     InvalidInput
-        If a file cannot be read, ``desired`` has no column with names, or account and region are not known.
+        If a file cannot be read, ``desired`` has no column with names, a
+        column's name has other capitals or spaces, or account and region are
+        not known.
     DamagedFile
-        If a file is not CSV in UTF-8, or ``current`` was changed by another program.
+        If a file is not CSV in UTF-8, or ``current`` was changed by another
+        program.
 
     Notes
     -----
-    Spends no API call. apply_plan() creates channels concurrently and waits once for all of them.
+    Spends no API call. apply_plan() creates channels concurrently and waits
+    once for all of them.
 
     Examples
     --------
@@ -85,9 +98,14 @@ def ensure(
     1        cam-2  create  message_ttl_seconds    60      ready
     2        cam-2  create             tag:Site    hq      ready
     """
+    if not isinstance(name_column, str):
+        raise InvalidInput(
+            f"name_column={format_value(name_column)} is not a column's name. Pass a string, such as {NAME!r}."
+        )
     table = SheetTable(desired, "desired", name_column)
     channels, label = read_channels(current, "current")
     known = KnownChannels(channels, label)
+    table.check_spelling({*PLANNED_COLUMNS, *(TAG_PREFIX + key for key in known.tag_keys)})
     positions = _positions(known)
     targets = TargetAccountRegions(channels, {identity[:2] for identity in positions}, table, label)
     planner = _Provisioning(table, known, positions, targets, name_column, allow_managed=allow_managed)
@@ -135,6 +153,8 @@ class _Provisioning:
         self._allow_managed = allow_managed
         self._tag_columns = [name for name in table.columns if name.startswith(TAG_PREFIX)]
         self._positions = positions
+        for name in (name_column, *PLANNED_COLUMNS, *self._tag_columns):
+            table.column(name)  # a cell that is neither text nor a number is an error of the frame, not of its row
 
     def steps(self) -> Iterator[Step]:
         """Yield the steps of all rows, in the order of their channels."""
@@ -218,7 +238,7 @@ class _Provisioning:
 
 
 def _notes(table: SheetTable, name_column: str) -> Iterator[str]:
-    planned = {name_column, TTL_COLUMN, "account_id", "region", "channel_type", MANAGED_BY}
+    planned = {name_column, *PLANNED_COLUMNS}
     others = [name for name in table.columns if name not in planned and not name.startswith(TAG_PREFIX)]
     if others:
         yield f"Not planned: {', '.join(others)}. To set a tag, name its column {TAG_PREFIX}KEY."

@@ -27,8 +27,9 @@ def undo(folder: str | os.PathLike[str]) -> Plan:
     Returns
     -------
     Plan
-        A plan like any other, to be saved to another folder and applied. It has no step for what was already done before the
-        run, or not done. A value that was changed since is a conflict when the plan is applied.
+        A plan like any other, to be saved to another folder and applied. It
+        has no step for what was already done before the run, or not done. A
+        value that was changed since is a conflict when the plan is applied.
 
     Raises
     ------
@@ -39,7 +40,8 @@ def undo(folder: str | os.PathLike[str]) -> Plan:
 
     Notes
     -----
-    A deleted channel is created again with its name, message TTL and tags, under another ARN. Spends no API call.
+    A deleted channel is created again with its name, message TTL and tags,
+    under another ARN. Spends no API call.
 
     Examples
     --------

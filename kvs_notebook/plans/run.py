@@ -1,4 +1,4 @@
-"""Apply the changes of a plan in several accounts and regions side by side, and stop in order."""
+"""Apply the changes of a plan in several accounts and regions in parallel, and stop without cutting a call."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Monitor:
     Attributes
     ----------
     stop
-        Set it to stop the run in order.
+        Set it to stop the run after the calls in flight.
     on_progress
         Called from threads of the run with the number of channels that were tried, and how many there are.
     """
@@ -127,7 +127,7 @@ class PlanRun:
         Raises
         ------
         ExportFailed
-            If the journal cannot be written; nothing was sent since.
+            If the journal cannot be written; nothing is sent after that.
         """
         with (
             defer_interrupts() as self._interrupts,
@@ -174,7 +174,7 @@ class PlanRun:
         if self._monitor.on_progress is not None:
             self._monitor.on_progress(self._tried, self._total)
 
-    # --- what came of it
+    # --- outcome
 
     def reasons(self) -> Mapping[int, str]:
         """Return why steps were not started, by their number."""
@@ -189,7 +189,7 @@ class PlanRun:
         return found
 
     def notes(self) -> list[str]:
-        """Return what a reader has to know: which account-regions were stopped, or could not be verified."""
+        """Return the notes of the run: which account-regions were stopped, or could not be verified."""
         found = [f"{unit.label}: {why}" for unit in self._units for why in (unit.stop_reason, unit.not_verified) if why]
         missing = dict.fromkeys(change.account_id for change in self._unreached)
         return found + [self._access.reason_without(account_id) for account_id in missing]

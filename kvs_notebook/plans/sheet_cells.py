@@ -21,7 +21,7 @@ from kvs_notebook.plans.steps import TAG, TTL_COLUMN, UNTAG, UPDATE
 REMOVE = "(remove)"
 DELETE_WORD = "delete"
 
-_WHOLE_NUMBER = re.compile(r"\s*(\d+)(?:[.,]0+)?\s*", re.ASCII)
+_WHOLE_NUMBER = re.compile(r"\s*([+-]?\d+)(?:[.,]0+)?\s*", re.ASCII)
 
 
 class Edit(NamedTuple):

@@ -20,7 +20,7 @@ IDENTITY = ("account_id", "region", "channel_name")
 
 UNCHANGEABLE = ("channel_type", "account_name", "date")
 OF_EXPORT = ("version", "channel_status", "tags_source")
-"""Columns that tell whether the sheet was made of this export."""
+"""Columns that tell whether the sheet was made from this export."""
 
 KNOWN_COLUMNS = {*CHANNELS, *IDENTITY, *UNCHANGEABLE, *OF_EXPORT, ACTION, MANAGED_BY}
 
@@ -52,11 +52,12 @@ class SheetDifferences:
     def _find_edits(self) -> dict[int, dict[str, Any]]:
         """Return the cells by row and column that are neither empty nor as in the original."""
         found: dict[int, dict[str, Any]] = defaultdict(dict)
-        for name, values in self._sheet.columns.items():
+        for name in self._sheet.columns:
             if name == ACTION:
+                values = self._sheet.column(name)
                 edits = [(row, value) for row, value in enumerate(values) if value is not None and str(value).strip()]
             elif name == TTL_COLUMN or name.startswith(TAG_PREFIX):
-                old = self._original(name)
+                values, old = self._sheet.column(name), self._original(name)
                 edits = [
                     (row, value)
                     for row, value, position in self._differing(values, old)
@@ -89,7 +90,7 @@ class SheetDifferences:
             if name not in self._sheet.columns or not is_in_original:
                 continue
             truth = self._known.column(name)
-            for row, value, position in self._differing(self._sheet.columns[name], truth):
+            for row, value, position in self._differing(self._sheet.column(name), truth):
                 expected = self._true_value(name, position)
                 if cell_text(value) != expected and not is_conversion(expected, cell_text(value)):
                     found[row] += self._contradiction(row, name, value, expected)
@@ -109,7 +110,9 @@ class SheetDifferences:
             return [f"{name} {shown} is {expected!r} in {label}. Restore it: it can't be changed."]
         if row not in self.edited:
             return []
-        return [f"{name} {shown} is {expected!r} in {label}. Pass the export that the sheet was made of as original=."]
+        return [
+            f"{name} {shown} is {expected!r} in {label}. Pass the export that the sheet was made from as original=."
+        ]
 
     def rows_in_conflict(self) -> dict[int, list[int]]:
         """Return the rows of channels that have several rows with different edits."""

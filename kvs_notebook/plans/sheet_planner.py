@@ -149,14 +149,14 @@ class SheetPlanner:
 
     def _why_unknown(self, row: int) -> str:
         arn, label = self._differences.arns[row], self._known.label
-        if arn is None:
+        if not arn:
             return "channel_arn is empty. To create a channel, plan it with plans.ensure()."
         try:
             parsed = ChannelArn.parse(arn)
         except InvalidInput as error:
             return str(error)
         if parsed.account_id not in self._known_accounts:
-            return f"Account {parsed.account_id} is not in {label}. Pass the export that the sheet was made of as original=."
+            return f"Account {parsed.account_id} is not in {label}. Pass the export that the sheet was made from as original=."
         return f"channel_arn is not in {label}. Was a digit lost?"
 
     @cached_property

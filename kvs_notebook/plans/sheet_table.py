@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
 
+from kvs_notebook.arguments import check_path
 from kvs_notebook.dataframes.csv_text import is_misread, parse_cell, parse_column, read_records
 from kvs_notebook.dataframes.files import cell_values, read_csv
+from kvs_notebook.dataframes.frame_check import check_values
 from kvs_notebook.dataframes.input_limits import parquet_table, read_limited
 from kvs_notebook.dataframes.text_columns import transpose
 from kvs_notebook.dataframes.workbook import read_cells, read_excel
@@ -46,13 +49,16 @@ class SheetTable:
         self.uneven: dict[int, int] = {}
         self._raw: Mapping[str, Sequence[Any]] = {}
         self._text_cells: Mapping[str, Container[int]] = {}
+        self._unchecked: dict[str, pd.Series] = {}
         if isinstance(sheet, pd.DataFrame):
             self.label = label
             self.columns = {str(name): cell_values(sheet[name]) for name in sheet.columns}
+            self._unchecked = {str(name): sheet[name] for name in sheet.columns}
             self.rows = [f"{label}.iloc[{position}]" for position in range(len(sheet))]
         else:
-            self.label = Path(sheet).name
-            if Path(sheet).suffix.lower() == WORKBOOK:
+            path = check_path(label, sheet)
+            self.label = path.name
+            if path.suffix.lower() == WORKBOOK:
                 cells = read_cells(sheet)
                 self.columns = {str(name).strip(): cell_values(cells[name]) for name in cells.columns}
                 self.rows = [f"{self.label} row {number}" for number in cells.index]
@@ -90,8 +96,32 @@ class SheetTable:
         self.columns = {name: parse_column(column) for name, column in self._raw.items()}
 
     def column(self, name: str) -> list[Any]:
-        """Return the values of a column; all None if there is no such column."""
+        """Return the values of a column; all None if there is no such column.
+
+        Raises
+        ------
+        InvalidInput
+            If a cell of a frame has a list or another object; columns that are not asked for may have some.
+        """
+        if name in self._unchecked:
+            check_values(self._unchecked.pop(name), name)
         return self.columns.get(name) or self._no_values
+
+    def check_spelling(self, names: AbstractSet[str]) -> None:
+        """Check that no column is spelled in another way than one of some names that it stands for.
+
+        Raises
+        ------
+        InvalidInput
+            If one is: what it says would be ignored, or would set another tag.
+        """
+        missing = {_without_case_and_spaces(name): name for name in names if name not in self.columns}
+        for name in self.columns.keys() - names:
+            meant = missing.get(_without_case_and_spaces(name))
+            if meant is not None:
+                raise InvalidInput(
+                    f"{self.label} has a column {format_value(name)} instead of {meant}. Rename it, or remove it."
+                )
 
     @cached_property
     def _no_values(self) -> list[Any]:
@@ -108,6 +138,12 @@ class SheetTable:
         return name in self._raw and is_misread(self._raw[name][position])
 
 
+def _without_case_and_spaces(name: str) -> tuple[str, str]:
+    """Return a column's name as people read it: ``Tag: Site`` as ``tag:Site``. The case of a tag key has a meaning."""
+    prefix, _, key = name.partition(":")
+    return prefix.strip().casefold(), key.strip()
+
+
 def read_channels(channels: File | ChannelsToPlan, label: str) -> tuple[ChannelsToPlan, str]:
     """Return the channels of a CSV, Excel or Parquet file that the toolkit wrote, a frame or an Inventory, and how to name them.
 
@@ -120,7 +156,7 @@ def read_channels(channels: File | ChannelsToPlan, label: str) -> tuple[Channels
     """
     if isinstance(channels, pd.DataFrame | Inventory):
         return channels, label
-    path = Path(channels)
+    path = check_path(label, channels)
     readers = {".parquet": _read_parquet, WORKBOOK: read_excel}
     return readers.get(path.suffix.lower(), read_csv)(path), path.name
 

@@ -1,4 +1,4 @@
-"""Plans from a sheet that a person edited, beside the file that it was made of."""
+"""Plans from a sheet that a person edited, and the file that it was made from."""
 
 from __future__ import annotations
 
@@ -22,39 +22,49 @@ def from_sheet(
 ) -> Plan:
     """Plan the changes that were made to a sheet in a spreadsheet.
 
-    The ARN tells the channel of a row. Message TTLs and tags (``tag:KEY``) may be edited: an empty cell keeps the value, a cell
-    with only ``'`` sets the empty value, ``(remove)`` removes a tag. A channel is deleted only if its cell in a column ``action``
-    is ``delete``; a row that is missing changes nothing.
+    The ARN tells the channel of a row. Message TTLs and tags (``tag:KEY``) may
+    be edited: an empty cell keeps the value, a cell with only ``'`` sets the
+    empty value, ``(remove)`` removes a tag. A channel is deleted only if its
+    cell in a column ``action`` is ``delete``; a row that is missing changes
+    nothing.
 
     Parameters
     ----------
     edited
-        The edited CSV file, with commas, semicolons or tabs, or the workbook (``.xlsx``, with the extra ``excel``); or a frame.
+        The edited CSV file, with commas, semicolons or tabs, or the workbook
+        (``.xlsx``, with the extra ``excel``); or a frame.
     original
-        What the sheet was made of: the CSV, Excel or Parquet file, the frame, or the Inventory, with tags.
+        What the sheet was made from: the CSV, Excel or Parquet file, the
+        frame, or the Inventory, with tags.
     current
-        The current channels, if they may have changed since: a value that differs from the original and from the sheet is
-        refused as a conflict.
+        The current channels, if they may have changed since: a value that
+        differs from the original and from the sheet is refused as a conflict.
     allow_managed
-        Also plan channels that CloudFormation or Terraform manages, by their tags or a column ``managed_by``.
+        Also plan channels that CloudFormation or Terraform manages, by their
+        tags or a column ``managed_by``.
 
     Returns
     -------
     Plan
-        The steps, each with its row as ``source``. If one value of a row is refused, no step of that row is sent. A value that
-        changed only as a spreadsheet changes numbers and dates (``0042`` into ``42``) is refused. If the change is meant, write
-        ``'42``, or use a text cell of a workbook.
+        The steps, each with its row as ``source``. If one value of a row is
+        refused, no step of that row is sent. A value that changed only as a
+        spreadsheet changes numbers and dates (``0042`` into ``42``) is
+        refused. If the change is meant, write ``'42``, or use a text cell of a
+        workbook.
 
     Raises
     ------
     InvalidInput
-        If a file cannot be read, or has no column ``channel_arn``.
+        If a file cannot be read, has no column ``channel_arn``, or has a
+        column's name with other capitals or spaces.
     DamagedFile
-        If a file is not CSV in UTF-8, or the original was changed by another program.
+        If a file is not CSV in UTF-8, or the original was changed by another
+        program.
 
     Notes
     -----
-    Spends no API call. apply_plan() looks at each channel just before it changes it.
+    Spends no API call. apply_plan() looks at each channel just before it
+    changes it.
 
     Examples
     --------
@@ -72,6 +82,7 @@ def from_sheet(
     sheet = SheetTable(edited, "edited", ARN)
     known = KnownChannels(*read_channels(original, "original"))
     now = None if current is None else KnownChannels(*read_channels(current, "current"))
+    sheet.check_spelling(KNOWN_COLUMNS | {TAG_PREFIX + key for key in known.tag_keys})
     steps = SheetPlanner(sheet, known, now, allow_managed=allow_managed).steps()
     return Plan(steps, source=sheet.label, notes=list(_notes(sheet, known)), account_names=known.account_names)
 

@@ -23,7 +23,7 @@ _ROUNDED_FROM = 6
 
 _FIRST_DAY = date(1899, 12, 30)
 _LAST_SERIAL = 2_958_465
-"""A spreadsheet counts days from the one to the 31st of December 9999."""
+"""Day 0 of a spreadsheet, and the number of its last day, 31 December 9999."""
 
 
 @lru_cache(maxsize=10_000)
@@ -61,7 +61,7 @@ class _Moment(NamedTuple):
     """A date, a time of the day, or both; what is not known is None."""
 
     order: str
-    """Of day and month in the locale: a text and the cell that it became are read in the same order."""
+    """The order of day and month in the locale, which is the same for a text and for the cell that it became."""
     year: str | None = None
     month: int | None = None
     day: int | None = None

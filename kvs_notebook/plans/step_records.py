@@ -10,9 +10,11 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from kvs_notebook.atomic_file import LINK_ERRORS, open_regular
 from kvs_notebook.dataframes.input_limits import MEBIBYTE, check_size
 from kvs_notebook.errors import DamagedFile
 
@@ -43,7 +45,7 @@ class StepRecord:
     started
         When its call was first about to be sent; None if it was not.
     finished, outcome, error_code, message
-        What came of it; None if that was not recorded.
+        Its outcome; None if that was not recorded.
     channel_arn
         The ARN of the channel that it created.
     seen
@@ -66,7 +68,7 @@ NO_RECORD = StepRecord()
 
 
 def read_journal(path: Path) -> tuple[str | None, dict[int, StepRecord]]:
-    """Return the digest of the plan that a journal is of, None without one, and what it knows of each step.
+    """Return the digest of a journal's plan, None if it names none, and what it knows of each step.
 
     Raises
     ------
@@ -91,7 +93,7 @@ def read_journal(path: Path) -> tuple[str | None, dict[int, StepRecord]]:
 def _complete_lines(path: Path) -> Iterator[bytes]:
     """Yield the lines of a journal; after the last newline is what a killed process began to write."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=partial(open_regular, follow_links=False)) as file:
             check_size(str(path), os.fstat(file.fileno()).st_size, MAX_JOURNAL_BYTES)
             while (line := file.readline(MAX_LINE_BYTES)).endswith(b"\n"):
                 yield line[:-1]
@@ -100,7 +102,8 @@ def _complete_lines(path: Path) -> Iterator[bytes]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise DamagedFile(f"Can't read {path}: {error.strerror or error}. Check its permissions.") from error
+        how = "Replace it by a copy" if error.errno in LINK_ERRORS else "Check its permissions"
+        raise DamagedFile(f"Can't read {path}: {error.strerror or error}. {how}.") from error
 
 
 def apply_event(records: dict[int, StepRecord], event: Mapping[str, Any]) -> None:
@@ -111,21 +114,41 @@ def apply_event(records: dict[int, StepRecord], event: Mapping[str, Any]) -> Non
     for number in _numbers(event["steps"]):
         record = records.get(number, NO_RECORD)
         if event["event"] == STARTED:
-            record = replace(record, started=record.started or at, outcome=None, seen=event.get("seen") or record.seen)
+            record = replace(record, started=record.started or at, outcome=None, seen=_seen(event) or record.seen)
         elif event["event"] == ENDED:
             record = replace(
                 record,
                 finished=at,
                 outcome=OUTCOMES[OUTCOMES.index(event["outcome"])],
-                error_code=event.get("error_code"),
-                message=event.get("message"),
-                channel_arn=event.get("channel_arn") or record.channel_arn,
+                error_code=_text(event, "error_code"),
+                message=_text(event, "message"),
+                channel_arn=_text(event, "channel_arn") or record.channel_arn,
             )
         elif event["event"] == VERIFIED:
             record = replace(record, verified=True)
         else:
             raise ValueError(event["event"])
         records[number] = record
+
+
+def _text(event: Mapping[str, Any], name: str) -> str | None:
+    """Return a text of an event, None if it is absent; ``?`` replaces half of a surrogate pair, which no file can have."""
+    value = event.get(name)
+    if value is not None and not isinstance(value, str):
+        raise TypeError(name)
+    return value if value is None else value.encode(errors="replace").decode()
+
+
+def _seen(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    seen: Mapping[str, Any] = event.get("seen") or {}
+    if type(seen.get("message_ttl_seconds") or 0) is not int:
+        raise TypeError("message_ttl_seconds")
+    tags = seen.get("tags") or {}
+    if not isinstance(tags, dict):
+        raise TypeError("tags")
+    for key in tags:
+        _text(tags, key)
+    return seen
 
 
 def _numbers(steps: Iterable[object]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kvs_notebook.dataframes.builders import rows_frame
-from kvs_notebook.dataframes.schemas import PLAN_STEPS
+from kvs_notebook.dataframes.schemas import PLAN_STEPS, TAG_PREFIX
 
 CREATE, UPDATE, TAG, UNTAG, DELETE = ACTIONS = ("create", "update", "tag", "untag", "delete")
 READY, REFUSED, UNCHANGED = STATUSES = ("ready", "refused", "unchanged")
@@ -59,6 +59,15 @@ class Step(NamedTuple):
     source: str | None = None
 
 
+def describe_step(action: Any, column: Any) -> str:
+    """Return a step as a sentence names it: ``tag Site``, ``update message_ttl_seconds``, ``create with tag:Site``."""
+    if not isinstance(column, str):  # missing in a frame
+        return str(action)
+    if action == CREATE:
+        return f"create with {column}"
+    return f"{action} {column.removeprefix(TAG_PREFIX)}"
+
+
 def steps_frame(steps: Iterable[Step], *frames: pd.DataFrame) -> pd.DataFrame:
     """Return the steps frame of steps and of other frames: by account, region, channel, action and column, numbered from 1."""
     made = rows_frame([(None, *step) for step in steps], PLAN_STEPS)
@@ -76,5 +85,9 @@ def _order(steps: pd.DataFrame) -> Any:
 
 def rows_of(steps: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a steps frame as mappings, with None for a missing value."""
-    columns = [steps[name].astype(object).where(steps[name].notna(), None).tolist() for name in PLAN_STEPS]
-    return [dict(zip(PLAN_STEPS, row, strict=True)) for row in zip(*columns, strict=True)]
+    return [dict(zip(PLAN_STEPS, row, strict=True)) for row in values_of(steps, PLAN_STEPS)]
+
+
+def values_of(steps: pd.DataFrame, columns: Iterable[str]) -> Iterator[tuple[Any, ...]]:
+    """Return the values of some columns, row by row, with None for a missing value."""
+    return zip(*(pa.array(steps[name]).to_pylist() for name in columns), strict=True)

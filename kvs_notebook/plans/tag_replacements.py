@@ -31,7 +31,7 @@ class TagReplacements:
     sheet
         The edited sheet.
     known
-        The channels that it was made of, which are taken for the present ones.
+        The channels that it was made from; they count as the current ones.
     """
 
     def __init__(self, sheet: SheetTable, known: KnownChannels) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from kvs_notebook.aws.arns import check_account_id
-from kvs_notebook.aws.regions import check_region_code
+from kvs_notebook.aws.regions import check_region_code, check_region_spelling
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet.inventory import Inventory
 from kvs_notebook.plans.known_channels import ChannelsToPlan
@@ -76,7 +76,7 @@ class TargetAccountRegions:
             table.column(column)[row] or default for column, default in zip(_COLUMNS, self._defaults, strict=True)
         )
         try:
-            place = check_account_id(account_id), check_region_code(region)
+            place = check_account_id(account_id), check_region_spelling(check_region_code(region))
         except InvalidInput as error:
             hint = " A spreadsheet may have removed leading zeros." if "12 digits" in str(error) else ""
             raise InvalidInput(f"{error}{hint}") from error

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.shared_sandbox import connection, shared
+from tests.unlimited_sandbox import sandbox
+
+__all__ = ["connection", "sandbox", "shared"]  # fixtures of the tests of this folder
+
 
 @pytest.fixture(autouse=True)
 def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:

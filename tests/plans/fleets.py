@@ -56,7 +56,7 @@ statuses = st.sampled_from(["ACTIVE", "ACTIVE", "ACTIVE", "DELETING"])
 names = st.sampled_from(["front-door", "gate", "1E5", "3-4", "dock_7", "007"])
 seen_channels = st.tuples(names, tag_maps, st.sampled_from([5, 60, 90]), statuses).map(lambda values: Seen(*values))
 fleets = st.lists(seen_channels, unique_by=lambda seen: seen.name, max_size=4)
-examples = settings(max_examples=12, phases=[Phase.explicit, Phase.generate])
+examples = settings(max_examples=8, phases=[Phase.explicit, Phase.generate])
 
 
 def full(count: int = 50) -> dict[str, str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -157,7 +161,7 @@ def test_inventory_without_tags_is_refused(connection: kvs.Connection) -> None:
 
 def test_missing_ttl_column_is_refused() -> None:
     plan = kvs.plans.set_message_ttl(fleet([Seen("gate")]).drop(columns="message_ttl_seconds"), 90)
-    assert reasons(plan) == ["Its message_ttl_seconds was not read. Pass a frame of list_channels()."]
+    assert reasons(plan) == ["Its message_ttl_seconds was not read. Pass a frame of list_channels(tags=True)."]
 
 
 @pytest.mark.parametrize("ttl", ["soon", 60.5, float("inf")])
@@ -242,6 +246,32 @@ def test_frames_that_are_not_channels_raise() -> None:
         kvs.plans.delete(days)
     with pytest.raises(InvalidInput, match="contains 42, which is not text"):
         kvs.plans.tag(fleet([Seen("gate")]).assign(**{"tag:Serial": [42]}), {"Site": "hq"})
+
+
+ODD_CELLS: list[Any] = [[], {}, {"a"}, np.array([1, 2]), object(), "\ud800"]
+"""What a cell of a frame of the user's may have, and no column of the toolkit's has."""
+
+USES: list[Callable[[pd.DataFrame], Any]] = [
+    kvs.plans.delete,
+    lambda frame: kvs.plans.tag(frame, {"Site": "hq"}),
+    lambda frame: kvs.plans.set_message_ttl(frame, 90),
+    lambda frame: kvs.plans.from_sheet(frame, original=fleet([Seen("gate", {"Site": "hq"})])),
+    lambda frame: kvs.plans.from_sheet(fleet([Seen("gate", {"Site": "annex"})]), original=frame),
+    lambda frame: kvs.plans.ensure(frame, fleet([])),
+    kvs.reports.channel_ages,
+    kvs.reports.shared_names,
+    kvs.reports.creation_by_month,
+]
+
+
+def test_cell_with_an_object_is_used_or_refused() -> None:
+    frame = fleet([Seen("gate", {"Site": "hq"})])
+    for column in frame.columns:
+        for value in random.sample(ODD_CELLS, 1):
+            odd = frame.assign(**{column: pd.Series([value], dtype=object)})
+            for use in random.sample(USES, 4):
+                with contextlib.suppress(InvalidInput):
+                    repr(use(odd))
 
 
 def test_rows_without_a_valid_arn_are_refused() -> None:

@@ -126,7 +126,7 @@ def switch(monkeypatch):
     kills=[(2, 0)],
     undo_kills=[],
 )
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fleet=st.fixed_dictionaries(dict.fromkeys(NAMES, CHANNEL)),
     edits=st.fixed_dictionaries(dict.fromkeys(NAMES, EDIT)),
@@ -172,7 +172,7 @@ def resume_or_apply(plan, folder):
 
 
 def test_resume_settles_each_started_step_by_looking(sandbox, connection, switch, tmp_path):
-    sandbox.seed(3)
+    sandbox.seed(2)
     plan = tag_plan(kvs.list_channels())
     for record in range(20):
         switch.arm([(record, 1)])
@@ -185,7 +185,7 @@ def test_resume_settles_each_started_step_by_looking(sandbox, connection, switch
         except Killed:
             switch.arm([])
         applied = kvs.resume_plan(folder)
-        assert outcomes(applied) == ["done"] * 3
+        assert outcomes(applied) == ["done"] * 2
         assert set(changes_sent(sandbox, seen).values()) == {1}
     else:
         pytest.fail("the run was not finished")
@@ -203,18 +203,25 @@ def test_torn_last_line_is_cut_off(sandbox, connection, tmp_path):
     assert [json.loads(line)["event"] for line in journal.read_text().splitlines()][-1] == "run"
 
 
-@pytest.mark.parametrize(
-    "line", ["[]", "{}", "nonsense", '{"at": "2026-01-01", "event": "ended", "steps": ["1"]}', "\x00"]
-)
-def test_damaged_journal_is_refused(sandbox, connection, tmp_path, line):
+def test_damaged_journal_is_refused(sandbox, connection, tmp_path):
     sandbox.seed(1)
     folder = tmp_path / "run"
     apply(tag_plan(kvs.list_channels()), folder)
     journal = folder / "journal.jsonl"
-    journal.write_text(line + "\n" + journal.read_text())
-    seen = len(sandbox.requests)
+    whole, seen = journal.read_text(), len(sandbox.requests)
+    event = {"at": "2026-01-01T00:00:00+00:00", "event": "ended", "steps": [1], "outcome": "failed"}
+    others = [
+        {"steps": ["1"]},
+        *({name: value} for name in ("message", "error_code", "channel_arn") for value in (5, ["a"], {})),
+        *({"event": "started", "seen": seen} for seen in (5, ["a"], {"tags": 5}, {"tags": {"a": 5}})),
+        {"event": "started", "seen": {"message_ttl_seconds": "a"}},
+    ]
+    for line in ("[]", "{}", "nonsense", "\x00", *(json.dumps(event | other) for other in others)):
+        journal.write_text(f"{line}\n{whole}")
+        with pytest.raises(kvs.errors.DamagedFile, match="line 1"):
+            read_journal(journal)
     with pytest.raises(kvs.errors.DamagedFile, match="line 1"):
         kvs.resume_plan(folder)
     assert changes_sent(sandbox, seen) == {}
-    with pytest.raises(kvs.errors.DamagedFile):
-        read_journal(journal)
+    journal.write_text(json.dumps(event | {"message": "half of a pair: \ud800"}) + "\n")
+    assert read_journal(journal)[1][1].message == "half of a pair: ?"

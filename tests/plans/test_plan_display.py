@@ -18,7 +18,7 @@ def tag_plan(count: int) -> Plan:
     return kvs.plans.tag(frame.assign(account_name="plant-1"), {"Site": "annex"}, rename={"owner": "Owner"})
 
 
-def test_text_has_a_table_for_each_place_and_the_line_to_apply() -> None:
+def test_text_has_table_for_each_place_and_apply_line() -> None:
     assert repr(tag_plan(500)) == (
         "plans.tag(): 1,500 changes to 500 channels in plant-1 (000042000042) us-east-1\n"
         "  tag    Owner  500  (none) -> ops\n"
@@ -39,7 +39,9 @@ def test_saved_plan_names_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_refusals_are_capped_and_counted_by_row() -> None:
     frame = fleet([Seen(f"cam-{number:04}", status="DELETING") for number in range(25)])
-    lines = repr(kvs.plans.set_message_ttl(frame, 90)).splitlines()
+    plan = kvs.plans.set_message_ttl(frame, 90)
+    lines = repr(plan).splitlines()
+    assert "<li>cam-0000 (000042000042 us-east-1): It is DELETING." in plan._repr_html_()
     assert lines[:3] == [
         "plans.set_message_ttl(): nothing to change",
         "25 rows refused; they will not be sent:",
@@ -80,17 +82,6 @@ def test_lines_fit_the_width_except_the_one_to_apply() -> None:
     lines = repr(plan).splitlines()
     assert max(map(len, lines[:-1])) <= 80
     assert lines[-1].startswith("To apply: ")
-
-
-@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "\x1b[2Jgone\u202e"])
-def test_text_of_others_is_escaped(text: str) -> None:
-    steps = [
-        Step(ACCOUNT, "us-east-1", "gate", "arn", "tag", f"tag:{text}", text, text),
-        Step(ACCOUNT, "us-east-1", text, "arn", None, status="refused", reason=text, source=text),
-    ]
-    plan = Plan(steps, source=text, notes=[text], account_names={ACCOUNT: text})
-    assert text not in plan._repr_html_()
-    assert all(character.isprintable() for character in repr(plan).replace("\n", ""))
 
 
 def test_html_has_the_same_content() -> None:

@@ -80,6 +80,13 @@ def test_device_columns_stay_out_of_the_tags(tmp_path: Path) -> None:
     assert plan.ready["account_id"].tolist() == [ACCOUNT] * 2
 
 
+@pytest.mark.parametrize("name", ["Region", "ACCOUNT_ID", " message_ttl_seconds", "Tag:Site", "tag: Site"])
+def test_column_with_other_capitals_or_spaces_raises(name: str) -> None:
+    devices = pd.DataFrame({"channel_name": ["gate"], name: ["5"]})
+    with pytest.raises(InvalidInput, match=r"^desired has a column .+ instead of .+\. Rename it, or remove it\.$"):
+        kvs.plans.ensure(devices, fleet([Seen("dock", {"Site": "hq"})]))
+
+
 def test_places_come_from_the_list_or_the_only_one() -> None:
     two = fleet([Seen("gate"), Seen("gate", region="eu-west-1")])
     devices = pd.DataFrame({"channel_name": ["gate", "dock"], "message_ttl_seconds": [90, 90]})

@@ -206,7 +206,26 @@ def test_unknown_columns_are_noted(folder: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["60", "60.0", " 60 ", "60,0", ""])
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("Tag:Site", "tag:Site"), ("tag: Site", "tag:Site"), ("TAG : Site", "tag:Site"), ("Message_TTL_Seconds", None)],
+)
+def test_column_with_other_capitals_or_spaces_raises(folder: Path, name: str, meant: str | None) -> None:
+    original, meant = fleet([Seen("gate", {"Site": "hq"})]), meant or name.lower()
+    header, *rows = rows_of(original)
+    path = write(folder / "edited.csv", [[name if cell == meant else cell for cell in header], *rows])
+    with pytest.raises(
+        InvalidInput, match=f"^edited.csv has a column '{name}' instead of {meant}. Rename it, or remove it.$"
+    ):
+        kvs.plans.from_sheet(path, original=original)
+
+
+def test_tag_keys_that_differ_in_case_are_two_columns(folder: Path) -> None:
+    plan = edit(folder, fleet([Seen("gate", {"Site": "hq", "site": "hq"})]), (0, "tag:site", "annex"))
+    assert plan.ready["column"].tolist() == ["tag:site"]
+
+
+@pytest.mark.parametrize("text", ["60", "60.0", " 60 ", "60,0", "+60", ""])
 def test_ttl_in_another_spelling_is_no_edit(folder: Path, text: str) -> None:
     assert len(edit(folder, fleet([Seen("gate")]), (0, "message_ttl_seconds", text)).steps) == 0
 
@@ -218,6 +237,7 @@ def test_ttl_in_another_spelling_is_no_edit(folder: Path, text: str) -> None:
     ("column", "text", "reason"),
     [
         ("message_ttl_seconds", "900", "message_ttl_seconds 900 is out of range: 5 to 120 seconds."),
+        ("message_ttl_seconds", "-5", "message_ttl_seconds -5 is out of range: 5 to 120 seconds."),
         (
             "message_ttl_seconds",
             "sixty",
@@ -282,7 +302,7 @@ def test_marked_cell_insists_on_its_text(folder: Path) -> None:
 def test_sheet_of_another_export_is_refused_where_edited(folder: Path) -> None:
     original = fleet([Seen("dock"), Seen("gate")])
     plan = edit(folder, original, (0, "version", "other"), (0, "tag:Site", "hq"), (1, "version", "other"))
-    assert "Pass the export that the sheet was made of" in only_reason(plan)
+    assert "Pass the export that the sheet was made from" in only_reason(plan)
 
 
 def test_delete_with_edits_is_refused(folder: Path) -> None:
@@ -427,7 +447,7 @@ def test_edited_workbook_is_planned_like_csv(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "asked"), [("42", "42"), ("'42", "42"), (42, None), (42.0, None), ("4-Mar", "4-Mar"), ("3-4x", "3-4x")]
 )
-def test_text_of_a_workbook_is_meant_and_a_number_is_not(tmp_path: Path, typed: object, asked: str | None) -> None:
+def test_workbook_text_is_taken_as_meant_but_number_is_not(tmp_path: Path, typed: object, asked: str | None) -> None:
     """A spreadsheet converts what is typed into a cell, unless the cell is text: by its format or an apostrophe."""
     original = fleet([Seen("gate", {"Serial": "0042" if "42" in str(typed) else "3-4"})])
     kvs.to_excel(original, tmp_path / "edited.xlsx")

@@ -1,4 +1,4 @@
-"""A spreadsheet's own conversions are told from edits."""
+"""A spreadsheet's own conversions are distinguished from edits."""
 
 from __future__ import annotations
 
