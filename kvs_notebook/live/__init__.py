@@ -1,13 +1,17 @@
-"""Live video of a camera over a signaling channel: in JupyterLab, in a script, or as one picture of each camera.
+"""Live video of a camera over a signaling channel.
+
+It is shown in JupyterLab, received in a script, or taken as one picture of
+each camera.
 
 >>> import kvs_notebook as kvs
 >>> sandbox = kvs.use_sandbox(clock="stepped")
 >>> channel = kvs.create_channel("front-door")
 >>> camera, viewer = kvs.live.camera(channel), kvs.live.viewer(channel)
 
-Display both in a notebook, and press Start in both: the browser carries the video, the kernel the signaling. Without a browser,
-``take_picture`` and ``take_pictures`` return what cameras send, ``contact_sheet`` shows it on one sheet, and
-``serve_test_camera`` is a camera for scripts.
+Display both in a notebook, and press Start in both: the browser carries the
+video, the kernel the signaling. Without a browser, ``take_picture`` and
+``take_pictures`` return what cameras send, ``contact_sheet`` shows it on one
+sheet, and ``serve_test_camera`` is a camera for scripts.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ _load, __dir__, __all__ = lazy_loader.attach(
 _load_or_suggest = with_suggestions(__name__, _load, __all__)
 
 EXTRAS = {"camera": "lab,signaling", "viewer": "lab,signaling"}
-"""What the functions need beyond the extra ``media``."""
+"""The extras of functions that do not need ``media``."""
 
 
 def __getattr__(name: str) -> Any:
@@ -41,5 +45,5 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         extras = EXTRAS.get(name, "media")
         raise MissingExtra(
-            f"live.{name} requires optional dependencies ({error}): pip install 'kvs-notebook[{extras}]'"
+            f"live.{name} requires optional dependencies ({error}). Run: pip install 'kvs-notebook[{extras}]'"
         ) from error

@@ -1,4 +1,4 @@
-"""Run a coroutine to its end on a thread of its own, so that synchronous calls also work in a notebook, whose loop runs."""
+"""Run a coroutine to its end on its own thread, so that synchronous calls work in a notebook, whose event loop runs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from contextlib import closing
 from queue import SimpleQueue
 from typing import Any, TypeVar
 from weakref import WeakSet
+
+from kvs_notebook.formatting import one_line
 
 Item = TypeVar("Item")
 Emit = Callable[[Item], None]
@@ -123,7 +125,8 @@ def _new_event_loop() -> _TrackingEventLoop:
 def _log_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Log what a task that is never awaited has raised: aioice leaves some, such as a look-up of a STUN server."""
     error = context.get("exception")
-    _logger.warning("%s: %s", context["message"], error if error is None else f"{type(error).__name__}: {error}")
+    what = error if error is None else one_line(f"{type(error).__name__}: {error}")
+    _logger.warning("%s: %s", context["message"], what)
 
 
 def iterate_in_background(produce: Callable[[Emit[Item]], Coroutine[Any, Any, None]]) -> Generator[Item, None, None]:

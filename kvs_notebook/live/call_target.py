@@ -1,4 +1,4 @@
-"""Whom a call is for: a channel, the role and client id on it, and what the service knows about them."""
+"""The target of a call: a channel, a role and client id on it, and what the service returns about them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kvs_notebook.signaling.client import SignalingClient, open_signaling
 from kvs_notebook.signaling.endpoints import get_ice_servers
 
 DNS_SUFFIXES = {"aws-cn": "amazonaws.com.cn"}
-"""Of partitions whose STUN server is not under amazonaws.com."""
+"""The domain of STUN servers in partitions that do not use amazonaws.com."""
 
 PageServers = list[Mapping[str, Any]]
 """ICE servers in the form that RTCPeerConnection takes, with their passwords as text.

@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from kvs_notebook.errors import KVSError
-from kvs_notebook.formatting import format_count
+from kvs_notebook.formatting import format_count, one_line
 from kvs_notebook.live.candidate_queue import CandidateQueue, candidate_init
 from kvs_notebook.live.page_messages import Description, PageCandidate, PageMessage, PageReport, PageState
 from kvs_notebook.live.session import Session
@@ -26,7 +26,7 @@ ONE_STAGE_FOR_ALL: tuple[tuple[PageState, Stage], ...] = (
     ("connected", "connected"),
     ("connecting", "negotiating"),
 )
-"""The state of the viewer that is furthest is the camera's stage."""
+"""The camera's stage is that of its most advanced viewer."""
 
 
 class CameraSession(Session):
@@ -80,7 +80,7 @@ class CameraSession(Session):
             except KVSError as error:
                 if not self.client.connected:
                     raise
-                _logger.warning("%s: a message to %s was not sent (%s)", self._name, viewer, error)
+                _logger.warning("%s: a message to %s was not sent (%s)", self._name, one_line(viewer), one_line(error))
                 self._hang_up(viewer)
 
         self._queue(send_or_hang_up)

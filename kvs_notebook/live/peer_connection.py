@@ -28,7 +28,7 @@ IceServers: TypeAlias = "Sequence[Mapping[str, Any]] | None"
 
 
 class _IceConnection(aioice.Connection):
-    """A connection whose task that asks for consent ends also if it is closed at the moment at which it connects."""
+    """A connection that also ends its consent task if it is closed while it connects."""
 
     async def connect(self) -> None:
         await super().connect()
@@ -52,7 +52,7 @@ class _LoopbackConnection(_IceConnection):
 
 
 class PeerConnection(RTCPeerConnection):
-    """A connection of aiortc whose ICE connections are of a class of this module; others of the process are as ever."""
+    """A connection of aiortc whose ICE connections are of a class of this module; others of the process do not change."""
 
     def __init__(self, configuration: RTCConfiguration, ice_class: type[_IceConnection]) -> None:
         super().__init__(configuration)
@@ -70,7 +70,7 @@ class PeerConnection(RTCPeerConnection):
 
 
 async def find_ice_servers(target: CallTarget, arn: str) -> IceServers:
-    """Return the ICE servers of a channel; None if its service is on loopback, which a role's session does not tell."""
+    """Return the ICE servers of a channel; None if its service is on loopback, also for a connection as a role."""
     is_local = is_loopback(await asyncio.to_thread(target.connection.endpoint))
     return None if is_local else await target.ice_servers(arn)
 

@@ -15,6 +15,7 @@ from av import VideoFrame
 from PIL import Image
 
 from kvs_notebook.errors import NoVideo
+from kvs_notebook.formatting import one_line
 from kvs_notebook.live.call_target import CallTarget
 from kvs_notebook.live.peer_connection import IceServers, find_ice_servers, new_peer_connection, parse_candidate
 from kvs_notebook.live.stages import Stage, no_video
@@ -82,12 +83,12 @@ class PictureCall:
 
     @asynccontextmanager
     async def _signaling(self, arn: str) -> AsyncIterator[SignalingClient]:
-        """Yield a connected client to which nothing comes that was meant for an earlier call with its client id."""
+        """Yield a connected client that receives no message for an earlier call with its client id."""
         client = self._target.new_client(arn)
         async with AsyncExitStack() as opened:
             await client.open(retry_throttled=False)
             opened.push_async_callback(within_closing_time, client.close)
-            await client.ping()  # what waited for this client id has come before the reply
+            await client.ping()  # messages that waited for this client id arrive before the reply
             await _discard_received(client)
             yield client
 
@@ -166,7 +167,7 @@ class PictureCall:
         try:
             await peer.addIceCandidate(parse_candidate(message))
         except ValueError as error:  # the camera may have sent others that can be used
-            _logger.warning("%s: a candidate was ignored: %s", self._target.channel_name, error)
+            _logger.warning("%s: a candidate was ignored: %s", self._target.channel_name, one_line(error))
 
     def _log_ignored(self, message: Message) -> None:
         _logger.info("%s: a message was ignored: %s", self._target.channel_name, type(message).__name__)
@@ -197,7 +198,7 @@ async def _receiving_peer(servers: IceServers) -> AsyncIterator[RTCPeerConnectio
 
 
 async def within_closing_time(close: Callable[[], Awaitable[None]]) -> None:
-    """Close a part of a call; one that does not close in time must not cost the picture."""
+    """Close a part of a call; if it does not close in time, the picture is kept."""
     try:
         async with asyncio.timeout(CLOSING_SECONDS):
             await close()

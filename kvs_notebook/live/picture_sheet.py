@@ -43,7 +43,9 @@ class Tile(NamedTuple):
 
 
 def contact_sheet(pictures: pd.DataFrame) -> Image.Image:
-    """Draw all pictures on one sheet: the channel's name below each, and a sentence in the place of one that is missing.
+    """Draw all pictures on one sheet, with the channels' names below them.
+
+    A sentence takes the place of a picture that is missing.
 
     Parameters
     ----------
@@ -53,8 +55,10 @@ def contact_sheet(pictures: pd.DataFrame) -> Image.Image:
     Returns
     -------
     PIL.Image.Image
-        The sheet in RGB: as many rows as columns, as far as possible, of pictures of at most 320 x 180 pixels, or 160 x 90 if
-        there are over 100. Names of channels that are in two places have their account and region too.
+        The sheet in RGB: as many rows as columns, as far as possible, of
+        pictures of at most 320 x 180 pixels, or 160 x 90 if there are over
+        100. Names of channels that are in two places have their account and
+        region too.
 
     Raises
     ------

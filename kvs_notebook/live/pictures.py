@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
+from kvs_notebook.arguments import check_seconds
 from kvs_notebook.aws.concurrency import progress_bar
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
@@ -30,6 +31,8 @@ from kvs_notebook.live.picture_call import PictureCall
 from kvs_notebook.live.stages import Stage
 
 TIMEOUT_SECONDS = 15.0
+LONGEST_TIMEOUT = 86_400
+"""A day: a camera that does not answer must not keep a script for ever."""
 CONCURRENCY = 8
 MOST_CONCURRENT = 64
 
@@ -41,17 +44,18 @@ def take_picture(
     client_id: str | None = None,
     connection: Connection | None = None,
 ) -> Image.Image:
-    """Call a camera as a viewer, and return the first whole picture that it sends.
+    """Call a camera as a viewer, and return the first whole picture.
 
     Parameters
     ----------
     channel
         A name, an ARN, or a row.
     timeout
-        Seconds from the look-up of the channel to the picture.
+        Seconds from the look-up of the channel to the picture, at most 86,400.
     client_id
-        The viewer's id. None takes one that is the same in each call of this notebook or script, since a viewer that has lost its
-        connection may count among the channel's 10 viewers for hours.
+        The viewer's id. None takes one that is the same in each call of this
+        notebook or script, since a viewer that has lost its connection may
+        count among the channel's 10 viewers for hours.
     connection
         The connection to use; None takes the current connection.
 
@@ -63,10 +67,11 @@ def take_picture(
     Raises
     ------
     InvalidInput
-        If the service would refuse the channel or client id, or ``timeout`` is not above 0.
+        If the service would refuse the channel or client id, or ``timeout`` is
+        not above 0.
     NoVideo
-        If no picture came within the timeout, or the camera's answer cannot be used; ``error.stage`` is the last stage that was
-        reached.
+        If no picture came within the timeout, or the camera's answer cannot be
+        used; ``error.stage`` is the last stage that was reached.
     ChannelNotFound
         If the channel does not exist.
     AccessDenied
@@ -78,10 +83,12 @@ def take_picture(
 
     Notes
     -----
-    Spends one GetSignalingChannelEndpoint call and one ConnectAsViewer, of which a channel accepts 3 a second; one
-    DescribeSignalingChannel call if only a name is given; and, on a real account, one GetIceServerConfig call and its
-    GetSignalingChannelEndpoint call, unless the servers of an earlier call are usable. A sandbox relays no media: its cameras are
-    called over this machine's own addresses.
+    Spends one GetSignalingChannelEndpoint call and one ConnectAsViewer, of
+    which a channel accepts 3 a second; one DescribeSignalingChannel call if
+    only a name is given; and, on a real account, one GetIceServerConfig call
+    and its GetSignalingChannelEndpoint call, unless the servers of an earlier
+    call are usable. A sandbox relays no media: its cameras are called over
+    this machine's own addresses.
 
     Examples
     --------
@@ -96,7 +103,7 @@ def take_picture(
     'RGB'
     """
     connection = current_connection(connection)
-    _check_timeout(timeout)
+    timeout = check_seconds("timeout", timeout, most=LONGEST_TIMEOUT, above=True)
     ref = one_channel_ref(channel, connection)
     CallTarget(ref, "VIEWER", client_id or "any", take_over=False, connection=connection).check()
     shot = run_in_background(lambda: _shoot(ref, connection, timeout, client_id))
@@ -115,42 +122,53 @@ def take_pictures(
     role_name: str | None = None,
     connection: Connection | None = None,
 ) -> pd.DataFrame:
-    """Take one picture of each camera, several at a time; a camera that fails does not stop the others.
+    """Take one picture of each camera, several at a time.
+
+    A camera that fails does not stop the others.
 
     Parameters
     ----------
     channels
-        A channels frame of any length, also of several accounts and regions, or a name, an ARN, or a row.
+        A channels frame of any length, also of several accounts and regions,
+        or a name, an ARN, or a row.
     timeout
-        Seconds for each camera, from the look-up of its channel to the picture.
+        Seconds for each camera, from the look-up of its channel to the
+        picture, at most 86,400.
     concurrency
         How many cameras are called at a time, 1 to 64.
     profiles, role_arns, external_id, accounts, role_name
-        How the accounts of the channels are reached, as for :func:`kvs_notebook.inventory`; if none is given, by the connection.
+        How the accounts of the channels are reached, as for
+        :func:`kvs_notebook.inventory`; if none is given, by the connection.
     connection
         The connection to start from; None takes the current connection.
 
     Returns
     -------
     pandas.DataFrame
-        One row per channel, in their order: channel_name, region (str), image (object: a PIL image in RGB, None if there is
-        none), seconds (float64: how long the call took), stage (str: playing, or the last stage that was reached), error (str:
-        why there is no picture), account_id, channel_arn (str).
+        One row per channel, in their order: channel_name, region (str), image
+        (object: a PIL image in RGB, None if there is none), seconds (float64:
+        how long the call took), stage (str: playing, or the last stage that
+        was reached), error (str: why there is no picture), account_id,
+        channel_arn (str).
 
     Raises
     ------
     InvalidInput
-        If a channel, ``timeout``, ``concurrency`` or how accounts are reached is not valid; nothing was sent.
+        If a channel, ``timeout``, ``concurrency`` or how accounts are reached
+        is not valid; nothing was sent.
     MissingExtra
         If the extra ``media`` is not installed.
 
     Notes
     -----
-    An interrupt closes all calls before it is raised. Each picture takes 3 bytes a pixel of memory.
+    An interrupt closes all calls before it is raised. Each picture takes 3
+    bytes a pixel of memory.
 
-    Spends for each camera what :func:`take_picture` does: one GetSignalingChannelEndpoint call and one ConnectAsViewer and, on a
-    real account, up to one more GetSignalingChannelEndpoint and one GetIceServerConfig call; and one GetCallerIdentity call per
-    account that is not known.
+    Spends for each camera what :func:`take_picture` does: one
+    GetSignalingChannelEndpoint call and one ConnectAsViewer and, on a real
+    account, up to one more GetSignalingChannelEndpoint and one
+    GetIceServerConfig call; and one GetCallerIdentity call per account that is
+    not known.
 
     Examples
     --------
@@ -166,7 +184,7 @@ def take_pictures(
     0   front-door  playing   NaN
     """
     connection = current_connection(connection)
-    _check_timeout(timeout)
+    timeout = check_seconds("timeout", timeout, most=LONGEST_TIMEOUT, above=True)
     _check_concurrency(concurrency)
     reach = Reach(profiles, role_arns, external_id, accounts, role_name)
     cameras = find_cameras(channels, reach, connection)
@@ -196,7 +214,7 @@ def picture_row(camera: Camera, shot: Shot) -> tuple[Any, ...]:
 
 @dataclass(frozen=True)
 class Shot:
-    """What came of one call: a picture, or the error that ended it."""
+    """The result of one call: a picture, or the error that ended it."""
 
     image: Image.Image | None
     seconds: float
@@ -261,11 +279,6 @@ async def _shoot(
             client_ids.release(ref.label, taken)
         return_free_memory()
     return Shot(image, time.monotonic() - began, call.stage, error, call.channel_arn)
-
-
-def _check_timeout(timeout: object) -> None:
-    if not isinstance(timeout, (int, float)) or not 0 < timeout < float("inf"):
-        raise InvalidInput(f"timeout={format_value(timeout)} is not valid. Expected seconds above 0.")
 
 
 def _check_concurrency(concurrency: object) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from kvs_notebook.errors import KVSError, NoVideo, to_kvs_error
+from kvs_notebook.formatting import one_line
 from kvs_notebook.live.call_target import CallTarget
 from kvs_notebook.live.page_messages import Beat, PageMessage, PageReport
 from kvs_notebook.live.stages import SIGNALING, Stage, no_video, service_lost_sentence
@@ -82,7 +83,7 @@ class Session(ABC):
     call
         Its id, which every message to and from the page carries.
     target
-        Whom the call is for.
+        The channel, role and client id of the call.
     client
         A signaling client that is not connected; it is replaced by that of the call.
     send
@@ -179,7 +180,7 @@ class Session(ABC):
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, TakenOver):
-            _logger.warning("%s: %s", self._name, error)
+            _logger.warning("%s: %s", self._name, one_line(error))
             self.end("taken_over", self.closed_sentence)
         elif error is not None:
             self.end("failed", _describe(error))

@@ -19,7 +19,7 @@ from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.quotas import MAX_VIEWERS
 from kvs_notebook.channels.reference import Channel, one_channel_ref
 from kvs_notebook.errors import InvalidInput, KVSError
-from kvs_notebook.formatting import format_count, format_value
+from kvs_notebook.formatting import format_count, format_value, one_line
 from kvs_notebook.live.call_target import CallTarget
 from kvs_notebook.live.codecs import check_codec
 from kvs_notebook.live.peer_connection import find_ice_servers, new_peer_connection, parse_candidate
@@ -43,33 +43,40 @@ def serve_test_camera(
     take_over: bool = False,
     connection: Connection | None = None,
 ) -> TestCamera:
-    """Serve a moving test picture on a channel, as its MASTER, while inside ``async with``: for scripts and CI.
+    """Serve a moving test picture on a channel, as its MASTER.
+
+    It is served inside ``async with``, for scripts and CI.
 
     Parameters
     ----------
     channel
         A name, an ARN, or a row.
     size
-        Width and height of the picture in pixels: even numbers from 64 to 1,920.
+        Width and height of the picture in pixels: even numbers from 64 to
+        1,920.
     fps
         Frames per second, 1 to 60.
     codec
-        ``"VP8"`` or ``"H264"``, which most real cameras send; None takes what the viewer prefers.
+        ``"VP8"`` or ``"H264"``, which most real cameras send; None takes what
+        the viewer prefers.
     take_over
-        Required on a real account: all further messages go to the newest MASTER, and the one that was connected before, usually a
-        camera, is not notified.
+        Required on a real account: all further messages go to the newest
+        MASTER, and the one that was connected before, usually a camera, is not
+        notified.
     connection
         The connection to use; None takes the current connection.
 
     Returns
     -------
     TestCamera
-        An async context manager: ``camera.viewers``, ``await camera.wait_ended()``.
+        An async context manager: ``camera.viewers``, ``await
+        camera.wait_ended()``.
 
     Raises
     ------
     InvalidInput
-        If the service would refuse the channel, or ``size``, ``fps`` or ``codec`` is not valid.
+        If the service would refuse the channel, or ``size``, ``fps`` or
+        ``codec`` is not valid.
     ReadOnly
         On a real account, if ``take_over`` is not True.
     MissingExtra
@@ -77,11 +84,14 @@ def serve_test_camera(
 
     Notes
     -----
-    Entering ``async with`` raises the errors of :func:`kvs_notebook.open_signaling`. Up to 10 viewers receive the picture, each
-    over a connection of its own; if one fails, the others go on, and the failure is logged.
+    Entering ``async with`` raises the errors of
+    :func:`kvs_notebook.open_signaling`. Up to 10 viewers receive the picture,
+    each over a connection of its own; if one fails, the others go on, and the
+    failure is logged.
 
-    Spends what open_signaling() does and, on a real account, one GetIceServerConfig call per viewer unless the servers of an
-    earlier one are usable.
+    Spends what open_signaling() does and, on a real account, one
+    GetIceServerConfig call per viewer unless the servers of an earlier one are
+    usable.
 
     Examples
     --------
@@ -311,4 +321,4 @@ class TestCamera:
         task.add_done_callback(self._tasks.discard)
 
     def _log(self, what: str, *values: object) -> None:
-        _logger.warning("%s: " + what, self._target.channel_name, *values)  # noqa: G003 - the texts are of this module
+        _logger.warning("%s: " + what, self._target.channel_name, *map(one_line, values))  # noqa: G003 - the texts are of this module

@@ -17,6 +17,7 @@ import pandas as pd
 import traitlets
 
 from kvs_notebook.errors import InvalidInput, NoVideo
+from kvs_notebook.formatting import one_line
 from kvs_notebook.live.call_target import CallTarget
 from kvs_notebook.live.camera_session import CameraSession
 from kvs_notebook.live.client_ids import client_ids
@@ -175,7 +176,7 @@ class LiveView(anywidget.AnyWidget):  # type: ignore[misc]
         try:
             message = parse_page_message(content, buffers)
         except InvalidInput as error:
-            _logger.warning("%s: ignored a message of the page (%s)", self._channel_name, error)
+            _logger.warning("%s: ignored a message of the page (%s)", self._channel_name, one_line(error))
             return
         session = self._session
         match message:

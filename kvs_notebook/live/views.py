@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from kvs_notebook.arguments import check_seconds
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.channels.reference import Channel, one_channel_ref
@@ -39,50 +40,61 @@ def viewer(
 ) -> LiveView:
     """Return a widget that plays the video of a channel's camera in the browser.
 
-    The browser receives the video directly from the camera; the kernel exchanges offer, answer and candidates over the channel.
+    The browser receives the video directly from the camera; the kernel
+    exchanges offer, answer and candidates over the channel.
 
     Parameters
     ----------
     channel
         A name, an ARN, or a row.
     audio
-        Also ask for sound. It is off until the user turns it on in the page, as browsers require.
+        Also ask for sound. It is off until the user turns it on in the page,
+        as browsers require.
     codec
         ``"VP8"`` or ``"H264"``; None offers both, the camera chooses.
     relay_only
-        Use TURN servers only: shows whether a camera can be reached from a network that blocks everything else.
+        Use TURN servers only: shows whether a camera can be reached from a
+        network that blocks everything else.
     autoplay
         Start as soon as the page shows the widget, without a click.
     answer_timeout
-        Seconds after which a camera that does not answer counts as absent.
+        Seconds after which a camera that does not answer counts as absent, at
+        most 600.
     client_id
-        The viewer's id: 1 to 256 letters, digits and ``. _ -``. None takes one that stays the same for this notebook, so that its
-        viewers do not use up the 10 that a channel accepts.
+        The viewer's id: 1 to 256 letters, digits and ``. _ -``. None takes one
+        that stays the same for this notebook, so that its viewers do not use
+        up the 10 that a channel accepts.
     connection
         The connection to use; None takes the current connection.
 
     Returns
     -------
     LiveView
-        Display it and press Start, or call its ``start()``. ``stop()``, ``state``, ``status`` (a sentence), ``stats`` and
-        ``timeline`` (DataFrames), ``snapshot()`` (a PIL image), ``client`` (for ``kvs.diagrams.conversation``).
+        Display it and press Start, or call its ``start()``. ``stop()``,
+        ``state``, ``status`` (a sentence), ``stats`` and ``timeline``
+        (DataFrames), ``snapshot()`` (a PIL image), ``client`` (for
+        ``kvs.diagrams.conversation``).
 
     Raises
     ------
     InvalidInput
-        If the service would refuse the channel or the client id, or a parameter is out of range.
+        If the service would refuse the channel or the client id, or a
+        parameter is out of range.
     MissingExtra
         If the extra ``lab`` or ``signaling`` is not installed.
 
     Notes
     -----
-    Makes no call itself. Each start spends one DescribeSignalingChannel call if only a name is given, one
-    GetSignalingChannelEndpoint call and one ConnectAsViewer, and one GetIceServerConfig call with its
-    GetSignalingChannelEndpoint call unless those servers were requested shortly before. A viewer counts toward the 10 of its
-    channel until it stops: 3 s after the last view of the widget was closed, or 20 s after its page was.
+    Makes no call itself. Each start spends one DescribeSignalingChannel call
+    if only a name is given, one GetSignalingChannelEndpoint call and one
+    ConnectAsViewer, and one GetIceServerConfig call with its
+    GetSignalingChannelEndpoint call unless those servers were requested
+    shortly before. A viewer counts toward the 10 of its channel until it
+    stops: 3 s after the last view of the widget was closed, or 20 s after its
+    page was.
 
-    Tested with Chromium, cameras in a browser and aiortc, on the sandbox. Real cameras, TURN relays, Firefox and Safari were not
-    tested.
+    Tested with Chromium, cameras in a browser and aiortc, on the sandbox. Real
+    cameras, TURN relays, Firefox and Safari were not tested.
 
     Examples
     --------
@@ -95,7 +107,7 @@ def viewer(
     require_websockets()
     connection = current_connection(connection)
     ref = one_channel_ref(channel, connection)
-    _check_seconds("answer_timeout", answer_timeout)
+    answer_timeout = check_seconds("answer_timeout", answer_timeout, most=MAX_SECONDS, above=True)
     check_codec(codec)
 
     def new_target(used_id: str | None) -> CallTarget:
@@ -114,34 +126,39 @@ def camera(
     take_over: bool = False,
     connection: Connection | None = None,
 ) -> LiveView:
-    """Return a widget that is a channel's camera: the browser sends a test picture or a webcam to up to 10 viewers.
+    """Return a widget that is a channel's camera.
+
+    The browser sends a test picture or a webcam to up to 10 viewers.
 
     Parameters
     ----------
     channel
         A name, an ARN, or a row.
     source
-        ``"test picture"``, which moves and counts its pictures in a bar code, or ``"webcam"``, for which the browser asks the
-        user, and which needs a page from https or localhost.
+        ``"test picture"``, which moves and counts its pictures in a bar code,
+        or ``"webcam"``, for which the browser asks the user, and which needs a
+        page from https or localhost.
     size
         Width and height in pixels, even numbers, at most 1920 and 1080.
     fps
         Pictures a second, 1 to 30.
     take_over
-        Required on a real account: all further calls go to the newest MASTER, and the one that was connected before, usually a
-        camera, is not notified.
+        Required on a real account: all further calls go to the newest MASTER,
+        and the one that was connected before, usually a camera, is not
+        notified.
     connection
         The connection to use; None takes the current connection.
 
     Returns
     -------
     LiveView
-        As of :func:`viewer`.
+        The widget, with the methods and attributes of :func:`viewer`'s.
 
     Raises
     ------
     InvalidInput
-        If the service would refuse the channel, or a parameter is out of range.
+        If the service would refuse the channel, or a parameter is out of
+        range.
     ReadOnly
         If ``take_over`` is not True on a real account.
     MissingExtra
@@ -149,13 +166,17 @@ def camera(
 
     Notes
     -----
-    Makes no call itself. Each start spends one DescribeSignalingChannel call if only a name is given, one
-    GetSignalingChannelEndpoint call and one ConnectAsMaster; a viewer's call one GetIceServerConfig call with its
-    GetSignalingChannelEndpoint call, unless those servers were requested shortly before. When an eleventh viewer calls, the one
-    that has been silent for longest is dropped.
+    Makes no call itself. Each start spends one DescribeSignalingChannel call
+    if only a name is given, one GetSignalingChannelEndpoint call and one
+    ConnectAsMaster; a viewer's call one GetIceServerConfig call with its
+    GetSignalingChannelEndpoint call, unless those servers were requested
+    shortly before. When an eleventh viewer calls, the one that has been silent
+    for longest is dropped.
 
-    A camera waits for viewers without a time limit. If another process connects as MASTER, the service may leave this connection
-    open without a notice: the camera then receives no more calls, and still says that it waits.
+    A camera waits for viewers without a time limit. If another process
+    connects as MASTER, the service may leave this connection open without a
+    notice: the camera then receives no more calls, and still says that it
+    waits.
 
     Examples
     --------
@@ -173,14 +194,6 @@ def camera(
     width, height = _check_size(size)
     settings = {"role": "camera", "source": source, "width": width, "height": height, "fps": _check_fps(fps)}
     return LiveView(lambda _: target, None, settings, Timeouts(), autoplay=False)
-
-
-def _check_seconds(name: str, seconds: object) -> float:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= MAX_SECONDS:
-        raise InvalidInput(
-            f"{name} {format_value(seconds)} is out of range: more than 0, at most {MAX_SECONDS} seconds."
-        )
-    return float(seconds)
 
 
 def _check_size(size: object) -> tuple[int, int]:

@@ -6,7 +6,8 @@
 >>> kvs.charts.channel_counts(kvs.reports.channel_counts(kvs.inventory()))
 <Chart: 11 channels in 1 region of 1 account>
 
-They are drawn with matplotlib (the extra ``lab``); ``chart.figure`` is the Figure, which can be changed.
+They are drawn with matplotlib (the extra ``lab``); ``chart.figure`` is the
+Figure, which can be changed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from kvs_notebook.dataframes.frame_check import check_columns
 from kvs_notebook.dataframes.schemas import AGES, COUNTS, GROWTH, HEADROOM, MONTHS, NEAR_QUOTA, TAG_COVERAGE, UNKNOWN
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count
-from kvs_notebook.plotting.figure import COLORS, GREY, INK, RED, WIDTH, Chart, open_figure
+from kvs_notebook.plotting.figure import COLORS, GREY, INK, RED, WIDTH, Chart, drawn_text, open_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,13 +60,14 @@ FINDING_COLORS = {
 def channel_counts(counts: pd.DataFrame) -> Chart:
     """Draw the number of channels by region, each account in its own colour.
 
-    The 30 regions and the 6 accounts with the most channels are drawn by name; a note says how many others there are.
+    The 30 regions and the 6 accounts with the most channels are drawn by name;
+    a note says how many others there are.
 
     Parameters
     ----------
     counts
-        The frame that reports.channel_counts() returned. Account-regions without a channel are left out; a note says how many
-        were not read.
+        The frame that reports.channel_counts() returned. Account-regions
+        without a channel are left out; a note says how many were not read.
 
     Returns
     -------
@@ -150,7 +152,8 @@ def channel_ages(ages: pd.DataFrame) -> Chart:
 def creation_by_month(months: pd.DataFrame) -> Chart:
     """Draw the number of channels by the month of their creation.
 
-    The last 30 months are drawn, also those without a channel; a note says how many channels are older.
+    The last 30 months are drawn, also those without a channel; a note says how
+    many channels are older.
 
     Parameters
     ----------
@@ -195,8 +198,9 @@ def creation_by_month(months: pd.DataFrame) -> Chart:
 def growth(days: pd.DataFrame) -> Chart:
     """Draw the number of channels over the snapshots.
 
-    An account-region that was not read on a day counts as on the last day when it was, or else the first, so that the line does
-    not fall or rise by it; the marker of that day is hollow.
+    An account-region that was not read on a day counts as on the last day when
+    it was, or else the first, so that the line does not fall or rise by it;
+    the marker of that day is hollow.
 
     Parameters
     ----------
@@ -250,7 +254,7 @@ def growth(days: pd.DataFrame) -> Chart:
 
 
 def tag_coverage(coverage: pd.DataFrame) -> Chart:
-    """Draw how many channels meet each required tag, and the findings on the others.
+    """Draw how many channels have each required tag, and what others lack.
 
     Parameters
     ----------
@@ -296,13 +300,16 @@ def tag_coverage(coverage: pd.DataFrame) -> Chart:
 
 
 def headroom(shares: pd.DataFrame) -> Chart:
-    """Draw the share of the quota that each account and region uses, the largest first, with a line at 80 %.
+    """Draw the share of the quota that each account and region uses.
+
+    The largest comes first, and a line is at 80 %.
 
     Parameters
     ----------
     shares
-        The frame that reports.headroom() returned. The 30 largest shares are drawn; a note says how many others there are, and
-        how many account-regions were not read.
+        The frame that reports.headroom() returned. The 30 largest shares are
+        drawn; a note says how many others there are, and how many
+        account-regions were not read.
 
     Returns
     -------
@@ -374,11 +381,12 @@ def _stacked_bars(
     totals: list[float] = [0] * len(labels)
     segments = []
     for (name, values), color in zip(parts.items(), colors, strict=False):
+        label = drawn_text(f" {name}" if name.startswith("_") else name)  # a legend leaves out what begins with _
         segments.append(
-            (axes.barh(range(len(labels)), list(values), left=totals, color=color, label=name), values, color)
+            (axes.barh(range(len(labels)), list(values), left=totals, color=color, label=label), values, color)
         )
         totals = [before + value for before, value in zip(totals, values, strict=True)]
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), list(map(drawn_text, labels)))
     longest = max([1, *totals]) * 1.1
     axes.set_xlim(0, longest)
     axes.locator_params(axis="x", integer=True)

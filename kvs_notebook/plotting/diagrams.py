@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count, format_value
-from kvs_notebook.plotting.figure import COLORS, GREY, RED, WIDTH, Chart, open_figure
+from kvs_notebook.plotting.figure import COLORS, GREY, RED, WIDTH, Chart, drawn_text, open_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,19 +85,21 @@ class ClientLike(Protocol):
 
 
 def lifecycle(observations: Iterable[tuple[datetime, str | None]]) -> Chart:
-    """Draw the statuses that a channel was observed in, and the seconds between them.
+    """Draw the observed statuses of a channel, and the seconds between them.
 
     Parameters
     ----------
     observations
-        Pairs of a time and the channel_status at that time, None if the channel did not exist any more, for example from
-        ``watch_channel``. The seconds of an arrow lie between the first observations of two statuses, so they are as exact as
-        the observations are frequent.
+        Pairs of a time and the channel_status at that time, None if the
+        channel did not exist any more, for example from ``watch_channel``. The
+        seconds of an arrow lie between the first observations of two statuses,
+        so they are as exact as the observations are frequent.
 
     Returns
     -------
     Chart
-        A notebook displays it; ``.save(path)`` writes it. A status that was not observed is drawn without colour and arrows.
+        A notebook displays it; ``.save(path)`` writes it. A status that was
+        not observed is drawn without colour and arrows.
 
     Raises
     ------
@@ -252,18 +254,22 @@ class _Message:
 
 
 def conversation(*peers: ClientLike) -> Chart:
-    """Draw which peers are connected to a channel, and the messages between them in the order of sending.
+    """Draw the peers of a channel and the messages between them.
+
+    The messages are in the order of sending.
 
     Parameters
     ----------
     *peers
-        Peers of one channel, as open_signaling() returned them; their ``messages`` are drawn.
+        Peers of one channel, as open_signaling() returned them; their
+        ``messages`` are drawn.
 
     Returns
     -------
     Chart
-        A notebook displays it; ``.save(path)`` writes it. An arrow that ends at the channel is a message that none of these peers
-        has received: it is still queued, has expired, or went to another peer.
+        A notebook displays it; ``.save(path)`` writes it. An arrow that ends
+        at the channel is a message that none of these peers has received: it
+        is still queued, has expired, or went to another peer.
 
     Raises
     ------
@@ -368,7 +374,9 @@ def _draw_lifelines(
             first, second, state = peer.role, peer.client_id or "", "connected" if connected else "not connected"
         _draw_box(axes, (x, HEAD_POSITION), (0.42, 0.62), facecolor=PALE if peer is None else "white", edgecolor=color)
         axes.text(x, HEAD_POSITION + 0.32, first, ha="center", va="center", weight="bold", color=color)
-        axes.text(x, HEAD_POSITION - 0.04, _shortened(second), ha="center", va="center", size=8, color=color)
+        axes.text(
+            x, HEAD_POSITION - 0.04, drawn_text(second, MAX_NAME_LENGTH), ha="center", va="center", size=8, color=color
+        )
         axes.text(
             x, HEAD_POSITION - 0.4, state, ha="center", va="center", size=8, color=COLORS[2] if connected else FAINT
         )
@@ -377,13 +385,13 @@ def _draw_lifelines(
 def _draw_message(axes: Axes, message: _Message, columns: Mapping[int | None, float], y: float) -> None:
     start, end, middle = columns[message.sender], columns[message.receiver], columns[None]
     color = MESSAGE_COLORS.get(message.message_type, DARK)
-    label = MESSAGE_LABELS.get(message.message_type, message.message_type)
+    label = drawn_text(MESSAGE_LABELS.get(message.message_type, message.message_type), MAX_NAME_LENGTH)
     axes.annotate(
         "", (end, y), (start, y), arrowprops={"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0}
     )
     if message.receiver is None:
         axes.plot(end, y, "o", color=RED, markerfacecolor="white", markersize=8, zorder=3)
-        axes.text(end, y + 0.2, message.note or "not received", ha="center", va="bottom", size=8, color=RED)
+        axes.text(end, y + 0.2, drawn_text(message.note) or "not received", ha="center", va="bottom", size=8, color=RED)
     else:
         axes.plot(middle, y, "o", color=color, markersize=4, zorder=3)
     side = 0.5 if start == middle else min(0.5, 0.5 / abs(end - start))
@@ -403,8 +411,3 @@ def _draw_box(axes: Axes, center: tuple[float, float], half: tuple[float, float]
     (x, y), (width, height) = center, half
     corners = "round,pad=0,rounding_size=0.08"
     axes.add_patch(FancyBboxPatch((x - width, y - height), 2 * width, 2 * height, boxstyle=corners, **style))
-
-
-def _shortened(name: str) -> str:
-    """Return a name that fits its box."""
-    return name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 3]}..."

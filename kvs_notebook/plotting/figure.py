@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
+from kvs_notebook.arguments import check_path
 from kvs_notebook.dataframes.files import File, open_output
 from kvs_notebook.errors import InvalidInput, MissingExtra
+from kvs_notebook.formatting import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +27,9 @@ PNG_COLORS = 64
 WIDTH = 7.0
 """Inches; the width of every figure."""
 
+MAX_TEXT_LENGTH = 40
+"""Characters of a tag key or an account that a figure shows uncut: a longer one would leave no space for its bar."""
+
 
 class Chart:
     """A figure that a notebook displays.
@@ -36,12 +41,13 @@ class Chart:
     title
         What it shows, as text.
     follows_theme
-        Whether a notebook displays it without a background of its own, so that it fits a light and a dark theme.
+        Whether a notebook displays it without a background of its own, so that
+        it fits a light and a dark theme.
     """
 
     def __init__(self, figure: Figure, title: str, *, follows_theme: bool = False) -> None:
         self.figure = figure
-        self.title = title
+        self.title = printable(title)
         self.follows_theme = follows_theme
 
     def __repr__(self) -> str:
@@ -51,11 +57,14 @@ class Chart:
         return self.to_png()
 
     def to_png(self) -> bytes:
-        """Return the figure as PNG with few colours, which takes a third of the space in a saved notebook or a page."""
+        """Return the figure as PNG with few colours.
+
+        It takes a third of the space in a saved notebook or a page.
+        """
         from PIL import Image  # a dependency of matplotlib
 
         full, reduced = BytesIO(), BytesIO()
-        self.figure.savefig(full, format="png", dpi=100, transparent=self.follows_theme)
+        self._write(full, "png", dpi=100, transparent=self.follows_theme)
         with Image.open(full) as picture:
             if self.follows_theme:
                 # the only method that keeps transparency
@@ -66,7 +75,10 @@ class Chart:
         return reduced.getvalue()
 
     def show(self) -> None:
-        """Display the figure in the notebook, also from the middle of a cell; in a terminal, open it in an image viewer."""
+        """Display the figure in the notebook, also from the middle of a cell.
+
+        In a terminal, open it in an image viewer.
+        """
         from IPython import get_ipython
         from IPython.display import display
         from PIL import Image
@@ -75,11 +87,13 @@ class Chart:
             display(self)  # type: ignore[no-untyped-call]
             return
         with BytesIO() as stream:
-            self.figure.savefig(stream, format="png", dpi=100)
+            self._write(stream, "png", dpi=100)
             Image.open(stream).show(self.title)
 
     def save(self, path: File) -> None:
-        """Write the figure to a file, on white, in the format of its name's ending (.png, .svg, .pdf).
+        """Write the figure to a file, on white.
+
+        The file's ending is the format: .png, .svg or .pdf.
 
         Raises
         ------
@@ -88,13 +102,25 @@ class Chart:
         ExportFailed
             If it cannot be written; an older file is unchanged.
         """
-        target = Path(path)
+        target = check_path("path", path)
         known = self.figure.canvas.get_supported_filetypes()
         ending = target.suffix.removeprefix(".").lower()
         if ending not in known:
             raise InvalidInput(f"{target.name!r} does not end with a known format. Expected .{', .'.join(known)}.")
         with open_output(target, "wb") as stream:
-            self.figure.savefig(stream, format=ending, dpi=200)
+            self._write(stream, ending, dpi=200)
+
+    def _write(self, stream: IO[Any], file_format: str, **options: Any) -> None:
+        """Draw the figure; a character that the font lacks is drawn as a box, without a warning for each."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
+            self.figure.savefig(stream, format=file_format, **options)
+
+
+def drawn_text(text: str, longest: int = MAX_TEXT_LENGTH) -> str:
+    """Return a text of the service as a figure shows it: in one line of printable characters, cut at its end."""
+    shown = printable(text)
+    return shown if len(shown) <= longest else f"{shown[: longest - 3]}..."
 
 
 @contextmanager
@@ -125,6 +151,8 @@ def open_figure(width: float, height: float, ink: str = "black") -> Iterator[Fig
             "axes.labelcolor": ink,
             "xtick.color": ink,
             "ytick.color": ink,
+            "text.parse_math": False,  # a tag key may have dollar signs
+            "text.usetex": False,
         }
     ):
         yield Figure(figsize=(width, height), layout="constrained")

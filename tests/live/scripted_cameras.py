@@ -42,7 +42,7 @@ class WatchedCall(PictureCall):
     calls: ClassVar[list[WatchedCall]] = []
 
     async def picture(self, timeout: float) -> Image.Image:  # noqa: ASYNC109
-        """Take the picture as ever."""
+        """Take the picture as usual."""
         self._loop = asyncio.get_running_loop()
         self.calls.append(self)
         return await super().picture(timeout)
@@ -83,7 +83,7 @@ class SilentTrack(VideoStreamTrack):
     """A track whose first frame never comes."""
 
     async def recv(self) -> Any:
-        """Wait for ever."""
+        """Wait forever."""
         await asyncio.Event().wait()
 
 

@@ -192,7 +192,7 @@ def test_service_that_stops_is_told_as_such(closing_sandbox, function, monkeypat
     wait_free(page)
 
 
-def test_camera_is_not_called_absent_while_the_service_cannot_be_reached(viewer, monkeypatch):
+def test_camera_is_not_called_absent_while_service_is_unreachable(viewer, monkeypatch):
     viewer.start().wait_state("waiting")
     session = viewer.view._session
     monkeypatch.setattr(type(session.client), "connected", False)
@@ -202,7 +202,7 @@ def test_camera_is_not_called_absent_while_the_service_cannot_be_reached(viewer,
     )
 
 
-def test_camera_that_is_not_told_of_a_newer_master_claims_nothing_else(sandbox, channel, camera):
+def test_camera_without_notice_of_newer_master_claims_nothing(sandbox, channel, camera):
     """The service may leave a displaced connection open: the camera is on the channel, and no viewer calls it."""
     camera.start().wait_state("waiting")
     newer, viewer = kvs.open_signaling(channel, role="MASTER"), kvs.open_signaling(channel, client_id="tablet")

@@ -83,31 +83,29 @@ async def viewers_that_fit(channel, connection) -> int:
     raise AssertionError("The channel accepts more than 10 viewers")
 
 
-def test_restart_of_the_kernel_frees_the_place_at_once(sandbox, channel):
+async def call_beside_nine(channel, connection, client) -> str:
+    """Call from the kernel while nine viewers are on the channel."""
+    async with AsyncExitStack() as viewers:
+        for number in range(9):
+            other = kvs.open_signaling(channel, client_id=f"tablet-{number}", connection=connection)
+            await viewers.enter_async_context(other)
+        return await asyncio.to_thread(execute, client, CALL)
+
+
+def test_place_lingers_for_the_successor_of_a_killed_kernel_only(sandbox, channel):
+    """A kernel that is restarted frees its place at once; that of a killed one is taken by its successor."""
     with kernel(sandbox) as (manager, client):
         assert "waiting Calling the camera..." in execute(client, CALL)
         assert clients_of(sandbox) == 1
         assert psutil.Process(manager.provisioner.pid).children(recursive=True) == []
+        for sent in (signal.SIGTERM, signal.SIGKILL):
+            os.kill(manager.provisioner.pid, sent)
+            run_bounded(lambda: wait_until(lambda: clients_of(sandbox) == 0))
+            assert run_bounded(lambda: viewers_that_fit(*channel)) == 9
+            manager.restart_kernel(now=True)
+            client.wait_for_ready(SECONDS)
+            assert "waiting" in run_bounded(lambda: call_beside_nine(*channel, client))
+        run_bounded(lambda: wait_until(lambda: clients_of(sandbox) == 1))
         manager.restart_kernel()
         run_bounded(lambda: wait_until(lambda: clients_of(sandbox) == 0))
         assert run_bounded(lambda: viewers_that_fit(*channel)) == 10
-
-
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
-def test_place_of_a_killed_kernel_lingers_and_is_taken_by_its_successor(sandbox, channel, sent):
-    with kernel(sandbox) as (manager, client):
-        assert "waiting" in execute(client, CALL)
-        os.kill(manager.provisioner.pid, sent)
-        run_bounded(lambda: wait_until(lambda: clients_of(sandbox) == 0))
-        assert run_bounded(lambda: viewers_that_fit(*channel)) == 9
-        manager.restart_kernel(now=True)
-        client.wait_for_ready(SECONDS)
-
-        async def call_beside_nine():
-            async with AsyncExitStack() as viewers:
-                for number in range(9):
-                    other = kvs.open_signaling(channel[0], client_id=f"tablet-{number}", connection=channel[1])
-                    await viewers.enter_async_context(other)
-                return await asyncio.to_thread(execute, client, CALL)
-
-        assert "waiting" in run_bounded(call_beside_nine)

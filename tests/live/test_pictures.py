@@ -1,4 +1,4 @@
-"""take_picture() on a real sandbox, with a camera by aiortc that works, or fails in each way that a camera can."""
+"""take_picture() on a real sandbox, with an aiortc camera that works, or that fails in one of many ways."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ from tests.signaling.event_loop import wait_until
 THREAD_NAME = "kvs-notebook-video"
 HANGS_SECONDS = 4
 DESCRIPTORS = Path("/proc/self/fd")
-MOST_BYTES, MOST_BLOCKS = 400_000, 5_000
-"""Of growth over 16 pictures, each of which has a decoder."""
+MOST_BYTES, MOST_BLOCKS = 200_000, 2_500
+"""Of growth over 8 pictures, each of which has a decoder."""
 
 
 @pytest.fixture(autouse=True)
@@ -143,7 +143,7 @@ def test_candidates_are_used_before_and_after_the_answer(sandbox, channel):
     assert read_frame_number(run(main)) is not None
 
 
-def test_go_away_while_the_camera_is_called_does_not_end_the_call(sandbox, channel):
+def test_go_away_during_call_to_camera_does_not_end_it(sandbox, channel):
     async def script(client, offer, peer):
         sdp = await describe(offer, peer, moving_track())
         assert await asyncio.to_thread(sandbox.send_notice, "front-door", "GO_AWAY") == 2
@@ -157,7 +157,7 @@ def test_go_away_while_the_camera_is_called_does_not_end_the_call(sandbox, chann
     assert read_frame_number(run(main)) is not None
 
 
-def test_answer_to_an_earlier_call_is_not_taken_for_the_next_one(channel):
+def test_answer_to_earlier_call_is_not_used_for_next(channel):
     late = asyncio.Event()
 
     async def answer_late(client, offer, peer):
@@ -377,15 +377,17 @@ def test_debug_logs_hold_no_password_of_the_call(channel, caplog):
 def test_part_that_does_not_close_costs_no_picture(channel, monkeypatch, caplog):
     close = SignalingClient.close
 
-    async def hang(client):
-        try:
-            await asyncio.Event().wait()
-        finally:
-            await close(client)
-
     async def main():
         async with kvs.live.serve_test_camera(channel, size=SIZE, fps=FPS) as camera:
             with monkeypatch.context() as patch:
+
+                async def hang(client):
+                    patch.undo()  # the other parts of the call have their usual time
+                    try:
+                        await asyncio.Event().wait()
+                    finally:
+                        await close(client)
+
                 patch.setattr(SignalingClient, "close", hang)
                 patch.setattr("kvs_notebook.live.picture_call.CLOSING_SECONDS", 0.01)
                 image = await look(channel)
@@ -393,7 +395,7 @@ def test_part_that_does_not_close_costs_no_picture(channel, monkeypatch, caplog)
         return image
 
     assert read_frame_number(run(main)) is not None
-    assert "A part of a call did not close within 0.01 s" in caplog.text
+    assert "A part of a call did not close within" in caplog.text
 
 
 def resources() -> tuple[int, list[str]]:
@@ -423,6 +425,6 @@ def test_memory_in_use_is_flat_once_everything_is_loaded(sandbox, connection):
     """The benchmark live-memory measures it up to the 200th picture."""
     channels = [kvs.create_channel(f"camera-{number}") for number in range(4)]
     with cameras_in_background(channels, connection):
-        grown = picture_memory.growth(sandbox.environment(), 8, 24)
+        grown = picture_memory.growth(sandbox.environment(), 8, 16)
     assert grown["bytes"] < MOST_BYTES
     assert grown["blocks"] < MOST_BLOCKS

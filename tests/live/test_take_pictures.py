@@ -54,11 +54,11 @@ async def answer_junk(client, offer, peer):
     await client.send_answer("v=0 junk", recipient_client_id=offer.sender_client_id)
 
 
-def test_twenty_cameras_of_which_half_fail(sandbox, connection, tmp_path):
-    for number in range(20):
+def test_twelve_cameras_of_which_half_fail(sandbox, connection, tmp_path):
+    for number in range(12):
         kvs.create_channel(f"camera-{number:02}")
     channels = kvs.list_channels()
-    alive, junk, deleted = channels[0:20:2], channels[1:10:4], channels[11:14:2]
+    alive, junk, deleted = channels[0:12:2], channels[1:6:4], channels[7:10:2]
     kvs.delete_channel(deleted.iloc[0])
     kvs.delete_channel(deleted.iloc[1])
 
@@ -68,8 +68,8 @@ def test_twenty_cameras_of_which_half_fail(sandbox, connection, tmp_path):
                 await cameras.enter_async_context(kvs.live.serve_test_camera(row, size=SIZE, fps=FPS))
             for _, row in junk.iterrows():
                 await cameras.enter_async_context(scripted_camera(row, answer_junk))
-            stages = {"playing": len(alive), "negotiating": len(junk), "looking_up": len(deleted), "waiting": 5}
-            return await take(channels, stages, concurrency=20)
+            stages = {"playing": len(alive), "negotiating": len(junk), "looking_up": len(deleted), "waiting": 2}
+            return await take(channels, stages, concurrency=12)
 
     pictures = run(main)
     assert [*pictures["channel_name"]] == [*channels["channel_name"]]
@@ -88,17 +88,17 @@ def test_twenty_cameras_of_which_half_fail(sandbox, connection, tmp_path):
     assert (
         absent["error"].str.contains(f" within {SECONDS} s. Check that the camera is on and uses this channel.").all()
     )
-    assert len(absent) == 20 - len(alive) - len(junk) - len(deleted)
+    assert len(absent) == 12 - len(alive) - len(junk) - len(deleted)
     assert client_ids._in_use == set()
     assert sum(clients_of(sandbox, name) for name in [*alive["channel_name"], *absent["channel_name"]]) == 0
 
     sheet = kvs.live.contact_sheet(pictures)
     red = np.all(np.asarray(sheet) == np.array([0xF3, 0xE4, 0xE2]), axis=2).sum()
-    assert red > 10 * TILE[0] * TILE[1] * 0.5
+    assert red > 6 * TILE[0] * TILE[1] * 0.5
     sheet.save(tmp_path / "sheet.png")
 
 
-def test_channels_of_other_accounts_and_regions_are_called_with_their_connections(sandbox, connection):
+def test_channels_of_other_accounts_are_called_with_their_connections(sandbox, connection):
     europe, other = sandbox.connection(region="eu-west-1"), sandbox.connection("444455556666")
     for each in (connection, europe, other):
         kvs.create_channel("front-door", connection=each)
@@ -222,7 +222,7 @@ def test_test_camera_refuses_what_it_cannot_draw(channel, arguments, because):
 # --- the test camera
 
 
-def test_test_camera_serves_viewers_until_they_leave_and_survives_bad_ones(sandbox, channel):
+def test_test_camera_serves_viewers_and_survives_bad_ones(sandbox, channel):
     async def main():
         async with kvs.live.serve_test_camera(channel, size=SIZE, fps=FPS) as camera:
             assert repr(camera) == "<TestCamera on front-door: 0 viewers>"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
+import matplotlib as mpl
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from matplotlib import pyplot as plt
 from PIL import ImageShow
 
+import kvs_notebook as kvs
+from kvs_notebook.dataframes.builders import empty
+from kvs_notebook.dataframes.schemas import AGES
 from kvs_notebook.errors import ExportFailed, InvalidInput
 from kvs_notebook.plotting.figure import Chart, open_figure
 
@@ -24,6 +26,7 @@ def test_repr_has_title(chart):
     assert repr(chart) == "<Chart: a line>"
 
 
+@pytest.mark.draw(2)
 @pytest.mark.parametrize(
     ("ending", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF"), ("PNG", b"\x89PNG")]
 )
@@ -70,18 +73,9 @@ def test_show_opens_an_image_viewer_in_a_terminal(chart, monkeypatch):
     assert opened == [((300, 200), "a line")]
 
 
-QUIET = """
-import kvs_notebook as kvs
-from kvs_notebook.dataframes.builders import empty
-from kvs_notebook.dataframes.schemas import AGES
-import matplotlib
-before = dict(matplotlib.rcParams)
-kvs.charts.channel_ages(empty(AGES))._repr_png_()
-from matplotlib import pyplot
-print(pyplot.get_fignums(), dict(matplotlib.rcParams) == before)
-"""
-
-
 def test_drawing_leaves_pyplot_and_settings_unchanged():
-    done = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["[]", "True"]
+    plt.close("all")
+    before = dict(mpl.rcParams)
+    kvs.charts.channel_ages(empty(AGES))._repr_png_()
+    assert plt.get_fignums() == []
+    assert dict(mpl.rcParams) == before
