@@ -1,4 +1,6 @@
-"""Forms for JupyterLab: create, update, delete and tag channels, and look up endpoints, without writing code.
+"""Forms for JupyterLab: manage channels without writing code.
+
+They create, update, delete and tag channels, and look up endpoints.
 
 Each function returns a form to display, which can also be used from code:
 
@@ -10,7 +12,8 @@ Each function returns a form to display, which can also be used from code:
 >>> form.future.result()["channel_name"].item()
 'front-door'
 
-A form keeps the connection that it was opened with. After a success it shows the line of Python that does the same.
+A form keeps the connection that it was opened with. After a success it shows
+the line of Python that does the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The base of every form: a header, fields, a button that acts, and a line that shows how it goes."""
+"""The base of every form: a header, fields, a button that acts, and a status line."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Form(NotebookBox):
     """The widgets and the work that every form has.
 
     A form works alone in an output and inside a console. A console makes it with ``connection=`` and its own ``executor=``, and
-    with the channel as the first argument, and uses no more of it than this: ``header``, which it hides; ``channel`` and ``load``
-    of a form of one channel, which it hides, and ``select_channel()``, with which it loads another one; ``on_change()``, which
-    asks it to list again; ``unapplied_edits()``, which it asks about before it drops the form; ``replace_connection()``;
+    with the channel as the first argument, and uses no more of it than this: ``header``, which it hides;
+    ``hide_channel_field()`` of a form of one channel, and ``select_channel()``, with which it loads another one; ``on_change()``,
+    which asks it to list again; ``unapplied_edits()``, which it asks about before it drops the form; ``replace_connection()``;
     ``set_enabled()``; ``close()``.
 
     Attributes
@@ -38,7 +38,7 @@ class Form(NotebookBox):
     submit, cancel
         The buttons that act and that stop waiting.
     status
-        The line that shows how it goes: ``status.text``, ``status.role``.
+        The line that shows progress and outcome: ``status.text``, ``status.role``.
     future
         The future of the latest job, None before the first one.
     value
@@ -114,7 +114,7 @@ class Form(NotebookBox):
         self._worker.block(self.blocked_buttons())
 
     def replace_connection(self, connection: Connection) -> None:
-        """Send what follows by another connection to the same account and region."""
+        """Use another connection to the same account and region from now on."""
         self.connection = connection
 
     def _field_changed(self) -> None:

@@ -13,17 +13,20 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.channels.operations import list_channels
 from kvs_notebook.channels.tag_reader import CHEAPEST, read_tags_of
 from kvs_notebook.dataframes.builders import tags_frame
+from kvs_notebook.dataframes.schemas import TAG_PREFIX
 from kvs_notebook.dataframes.tag_pivot import join_tags
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.formatting import format_count
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.channel_filter import rows_of
+from kvs_notebook.forms.delete_form import tags_text
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.fields import CheckedInput, TextField, parse_seconds, ttl_field
 from kvs_notebook.forms.focus import Focus
 from kvs_notebook.forms.html import escape_html
 from kvs_notebook.forms.job import Job, JobResult, Outcome, RunningJob
 from kvs_notebook.forms.plan_form import ConsolePlan, PlanForm
+from kvs_notebook.forms.step_table import DeletedChannel
 from kvs_notebook.forms.tag_rows import TagRows
 from kvs_notebook.plans import edits
 from kvs_notebook.plans.apply import Reach
@@ -51,7 +54,8 @@ class BulkForm(Form):
         The form that shows the plan and applies it; None before the preview.
     """
 
-    verb = "change"
+    verb, participle = "change", "changed"
+    preview, preview_style = "Preview", "primary"
 
     def __init__(
         self,
@@ -67,7 +71,13 @@ class BulkForm(Form):
         self._plan_area = widgets.VBox()
         self._focus = Focus()
         self._plan_listeners: list[Callable[[Outcome], None]] = []
-        super().__init__([self._names, *fields], action="Preview", connection=connection, executor=executor)
+        super().__init__(
+            [self._names, *fields],
+            action=self.preview,
+            style=self.preview_style,
+            connection=connection,
+            executor=executor,
+        )
         self.children: tuple[widgets.Widget, ...] = (*self.children, self._plan_area, self._focus)
         self.show_channels(channels)
 
@@ -85,7 +95,7 @@ class BulkForm(Form):
         return self.plan_form is not None and self.plan_form.is_running
 
     def show_channels(self, channels: pd.DataFrame) -> None:
-        """Use other channels; a preview of the channels before goes."""
+        """Use other channels; a preview of the previous ones is removed."""
         self.channels = channels
         self._close_plan()
         names = channels["channel_name"].tolist()
@@ -93,13 +103,13 @@ class BulkForm(Form):
         self._names.value = f"<div>{escape_html(', '.join(names[:NAMES_SHOWN]) + more)}</div>"
 
     def replace_connection(self, connection: Connection) -> None:
-        """Send what follows, also of the plan, by another connection to the same account and region."""
+        """Use another connection to the same account and region from now on, also for the plan."""
         super().replace_connection(connection)
         if self.plan_form is not None:
             self.plan_form.replace_connection(connection)
 
     def close(self) -> None:
-        """Remove the form; a plan that is being applied is stopped in order."""
+        """Remove the form; a plan that is being applied stops after the calls in flight."""
         self._close_plan()
         super().close()
 
@@ -118,8 +128,9 @@ class BulkForm(Form):
         def run(running: RunningJob) -> JobResult:
             frame, total = self._read(arns)
             plan = make_plan(frame)
-            running.update(lambda: self._show_plan(plan, total))
-            return JobResult(plan, _preview_text(plan, len(arns) - len(frame)))
+            console = self.console_plan(plan, frame, total)
+            running.update(lambda: self._show_plan(plan, console))
+            return JobResult(plan, self._preview_text(plan, len(arns) - len(frame)), is_outcome=False)
 
         return Job(f"Reading {format_count(len(arns), 'channel')}", run)
 
@@ -133,7 +144,7 @@ class BulkForm(Form):
             raise found.error
         return join_tags(frame, tags_frame(found.tags), sources=found.sources(there)), len(listed)
 
-    def _show_plan(self, plan: Plan, total: int) -> None:
+    def _show_plan(self, plan: Plan, console: ConsolePlan) -> None:
         self._close_plan()
         made = datetime.now(UTC)
         form = PlanForm(
@@ -141,26 +152,36 @@ class BulkForm(Form):
             f"{FOLDER}/{made:%Y%m%dT%H%M%S%f}-{self.verb}-{len(self.channels)}",
             reach=Reach(connection=self.connection, allow_changes=self.connection.config.allow_changes),
             executor=self._executor,
-            console=self.console_plan(plan, total),
+            console=console,
         )
         form.header.layout.display = "none"
         form.set_enabled(bool(len(plan)) and self._may_act())
         form.on_change(self.notify)
-        title = f"{self.describe_edits() or self.verb} of {format_count(len(self.channels), 'channel')}"
+        title = f"{format_count(len(self.channels), 'channel')}: {self.describe_edits() or self.verb}"
         form.on_change_ended(lambda outcome: self._report(title, outcome))
         self.plan_form = form
         self._plan_area.children = [form]
         if form.fields():
             self._focus.move_to(form.phrase.input)
 
-    def console_plan(self, plan: Plan, total: int) -> ConsolePlan:  # noqa: ARG002 - for those that override it
-        """Return what the user has to confirm; ``total`` is the number of channels in the region."""
+    def _preview_text(self, plan: Plan, gone: int) -> str:
+        """Return what the plan would change, as a sentence."""
+        changed = plan.ready["channel_arn"].nunique()
+        unchanged = int((plan.steps["status"] == "unchanged").sum())
+        parts = [f"Preview: {format_count(changed, 'channel')} will be {self.participle}"]
+        parts += [f"{unchanged:,} as wanted already"] if unchanged else []
+        parts += [f"{len(plan.refused):,} refused"] if len(plan.refused) else []
+        parts += [f"{gone:,} no longer there"] if gone else []
+        return ", ".join(parts) + ". Nothing was sent yet."
+
+    def console_plan(self, plan: Plan, channels: pd.DataFrame, total: int) -> ConsolePlan:  # noqa: ARG002 - for those that override it
+        """Return what the user has to confirm; ``channels`` has the tags, ``total`` is the number of channels in the region."""
         return ConsolePlan("", f"Apply to {format_count(plan.ready['channel_arn'].nunique(), 'channel')}")
 
     def _report(self, title: str, outcome: Outcome) -> None:
         """Call the listeners with the outcome, after the title of the plan."""
         for listener in self._plan_listeners:
-            listener(dataclasses.replace(outcome, message=f"{title}: {outcome.message}"))
+            listener(dataclasses.replace(outcome, message=f"{title}. {outcome.message}"))
 
     def on_change_ended(self, listener: Callable[[Outcome], None]) -> None:
         """Call a listener with the outcome of each plan that is applied."""
@@ -226,7 +247,8 @@ class BulkTagsForm(BulkForm):
 class BulkDeleteForm(BulkForm):
     """Delete several channels; the preview is made at once."""
 
-    verb = "delete"
+    verb, participle = "delete", "deleted"
+    preview, preview_style = "Preview again", ""
 
     def __init__(
         self, channels: pd.DataFrame, *, connection: Connection | None = None, executor: ContextExecutor | None = None
@@ -242,23 +264,24 @@ class BulkDeleteForm(BulkForm):
         """Return the function that plans the deletions."""
         return edits.delete
 
-    def console_plan(self, plan: Plan, total: int) -> ConsolePlan:
+    def console_plan(self, plan: Plan, channels: pd.DataFrame, total: int) -> ConsolePlan:
         """Return the phrase with the number of deletions, and of all channels if they are a large part of them."""
-        count = len(plan)
+        count, now = len(plan), self.connection.now()
         of_all = f" of {total}" if count > 1 and count / max(total, 1) > LARGE_SHARE else ""
-        return ConsolePlan(f"delete {count}{of_all}", f"Delete {format_count(count, 'channel')}")
+        rows = zip(channels["channel_arn"], channels["creation_time"], _tags_of(channels), strict=True)
+        deleted = {
+            arn: DeletedChannel(now - created, tags_text(tags) if tags else "no tags") for arn, created, tags in rows
+        }
+        return ConsolePlan(f"delete {count}{of_all}", f"Delete {format_count(count, 'channel')}", deleted)
 
 
 def _split_keys(text: str) -> list[str]:
     return list(dict.fromkeys(key.strip() for key in text.split(",") if key.strip()))
 
 
-def _preview_text(plan: Plan, gone: int) -> str:
-    """Return what the plan would change, as a sentence."""
-    changed = plan.ready["channel_arn"].nunique()
-    unchanged = int((plan.steps["status"] == "unchanged").sum())
-    parts = [f"Preview: {format_count(changed, 'channel')} will be changed"]
-    parts += [f"{unchanged:,} as wanted already"] if unchanged else []
-    parts += [f"{len(plan.refused):,} refused"] if len(plan.refused) else []
-    parts += [f"{gone:,} no longer there"] if gone else []
-    return ", ".join(parts) + ". Nothing was sent yet."
+def _tags_of(channels: pd.DataFrame) -> list[dict[str, str]]:
+    """Return the tags of each row."""
+    columns = [column for column in channels.columns if column.startswith(TAG_PREFIX)]
+    keys = [column.removeprefix(TAG_PREFIX) for column in columns]
+    rows = channels[columns].itertuples(index=False, name=None)
+    return [{key: value for key, value in zip(keys, row, strict=True) if pd.notna(value)} for row in rows]

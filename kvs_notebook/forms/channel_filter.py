@@ -29,7 +29,7 @@ SEARCHED = ("channel_name", "channel_arn", "channel_status", "message_ttl_second
 """The columns, beside the tags, in which a word is looked for."""
 
 FEW_ARNS = 100
-"""Up to which number Series.isin() is the fastest: of 50,000 ARNs it takes 0.8 s."""
+"""Number of ARNs up to which Series.isin() is the fastest: for 50,000 it takes 0.8 s."""
 
 _TERM = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
 _CONDITION = re.compile(r'(?P<key>(?:"[^"]*"|[^=!"])+)(?P<operator>!?=)(?P<value>.*)', re.DOTALL)
@@ -83,13 +83,11 @@ def rows_of(channels: pd.DataFrame, arns: Iterable[str]) -> pd.DataFrame:
 
 def search_texts(frame: pd.DataFrame) -> pd.Series:
     """Return each row as one folded text in which words are looked for."""
-    texts = pd.Series("", index=frame.index, dtype="str")
-    for column in SEARCHED:
-        texts += "\n" + frame[column].astype("str").fillna("")
+    columns = [frame[column].astype("str").fillna("").tolist() for column in SEARCHED]
     for column in tag_columns(frame):
-        texts += (f"\n{column.removeprefix(TAG_PREFIX)}=" + frame[column]).fillna("")
-    folded: pd.Series = texts.str.casefold()
-    return folded
+        prefix = f"{column.removeprefix(TAG_PREFIX)}="
+        columns.append([prefix + value if isinstance(value, str) else "" for value in frame[column].tolist()])
+    return pd.Series(["\n".join(row).casefold() for row in zip(*columns, strict=True)], index=frame.index, dtype="str")
 
 
 def tag_columns(frame: pd.DataFrame) -> list[str]:

@@ -17,12 +17,12 @@ from kvs_notebook.errors import InvalidInput, KVSError, VersionMismatch
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.fields import channel_field
-from kvs_notebook.forms.html import error_html, table_html
+from kvs_notebook.forms.html import error_html, facts_html, table_html
 from kvs_notebook.forms.job import Job, JobResult, RunningJob
 from kvs_notebook.forms.keyboard import ENTER_CLASS
 
 LOAD_AGAIN = "press Load"
-"""What a user does to see what became of a change."""
+"""What a user does to see whether a change took effect."""
 
 HEADINGS = {
     "channel_name": "Name",
@@ -66,10 +66,10 @@ class ChannelForm(Form):
         self._loaded_text = ""
         self._shown_arn = ""
         self._asked_to_discard: tuple[str, str] | None = None
-        channel_box = widgets.VBox([self.channel, widgets.HBox([self.load])])
-        channel_box.add_class(ENTER_CLASS)
+        self._channel_box = widgets.VBox([self.channel, widgets.HBox([self.load])])
+        self._channel_box.add_class(ENTER_CLASS)
         super().__init__(
-            [channel_box, self.details, *fields],
+            [self._channel_box, self.details, *fields],
             action=action,
             style=style,
             also_disabled=[self.load],
@@ -82,6 +82,12 @@ class ChannelForm(Form):
     def blocked_buttons(self) -> set[widgets.Button]:
         """Return the buttons that cannot act now: a form that is disabled does not load either."""
         return super().blocked_buttons() | (set() if self._is_enabled else {self.load})
+
+    def hide_channel_field(self) -> None:
+        """Hide the channel's field: a console selects the channel. Load moves beside the button that acts."""
+        self._channel_box.layout.display = "none"
+        self._channel_box.children = [self.channel]
+        self._buttons.children = [self.submit, self.load, self.cancel]
 
     def select_channel(self, name: str) -> None:
         """Load another channel, unless a change is running."""
@@ -99,7 +105,7 @@ class ChannelForm(Form):
 
     def show_channel(self, row: pd.DataFrame, extras: Any, edits: Any) -> None:  # noqa: ARG002 - for those that override it
         """Show a row that was loaded, with its extras; ``edits`` are those of the moment when Load was pressed."""
-        self.details.value = table_html(channel_facts(row))
+        self.details.value = facts_html(channel_facts(row))
 
     # --- loading
 
@@ -115,7 +121,7 @@ class ChannelForm(Form):
             row = self._describe(text)
             extras = self.read_extras(row)
             running.update(lambda: self.set_loaded(text, row, extras, edits))
-            return JobResult(row, f"Loaded {row['channel_name'].item()} in {running.elapsed}.", code)
+            return JobResult(row, f"Loaded {row['channel_name'].item()} in {running.elapsed}.", code, is_outcome=False)
 
         return Job(f"Loading {text}", run)
 

@@ -51,7 +51,7 @@ class ChannelPoller:
         self._is_closed = False
         self._pause = threading.Event()
         self._last_start = -SECONDS_BETWEEN_LISTS
-        # A request must not fall between the moment when the thread finds none and the one when it ends.
+        # A request must not come between the moment when the thread finds none and the one when it ends.
         self._lock = threading.Lock()
 
     @property

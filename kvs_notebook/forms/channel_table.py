@@ -27,6 +27,8 @@ TAG_COLUMNS_SHOWN = 3
 ALL_STATUSES = "all"
 STATUSES = (ALL_STATUSES, "ACTIVE", "CREATING", "UPDATING", "DELETING")
 
+STALE_CLASS = "kvs-stale"
+
 SECONDS_MARKED = 30.0
 """How long a row that has changed stays marked."""
 
@@ -93,10 +95,15 @@ class ChannelTable(FilteredTable):
         with self._lock:
             if source is not self._source:
                 return False
-            self._mark_changes(frame)
+            now = time.monotonic()
+            self._changed_at = {arn: at for arn, at in self._changed_at.items() if now - at < SECONDS_MARKED}
             if not frame.equals(self.frame):
+                if not self.frame.empty and not frame.empty:  # the first listing marks none
+                    self._changed_at |= dict.fromkeys(changed_arns(self.frame, frame), now)
                 self.frame, self._search_texts = frame, search_texts(frame)
-                self._tag_columns = tag_columns(frame)
+                found = tag_columns(frame)
+                stay = [column for column in self._tag_columns if column in frame]  # nothing moves under the pointer
+                self._tag_columns = list(dict.fromkeys([*stay, *found]))
             self.render()
             return True
 
@@ -111,13 +118,6 @@ class ChannelTable(FilteredTable):
         """Show frames of another source that has the same channels."""
         with self._lock:
             self._source = source
-
-    def _mark_changes(self, frame: pd.DataFrame) -> None:
-        """Remember which channels are new or differ from the previous listing; the first listing marks none."""
-        now = time.monotonic()
-        self._changed_at = {arn: at for arn, at in self._changed_at.items() if now - at < SECONDS_MARKED}
-        if not self.frame.empty and not frame.empty:
-            self._changed_at |= dict.fromkeys(changed_arns(self.frame, frame), now)
 
     def render(self) -> None:
         """Show the rows that match the filter and the status."""
@@ -134,12 +134,36 @@ class ChannelTable(FilteredTable):
             known=self.frame["channel_arn"],
             empty=empty_text,
         )
+        self._notify_rendered()
+
+    def on_render(self, listener: Callable[[], None]) -> None:
+        """Call a listener after the rows, or whether they are stale, have changed, on the thread that changed them."""
+        self._render_listeners.append(listener)
+
+    def _notify_rendered(self) -> None:
         for listener in self._render_listeners:
             listener()
 
-    def on_render(self, listener: Callable[[], None]) -> None:
-        """Call a listener after the rows have changed, on the thread that changed them."""
-        self._render_listeners.append(listener)
+    @property
+    def is_stale(self) -> bool:
+        """True while the rows are those of an earlier listing, because the latest one failed."""
+        return STALE_CLASS in self._dom_classes
+
+    def mark_stale(self, *, is_stale: bool) -> None:
+        """Mark the rows as those of an earlier listing, or as those of the latest one."""
+        if is_stale != self.is_stale:
+            (self.add_class if is_stale else self.remove_class)(STALE_CLASS)
+            self._notify_rendered()
+
+    @property
+    def is_filtered(self) -> bool:
+        """True while the filter or the status asks for some of the rows."""
+        return bool(self.filter.value) or self.status.value != ALL_STATUSES
+
+    def show_all(self) -> None:
+        """Empty the filter, and show every status."""
+        self.filter.value = ""
+        self.status.value = ALL_STATUSES
 
     # --- columns
 
@@ -195,8 +219,8 @@ class ChannelTable(FilteredTable):
 def changed_arns(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
     """Return the ARNs of the channels of a frame that are new or differ in a column that both frames have."""
     columns = [column for column in before.columns if column in after.columns]
-    rows = before[columns].merge(after[columns], how="right", indicator=True)
-    return rows["channel_arn"][rows["_merge"] == "right_only"].tolist()
+    rows, seen = (pd.util.hash_pandas_object(frame[columns], index=False) for frame in (after, before))
+    return after["channel_arn"][~rows.isin(seen)].tolist()
 
 
 def column_of(key: str) -> Column:

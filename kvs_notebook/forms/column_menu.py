@@ -24,6 +24,7 @@ class ColumnMenu(widgets.HBox):
         self.button = widgets.Button(description="Columns", tooltip="Choose the columns of the table")
         self.button.on_click(lambda _: self._toggle())
         super().__init__()
+        self.children: tuple[widgets.Widget, ...] = ()
         self.add_class("kvs-columns")
         self.layout.display = "none"
 
@@ -37,20 +38,21 @@ class ColumnMenu(widgets.HBox):
         self.show_choices()
 
     def show_choices(self) -> None:
-        """Show a checkbox for each column that the table has now; tags may have been added."""
-        keys = [key for key in self._table.all_columns() if key != "channel_name"] if self.is_open else []
-        if keys == list(self.boxes):
+        """Show a checkbox for each column; those of tags that come while the menu is open follow the others, which stay."""
+        if not self.is_open:
+            self.children = ()
+            for box in self.boxes.values():
+                box.close()
+            self.boxes = {}
             return
-        for box in self.boxes.values():
-            box.close()
         shown = set(self._table.shown_columns())
-        self.boxes = {
-            key: widgets.Checkbox(value=key in shown, description=column_of(key).heading, tooltip=key, indent=False)
-            for key in keys
-        }
-        for box in self.boxes.values():
-            box.observe(lambda _: self._choose(), "value")
-        self.children = list(self.boxes.values())
+        for key in self._table.all_columns():
+            if key != "channel_name" and key not in self.boxes:
+                self.boxes[key] = widgets.Checkbox(
+                    value=key in shown, description=column_of(key).heading, tooltip=key, indent=False
+                )
+                self.boxes[key].observe(lambda _: self._choose(), "value")
+        self.children = tuple(self.boxes.values())
 
     def _choose(self) -> None:
         self._table.show_columns([key for key, box in self.boxes.items() if box.value])

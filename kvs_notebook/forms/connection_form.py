@@ -9,9 +9,9 @@ import ipywidgets as widgets
 
 from kvs_notebook.aws.configuration import configured_region, read_configuration
 from kvs_notebook.aws.connection import Connection
-from kvs_notebook.aws.default_connection import current_connection, for_profile, set_current
+from kvs_notebook.aws.default_connection import check_connection, current_connection, for_profile, set_current
 from kvs_notebook.aws.error_translation import from_botocore_error
-from kvs_notebook.aws.regions import all_regions
+from kvs_notebook.aws.regions import FIRST_REGION, all_regions
 from kvs_notebook.errors import InvalidInput, KVSError, NoRegion
 from kvs_notebook.forms.base_form import Form, format_call
 from kvs_notebook.forms.error_words import in_words
@@ -20,8 +20,7 @@ from kvs_notebook.forms.job import Job, JobResult, RunningJob
 from kvs_notebook.forms.placeholder import connection_or_placeholder
 
 SANDBOX = "sandbox, local: no AWS account"
-FIRST_REGION = "us-east-1"
-DEFAULT_CHAIN = "default: environment, then the default profile"
+DEFAULT_CHAIN = "default: environment or profile"
 
 
 class ConnectionForm(Form):
@@ -43,7 +42,7 @@ class ConnectionForm(Form):
             description="Allow changes: create, update, tag and delete channels of this account", indent=False
         )
         self.edits_elsewhere: Callable[[], str] = str
-        self._asked_to_discard = ""
+        self._asked_to_discard: tuple[object, ...] = ()
         self.profile.observe(lambda _: self._propose_region(), "value")
         super().__init__(
             [self.profile, self.region, self.allow_changes],
@@ -52,6 +51,7 @@ class ConnectionForm(Form):
             executor=executor,
         )
         self._show_connection()
+        self.show_alias()
         if problem:
             self.status.alert(in_words(problem))
 
@@ -63,6 +63,10 @@ class ConnectionForm(Form):
         known = [value for _, value in self.profile.options]
         self.profile.value = connection.profile if connection.profile in known else _choice_without_profile()
         self.region.value = region
+
+    def show_alias(self) -> None:
+        """Show the account's alias in the header."""
+        self.header.show_alias()
 
     def _reload_profiles(self) -> None:
         """Offer the profiles that the AWS configuration has now: it may have been corrected since the form was opened."""
@@ -84,15 +88,20 @@ class ConnectionForm(Form):
             self.region.options = sorted([*self.region.options, region])
 
     def _ask_before_discarding(self) -> None:
-        """Raise InvalidInput once if the forms that will be closed have values that were not sent."""
+        """Raise InvalidInput once, for each choice, if the forms that will be closed have values that were not sent."""
         edits = self.edits_elsewhere()
-        if edits and edits != self._asked_to_discard:
-            self._asked_to_discard = edits
+        question = (edits, self.profile.value, self.region.value, self.allow_changes.value)
+        if edits and question != self._asked_to_discard:
+            self._asked_to_discard = question
             raise InvalidInput(
                 f"Other forms of the console have values that were not sent: {edits}. "
                 "Send them first, or press Connect again to discard them."
             )
-        self._asked_to_discard = ""
+        self.forget_question()
+
+    def forget_question(self) -> None:
+        """Ask again before edits are discarded."""
+        self._asked_to_discard = ()
 
     def prepare(self) -> Job:
         """Return a job that connects and asks for the identity."""
@@ -137,13 +146,16 @@ class ConnectionForm(Form):
         set_current(connection)
         self.connection = connection
         self.header.show(connection)
+        self.show_alias()
         self.notify()
 
 
 def _initial_connection(connection: Connection | None) -> Connection:
     """Return the current connection; if there is none, one with which the form can open and show what is missing."""
+    if connection is not None:
+        return check_connection(connection)
     try:
-        return current_connection(connection)
+        return current_connection()
     except NoRegion:  # the form has a field for it
         return for_profile(None, region=FIRST_REGION)
     except KVSError:
@@ -184,21 +196,29 @@ def _configured_region(choice: str) -> str | None:
 
 
 def connection(*, connection: Connection | None = None) -> ConnectionForm:
-    """Open a form that connects to an account and region, or to a sandbox, and makes that connection the current one.
+    """Open a form that connects to an account and region, or to a sandbox.
 
-    Its fields are ``profile`` (the profiles of this machine, and the sandbox), ``region`` and ``allow_changes``. Submitting asks
-    STS for the identity; ``future.result()`` is the Connection. The form never asks for an access key. It also opens if the AWS
-    configuration cannot be used, and says why; submitting it reads the configuration again.
+    That connection becomes the current one.
+
+    Its fields are ``profile`` (the profiles of this machine, and the sandbox),
+    ``region`` and ``allow_changes``. Submitting asks STS for the identity;
+    ``future.result()`` is the Connection. The header shows the alias of a real
+    account, for which IAM is asked once (iam:ListAccountAliases); if it does
+    not return it, nothing else changes. The form never asks for an access key.
+    It also opens if the AWS configuration cannot be used, and says why;
+    submitting it reads the configuration again.
 
     Parameters
     ----------
     connection
-        The connection that the form shows first. If None, the current connection.
+        The connection that the form shows first. If None, the current
+        connection.
 
     Returns
     -------
     ConnectionForm
-        The form; after a click, ``form.future.result()`` returns the Connection.
+        The form; after a click, ``form.future.result()`` returns the
+        Connection.
 
     Raises
     ------

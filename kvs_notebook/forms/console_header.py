@@ -16,7 +16,7 @@ from kvs_notebook.forms.connection_form import ConnectionForm
 from kvs_notebook.forms.error_words import in_words
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.header import Header
-from kvs_notebook.forms.html import STYLE, code_html, error_html, escape_html
+from kvs_notebook.forms.html import STYLE, alias_html, code_html, error_html, escape_html
 from kvs_notebook.forms.job import Job, JobResult
 from kvs_notebook.forms.keyboard import ENTER_CLASS
 from kvs_notebook.forms.placeholder import is_placeholder
@@ -25,7 +25,7 @@ CONSOLE_STYLE = f"<style>{(pathlib.Path(__file__).parent / 'console.css').read_t
 
 
 class AccountLine(Header):
-    """Show whether a connection is a sandbox's, its account, and whether it may change something.
+    """Show whether a connection is a sandbox's or the account's alias, its account, and whether it may change something.
 
     The checkbox that allows changes is shown for real accounts.
     """
@@ -46,6 +46,7 @@ class AccountLine(Header):
                 code = code_html(line_allowing_changes(connection.config))
                 note = f"<details><summary>read-only: how to allow changes</summary>Tick Allow changes, or run {code}</details>"
             self._allow_changes.layout.display = "none" if badge else ""
+            badge = badge or alias_html(connection)
             title = connection.endpoint()
         except KVSError as error:
             title, problem = "", problem or in_words(str(error))
@@ -67,6 +68,9 @@ class HeaderForm(ConnectionForm):
         self.submit.remove_class(ENTER_CLASS)  # Enter in the console's filter would press it
         for field in (self.profile, self.region, self.allow_changes):
             field.observe(lambda _: self._connect_if_changed(), "value")
+
+    def show_alias(self) -> None:
+        """Do nothing: the console's account line shows the alias, after the table."""
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
@@ -91,10 +95,17 @@ class HeaderForm(ConnectionForm):
         return self.profile.value, self.region.value, self.allow_changes.value
 
     def _connect_if_changed(self) -> None:
-        if not self._is_quiet and self._choice() != self._asked:
-            self._asked = self._choice()
-            self.submit.layout.display = ""  # until it has succeeded
-            self.submit.click()
+        if self._is_quiet or self._choice() == self._asked:
+            return
+        if self._choice() == self._shown and not self._must_connect_again():
+            self.set_back()
+            return
+        self._asked = self._choice()
+        self.submit.layout.display = ""  # until it has succeeded
+        self.submit.click()
+
+    def _must_connect_again(self) -> bool:
+        return is_placeholder(self.connection) or self.connection.credentials_failed
 
     def prepare(self) -> Job:
         """Return a job that connects; with the same profile it keeps the connection's session, role and endpoint."""
@@ -113,8 +124,10 @@ class HeaderForm(ConnectionForm):
         return Job(f"Connecting to {choice[1]}", run)
 
     def set_back(self) -> None:
-        """Show the connection that is in use."""
+        """Keep the connection that is in use, and what was entered in other forms, after another one was chosen."""
+        self._worker.stop_waiting()
         self.show_connection(self.connection)
+        self.forget_question()
         self.status.clear()
 
 

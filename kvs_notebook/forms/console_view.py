@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -15,18 +14,16 @@ import pandas as pd
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import current_connection
-from kvs_notebook.channels.operations import list_channels
 from kvs_notebook.errors import KVSError
 from kvs_notebook.forms.activity import Activity
 from kvs_notebook.forms.base_form import Form
 from kvs_notebook.forms.bulk_forms import BulkForm
 from kvs_notebook.forms.channel_filter import rows_of
-from kvs_notebook.forms.channel_poller import TRANSIENT_ERRORS, ChannelPoller
+from kvs_notebook.forms.channel_listing import ChannelListing, words_of
 from kvs_notebook.forms.channel_table import ChannelTable
 from kvs_notebook.forms.column_menu import ColumnMenu
 from kvs_notebook.forms.console_header import ConsoleHeader
 from kvs_notebook.forms.download_button import DownloadButton
-from kvs_notebook.forms.error_words import in_words
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.html import escape_html
 from kvs_notebook.forms.job import python_message
@@ -36,16 +33,13 @@ from kvs_notebook.forms.panel import CREATE, TABS, Panel
 from kvs_notebook.forms.placeholder import connection_or_placeholder, is_placeholder
 from kvs_notebook.forms.selection_bar import SelectionBar
 from kvs_notebook.forms.status_line import StatusLine
-from kvs_notebook.forms.tag_cache import TagCache
 from kvs_notebook.forms.visible_timer import VisibleTimer
 from kvs_notebook.plans.plan import to_csv_text
 
 FILE_NAME = "channels.csv"
 
 SECONDS_BETWEEN_REFRESHES = 30.0
-"""How old a listing becomes while the console is on the screen."""
-
-STALE_CLASS = "kvs-stale"
+"""The maximum age of a listing while the console is on the screen."""
 
 CONNECTION = "Connection"
 """The name by which open_form() returns the header's form."""
@@ -56,8 +50,6 @@ class Console(NotebookBox):
 
     Attributes
     ----------
-    connection
-        The connection of the table and the forms.
     header
         The account, and ``header.form`` with the fields ``region``, ``profile`` and ``allow_changes``.
     table
@@ -75,24 +67,31 @@ class Console(NotebookBox):
     """
 
     def __init__(self, prefix: str | None = None, *, connection: Connection | None = None) -> None:
-        self.connection = connection_or_placeholder(connection)
+        first = connection_or_placeholder(connection)
         self._uses_current = connection is None
         with contextlib.suppress(KVSError):  # the listing shows it
-            self.connection.client()  # now: on the poller's thread, the first one would block the kernel for 0.1 s
-        self._prefix = prefix
+            first.client()  # now: on the poller's thread, the first one would block the kernel for 0.1 s
         self._executor = ContextExecutor()
-        self._tags = TagCache()
         self.status = StatusLine()
         self.activity = Activity()
-        self.table = ChannelTable(self._executor, source=self.connection, now=self._now)
+        self.table = ChannelTable(self._executor, source=first, now=self._now)
+        self._listing = ChannelListing(
+            self.table,
+            self.status,
+            self._executor,
+            prefix,
+            first,
+            choose_connection=self._connection_to_list,
+            replace_connection=self._replace_failed,
+        )
         self.panel = Panel(
-            self.connection,
+            first,
             self._executor,
             connect_form=self._connect_form,
             select_again=self.table.select_arns,
             closed=self.table.table.focus,
         )
-        self.header = ConsoleHeader(self.connection, self._executor, self.panel.unapplied_edits)
+        self.header = ConsoleHeader(first, self._executor, self.panel.unapplied_edits)
         self.header.form.on_change(self._connection_changed)
         self.bar = SelectionBar(
             [tab.name for tab in TABS[1:]],
@@ -100,10 +99,12 @@ class Console(NotebookBox):
             self._open_clicked,
             partial(self.table.select_arns, ()),
         )
-        self._read_at: datetime | None = None
         self.title = widgets.HTML()
         self.refresh_button = _button("Refresh", self.refresh)
         self.create_button = _button("Create channel", partial(self._open_clicked, CREATE), style="primary")
+        self.clear_filter = _button("Clear filter", self._clear_filter)
+        self.clear_filter.tooltip = "Show all channels"
+        self.clear_filter.add_class("kvs-clear")
         self.columns = ColumnMenu(self.table)
         self.download = DownloadButton(
             "Download CSV",
@@ -113,9 +114,6 @@ class Console(NotebookBox):
             self._executor,
         )
         self._refresh_timer = VisibleTimer(self._refresh_if_old, SECONDS_BETWEEN_REFRESHES)
-        self._listed_at = time.monotonic()
-        self._is_stale = self._is_refreshed_by_timer = False
-        self._poller = ChannelPoller(self._list, self._show_failure, self._executor)
         super().__init__(self._layout())
         self.add_class("kvs-form")
         self.add_class("kvs-console")
@@ -125,7 +123,12 @@ class Console(NotebookBox):
         self._rendered()
         self._view_count = 0  # from now on the browser counts the places that show the console
         self.observe(self._view_count_changed, "_view_count")
-        self._poller.request()
+        self._listing.request()
+
+    @property
+    def connection(self) -> Connection:
+        """The connection of the table and the forms."""
+        return self._listing.connection
 
     def _layout(self) -> list[widgets.Widget]:
         """Return the rows of the console from the top."""
@@ -138,7 +141,7 @@ class Console(NotebookBox):
         return [
             self.header,
             title_row,
-            _row(self.table.filter, self.table.status, self.columns.button, self.download),
+            _row(self.table.filter, self.clear_filter, self.table.status, self.columns.button, self.download),
             self.columns,
             self.status,
             work,
@@ -152,8 +155,8 @@ class Console(NotebookBox):
 
     def close(self) -> None:
         """Remove the console and end its threads; a request that a form has sent stays sent."""
-        if hasattr(self, "_poller"):  # ipywidgets also closes a console whose __init__ has failed
-            self._poller.close()
+        if hasattr(self, "header"):  # ipywidgets also closes a console whose __init__ has failed
+            self._listing.close()
             self.panel.close()
             self.header.close()
             self._executor.shutdown(wait=False)
@@ -162,63 +165,21 @@ class Console(NotebookBox):
     # --- the table
 
     def _now(self) -> datetime:
-        """Return the time in which the channels live, by which their age is shown."""
+        """Return the current time by which the channels are created, from which their age is computed."""
         return self.connection.now()
 
     @property
     def future(self) -> Future[pd.DataFrame]:
         """The future of the latest listing; its result is the channels frame, with tags if they could be read."""
-        return self._poller.future
+        return self._listing.future
 
     def refresh(self) -> Future[pd.DataFrame]:
         """List the channels and their tags now, and again once a second while one of them is in transition."""
-        self._tags.request()
-        return self._poller.request()
+        return self._listing.request_all()
 
     def _refresh_if_old(self) -> None:
-        """List the channels again, unless that would fail again or hide the error of another action."""
-        is_of_listing = self._is_stale or self.status.role != "alert"
-        is_old = (
-            time.monotonic() - self._listed_at > self._refresh_timer.seconds / 2
-        )  # else another view has asked for it
-        if self._is_refreshed_by_timer and is_of_listing and is_old and self.future.done():
-            self._tags.request(if_old=True)
-            self._poller.request()
-
-    def _list(self) -> pd.DataFrame:
-        before = self.connection
-        self._listed_at = time.monotonic()
-        connection = self._connection_to_list()
-        channels = list_channels(self._prefix, connection=connection)
-        if connection is not before and self.connection is before:  # the form may have connected to another meanwhile
-            self._replace_failed(connection)
-        frame, read_at = self._tags.join(channels), datetime.now(UTC)
-        if not self._show(frame, connection, read_at):
-            return frame
-        self._tags.read(channels["channel_arn"].tolist(), connection)
-        frame = self._tags.join(channels)
-        if self._show(frame, connection, read_at):
-            self._show_success()
-        return frame
-
-    def _show(self, frame: pd.DataFrame, connection: Connection, read_at: datetime) -> bool:
-        """Show a listing, unless the console has connected to another place meanwhile."""
-        before, self._read_at = self._read_at, read_at
-        is_shown = self.table.show(frame, connection)
-        if not is_shown:
-            self._read_at = before
-        return is_shown
-
-    def _show_success(self) -> None:
-        self._is_stale, self._is_refreshed_by_timer = False, True
-        self.table.remove_class(STALE_CLASS)
-        if self._tags.error is not None:
-            self.status.alert(
-                f"The tags were not read. {_words_of(self._tags.error)}", code=python_message(self._tags.error)
-            )
-            self._is_refreshed_by_timer = isinstance(self._tags.error, TRANSIENT_ERRORS)
-        elif self.status.text:
-            self.status.clear()
+        """List the channels again, unless another view of this console has asked for it."""
+        self._listing.request_if_old(self._refresh_timer.seconds / 2)
 
     def _connection_to_list(self) -> Connection:
         """Return the console's connection; if it could not be made or its credentials failed, the current one."""
@@ -227,25 +188,30 @@ class Console(NotebookBox):
         is_other_place = found is not self.connection and not _is_same_place(self.connection, found)
         return self.connection if is_other_place and self.panel.unapplied_edits() else found
 
-    def _show_failure(self, error: Exception) -> None:
-        note = " The table shows the previous listing." if len(self.table.frame) else ""
-        self._is_stale, self._is_refreshed_by_timer = True, isinstance(error, TRANSIENT_ERRORS)
-        self.table.add_class(STALE_CLASS)
-        self.status.alert(f"{_words_of(error)}{note} Press Refresh to list again.", code=python_message(error))
-
     def _view_count_changed(self, change: Mapping[str, Any]) -> None:
         """Stop listing when the last place that shows the console is gone; go on when there is one again."""
         if change["old"] and not change["new"]:
-            self._poller.pause()
-        elif change["new"] and self._poller.paused:
-            self._poller.request()
+            self._listing.pause()
+        elif change["new"]:
+            self._listing.resume()
+
+    def _clear_filter(self) -> None:
+        """Show all channels, and move the focus to the filter."""
+        self.table.show_all()
+        self.table.filter.focus()
 
     def _rendered(self) -> None:
         """Show what belongs to the rows of the table: their number and time, the columns, the selection."""
         shown, total = len(self.table.shown), len(self.table.frame)
+        self.clear_filter.disabled = not self.table.is_filtered
         count = f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
-        at = f"as of {self._read_at:%H:%M:%S} UTC" if self._read_at else "reading..."
-        self.title.value = f'<h2>Channels ({escape_html(count)})</h2> <span class="kvs-read-at">{at}</span>'
+        read_at = self._listing.read_at
+        heading, at = f"Channels ({count})", f"as of {read_at:%H:%M:%S} UTC" if read_at else ""
+        if read_at is None:  # an empty table is no count
+            heading, at = "Channels", "not read" if self.table.is_stale else "reading..."
+        self.title.value = f'<h2>{escape_html(heading)}</h2> <span class="kvs-read-at">{at}</span>'
+        if read_at is not None or self.table.is_stale:
+            self.header.account.show_alias()  # the table comes first
         self.columns.show_choices()
         self._show_selection()
         self.panel.update(self.table.frame)
@@ -267,7 +233,7 @@ class Console(NotebookBox):
         try:
             act()
         except Exception as error:  # noqa: BLE001 - a notebook does not show what a handler raises: the status line does
-            self.status.alert(_words_of(error), code=python_message(error))
+            self.status.alert(words_of(error), code=python_message(error))
 
     @property
     def form(self) -> Any:
@@ -290,8 +256,7 @@ class Console(NotebookBox):
 
         def changed() -> None:
             channels = form.channels if isinstance(form, BulkForm) else getattr(form, "row", None)
-            self._tags.forget([] if channels is None else channels["channel_arn"])
-            self._poller.request()
+            self._listing.request_changed([] if channels is None else channels["channel_arn"])
 
         form.on_change(changed)
         form.on_change_ended(self.activity.add)
@@ -299,24 +264,20 @@ class Console(NotebookBox):
     def _connection_changed(self) -> None:
         """Use the connection that the header has made."""
         self._use(self.header.form.connection)
-        self._poller.request()
+        self._listing.request()
 
     def _replace_failed(self, connection: Connection) -> None:
         """Use a connection in place of one whose credentials have failed; in the same account and region, open forms stay."""
         if not _is_same_place(self.connection, connection):
             self._use(connection)
             return
-        self.connection = connection
-        self.table.replace_source(connection)
+        self._listing.replace_connection(connection)
         self.header.show(connection)
         self.panel.replace_connection(connection)
 
     def _use(self, connection: Connection) -> None:
         """Use another connection, and open the form that creates a channel again with it, if it is open."""
-        self.connection = connection
-        self._tags = TagCache()
-        self._read_at = None
-        self.table.change_source(connection)  # a listing of the connection before, still running, is not shown
+        self._listing.use(connection)
         self.status.clear()
         self.header.show(connection)
         self.panel.use_connection(connection)
@@ -333,10 +294,6 @@ def _is_same_place(before: Connection, after: Connection) -> bool:
     """Return whether two connections are to the same account and region; this may ask for the identity of the second one."""
     known = before.known_identity
     return known is not None and before.region == after.region and known.account_id == after.identity().account_id
-
-
-def _words_of(error: Exception) -> str:
-    return in_words(str(error)) if isinstance(error, KVSError) else f"{type(error).__name__}: {error}."
 
 
 def _button(description: str, clicked: Callable[[], object], *, style: str = "") -> widgets.Button:
@@ -360,24 +317,31 @@ def _row(*children: widgets.Widget) -> widgets.HBox:
 def console(prefix: str | None = None, *, connection: Connection | None = None) -> Console:
     """Open a live table of the channels, with all forms around it.
 
-    The forms act on the channels that are selected in the table; a change of several channels is a plan, with a preview. The
-    table is listed again after each change, once a second while a channel is in transition, and every 30 s while the page shows
-    it; each time that spends one ListSignalingChannels call for each 1,000 channels. Every 30 s it also reads tags, as
-    list_channels(tags=True) does: one GetResources call for each 100 channels, or one ListTagsForResource call for each channel
-    if there are few.
+    The forms act on the channels that are selected in the table; a change of
+    several channels is a plan, with a preview. The table is listed again after
+    each change, once a second while a channel is in transition, and every 30 s
+    while the page shows it; each time that spends one ListSignalingChannels
+    call for each 1,000 channels. Every 30 s it also reads tags: with one
+    ListTagsForResource call for each of up to 50 channels (100 in us-east-1
+    and us-west-2), which shows their current tags; with one GetResources call
+    for each 100 channels if there are more. For a real account, one
+    ListAccountAliases call of IAM follows the first list; if it is denied, the
+    header shows the account's id only.
 
     Parameters
     ----------
     prefix
         Only channels whose name begins with this.
     connection
-        The account and region to list. If None, the current connection; if none can be made, the console opens and says why, and
-        Refresh tries again.
+        The account and region to list. If None, the current connection; if
+        none can be made, the console opens and says why, and Refresh tries
+        again.
 
     Returns
     -------
     Console
-        The console; ``console.future.result()`` waits for the first list, and returns it as a channels frame.
+        The console; ``console.future.result()`` waits for the first list, and
+        returns it as a channels frame.
 
     Raises
     ------

@@ -73,18 +73,20 @@ class CreateForm(Form):
 def create_channel(*, connection: Connection | None = None) -> CreateForm:
     """Open a form that creates a channel.
 
-    Its fields are ``name``, ``message_ttl_seconds`` and ``tags``. Submitting spends what :func:`kvs_notebook.create_channel`
-    spends.
+    Its fields are ``name``, ``message_ttl_seconds`` and ``tags``. Submitting
+    spends what :func:`kvs_notebook.create_channel` spends.
 
     Parameters
     ----------
     connection
-        The account and region to create it in. If None, the current connection.
+        The account and region to create it in. If None, the current
+        connection.
 
     Returns
     -------
     CreateForm
-        The form; after a click, ``form.future.result()`` returns the new channel as a one-row channels frame.
+        The form; after a click, ``form.future.result()`` returns the new
+        channel as a one-row channels frame.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -19,7 +20,7 @@ from kvs_notebook.forms.job import Job, JobResult, RunningJob
 
 
 class DeleteForm(ChannelForm):
-    """Delete a channel, if it was not changed since it was loaded and its name was typed.
+    """Delete a channel if its name was typed and it was not changed since it was loaded.
 
     Attributes
     ----------
@@ -63,15 +64,14 @@ class DeleteForm(ChannelForm):
     def read_extras(self, row: pd.DataFrame) -> Any:
         """Return the channel's age, by the service's clock, and its tags, in words."""
         found = tags_of_channel(row["channel_arn"].item(), self.connection)
-        tags = ", ".join(f"{key}={value}" for key, value in sorted(found.items())) or "none"
-        age = _format_age((self.connection.now() - row["creation_time"].item()).total_seconds())
-        return [("Age", age), ("Tags", tags)]
+        age = self.connection.now() - row["creation_time"].item()
+        return [("Age", age_text(age.total_seconds())), ("Tags", tags_text(found))]
 
     def show_channel(self, row: pd.DataFrame, extras: Any, edits: Any) -> None:  # noqa: ARG002 - nothing is edited here
         """Show what will be deleted, and which name has to be typed."""
         self._expect(row["channel_name"].item())
         self.details.value = (
-            "<div>This channel will be deleted and cannot be brought back; a new one of its name gets another ARN:</div>"
+            "<div>This channel will be deleted and cannot be restored; a new channel with this name gets another ARN:</div>"
             + table_html([*channel_facts(row), *extras])
         )
 
@@ -114,19 +114,26 @@ def _check_name(typed: str, name: str) -> None:
         raise InvalidInput(f"Confirmation {typed!r} is not the channel's name. Type {name} to delete it.")
 
 
-def _format_age(seconds: float) -> str:
+def tags_text(tags: Mapping[str, str]) -> str:
+    """Return a channel's tags in words."""
+    return ", ".join(f"{key}={value}" for key, value in sorted(tags.items())) or "none"
+
+
+def age_text(seconds: float) -> str:
+    """Return a channel's age in words."""
     for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
+            return f"{seconds // size:.0f} {unit}"  # as the table of channels has it
     return f"{seconds:.0f} seconds"
 
 
 def delete_channel(channel: Channel | None = None, *, connection: Connection | None = None) -> DeleteForm:
     """Open a form that deletes a channel after its name was typed.
 
-    Its fields are ``channel``, with the button ``load``, and ``confirmation``. The version that was loaded is sent. Loading
-    spends what :func:`kvs_notebook.describe_channel` and :func:`kvs_notebook.list_tags` spend, and submitting what
-    :func:`kvs_notebook.delete_channel` does.
+    Its fields are ``channel``, with the button ``load``, and ``confirmation``.
+    The version that was loaded is sent. Loading spends what
+    :func:`kvs_notebook.describe_channel` and :func:`kvs_notebook.list_tags`
+    spend, and submitting what :func:`kvs_notebook.delete_channel` does.
 
     Parameters
     ----------
@@ -138,7 +145,8 @@ def delete_channel(channel: Channel | None = None, *, connection: Connection | N
     Returns
     -------
     DeleteForm
-        The form; after a click, ``form.future.result()`` returns the channel, DELETING, as a one-row channels frame.
+        The form; after a click, ``form.future.result()`` returns the channel,
+        DELETING, as a one-row channels frame.
 
     Raises
     ------

@@ -8,7 +8,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from kvs_notebook.dataframes.schemas import TAG_PREFIX
-from kvs_notebook.forms.html import copy_html, escape_html, table_html
+from kvs_notebook.forms.html import copied_heading_html, table_html
 
 
 class Details(widgets.HTML):
@@ -33,12 +33,9 @@ class Details(widgets.HTML):
             ("Type", channel["channel_type"]),
             ("Version", channel["version"]),
         ]
-        arn = channel["channel_arn"]
+        arn = str(channel["channel_arn"])
         shown = sorted(tags.items()) or [("none", "")]
-        self.value = (
-            f"{table_html(facts)}<h4>ARN</h4><div>{escape_html(arn)}{copy_html(arn, 'ARN')}</div>"
-            f"<h4>Tags</h4>{table_html(shown)}"
-        )
+        self.value = f"{table_html(facts)}{copied_heading_html('ARN', arn)}<h4>Tags</h4>{table_html(shown)}"
 
     def unapplied_edits(self) -> str:
         """Return nothing: there is nothing to edit."""

@@ -51,8 +51,10 @@ class EndpointsForm(Form):
             description="Try it as a VIEWER",
             tooltip=f"Connect once, with the client id {PROBE_CLIENT_ID}, and disconnect; other peers are not affected",
         )
+        ticks = widgets.HBox(list(self.protocols.values()))
+        ticks.add_class("kvs-row")
         super().__init__(
-            [self.channel, self.role, widgets.HBox(list(self.protocols.values()))],
+            [self.channel, self.role, ticks],
             action="Get endpoints",
             beside_submit=[self.try_it],
             connection=connection,
@@ -63,6 +65,10 @@ class EndpointsForm(Form):
     def fields(self) -> list[CheckedInput]:
         """Return the fields that must be valid before anything is sent."""
         return [self.channel]
+
+    def hide_channel_field(self) -> None:
+        """Hide the channel's field: a console selects the channel."""
+        self.channel.layout.display = "none"
 
     def select_channel(self, name: str) -> None:
         """Set the channel field."""
@@ -93,7 +99,7 @@ class EndpointsForm(Form):
         def run(running: RunningJob) -> JobResult:
             seconds = asyncio.run(probe_channel(text, self.connection))
             message = (
-                f"Connected to {text} as the VIEWER {PROBE_CLIENT_ID} and left, in {running.elapsed}: a ping to the service "
+                f"Connected to {text} as VIEWER {PROBE_CLIENT_ID} and disconnected, in {running.elapsed}: a ping to the service "
                 f"and back took {seconds * 1000:.1f} ms. The service does not tell whether a MASTER is connected."
             )
             return JobResult(seconds, message, f"async with {call} as client: print(await client.ping())")
@@ -104,8 +110,10 @@ class EndpointsForm(Form):
 def get_endpoints(channel: str | None = None, *, connection: Connection | None = None) -> EndpointsForm:
     """Open a form that looks up the endpoints of a channel.
 
-    Its fields are ``channel``, ``role`` and ``protocols``. Submitting spends what :func:`kvs_notebook.get_endpoints` spends, and
-    the button that tries whether a viewer can connect spends what :func:`kvs_notebook.open_signaling` does.
+    Its fields are ``channel``, ``role`` and ``protocols``. Submitting spends
+    what :func:`kvs_notebook.get_endpoints` spends, and the button that tries
+    whether a viewer can connect spends what
+    :func:`kvs_notebook.open_signaling` does.
 
     Parameters
     ----------
@@ -117,7 +125,8 @@ def get_endpoints(channel: str | None = None, *, connection: Connection | None =
     Returns
     -------
     EndpointsForm
-        The form; after a click, ``form.future.result()`` returns the endpoints frame, or the round-trip time in seconds.
+        The form; after a click, ``form.future.result()`` returns the endpoints
+        frame, or the round-trip time in seconds.
 
     Raises
     ------

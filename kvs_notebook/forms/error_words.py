@@ -15,20 +15,19 @@ _REPLACEMENTS: tuple[tuple[str, str], ...] = (
     (r"max_delete=(\S+) is not valid", r"\1 is not a number of channels"),
     (r"max_share=(\S+) is not valid", r"\1 is not a share"),
     (
-        r"and max_delete=(\d+)\. If that is meant, pass max_delete=(\d+);",
-        r"the limit is \1. If that is meant, enter \2;",
+        r"over max_(?:delete|share)=(\S+), so nothing was sent\. To delete them, pass max_(?:delete|share)=",
+        r"over the limit of \1, so nothing was sent. To delete them, enter ",
     ),
-    (r"and max_share=(\S+)\. If that is meant, pass max_share=(\S+);", r"the limit is \1. If that is meant, enter \2;"),
     (
-        r"confirm=(.*) does not match: the plan would (.*)\. If that is meant, pass confirm=.*;",
-        r"\1 does not match: the plan would \2. If that is meant, type the phrase;",
+        r"confirm=(.*) does not match this plan, so nothing was sent\. To apply this plan, pass confirm=",
+        r"\1 does not match this plan, so nothing was sent. To apply this plan, type ",
     ),
     # Connections
     (r"To allow changes: kvs\..*\)", "To allow changes, connect again with Allow changes ticked."),
     (r"Pass connection= for that account and region;", "Connect to that account and region first;"),
-    (r"(,| and|, and) kvs\.connect\([^()]*\)(?: again)?(?=[ .,])", r"\1 connect again"),
-    (r"then kvs\.connect\([^()]*\) again", "then connect again"),
-    (r"Enter the code by kvs\.connect\([^()]*\) in a cell or at a terminal;", "Enter the code at a terminal;"),
+    (r"(,| and|, and) call kvs\.connect\([^()]*\)(?: again)?(?=[ .,])", r"\1 connect again"),
+    (r"then call kvs\.connect\([^()]*\) again", "then connect again"),
+    (r"To enter the code, call kvs\.connect\([^()]*\) in a cell or at a terminal;", "Enter the code at a terminal;"),
     (
         r"Configure a profile \(aws configure sso\).*? or try kvs\.use_sandbox\(\)\.",
         "Configure a profile (in a terminal: aws configure sso) and connect with it; the sandbox needs none.",
@@ -46,6 +45,7 @@ _REPLACEMENTS: tuple[tuple[str, str], ...] = (
         r"call again; without a network, kvs\.use_sandbox\(\) starts a local sandbox\.",
         f"{_CALL_AGAIN}; without a network, connect to the sandbox.",
     ),
+    (r"call again, after sandbox\.faults\.clear\(\) if a fault cut the connection", _CALL_AGAIN),
     (
         r"call kvs\.use_sandbox\(\) again \(.*?then repeat the call\.",
         "run the cell that started it again, and this cell.",
@@ -57,8 +57,11 @@ _REPLACEMENTS: tuple[tuple[str, str], ...] = (
     # What to do next
     (r"Call again later, or lower the connection's share=;", f"{_CALL_AGAIN.capitalize()} later;"),
     (r"Check the name and the region with list_channels\(\);", "Check the name and the region;"),
-    (r"wait_for_channel\(name, \"DELETED\"\) first\.", "wait until it is gone."),
-    (r"wait_for_channel\(\) until it is ACTIVE, then call again\.", f"Wait until it is ACTIVE, then {_CALL_AGAIN}."),
+    (r"call wait_for_channel\(name, \"DELETED\"\) first\.", "wait until it is gone."),
+    (
+        r"Wait with wait_for_channel\(\) until it is ACTIVE, then call again\.",
+        f"Wait until it is ACTIVE, then {_CALL_AGAIN}.",
+    ),
     (r"call describe_channel\(\) again, and check what changed\.", "press Load, and check what changed."),
     (r"Remove tags with untag_channel\(\), then call again;", f"Remove some of its tags, then {_CALL_AGAIN};"),
     (r"or check the existing channel with describe_channel\(\)\.", "or look at the existing channel."),

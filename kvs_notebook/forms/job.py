@@ -35,6 +35,8 @@ class JobResult:
         The Python that does the same, and HTML that belongs to the message.
     is_complete
         False if a part of what was asked for is not done, such as steps of a plan.
+    is_outcome
+        False for a remark without a word and a time before it, such as that a channel was loaded: "Done" would claim a change.
     """
 
     value: Any
@@ -42,6 +44,7 @@ class JobResult:
     code: str = ""
     html: str = ""
     is_complete: bool = True
+    is_outcome: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Job:
     changes
         True if it changes something in the account.
     check_code
-        The Python that shows what became of it.
+        The Python that shows whether it took effect.
     check
         What the user does in the form to see that: "press Load".
     """
@@ -85,7 +88,7 @@ class Job:
     def progress_message(self, progress: str = "") -> str:
         """Return how far it is; for a change, also what to do if the notebook is closed or the kernel restarts now."""
         recovery = (
-            f"(If this line stays, run the cell again and {self.check} to see what became of it.)"
+            f"(If this line stays, run the cell again and {self.check} to see whether it took effect.)"
             if self.changes
             else ""
         )
@@ -99,8 +102,8 @@ class Job:
         if not self.changes:
             return f"Stopped waiting: {title} continues in the background; it changes nothing."
         return (
-            f"Stopped waiting for {title}. The request was already sent and is not called back: "
-            f"{self.check} to see what became of it."
+            f"Stopped waiting for {title}. The request was already sent and cannot be cancelled: "
+            f"{self.check} to see whether it took effect."
         )
 
     def failure_message(self, error: Exception) -> str:
@@ -184,7 +187,7 @@ class RunningJob:
     def update(self, change: Callable[[], object]) -> None:
         """Change what the form shows, unless the job was stopped: the form may show another channel by now.
 
-        A load behind which another job waits still updates the form: that job may need what was loaded.
+        A load that another job waits for still updates the form: that job may need what was loaded.
         """
         with self._lock:
             if not self.stopped.is_set():

@@ -1,20 +1,27 @@
 """The keyboard in a form: JupyterLab's shortcuts stay out, and what was typed reaches Python before the next click.
 
 JupyterLab takes the keys of the focused element of a notebook in command mode: on a button ``b`` inserts a cell and ``d d``
-deletes one, in a list of choices the arrow keys leave it. It leaves alone only an element that itself has the attribute
-``data-lm-suppress-shortcuts``, which no widget can set from Python; so this widget sets it, in the browser, on what gets focused.
+deletes one, and in a list of choices the arrow keys select another cell. It leaves alone only an element that itself has the
+attribute ``data-lm-suppress-shortcuts``, which no widget can set from Python; so this widget sets it, in the browser, on what
+gets focused.
 
-ipywidgets sends a click at once, but of what is typed only the first letter, until the kernel has processed that; and ipykernel
-processes the messages of different widgets on different threads (subshells), so that a click overtakes what was typed before it.
-On a slow kernel a click after ``90`` would act on ``9``. So this widget holds a click back until the inputs in Python have the
-values that the browser shows.
+ipywidgets sends a click at once, but of typed text it sends only the first letter until the kernel has processed that letter.
+Also, ipykernel processes the messages of different widgets on different threads (subshells). So a click can overtake the text
+that was typed before it. On a slow kernel a click after ``90`` would act on ``9``. So this widget holds a click back until the
+inputs in Python have the values that the browser shows.
 
-Enter in a text field presses the form's button, which has the class ``kvs-submit``; a field with a button of its own stands with
-it in a box of the class ``kvs-enter``. This widget also copies the texts of the buttons of copy_html(), and names the
-lines below a field as its description, for screen readers.
+Enter in a text field presses the form's button, which has the class ``kvs-submit``; a field with a button of its own is with
+it in a box of the class ``kvs-enter``. This widget also copies the texts of the buttons of copy_html(), and names the lines
+below a field as its description, for screen readers.
+
+An HTML widget that changes replaces all of its elements. What the user has opened in it would close, the focus would go to the
+page, and a click would be lost if the change comes between its press and its release. So this widget puts back the elements that
+are as before.
 """
 
 from __future__ import annotations
+
+import pathlib
 
 import anywidget
 import ipywidgets as widgets
@@ -32,84 +39,7 @@ class Keyboard(anywidget.AnyWidget):
         The form that contains this widget; its inputs are looked up at each click.
     """
 
-    _esm = """
-    let named = 0;
-    const prepareInput = (event) => {
-      const input = event.target;
-      if (!input.closest?.(".kvs-form")) return;
-      input.setAttribute("data-lm-suppress-shortcuts", "");
-      const notes = input.closest(".kvs-field")?.querySelectorAll(":scope > .widget-html") ?? [];
-      for (const note of notes) note.id ||= `kvs-note-${(named += 1)}`;
-      if (notes.length) input.setAttribute("aria-describedby", [...notes].map((note) => note.id).join(" "));
-    };
-    const copy = async (button) => {
-      const text = button.dataset.copy;
-      try {
-        await navigator.clipboard.writeText(text);
-      } catch {  // no permission, or the page is not served by HTTPS
-        const area = document.body.appendChild(Object.assign(document.createElement("textarea"), { value: text }));
-        area.select();
-        document.execCommand("copy");
-        area.remove();
-        button.focus();
-      }
-      const label = button.textContent;
-      if (label === "Copied") return;
-      button.textContent = "Copied";
-      setTimeout(() => { button.textContent = label; }, 1500);
-    };
-    export default {
-      render({ model, el }) {
-        el.style.display = "none";
-        const held = [];
-        let releasing = false;
-        const isOurs = (element) => element?.closest(".kvs-form") === el.closest(".kvs-form");
-        const hold = (event, button) => {
-          event.preventDefault();
-          event.stopImmediatePropagation();
-          held.push(button);
-          model.send("click");
-        };
-        const clicked = (event) => {
-          const button = event.target.closest?.("button");
-          if (releasing || !button || !isOurs(button)) return;
-          if (button.matches(".kvs-copy")) copy(button);
-          else hold(event, button);
-        };
-        const enterButton = (input) =>
-          input.closest(".kvs-enter")?.querySelector("button")
-          ?? [...el.closest(".kvs-form").querySelectorAll("button.kvs-submit")].find(isOurs);
-        const pressed = (event) => {
-          const input = event.target;
-          if (event.key !== "Enter" || event.isComposing || !input.matches?.("input[type=text]") || !isOurs(input)) return;
-          const button = enterButton(input);
-          if (button) hold(event, button);
-        };
-        const isShown = async ([id, state]) => {
-          const input = await model.widget_manager.get_model(id);
-          return Object.entries(state).every(([name, value]) => input.get(name) === value);
-        };
-        const release = async (inputs) => {
-          if (!held.length) return;  // another view of this form holds the click
-          const shown = await Promise.all(Object.entries(inputs).map(isShown)).catch(() => [false]);  // one is not created yet
-          if (shown.includes(false)) return setTimeout(() => model.send("click"), 50);
-          releasing = true;
-          held.shift()?.click();
-          releasing = false;
-        };
-        document.addEventListener("focusin", prepareInput, true);
-        document.addEventListener("click", clicked, true);
-        document.addEventListener("keydown", pressed, true);
-        model.on("msg:custom", release);
-        return () => {
-          document.removeEventListener("focusin", prepareInput, true);
-          document.removeEventListener("click", clicked, true);
-          document.removeEventListener("keydown", pressed, true);
-          model.off("msg:custom", release);
-        };
-      },
-    };
-    """
+    _esm = pathlib.Path(__file__).parent / "keyboard.js"
 
     def __init__(self, form: widgets.Box) -> None:
         super().__init__()

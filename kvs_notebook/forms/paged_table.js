@@ -11,11 +11,18 @@ const element = (tag, attributes = {}, ...children) => {
   return made;
 };
 
+const PRESSES = ["pointerdown", "keydown"];
+const RELEASES = ["pointerup", "pointercancel", "keyup", "blur"];
+
 const localTime = (iso) =>
   new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 function render({ model, el }) {
   let current = "";  // the row that the arrow keys move from
+  let fitted = "";  // the widths for which columns are hidden
+  let whole;  // the layout when no row was filtered out: filtering moves nothing
+  let pressed = false;  // while a button or key is down, painting would remove what it was pressed on, and lose the click
+  let stale = false;
   const act = (message) => {
     model.kvsSent = Math.max(model.kvsSent ?? 0, model.get("value")) + 1;
     model.set("value", model.kvsSent);
@@ -63,28 +70,31 @@ function render({ model, el }) {
     else act({ do: event.ctrlKey || event.metaKey ? "toggle" : "only", id });
   };
 
-  const bodyRow = (row, at, view) => {
-    const cells = row.cells.map((cell, column) => {
+  const bodyRows = (row, at, view) => {
+    const columns = [...view.columns.keys()];
+    const cells = columns.filter((column) => !view.columns[column].below).map((column) => {
+      const cell = row.cells[column];
       const name = view.selectable && column === 0;
       return element(name ? "th" : "td", {
         role: view.selectable && (name ? "rowheader" : "gridcell"), scope: name && "row",
-        class: view.columns[column].wrap && cell && "kvs-wrap",
       }, cellContent(cell, row.id));
     });
-    if (!view.selectable) return element("tr", {}, ...cells);
+    const below = columns.filter((column) => view.columns[column].below && row.cells[column]).map((column) =>
+      element("tr", { class: "kvs-below" }, element("td", { colspan: cells.length }, cellContent(row.cells[column], row.id))));
+    if (!view.selectable) return [element("tr", {}, ...cells), ...below];
     const box = element("input", {
       type: "checkbox", tabindex: -1, "aria-label": `Select ${row.cells[0].text ?? row.cells[0]}`,
       onclick: (event) => { event.stopPropagation(); current = row.id; act({ do: event.shiftKey ? "extend" : "toggle", id: row.id }); },
     });
     box.checked = row.selected;
-    return element("tr", {
+    return [element("tr", {
       role: "row", class: [row.selected && "kvs-selected", row.marked && "kvs-changed"].filter(Boolean).join(" "),
       tabindex: row.id === current ? 0 : -1, "data-key": `row ${row.id}`, "data-id": row.id,
       "aria-selected": String(row.selected), "aria-rowindex": view.start + at + 2,
       onmousedown: (event) => { if (event.shiftKey) event.preventDefault(); },  // else the browser selects text
       onclick: (event) => choose(event, row.id),
       ondblclick: () => act({ do: "open", id: row.id }),
-    }, element("td", { role: "gridcell", class: "kvs-box", title: row.marked && "Changed a moment ago" }, box), ...cells);
+    }, element("td", { role: "gridcell", class: "kvs-box", title: row.marked && "Changed a moment ago" }, box), ...cells)];
   };
 
   const move = (to, event) => {
@@ -97,7 +107,7 @@ function render({ model, el }) {
     if (event.shiftKey) act({ do: "extend", id: current, from });
   };
 
-  const pressed = (event) => {
+  const keyed = (event) => {
     const row = event.target.closest("tbody tr");
     const view = model.get("view");
     if (!row || event.target !== row) return;
@@ -133,27 +143,34 @@ function render({ model, el }) {
       ] : []));
   };
 
+  const widths = () => `${el.clientWidth} ${el.querySelector("table")?.offsetWidth}`;
+  const resized = new ResizeObserver(() => { if (widths() !== fitted) requestAnimationFrame(fit); });
+
   const paint = () => {
     const view = model.get("view");
     if (!view.columns) return;
+    stale = pressed;
+    if (stale) return;
     const focused = el.contains(document.activeElement) ? document.activeElement.closest("[data-key]")?.dataset.key : undefined;
     const left = el.querySelector(".kvs-scroll")?.scrollLeft ?? 0;
     if (!view.rows.some((row) => row.id === current)) current = view.rows[0]?.id ?? "";
-    const head = view.columns.map((column) => headCell(column, view));
+    const head = view.columns.filter((column) => !column.below).map((column) => headCell(column, view));
     const body = view.rows.length
-      ? view.rows.map((row, at) => bodyRow(row, at, view))
+      ? view.rows.flatMap((row, at) => bodyRows(row, at, view))
       : [element("tr", { role: view.selectable && "row" },
           element("td", { role: view.selectable && "gridcell", colspan: head.length + 1, class: "kvs-empty" }, view.empty))];
     const table = element("table", view.selectable
-      ? { role: "grid", "aria-multiselectable": "true", "aria-label": view.label, "aria-rowcount": view.total + 1, onkeydown: pressed }
+      ? { role: "grid", "aria-multiselectable": "true", "aria-label": view.label, "aria-rowcount": view.total + 1, onkeydown: keyed }
       : { "aria-label": view.label },
       element("thead", { role: view.selectable && "rowgroup" },
         element("tr", { role: view.selectable && "row" }, ...(view.selectable ? [selectAll(view)] : []), ...head)),
       element("tbody", { role: view.selectable && "rowgroup" }, ...body));
     const scroll = element("div", { class: "kvs-scroll", tabindex: view.selectable ? undefined : 0, role: view.selectable ? undefined : "group",
       "aria-label": view.selectable ? undefined : view.label }, table);
+    for (const old of el.querySelectorAll("table")) resized.unobserve(old);
     el.replaceChildren(scroll, footer(view));
     fit();
+    resized.observe(table);  // another theme has other letters
     scroll.scrollLeft = left;
     if (focused === undefined) return;
     const same = [...el.querySelectorAll("[data-key]")].find((each) => each.dataset.key === focused && !each.disabled);
@@ -164,14 +181,24 @@ function render({ model, el }) {
     const scroll = el.querySelector(".kvs-scroll");
     if (!scroll) return;
     const view = model.get("view");
+    const heads = [...scroll.querySelectorAll("thead th")];
+    const place = JSON.stringify([view.columns.map((column) => column.key), el.clientWidth]);
+    const held = view.filtered && whole?.place === place ? whole : undefined;
+    heads.forEach((head, at) => { head.style.width = held ? `${held.widths[at]}px` : ""; });
+    scroll.style.minHeight = held ? `${held.height}px` : "";
     const rows = [...scroll.querySelectorAll("tr")].filter((row) => row.cells.length > 1);
-    const show = (at, shown) => { for (const row of rows) row.cells[view.selectable ? at + 1 : at].hidden = !shown; };
-    const shown = [...view.columns.keys()].filter((at) => view.columns[at].spare);
-    let hidden = 0;
-    for (const at of shown) show(at, true);
-    for (; shown.length && scroll.scrollWidth > scroll.clientWidth; hidden += 1) show(shown.pop(), false);
+    const cell = (at) => (view.selectable ? at + 1 : at);
+    const show = (at, shown) => { for (const row of rows) row.cells[cell(at)].hidden = !shown; };
+    const spare = [...view.columns.keys()].filter((at) => view.columns[at].spare);
+    for (const at of spare) show(at, !held || held.widths[cell(at)] > 0);
+    const shown = spare.filter((at) => !heads[cell(at)].hidden);
+    while (shown.length && scroll.scrollWidth > scroll.clientWidth) show(shown.pop(), false);
+    const box = (each) => each.getBoundingClientRect();
+    if (!view.filtered) whole = { place, widths: heads.map((head) => box(head).width), height: box(scroll).height };
+    const hidden = spare.length - shown.length;
     const text = hidden === 1 ? "1 column" : `${hidden} columns`;
-    el.querySelector(".kvs-hidden-columns").textContent = hidden ? `no room for ${text}` : "";
+    el.querySelector(".kvs-hidden-columns").textContent = hidden ? `no space for ${text}` : "";
+    fitted = widths();
   };
 
   const processed = () => {  // Python may answer an earlier action while a later one is under way
@@ -179,20 +206,23 @@ function render({ model, el }) {
   };
   const told = (message) => { if (message.focus) el.querySelector('tbody tr[tabindex="0"]')?.focus(); };
 
+  const press = (event) => { pressed = event.button === 0 || event.key === " "; };
+  const release = () => setTimeout(() => {  // the click follows the release
+    pressed = false;
+    if (stale) paint();
+  });
+
   el.classList.add("kvs-paged-table");
+  for (const name of PRESSES) el.addEventListener(name, press, true);
+  for (const name of RELEASES) window.addEventListener(name, release, name !== "blur");
   model.on("change:view", paint);
   model.on("change:value", processed);
   model.on("msg:custom", told);
-  paint();
-  let width = 0;
-  const resized = new ResizeObserver(([entry]) => {
-    if (entry.contentRect.width === width) return;
-    width = entry.contentRect.width;
-    requestAnimationFrame(fit);
-  });
   resized.observe(el);
+  paint();
   return () => {
     resized.disconnect();
+    for (const name of RELEASES) window.removeEventListener(name, release, name !== "blur");
     model.off("change:view", paint);
     model.off("change:value", processed);
     model.off("msg:custom", told);

@@ -32,16 +32,16 @@ class Column(NamedTuple):
     key, heading, tooltip
         The frame's column that it sorts by, and what its head shows.
     spare
-        Whether it is hidden if there is no room for all columns, those at the right first.
-    wrap
-        Whether its texts are sentences, which take several lines.
+        Whether it is hidden if there is not enough space for all columns; those at the right are hidden first.
+    below
+        Whether its texts are sentences, which stand below the other cells of their row. Such a column is the last one.
     """
 
     key: str
     heading: str
     tooltip: str = ""
     spare: bool = False
-    wrap: bool = False
+    below: bool = False
 
 
 class PagedTable(anywidget.AnyWidget):
@@ -76,6 +76,7 @@ class PagedTable(anywidget.AnyWidget):
         self._columns: Sequence[Column] = ()
         self._marked: Collection[str] = frozenset()
         self._empty = ""
+        self._is_filtered = False
         self._sort_key, self._is_ascending = "", True
         self._page, self._page_size = 0, DEFAULT_PAGE_SIZE
         self._anchor = ""
@@ -99,6 +100,7 @@ class PagedTable(anywidget.AnyWidget):
         """Show rows; ``marked`` are ids of rows that have changed, ``known`` those that may be selected although not shown."""
         with self._lock:
             self._given, self._columns, self._marked, self._empty = rows, columns, marked, empty
+            self._is_filtered = known is not None and len(rows) < len(known)
             left = self.selection if known is None or not self.selection else self._selected_of(known)
             lost, self.selection = left != self.selection, left
             self._sort()
@@ -148,6 +150,7 @@ class PagedTable(anywidget.AnyWidget):
             ],
             "start": start,
             "total": len(self.rows),
+            "filtered": self._is_filtered,
             "page": self._page,
             "last": last,
             "size": self._page_size,

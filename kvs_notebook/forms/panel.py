@@ -21,6 +21,7 @@ from kvs_notebook.forms.delete_form import DeleteForm
 from kvs_notebook.forms.details import Details
 from kvs_notebook.forms.endpoints_form import EndpointsForm
 from kvs_notebook.forms.executor import ContextExecutor
+from kvs_notebook.forms.fields import set_class
 from kvs_notebook.forms.focus import Focus
 from kvs_notebook.forms.html import escape_html
 from kvs_notebook.forms.keyboard import inputs_in
@@ -29,6 +30,8 @@ from kvs_notebook.forms.tags_form import TagsForm
 from kvs_notebook.forms.update_form import UpdateForm
 
 CREATE = "Create"
+
+OPEN_TAB_CLASS = "kvs-open-tab"
 
 
 class Tab(NamedTuple):
@@ -164,7 +167,7 @@ class Panel(widgets.VBox):
             details.show_channels(rows)
 
     def _open(self, name: str, *, focus: bool = True) -> Any:
-        """Open a tab; several channels have not all of them: then open their first one."""
+        """Open a tab; if several channels do not have this tab, open their first one."""
         makers = {tab.name: maker for tab in TABS if (maker := self._maker(tab)) is not None}
         name = name if name in makers else next(iter(makers))
         form = self._form_of(name, partial(makers[name], self.channels))
@@ -188,7 +191,7 @@ class Panel(widgets.VBox):
         return form
 
     def _shows_the_channels(self, form: Any) -> bool:
-        """Return whether a form that was made before shows the channels of the panel; one of one channel loads it."""
+        """Return whether an existing form shows the channels of the panel; a form for one channel loads its channel."""
         if isinstance(form, ChannelForm | EndpointsForm):
             name = self.channels["channel_name"].item()
             form.select_channel(name)  # does nothing while it changes another channel
@@ -202,7 +205,7 @@ class Panel(widgets.VBox):
         for tab in TABS:
             button = self.tabs[tab.name]
             button.layout.display = "" if self._maker(tab) is not None else "none"
-            button.button_style = "info" if tab.name == name else ""
+            set_class(button, OPEN_TAB_CLASS, wanted=tab.name == name)
         if (
             focus and form not in self._body.children and not isinstance(form, BulkDeleteForm)
         ):  # its preview takes the focus
@@ -234,7 +237,7 @@ class Panel(widgets.VBox):
             self.open_create()
 
     def replace_connection(self, connection: Connection) -> None:
-        """Send what follows by another connection to the same account and region; the forms stay as they are."""
+        """Use another connection to the same account and region from now on; the forms stay open."""
         self._connection = connection
         for form in self._forms.values():
             if isinstance(form, Form):
@@ -295,8 +298,9 @@ class Panel(widgets.VBox):
     def _show_question(self, text: str, *, asks: bool = True) -> None:
         self.question = text
         self._question_text.value = f'<div role="alert" class="kvs-question">{escape_html(text)}</div>' if text else ""
+        self._question_box.layout.display = "" if text else "none"
         for button in (self.discard, self.keep):
-            button.layout.display = "" if text and asks else "none"
+            button.layout.display = "" if asks else "none"
 
     def _discard_clicked(self) -> None:
         if self._wanted is not None:
@@ -318,22 +322,22 @@ class Panel(widgets.VBox):
 
 def _hide_what_the_console_shows(form: Any) -> None:
     """Hide a form's header and channel field: the console has them."""
-    hidden = [form.header] if isinstance(form, Form) else []
-    hidden += [form.channel, form.load] if isinstance(form, ChannelForm) else []
-    hidden += [form.channel] if isinstance(form, EndpointsForm) else []
-    for each in hidden:
-        each.layout.display = "none"
+    if isinstance(form, Form):
+        form.header.layout.display = "none"
+    if isinstance(form, ChannelForm | EndpointsForm):
+        form.hide_channel_field()
 
 
 def _first_input(form: Any) -> widgets.DOMWidget | None:
-    """Return the first input of a form that is shown and enabled."""
+    """Return the first text or choice of a form that is shown and enabled, or its first button: Add tag, while tags are read."""
     if not isinstance(form, Form):
         return None
     hidden = getattr(form, "channel", None)
-    for each in inputs_in(form):
-        is_text = isinstance(each, widgets.Text | widgets.Dropdown)
-        if is_text and not each.disabled and (hidden is None or each is not hidden.input):
-            return each
+    enabled = [each for each in inputs_in(form) if not each.disabled and (hidden is None or each is not hidden.input)]
+    for kinds in ((widgets.Text, widgets.Dropdown), (widgets.Button,)):
+        for each in enabled:
+            if isinstance(each, kinds):
+                return each
     return None
 
 

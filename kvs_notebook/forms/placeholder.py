@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.connection_config import ConnectionConfig
-from kvs_notebook.aws.default_connection import current_connection
+from kvs_notebook.aws.default_connection import check_connection, current_connection
 from kvs_notebook.aws.session import SharedSession
 from kvs_notebook.errors import KVSError
 
@@ -19,8 +19,10 @@ def connection_or_placeholder(connection: Connection | None) -> Connection:
 
     Each call of a placeholder raises what is wrong with the AWS configuration at that moment; its region is empty.
     """
+    if connection is not None:
+        return check_connection(connection)
     try:
-        return current_connection(connection)
+        return current_connection()
     except KVSError:
         return Connection(ConnectionConfig(session=SharedSession(_open_session), region=""))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import wait
 from typing import Any, NamedTuple
 
@@ -15,17 +15,23 @@ from kvs_notebook.errors import InvalidInput
 from kvs_notebook.fleet.accounts import AccountsFile
 from kvs_notebook.formatting import format_count
 from kvs_notebook.forms.base_form import Form, Variable
-from kvs_notebook.forms.error_words import in_words
 from kvs_notebook.forms.executor import ContextExecutor
-from kvs_notebook.forms.fields import CheckedInput, ConfirmationField, TextField
-from kvs_notebook.forms.html import escape_html, table_html
+from kvs_notebook.forms.fields import CheckedInput
 from kvs_notebook.forms.job import Job, JobResult, RunningJob
-from kvs_notebook.forms.step_table import COLUMNS, CONSOLE_COLUMNS, StepTable
+from kvs_notebook.forms.plan_fields import (
+    folder_field,
+    max_delete_field,
+    max_share_field,
+    parse_count,
+    parse_share,
+    phrase_field,
+)
+from kvs_notebook.forms.plan_texts import counts_html, notes_html, result_text
+from kvs_notebook.forms.step_table import CONSOLE_COLUMNS, DeletedChannel, StepTable
 from kvs_notebook.plans.applied import Applied
 from kvs_notebook.plans.apply import Reach, resume, start
 from kvs_notebook.plans.limits import Limits
-from kvs_notebook.plans.plan import Plan, to_csv_text
-from kvs_notebook.plans.plan_folder import digest
+from kvs_notebook.plans.plan import Plan
 from kvs_notebook.plans.run import Monitor
 
 SECONDS_BETWEEN_REPORTS = 0.2
@@ -40,10 +46,13 @@ class ConsolePlan(NamedTuple):
         What the user has to type; empty if nothing. It holds the number of deletions, so that they need no other limit.
     action
         What the button says: "Apply to 3 channels".
+    deleted
+        What is shown of the channels that will be deleted, by their ARN.
     """
 
     phrase: str
     action: str
+    deleted: Mapping[str, DeletedChannel] = {}
 
 
 class PlanForm(Form):
@@ -81,20 +90,15 @@ class PlanForm(Form):
         self._given_reach = reach
         self._tried, self._total = 0, 0
         threads = executor or ContextExecutor()
-        self.table = StepTable(threads, plan.steps, COLUMNS if console is None else CONSOLE_COLUMNS)
-        default = f"plan-{digest(to_csv_text(plan.steps))[:8]}"
-        self.folder = TextField(
-            "Folder that keeps the plan, its journal and its result", _check_folder, folder or default
+        self.table = (
+            StepTable(threads, plan.steps)
+            if console is None
+            else StepTable(threads, plan.steps, CONSOLE_COLUMNS, console.deleted)
         )
+        self.folder = folder_field(plan, folder)
         action = "Apply plan" if console is None else console.action
-        self.phrase = ConfirmationField(
-            f"To apply, type: {self._wanted_phrase}",
-            self._check_phrase,
-            accepts=f"{action} can be pressed when the phrase matches",
-            expected=self._wanted_phrase,
-        )
-        self.max_delete = TextField("Channels that may be deleted", _parse_count, 0)
-        self.max_share = TextField("Share of a region's channels that may be deleted", _parse_share, 0.1)
+        self.phrase = phrase_field(self._wanted_phrase, action)
+        self.max_delete, self.max_share = max_delete_field(), max_share_field()
         self.resume = widgets.Button(description="Resume")
         self.resume.on_click(lambda _: self._start(lambda: self._prepare_checked(self._resume_job)))
         if console is not None:
@@ -105,7 +109,7 @@ class PlanForm(Form):
         self._deletes = int((plan.ready["action"] == "delete").sum())
         super().__init__(
             [
-                widgets.HTML(_counts_html(plan) if console is None else ""),
+                widgets.HTML(counts_html(plan) if console is None else ""),
                 self.table,
                 *self.fields(),
             ],
@@ -130,7 +134,7 @@ class PlanForm(Form):
         self.stop.disabled = True
 
     def close(self) -> None:
-        """Remove the form, and stop a run in order."""
+        """Remove the form, and stop a run after the calls in flight."""
         self._stop_run.set()
         super().close()
 
@@ -155,12 +159,8 @@ class PlanForm(Form):
         """True while the plan is being applied."""
         return not self.stop.disabled
 
-    def _check_phrase(self, typed: str) -> None:
-        if typed != self._wanted_phrase:
-            raise InvalidInput(f"This is not the phrase of this plan. Type: {self._wanted_phrase}")
-
     def describe_edits(self) -> str:
-        """Return nothing: what was typed here is not lost with the form, the plan is."""
+        """Return nothing: the fields of this form hold no edits that a user would miss."""
         return ""
 
     # --- jobs
@@ -189,7 +189,7 @@ class PlanForm(Form):
     def _limits(self) -> dict[str, Any]:
         if self._console is not None:
             return {"max_delete": self._deletes, "max_share": 1.0}
-        return {"max_delete": _parse_count(self.max_delete.value), "max_share": _parse_share(self.max_share.value)}
+        return {"max_delete": parse_count(self.max_delete.value), "max_share": parse_share(self.max_share.value)}
 
     def _reach(self) -> Reach:
         """Return how accounts are reached: the form's connection says whether changes are allowed."""
@@ -218,9 +218,9 @@ class PlanForm(Form):
                 applied = work.result()
             finally:
                 running.update(lambda: self._show_running(is_running=False))
-            running.update(lambda: self.table.show_result(applied.result))
+            running.update(lambda: self._show_applied(applied))
             is_complete = applied.incomplete.empty and not applied.notes
-            return JobResult(applied, _message(applied), code, _notes_html(applied), is_complete)
+            return JobResult(applied, result_text(applied), code, notes_html(applied), is_complete)
 
         check_code = self.python_call("resume_plan", folder)
         return Job(f"{verb} {folder}", follow, changes=True, check_code=check_code, check="press Resume")
@@ -240,53 +240,16 @@ class PlanForm(Form):
             each.layout.visibility = "visible" if is_running else "hidden"
         self.resume.layout.display = ""
 
+    def _show_applied(self, applied: Applied) -> None:
+        """Show the outcome of each step; in a console, whose run has its own folder, show only the button that is of use."""
+        self.table.show_result(applied.result)
+        if self._console is not None:
+            self.submit.layout.display = "none"
+            self.resume.layout.display = "" if applied.can_be_resumed else "none"
+
     def _request_stop(self) -> None:
         self._stop_run.set()
         self.stop.disabled = True
-
-
-def _check_folder(text: str) -> str:
-    if not text.strip():
-        raise InvalidInput("No folder was given. Enter a name, such as changes/annex.")
-    return text
-
-
-def _parse_count(text: str) -> int:
-    return Limits(max_delete=int(text) if text.strip().isdecimal() else text).max_delete  # type: ignore[arg-type]
-
-
-def _parse_share(text: str) -> float:
-    try:
-        share: float | str = float(text)
-    except ValueError:
-        share = text
-    return Limits(max_share=share).max_share  # type: ignore[arg-type]
-
-
-def _counts_html(plan: Plan) -> str:
-    """Return a table of the number of steps for each account, region and action, and what a reader has to know."""
-    counted = plan.ready.groupby(["account_id", "region", "action"], sort=True).agg(
-        channels=("channel_name", "nunique"), steps=("step", "size")
-    )
-    rows = [
-        (plan.account_names.get(account_id, account_id), region, action, f"{channels:,}", f"{steps:,}")
-        for (account_id, region, action), channels, steps in counted.itertuples(name=None)
-    ]
-    notes = [f"{format_count(len(plan.refused), 'row')} refused and will not be sent."] if len(plan.refused) else []
-    return table_html(rows, ("Account", "Region", "Action", "Channels", "Steps")) + "".join(
-        f"<div>{escape_html(note)}</div>" for note in (*notes, *plan.notes)
-    )
-
-
-def _message(applied: Applied) -> str:
-    found = ", ".join(f"{number:,} {outcome.replace('_', ' ')}" for outcome, number in applied.counts.items() if number)
-    ended = "Stopped" if applied.interrupted else "Applied"
-    rest = " Press Resume to continue." if applied.can_be_resumed else ""
-    return f"{ended}: {found or 'no steps'}; {applied.folder} has the journal, result.csv and undo.csv.{rest}"
-
-
-def _notes_html(applied: Applied) -> str:
-    return "".join(f"<div>{escape_html(in_words(note))}</div>" for note in applied.notes)
 
 
 def plan(
@@ -302,26 +265,31 @@ def plan(
 ) -> PlanForm:
     """Open a form that applies a plan after its phrase was typed.
 
-    Its fields are ``folder``, ``phrase`` and, if the plan deletes channels, ``max_delete`` and ``max_share``; its buttons are
-    ``submit``, ``stop`` and ``resume``; ``table.filter`` filters the steps. Submitting spends what
-    :func:`kvs_notebook.apply_plan` spends, and ``resume`` what :func:`kvs_notebook.resume_plan` does. The connection has to
-    allow changes, if it is to a real account.
+    Its fields are ``folder``, ``phrase`` and, if the plan deletes channels,
+    ``max_delete`` and ``max_share``; its buttons are ``submit``, ``stop`` and
+    ``resume``; ``table.filter`` filters the steps. Submitting spends what
+    :func:`kvs_notebook.apply_plan` spends, and ``resume`` what
+    :func:`kvs_notebook.resume_plan` does. The connection has to allow changes,
+    if it is to a real account.
 
     Parameters
     ----------
     plan
         The plan, of ``kvs.plans``.
     folder
-        The folder of the run. None suggests one named for the plan, so that the same plan finds its run again.
+        The folder of the run. None suggests one named for the plan, so that
+        the same plan finds its run again.
     profiles, role_arns, external_id, accounts, role_name
         As for :func:`kvs_notebook.apply_plan`.
     connection
-        The connection that roles are assumed from, and to its own account. If None, the current connection.
+        The connection that roles are assumed from, and to its own account. If
+        None, the current connection.
 
     Returns
     -------
     PlanForm
-        The form; after a click, ``form.future.result()`` returns what apply_plan() or resume_plan() returns.
+        The form; after a click, ``form.future.result()`` returns what
+        apply_plan() or resume_plan() returns.
 
     Raises
     ------

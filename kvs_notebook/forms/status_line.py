@@ -1,4 +1,4 @@
-"""The line of a form that tells how its work goes."""
+"""The line of a form that shows progress, outcomes and failures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DONE, INCOMPLETE, FAILED = "Done", "Incomplete", "Failed"
 
 
 class StatusLine(widgets.HTML):
-    """Show one message, to eyes and to screen readers.
+    """Show one message, also to screen readers.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class StatusLine(widgets.HTML):
         self.show("")
 
     def dismiss_alert(self) -> None:
-        """Show no failure any more: the user is correcting what was wrong. Late messages stay."""
+        """Hide a failure: the user is correcting the cause. Late messages stay."""
         if self.role == "alert":
             self.show("")
 

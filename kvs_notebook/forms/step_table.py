@@ -1,17 +1,20 @@
-"""The table of a plan's steps: filter by words; after a run it shows what came of each step."""
+"""The table of a plan's steps: filter by words; after a run it shows the outcome of each step."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import NamedTuple
 
 import ipywidgets as widgets
 import pandas as pd
 
 from kvs_notebook.forms.channel_table import HEADINGS
+from kvs_notebook.forms.delete_form import age_text
 from kvs_notebook.forms.error_words import in_words
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.filtered_table import FilteredTable
-from kvs_notebook.forms.paged_table import Cell, Column, PagedTable
+from kvs_notebook.forms.paged_table import PAGE_SIZES, Cell, Column, PagedTable
 from kvs_notebook.plans.steps import TTL_COLUMN
 
 COLUMNS = [
@@ -22,14 +25,20 @@ COLUMNS = [
     Column("before", "Before", "before"),
     Column("after", "After", "after"),
     Column("status", "Status", "status, after a run outcome"),
-    Column("reason", "Reason", "reason, after a run message", wrap=True),
-    Column("account_id", "Account", "account_id"),
-    Column("source", "Source", "source"),
+    Column("account_id", "Account", "account_id", spare=True),
+    Column("source", "Source", "source", spare=True),
+    Column("reason", "Reason", "reason, after a run message", below=True),
 ]
+AGE, TAGS = Column("age", "Age", "now - creation_time"), Column("tags", "Tags", "tags", below=True)
 CONSOLE_COLUMNS = [
-    column._replace(spare=column.key in {"before", "after"})
-    for column in COLUMNS
-    if column.key not in {"region", "action", "account_id", "source"}
+    *(
+        column._replace(spare=column.key in {"before", "after"})
+        for column in COLUMNS
+        if column.key not in {"region", "action", "account_id", "source", "reason"}
+    ),
+    AGE,
+    TAGS,
+    COLUMNS[-1],
 ]
 """The columns if the account, region and action are known from elsewhere, and every step is of the same origin."""
 
@@ -37,8 +46,20 @@ RESULT_COLUMNS = {"status": "outcome", "reason": "message"}
 """The columns of a result that take the place of a plan's."""
 
 
+class DeletedChannel(NamedTuple):
+    """What is shown of a channel that will be deleted."""
+
+    age: timedelta
+    tags: str
+
+
 class StepTable(FilteredTable):
     """Show the steps of a plan.
+
+    Parameters
+    ----------
+    deleted
+        What a console shows of the channels that will be deleted, by their ARN.
 
     Attributes
     ----------
@@ -50,16 +71,25 @@ class StepTable(FilteredTable):
         The rows that pass the filter.
     """
 
-    def __init__(self, executor: ContextExecutor, steps: pd.DataFrame, columns: Sequence[Column] = COLUMNS) -> None:
+    def __init__(
+        self,
+        executor: ContextExecutor,
+        steps: pd.DataFrame,
+        columns: Sequence[Column] = COLUMNS,
+        deleted: Mapping[str, DeletedChannel] | None = None,
+    ) -> None:
         self._steps = steps
         self._columns = columns
+        self._deleted = deleted or {}
         self.frame = self.shown = self._display_frame(steps)
         text = widgets.Text(description="Filter (words in any column)", placeholder="refused tag:Site")
         super().__init__(executor, text, PagedTable("Steps of the plan", self._cells))
+        if columns is CONSOLE_COLUMNS and len(steps) <= PAGE_SIZES[0]:
+            self.filter.layout.display = "none"  # all rows are seen at once
         self.render()
 
     def show_result(self, result: pd.DataFrame) -> None:
-        """Show what came of the steps of a result frame in place of their status and reason."""
+        """Show the outcomes of a result frame in place of the status and reason of each step."""
         steps = self._steps.set_index("step")
         found = result.set_index("step")
         for column, result_column in RESULT_COLUMNS.items():
@@ -74,7 +104,8 @@ class StepTable(FilteredTable):
         keep = pd.Series(data=True, index=self.frame.index)
         words = self.filter.value.casefold().split()
         if words:
-            texts = pd.Series(map("\n".join, self.frame.to_numpy().tolist()), index=self.frame.index, dtype="str")
+            lines = ("\n".join(map(str, row)) for row in self.frame.to_numpy().tolist())
+            texts = pd.Series(lines, index=self.frame.index, dtype="str")
             folded = texts.str.casefold()
             for word in words:
                 keep &= folded.str.contains(word, regex=False)
@@ -88,16 +119,28 @@ class StepTable(FilteredTable):
         return [column for column in self._columns if self.frame[column.key].ne("").any()]
 
     def _cells(self, page: pd.DataFrame) -> list[list[Cell]]:
-        rows: list[list[Cell]] = page[[column.key for column in self._shown_columns()]].to_numpy().tolist()
+        shown = page[[column.key for column in self._shown_columns()]]
+        if AGE.key in shown:
+            shown = shown.assign(age=[age_text(age.total_seconds()) for age in shown[AGE.key]])
+        rows: list[list[Cell]] = shown.to_numpy().tolist()
         return rows
 
     def _display_frame(self, steps: pd.DataFrame) -> pd.DataFrame:
         """Return the columns as text: an empty tag value as two quotes, a missing value as nothing."""
-        columns = [column.key for column in COLUMNS]
-        shown = steps[columns].astype(object)
+        words: dict[str, dict[str, str]] = {"before": {"": "''"}, "after": {"": "''"}}
+        words["reason"] = {text: in_words(text) for text in steps["reason"].dropna().unique()}
         if self._columns is CONSOLE_COLUMNS:
-            shown["column"] = shown["column"].replace(TTL_COLUMN, HEADINGS[TTL_COLUMN].heading)
-        shown["reason"] = shown["reason"].map({text: in_words(text) for text in steps["reason"].dropna().unique()})
-        for column in ("before", "after"):
-            shown[column] = shown[column].where(shown[column] != "", "''")
-        return shown.where(steps[columns].notna(), "").reset_index(drop=True)
+            words["column"] = {TTL_COLUMN: HEADINGS[TTL_COLUMN].heading}
+        shown = {}
+        for key in (column.key for column in COLUMNS):
+            missing, words_of = steps[key].isna().tolist(), words.get(key, {})
+            values = zip(steps[key].tolist(), missing, strict=True)
+            shown[key] = ["" if is_missing else words_of.get(value, value) for value, is_missing in values]
+        if self._columns is CONSOLE_COLUMNS:
+            is_ttl = (steps["column"] == TTL_COLUMN).tolist()
+            for key in ("before", "after"):
+                shown[key] = [f"{text} s" if of_ttl else text for text, of_ttl in zip(shown[key], is_ttl, strict=True)]
+            found = [self._deleted.get(arn) for arn in steps["channel_arn"]]
+            for key in DeletedChannel._fields:
+                shown[key] = ["" if each is None else getattr(each, key) for each in found]
+        return pd.DataFrame(shown, dtype=object)

@@ -14,9 +14,11 @@ from kvs_notebook.dataframes.schemas import FAILED, NOT_REQUESTED
 from kvs_notebook.dataframes.tag_pivot import join_tags
 from kvs_notebook.errors import KVSError
 
-SECONDS_BETWEEN_READINGS = 30.0
+SECONDS_BETWEEN_READINGS = 20.0
+"""Less than the time between two refreshes of a console: each of them reads the tags, also if its listing is fast."""
+
 REST_FACTOR = 10
-"""A reading that took long is not repeated before ten times as long: 50,000 channels take 500 calls."""
+"""A slow reading is repeated only after ten times its duration: 50,000 channels take 500 calls."""
 
 
 class TagCache:
@@ -44,17 +46,20 @@ class TagCache:
         for arn in arns:
             self._sources.pop(arn, None)
 
-    def read(self, arns: list[str], connection: Connection) -> None:
-        """Read the tags that are due: all that were requested, else those of channels that are new or were changed."""
+    def read(self, arns: list[str], connection: Connection) -> bool:
+        """Read the tags that are due: all that were requested, else those of channels that are new or were changed.
+
+        Return False if none are.
+        """
         due = arns if self._is_requested else [arn for arn in arns if arn not in self._sources]
         if not due:
-            return
+            return False
         mode = CHEAPEST if self._is_requested else EACH  # bulk may show a change late
         self._is_requested = False
         began = time.monotonic()
         found = read_tags_of(due, mode, connection)
         ended = time.monotonic()
-        self._next_reading = ended + max(SECONDS_BETWEEN_READINGS, REST_FACTOR * (ended - began))
+        self._next_reading = max(began + SECONDS_BETWEEN_READINGS, ended + REST_FACTOR * (ended - began))
         self.error = found.error
         for arn, source in zip(due, found.sources(due), strict=True):
             if found.error is None and source != FAILED:
@@ -62,6 +67,7 @@ class TagCache:
                 self._sources[arn] = source
             else:
                 self._sources.setdefault(arn, FAILED)  # what was read before is still shown
+        return True
 
     def join(self, channels: pd.DataFrame) -> pd.DataFrame:
         """Return a channels frame with the tags that are known."""

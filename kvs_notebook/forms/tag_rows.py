@@ -91,10 +91,17 @@ class TagRows(CheckedInput):
         return dict(row.pair for row in self.rows if any(row.pair))
 
     def write_value(self, value: Mapping[str, str]) -> None:
-        """Replace the rows by those of a mapping, without tags of AWS that were copied with the others."""
+        """Show the rows of a mapping, without tags of AWS that were copied with the others; rows whose key stays are kept."""
         own = own_tags(value)
         rows = own if own or value.keys() <= self.read_only.keys() else value  # alone, such a key is shown as invalid
-        self._set_rows([self._new_row(key, text) for key, text in rows.items()])
+        before = {row.key.value: row for row in reversed(self.rows)}
+        kept = {key: before[key] for key in rows if key in before}
+        others = [row for row in self.rows if row not in kept.values()]
+        for key, row in kept.items():
+            row.tag_value.value = rows[key]
+        self._set_rows([kept.get(key) or self._new_row(key, text) for key, text in rows.items()])
+        for row in others:
+            row.close()
 
     def show_read_only(self, tags: Mapping[str, str]) -> None:
         """Show tags that cannot be changed."""

@@ -22,7 +22,7 @@ from kvs_notebook.errors import InvalidInput, KVSError
 from kvs_notebook.forms.channel_form import LOAD_AGAIN, ChannelForm
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.fields import CheckedInput
-from kvs_notebook.forms.html import escape_html, table_html
+from kvs_notebook.forms.html import escape_html, facts_html
 from kvs_notebook.forms.job import Job, JobResult, RunningJob
 from kvs_notebook.forms.tag_difference import TagDifference, Tags
 from kvs_notebook.forms.tag_rows import TagRows
@@ -84,7 +84,7 @@ class TagsForm(ChannelForm):
         self._loaded_tags = own
         self.tags.show_read_only({key: value for key, value in tags.items() if key not in own})
         name = ChannelArn.parse(arn).channel_name
-        self.details.value = table_html([("Name", name), ("ARN", arn), ("Tags", len(own))])
+        self.details.value = facts_html([("Name", name), ("ARN", arn), ("Tags", len(own))])
         return own
 
     def _show_difference(self) -> None:
@@ -109,12 +109,12 @@ class TagsForm(ChannelForm):
         running.update(lambda: self._set_loaded_tags(arn, everything))
         current = own_tags(everything)
         mine, theirs = TagDifference.between(loaded, wanted), TagDifference.between(loaded, current)
-        note = f" Another client has meanwhile: {theirs}." if theirs else ""
+        note = f" Another client has changed tags meanwhile: {theirs}." if theirs else ""
         conflicts = sorted(key for key in mine.keys & theirs.keys if current.get(key) != wanted.get(key))
         if conflicts:
             running.update(lambda: self.tags.replace_if_unchanged(wanted, mine.applied_to(current)))
             raise InvalidInput(
-                f"The tags of {name} were changed since they were loaded.{note} You wanted to: {mine}. "
+                f"The tags of {name} were changed since they were loaded.{note} Your changes: {mine}. "
                 f"Both concern {', '.join(conflicts)}: check the rows, which have their changes and yours, and apply again."
             )
         to_send = TagDifference.between(current, mine.applied_to(current))
@@ -122,7 +122,9 @@ class TagsForm(ChannelForm):
         result = to_send.applied_to(everything)
         running.update(lambda: self._show_applied(arn, wanted, result))
         message = (
-            f"Tags of {name}: {to_send}, done." if to_send else f"{name} has these tags already: nothing was sent."
+            f"Changed the tags of {name}: {to_send}."
+            if to_send
+            else f"{name} has these tags already: nothing was sent."
         )
         return JobResult(tags_frame({arn: result}), message + note, self._code(text, to_send))
 
@@ -177,11 +179,15 @@ class TagsForm(ChannelForm):
 def edit_tags(channel: Channel | None = None, *, connection: Connection | None = None) -> TagsForm:
     """Open a form that adds, changes and removes a channel's tags.
 
-    Its fields are ``channel``, with the button ``load``, and ``tags``, whose value is a mapping. Tags have no version: the form
-    reads them again before it sends anything, sends only the difference, and keeps what another client has changed. Tags that
-    only AWS can set (``aws:...``) are shown below the rows; they are not in ``tags.value``, and are not changed. Loading
-    spends what :func:`kvs_notebook.describe_channel` and :func:`kvs_notebook.list_tags` spend. Submitting spends what list_tags
-    and, if there is a difference, :func:`kvs_notebook.tag_channel` and :func:`kvs_notebook.untag_channel` spend.
+    Its fields are ``channel``, with the button ``load``, and ``tags``, whose
+    value is a mapping. Tags have no version: the form reads them again before
+    it sends anything, sends only the difference, and keeps what another client
+    has changed. Tags that only AWS can set (``aws:...``) are shown below the
+    rows; they are not in ``tags.value``, and are not changed. Loading spends
+    what :func:`kvs_notebook.describe_channel` and
+    :func:`kvs_notebook.list_tags` spend. Submitting spends what list_tags and,
+    if there is a difference, :func:`kvs_notebook.tag_channel` and
+    :func:`kvs_notebook.untag_channel` spend.
 
     Parameters
     ----------
@@ -193,7 +199,8 @@ def edit_tags(channel: Channel | None = None, *, connection: Connection | None =
     Returns
     -------
     TagsForm
-        The form; after a click, ``form.future.result()`` returns the channel's tags as a long tags frame.
+        The form; after a click, ``form.future.result()`` returns the channel's
+        tags as a long tags frame.
 
     Raises
     ------

@@ -101,9 +101,11 @@ class UpdateForm(ChannelForm):
 def update_channel(channel: Channel | None = None, *, connection: Connection | None = None) -> UpdateForm:
     """Open a form that changes a channel's message TTL.
 
-    Its fields are ``channel``, with the button ``load``, and ``message_ttl_seconds``. The version that was loaded is sent: if
-    another client has changed the channel since, nothing is overwritten, and the form shows the loaded, the current and the
-    wanted state. Loading spends what :func:`kvs_notebook.describe_channel` spends, and submitting what
+    Its fields are ``channel``, with the button ``load``, and
+    ``message_ttl_seconds``. The version that was loaded is sent: if another
+    client has changed the channel since, nothing is overwritten, and the form
+    shows the loaded, the current and the wanted state. Loading spends what
+    :func:`kvs_notebook.describe_channel` spends, and submitting what
     :func:`kvs_notebook.update_channel` does.
 
     Parameters
@@ -116,7 +118,8 @@ def update_channel(channel: Channel | None = None, *, connection: Connection | N
     Returns
     -------
     UpdateForm
-        The form; after a click, ``form.future.result()`` returns the channel as a one-row channels frame.
+        The form; after a click, ``form.future.result()`` returns the channel
+        as a one-row channels frame.
 
     Raises
     ------

@@ -11,8 +11,8 @@ import traitlets
 class VisibleTimer(anywidget.AnyWidget):
     """Call a listener regularly while a view of the form is on the screen; the widget itself is invisible.
 
-    A kernel does not know whether its page is hidden, scrolled away or closed; the browser does. After a longer time hidden, the
-    listener is called as soon as the form is seen again.
+    A kernel does not know whether its page is hidden, scrolled away or closed; the browser does. If the form was hidden for
+    longer, the listener is called as soon as it is visible again.
 
     Attributes
     ----------

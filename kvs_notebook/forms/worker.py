@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -60,13 +61,13 @@ class Worker:
         return self._latest is not None and self._latest.job.changes and self.is_busy
 
     def block(self, buttons: set[widgets.Button]) -> None:
-        """Disable these buttons also when no job runs, and no others."""
+        """Keep these buttons disabled when no job runs, and enable all others."""
         with self.lock:
             self.blocked = buttons
             self._disable_buttons(busy=self.is_busy)
 
     def dismiss_alert(self) -> None:
-        """Show no failure any more, unless a job runs, which may have changed the field itself."""
+        """Hide a failure, unless a job runs, which may have changed the field itself."""
         with self.lock:
             if not self.is_busy:
                 self.status.dismiss_alert()
@@ -124,9 +125,10 @@ class Worker:
             message = " ".join([result.message, *running.reconciled])
             word = DONE if result.is_complete else INCOMPLETE
             self._report_outcome(job, Outcome(message, word, result.code))
+            show = partial(self.status.show_outcome, word) if result.is_outcome else self.status.show
             self._finish(
                 running,
-                lambda: self.status.show_outcome(word, message, code=result.code, html=result.html),
+                lambda: show(message, code=result.code, html=result.html),
                 late_message=message if job.changes else "",
             )
             running.future.set_result(result.value)
@@ -171,7 +173,9 @@ class Worker:
         for button in self._buttons:
             button.disabled = busy or button in self.blocked
         self.stop_button.disabled = not busy
-        self.stop_button.layout.visibility = "visible" if busy else "hidden"  # it keeps its place: nothing moves
+        self.stop_button.layout.visibility = (
+            "visible" if busy else "hidden"
+        )  # keeps its space: the layout does not move
 
 
 def _failed_future(error: Exception) -> Future[Any]:

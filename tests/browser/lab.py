@@ -58,6 +58,7 @@ NOTEBOOKS_TRIED = 3
 
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 
+# Tests wait for what is not seen yet with wait_for(): to_be_visible() describes the whole page at each look that fails.
 expect.set_options(timeout=30_000)
 
 
@@ -327,7 +328,7 @@ class Watched:
     def wait_for_kernel(self) -> None:
         """Wait until the notebook's kernel has started."""
         status = self.page.locator("#jp-bottom-panel, #jp-main-statusbar").get_by_text("| Idle")
-        expect(status).to_be_visible(timeout=OPENING_MS)
+        status.wait_for(timeout=OPENING_MS)
 
     def reopen(self, while_closed: Callable[[], None]) -> Page:
         """Save and close the notebook, call a function, and open the notebook again; its kernel goes on.

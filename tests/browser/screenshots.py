@@ -1,7 +1,8 @@
-"""Take the pictures of README and of the walkthrough of forms: ``python -m tests.browser.screenshots [FOLDER [NAME ...]]``."""
+"""Take the pictures of README and the walkthroughs: ``python -m tests.browser.screenshots [FOLDER [NAME ...]] [--help]``."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,10 +63,24 @@ PICTURES = {
 }
 
 
-def main(folder: Path, names: Sequence[str]) -> None:
-    """Take the pictures of these names, or all of them."""
+NAMES = ("chart", "live", *PICTURES)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Take the pictures that the arguments name, or all of them."""
+    parser = argparse.ArgumentParser(prog="python -m tests.browser.screenshots", description="Take pictures.")
+    parser.add_argument("folder", type=Path, nargs="?", default=FOLDER, help="where they are written (%(default)s)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)} (all)")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.names if name not in NAMES]
+    if unknown:
+        parser.error(f"unknown pictures: {', '.join(unknown)} (choose from {', '.join(NAMES)})")
+    take(options.folder, options.names or NAMES)
+
+
+def take(folder: Path, names: Sequence[str]) -> None:
+    """Take the pictures of these names."""
     folder.mkdir(parents=True, exist_ok=True)
-    names = names or ["chart", "live", *PICTURES]
     if "chart" in names:
         draw(folder / "chart.png")
     if "live" in names:
@@ -139,4 +154,4 @@ def _take(page: Page, form: Locator, shown: str, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER, sys.argv[2:])
+    main()

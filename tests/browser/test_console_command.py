@@ -46,10 +46,10 @@ def test_console_is_shown_without_running_a_cell(browser, console, tmp_path):
     wait_until(lambda: '"output_type"' in notebook.read_text("utf-8"), seconds=70)  # the browser opens after this
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.goto(console, timeout=OPENING_MS)
-    expect(page.get_by_text(re.compile("rows 1.11 of 11"))).to_be_visible(timeout=OPENING_MS)
+    page.get_by_text(re.compile("rows 1.11 of 11")).wait_for(timeout=OPENING_MS)
     expect(page.locator(".kvs-header").first).to_contain_text("SANDBOX")
     page.get_by_role("button", name="Create channel").first.click()
-    expect(page.get_by_label("Channel name")).to_be_visible()
-    expect(page.get_by_text("This form is not connected to a kernel.")).to_be_hidden()
+    page.get_by_label("Channel name").wait_for()
+    page.get_by_text("This form is not connected to a kernel.").wait_for(state="hidden")
     page.close()
     assert (notebook.parent / ".gitignore").read_text() == "*\n"

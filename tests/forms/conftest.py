@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
+import ipykernel.ipkernel  # noqa: F401 - it replaces the manager of comms: a widget that was made before could not be closed
 import ipywidgets as widgets
 import pytest
 
 import kvs_notebook as kvs
+from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import set_current
 
 
@@ -41,6 +45,40 @@ def connection(sandbox: kvs.Sandbox) -> kvs.Connection:
     made.rate_limiter.sleep = lambda _: None
     set_current(made)
     return made
+
+
+@dataclass
+class SlowIdentity:
+    """Which connections wait for their identity, an event when one does, and an event that ends the waiting."""
+
+    concerns: Callable[[Connection], bool] = lambda connection: connection.region == "eu-west-1"
+    begun: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+
+@pytest.fixture
+def slow_identity(monkeypatch: pytest.MonkeyPatch) -> SlowIdentity:
+    """Make connections, those to eu-west-1 unless the test says otherwise, wait for their identity."""
+    slow = SlowIdentity()
+    asked = Connection.identity
+
+    def identity(connection: Connection) -> Any:
+        if slow.concerns(connection):
+            slow.begun.set()
+            assert slow.go_on.wait(20)
+        return asked(connection)
+
+    monkeypatch.setattr(Connection, "identity", identity)
+    return slow
+
+
+@pytest.fixture
+def real_account(sandbox: kvs.Sandbox, monkeypatch: pytest.MonkeyPatch) -> kvs.Sandbox:
+    """Return a sandbox that counts as a real account, to which the environment leads."""
+    for name, value in sandbox.environment({}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("kvs_notebook.aws.identity.SANDBOX_USER", "another-user")
+    return sandbox
 
 
 @pytest.fixture(autouse=True)

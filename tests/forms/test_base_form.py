@@ -16,15 +16,6 @@ CHANGING = ["create_channel", "update_channel", "delete_channel", "edit_tags"]
 FORMS = [*CHANGING, "get_endpoints", "connection"]
 
 
-@pytest.fixture
-def account(sandbox, monkeypatch):
-    """Present the sandbox as a real account."""
-    for name, value in sandbox.environment({}).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr("kvs_notebook.aws.identity.SANDBOX_USER", "another-user")
-    return sandbox
-
-
 def text_of(header) -> str:
     header.identified.result(20)
     return re.sub(r"<style>.*</style>|<[^>]*>", " ", header.value, flags=re.DOTALL)
@@ -48,7 +39,7 @@ def test_header_shows_account_that_is_known_only_from_sts(sandbox):
 
 
 @pytest.mark.parametrize("name", CHANGING)
-def test_changing_form_is_disabled_on_read_only_connection(account, name):
+def test_changing_form_is_disabled_on_read_only_connection(real_account, name):
     kvs.connect("sandbox")
     form = getattr(kvs.forms, name)()
     header = text_of(form.header)
@@ -63,7 +54,7 @@ def test_changing_form_is_disabled_on_read_only_connection(account, name):
     assert form.submit.disabled is (name == "delete_channel"), "to delete, the name has to be typed"
 
 
-def test_reading_form_is_enabled_on_read_only_connection(account, submit):
+def test_reading_form_is_enabled_on_read_only_connection(real_account, submit):
     kvs.connect("sandbox", allow_changes=True)
     kvs.create_channel("gate")
     kvs.connect("sandbox")
@@ -72,7 +63,7 @@ def test_reading_form_is_enabled_on_read_only_connection(account, submit):
     assert len(submit(form)) == 2
 
 
-def test_disabled_form_sends_nothing_from_code(account, submit):
+def test_disabled_form_sends_nothing_from_code(real_account, submit):
     kvs.connect("sandbox")
     form = kvs.forms.create_channel()
     form.name.value = "gate"
@@ -80,7 +71,7 @@ def test_disabled_form_sends_nothing_from_code(account, submit):
     assert "connect again with Allow changes ticked" in form.status.text
     assert "allow_changes=True" in form.status.value
     assert form.submit.disabled
-    assert not (account.requests["operation"] == "CreateSignalingChannel").any()
+    assert not (real_account.requests["operation"] == "CreateSignalingChannel").any()
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -115,7 +106,7 @@ def test_form_keeps_its_connection(sandbox, connection, submit):
     assert len(kvs.list_channels(connection=other)) == 0
 
 
-def test_cell_and_loading_job_set_a_field_at_the_same_moment(sandbox, connection):
+def test_cell_and_loading_job_set_field_at_same_moment(sandbox, connection):
     """A cell sets a field, whose listeners use the form, while the worker's thread writes what it has loaded into that field."""
     sandbox.seed()
     form = kvs.forms.update_channel("parking-north")

@@ -79,6 +79,7 @@ def test_stopped_load_does_not_overwrite_next_load(connection, channels, kind, o
     assert late.result(20)["channel_name"].item() == "front-door"
     assert state(form) == before
     assert form.status.text.startswith("Loaded back-door")
+    assert "Done" not in form.status.value, "nothing was changed"
 
 
 def submit_valid(form):

@@ -12,10 +12,17 @@ from kvs_notebook.forms.channel_table import ChannelTable, format_age
 from kvs_notebook.forms.executor import ContextExecutor
 
 
+@pytest.fixture(scope="module")
+def listed():
+    with kvs.Sandbox(clock="stepped", quotas=False) as sandbox:
+        sandbox.seed()
+        connection = sandbox.connection()
+        return kvs.list_channels(tags=True, connection=connection), connection.now()
+
+
 @pytest.fixture
-def fleet(sandbox, connection):
-    sandbox.seed()
-    return kvs.list_channels(tags=True)
+def fleet(listed):
+    return listed[0].copy()
 
 
 @pytest.fixture
@@ -25,8 +32,8 @@ def executor():
 
 
 @pytest.fixture
-def table(fleet, executor, connection):
-    made = ChannelTable(executor, now=connection.now)
+def table(fleet, listed, executor):
+    made = ChannelTable(executor, now=lambda: listed[1])
     made.show(fleet)
     return made
 
@@ -164,7 +171,7 @@ def test_user_selects_one_several_a_range_and_all(table, fleet):
     assert table.selected["channel_name"].tolist() == ["front-door-hq", "front-door-lab"]
 
 
-def test_number_of_last_action_tells_the_browser_that_it_was_processed(table):
+def test_last_action_number_tells_browser_that_action_was_processed(table):
     act(table, "only", id=arn(table, "front-door-hq"))
     act(table, "page", page=0)
     assert table.table.value == 2
@@ -194,6 +201,13 @@ def test_reading_tags_marks_no_row(table, fleet):
     table.show(fleet[[column for column in fleet if not column.startswith("tag:")]])
     table.show(fleet)
     assert not [row for row in table.table.view["rows"] if row["marked"]]
+
+
+def test_columns_of_tags_stay_in_place_while_tags_change(table, fleet):
+    before = headings(table)
+    table.show(fleet.assign(**{"tag:Owner": "ops", "tag:Aisle": "7"}))
+    assert headings(table) == before
+    assert table.all_columns()[-1] == "tag:Aisle"
 
 
 def test_columns_can_be_chosen(table):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -11,9 +10,9 @@ from ipywidgets.widgets.widget import _instances as all_widgets
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.forms.connection_form import DEFAULT_CHAIN, SANDBOX
+from tests.aws.fake_service import ALIASES, fake_service
 
 
 @pytest.fixture
@@ -65,29 +64,32 @@ def test_submit_identifies_and_sets_current_connection(profiles, submit):
     assert "profile fleet" in form.header.value
 
 
-def test_stopped_connection_does_not_become_current(profiles, submit, monkeypatch):
-    begun, go_on = threading.Event(), threading.Event()
-    asked = Connection.identity
-
-    def slow(connection):
-        if connection.region == "eu-west-1":
-            begun.set()
-            assert go_on.wait(20)
-        return asked(connection)
-
-    monkeypatch.setattr(Connection, "identity", slow)
+def test_stopped_connection_does_not_become_current(profiles, submit, slow_identity):
     form = kvs.forms.connection()
     form.profile.value, form.region.value = "fleet", "eu-west-1"
     form.submit.click()
     late = form.future
-    assert begun.wait(20)
+    assert slow_identity.begun.wait(20)
     form.cancel.click()
     form.region.value = "ap-southeast-2"
     made = submit(form)
-    go_on.set()
+    slow_identity.go_on.set()
     assert late.result(20).region == "eu-west-1"
     assert kvs.current_connection() is form.connection is form.value is made
     assert "eu-west-1" not in form.header.value
+
+
+def test_alias_of_the_account_is_text_in_every_header_after_it_was_read():
+    hostile = "&lt;img src=x&gt;"
+    with fake_service() as service:
+        service.replies["ListAccountAliases"] = ALIASES.replace("acme-prod", hostile)
+        account = service.connect()
+        form = kvs.forms.connection(connection=account)
+        form.header.named.result(20)
+        for header in (form.header, kvs.forms.get_endpoints(connection=account).header):
+            assert f'title="Alias of the account">{hostile}</span>' in header.value
+            assert "account 111122223333" in header.value
+        assert service.operations().count("ListAccountAliases") == 1
 
 
 def test_changes_need_ticked_checkbox(profiles, submit):

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import re
 import threading
-from itertools import pairwise
+from itertools import pairwise, product
+from types import SimpleNamespace
 
 import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
-from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.default_connection import set_current
+from kvs_notebook.channels.tag_reader import read_tags_of
 from kvs_notebook.channels.tags import tags_of_channel
-from kvs_notebook.forms import channel_poller, console_view, panel
+from kvs_notebook.forms import channel_listing, channel_poller, console_view, panel, tag_cache
 from kvs_notebook.forms.connection_form import SANDBOX
+from kvs_notebook.forms.tag_cache import TagCache
 from tests.forms.python_words import PYTHON
 from tests.forms.waiting import eventually
+
+# A console takes 0.4 s of CPU. All tests of forms run where they are named on the command line, as in .ci/run.
+pytestmark = pytest.mark.draw_tests(24)
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +36,13 @@ def console(sandbox, connection):
     opened = kvs.forms.console()
     opened.future.result(20)
     return opened
+
+
+def shown_in(widget) -> set:
+    """Return a widget and all widgets in it that are shown."""
+    if widget.layout.display == "none":
+        return set()
+    return {widget}.union(*(shown_in(child) for child in getattr(widget, "children", ())))
 
 
 def names(console) -> list[str]:
@@ -59,8 +71,9 @@ def test_forms_act_on_selected_channel(console):
     tags = console.open_form("Tags")
     assert tags.future.result(20)["channel_name"].item() == "parking-south"
     assert tags.tags.value
-    for hidden in (tags.header, tags.channel, tags.load):
-        assert hidden.layout.display == "none", "the console has a header and a selection"
+    shown = shown_in(tags)
+    assert not {tags.header, tags.channel} & shown, "the console has a header and a selection"
+    assert {tags.submit, tags.load} <= shown
 
 
 @pytest.mark.parametrize("name", ["TTL", "Tags", "Delete"])
@@ -108,7 +121,7 @@ def test_table_follows_the_life_of_a_channel(console):
     eventually(lambda: console.table.selected.empty)
     assert console.panel.is_open, "it still shows how it went"
     told = [outcome.message.split()[:2] for _, outcome in console.activity.outcomes]
-    assert told == [["Deleted", "gate"], ["Tags", "of"], ["Updated", "gate"], ["Created", "gate"]]
+    assert told == [["Deleted", "gate"], ["Changed", "the"], ["Updated", "gate"], ["Created", "gate"]]
 
 
 def test_details_follow_the_listing(console, connection):
@@ -128,6 +141,11 @@ def test_downloaded_text_holds_the_shown_rows(console, tmp_path):
     path.write_text(waiting.result(20), encoding="utf-8", newline="")
     assert kvs.read_csv(path).equals(console.table.shown)
     assert names(console) == ["parking-north", "parking-south"]
+    console.table.status.value = "CREATING"
+    console.clear_filter.click()
+    console.table.painted.result(20)
+    eventually(lambda: len(names(console)) == 11)
+    eventually(lambda: console.clear_filter.disabled)
 
 
 def test_bar_says_what_can_be_done_with_the_selection(console):
@@ -173,13 +191,14 @@ def test_ttl_of_several_channels_is_previewed_and_applied(sandbox, console):
     assert console.form.status.text == "Preview: 3 channels will be changed. Nothing was sent yet."
     shown = plan_form.table.table.view
     assert [column["heading"] for column in shown["columns"]] == ["Name", "Changes", "Before", "After", "Status"]
-    assert shown["rows"][0]["cells"] == ["parking-north", "TTL", "60", "75", "ready"]
+    assert shown["rows"][0]["cells"] == ["parking-north", "TTL", "60 s", "75 s", "ready"]
     assert plan_form.submit.description == "Apply to 3 channels"
     plan_form.submit.click()
     assert plan_form.future.result(30).counts["done"] == 3
     eventually(lambda: set(console.table.selected["message_ttl_seconds"]) == {75})
     (outcome,) = [each for _, each in console.activity.outcomes]
-    assert outcome.message.startswith("message TTL 75 of 3 channels: Applied: 3 done;")
+    assert outcome.message.startswith("3 channels: message TTL 75. Applied: 3 done;")
+    assert not {plan_form.submit, plan_form.resume} & shown_in(plan_form), "there is nothing left to do"
 
 
 def test_tags_of_several_channels_are_set_and_removed(console):
@@ -195,8 +214,13 @@ def test_tags_of_several_channels_are_set_and_removed(console):
 def test_several_channels_are_deleted_after_their_phrase(sandbox, console, count, phrase):
     console.table.select(*names(console)[:count])
     plan_form = apply_bulk(console, "Delete")
-    headings = [column["heading"] for column in plan_form.table.table.view["columns"]]
-    assert headings == ["Name", "Status"], "nothing else is known of a deletion"
+    assert f"Preview: {count} channels will be deleted." in console.form.status.text
+    shown = plan_form.table.table.view
+    assert [column["heading"] for column in shown["columns"]] == ["Name", "Status", "Age", "Tags"]
+    alone = kvs.forms.delete_channel(names(console)[0])
+    alone.future.result(20)
+    for cell in shown["rows"][0]["cells"]:
+        assert cell == "ready" or cell in alone.details.value, "as the form of one channel shows it"
     plan_form.phrase.value = "delete 2"
     plan_form.submit.click()
     assert isinstance(plan_form.future.exception(20), errors.InvalidInput)
@@ -216,9 +240,12 @@ def test_interrupted_bulk_change_is_resumed(sandbox, console):
     assert plan_form.future.result(30).counts["failed"]
     assert plan_form.status.role == "alert"
     assert console.activity.outcomes[0][1].word == "Incomplete"
+    assert plan_form.resume in shown_in(plan_form)
+    assert plan_form.submit not in shown_in(plan_form), "its run has begun: Resume continues it"
     sandbox.clear_denials()
     plan_form.resume.click()
     assert plan_form.future.result(30).counts["done"] == 2
+    assert plan_form.resume not in shown_in(plan_form)
     assert [outcome.word for _, outcome in console.activity.outcomes] == ["Done", "Incomplete"]
 
 
@@ -258,7 +285,41 @@ def test_panel_stays_with_a_running_bulk_change(sandbox, console):
     assert plan_form.future.result(30).counts["done"] == 2
 
 
+@pytest.mark.parametrize(("count", "shown"), [(3, False), (11, True)])
+def test_preview_has_a_filter_if_not_all_steps_are_seen(console, count, shown):
+    console.table.select(*names(console)[:count])
+    plan_form = apply_bulk(console, "TTL", message_ttl_seconds="75")
+    assert (plan_form.table.filter in shown_in(plan_form)) is shown
+
+
 # --- edits
+
+
+def fill_ttl(form):
+    form.message_ttl_seconds.value = "75"
+
+
+def fill_name(form):
+    form.confirmation.value = "parking-north"
+
+
+@pytest.mark.parametrize(("name", "fill"), [("TTL", fill_ttl), ("Delete", fill_name)])
+def test_button_that_a_conflict_asks_for_is_shown(console, connection, name, fill):
+    console.table.select("parking-north")
+    form = console.open_form(name)
+    form.future.result(20)
+    kvs.update_channel("parking-north", message_ttl_seconds=33)
+    fill(form)
+    form.submit.click()
+    assert isinstance(form.future.exception(20), errors.VersionMismatch)
+    assert "press Load" in form.status.text
+    assert form.load in shown_in(console)
+    form.load.click()
+    form.future.result(20)
+    fill(form)
+    form.submit.click()
+    form.future.result(20)
+    assert form.status.role == "status"
 
 
 def edit_ttl(console, name="parking-north"):
@@ -305,7 +366,7 @@ def test_edits_survive_other_tabs_closing_and_creating(console):
 
 @pytest.fixture
 def console_of_environment(sandbox, connection, monkeypatch):
-    """Return a console whose connection is made anew after its credentials have failed."""
+    """Return a console whose connection is created again after its credentials have failed."""
     sandbox.seed()
     for name, value in sandbox.environment({}).items():
         monkeypatch.setenv(name, value)
@@ -373,6 +434,51 @@ def test_connecting_elsewhere_lists_its_channels(sandbox, console):
         console.future.result(20)
 
 
+def test_alias_of_a_real_account_is_read_after_the_table(real_account):
+    real_account.seed(account_alias="acme-prod")
+    console = kvs.forms.console()
+    console.future.result(20)
+    eventually(lambda: "acme-prod</span>" in console.header.account.value)
+    console.header.form.region.value = "eu-west-1"
+    console.header.form.future.result(20)
+    console.future.result(20)
+    assert "acme-prod</span>" in console.header.account.value
+    asked = real_account.requests["operation"].tolist()
+    assert asked.count("ListAccountAliases") == 1
+    assert asked.index("ListAccountAliases") > asked.index("ListSignalingChannels")
+
+
+@pytest.mark.draw(2)
+@pytest.mark.parametrize("problem", ["denied", "unreachable", "no alias", "hangs"])
+def test_console_without_alias_shows_account_only(real_account, caplog, problem):
+    real_account.seed(account_alias=None if problem == "no alias" else "acme-prod")
+    if problem == "denied":
+        real_account.deny("iam:*")
+    elif problem != "no alias":
+        kind, seconds = ("reset", 0) if problem == "unreachable" else ("delay", 3_600)
+        real_account.faults.add("ListAccountAliases", kind, times=None, seconds=seconds)
+    caplog.set_level("INFO", "kvs_notebook")
+    console = kvs.forms.console()
+    assert len(console.future.result(20)) == 11
+    eventually(lambda: console.header.account.named is not None)
+    if problem != "hangs":
+        console.header.account.named.result(20)
+        logged = [each.levelname for each in caplog.records if "alias is not shown" in each.getMessage()]
+        assert logged == ([] if problem == "no alias" else ["INFO"])
+    assert "account 111122223333" in console.header.account.value
+    assert not re.search('kvs-alias"|kvs-error"|acme', console.header.account.value)
+    assert (console.status.text, console.header.form.status.text) == ("", "")
+    assert not console.connection.credentials_failed
+
+
+def test_open_column_menu_keeps_its_boxes(console):
+    console.columns.button.click()
+    before = console.columns.children
+    kvs.tag_channel("test-jchen", {"Aisle": "7"})
+    console.refresh().result(20)
+    assert console.columns.children == (*before, console.columns.boxes["tag:Aisle"])
+
+
 def test_region_selector_keeps_the_session_and_its_settings(sandbox, connection):
     sandbox.seed()
     mine = sandbox.connection().replace(share=0.25)
@@ -397,12 +503,54 @@ def test_connecting_asks_before_edits_are_lost(console):
     assert not console.panel.is_open
 
 
+PLACES = ["us-east-1", "eu-west-1", "eu-west-2"]
+
+
+@pytest.mark.parametrize("chosen", [*product(["eu-west-1"], PLACES, PLACES[1:])])
+def test_only_the_connect_button_discards_edits(console, chosen):
+    """Choosing the region in use again takes the choice back; choosing another one asks about that one."""
+    edited, header = edit_ttl(console), console.header.form
+    console.panel.close_panel()
+    for region in chosen:
+        before = header.region.value
+        header.region.value = region
+        if region == "us-east-1":
+            assert header.status.text == ""
+            assert header.submit.layout.display == "none"
+        elif region != before:
+            assert isinstance(header.future.exception(20), errors.InvalidInput)
+            assert "press Connect again" in header.status.text
+    assert console.connection.region == "us-east-1"
+    assert console.open_form("TTL") is edited
+    assert edited.message_ttl_seconds.value == "75"
+    header.submit.click()
+    assert header.future.result(20).region == header.region.value
+    assert console.connection.region == chosen[-1]
+
+
+def test_choosing_the_region_in_use_stops_connecting(console, slow_identity):
+    header = console.header.form
+    before = console.connection
+    header.region.value = "eu-west-1"
+    assert slow_identity.begun.wait(20)
+    header.region.value = "us-east-1"
+    slow_identity.go_on.set()
+    header.future.result(20)
+    assert console.connection is header.connection is before
+    assert (header.region.value, header.status.text) == ("us-east-1", "")
+
+
 def test_region_without_channels_is_counted_after_connecting(sandbox, console):
     form = console.open_form("Connection")
+    titles = []
+    console.title.observe(lambda change: titles.append(change["new"]), "value")
     form.region.value = "eu-west-3"
     form.future.result(20)
     console.future.result(20)
     eventually(lambda: "Channels (0)" in console.title.value)
+    assert titles, "until the region is listed, no number is shown, neither that of the region before nor 0"
+    assert all("Channels</h2>" in title and "reading..." in title for title in titles[:-1])
+    assert "as of" in titles[-1]
     assert console.table.table.view["empty"] == "No channels in this account and region."
 
 
@@ -417,10 +565,15 @@ def test_denied_listing_after_connecting_empties_table(sandbox, console):
         assert console.table.shown.empty
         eventually(lambda: console.status.role == "alert")
         assert "previous listing" not in console.status.text
+        assert "Channels</h2>" in console.title.value
+        assert "not read" in console.title.value
+        other.clear_denials()
+        console.refresh().result(20)
+        eventually(lambda: "Channels (11)</h2>" in console.title.value)
 
 
 def test_late_listing_of_previous_connection_is_ignored(sandbox, console, monkeypatch):
-    begun, go_on, listed = threading.Event(), threading.Event(), console_view.list_channels
+    begun, go_on, listed = threading.Event(), threading.Event(), channel_listing.list_channels
     there = console.connection
 
     def slow(prefix, *, connection):
@@ -430,7 +583,7 @@ def test_late_listing_of_previous_connection_is_ignored(sandbox, console, monkey
             assert go_on.wait(20)
         return frame
 
-    monkeypatch.setattr(console_view, "list_channels", slow)
+    monkeypatch.setattr(channel_listing, "list_channels", slow)
     late = console.refresh()
     assert begun.wait(20)
     form = console.open_form("Connection")
@@ -459,25 +612,17 @@ def test_live_tab_follows_the_selection_and_ends_its_calls(console):
     assert console.panel.tabs["Live"].layout.display == "none"
 
 
-@pytest.mark.parametrize("name", ["Create", "TTL", "Endpoints"])
-def test_form_opened_while_connecting_gets_new_connection(console, monkeypatch, name):
-    begun, go_on, asked = threading.Event(), threading.Event(), Connection.identity
-
-    def slow(connection):
-        if connection is not console.connection:
-            begun.set()
-            assert go_on.wait(20)
-        return asked(connection)
-
+@pytest.mark.parametrize("name", ["Create", "TTL"])
+def test_form_opened_while_connecting_gets_new_connection(console, slow_identity, name):
+    slow_identity.concerns = lambda connection: connection is not console.connection
     form = console.open_form("Connection")
     with kvs.use_sandbox() as other:
         other.seed()
-        monkeypatch.setattr(Connection, "identity", slow)
         form.profile.value = SANDBOX
-        assert begun.wait(20)
+        assert slow_identity.begun.wait(20)
         console.table.select("parking-north")
         before = console.open_form(name)
-        go_on.set()
+        slow_identity.go_on.set()
         made = form.future.result(20)
         eventually(lambda: name != "Create" or console.form is not before)
         console.future.result(20)
@@ -528,10 +673,10 @@ def test_console_lists_once_a_second_during_transition(connection):
         console.future.result(20)
         assert "Channels (1)" in console.title.value
         # When each began, not when it arrived: one that was held up on its way is close to the next.
-        begun = {console._poller._last_start}
-        eventually(lambda: bool(begun.add(console._poller._last_start)) or lists(sandbox) >= 3)
+        begun = {console._listing._poller._last_start}
+        eventually(lambda: bool(begun.add(console._listing._poller._last_start)) or lists(sandbox) >= 3)
         sandbox.advance(3_600)
-        eventually(lambda: bool(begun.add(console._poller._last_start)) or is_settled(console))
+        eventually(lambda: bool(begun.add(console._listing._poller._last_start)) or is_settled(console))
         times = sorted(begun)
         assert len(times) >= 2
         assert min(after - before for before, after in pairwise(times)) >= 0.95
@@ -551,7 +696,7 @@ def test_failed_listing_during_transition_retries_transient_errors(connection, k
         eventually(lambda: console.status.role == "alert")
         sandbox.faults.clear()
         sandbox.advance(3_600)
-        eventually(lambda: not console._poller._is_running)
+        eventually(lambda: not console._listing._poller._is_running)
         assert is_settled(console) is again
 
 
@@ -563,7 +708,7 @@ def test_hidden_console_pauses_until_shown_again(connection):
         console._view_count = 1  # as the browser says it
         eventually(lambda: lists(sandbox) >= 2)
         console._view_count = 0
-        eventually(lambda: not console._poller._is_running)
+        eventually(lambda: not console._listing._poller._is_running)
         seen = lists(sandbox)
         console._view_count = 1
         eventually(lambda: lists(sandbox) > seen)
@@ -571,7 +716,8 @@ def test_hidden_console_pauses_until_shown_again(connection):
 
 def see(console, seconds_later=60):
     """Do what the browser does while it shows a console that was listed some time ago."""
-    console._listed_at -= seconds_later
+    console._listing._listed_at -= seconds_later
+    console._listing._tags._next_reading -= seconds_later
     console._refresh_timer._handle_custom_msg("seen", [])
 
 
@@ -583,6 +729,20 @@ def test_visible_console_lists_again(sandbox, console, connection):
     seen = lists(sandbox)
     see(console, seconds_later=1)  # a second view of the same console
     assert lists(sandbox) == seen
+
+
+def test_visible_console_shows_every_change_of_another_client(console, connection):
+    kvs.update_channel("parking-north", message_ttl_seconds=33)
+    kvs.delete_channel("parking-south")
+    kvs.tag_channel("test-jchen", {"Owner": "ops"})
+    kvs.untag_channel("front-door-hq", ["Site"])
+    kvs.create_channel("gate", tags={"Floor": "2"})
+    see(console)
+    console.future.result(20)
+    assert console.table.shown.equals(kvs.list_channels(tags=True))
+    changed = {"parking-north", "test-jchen", "front-door-hq", "gate"}
+    arns = console.table.table._marked
+    assert set(console.table.frame.set_index("channel_arn")["channel_name"].reindex(list(arns))) == changed
 
 
 def test_listing_while_visible_keeps_selection_edits_and_messages(sandbox, console, connection):
@@ -627,13 +787,15 @@ def test_stuck_transition_stops_listing(monkeypatch, connection):
         kvs.create_channel("gate", wait=False, connection=sandbox.connection())
         console = kvs.forms.console(connection=sandbox.connection())
         console.future.result(20)
-        eventually(lambda: not console._poller._is_running)
+        eventually(lambda: not console._listing._poller._is_running)
         assert lists(sandbox) == 1
 
 
 def test_closed_console_stops_listing(sandbox, console):
     console.close()
-    eventually(lambda: not console._poller._is_running)  # its future is there a moment before its thread has ended
+    eventually(
+        lambda: not console._listing._poller._is_running
+    )  # its future is there a moment before its thread has ended
     assert lists(sandbox) == 1
 
 
@@ -684,11 +846,29 @@ def test_hanging_call_blocks_no_other_form(sandbox, console, monkeypatch):
 # --- tags
 
 
+@pytest.mark.parametrize(("reading_seconds", "is_read"), [(0.01, True), (2.0, True), (4.0, False)])
+def test_tags_are_read_again_at_each_refresh_unless_that_takes_long(connection, monkeypatch, reading_seconds, is_read):
+    now = [100.0]
+    monkeypatch.setattr(tag_cache, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def read(*arguments):
+        now[0] += reading_seconds
+        return read_tags_of(*arguments)
+
+    monkeypatch.setattr(tag_cache, "read_tags_of", read)
+    arns = [kvs.create_channel("gate")["channel_arn"].item()]
+    cache, began = TagCache(), now[0]
+    assert cache.read(arns, connection)
+    now[0] = began + console_view.SECONDS_BETWEEN_REFRESHES
+    cache.request(if_old=True)
+    assert cache.read(arns, connection) is is_read
+
+
 def tag_calls(sandbox) -> int:
     return int(sandbox.requests["operation"].isin(["ListTagsForResource", "GetResources"]).sum())
 
 
-def test_tags_are_not_read_again_while_the_console_follows_a_transition(connection):
+def test_console_reads_no_tags_while_it_follows_transition(connection):
     slow = kvs.Assumptions(creating_seconds=3_600)
     with kvs.Sandbox(assumptions=slow, quotas=False) as sandbox:
         kvs.create_channel("gate", wait=False, connection=sandbox.connection())
@@ -712,7 +892,7 @@ def test_unreadable_tags_leave_the_channels_and_say_why(sandbox, console):
     eventually(lambda: console.status.text == "")
 
 
-def test_own_change_of_tags_is_read_at_once_of_that_channel(sandbox, console):
+def test_console_reads_tags_of_channel_that_it_has_changed(sandbox, console):
     console.table.select("parking-north")
     form = console.open_form("Tags")
     form.future.result(20)

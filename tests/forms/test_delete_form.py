@@ -14,7 +14,7 @@ def channel(connection):
 
 
 def test_form_shows_what_will_be_deleted(sandbox, channel):
-    sandbox.advance(3 * 86_400)
+    sandbox.advance(3.8 * 86_400)
     form = kvs.forms.delete_channel("front-door")
     form.future.result()
     for shown in (
@@ -26,7 +26,7 @@ def test_form_shows_what_will_be_deleted(sandbox, channel):
         "ACTIVE",
     ):
         assert shown in form.details.value
-    assert "cannot be brought back" in form.details.value
+    assert "cannot be restored" in form.details.value
 
 
 @pytest.mark.parametrize("typed", ["", "front", "Front-Door", "front-door "])

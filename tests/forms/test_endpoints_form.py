@@ -52,7 +52,7 @@ def test_trial_connects_once_as_viewer(sandbox, connection):
     form.role.value = "MASTER"  # which a trial never is
     seconds = trial(form)
     assert 0 < seconds < 10
-    assert "as the VIEWER kvs-notebook-probe and left" in form.status.text
+    assert "as VIEWER kvs-notebook-probe and disconnected" in form.status.text
     assert f"{seconds * 1000:.1f} ms" in form.status.text
     assert "kvs.open_signaling(&#x27;front-door&#x27;, client_id=&#x27;kvs-notebook-probe&#x27;)" in form.status.value
     connects = sandbox.requests[sandbox.requests["operation"].str.startswith("Connect")]

@@ -26,6 +26,7 @@ MESSAGES = [
     error_translation.UNTRUSTED,
     error_translation.CORRECT_PROFILE,
     advice.SANDBOX_STOPPED,
+    advice.SANDBOX_RUNS,
     *advice.NEXT_STEPS.values(),
     *(credential_errors._advice_of_source(source) for source in SOURCES),
     *(credential_errors._renewal(source) for source in SOURCES),

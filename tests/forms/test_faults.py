@@ -122,7 +122,9 @@ CASES = [
 ]
 
 
-@pytest.mark.draw(1, of_each=("name", "operation", "kind"))
+@pytest.mark.draw(2, of_each=("name", "operation"))
+@pytest.mark.draw(2, of_each=("kind",))
+@pytest.mark.draw(2, of_each=("when", "times"))
 @pytest.mark.parametrize(("name", "operation", "kind", "when", "times"), CASES)
 def test_fault_ends_in_true_status(sandbox, connection, name, operation, kind, when, times):
     opened, _, happened = FORMS[name]
@@ -250,7 +252,8 @@ def check_outcome(name: str, plan_form: Any, error: BaseException | None) -> Any
     return applied
 
 
-@pytest.mark.draw(4, of_each=("name",))
+@pytest.mark.draw(1, of_each=("name",))
+@pytest.mark.draw(1, of_each=("kind",))
 @pytest.mark.parametrize("kind", FAULTS)
 @pytest.mark.parametrize("name", BULK)
 def test_fault_in_a_bulk_change_ends_in_true_outcomes(sandbox, connection, tmp_path, monkeypatch, name, kind):

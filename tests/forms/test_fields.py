@@ -108,6 +108,15 @@ def test_tag_rows_convert_to_and_from_mapping():
     assert len(rows.rows) == 1
 
 
+def test_rows_of_keys_that_stay_are_kept():
+    tags = TagRows({"Owner": "ops", "Site": "hq", "Env": "prod"})
+    owner, _, env = tags.rows
+    tags.value = {"Owner": "lab", "Env": "prod", "Gate": "7"}
+    assert tags.rows[:2] == (owner, env)
+    assert tags.value == {"Owner": "lab", "Env": "prod", "Gate": "7"}
+    assert [row.remove.tooltip for row in tags.rows] == ["Remove tag 1", "Remove tag 2", "Remove tag 3"]
+
+
 def test_tag_rows_are_renumbered_after_each_edit():
     rows = TagRows({"Site": "hq"})
     rows.add.click()

@@ -44,7 +44,7 @@ def test_only_the_difference_is_sent(sandbox, form, submit):
     form.tags.value = {"Site": "annex", "Owner": "ops", "Env": "prod"}
     frame = submit(form)
     assert dict(zip(frame["key"], frame["value"], strict=True)) == tags_there() == form.tags.value
-    assert form.status.text == "Tags of front-door: set Env=prod, set Site=annex, done."
+    assert form.status.text == "Changed the tags of front-door: set Env=prod, set Site=annex."
     assert (sent(sandbox, "TagResource"), sent(sandbox, "UntagResource")) == (1, 0)
     assert "kvs.tag_channel(&#x27;front-door&#x27;, {&#x27;Env&#x27;: &#x27;prod&#x27;" in form.status.value
 
@@ -67,7 +67,7 @@ def test_change_of_another_client_is_kept(form, submit):
     form.tags.value = {"Site": "annex", "Owner": "ops"}
     submit(form)
     assert tags_there() == {"Site": "annex", "Owner": "ops", "Env": "prod"}
-    assert form.status.text.endswith("Another client has meanwhile: set Env=prod.")
+    assert form.status.text.endswith("Another client has changed tags meanwhile: set Env=prod.")
     assert form.tags.value == tags_there()
 
 

@@ -49,7 +49,7 @@ def test_busy_worker_disables_buttons_and_shows_progress(controlled):
     assert controlled.button.disabled
     assert not controlled.worker.stop_button.disabled
     assert controlled.worker.status.text == (
-        "Doing it... (If this line stays, run the cell again and press Load to see what became of it.)"
+        "Doing it... (If this line stays, run the cell again and press Load to see whether it took effect.)"
     )
     controlled.end.set()
     assert future.result() == "Doing it"
@@ -81,7 +81,8 @@ def test_stopped_change_shows_late_outcome(controlled):
     controlled.worker.stop_button.click()
     assert not controlled.button.disabled
     assert controlled.worker.status.text == (
-        "Stopped waiting for doing it. The request was already sent and is not called back: press Load to see what became of it."
+        "Stopped waiting for doing it. The request was already sent and cannot be cancelled: "
+        "press Load to see whether it took effect."
     )
     controlled.end.set()
     assert future.result() == "Doing it"
@@ -167,7 +168,7 @@ def test_stopped_form_shows_last_status(connection):
             assert not form.future.done()
         form.cancel.click()
         assert "The request was already sent" in form.status.text
-        assert "look for gate in the list of channels to see what became of it" in form.status.text
+        assert "look for gate in the list of channels to see whether it took effect" in form.status.text
         assert "kvs.describe_channel(&#x27;gate&#x27;, connection=connection)" in form.status.value
         assert form.future.result(20)["channel_status"].item() == "CREATING"
         assert "Meanwhile: Created gate in " in form.status.text
