@@ -4,9 +4,37 @@ from __future__ import annotations
 
 import click
 
-PROFILE = click.option("--profile", metavar="NAME", help="AWS profile.  [default: boto3's credential chain]")
 
-REGIONS = click.option("--region", "regions", metavar="CODE", multiple=True, help="AWS region (repeatable).")
+def _only_profile(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> str | None:
+    """Return the profile, None without one; raise click.UsageError if there are several, of which click would take the last."""
+    if len(given) > 1:
+        raise click.UsageError(f"--profile was given {len(given)} times: {', '.join(given)}. Pass one profile.")
+    return given[0] if given else None
+
+
+PROFILE = click.option(
+    "--profile",
+    metavar="NAME",
+    multiple=True,
+    callback=_only_profile,
+    help="AWS profile.  [default: boto3's credential chain]",
+)
+
+PROFILES = click.option(
+    "--profile",
+    "profiles",
+    metavar="NAME",
+    multiple=True,
+    help="AWS profile (repeatable: each is read).  [default: boto3's credential chain]",
+)
+
+REGIONS = click.option(
+    "--region",
+    "regions",
+    metavar="CODE",
+    multiple=True,
+    help="AWS region (repeatable).  [default: that of the environment or the profile]",
+)
 
 ALL_REGIONS = click.option("--all-regions", is_flag=True, help="All regions that are enabled in the account.")
 

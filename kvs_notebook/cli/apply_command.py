@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kvs_notebook.cli.account_options import EXTERNAL_ID, PROFILE, ROLE_ARNS, ROLE_NAME
+from kvs_notebook.cli.error_words import in_options
 from kvs_notebook.cli.example_command import ExampleCommand
 from kvs_notebook.cli.exit_codes import PARTIAL
+from kvs_notebook.cli.plan_command import plan_in_options
 from kvs_notebook.cli.terminal import print_text, table_width
 from kvs_notebook.errors import KVSError, ReadOnly
 
@@ -19,12 +21,9 @@ if TYPE_CHECKING:
     from kvs_notebook.plans.plan import Plan
 
 FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-LIMITS = ("max_delete", "max_share", "canary", "stop_after")
 
 
-@click.command(
-    cls=ExampleCommand, example="kvs-notebook apply changes/ttl --confirm 'change 12 in 111122223333 us-east-1'"
-)
+@click.command(cls=ExampleCommand, example="kvs-notebook apply changes --confirm 'change 12 in 111122223333 us-east-1'")
 @FOLDER
 @click.option("--confirm", metavar="TEXT", help="The phrase that kvs-notebook plan has printed.")
 @click.option("--resume", is_flag=True, help="Continue a run that was interrupted, stopped or paused.")
@@ -68,13 +67,13 @@ def apply(*, folder: Path, confirm: str | None, resume: bool, profile: str | Non
         ) from error
     except KVSError as error:
         raise type(error)(_with_options(str(error), folder), code=error.code, operation=error.operation) from error
-    print_text(applied.summary(_resume_line(folder)))
+    print_text(in_options(applied.summary(_resume_line(folder))))
     if applied.interrupted:
         raise click.Abort
     return 0 if applied.incomplete.empty else PARTIAL
 
 
-@click.command(cls=ExampleCommand, example="kvs-notebook undo changes/ttl -o changes/ttl-undo")
+@click.command(cls=ExampleCommand, example="kvs-notebook undo changes -o undo")
 @FOLDER
 @click.option(
     "-o", "--output", metavar="DIR", type=click.Path(path_type=Path), required=True, help="Folder of the new plan."
@@ -92,17 +91,18 @@ def undo(*, folder: Path, output: Path) -> int:
     deletes = int((plan.ready["action"] == "delete").sum())
     allowing = f" --max-delete {deletes}" if deletes else ""
     line = f"kvs-notebook apply {shlex.quote(str(output))} --confirm {shlex.quote(plan.confirmation)}{allowing}"
-    print_text(plan.to_text(width=table_width(), apply_line=line))
+    print_text(plan_in_options(plan).to_text(width=table_width(), apply_line=line))
     return 0
 
 
 def _check_confirmation(plan: Plan, confirm: str | None) -> None:
     if confirm == plan.confirmation:
         return
-    problem = "--confirm is missing" if confirm is None else f"--confirm {shlex.quote(confirm)} does not match"
+    problem = (
+        "--confirm is missing" if confirm is None else f"--confirm {shlex.quote(confirm)} does not match this plan"
+    )
     raise click.UsageError(
-        f"{problem}: the plan would {plan.confirmation}. If that is meant, pass --confirm {shlex.quote(plan.confirmation)}; "
-        "nothing was sent."
+        f"{problem}, so nothing was sent. To apply this plan, pass --confirm {shlex.quote(plan.confirmation)}."
     )
 
 
@@ -129,7 +129,5 @@ def _resume_line(folder: Path) -> str:
 
 
 def _with_options(message: str, folder: Path) -> str:
-    """Return an error's message with the options of the command in place of Python's arguments."""
-    for name in LIMITS:
-        message = message.replace(f"{name}=", f"--{name.replace('_', '-')} ")
+    """Return an error's message with the line that continues the run in place of Python's."""
     return message.replace(f"kvs.resume_plan({str(folder)!r})", _resume_line(folder))

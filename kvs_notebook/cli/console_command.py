@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from kvs_notebook.arguments import check_path
+from kvs_notebook.atomic_file import replace_file
 from kvs_notebook.cli.account_options import PROFILE
 from kvs_notebook.cli.example_command import ExampleCommand
 from kvs_notebook.cli.jupyterlab import check_jupyterlab, run_jupyterlab
@@ -18,7 +20,7 @@ from kvs_notebook.jupyter.console_notebook import NOTEBOOK
 
 @click.command(cls=ExampleCommand, example="kvs-notebook console --sandbox")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("kvs-console"))
-@click.option("--sandbox", is_flag=True, help="Show a local sandbox with the example fleet: no AWS account.")
+@click.option("--sandbox", is_flag=True, help="Use the example fleet of a local sandbox; no AWS account is needed.")
 @PROFILE
 @click.option("--region", metavar="CODE", help="AWS region.  [default: that of the environment or the profile]")
 @click.option("--allow-changes", is_flag=True, help="Allow changes in the real account.  [default: read-only]")
@@ -30,12 +32,12 @@ def console(
 
     Its forms create, change, tag and delete channels.
 
-    The notebook console.ipynb is written to FOLDER (default: ./kvs-console), anew each time, and its cell is run. FOLDER also
+    The notebook console.ipynb is written to FOLDER (default: ./kvs-console) at each start, and its cell is run. FOLDER also
     keeps the journals of changes of many channels. A new FOLDER is ignored by Git.
     """
     if sandbox and (profile or region or allow_changes):
         raise click.UsageError(
-            "--sandbox cannot be combined with --profile, --region or --allow-changes. Omit it or them."
+            "--sandbox cannot be combined with --profile, --region or --allow-changes. Omit --sandbox or the others."
         )
     check_jupyterlab()
     _write_notebook(folder, console_cell(profile, region, allow_changes=allow_changes))
@@ -60,12 +62,13 @@ def _write_notebook(folder: Path, code: str) -> None:
     notebook = new_notebook(cells=[new_code_cell(code, id="console")])  # type: ignore[no-untyped-call] # nbformat
     notebook.metadata["kernelspec"] = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     notebook.metadata["language_info"] = IPythonKernel.language_info  # else its kernel would set it: an unsaved change
-    is_new = not folder.exists()
+    is_new = not check_path("FOLDER", folder).exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if is_new:
             (folder / ".gitignore").write_text("*\n", encoding="utf-8")
-        nbformat.write(notebook, folder / NOTEBOOK)  # type: ignore[no-untyped-call] # nbformat
+        with replace_file(folder / NOTEBOOK) as stream:
+            nbformat.write(notebook, stream)  # type: ignore[no-untyped-call] # nbformat
     except OSError as error:
         raise ExportFailed(
             f"Can't write {folder / NOTEBOOK}: {error.strerror}. Choose a folder that you may write to: "

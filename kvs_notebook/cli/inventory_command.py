@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kvs_notebook.cli.account_options import ACCOUNTS, ALL_REGIONS, EXTERNAL_ID, PROFILE, REGIONS, ROLE_ARNS, ROLE_NAME
+from kvs_notebook.cli.account_options import ACCOUNTS, ALL_REGIONS, EXTERNAL_ID, PROFILES, REGIONS, ROLE_ARNS, ROLE_NAME
 from kvs_notebook.cli.example_command import ExampleCommand
 from kvs_notebook.cli.exit_codes import FAILED, PARTIAL, TAGS_MISSING
 from kvs_notebook.cli.standard_streams import is_closed
@@ -33,7 +33,7 @@ class Options:
     """The options of ``kvs-notebook inventory``."""
 
     sandbox: bool
-    profile: str | None
+    profiles: tuple[str, ...]
     regions: tuple[str, ...]
     all_regions: bool
     role_arns: tuple[str, ...]
@@ -100,8 +100,12 @@ class Options:
                 )
 
     def _contradictions(self) -> Iterator[tuple[object, str]]:
-        """Yield conditions that make the options wrong, each with what to say."""
-        yield self.sandbox and self.profile, "--sandbox and --profile can't be combined."
+        """Yield conditions that make the options wrong, each with its message."""
+        yield self.sandbox and self.profiles, "--sandbox and --profile can't be combined."
+        yield (
+            len(self.profiles) > 1 and (self.role_arns or self.accounts),
+            "Several --profile can't be combined with --role-arn or --accounts. Name them in the accounts file's column profile.",
+        )
         yield self.regions and self.all_regions, "--region and --all-regions can't be combined."
         yield self.quiet and self.table, "--quiet and --table can't be combined."
         yield (
@@ -144,7 +148,7 @@ class Options:
     cls=ExampleCommand, example="kvs-notebook inventory --region us-east-1 --region eu-west-1 --csv fleet.csv"
 )
 @click.option("--sandbox", is_flag=True, help="Use the example fleet of a local sandbox; no AWS account is needed.")
-@PROFILE
+@PROFILES
 @REGIONS
 @ALL_REGIONS
 @ROLE_ARNS
@@ -215,6 +219,7 @@ def inventory(**options: Any) -> int:
         found,
         connection,
         to_standard_error=bool(chosen.to_standard_output),
+        profiles=chosen.profiles,
         table=chosen.table,
         quiet=chosen.quiet,
     )
@@ -276,7 +281,11 @@ def _parse_required(texts: Sequence[str]) -> dict[str, list[str] | None]:
 
 @contextmanager
 def _connect(options: Options) -> Iterator[tuple[Connection, Sequence[str] | str | None]]:
-    """Open the connection to start from, and yield it with the regions to read."""
+    """Open the connection to start from, and yield it with the regions to read; raise InvalidInput if one is misspelt."""
+    from kvs_notebook.aws.regions import check_region
+
+    for region in options.regions:
+        check_region(region, newer=True)
     regions = "all" if options.all_regions else options.regions or None
     if options.sandbox:
         from kvs_notebook.sandbox.example_fleet import REGIONS
@@ -286,9 +295,25 @@ def _connect(options: Options) -> Iterator[tuple[Connection, Sequence[str] | str
             sandbox.seed()
             yield sandbox.connection(), regions or REGIONS
     else:
-        from kvs_notebook.aws.default_connection import connect
+        yield _connect_to_profile(options.profiles, options.regions[0] if options.regions else None), regions
 
-        yield connect(options.profile, region=options.regions[0] if options.regions else None), regions
+
+def _connect_to_profile(profiles: Sequence[str], region: str | None) -> Connection:
+    """Connect with the only profile, or by boto3's default chain; of several, open the first one that can be used.
+
+    Each of several is checked when it is read: one that is misspelt is a gap, and the others are read.
+    """
+    from kvs_notebook.aws.default_connection import connect, for_profile
+
+    if len(profiles) <= 1:
+        return connect(*profiles, region=region)
+    failures = []
+    for profile in profiles:
+        try:
+            return for_profile(profile, region=region)
+        except KVSError as error:
+            failures.append(error)
+    raise failures[0]
 
 
 def _read(connection: Connection, regions: Sequence[str] | str | None, options: Options) -> Inventory:
@@ -299,6 +324,7 @@ def _read(connection: Connection, regions: Sequence[str] | str | None, options: 
 
     with printed_warnings(hidden=IN_COVERAGE):  # each gap is printed by name
         found = read_inventory(
+            profiles=options.profiles if len(options.profiles) > 1 else None,
             regions=regions,
             role_arns=options.role_arns or None,
             external_id=options.external_id,

@@ -39,7 +39,7 @@ WRITERS: Mapping[str, Callable[[pd.DataFrame, Any], None]] = {
 
 BINARY_FORMATS = frozenset({"excel", "parquet"})
 MOST_LINES = 20
-"""Rows of a table, and problems of a kind, that are printed into a pipe or a file without --table: a log has to be read."""
+"""Rows of a table, and problems of a kind, that are printed into a pipe or a file without --table, so that a log stays short."""
 
 MOST_NAMED = 5
 """Gaps that the summary names."""
@@ -58,6 +58,8 @@ class InventoryOutput:
         The inventory that was read.
     connection
         The connection that it was read with.
+    profiles
+        The profiles that were read, if there are several.
     to_standard_error
         Whether text goes to standard error, because standard output takes the data of a file.
     table
@@ -76,6 +78,7 @@ class InventoryOutput:
         inventory: Inventory,
         connection: Connection,
         *,
+        profiles: Sequence[str] = (),
         to_standard_error: bool = False,
         table: bool | None = None,
         quiet: bool = False,
@@ -84,6 +87,7 @@ class InventoryOutput:
         self._with_table = stream.isatty() if table is None else table
         self._inventory = inventory
         self._connection = connection
+        self._profiles = profiles
         self._to_standard_error = to_standard_error
         self._quiet = quiet
         self._channels = inventory.table()
@@ -285,6 +289,8 @@ class InventoryOutput:
     def _origin(self) -> str:
         if self._connection.is_sandbox():
             return " (sandbox)"
+        if len(self._profiles) > 1:
+            return f" (profiles {', '.join(self._profiles)})"
         return f" (profile {self._connection.profile})" if self._connection.profile else ""
 
 

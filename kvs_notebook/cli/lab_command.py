@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from kvs_notebook.arguments import check_path
 from kvs_notebook.cli.example_command import ExampleCommand
 from kvs_notebook.cli.jupyterlab import PACKAGE, check_jupyterlab, run_jupyterlab
 from kvs_notebook.cli.terminal import print_text
@@ -39,6 +40,7 @@ def notebooks_folder() -> Path:
 
 def _copy_notebooks(folder: Path) -> None:
     source = notebooks_folder()
+    check_path("FOLDER", folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source / "pictures", folder / "pictures", dirs_exist_ok=True)

@@ -16,6 +16,7 @@ import click
 
 from kvs_notebook.cli.apply_command import apply, undo
 from kvs_notebook.cli.console_command import console
+from kvs_notebook.cli.example_command import CommandGroup
 from kvs_notebook.cli.exit_codes import FAILED, SIGNAL_BASE
 from kvs_notebook.cli.inventory_command import inventory
 from kvs_notebook.cli.lab_command import lab
@@ -31,8 +32,33 @@ from kvs_notebook.cli.terminal import print_error
 from kvs_notebook.errors import KVSError
 from kvs_notebook.version import __version__
 
+MEANT = {
+    "list": "inventory",
+    "ls": "inventory",
+    "channels": "inventory",
+    "export": "inventory --csv FILE",
+    "report": "inventory --report FILE",
+    "snapshot": "inventory --snapshot DIR",
+    "compare": "inventory --compare DIR",
+    "diff": "inventory --compare DIR",
+    "create": "plan ensure",
+    "delete": "plan delete",
+    "update": "plan ttl for the message TTL, or kvs-notebook plan tags for tags",
+    "tag": "plan tags --set KEY=VALUE",
+    "tags": "plan tags --set KEY=VALUE",
+    "untag": "plan tags --remove KEY",
+    "ttl": "plan ttl",
+    "resume": "apply DIR --resume",
+    "url": "sign",
+    "notebook": "lab",
+    "jupyter": "lab",
+}
+"""The subcommand that is meant by a word of boto3, the AWS CLI or a shell."""
+
 
 @click.group(
+    cls=CommandGroup,
+    meant=MEANT,
     context_settings={"help_option_names": ["-h", "--help"]},
     commands=[inventory, plan, apply, undo, policy, sign, picture, pictures, scan, sandbox, lab, console],
 )
@@ -44,7 +70,7 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command and end the process with its exit code."""
     open_standard_streams()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background job inherits it switched off
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a script ignore it by default
     handle_signals(_exit_on_signal, "SIGTERM", "SIGHUP")
     try:
         code = cli.main(prog_name="kvs-notebook", standalone_mode=False)

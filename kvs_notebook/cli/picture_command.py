@@ -1,4 +1,4 @@
-"""``kvs-notebook picture`` and ``kvs-notebook pictures``: what one camera sends, or all of them, as files."""
+"""``kvs-notebook picture`` and ``kvs-notebook pictures``: save pictures of one camera or of many to files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ TIMEOUT = click.option(
 @click.option(
     "--sandbox",
     is_flag=True,
-    help="Create NAME in a local sandbox that ends with the command, and film a test camera on it; no AWS account is needed.",
+    help="Create NAME in a local sandbox, which ends with the command, and take the picture of a test camera; no AWS account.",
 )
 def picture(
     *, channel: str, output: str, timeout: float, profile: str | None, region: str | None, sandbox: bool
@@ -63,7 +63,7 @@ def picture(
     if sandbox and (profile or region):
         raise click.UsageError("--sandbox can't be combined with --profile or --region.")
     if sandbox and channel.startswith("arn:"):
-        raise click.UsageError("--sandbox creates the channel: give it a name, not an ARN.")
+        raise click.UsageError("--sandbox creates the channel. Pass a name, not an ARN.")
     _require_media()
     from kvs_notebook.live.pictures import take_picture
 
@@ -84,7 +84,7 @@ def picture(
     type=click.IntRange(1, 64),
     default=8,
     show_default=True,
-    help="Cameras that are called at a time.",
+    help="How many cameras are called at a time.",
 )
 @click.option(
     "--sandbox",
@@ -104,7 +104,7 @@ def pictures(*, output: Path, quiet: bool, **options: Any) -> int:
     """Take a picture of the camera of each channel.
 
     DIR gets NAME.jpg for each channel, contact-sheet.jpg with all pictures, and failures.csv. If several accounts or regions
-    are read, the names of files begin with them. The pictures of an earlier run are replaced; that of a camera that fails now
+    are read, the names of files begin with them. Pictures of an earlier run are replaced; if a camera fails, its older picture
     is removed.
 
     Exit codes: 130 interrupted; 2 wrong usage; 1 no camera sent a picture, or nothing could be read or written; 3 some cameras
@@ -145,7 +145,7 @@ class PictureFolder:
     Attributes
     ----------
     failures
-        The cameras that sent no picture and what ended their calls, by the index of the camera.
+        The calls of cameras that sent no picture, by the index of the camera.
     """
 
     def __init__(self, path: Path, cameras: Sequence[Camera]) -> None:
@@ -182,7 +182,7 @@ class PictureFolder:
         path = self.path / self._names[index]
         if shot.image is None:
             self.failures[index] = shot
-            path.unlink(missing_ok=True)  # an older picture would look like one of now
+            path.unlink(missing_ok=True)  # an older picture would look current
             return shot
         _write_image(shot.image, path)
         small = shot.image.copy()
@@ -209,7 +209,7 @@ def _require_media() -> None:
     """Raise MissingExtra if the extra ``media`` is not installed."""
     from kvs_notebook import live
 
-    live.take_pictures  # noqa: B018 - it is imported with its libraries
+    live.take_pictures  # noqa: B018 - this imports its libraries
 
 
 @contextmanager
@@ -231,7 +231,7 @@ def _read(connection: Connection, regions: Sequence[str] | str | None, options: 
     from kvs_notebook.fleet.credential_failures import IN_COVERAGE
     from kvs_notebook.fleet.inventory import inventory
 
-    with printed_warnings(hidden=IN_COVERAGE):  # each gap is printed by name
+    with printed_warnings(hidden=IN_COVERAGE):  # _print_gaps() prints each gap
         fleet = inventory(
             regions=regions,
             prefix=options["prefix"],
@@ -247,7 +247,7 @@ def _read(connection: Connection, regions: Sequence[str] | str | None, options: 
 
 
 def _reach(options: dict[str, Any]) -> dict[str, Any]:
-    """Return how accounts are reached."""
+    """Return the options that tell how accounts are reached, as arguments of inventory()."""
     names = ("external_id", "accounts", "role_name")
     return {"role_arns": options["role_arns"] or None} | {name: options[name] for name in names}
 
@@ -273,8 +273,10 @@ def _print_gaps(fleet: Inventory) -> bool:
 
 
 def _make_folder(path: Path) -> None:
+    from kvs_notebook.arguments import check_path
     from kvs_notebook.errors import ExportFailed
 
+    check_path("--output", path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from kvs_notebook.cli.example_command import ExampleCommand
+from kvs_notebook.cli.error_words import in_options
+from kvs_notebook.cli.example_command import CommandGroup, ExampleCommand
 from kvs_notebook.cli.exit_codes import CHANGES, PARTIAL
 from kvs_notebook.cli.terminal import print_error, print_text, table_width
 from kvs_notebook.formatting import format_count
@@ -51,7 +52,22 @@ def _common_options(command: Command) -> Command:
     return command
 
 
-@click.group()
+TAGS = "plan tags --set KEY=VALUE for tags, or kvs-notebook plan ttl for the message TTL"
+MEANT = {
+    "set": TAGS,
+    "update": TAGS,
+    "change": TAGS,
+    "edit": "plan sheet with an edited file, or kvs-notebook plan tags or kvs-notebook plan ttl",
+    "untag": "plan tags --remove KEY",
+    "create": "plan ensure",
+    "remove": "plan delete",
+    "apply": "apply",
+    "undo": "undo",
+}
+"""The subcommand that is meant by a word that is not a kind of plan."""
+
+
+@click.group(cls=CommandGroup, meant=MEANT)
 def plan() -> None:
     """Plan bulk changes from files, without sending a request.
 
@@ -60,13 +76,13 @@ def plan() -> None:
     """
 
 
-@plan.command(cls=ExampleCommand, example="kvs-notebook plan sheet edited.csv --original fleet.csv -o changes/edited")
+@plan.command(cls=ExampleCommand, example="kvs-notebook plan sheet edited.csv --original fleet.csv -o changes")
 @click.argument("edited", metavar="EDITED")
-@click.option("--original", metavar="FILE", required=True, help="The file that EDITED was made of.")
+@click.option("--original", metavar="FILE", required=True, help="The file that EDITED was made from.")
 @click.option("--current", metavar="FILE", help="A newer file of the channels, if they may have changed since.")
 @_common_options
 def sheet(*, edited: str, original: str, current: str | None, **options: Any) -> int:
-    """Plan the changes that EDITED, a spreadsheet, makes to the file that it was made of.
+    """Plan the changes that a user made to a spreadsheet, EDITED.
 
     Edit message_ttl_seconds and tag:KEY columns. An empty cell keeps the value, a cell with only ' sets the empty value, (remove)
     removes a tag, and delete in the column action deletes the channel. A missing row changes nothing.
@@ -77,9 +93,7 @@ def sheet(*, edited: str, original: str, current: str | None, **options: Any) ->
     return _finish(made, options)
 
 
-@plan.command(
-    cls=ExampleCommand, example="kvs-notebook plan tags fleet.csv --set Env=prod --where Site=hq -o changes/env"
-)
+@plan.command(cls=ExampleCommand, example="kvs-notebook plan tags fleet.csv --set Env=prod --where Site=hq -o changes")
 @CHANNELS
 @click.option("--set", "to_set", metavar="KEY=VALUE", multiple=True, help="Tag to set (repeatable).")
 @click.option("--rename", metavar="OLD=NEW", multiple=True, help="Tag key to rename (repeatable).")
@@ -95,7 +109,10 @@ def tags(
     where: Sequence[str],
     **options: Any,
 ) -> int:
-    """Plan to set, rename and remove tags of the channels in the file CHANNELS."""
+    """Plan to set, rename and remove tags of the channels in a file.
+
+    CHANNELS is a file that kvs-notebook inventory has written: CSV, Parquet or .xlsx.
+    """
     from kvs_notebook.plans.edits import tag
 
     if not (to_set or rename or remove):
@@ -107,35 +124,40 @@ def tags(
         remove=remove,
         **_managed(options),
     )
-    return _finish(made, options)
+    return _finish(made, options, source=channels)
 
 
-@plan.command(cls=ExampleCommand, example="kvs-notebook plan ttl fleet.csv 90 -o changes/ttl")
+@plan.command(cls=ExampleCommand, example="kvs-notebook plan ttl fleet.csv 90 -o changes")
 @CHANNELS
 @click.argument("seconds", metavar="SECONDS", type=click.IntRange(5, 120))
 @WHERE
 @_common_options
 def ttl(*, channels: str, seconds: int, where: Sequence[str], **options: Any) -> int:
-    """Plan to set the message TTL of the channels in the file CHANNELS to SECONDS (5 to 120)."""
+    """Plan to set the message TTL of the channels in a file to SECONDS.
+
+    CHANNELS is a file that kvs-notebook inventory has written: CSV, Parquet or .xlsx. SECONDS is 5 to 120.
+    """
     from kvs_notebook.plans.edits import set_message_ttl
 
-    return _finish(set_message_ttl(_select(channels, where, options), seconds, **_managed(options)), options)
+    made = set_message_ttl(_select(channels, where, options), seconds, **_managed(options))
+    return _finish(made, options, source=channels)
 
 
-@plan.command(
-    cls=ExampleCommand, example="kvs-notebook plan delete fleet.csv --where 'channel_name=test-*' -o changes/old"
-)
+@plan.command(cls=ExampleCommand, example="kvs-notebook plan delete fleet.csv --where 'channel_name=test-*' -o changes")
 @CHANNELS
 @WHERE
 @_common_options
 def delete(*, channels: str, where: Sequence[str], **options: Any) -> int:
-    """Plan to delete the channels in the file CHANNELS."""
+    """Plan to delete the channels in a file.
+
+    CHANNELS is a file that kvs-notebook inventory has written: CSV, Parquet or .xlsx.
+    """
     from kvs_notebook.plans.edits import delete as plan_delete
 
-    return _finish(plan_delete(_select(channels, where, options), **_managed(options)), options)
+    return _finish(plan_delete(_select(channels, where, options), **_managed(options)), options, source=channels)
 
 
-@plan.command(cls=ExampleCommand, example="kvs-notebook plan ensure devices.csv --current fleet.csv -o changes/new")
+@plan.command(cls=ExampleCommand, example="kvs-notebook plan ensure devices.csv --current fleet.csv -o changes")
 @click.argument("devices", metavar="DEVICES")
 @click.option("--current", metavar="FILE", required=True, help="The channels that exist, from kvs-notebook inventory.")
 @click.option("--name-column", metavar="NAME", default="channel_name", show_default=True, help="Column of the names.")
@@ -208,8 +230,9 @@ def _parse_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _finish(made: Plan, options: dict[str, Any]) -> int:
-    """Save and print a plan, and return the exit code."""
+def _finish(made: Plan, options: dict[str, Any], *, source: str | None = None) -> int:
+    """Save and print a plan, and return the exit code; ``source`` names the file that it was made from."""
+    made.source = source or made.source
     output: Path | None = options["output"]
     if output is None:
         line = "add -o DIR to save the plan, and run kvs-notebook apply DIR"
@@ -218,8 +241,19 @@ def _finish(made: Plan, options: dict[str, Any]) -> int:
         deletes = int((made.ready["action"] == "delete").sum())
         allowing = f" --max-delete {deletes}" if deletes else ""
         line = f"kvs-notebook apply {shlex.quote(str(output))} --confirm {shlex.quote(made.confirmation)}{allowing}"
-    text = made.to_text(width=min(table_width(), 120), apply_line=line)
-    print_text(text)
+    print_text(in_options(plan_in_options(made).to_text(width=min(table_width(), 120), apply_line=line)))
     if len(made.refused):
         return PARTIAL
     return CHANGES if options["exit_code"] and len(made) else 0
+
+
+def plan_in_options(made: Plan) -> Plan:
+    """Return a plan to print, whose refused rows name the options of the command in place of Python's arguments."""
+    from kvs_notebook.plans.plan import Plan
+
+    reasons = made.steps["reason"].map(in_options, na_action="ignore")
+    shown = Plan(
+        made.steps.assign(reason=reasons), source=made.source, notes=made.notes, account_names=made.account_names
+    )
+    shown.folder = made.folder
+    return shown

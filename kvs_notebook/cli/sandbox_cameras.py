@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -43,6 +42,8 @@ def sandbox_with_cameras() -> Iterator[tuple[Connection, Sequence[str]]]:
 @contextmanager
 def _test_cameras(channels: Sequence[tuple[Any, Connection]]) -> Iterator[None]:
     """Serve a test camera on each channel, on a thread."""
+    import asyncio
+
     from kvs_notebook.live.background_run import iterate_in_background
     from kvs_notebook.live.test_camera import serve_test_camera
 

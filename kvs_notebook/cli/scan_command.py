@@ -16,9 +16,9 @@ from kvs_notebook.cli.terminal import print_error, print_text
 def scan(*, paths: tuple[Path, ...]) -> int:
     """Find secrets that were saved in notebooks.
 
-    PATH is a notebook, a script (.py) or an HTML page that was made of one, or a folder with such files. Signed URLs, AWS
+    PATH is a notebook, a script (.py) or an HTML page that was made from one, or a folder with such files. Signed URLs, AWS
     keys, session and access tokens and TURN passwords are found in sources, in outputs of every kind, in widget state
-    and in metadata, also escaped, in pieces and in printed tables. They are reported by file and cell, and never
+    and in metadata, also if they are escaped, divided or in printed tables. They are reported by file and cell, and never
     printed. The secrets of a sandbox are not reported. If a secret is found, or a file cannot be scanned, the exit code is 1.
     """
     from kvs_notebook.secret_scan.scanner import scan_files, summarize

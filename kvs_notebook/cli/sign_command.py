@@ -44,7 +44,7 @@ SECONDS = 299
     "-o",
     "--output",
     metavar="FILE",
-    help="Write to FILE, which only you may read; - is standard output, whatever it is.",
+    help="Write to FILE, which only you may read; - is standard output, also a pipe or a log.",
 )
 @PROFILE
 @click.option("--region", metavar="CODE", help="AWS region.  [default: that of the ARN, else of the profile]")

@@ -17,7 +17,8 @@ class OutputStream(io.TextIOWrapper):
     """Standard output or standard error.
 
     On a terminal, control characters are replaced in all output: warnings, logs and tracebacks quote the service too.
-    A letter that the encoding lacks becomes a question mark. A failure to write is an ExportFailed, except that of a closed pipe.
+    A character that the encoding lacks becomes a question mark. A failed write raises ExportFailed, or BrokenPipeError if the
+    pipe is closed.
 
     Parameters
     ----------
@@ -26,7 +27,7 @@ class OutputStream(io.TextIOWrapper):
     encoding
         The encoding of the terminal or pipe.
     name
-        What error messages call the stream; None on standard error, whose failures cannot be reported, and whose lines are
+        The stream's name in error messages. None for standard error, whose failures cannot be reported and whose lines are
         written at once.
     """
 
@@ -61,7 +62,7 @@ class OutputStream(io.TextIOWrapper):
             self._fail(error)
 
     def _fail(self, error: OSError) -> None:
-        """Raise the error the first time; later, there is nothing to add, and Python would report it again at exit."""
+        """Raise the error, but only once: Python flushes the stream again at exit."""
         self._has_failed = True
         if self._name is None:
             return  # there is no place to report it
@@ -71,14 +72,14 @@ class OutputStream(io.TextIOWrapper):
 
 
 class ClosedStream(io.TextIOWrapper):
-    """Stands in for a standard stream that the command was started without: what is printed goes nowhere."""
+    """The null device, in place of a standard stream that was closed when the command was started."""
 
 
 def open_standard_streams() -> None:
-    """Replace the standard streams: those that are closed by the null device, the others by streams that a terminal is safe from.
+    """Replace closed standard streams by the null device, the others by streams without control characters on a terminal.
 
-    A scheduler may start the command without one of them (``>&-``). Python then has None for it, and the next file that is opened
-    would take its number, so that a child process would print into that file.
+    A scheduler may close one of them before it starts the command (``>&-``). Python then sets it to None, and the next file
+    that is opened gets its file descriptor, so that a child process would print into that file.
     """
     for number in range(3):
         _occupy(number)

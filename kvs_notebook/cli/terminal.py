@@ -1,4 +1,4 @@
-"""Everything that the command prints, and what the terminal takes: its width, and the columns of a text in it.
+"""Print for all subcommands, and measure the terminal's width and the columns that a text takes.
 
 A subcommand prints with the functions of this module only, so that no text of the service reaches the terminal unchecked.
 """
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import accumulate
 
+from kvs_notebook.cli.error_words import in_options
 from kvs_notebook.errors import ExportFailed
 from kvs_notebook.formatting import printable, printable_lines
 
@@ -27,8 +28,8 @@ DEFAULT_TABLE_WIDTH = 120
 
 
 def print_error(message: str) -> None:
-    """Print a message on standard error, in one line without control characters."""
-    print_text(f"kvs-notebook: {printable(' '.join(message.split()))}", to_standard_error=True)
+    """Print a message on standard error, in one line without control characters, with options in place of Python's functions."""
+    print_text(f"kvs-notebook: {printable(' '.join(in_options(message).split()))}", to_standard_error=True)
 
 
 @contextmanager
@@ -83,6 +84,18 @@ def fit(text: str, width: int) -> str:
         ends = accumulate(map(_character_width, text))
         text = text[: sum(end < width for end in ends)] + ELLIPSIS
     return text + " " * (width - display_width(text))
+
+
+def cut_middle(text: str, width: int) -> str:
+    """Return a printable text, with an ellipsis in place of its middle if it takes more than ``width`` columns."""
+    if display_width(text) <= width:
+        return text
+    end = width // 2
+    kept = sum(taken <= end for taken in accumulate(map(_character_width, reversed(text))))
+    tail = text[len(text) - kept :]
+    while tail and _character_width(tail[0]) == 0:  # it would combine with the ellipsis
+        tail = tail[1:]
+    return fit(text, width - display_width(tail)).rstrip() + tail
 
 
 def _character_width(character: str) -> int:

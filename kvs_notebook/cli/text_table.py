@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from kvs_notebook.cli.terminal import display_width, fit
+from kvs_notebook.cli.terminal import cut_middle, display_width, fit
 from kvs_notebook.dataframes.schemas import TAG_PREFIX
 from kvs_notebook.formatting import printable
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 SEPARATOR = "  "
 MISSING = "-"
 MINIMUM_FIRST_WIDTH = 12
-MINIMUM_LAST_WIDTH = 24
+MINIMUM_LAST_WIDTH = 12
+"""Names come before tags and details: a table whose names are all cut alike tells no channel from another."""
 
 
 def format_channels(channels: pd.DataFrame, width: int) -> str:
@@ -92,11 +93,15 @@ def _format_found_tag(key: object, value: object, allowed: object) -> str:
 
 
 def _format_table(columns: Mapping[str, Sequence[str]], width: int, *, cut_last: bool) -> str:
-    """Return a header line and a line per row; if too wide, the last column is cut first if ``cut_last``, then the first."""
+    """Return a header line and a line per row; if too wide, the last column is cut first if ``cut_last``, then the first.
+
+    The first is cut in its middle: names of a fleet often differ in their ends only.
+    """
     cells = [[title, *map(printable, column)] for title, column in columns.items()]
     first, *middle, last = (max(map(display_width, column)) for column in cells)
     others = sum(middle) + len(SEPARATOR) * (len(cells) - 1)
     minimum_last = min(last, MINIMUM_LAST_WIDTH) if cut_last else last
     first = min(first, max(width - others - minimum_last, MINIMUM_FIRST_WIDTH))
     widths = [first, *middle, width - others - first if cut_last else last]
+    cells[0] = [cut_middle(cell, first) for cell in cells[0]]
     return "".join(SEPARATOR.join(map(fit, row, widths)).rstrip() + "\n" for row in zip(*cells, strict=True))

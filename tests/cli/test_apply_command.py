@@ -22,7 +22,8 @@ def channels(sandbox, connection):
 @pytest.fixture
 def command(run_here, sandbox, environment):
     """Return a function that runs the command with the sandbox's profile."""
-    return lambda *arguments: run_here(*arguments, env=sandbox.environment(environment))
+    profile = sandbox.environment(environment)
+    return lambda *arguments: run_here(*arguments, env=profile)
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_conflict_is_printed_and_exits_3(plan, channels, command):
     kvs.tag_channel(channels.iloc[0], {"Site": "elsewhere"})
     done = command("apply", "annex", "--confirm", PHRASE)
     assert done.returncode == 3
-    assert "conflict  device-0000000  tag tag:Site: tag:Site is 'elsewhere' now" in done.stdout
+    assert "conflict  device-0000000  tag Site: tag:Site is 'elsewhere' now" in done.stdout
     assert "--resume" not in done.stdout
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from kvs_notebook.cli import console_command
 from kvs_notebook.errors import ExportFailed
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, single_line
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,15 @@ def test_folder_that_is_a_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(ExportFailed, match="Choose a folder that you may write to: kvs-notebook console FOLDER"):
         console_command._write_notebook(tmp_path / "taken" / "deeper", "1")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("console",), ("lab",), ("pictures", "--sandbox", "-o")], ids=lambda each: each[0]
+)
+def test_folder_in_too_many_folders_is_one_line(run_here: Run, environment: dict[str, str], arguments: tuple[str, ...]):
+    ended = run_here(*arguments, "a/" * 1_500, env=environment)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "is too deep: 1500 nested folders (maximum 200). Shorten the path." in single_line(ended.stderr)
 
 
 def test_sandbox_and_profile_cannot_be_combined(run_here: Run, environment: dict[str, str]) -> None:

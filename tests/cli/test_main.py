@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from kvs_notebook.cli.example_command import ExampleCommand
+from kvs_notebook.cli.example_command import CommandGroup, ExampleCommand
 from kvs_notebook.cli.main import cli
 from kvs_notebook.version import __version__
 from tests.cli.conftest import Run
@@ -27,13 +27,13 @@ print(*sys.modules)
 """
 
 
-def test_help_imports_neither_pandas_nor_boto3(environment: dict[str, str]) -> None:
+def test_help_imports_nothing_heavy(environment: dict[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PRINT_ALL_HELP], env=environment, capture_output=True, text=True, check=True
     )
     imported = {name.split(".")[0] for name in done.stdout.split()}
     assert "click" in imported
-    assert not imported & {"pandas", "numpy", "boto3", "botocore", "pyarrow", "uvicorn"}
+    assert not imported & {"asyncio", "pandas", "numpy", "boto3", "botocore", "pyarrow", "uvicorn"}
 
 
 def test_version_is_that_of_the_package(run: Run) -> None:
@@ -53,6 +53,13 @@ def test_usage_error_ends_the_process_with_2(run: Run) -> None:
         ["nothing"],
         ["sandbox", "--port", "99999"],
         ["inventory", "--sandbox", "--profile", "fleet"],
+        ["inventory", "--profile", "a", "--profile", "b", "--role-arn", "Reader"],
+        ["inventory", "--profile", "a", "--profile", "b", "--accounts", "accounts.csv"],
+        ["pictures", "--profile", "a", "--profile", "b", "-o", "pictures"],
+        ["picture", "front-door", "--profile", "a", "--profile", "b", "-o", "a.jpg"],
+        ["sign", "front-door", "--client-id", "a", "--profile", "a", "--profile", "b"],
+        ["apply", ".", "--profile", "a", "--profile", "b"],
+        ["console", "--profile", "a", "--profile", "b"],
         ["inventory", "--sandbox", "--csv", "-", "--json", "-"],
         ["inventory", "--region", "eu-west-1", "--all-regions"],
         ["inventory", "--sandbox", "--prefix", "front", "--snapshot", "history"],
@@ -136,3 +143,24 @@ def test_error_about_arguments_ends_with_the_example(arguments: list[str], error
     assert result.exit_code == 2
     assert f"Error: {error}" in result.stderr
     assert result.stderr.endswith(f"Example: {command.example}\n")
+
+
+GROUPS = {(): cli, ("plan",): cli.commands["plan"]}
+
+
+@pytest.mark.parametrize("path", GROUPS, ids=str)
+def test_word_of_the_field_is_answered_with_a_command_that_exists(path: tuple[str, ...], run: Run) -> None:
+    group = GROUPS[path]
+    assert isinstance(group, CommandGroup)
+    assert not group.meant.keys() & group.commands.keys()
+    for word, meant in group.meant.items():
+        done = CliRunner().invoke(cli, [*path, word])
+        assert done.exit_code == 2
+        assert f"No such command '{word}'. Use kvs-notebook {meant}." in done.output
+        for line in f"kvs-notebook {meant}".split("kvs-notebook ")[1:]:
+            words = line.replace(",", "").split()
+            command: click.Command = cli
+            while isinstance(command, click.Group):
+                command = command.commands[words.pop(0)]
+            options = {option for parameter in command.params for option in parameter.opts}
+            assert {each for each in words if each.startswith("-")} <= options

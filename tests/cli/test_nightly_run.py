@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,25 +20,17 @@ HISTORY = ("--compare", "history", "--snapshot", "history")
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[kvs.Sandbox]:
-    """Yield one sandbox for the file: starting it takes longer than most of its tests."""
-    with kvs.Sandbox(clock="stepped", quotas=False) as sandbox:
-        yield sandbox
+def connection_of_owner(shared: kvs.Sandbox) -> kvs.Connection:
+    return shared.connection()
 
 
 @pytest.fixture
-def account(shared: kvs.Sandbox) -> kvs.Sandbox:
-    shared.reset()
-    shared.seed()
-    return shared
-
-
-@pytest.fixture
-def yesterday(run: Run, profile: dict[str, str], tmp_path: Path) -> str:
-    """Save a snapshot, and return the day that it is moved to."""
-    assert run("inventory", "--region", "us-east-1", "--snapshot", "history", "--quiet", env=profile).returncode == 0
-    (day,) = (tmp_path / "history").iterdir()
-    return day.rename(day.with_name("date=2026-01-04")).name.removeprefix("date=")
+def yesterday(account: kvs.Sandbox, connection_of_owner: kvs.Connection, tmp_path: Path) -> str:
+    """Save a snapshot of an earlier day, and return the day."""
+    day = "2026-01-04"
+    found = kvs.inventory(regions=["us-east-1"], connection=connection_of_owner)
+    kvs.save_snapshot(found, tmp_path / "history", date=day)
+    return day
 
 
 def test_changes_are_written_as_csv(

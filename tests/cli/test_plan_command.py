@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import click
 import pandas as pd
@@ -70,6 +71,34 @@ def test_refused_rows_end_with_partial(plan, tmp_path):
     assert "  row 2  cam-1  message_ttl_seconds 900 is out of range: 5 to 120 seconds." in lines
     assert "  tag  Site  1  lab -> annex" in lines
     assert lines[-1] == "To apply: add -o DIR to save the plan, and run kvs-notebook apply DIR"
+
+
+def test_refused_rows_name_options_that_allow_them(plan):
+    """Each sentence that a refused row has for Python is one for the command, and following it plans the row."""
+    stack = {"aws:cloudformation:stack-name": "cameras"}
+    kvs.to_csv(fleet([Seen("cam-1", stack)]), "managed.csv")
+    unread = fleet([Seen("cam-1")]).drop(columns="message_ttl_seconds")
+    unread.attrs.clear()  # as list_channels() returns it
+    kvs.to_csv(unread, "unread.csv")
+    other = fleet([Seen("cam-1", account_id="444455556666", ttl=90)])
+    kvs.to_csv(other, "other.csv")
+    kvs.to_csv(pd.DataFrame({"channel_name": ["new"], "channel_arn": [None]}, dtype="str"), "new.csv")
+    for arguments, option in {
+        ("ttl", "unread.csv", "90"): "Export the channels again with kvs-notebook inventory.",
+        ("tags", "unread.csv", "--set", "Env=prod"): "Export the channels again without --no-tags.",
+        ("delete", "unread.csv"): "Export the channels again without --no-tags, or add --allow-managed.",
+        ("ttl", "managed.csv", "90"): "Change it there, or add --allow-managed.",
+        ("sheet", "other.csv", "--original", "fleet.csv"): "as --original.",
+        ("sheet", "new.csv", "--original", "fleet.csv"): "To create a channel, plan it with kvs-notebook plan ensure.",
+    }.items():
+        code, lines = plan(*arguments)
+        shown = " ".join(" ".join(lines).split())
+        assert (code, option in shown) == (3, True), shown
+        assert not re.search(r"\w\(\w*=?\w*\)|=True", shown), shown
+    assert plan("ttl", "managed.csv", "90", "--allow-managed")[0] == 0
+    assert plan("delete", "unread.csv", "--allow-managed")[0] == 0
+    assert plan("sheet", "other.csv", "--original", "other.csv")[0] == 0
+    assert plan("ensure", "new.csv", "--current", "fleet.csv")[0] == 0
 
 
 def test_delete_names_the_limit_to_raise(plan):

@@ -82,20 +82,36 @@ def test_command_that_cannot_run_is_reported(run: Run, tmp_path: Path) -> None:
     assert run("sandbox", "--", str(tmp_path / "plain")).returncode == 126
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_is_forwarded_to_the_command(start: Start, tmp_path: Path, number: signal.Signals) -> None:
-    code = "import pathlib, time; pathlib.Path('started').touch(); time.sleep(60)"
-    process = start("sandbox", "--", sys.executable, "-c", code)
+RECORD_INTERRUPTS = """
+import pathlib, signal, time
+signal.signal(signal.SIGINT, lambda *_: pathlib.Path("interrupted").touch())
+pathlib.Path("started").touch()
+time.sleep(60)
+"""
+
+
+def test_signals_are_forwarded_to_the_command(start: Start, tmp_path: Path) -> None:
+    process = start("sandbox", "--", sys.executable, "-c", RECORD_INTERRUPTS)
     wait_until((tmp_path / "started").exists)
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
+    wait_until((tmp_path / "interrupted").exists)
+    process.send_signal(signal.SIGTERM)
     process.communicate(timeout=15)
-    assert process.returncode == 128 + number
+    assert process.returncode == 128 + signal.SIGTERM
 
 
-def test_sandbox_runs_until_a_signal_and_cleans_up(start: Start) -> None:
-    process = start("sandbox", "--fleet")
+def test_sandbox_serves_on_its_port_until_signal_and_cleans_up(start: Start, run: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run("sandbox", "--port", str(port))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert str(port) in single_line(done.stderr)
+    process = start("sandbox", "--fleet", "--port", str(port))
     exported = read_exports(process)
-    assert accepts_connections(port_in(exported))
+    assert port_in(exported) == port
+    assert accepts_connections(port)
     folder = Path(exported["AWS_CONFIG_FILE"]).parent
     assert folder.stat().st_mode & 0o777 == 0o700
     process.send_signal(signal.SIGTERM)
@@ -130,7 +146,7 @@ def test_printed_environment_can_be_sourced_by_a_shell(
     assert (profile, token) == ("sandbox", "gone")
     assert no_proxy.startswith("a b;$(touch hacked),x")
     assert not (tmp_path / "hacked").exists()
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
     assert process.wait(timeout=15) == 0
 
 
@@ -139,20 +155,6 @@ def test_state_directory_keeps_channels(run: Run, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     with kvs.Sandbox(tmp_path / "kept") as again:
         assert kvs.list_channels(connection=again.connection())["channel_name"].tolist() == ["from-a-program"]
-
-
-def test_port_is_used_and_a_busy_port_reported(start: Start, run: Run) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        done = run("sandbox", "--port", str(port))
-        assert (done.returncode, done.stdout) == (1, "")
-        assert str(port) in single_line(done.stderr)
-    process = start("sandbox", "--port", str(port))
-    assert port_in(read_exports(process)) == port
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=15) == 0
 
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="=\0"), min_size=1).map("AWS_ROLE".__add__)

@@ -6,14 +6,13 @@ import io
 import json
 import os
 import pty
-import re
 import shlex
 import subprocess
 import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,9 +26,14 @@ from hypothesis import strategies as st
 from kvs_notebook.cli.inventory_command import Options
 from kvs_notebook.cli.standard_streams import ClosedStream, OutputStream
 from kvs_notebook.errors import ExportFailed
-from tests.cli.conftest import COMMAND
+from tests.cli.conftest import COMMAND, Run
+from tests.hostile_texts import is_shown_only
 
 EVIL = "\x1b]0;pwned\x07\x1b[2J\x9b31m\r\x08\u202e"
+
+
+MARK = b"\0"
+"""A byte that the streams never write to a terminal."""
 
 
 class Terminal:
@@ -41,11 +45,13 @@ class Terminal:
         attributes[1] &= ~termios.OPOST  # or each newline is preceded by a carriage return
         termios.tcsetattr(self.number, termios.TCSANOW, attributes)
 
-    def read(self, count: int) -> str:
+    def read(self) -> str:
+        """Return all that was written so far, to a mark that this writes after it."""
+        os.write(self.number, MARK)
         data = b""
-        while len(data) < count:
-            data += os.read(self._reader, count - len(data))
-        return data.decode()
+        while not data.endswith(MARK):
+            data += os.read(self._reader, 4096)
+        return data.removesuffix(MARK).decode(errors="replace")
 
     def read_to_end(self) -> str:
         """Return all that is written until each process has closed the terminal, which Linux reports as an error."""
@@ -77,24 +83,20 @@ def screen(terminal: Terminal) -> Iterator[OutputStream]:
         yield stream
 
 
-def is_printable(text: str) -> bool:
-    return text.translate({ord("\n"): "", ord("\t"): ""}).isprintable()
-
-
 @given(text=st.text(st.characters(), max_size=60) | st.just(EVIL))
 def test_terminal_gets_printable_characters_from_every_writer(
     terminal: Terminal, screen: OutputStream, text: str
 ) -> None:
     assert screen.write(f"> {text}") == len(text) + 2
     screen.flush()
-    expected = "".join(each if is_printable(each) else "\N{REPLACEMENT CHARACTER}" for each in f"> {text}")
-    assert terminal.read(len(expected.encode())) == expected
+    expected = "".join(each if is_shown_only(each) else "\N{REPLACEMENT CHARACTER}" for each in f"> {text}")
+    assert terminal.read() == expected
 
 
 def test_progress_bar_overwrites_its_line_on_a_terminal(terminal: Terminal, screen: OutputStream) -> None:
     screen.write("\rInventory: 50%")
     screen.flush()
-    assert terminal.read(15) == "\rInventory: 50%"
+    assert terminal.read() == "\rInventory: 50%"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
@@ -155,21 +157,24 @@ def test_line_on_standard_error_is_written_at_once() -> None:
 
 # --- the command
 
-REDIRECTIONS = ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full"]
 COMMANDS = {"--version": 0, "policy --unknown": 2}
 """One writes to standard output, one to standard error; neither imports pandas."""
+RUNS = [
+    *(("--version", redirection) for redirection in ["<&- >&- 2>&-", "<&-", ">&-", ">/dev/full", "| :"]),
+    *(("policy --unknown", redirection) for redirection in ["<&- >&- 2>&-", "2>&-", "2>/dev/full"]),
+]
+"""Each command with what its own stream may be."""
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
 def test_closed_or_full_stream_causes_no_traceback(tmp_path: Path, environment: dict[str, str]) -> None:
     """Some schedulers start a command with closed streams."""
-    runs = [(command, redirection) for command in COMMANDS for redirection in REDIRECTIONS]
     lines = [
         f"{{ {shlex.quote(COMMAND)} {command} {redirection}; }} >out{number} 2>err{number}; echo $? >code{number}"
-        for number, (command, redirection) in enumerate(runs)
+        for number, (command, redirection) in enumerate(RUNS)
     ]
     subprocess.run(["bash", "-c", "\n".join(lines)], cwd=tmp_path, env=environment, check=True)
-    for number, (command, redirection) in enumerate(runs):
+    for number, (command, redirection) in enumerate(RUNS):
         output, problem, code = ((tmp_path / f"{name}{number}").read_text() for name in ("out", "err", "code"))
         assert "Traceback" not in output + problem, (command, problem)
         assert "Exception" not in output + problem, (command, problem)
@@ -187,7 +192,8 @@ from kvs_notebook.cli.standard_streams import open_standard_streams
 open_standard_streams()
 with open("table.csv", "w") as table:
     table.write("a table")
-    subprocess.run([sys.executable, "-c", "import sys; print('a'); print('b', file=sys.stderr)"], check=True)
+    child = "import os; files = [open(f'{n}.csv', 'w') for n in range(3)]; os.write(1, b'a'); os.write(2, b'b')"
+    subprocess.run([sys.executable, "-c", child], check=True)
     os.write(1, b"c")
 """
 
@@ -196,6 +202,7 @@ def test_file_is_not_opened_in_place_of_a_closed_stream(tmp_path: Path) -> None:
     program = f"{shlex.quote(sys.executable)} -c {shlex.quote(PRINT_TO_CHILD)} <&- >&- 2>&-"
     subprocess.run(["bash", "-c", program], cwd=tmp_path, check=True)
     assert (tmp_path / "table.csv").read_text() == "a table"
+    assert [(tmp_path / f"{number}.csv").read_text() for number in range(3)] == ["", "", ""], "a child's files"
 
 
 @pytest.mark.parametrize("file_format", ["csv", "excel", "json", "parquet"])
@@ -311,41 +318,21 @@ def service(reply: Callable[[str], Reply]) -> Iterator[str]:
             thread.join()
 
 
-RUN_EACH = """
-import json, os, sys
-from kvs_notebook.cli.main import main
-for endpoint in json.loads(sys.argv[1]):
-    child = os.fork()
-    if not child:
-        os.environ["AWS_ENDPOINT_URL"] = endpoint
-        sys.argv = ["kvs-notebook", "inventory", "--require", "Owner"]
-        main()
-    os.waitpid(child, 0)
-    print("=" * 20, flush=True)
-"""
-"""Import what is heavy once: each command is a fork of one process on the terminal."""
-
-
-def test_no_reply_brings_control_characters_to_the_terminal(tmp_path: Path, environment: dict[str, str]) -> None:
+@pytest.mark.parametrize("name", REPLIES)
+def test_no_reply_brings_control_characters_to_the_terminal(
+    name: str, run_here: Run, environment: dict[str, str]
+) -> None:
     screen = Terminal()
-    keys = {
-        "AWS_ACCESS_KEY_ID": "AKIAQQQQWWWWEEEERRRR",
-        "AWS_SECRET_ACCESS_KEY": "x" * 40,
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    with ExitStack() as stack:
-        endpoints = [stack.enter_context(service(reply)) for reply in REPLIES.values()]
-        preload = "import kvs_notebook.cli.inventory_output, kvs_notebook.aws.default_connection, boto3\n"
-        process = subprocess.Popen(
-            [sys.executable, "-c", preload + RUN_EACH, json.dumps(endpoints)],
-            stdin=screen.number, stdout=screen.number, stderr=screen.number,
-            env=environment | keys, cwd=tmp_path,
-        )  # fmt: skip
-        shown = screen.read_to_end()
-        assert process.wait(30) == 0
-    *parts, rest = re.split("={20}\n", shown)
-    assert (len(parts), rest) == (len(REPLIES), "")
-    for name, part in zip(REPLIES, parts, strict=True):
-        assert "kvs-notebook: " in part or "1 channel in 1 region" in part, (name, part)
-        assert "Traceback" not in part, (name, part)
-        assert is_printable(part), (name, part)
+    with service(REPLIES[name]) as endpoint:
+        variables = {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "AKIAQQQQWWWWEEEERRRR",
+            "AWS_SECRET_ACCESS_KEY": "x" * 40,
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        streams = {"stdout": os.dup(screen.number), "stderr": os.dup(screen.number)}
+        run_here("inventory", "--require", "Owner", env=environment | variables, **streams)
+    shown = screen.read_to_end()
+    assert "kvs-notebook: " in shown or "1 channel in 1 region" in shown
+    assert "Traceback" not in shown
+    assert is_shown_only(shown)

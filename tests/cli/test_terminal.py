@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import kvs_notebook.cli
 from kvs_notebook.cli import terminal
-from kvs_notebook.cli.terminal import display_width, fit, print_error, print_text
+from kvs_notebook.cli.terminal import cut_middle, display_width, fit, print_error, print_text
 from kvs_notebook.formatting import printable
+from tests.hostile_texts import is_shown_only
 
 PRINTING_MODULES = {"standard_streams.py", "terminal.py"}
 DATA_STREAM = {"reconfigure", "flush", "isatty"}
@@ -38,7 +39,18 @@ def test_display_width_counts_terminal_columns(text: str, columns: int) -> None:
 def test_any_text_fits_its_column(text: str, width: int) -> None:
     fitted = fit(printable(text), width)
     assert display_width(fitted) == width
-    assert fitted.isprintable()
+    assert is_shown_only(fitted)
+
+
+@given(st.text(), st.integers(3, 90))
+def test_any_text_keeps_both_ends_if_its_middle_is_cut(text: str, width: int) -> None:
+    shown = printable(text)
+    cut = cut_middle(shown, width)
+    assert display_width(cut) <= width
+    assert (cut != shown) == (display_width(shown) > width)
+    ellipses = [position for position, letter in enumerate(cut) if letter == terminal.ELLIPSIS]
+    ends = [(cut[:position], cut[position + 1 :]) for position in ellipses] if cut != shown else [(cut, "")]
+    assert any(shown.startswith(head) and shown.endswith(tail) for head, tail in ends)
 
 
 def test_error_is_one_line_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,9 +66,9 @@ def test_printed_text_has_only_printable_characters_newlines_and_tabs(text: str,
             patch.setattr(terminal.sys, name, stream)
         print_text(text, to_standard_error=is_error)
     shown = streams["stderr" if is_error else "stdout"].getvalue()
-    assert shown.translate({ord("\n"): "", ord("\t"): ""}).isprintable()
+    assert is_shown_only(shown)
     assert len(shown) == len(text) + 1
-    assert [a for a in text if a.isprintable() or a in "\n\t"] == [a for a in shown[:-1] if a != "\ufffd" or a in text]
+    assert [a for a in text if is_shown_only(a)] == [a for a in shown[:-1] if a != "\ufffd" or a in text]
 
 
 def test_only_two_modules_of_the_command_print() -> None:

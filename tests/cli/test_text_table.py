@@ -75,6 +75,26 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert "TAGS" not in untagged[0]
 
 
+@pytest.mark.parametrize("accounts", [1, 2])
+@pytest.mark.parametrize("tags", [None, {"Note": "x" * 256}])
+def test_names_that_differ_in_their_ends_stay_apart_in_80_columns(tags: dict[str, str] | None, accounts: int) -> None:
+    names = [f"warehouse-robot-in-hall-{number:02}" for number in range(20)]
+    frame = channels(names, None if tags is None else [tags] * len(names))
+    frame["account_id"] = [f"{number % accounts:012}" for number in range(len(names))]
+    lines = format_channels(frame, 80).splitlines()[1:]
+    assert max(map(len, lines)) <= 80
+    shown = [line.split()[0] for line in lines]
+    assert len(set(shown)) == len(names)
+    assert all(name.startswith("wareh") and name[-2:] == f"{number:02}" for number, name in enumerate(shown))
+
+
+def test_example_names_are_whole_in_80_columns() -> None:
+    """Tags are cut before the name that a user copies."""
+    lines = format_channels(channels(["elderly-care_room.12"], [{"Note": "x" * 256}]), 80).splitlines()
+    assert lines[1].startswith("elderly-care_room.12  ap-southeast-2  ACTIVE  60 s  2026-01-05  Note=xxxx")
+    assert len(lines[1]) == 80
+
+
 @pytest.mark.parametrize("hostile", ["\x1b[31mred", "two\nlines", "\u202ereversed", "\r\t\x07", "\u2028", "a\u200bb"])
 def test_control_characters_are_replaced(hostile: str) -> None:
     shown = format_channels(channels(["gate"], [{"Note": hostile}]), 100)
