@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
@@ -21,6 +21,7 @@ from xdist.scheduler import LoadFileScheduling
 import kvs_notebook as kvs
 from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.aws.rate_limit import RateLimiter
+from kvs_notebook.sandbox.sandbox import sandbox_in_use
 
 pytest_plugins = ["tests.iri_check"]
 
@@ -40,9 +41,11 @@ AWS_AND_PROXY_VARIABLES = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "h
 SLOWEST_FIRST = (
     "browser/",
     "notebooks/test_[se]",
+    "forms/test_(console_view|faults)",
     "cli/",
     "clients/",
-    "forms/test_faults",
+    "fleet/test_collector",
+    "sandbox/signaling/test_relay",
     "test_contributing",
     "test_readme",
 )
@@ -60,8 +63,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return three workers for each core, at most 8: most of the time a test waits for a browser, a kernel or a quota."""
-    return min(3 * (os.cpu_count() or 1), 8)
+    """Return two workers for each core, at most 8: a test also waits for a browser, a kernel or another process."""
+    return min(2 * (os.cpu_count() or 1), 8)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -99,24 +102,44 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Draw cases of large tables, and order the slowest tests first; those of equal rank stay in their random order."""
     if config.pluginmanager.hasplugin("randomly") and not config.getoption("all_cases"):
-        _draw_cases(config, items)
+        left = _cases_not_drawn(items)
+        if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+            left |= _tests_not_drawn(items)
+        if left:
+            config.hook.pytest_deselected(items=[*left])
+            items[:] = [item for item in items if item not in left]
     items.sort(key=lambda item: _rank(item.nodeid.removeprefix("tests/")))
 
 
-def _draw_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the first cases of each test with a draw mark: pytest-randomly has shuffled them by the seed that it prints."""
+def _cases_not_drawn(items: Iterable[pytest.Item]) -> set[pytest.Item]:
+    """Return all but the first cases of each test with draw marks, each of which keeps some; pytest-randomly shuffled them."""
     kept: Counter[tuple[str, ...]] = Counter()
-    left = set()
+    left = set[pytest.Item]()
     for item in items:
-        if (draw := item.get_closest_marker("draw")) and isinstance(item, pytest.Function):
-            (count,), names = draw.args, draw.kwargs.get("of_each", ())
-            group = (item.nodeid.partition("[")[0], *(str(item.callspec.params[name]) for name in names))
-            kept[group] += 1
-            if kept[group] > count:
+        if isinstance(item, pytest.Function) and (marks := [*item.iter_markers("draw")]):
+            groups = [_drawn_group(item, mark.kwargs.get("of_each", ())) for mark in marks]
+            if all(kept[group] >= mark.args[0] for group, mark in zip(groups, marks, strict=True)):
                 left.add(item)
-    if left:
-        config.hook.pytest_deselected(items=[*left])
-        items[:] = [item for item in items if item not in left]
+            else:
+                kept.update(groups)
+    return left
+
+
+def _tests_not_drawn(items: Iterable[pytest.Item]) -> set[pytest.Item]:
+    """Return all but the first tests of each module with a draw_tests mark."""
+    kept: Counter[Path] = Counter()
+    left = set[pytest.Item]()
+    for item in items:
+        if mark := item.get_closest_marker("draw_tests"):
+            kept[item.path] += 1
+            if kept[item.path] > mark.args[0]:
+                left.add(item)
+    return left
+
+
+def _drawn_group(item: pytest.Function, names: Iterable[str]) -> tuple[str, ...]:
+    values = (f"{name}={item.callspec.params[name]}" for name in names)
+    return (item.nodeid.partition("[")[0], *values)
 
 
 def _rank(nodeid: str) -> int:
@@ -145,6 +168,9 @@ def no_user_aws_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyte
     set_current(None)
     yield
     set_current(None)
+    left = sandbox_in_use()  # until it is collected, forms would offer it in later tests
+    if left is not None:
+        left.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -57,15 +56,9 @@ def row(name: str, *, holds: bool | None = True, needs: str | None = None, progr
     )
 
 
-def test_list_option_names_every_row(project_root: Path) -> None:
-    completed = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks", "--list"],
-        cwd=project_root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert [line.partition(":")[0] for line in completed.stdout.splitlines()] == ROWS
+def test_list_option_names_every_row(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list"], BENCHMARKS) == 0
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == ROWS
 
 
 def test_run_succeeds_if_every_bar_holds(capsys: pytest.CaptureFixture[str]) -> None:

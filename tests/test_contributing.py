@@ -1,4 +1,4 @@
-"""CONTRIBUTING's commands exist: .ci/run runs its parts, and what its other lines name is found."""
+"""The commands in CONTRIBUTING exist: .ci/run runs the parts, and the names in other lines exist."""
 
 from __future__ import annotations
 
@@ -68,10 +68,15 @@ def test_layers_are_those_of_the_import_contract() -> None:
     assert set(drawn.split()) == checked
 
 
-def test_screenshot_line_takes_the_picture_it_names(tmp_path: Path) -> None:
+def test_screenshot_line_takes_the_picture_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["--help"], ["pictures", "unknown"]):
+        with pytest.raises(SystemExit):
+            screenshots.main(arguments)
+    assert list(tmp_path.iterdir()) == []
     (line,) = [line for line in BESIDE_THE_TESTS if "screenshots" in line]
     folder, *names = shlex.split(line)[3:]
-    screenshots.main(tmp_path / folder, names)
+    screenshots.main([folder, *names])
     picture = tmp_path / folder / f"{names[0]}.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size < 20_000

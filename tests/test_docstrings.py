@@ -10,7 +10,7 @@ import doctest
 import inspect
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import wraps
 from inspect import isclass, isfunction, ismodule
 from operator import attrgetter
@@ -88,6 +88,21 @@ def test_method_docstrings_name_their_parameters() -> None:
     assert unnamed == []
 
 
+def test_help_fits_a_terminal_of_eighty_columns() -> None:
+    """Pydoc indents a docstring by four columns; only an example and the tree of errors may be wider."""
+    docstrings = {name: docstring(name) for name in [*PUBLIC, *MODULES]}
+    docstrings |= {name: inspect.getdoc(method) or "" for name, method in METHODS.items()}
+    wide = [
+        f"{name}: {line}"
+        for name, text in docstrings.items()
+        for paragraph in text.split("\n\n")
+        if ">>>" not in paragraph and not (name in MODULES and paragraph.startswith(" "))
+        for line in paragraph.splitlines()
+        if len(line) > (79 if name in MODULES else 75)
+    ]
+    assert wide == []
+
+
 def test_every_error_named_in_a_docstring_exists() -> None:
     raised = {each for name in PUBLIC for section in ("Raises", "Warns") for each in described(name, section)}
     assert [each for each in raised if not hasattr(kvs.errors, each) and not hasattr(builtins, each)] == []
@@ -115,13 +130,9 @@ def test_every_public_name_has_an_example() -> None:
 
 
 @pytest.fixture
-def empty_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Begin in an empty folder, and stop the sandbox that an example started."""
+def empty_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    yield
-    sandbox = sandbox_in_use()
-    if sandbox is not None:
-        sandbox.stop()
 
 
 def answered() -> Counter[str]:
@@ -168,7 +179,7 @@ def unnamed_calls(name: str, sent: Iterable[str]) -> list[str]:
 
 
 @pytest.mark.usefixtures("empty_session")
-@pytest.mark.draw(30)
+@pytest.mark.draw(20)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_function_example_runs_and_spends_only_named_calls(
     name: str, count_calls: Callable[[Iterable[str]], Counter[str]]

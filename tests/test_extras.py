@@ -43,7 +43,7 @@ for needs_an_extra in MEDIA_CALLS + OTHER_CALLS:
 
 
 def test_core_works_without_extras_and_names_the_missing_one(tmp_path: Path) -> None:
-    abandoned = tmp_path / "kvs-notebook-abandoned"  # the directory of a sandbox that was killed, which a start removes
+    abandoned = tmp_path / "kvs-notebook-abandoned"  # the directory of a killed sandbox, which the next start removes
     abandoned.mkdir(mode=0o700)
     (abandoned / "owner.lock").touch()
     environment = os.environ | {"TMPDIR": str(tmp_path)}

@@ -1,4 +1,4 @@
-"""A message that lists what exists to choose from never offers an empty list."""
+"""A message that lists choices never offers an empty list."""
 
 from __future__ import annotations
 

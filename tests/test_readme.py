@@ -21,6 +21,7 @@ import yaml
 import kvs_notebook as kvs
 from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.cli.main import cli
+from tests.cli.conftest import run_here  # noqa: F401 - a fixture
 from tests.clients.conftest import HERE as CLIENTS
 from tests.clients.conftest import node  # noqa: F401 - a fixture
 from tests.documents import ROOT, Document, blocks_of, commands
@@ -32,20 +33,13 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(run_here: Run) -> Run:  # noqa: F811
     """Run one of README's lines in an empty folder, as a reader does in the activated environment."""
 
     def _run(line: str, base: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            shlex.split(line),
-            cwd=tmp_path,
-            env=with_our_programs(base or {**os.environ}),
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        program, *arguments = shlex.split(line)
+        assert program == "kvs-notebook"
+        return run_here(*arguments, env=with_our_programs(base or {**os.environ}))
 
     return _run
 

@@ -34,14 +34,14 @@ ARRIVED = "arrived"
 CONSOLE = """
 import pathlib, time
 import kvs_notebook as kvs
-from kvs_notebook.forms import console_view
+from kvs_notebook.forms import channel_listing
 
-def list_channels(*arguments, of=console_view.list_channels, **options):
+def list_channels(*arguments, of=channel_listing.list_channels, **options):
     frame = of(*arguments, **options)
     pathlib.Path("arrived").write_text(str(time.time()))
     return frame
 
-console_view.list_channels = list_channels
+channel_listing.list_channels = list_channels
 kvs.forms.console()
 """
 CONSOLE_SHOWN = f"""() => {{

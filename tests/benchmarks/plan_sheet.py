@@ -1,4 +1,4 @@
-"""Plan an edited sheet of 100,000 rows, beside reading its two CSV files alone.
+"""Plan an edited sheet of 100,000 rows, compared with only reading its two CSV files.
 
 Run as a module, it runs one step: each step has its own process, and so its own peak of memory.
 """

@@ -90,7 +90,7 @@ class SandboxProcess:
                 local_service=LocalService(
                     now=lambda: datetime.now(UTC),
                     ca_path=lambda: self.environment["AWS_CA_BUNDLE"],
-                    unreachable_hint="The sandbox of the benchmark has stopped.",
+                    unreachable_hint=lambda: "The sandbox of the benchmark has stopped.",
                 ),
             )
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from tests.binder.image import Image
+from tests.notebooks.kernel import WITHOUT_PROGRESS_BARS
 
 SECONDS = 60.0
 MEGABYTES = 1024.0
@@ -57,7 +58,7 @@ def run(image: Image, notebook: Path) -> Result:
     command = [image.start, image.python, "-m", "pytest", "-n0", "-p", "no:cacheprovider", *NBVAL, notebook]
     began, peak = 0.0, 0.0
     with tempfile.TemporaryFile("w+") as log, tempfile.TemporaryDirectory() as left:
-        environment = image.environment() | {"TMPDIR": left}  # nbval kills its kernels
+        environment = image.environment() | WITHOUT_PROGRESS_BARS | {"TMPDIR": left}  # nbval kills its kernels
         with subprocess.Popen(
             command, cwd=image.checkout, env=environment, stdout=log, stderr=subprocess.STDOUT
         ) as running:

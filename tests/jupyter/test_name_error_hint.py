@@ -26,8 +26,9 @@ def errors_of(*cells: str, **environment: str) -> list[nbformat.NotebookNode]:
     return [output for cell in notebook.cells for output in cell.outputs if output.output_type == "error"]
 
 
-def test_name_error_has_hint_and_other_errors_do_not():
-    missing, wrong = errors_of(LOAD, BEGIN, LOAD, "door.T", "{}['door']", "sandbox.stop()")
+def test_enabled_hint_is_shown_for_name_errors_only():
+    before, missing, wrong = errors_of(BEGIN, "door", LOAD, LOAD, "door.T", "{}['door']", "sandbox.stop()")
+    assert before.evalue == "name 'door' is not defined", "a sandbox enables no hint"
     assert missing.ename == "NameError"
     assert missing.evalue.startswith("name 'door' is not defined. ")
     assert missing.evalue.endswith("run the first code cell of this notebook, then those down to this one.")
@@ -50,11 +51,6 @@ def test_existing_error_handler_is_kept():
         "get_ipython().set_custom_exc((ValueError,), lambda shell, kind, error, trace, tb_offset=None: print('mine'))"
     )
     (missing,) = errors_of(theirs, LOAD, "int('x')", "door")
-    assert missing.evalue == "name 'door' is not defined"
-
-
-def test_sandbox_does_not_enable_hint():
-    (missing,) = errors_of(BEGIN, "door")
     assert missing.evalue == "name 'door' is not defined"
 
 

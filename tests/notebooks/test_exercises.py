@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.notebooks.kernel import Kernel, cells_of, sections_of
+from tests.notebooks.kernel import Kernel, cells_of, sections_of, shown
 
 SOLUTION = re.compile(r"<details><summary>A solution</summary>.*?```python\n(.*?)```.*</details>", re.DOTALL)
 WRONG_ANSWERS = ("None", "7", "'front door'", "[]", "[1, 'x']", "{}", "kvs.list_channels().iloc[:0]", "object()")
@@ -19,17 +19,22 @@ def solution_of(path: Path) -> str:
     return found[1]
 
 
-@pytest.mark.draw(4)
+@pytest.mark.draw(3)
 @pytest.mark.timeout(300)
-def test_solution_passes_the_check_after_run_all(walkthrough: Path, kernel: Kernel) -> None:
+def test_run_all_shows_the_saved_outputs_and_the_solution_passes(walkthrough: Path, kernel: Kernel) -> None:
     """If the exercise needs what *Clean up* has deleted, the check says to run the first code cell, and that is enough."""
     cells = cells_of(walkthrough)
-    code = [cell.source for cell in cells.values() if cell.cell_type == "code"]
+    code = {name: cell for name, cell in cells.items() if cell.cell_type == "code"}
+    kernel.reset()
+    for name, cell in code.items():
+        outputs = kernel.outputs_of(cell.source)
+        if "nbval-ignore-output" not in cell.metadata.get("tags", []):
+            assert shown(outputs) == shown(cell.outputs), name
     solution, check = solution_of(walkthrough), cells["exercise-check"].source
-    *_, unsolved = kernel.run([*code, check])
+    (unsolved,) = kernel.run_on([check])
     if walkthrough.stem == "05-forms":
         assert kernel.run_on(["print(console.table.frame['channel_name'].tolist())"]) == ["[]\n"], "deleted channels"
-    start = [code[0]] if "Run the first code cell" in unsolved else []
+    start = [next(iter(code.values())).source] if "Run the first code cell" in unsolved else []
     *_, solved = kernel.run_on([*start, solution, check])
     assert solved.startswith("Done"), solved
 
