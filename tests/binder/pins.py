@@ -12,8 +12,11 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "binder" / "requirements.txt"
 
-BASE = {"ipykernel": "7.0.1", "ipywidgets": "8.1.7", "jupyterlab": "4.4.9", "pip": "25.2"}
+BASE = {"ipywidgets": "8.1.7", "jupyterlab": "4.4.9", "pip": "25.2"}
 """Packages of Binder's base image that the walkthroughs use, in the versions that it ships."""
+
+REPLACED = {"ipykernel", "jupyter-client", "tornado"}
+"""Packages of the base image in place of which the requirements name newer ones: its ipykernel 7.0.1 loses messages."""
 
 PIN = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[0-9][\w.!+-]*)")
 """A name and one version, without range, extra, marker, option, path or URL."""
