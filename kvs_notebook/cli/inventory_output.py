@@ -91,6 +91,7 @@ class InventoryOutput:
         self._to_standard_error = to_standard_error
         self._quiet = quiet
         self._channels = inventory.table()
+        self._with_account = len(set(inventory.coverage["account_id"])) > 1
         self._changes: pd.DataFrame | None = None
         self._compared_with: str | None = None
         self.gaps = describe_gaps(inventory)
@@ -98,7 +99,7 @@ class InventoryOutput:
     def print_channels(self) -> None:
         """Print the channels if a table is wanted, a summary, and a line on standard error for each gap."""
         if self._with_table:
-            self._print_rows(format_channels(self._channels, table_width()), "")
+            self._print_rows(format_channels(self._channels, table_width(), with_account=self._with_account), "")
         self._print(self._summary())
         gaps = [f"{label}: {message}" for label, message in self.gaps]
         self._print_problems(gaps, "gaps", "NAME-coverage.csv, beside --csv NAME.csv, has all.")
@@ -140,7 +141,8 @@ class InventoryOutput:
         counts = Counter(changes["change"])
         summary = ", ".join(f"{count:,} {change}" for change, count in sorted(counts.items()))
         self._print(f"\nChanges since {newest} in {directory}: {summary or 'none'}")
-        self._print_rows(format_changes(changes, table_width()), "--changes FILE writes all, --table prints all.")
+        table = format_changes(changes, table_width(), with_account=self._with_account)
+        self._print_rows(table, "--changes FILE writes all, --table prints all.")
         return True
 
     def _day_to_compare_with(self, directory: str, *, is_saved_there: bool) -> str | None:
@@ -176,7 +178,8 @@ class InventoryOutput:
             met = f"{row['met']:,} of {row['channels']:,} channels meet the requirement"
             self._print(f"{row['key']}: {', '.join([met, *others])}")
         problems = reports.tag_problems(self._inventory, required)
-        self._print_rows(format_tag_problems(problems, table_width()), "--table prints all.")
+        table = format_tag_problems(problems, table_width(), with_account=self._with_account)
+        self._print_rows(table, "--table prints all.")
         failing = problems[problems["problem"] != UNKNOWN]["channel_arn"].nunique()
         if failing:
             print_error(

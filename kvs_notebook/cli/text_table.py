@@ -23,12 +23,15 @@ MINIMUM_LAST_WIDTH = 12
 """Names come before tags and details: a table whose names are all cut alike tells no channel from another."""
 
 
-def format_channels(channels: pd.DataFrame, width: int) -> str:
-    """Return a header line and a line per channel, at most ``width`` columns wide; an empty string if there are no channels."""
+def format_channels(channels: pd.DataFrame, width: int, *, with_account: bool = False) -> str:
+    """Return a header line and a line per channel, at most ``width`` columns wide; an empty string if there are no channels.
+
+    Each line names the account if the table has several, or with ``with_account``; so do the lines of the other tables.
+    """
     if channels.empty:
         return ""
     columns = {
-        **_place_columns(channels),
+        **_place_columns(channels, with_account=with_account),
         "STATUS": list(channels["channel_status"].fillna("?")),
         "TTL": list((channels["message_ttl_seconds"].astype("str") + " s").fillna("?")),
         "CREATED": list(channels["creation_time"].dt.strftime("%Y-%m-%d").fillna("?")),
@@ -41,14 +44,14 @@ def format_channels(channels: pd.DataFrame, width: int) -> str:
     return _format_table(columns, width, cut_last="TAGS" in columns)
 
 
-def format_changes(changes: pd.DataFrame, width: int) -> str:
+def format_changes(changes: pd.DataFrame, width: int, *, with_account: bool = False) -> str:
     """Return a header line and a line per change between two snapshots; an empty string if nothing has changed."""
     values = zip(changes["column"], changes["before"], changes["after"], strict=True)
     details = {"CHANGE": changes["change"].tolist(), "DETAILS": [_format_change(*each) for each in values]}
-    return _format_rows(changes, width, details)
+    return _format_rows(changes, width, details, with_account=with_account)
 
 
-def format_tag_problems(problems: pd.DataFrame, width: int) -> str:
+def format_tag_problems(problems: pd.DataFrame, width: int, *, with_account: bool = False) -> str:
     """Return a header line and a line per problem with a required tag; an empty string if there are none."""
     found = zip(problems["found_key"], problems["found_value"], problems["allowed_value"], strict=True)
     details = {
@@ -56,19 +59,19 @@ def format_tag_problems(problems: pd.DataFrame, width: int) -> str:
         "PROBLEM": problems["problem"].str.replace("_", " ").tolist(),
         "FOUND": [_format_found_tag(*each) for each in found],
     }
-    return _format_rows(problems, width, details)
+    return _format_rows(problems, width, details, with_account=with_account)
 
 
-def _format_rows(frame: pd.DataFrame, width: int, details: Mapping[str, Sequence[str]]) -> str:
+def _format_rows(frame: pd.DataFrame, width: int, details: Mapping[str, Sequence[str]], *, with_account: bool) -> str:
     if frame.empty:
         return ""
-    return _format_table({**_place_columns(frame), **details}, width, cut_last=True)
+    return _format_table({**_place_columns(frame, with_account=with_account), **details}, width, cut_last=True)
 
 
-def _place_columns(frame: pd.DataFrame) -> dict[str, list[str]]:
-    """Return the columns that each line begins with: channel and region, and the account if there are several."""
+def _place_columns(frame: pd.DataFrame, *, with_account: bool) -> dict[str, list[str]]:
+    """Return the columns that each line begins with: channel, account and region."""
     keys = {"CHANNEL": "channel_name", "ACCOUNT": "account_id", "REGION": "region"}
-    if len(set(frame["account_id"])) == 1:
+    if not with_account and len(set(frame["account_id"])) == 1:
         del keys["ACCOUNT"]
     return {title: frame[column].fillna(MISSING).tolist() for title, column in keys.items()}
 

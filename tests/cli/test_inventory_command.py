@@ -178,6 +178,24 @@ def test_roles_of_an_accounts_file_are_read(
     assert [row["channel_name"] for row in json.loads(one_role.stdout)] == [f"device-000000{n}" for n in range(3)]
 
 
+def test_rows_of_one_account_of_several_name_it(
+    run: Run, profile: dict[str, str], account: kvs.Sandbox, tmp_path: Path
+) -> None:
+    account.seed(2, account_id="444455556666")
+    (tmp_path / "accounts.csv").write_text("account_id\n444455556666\n777788889999\n")
+    command = ("inventory", "--accounts", "accounts.csv", "--role-name", "Reader", "--region", "us-east-1", "--table")
+    compared = ("--require", "Owner", "--compare", "history", "--snapshot", "history")
+    run(*command, *compared, env=profile)
+    [folder] = (tmp_path / "history").iterdir()
+    folder.rename(folder.with_name("date=2026-01-05"))
+    elsewhere = account.connection(account_id="444455556666")
+    kvs.tag_channel("device-0000000", {"Site": "hq"}, connection=elsewhere)
+    printed = run(*command, *compared, env=profile).stdout.splitlines()
+    rows = [line for line in printed if line.startswith("device-")]
+    assert len(rows) == 2 + 2 + 1  # channels, those without an owner, a change
+    assert all("444455556666  us-east-1" in row for row in rows)
+
+
 def test_accounts_that_are_left_out_are_named(
     run: Run, profile: dict[str, str], account: kvs.Sandbox, tmp_path: Path
 ) -> None:
