@@ -28,6 +28,9 @@ OVERVIEW = "## Notebooks of this course"
 REAL_ACCOUNT = ("**IAM policy.**", "`kvs-notebook policy", "**Cost.**", "**Quotas.**", "/pricing/")
 """What each walkthrough explains about a real account."""
 
+CODE_COLUMNS = 100
+"""Characters of a line of code that a page of 950 pixels shows without scrolling."""
+
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -54,6 +57,12 @@ def test_notebook_is_valid_small_and_run_in_order(path: Path) -> None:
     assert counts == list(range(1, len(counts) + 1)), "run it top to bottom in a fresh kernel and save it"
     for cell in notebook.cells:
         assert not {"execution", "ExecuteTime"} & set(cell.metadata), "remove the timings"
+
+
+@each_notebook
+def test_lines_of_code_fit_the_page(path: Path) -> None:
+    lines = [line for cell in read(path).cells if cell.cell_type == "code" for line in cell.source.splitlines()]
+    assert [line for line in lines if len(line) > CODE_COLUMNS] == []
 
 
 @each_notebook
