@@ -53,6 +53,17 @@ HEADINGS = {
 class ChannelTable(FilteredTable):
     """Show the channels of one source.
 
+    Parameters
+    ----------
+    executor
+        The threads that filter.
+    source
+        What the rows are read from.
+    now
+        The function that returns the time to which ages are counted.
+    prefix
+        What the names of the rows begin with; None if all channels of the source are listed.
+
     Attributes
     ----------
     filter
@@ -68,12 +79,18 @@ class ChannelTable(FilteredTable):
     """
 
     def __init__(
-        self, executor: ContextExecutor, source: object = None, now: Callable[[], datetime] | None = None
+        self,
+        executor: ContextExecutor,
+        source: object = None,
+        now: Callable[[], datetime] | None = None,
+        prefix: str | None = None,
     ) -> None:
         self.frame = self.shown = empty(CHANNELS)
         self.columns: list[str] | None = None
         self._now = now or (lambda: datetime.now(UTC))
         self._source = source
+        self._prefix = prefix
+        self._is_listed = False
         self._search_texts = search_texts(self.frame)
         self._tag_columns: list[str] = []
         self._changed_at: dict[str, float] = {}
@@ -97,13 +114,11 @@ class ChannelTable(FilteredTable):
                 return False
             now = time.monotonic()
             self._changed_at = {arn: at for arn, at in self._changed_at.items() if now - at < SECONDS_MARKED}
+            self._is_listed = True
             if not frame.equals(self.frame):
                 if not self.frame.empty and not frame.empty:  # the first listing marks none
                     self._changed_at |= dict.fromkeys(changed_arns(self.frame, frame), now)
-                self.frame, self._search_texts = frame, search_texts(frame)
-                found = tag_columns(frame)
-                stay = [column for column in self._tag_columns if column in frame]  # nothing moves under the pointer
-                self._tag_columns = list(dict.fromkeys([*stay, *found]))
+                self._replace(frame)
             self.render()
             return True
 
@@ -112,7 +127,14 @@ class ChannelTable(FilteredTable):
         with self._lock:
             self._source = source
             self._changed_at = {}
-            self.show(empty(CHANNELS), source)
+            self._is_listed = False
+            self._replace(empty(CHANNELS))
+            self.render()
+
+    def _replace(self, frame: pd.DataFrame) -> None:
+        self.frame, self._search_texts = frame, search_texts(frame)
+        stay = [column for column in self._tag_columns if column in frame]  # nothing moves under the pointer
+        self._tag_columns = list(dict.fromkeys([*stay, *tag_columns(frame)]))
 
     def replace_source(self, source: object) -> None:
         """Show frames of another source that has the same channels."""
@@ -125,16 +147,25 @@ class ChannelTable(FilteredTable):
         if self.status.value != ALL_STATUSES:
             keep &= self.frame["channel_status"] == self.status.value
         self.shown = self.frame[keep].reset_index(drop=True)
-        empty_text = "No channel matches the filter." if len(self.frame) else "No channels in this account and region."
         rows = self.shown.assign(age=pd.Timestamp(0, unit="ms", tz="UTC") - self.shown["creation_time"])  # to sort by
         self.table.show(
             rows,
             [self._column(key) for key in self.shown_columns()],
             marked=self._changed_at,
             known=self.frame["channel_arn"],
-            empty=empty_text,
+            empty=self._empty_text(),
         )
         self._notify_rendered()
+
+    def _empty_text(self) -> str:
+        """Return what stands in place of the rows: channels that were not listed are not reported as absent."""
+        if not self._is_listed:
+            return "The channels of this account and region were not listed yet."
+        if len(self.frame):
+            return "No channel matches the filter."
+        if self._prefix:
+            return f"No channel in this account and region has a name that begins with {self._prefix}."
+        return "No channels in this account and region."
 
     def on_render(self, listener: Callable[[], None]) -> None:
         """Call a listener after the rows, or whether they are stale, have changed, on the thread that changed them."""

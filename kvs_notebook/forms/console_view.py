@@ -74,7 +74,7 @@ class Console(NotebookBox):
         self._executor = ContextExecutor()
         self.status = StatusLine()
         self.activity = Activity()
-        self.table = ChannelTable(self._executor, source=first, now=self._now)
+        self.table = ChannelTable(self._executor, source=first, now=self._now, prefix=prefix)
         self._listing = ChannelListing(
             self.table,
             self.status,

@@ -125,7 +125,6 @@ function render({ model, el }) {
   };
 
   const footer = (view) => {
-    const from = view.total ? view.start + 1 : 0;
     const number = (value) => value.toLocaleString("en");
     const turn = (name, key, page, enabled) =>
       element("button", { type: "button", "data-key": key, disabled: !enabled, onclick: () => act({ do: "page", page }) }, name);
@@ -133,7 +132,7 @@ function render({ model, el }) {
       onchange: (event) => act({ do: "size", size: Number(event.target.value) }) },
       ...view.sizes.map((each) => element("option", { value: each, selected: each === view.size }, `${each} per page`)));
     return element("div", { class: "kvs-pages" },
-      element("span", {}, `rows ${number(from)}–${number(view.start + view.rows.length)} of ${number(view.total)}`),
+      element("span", {}, view.total ? `rows ${number(view.start + 1)}–${number(view.start + view.rows.length)} of ${number(view.total)}` : ""),
       element("span", { class: "kvs-hidden-columns" }),
       ...(view.total > view.sizes[0] ? [size] : []),
       ...(view.last ? [

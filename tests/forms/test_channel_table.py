@@ -31,6 +31,31 @@ def executor():
         yield threads
 
 
+@pytest.mark.parametrize(
+    ("prefix", "text"),
+    [
+        (None, "No channels in this account and region."),
+        ("roof-", "No channel in this account and region has a name that begins with roof-."),
+    ],
+)
+def test_channels_are_absent_only_where_they_were_listed(fleet, executor, prefix, text):
+    def said():
+        return table.table.view["empty"]
+
+    table = ChannelTable(executor, prefix=prefix)
+    not_listed = "The channels of this account and region were not listed yet."
+    table.render()
+    assert said() == not_listed
+    table.show(fleet)
+    assert said() == "No channel matches the filter."
+    table.change_source("another region")
+    assert said() == not_listed
+    table.show(fleet, "the region before")
+    assert said() == not_listed
+    table.show(fleet.head(0), "another region")
+    assert said() == text
+
+
 @pytest.fixture
 def table(fleet, listed, executor):
     made = ChannelTable(executor, now=lambda: listed[1])

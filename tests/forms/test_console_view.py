@@ -565,6 +565,7 @@ def test_denied_listing_after_connecting_empties_table(sandbox, console):
         assert console.table.shown.empty
         eventually(lambda: console.status.role == "alert")
         assert "previous listing" not in console.status.text
+        assert "not listed yet" in console.table.table.view["empty"]
         assert "Channels</h2>" in console.title.value
         assert "not read" in console.title.value
         other.clear_denials()
