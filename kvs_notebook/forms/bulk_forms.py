@@ -157,12 +157,17 @@ class BulkForm(Form):
         form.header.layout.display = "none"
         form.set_enabled(bool(len(plan)) and self._may_act())
         form.on_change(self.notify)
+        form.stop.observe(lambda _: self._run_changed(), "disabled")
         title = f"{format_count(len(self.channels), 'channel')}: {self.describe_edits() or self.verb}"
         form.on_change_ended(lambda outcome: self._report(title, outcome))
         self.plan_form = form
         self._plan_area.children = [form]
         if form.fields():
             self._focus.move_to(form.phrase.input)
+
+    def _run_changed(self) -> None:
+        if self.is_running:  # "Nothing was sent yet" is no longer true
+            self.status.show("Status is the outcome of each channel.")
 
     def _preview_text(self, plan: Plan, gone: int) -> str:
         """Return what the plan would change, as a sentence."""

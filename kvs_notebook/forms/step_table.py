@@ -9,6 +9,7 @@ from typing import NamedTuple
 import ipywidgets as widgets
 import pandas as pd
 
+from kvs_notebook.dataframes.schemas import TAG_PREFIX
 from kvs_notebook.forms.channel_table import HEADINGS
 from kvs_notebook.forms.delete_form import age_text
 from kvs_notebook.forms.error_words import in_words
@@ -29,18 +30,20 @@ COLUMNS = [
     Column("source", "Source", "source", spare=True),
     Column("reason", "Reason", "reason, after a run message", below=True),
 ]
-AGE, TAGS = Column("age", "Age", "now - creation_time"), Column("tags", "Tags", "tags", below=True)
+_COLUMN_OF = {column.key: column for column in COLUMNS}
+AGE = Column("age", "Age", "now - creation_time")
 CONSOLE_COLUMNS = [
-    *(
-        column._replace(spare=column.key in {"before", "after"})
-        for column in COLUMNS
-        if column.key not in {"region", "action", "account_id", "source", "reason"}
-    ),
+    _COLUMN_OF["channel_name"],
+    _COLUMN_OF["status"],
     AGE,
-    TAGS,
-    COLUMNS[-1],
+    Column("change", "Change", "column: before, after", below=True),
+    Column("tags", "Tags", "tags", below=True),
+    _COLUMN_OF["reason"],
 ]
-"""The columns if the account, region and action are known from elsewhere, and every step is of the same origin."""
+"""The columns if the account, region and action are known from elsewhere, and every step is of the same origin.
+
+A change has a line of its own, because the panel of a console has no space for columns of values.
+"""
 
 RESULT_COLUMNS = {"status": "outcome", "reason": "message"}
 """The columns of a result that take the place of a plan's."""
@@ -129,18 +132,29 @@ class StepTable(FilteredTable):
         """Return the columns as text: an empty tag value as two quotes, a missing value as nothing."""
         words: dict[str, dict[str, str]] = {"before": {"": "''"}, "after": {"": "''"}}
         words["reason"] = {text: in_words(text) for text in steps["reason"].dropna().unique()}
-        if self._columns is CONSOLE_COLUMNS:
-            words["column"] = {TTL_COLUMN: HEADINGS[TTL_COLUMN].heading}
         shown = {}
         for key in (column.key for column in COLUMNS):
             missing, words_of = steps[key].isna().tolist(), words.get(key, {})
             values = zip(steps[key].tolist(), missing, strict=True)
             shown[key] = ["" if is_missing else words_of.get(value, value) for value, is_missing in values]
         if self._columns is CONSOLE_COLUMNS:
-            is_ttl = (steps["column"] == TTL_COLUMN).tolist()
-            for key in ("before", "after"):
-                shown[key] = [f"{text} s" if of_ttl else text for text, of_ttl in zip(shown[key], is_ttl, strict=True)]
+            shown["change"] = [*map(_change_text, shown["column"], shown["before"], shown["after"])]
             found = [self._deleted.get(arn) for arn in steps["channel_arn"]]
             for key in DeletedChannel._fields:
                 shown[key] = ["" if each is None else getattr(each, key) for each in found]
         return pd.DataFrame(shown, dtype=object)
+
+
+def _change_text(column: str, before: str, after: str) -> str:
+    """Return a change of one column as a line: ``TTL: 60 s → 75 s``, ``Owner: set to ops``, ``Site: removed, was hq``."""
+    if not column:
+        return ""
+    if column == TTL_COLUMN:
+        label, before, after = HEADINGS[TTL_COLUMN].heading, before and f"{before} s", after and f"{after} s"
+    else:
+        label = column.removeprefix(TAG_PREFIX)
+    if before == after:
+        return f"{label}: {before or 'not set'}"
+    if not before:
+        return f"{label}: set to {after}"
+    return f"{label}: {before} \N{RIGHTWARDS ARROW} {after}" if after else f"{label}: removed, was {before}"

@@ -190,11 +190,12 @@ def test_ttl_of_several_channels_is_previewed_and_applied(sandbox, console):
     assert "UpdateSignalingChannel" not in set(sandbox.requests["operation"])
     assert console.form.status.text == "Preview: 3 channels will be changed. Nothing was sent yet."
     shown = plan_form.table.table.view
-    assert [column["heading"] for column in shown["columns"]] == ["Name", "Changes", "Before", "After", "Status"]
-    assert shown["rows"][0]["cells"] == ["parking-north", "TTL", "60 s", "75 s", "ready"]
+    assert [column["heading"] for column in shown["columns"]] == ["Name", "Status", "Change"]
+    assert shown["rows"][0]["cells"] == ["parking-north", "ready", "TTL: 60 s → 75 s"]
     assert plan_form.submit.description == "Apply to 3 channels"
     plan_form.submit.click()
     assert plan_form.future.result(30).counts["done"] == 3
+    assert console.form.status.text == "Status is the outcome of each channel."
     eventually(lambda: set(console.table.selected["message_ttl_seconds"]) == {75})
     (outcome,) = [each for _, each in console.activity.outcomes]
     assert outcome.message.startswith("3 channels: message TTL 75. Applied: 3 done;")
@@ -203,7 +204,16 @@ def test_ttl_of_several_channels_is_previewed_and_applied(sandbox, console):
 
 def test_tags_of_several_channels_are_set_and_removed(console):
     console.table.select("parking-north", "test-jchen")
-    plan_form = apply_bulk(console, "Tags", tags={"Owner": "ops"}, removed="Site, CostCenter")
+    kvs.tag_channel("parking-north", {"Gate": ""})
+    plan_form = apply_bulk(console, "Tags", tags={"Owner": "ops"}, removed="Site, CostCenter, Gate")
+    assert [row["cells"][::2] for row in plan_form.table.table.view["rows"]] == [
+        ["parking-north", "Owner: facilities → ops"],
+        ["parking-north", "CostCenter: removed, was 0042"],
+        ["parking-north", "Gate: removed, was ''"],
+        ["parking-north", "Site: removed, was Boston HQ"],
+        ["test-jchen", "Owner: set to ops"],
+        *(["test-jchen", f"{key}: not set"] for key in ("CostCenter", "Gate", "Site")),
+    ]
     plan_form.submit.click()
     plan_form.future.result(30)
     eventually(lambda: set(console.table.selected["tag:Owner"]) == {"ops"})
