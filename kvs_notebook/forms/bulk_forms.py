@@ -31,6 +31,7 @@ from kvs_notebook.forms.tag_rows import TagRows
 from kvs_notebook.plans import edits
 from kvs_notebook.plans.apply import Reach
 from kvs_notebook.plans.plan import Plan
+from kvs_notebook.plans.steps import UNCHANGED
 
 FOLDER = "kvs-changes"
 """The folder, in the kernel's directory, that keeps the journal of each run."""
@@ -172,7 +173,7 @@ class BulkForm(Form):
     def _preview_text(self, plan: Plan, gone: int) -> str:
         """Return what the plan would change, as a sentence."""
         changed = plan.ready["channel_arn"].nunique()
-        unchanged = int((plan.steps["status"] == "unchanged").sum())
+        unchanged = int((plan.steps["status"] == UNCHANGED).groupby(plan.steps["channel_arn"]).all().sum())
         parts = [f"Preview: {format_count(changed, 'channel')} will be {self.participle}"]
         parts += [f"{unchanged:,} as wanted already"] if unchanged else []
         parts += [f"{len(plan.refused):,} refused"] if len(plan.refused) else []

@@ -14,7 +14,15 @@ from kvs_notebook.forms.html import error_html, help_html, table_html
 
 
 class TagRow(widgets.VBox):
-    """One tag: its key, its value, and the button that removes it."""
+    """One tag: its key, its value, and the button that removes it.
+
+    Attributes
+    ----------
+    wrong
+        The input that show_problem() marked, None if neither is wrong.
+    """
+
+    wrong: widgets.Text | None = None
 
     def __init__(self, key: str, value: str, changed: Callable[[], None], removed: Callable[[TagRow], None]) -> None:
         self.key = widgets.Text(value=key, placeholder="Key")
@@ -49,8 +57,9 @@ class TagRow(widgets.VBox):
             problem = f"Tag key {key!r} is in {all_keys.count(key)} rows. Keep one of them."
         self._problem_line.value = error_html(problem) if problem else ""
         is_of_key = bool(problem) and (all_keys.count(key) > 1 or bool(message_of(check_tags, {key: ""})))
-        for box, wanted in zip(self._boxes, (is_of_key, bool(problem) and not is_of_key), strict=True):
-            set_class(box, INVALID_CLASS, wanted=wanted)
+        self.wrong = (self.key if is_of_key else self.tag_value) if problem else None
+        for box in self._boxes:
+            set_class(box, INVALID_CLASS, wanted=self.wrong in box.children)
         return problem
 
 
@@ -125,13 +134,10 @@ class TagRows(CheckedInput):
         self._problem_line.value = error_html(problem) if problem else ""
 
     def focus(self) -> None:
-        """Move the focus to the first row that has a problem."""
-        all_keys = [row.key.value for row in self.rows]
-        for row in self.rows:
-            if row.show_problem(all_keys):
-                row.key.focus()
-                return
-        self.add.focus()
+        """Move the focus to the first input that is wrong."""
+        self.show_problem()
+        wrong = [row.wrong for row in self.rows if row.wrong is not None]
+        (wrong[0] if wrong else self.add).focus()
 
     def _new_row(self, key: str = "", value: str = "") -> TagRow:
         return TagRow(key, value, self.value_changed, self._remove)

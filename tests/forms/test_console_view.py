@@ -214,6 +214,7 @@ def test_tags_of_several_channels_are_set_and_removed(console):
         ["test-jchen", "Owner: set to ops"],
         *(["test-jchen", f"{key}: not set"] for key in ("CostCenter", "Gate", "Site")),
     ]
+    assert console.form.status.text == "Preview: 2 channels will be changed. Nothing was sent yet."
     plan_form.submit.click()
     plan_form.future.result(30)
     eventually(lambda: set(console.table.selected["tag:Owner"]) == {"ops"})

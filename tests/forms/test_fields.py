@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from kvs_notebook.aws import validation
@@ -58,9 +60,14 @@ def test_field_with_a_problem_is_marked():
 
 
 @pytest.mark.parametrize(("key", "value", "marked"), [("a*b", "x", 0), ("Site", "a*b", 1)])
-def test_part_of_a_tag_with_a_problem_is_marked(key, value, marked):
-    (row,) = TagRows({key: value}).rows
+def test_part_of_a_tag_with_a_problem_is_marked_and_gets_the_focus(key, value, marked):
+    tags, focused = TagRows({"Owner": "ops", key: value}), []
+    row = tags.rows[1]
     assert ["kvs-invalid" in box._dom_classes for box in row.children[0].children[:2]] == [marked == 0, marked == 1]
+    for widget in (row.key, row.tag_value):
+        widget.focus = partial(focused.append, widget)
+    tags.focus()
+    assert focused == [(row.key, row.tag_value)[marked]]
 
 
 def test_beginning_of_a_confirmation_is_not_a_problem():
