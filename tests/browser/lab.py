@@ -19,7 +19,6 @@ from urllib.request import Request, urlopen
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect
-from playwright.sync_api import TimeoutError as NotInTime
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -48,13 +47,6 @@ SETTINGS = {
 
 OPENING_MS = 60_000
 """Time for JupyterLab's first page on a busy machine."""
-
-SECONDS_BETWEEN_KERNEL_STATES = 0.5
-
-IDLE_MS = 20_000
-"""How long a kernel may be idle while a cell waits for it, before the kernel is replaced."""
-
-NOTEBOOKS_TRIED = 3
 
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 
@@ -163,11 +155,6 @@ class Lab:
         (kernel,) = self._kernels()
         return kernel["id"]
 
-    def kernel_state(self) -> str:
-        """Return what the only kernel does: idle, busy or starting."""
-        (kernel,) = self._kernels()
-        return kernel["execution_state"]
-
     def _kernels(self) -> list[dict[str, str]]:
         kernels: list[dict[str, str]] = json.loads(self._ask("kernels"))
         return kernels
@@ -203,7 +190,7 @@ RUN_ALL = """() => {
   window.ran = false;
   window.jupyterapp.commands.execute("notebook:run-all-cells").then(ended, ended);
 }"""
-PENDING = """() => !window.ran"""
+RAN = """() => window.ran"""
 SET_THEME = """async (theme) => { await window.jupyterapp.commands.execute("apputils:change-theme", { theme }); }"""
 SAVE = """async () => { await window.jupyterapp.commands.execute("docmanager:save"); }"""
 LEAVE = """async () => {
@@ -271,36 +258,17 @@ class Watched:
             self.errors.append(f"{text}\n{stack}")
 
     def run(self, *cells: str, theme: str = LIGHT, undo: str = "") -> Page:
-        """Show these cells and run them all; the kernel runs ``undo`` when the test is over.
+        """Show these cells and run them all; the kernel runs ``undo`` when the test is over."""
+        self._show(cells, theme)
+        self._undo = undo
+        self.run_all()
+        self._has_lost_widgets = False  # only now: the notebook of the test before may have complained meanwhile
+        return self.page
 
-        One kernel in a hundred of ipykernel 7 never receives a cell: it stays idle, and the cell at [*] (SubshellManager hands
-        messages from thread to thread over sockets that share one wake-up). Then this begins again, as a user would.
-        """
-        for _ in range(NOTEBOOKS_TRIED):
-            self._show(cells, theme)
-            self._undo = undo
-            if self.run_all():
-                return self.page
-            remote_requests, _ = self._take_records()
-            self._close()
-            assert remote_requests == []
-        raise AssertionError(f"No kernel of {NOTEBOOKS_TRIED} ran the cells")
-
-    def run_all(self, pending: str = PENDING) -> bool:
-        """Run all cells and wait for them; return False if one stays pending although the kernel is idle."""
+    def run_all(self, ended: str = RAN) -> None:
+        """Run all cells and wait for them."""
         self.page.evaluate(RUN_ALL)
-        idle_since = None
-        asked = time.monotonic()
-        while self.page.evaluate(pending):
-            self.page.wait_for_timeout(50)
-            if time.monotonic() - asked < SECONDS_BETWEEN_KERNEL_STATES:
-                continue
-            asked = time.monotonic()
-            idle = self.lab.kernel_state() == "idle"
-            idle_since = (idle_since or asked) if idle else None
-            if idle_since is not None and asked - idle_since > IDLE_MS / 1000:
-                return False
-        return True
+        self.page.wait_for_function(ended, timeout=OPENING_MS)
 
     def _show(self, cells: Sequence[str], theme: str) -> None:
         """Put these cells into the notebook, which is opened if none is, and wait for its theme and kernel."""
@@ -331,23 +299,16 @@ class Watched:
         status.wait_for(timeout=OPENING_MS)
 
     def reopen(self, while_closed: Callable[[], None]) -> Page:
-        """Save and close the notebook, call a function, and open the notebook again; its kernel goes on.
-
-        JupyterLab asks the kernel for its widgets only once, and keeps "Loading widget..." if that message is one that an
-        ipykernel 7 never receives (see run). Then this opens the notebook again, as a user would.
-        """
+        """Save and close the notebook, call a function, and open the notebook again; its kernel goes on."""
         self._has_lost_widgets = True
         self.page.evaluate(SAVE)
         self.page.evaluate(LEAVE)
         self._is_reusable = False
         while_closed()
-        for _ in range(NOTEBOOKS_TRIED):
-            self.page.evaluate(OPEN, self._notebook)
-            if self._shows_widgets():
-                self._is_reusable = True
-                return self.page
-            self.page.evaluate(LEAVE)
-        raise AssertionError(f"None of {NOTEBOOKS_TRIED} openings showed the notebook's widgets")
+        self.page.evaluate(OPEN, self._notebook)
+        wait_for_widgets(self.page)
+        self._is_reusable = True
+        return self.page
 
     def reload(self) -> Page:
         """Save the notebook and load the page again, as the browser's button does; the kernel goes on."""
@@ -355,28 +316,13 @@ class Watched:
         self._is_reusable = False
         self.page.evaluate(SAVE)
         self.page.reload(timeout=OPENING_MS)
-        if not self._shows_widgets():
-            self.open_in(self.page)
+        wait_for_widgets(self.page)
         return self.page
 
     def open_in(self, page: Page) -> None:
-        """Open the notebook in a page, again if it does not show its widgets; see reopen()."""
-        for _ in range(NOTEBOOKS_TRIED):
-            page.goto(self.lab.address(self._notebook), timeout=OPENING_MS)
-            if self._shows_widgets(page):
-                return
-        raise AssertionError(f"None of {NOTEBOOKS_TRIED} openings showed the notebook's widgets")
-
-    def _shows_widgets(self, page: Page | None = None) -> bool:
-        """Wait until the notebook is open and shows its widgets; return False if they do not come."""
-        shown = page or self.page
-        widgets = shown.locator(".jp-OutputArea-output").locator(".jupyter-widgets, .kvs-live")
-        expect(shown.locator(".jp-Notebook .jp-Cell").first).to_be_attached(timeout=OPENING_MS)
-        try:
-            widgets.first.wait_for(timeout=IDLE_MS)
-        except NotInTime:
-            return False
-        return True
+        """Open the notebook in a page and wait until it shows its widgets."""
+        page.goto(self.lab.address(self._notebook), timeout=OPENING_MS)
+        wait_for_widgets(page)
 
     def restart_kernel_by_menu(self) -> None:
         """Restart the kernel by JupyterLab's menu; this notebook would not show widgets of the kernel that follows."""
@@ -413,7 +359,6 @@ class Watched:
         if not self._is_reusable or not self._is_cleared():
             self._close()
         self._take_records()
-        self._has_lost_widgets = False
         return found
 
     def _take_records(self) -> tuple[list[str], list[str]]:
@@ -433,6 +378,12 @@ class Watched:
         self.page.evaluate(LEAVE)
         self.lab.end_sessions()
         self._is_reusable = False
+
+
+def wait_for_widgets(page: Page) -> None:
+    """Wait until the notebook is open and shows its widgets."""
+    expect(page.locator(".jp-Notebook .jp-Cell").first).to_be_attached(timeout=OPENING_MS)
+    page.locator(".jp-OutputArea-output").locator(".jupyter-widgets, .kvs-live").first.wait_for(timeout=OPENING_MS)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ DISCONNECTED = "This form is not connected to a kernel."
 def tab_to(page: Page, wanted: Locator) -> None:
     """Press Tab until an element has the focus, as a user without a mouse does."""
     wanted.wait_for()
+    expect(wanted).to_be_enabled()  # Tab passes over a button that waits for what was just typed
     element = wanted.element_handle()
     for _ in range(80):
         is_shown, is_focused = element.evaluate("element => [element.isConnected, element === document.activeElement]")
