@@ -277,12 +277,17 @@ class Watched:
         else:
             self._open(cells)
         expect(self.page.locator(".jp-Notebook .jp-Cell")).to_have_count(len(cells), timeout=OPENING_MS)
+        self.set_theme(theme)
+        self.wait_for_kernel()
+
+    def set_theme(self, theme: str) -> None:
+        """Choose a theme, and wait for it and for the end of JupyterLab's splash, which fails if the next theme comes before."""
         if theme != self._theme:
             self.page.evaluate(SET_THEME, theme)
             self._theme = theme
         light = str(theme == LIGHT).lower()
         self.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
-        self.wait_for_kernel()
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
     def _open(self, cells: Sequence[str]) -> None:
         self._notebook = self.lab.notebook(cells)

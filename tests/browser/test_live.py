@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, WebSocket, expect
 
 import kvs_notebook as kvs
-from tests.browser.lab import DARK, LIGHT, MEDIA, SAVE, SET_THEME
+from tests.browser.lab import DARK, LIGHT, MEDIA, SAVE
 
 pytestmark = pytest.mark.draw_tests(1)
 
@@ -116,7 +116,7 @@ def test_viewer_plays_the_camera_in_both_views_and_both_themes(notebook, sandbox
         ["looking_up", "waiting", "negotiating", "connected", "playing"],
     ]
     for theme in (DARK, LIGHT):
-        page.evaluate(SET_THEME, theme)
+        notebook.set_theme(theme)
         is_accessible(page)
     page.evaluate(SAVE)
     assert kvs.scan_notebooks(notebook.lab.work).empty
