@@ -109,7 +109,7 @@ def test_frame_accepts_the_longest_payload_and_no_longer():
     assert len(str(raised.value)) < 200
 
 
-# --- what comes
+# --- what is received
 
 
 def test_each_message_type_is_parsed_with_its_sender():
