@@ -287,7 +287,7 @@ def tag_coverage(coverage: pd.DataFrame) -> Chart:
     most = int(coverage["channels"].max()) if len(coverage) else 0
     title = f"{format_count(len(coverage), 'required tag')} on {format_count(most, 'channel')}"
     with _open_axes(title, len(coverage) + 1) as (figure, axes):
-        _stacked_bars(axes, shown["key"].tolist(), parts, [FINDING_COLORS[name] for name in parts])
+        _stacked_bars(axes, shown["key"].fillna("unknown").tolist(), parts, [FINDING_COLORS[name] for name in parts])
         axes.legend(
             [name.replace("_", " ") for name in parts],
             frameon=False,
