@@ -447,7 +447,7 @@ ELSEWHERE = {
     "aws/test_broken_configurations.py::test_credentials_of_another_account_midway_send_nothing": [
         "Connect again with kvs.connect(), or switch the credentials back",
     ],
-    "cli/test_main.py::test_word_of_the_field_is_answered_with_a_command_that_exists": [
+    "cli/test_main.py::test_word_of_the_field_suggests_an_existing_command": [
         "apply DIR --resume",
         "plan tags --remove KEY",
         "plan tags --set KEY=VALUE",

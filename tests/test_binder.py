@@ -233,7 +233,7 @@ print(json.dumps({"pack": type(pack).__name__, "python": pack.python_version, "s
 """
 
 
-def test_base_image_ships_python_and_no_older_packages_but_those_that_are_replaced(repo2docker: Path) -> None:
+def test_base_image_has_older_versions_of_replaced_packages_only(repo2docker: Path) -> None:
     done = subprocess.run(
         [repo2docker.parent / "python", "-c", REPORT], cwd=ROOT, capture_output=True, text=True, check=True
     )

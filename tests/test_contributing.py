@@ -86,3 +86,10 @@ def test_every_file_it_names_exists() -> None:
     named = re.findall(r"`((?:tests/|[a-z_]+/)[\w/]*\w(?:\.py)?)`", CONTRIBUTING.text)
     assert named
     assert [name for name in named if not any((top / name).exists() for top in (ROOT, ROOT / "kvs_notebook"))] == []
+
+
+def test_names_of_tests_have_at_most_ten_words() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    names = re.findall(r"def test_(\w+)", source)
+    assert len(names) > 1_000
+    assert [name for name in names if len(name.split("_")) > 10] == []

@@ -14,7 +14,7 @@ def test_format_count_uses_plural_unless_one(number, text):
     assert format_count(number, "channel") == text
 
 
-def test_spaces_of_any_width_are_printable_and_line_breaks_are_not():
+def test_spaces_of_any_width_are_printable_unlike_line_breaks():
     spaces = "a\u00a0b\u2009c\u3000d"
     assert printable(spaces) == spaces
     assert printable("a\u2028b\x85c\x1fd\n") == "a\ufffdb\ufffdc\ufffdd\ufffd"

@@ -262,7 +262,7 @@ def test_list_with_another_account_or_region_is_refused(service, connection, oth
 
 
 @pytest.mark.parametrize("other", ["", {}, 0, False], ids=repr)
-def test_empty_value_in_place_of_a_list_is_not_an_empty_list(service, connection, other):
+def test_empty_value_is_not_an_empty_list(service, connection, other):
     service.replies["ListSignalingChannels"] = {"ChannelInfoList": other}
     service.replies["GetResources"] = {"ResourceTagMappingList": other}
     for read in (lambda: kvs.list_channels(connection=connection), lambda: read_tags_in_bulk(connection)):

@@ -316,7 +316,7 @@ def test_visible_console_shows_channel_that_another_client_creates(notebook, fle
     row(page, "a-later-one").wait_for()
 
 
-def test_click_is_not_lost_when_rows_change_between_press_and_release(notebook, fleet, connection):
+def test_click_survives_rows_that_change_before_its_release(notebook, fleet, connection):
     page = open_console(notebook, cell=f"{OPEN}._refresh_timer.seconds = 0.2\nconsole")
     name = page.get_by_role("columnheader", name="Name")
     name.get_by_role("button").hover()
@@ -384,7 +384,7 @@ def test_edits_are_asked_about_before_another_row_is_shown(notebook, fleet):
     expect(field(page, "Tag 1 value")).to_have_value("0042")
 
 
-def test_text_typed_just_before_a_click_on_a_row_counts_as_an_edit(notebook, fleet):
+def test_text_typed_just_before_a_click_is_an_edit(notebook, fleet):
     slow = """form.future.result()
 text = form.message_ttl_seconds.input
 text.comm.on_msg(lambda message: (time.sleep(1), text._handle_msg(message)))  # a slow kernel

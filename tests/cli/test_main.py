@@ -149,7 +149,7 @@ GROUPS = {(): cli, ("plan",): cli.commands["plan"]}
 
 
 @pytest.mark.parametrize("path", GROUPS, ids=str)
-def test_word_of_the_field_is_answered_with_a_command_that_exists(path: tuple[str, ...], run: Run) -> None:
+def test_word_of_the_field_suggests_an_existing_command(path: tuple[str, ...], run: Run) -> None:
     group = GROUPS[path]
     assert isinstance(group, CommandGroup)
     assert not group.meant.keys() & group.commands.keys()

@@ -77,7 +77,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 
 @pytest.mark.parametrize("accounts", [1, 2])
 @pytest.mark.parametrize("tags", [None, {"Note": "x" * 256}])
-def test_names_that_differ_in_their_ends_stay_apart_in_80_columns(tags: dict[str, str] | None, accounts: int) -> None:
+def test_names_with_different_ends_stay_apart_in_80_columns(tags: dict[str, str] | None, accounts: int) -> None:
     names = [f"warehouse-robot-in-hall-{number:02}" for number in range(20)]
     frame = channels(names, None if tags is None else [tags] * len(names))
     frame["account_id"] = [f"{number % accounts:012}" for number in range(len(names))]

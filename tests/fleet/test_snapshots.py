@@ -404,7 +404,7 @@ NOT_SAVED = {
 
 @pytest.mark.draw(2)
 @pytest.mark.parametrize(("column", "value"), [(name, value) for name, values in NOT_SAVED.items() for value in values])
-def test_value_that_is_never_saved_is_damage_though_its_digest_is_right(history, column, value):
+def test_value_that_is_never_saved_is_damage_despite_its_digest(history, column, value):
     path, coverage = us_east(history), us_east(history).with_name("_coverage.csv")
     table, digest = pq.read_table(path), hashlib.sha256(path.read_bytes()).hexdigest()
     at, field = table.schema.get_field_index(column), table.schema.field(column)

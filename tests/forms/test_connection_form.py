@@ -79,7 +79,7 @@ def test_stopped_connection_does_not_become_current(profiles, submit, slow_ident
     assert "eu-west-1" not in form.header.value
 
 
-def test_alias_of_the_account_is_text_in_every_header_after_it_was_read():
+def test_every_header_shows_the_alias_as_text_once_read():
     hostile = "&lt;img src=x&gt;"
     with fake_service() as service:
         service.replies["ListAccountAliases"] = ALIASES.replace("acme-prod", hostile)

@@ -859,7 +859,7 @@ def test_hanging_call_blocks_no_other_form(sandbox, console, monkeypatch):
 
 
 @pytest.mark.parametrize(("reading_seconds", "is_read"), [(0.01, True), (2.0, True), (4.0, False)])
-def test_tags_are_read_again_at_each_refresh_unless_that_takes_long(connection, monkeypatch, reading_seconds, is_read):
+def test_each_refresh_reads_tags_unless_that_takes_long(connection, monkeypatch, reading_seconds, is_read):
     now = [100.0]
     monkeypatch.setattr(tag_cache, "time", SimpleNamespace(monotonic=lambda: now[0]))
 

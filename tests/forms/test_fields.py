@@ -60,7 +60,7 @@ def test_field_with_a_problem_is_marked():
 
 
 @pytest.mark.parametrize(("key", "value", "marked"), [("a*b", "x", 0), ("Site", "a*b", 1)])
-def test_part_of_a_tag_with_a_problem_is_marked_and_gets_the_focus(key, value, marked):
+def test_wrong_part_of_a_tag_is_marked_and_focused(key, value, marked):
     tags, focused = TagRows({"Owner": "ops", key: value}), []
     row = tags.rows[1]
     assert ["kvs-invalid" in box._dom_classes for box in row.children[0].children[:2]] == [marked == 0, marked == 1]
