@@ -1,4 +1,4 @@
-"""Check arguments that many functions take: paths, streams, lists of texts and numbers of seconds."""
+"""Check arguments that many functions take: paths, streams, texts, lists of texts and numbers of seconds."""
 
 from __future__ import annotations
 
@@ -53,6 +53,13 @@ def check_file(path: object, method: str) -> Path | IO[Any]:
     raise InvalidInput(
         f"path={format_value(path)} is not a path or a stream. Pass a string, a pathlib.Path or an open file."
     )
+
+
+def check_text(argument: str, value: object, example: str) -> str:
+    """Return a string; raise InvalidInput for another type."""
+    if isinstance(value, str):
+        return value
+    raise InvalidInput(f"{argument}={format_value(value)} is not a string. Pass one, such as {example!r}.")
 
 
 def check_texts(argument: str, values: object, example: str) -> list[str]:

@@ -107,6 +107,8 @@ def _advice(function: FunctionType, names: Sequence[str], keyword: str, value: o
             yield f"Pass {name}={_PLURAL_EXAMPLES.get(name, '...')}."
     of_connection = next((each for each in meant if each in _OF_CONNECT), None)
     if of_connection is not None and "connection" in names:
+        if of_connection == "region":  # kvs.connect() would leave a sandbox
+            yield f"It belongs to the connection: pass connection=kvs.current_connection().in_region({_show(value)})."
         connect = f"kvs.connect({of_connection}={_show(value)})"
         yield f"It belongs to the connection: pass connection={connect}, or call {connect} before."
     is_of_inventory = any(package in function.__module__ for package in _OF_INVENTORY)
@@ -124,5 +126,5 @@ def _advice(function: FunctionType, names: Sequence[str], keyword: str, value: o
 
 
 def _show(value: object) -> str:
-    is_short = isinstance(value, (str, bool)) and len(str(value)) <= _LONGEST_VALUE and str(value).isprintable()
+    is_short = isinstance(value, (str, int, float)) and len(str(value)) <= _LONGEST_VALUE and str(value).isprintable()
     return repr(value) if is_short else "..."

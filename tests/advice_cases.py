@@ -302,8 +302,16 @@ CASES = {
         "for channel in ('gate', arn, kvs.list_channels().iloc[0]): kvs.forms.update_channel(channel).future.result(20)",
     ),
     "It belongs to the connection: pass connection={}": Advice(
-        "set_variables(); kvs.list_channels(region='eu-west-1')",
+        "set_variables(); kvs.list_channels(share=0.5)",
         "kvs.list_channels(connection=eval(shown())); eval(shown()); kvs.list_channels()",
+    ),
+    "pass connection=kvs.current_connection().in_region({})": Advice(
+        "kvs.list_channels(region='eu-west-1')",
+        "assert len(kvs.list_channels(connection=kvs.current_connection().in_region('eu-west-1'))) == 0",
+    ),
+    "Pass those of watch_channel()": Advice(
+        "kvs.diagrams.lifecycle(5)",
+        "kvs.diagrams.lifecycle(kvs.watch_channel('gate'))",
     ),
     "What is read is chosen before: kvs.inventory({}={})": Advice(
         "kvs.reports.channel_counts(fleet, region='eu-west-1')",

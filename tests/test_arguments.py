@@ -12,9 +12,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from ipywidgets import Widget
 
 import kvs_notebook as kvs
-from kvs_notebook import plans, reports
+from kvs_notebook import plans
 from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.errors import InvalidInput
 
@@ -25,11 +26,17 @@ SAMPLE = 4
 """Values that are tried for each parameter; --all-cases tries all."""
 
 
+FILMED = {"live.take_picture", "live.take_pictures", "live.serve_test_camera"}
+"""Functions that connect to a camera, or are one."""
+
+
 def functions() -> dict[str, Callable[..., Any]]:
     """Return the public functions by name."""
-    modules = {"": kvs, "plans.": plans, "reports.": reports}
+    parts = ("plans", "reports", "charts", "diagrams", "live", "forms")
+    modules = {"": kvs, **{f"{name}.": getattr(kvs, name) for name in parts}}
     named = {prefix + name: getattr(module, name) for prefix, module in modules.items() for name in module.__all__}
-    return {name: found for name, found in named.items() if inspect.isfunction(found) and name not in ELSEWHERE}
+    left_out = ELSEWHERE | FILMED
+    return {name: found for name, found in named.items() if inspect.isfunction(found) and name not in left_out}
 
 
 FUNCTIONS = functions()
@@ -112,12 +119,14 @@ def test_argument_of_any_type_is_taken_or_refused(
                 with suppress(kvs.errors.ChannelExists):
                     kvs.create_channel(valid["channel"])
             try:
-                function(**given | {parameter.name: value})
+                made = function(**given | {parameter.name: value})
             except kvs.errors.KVSError:
                 continue
             except Exception as error:
                 error.add_note(f"{name}({parameter.name}={value!r})")
                 raise
+            if isinstance(made, Widget):
+                made.close()
 
 
 @pytest.mark.parametrize(
@@ -133,3 +142,23 @@ def test_wrong_timeout_sends_nothing(change: Callable[..., Any], timeout: object
     with pytest.raises(InvalidInput, match=r"^timeout=.+ is not valid\. Expected seconds, at least 0\.$"):
         change(timeout=timeout)
     assert connection.calls == 0
+
+
+@pytest.mark.parametrize("argument", ["endpoint_url", "share"])
+def test_connection_of_a_wrong_argument_is_not_made(argument: str, valid: dict[str, Any]) -> None:
+    before = kvs.current_connection()
+    for value in odd_values(valid):
+        is_valid = isinstance(value, str) if argument == "endpoint_url" else isinstance(value, dict) and not value
+        if value is None or is_valid:
+            continue
+        with pytest.raises(InvalidInput, match=argument):
+            kvs.connect(region="us-east-1", **{argument: value})
+    assert kvs.current_connection() is before
+
+
+def test_another_region_is_checked(valid: dict[str, Any]) -> None:
+    here = kvs.current_connection()
+    for value in odd_values(valid):
+        with pytest.raises(InvalidInput):
+            here.in_region(value)
+    assert here.in_region("eu-west-1").account_id == here.account_id

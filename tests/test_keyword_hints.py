@@ -67,8 +67,9 @@ def test_unknown_keyword_is_answered_by_every_function(keyword: str) -> None:
 @pytest.mark.parametrize(
     ("name", "given", "advice"),
     [
-        ("list_channels", {"region": "eu-west-1"}, "connection=kvs.connect(region='eu-west-1'), or call kvs.connect("),
-        ("list_channels", {"region_name": "eu-west-1"}, "kvs.connect(region='eu-west-1')"),
+        ("list_channels", {"region": "eu-west-1"}, "connection=kvs.current_connection().in_region('eu-west-1')."),
+        ("list_channels", {"region_name": "eu-west-1"}, "kvs.current_connection().in_region('eu-west-1')"),
+        ("list_channels", {"share": 0.5}, "connection=kvs.connect(share=0.5), or call kvs.connect("),
         ("create_channel", {"profile_name": "fleet"}, "kvs.connect(profile='fleet')"),
         ("create_channel", {"allow_changes": True}, "kvs.connect(allow_changes=True)"),
         ("inventory", {"region": "eu-west-1"}, "Pass regions=['eu-west-1', 'us-east-1']."),
@@ -92,7 +93,7 @@ def test_unknown_keyword_is_answered_by_every_function(keyword: str) -> None:
         ("to_csv", {"region": "eu-west-1"}, "It takes: frame, path."),
         ("charts.channel_ages", {"profile": "fleet"}, "kvs.inventory(profiles=['my-profile'])"),
         ("read_excel", {"sheet_name": "a"}, "Pass sheet=...."),
-        ("forms.console", {"region": "eu-west-1"}, "kvs.connect(region='eu-west-1')"),
+        ("forms.console", {"region": "eu-west-1"}, "kvs.current_connection().in_region('eu-west-1')"),
     ],
 )
 def test_advice_names_the_right_call(name: str, given: dict[str, Any], advice: str) -> None:
@@ -182,4 +183,4 @@ def test_notebook_shows_the_line_of_the_user(capsys: pytest.CaptureFixture[str])
     shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
     assert "keyword_hints.py" not in shown
     assert "kvs.list_channels(region=" in shown
-    assert "or call kvs.connect(region='eu-west-1') before." in shown
+    assert "pass connection=kvs.current_connection().in_region('eu-west-1')." in shown

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from kvs_notebook.arguments import check_text
 from kvs_notebook.aws.account_alias import AccountAlias
 from kvs_notebook.aws.arns import ChannelArn
 from kvs_notebook.aws.attempts import AttemptTracker
@@ -26,6 +27,7 @@ from kvs_notebook.aws.identity import Identity, KnownIdentity
 from kvs_notebook.aws.loopback import is_loopback
 from kvs_notebook.aws.operation_names import MUTATING, Operation
 from kvs_notebook.aws.rate_limit import RateLimiter
+from kvs_notebook.aws.regions import check_region
 from kvs_notebook.aws.reply_check import Subject, check_subject, hide_secrets, malformed_reply
 from kvs_notebook.aws.retry import retry_throttled
 from kvs_notebook.aws.session import Credentials
@@ -99,6 +101,33 @@ class Connection:
             made._known = self._known
             made._alias = self._alias
         return made
+
+    def in_region(self, region: str) -> Connection:
+        """Return a connection to another region of the same account.
+
+        It has the same credentials, and may change the same. No call is made.
+
+        Parameters
+        ----------
+        region
+            The region's code, such as ``"eu-west-1"``.
+
+        Raises
+        ------
+        InvalidInput
+            If this is not a known region; a connection with an endpoint of
+            your own takes any.
+
+        Examples
+        --------
+        >>> import kvs_notebook as kvs
+        >>> sandbox = kvs.use_sandbox(clock="stepped")
+        >>> len(kvs.list_channels(connection=kvs.current_connection().in_region("eu-west-1")))
+        0
+        """
+        if self.endpoint_url is None or self.config.local_service is not None:
+            check_region(region, newer=True)
+        return self.replace(region=region)
 
     def __repr__(self) -> str:
         return describe_connection(self.config, self._known.identity)
@@ -229,6 +258,7 @@ class Connection:
         ``prepare`` is applied once, when it is made; ``endpoint_url`` is an
         endpoint that the service itself has named.
         """
+        check_text("service_name", service_name, "kinesisvideo")
         try:
             return self._clients.client(service_name, purpose, prepare, endpoint_url)
         except CREDENTIAL_ERRORS:

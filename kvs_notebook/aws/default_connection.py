@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from kvs_notebook.arguments import check_text
 from kvs_notebook.aws.configuration import open_profile, read_configuration, region_of_environment
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.connection_config import ConnectionConfig
@@ -92,6 +93,8 @@ def connect(
     >>> kvs.connect("fleet", region="eu-west-1")                                  # doctest: +SKIP
     <Connection: account 123456789012, eu-west-1, profile fleet, read-only>
     """
+    if endpoint_url is not None:
+        check_text("endpoint_url", endpoint_url, "http://127.0.0.1:8080")
     if region and endpoint_url is None:  # an emulator may have any region
         check_region(region, newer=True)
     connection = _make(profile, region, session, endpoint_url, allow_changes=allow_changes, share=share)

@@ -151,7 +151,7 @@ def _shares(share: float | Mapping[str, float] | None) -> dict[str, float]:
     operations = [*QUOTAS, *SIGNALING_QUOTAS]
     shares = dict.fromkeys(operations, DEFAULT_SHARE) | dict(SHARES_OF_CONNECTING_DEVICES)
     if isinstance(share, Mapping):
-        unknown = sorted(set(share) - set(operations))
+        unknown = sorted(map(str, set(share) - set(operations)))
         if unknown:
             raise InvalidInput(
                 f"Unknown operations in share: {', '.join(unknown)}. Expected some of: {', '.join(operations)}."
@@ -160,8 +160,12 @@ def _shares(share: float | Mapping[str, float] | None) -> dict[str, float]:
     elif share is not None:
         shares = dict.fromkeys(operations, share)
     for operation, part in shares.items():
-        if not 0 < part <= 1:
+        if not _is_share(part):
             raise InvalidInput(
                 f"share {format_value(part)} for {operation} is out of range. Expected a number above 0 and at most 1."
             )
     return shares
+
+
+def _is_share(part: object) -> bool:
+    return isinstance(part, int | float) and not isinstance(part, bool) and 0 < part <= 1

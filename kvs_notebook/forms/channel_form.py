@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -58,7 +58,7 @@ class ChannelForm(Form):
         connection: Connection | None,
         executor: ContextExecutor | None,
     ) -> None:
-        self.channel = channel_field("" if channel is None else _name_or_arn(channel))
+        self.channel = channel_field(name_or_arn(channel))
         self.load = widgets.Button(description="Load")
         self.load.on_click(lambda _: self._start(self._prepare_load))
         self.details = widgets.HTML()
@@ -201,11 +201,11 @@ def channel_facts(row: pd.DataFrame) -> list[tuple[str, object]]:
     return list(facts.items())
 
 
-def _name_or_arn(channel: Channel) -> str:
+def name_or_arn(channel: Channel | None) -> str:
     """Return the text of the channel field for a channel argument."""
-    if isinstance(channel, str):
-        return channel
+    if isinstance(channel, str | None):
+        return channel or ""
     row = channel.iloc[0] if isinstance(channel, pd.DataFrame) and len(channel) == 1 else channel
-    if isinstance(row, pd.DataFrame) or "channel_arn" not in row:
+    if not isinstance(row, pd.Series | Mapping) or "channel_arn" not in row:
         raise InvalidInput("A form takes one channel: pass a name, an ARN or one row of list_channels().")
     return str(row["channel_arn"])

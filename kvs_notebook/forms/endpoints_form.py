@@ -8,8 +8,10 @@ import ipywidgets as widgets
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.service_model import choices
+from kvs_notebook.channels.reference import Channel
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.forms.base_form import Form
+from kvs_notebook.forms.channel_form import name_or_arn
 from kvs_notebook.forms.executor import ContextExecutor
 from kvs_notebook.forms.fields import CheckedInput, channel_field
 from kvs_notebook.forms.html import table_html
@@ -36,12 +38,12 @@ class EndpointsForm(Form):
 
     def __init__(
         self,
-        channel: str | None = None,
+        channel: Channel | None = None,
         *,
         connection: Connection | None = None,
         executor: ContextExecutor | None = None,
     ) -> None:
-        self.channel = channel_field(channel or "")
+        self.channel = channel_field(name_or_arn(channel))
         self.role = widgets.Dropdown(options=choices("ChannelRole"), value="VIEWER", description="Role")
         self.protocols = {
             name: widgets.Checkbox(value=name in DEFAULT_PROTOCOLS, description=f"Protocol {name}", indent=False)
@@ -107,7 +109,7 @@ class EndpointsForm(Form):
         return Job(f"Trying {text}", run)
 
 
-def get_endpoints(channel: str | None = None, *, connection: Connection | None = None) -> EndpointsForm:
+def get_endpoints(channel: Channel | None = None, *, connection: Connection | None = None) -> EndpointsForm:
     """Open a form that looks up the endpoints of a channel.
 
     Its fields are ``channel``, ``role`` and ``protocols``. Submitting spends
@@ -118,7 +120,7 @@ def get_endpoints(channel: str | None = None, *, connection: Connection | None =
     Parameters
     ----------
     channel
-        A name or an ARN. If None, the user enters it.
+        A name, an ARN, or a row. If None, the user enters it.
     connection
         The account and region of the channel. If None, the current connection.
 

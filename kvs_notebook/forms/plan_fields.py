@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kvs_notebook.arguments import check_path
 from kvs_notebook.dataframes.files import File
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.forms.fields import ConfirmationField, TextField
@@ -12,7 +13,8 @@ from kvs_notebook.plans.plan_folder import digest
 
 def folder_field(plan: Plan, folder: File | None) -> TextField:
     """Return the field for the folder of the run; None suggests one that is named for the plan."""
-    suggested = folder or f"plan-{digest(to_csv_text(plan.steps))[:8]}"
+    given = "" if folder is None else str(check_path("folder", folder))
+    suggested = given or f"plan-{digest(to_csv_text(plan.steps))[:8]}"
     return TextField("Folder that keeps the plan, its journal and its result", _check_folder, suggested)
 
 

@@ -13,5 +13,5 @@ CODECS: Final = ("VP8", "H264")
 
 def check_codec(codec: object) -> None:
     """Raise InvalidInput if ``codec`` is neither None nor one of CODECS."""
-    if codec not in (None, *CODECS):
+    if codec is not None and (not isinstance(codec, str) or codec not in CODECS):
         raise InvalidInput(f"Codec {format_value(codec)} is not supported. Expected one of: {', '.join(CODECS)}.")

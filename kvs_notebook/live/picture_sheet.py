@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from kvs_notebook.dataframes.schemas import PICTURES
 from kvs_notebook.errors import InvalidInput
-from kvs_notebook.formatting import printable
+from kvs_notebook.formatting import format_value, printable
 
 TILE = (320, 180)
 SMALL_TILE = (160, 90)
@@ -74,12 +74,19 @@ def contact_sheet(pictures: pd.DataFrame) -> Image.Image:
     >>> kvs.live.contact_sheet(pictures).size
     (336, 220)
     """
-    missing = [column for column in PICTURES if column not in pictures.columns]
-    if missing:
-        raise InvalidInput(f"Missing column {missing[0]!r}. Pass a frame returned by kvs.live.take_pictures().")
+    _check_pictures(pictures)
     if pictures.empty:
         raise InvalidInput("The frame of pictures has no row. Pass one row for each camera.")
     return draw_sheet([*_tiles(pictures)])
+
+
+def _check_pictures(pictures: object) -> None:
+    found = pictures.columns if isinstance(pictures, pd.DataFrame) else ()
+    missing = [column for column in PICTURES if column not in found]
+    if missing:
+        raise InvalidInput(
+            f"{format_value(pictures)} has no column {missing[0]!r}. Pass a frame returned by kvs.live.take_pictures()."
+        )
 
 
 def _tiles(pictures: pd.DataFrame) -> Iterator[Tile]:

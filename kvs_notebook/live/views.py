@@ -111,7 +111,9 @@ def viewer(
     check_codec(codec)
 
     def new_target(used_id: str | None) -> CallTarget:
-        return CallTarget(ref, "VIEWER", used_id or "viewer", take_over=False, connection=connection)
+        return CallTarget(
+            ref, "VIEWER", "viewer" if used_id is None else used_id, take_over=False, connection=connection
+        )
 
     settings = {"role": "viewer", "audio": bool(audio), "codec": codec or "", "relay_only": bool(relay_only)}
     return LiveView(new_target, client_id, settings, Timeouts(answer=answer_timeout), autoplay=autoplay)
@@ -189,11 +191,15 @@ def camera(
     require_websockets()
     connection = current_connection(connection)
     target = CallTarget(one_channel_ref(channel, connection), "MASTER", None, take_over, connection)
-    if source not in SOURCES:
-        raise InvalidInput(f"Source {format_value(source)} is not supported. Expected one of: {', '.join(SOURCES)}.")
+    _check_source(source)
     width, height = _check_size(size)
     settings = {"role": "camera", "source": source, "width": width, "height": height, "fps": _check_fps(fps)}
     return LiveView(lambda _: target, None, settings, Timeouts(), autoplay=False)
+
+
+def _check_source(source: object) -> None:
+    if not isinstance(source, str) or source not in SOURCES:
+        raise InvalidInput(f"Source {format_value(source)} is not supported. Expected one of: {', '.join(SOURCES)}.")
 
 
 def _check_size(size: object) -> tuple[int, int]:

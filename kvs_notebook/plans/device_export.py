@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from kvs_notebook.arguments import check_text
 from kvs_notebook.dataframes.schemas import PLAN_STEPS, TEXT
 from kvs_notebook.plans.sheet_table import Sheet, SheetTable
 from kvs_notebook.plans.step_records import ALREADY_DONE, CONFLICT, DONE, FAILED, NOT_STARTED, UNKNOWN
@@ -27,7 +28,7 @@ class ChannelOutcome(NamedTuple):
 
 def join_devices(devices: Sheet, steps: pd.DataFrame, result: pd.DataFrame, name_column: str) -> pd.DataFrame:
     """Return the rows of a device list with the ARN, the outcome and its reason of each channel, all as text."""
-    table = SheetTable(devices, "devices", name_column)
+    table = SheetTable(devices, "devices", check_text("name_column", name_column, "channel_name"))
     places = [column for column in PLACE if column in table.columns]
     outcomes = _outcomes(steps, result, places)
     keys = zip(table.column(name_column), *(table.column(column) for column in places), strict=True)

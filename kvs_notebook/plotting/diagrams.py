@@ -10,7 +10,7 @@ They draw only what was observed, with matplotlib (the extra ``lab``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -137,9 +137,9 @@ def _status_changes(observations: Iterable[tuple[datetime, str | None]]) -> list
         If there is none, or a status is not one of a channel.
     """
     changes: list[tuple[datetime, str]] = []
-    for time, status in observations:
+    for time, status in _pairs(observations):
         name = GONE if status is None else status
-        if name not in STATUS_POSITIONS:
+        if not isinstance(name, str) or name not in STATUS_POSITIONS:
             raise InvalidInput(
                 f"{format_value(name)} is not a channel_status. Expected one of {', '.join(STATUS_COLORS)}, or None."
             )
@@ -148,6 +148,24 @@ def _status_changes(observations: Iterable[tuple[datetime, str | None]]) -> list
     if not changes:
         raise InvalidInput("There is no observation to draw. Pass pairs of a time and a channel_status.")
     return changes
+
+
+def _pairs(observations: object) -> Iterator[tuple[datetime, Any]]:
+    """Yield the observations; raise InvalidInput at the first that is not a pair of a time and something else."""
+    if not isinstance(observations, Iterable) or isinstance(observations, Mapping) or hasattr(observations, "columns"):
+        raise InvalidInput(
+            f"{format_value(observations)} is not a list of observations. Pass those of watch_channel()."
+        )
+    for each in observations:
+        if (
+            not isinstance(each, tuple | list)
+            or len(each) != len(("time", "status"))
+            or not isinstance(each[0], datetime)
+        ):
+            raise InvalidInput(
+                f"{format_value(each)} is not an observation. Pass pairs of a time and a channel_status."
+            )
+        yield each[0], each[1]
 
 
 def _draw_status(axes: Axes, status: str, *, observed: bool) -> None:

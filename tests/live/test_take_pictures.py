@@ -177,7 +177,7 @@ def test_sheet_of_many_pictures_has_small_tiles():
 @pytest.mark.parametrize(
     ("frame", "because"),
     [
-        (pd.DataFrame({"channel_name": ["front-door"]}), "Missing column 'region'"),
+        (pd.DataFrame({"channel_name": ["front-door"]}), "has no column .region."),
         (pd.DataFrame(columns=[*PICTURES]), "has no row"),
     ],
 )
