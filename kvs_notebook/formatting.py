@@ -7,6 +7,9 @@ from collections.abc import Sequence
 MAX_LENGTH = 90
 """Characters of a value that a message shows uncut."""
 
+MAX_LINE = 2_000
+"""Characters of a line of a log that are shown uncut: a peer or a service may send any number of them."""
+
 
 def format_value(value: object) -> str:
     """Return a value for a message: its repr, cut if it is long, or its type if it has several lines."""
@@ -64,9 +67,13 @@ def _is_space(character: str) -> bool:
     return unicodedata.category(character) == "Zs"
 
 
-def one_line(value: object) -> str:
-    """Return a text of the service or of another program as one line, as logs show it: a second one would look like a record."""
-    return printable(" ".join(str(value).split()))
+def one_line(value: object, most: int = MAX_LINE) -> str:
+    """Return a text of the service or of another program as one line, as logs show it: a second one would look like a record.
+
+    A line of more than ``most`` characters is cut.
+    """
+    line = printable(" ".join(str(value).split()))
+    return line if len(line) <= most else f"{line[: most - 20]}...{line[-15:]} ({format_count(len(line), 'character')})"
 
 
 def printable_lines(text: str) -> str:

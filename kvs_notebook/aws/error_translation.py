@@ -24,6 +24,7 @@ from kvs_notebook.errors import (
     Throttled,
     VersionMismatch,
 )
+from kvs_notebook.formatting import MAX_LENGTH, one_line
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -119,12 +120,12 @@ def from_code(
     subject: str | None = None,
     next_steps: Mapping[type[KVSError], str] | None = None,
 ) -> KVSError:
-    """Return the error of this package for an error code and a message of the service."""
+    """Return the error of this package for an error code and a message of the service, which are shown as one line."""
     kind = BY_CODE.get(code, ServiceFault)
     if code == "ResourceInUseException" and operation == "CreateSignalingChannel":
         kind = ChannelExists
     about = f" for {subject}" if subject else ""
-    said = (message or "no message").rstrip(".")
+    code, said = one_line(code, MAX_LENGTH), one_line(message or "no message").rstrip(".")
     advice = {**NEXT_STEP, **(next_steps or {})}[kind]
     return kind(f"{operation} failed{about}: {code}: {said}. {advice}", code=code or None, operation=operation)
 

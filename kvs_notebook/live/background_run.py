@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from kvs_notebook.formatting import one_line
+from kvs_notebook.live.media_logs import safe_line
 
 Item = TypeVar("Item")
 Emit = Callable[[Item], None]
@@ -125,7 +125,7 @@ def _new_event_loop() -> _TrackingEventLoop:
 def _log_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Log what a task that is never awaited has raised: aioice leaves some, such as a look-up of a STUN server."""
     error = context.get("exception")
-    what = error if error is None else one_line(f"{type(error).__name__}: {error}")
+    what = error if error is None else safe_line(f"{type(error).__name__}: {error}")
     _logger.warning("%s: %s", context["message"], what)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import logging
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +13,21 @@ from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.loopback import is_loopback
 from kvs_notebook.aws.regions import partition_of
 from kvs_notebook.channels.reference import ChannelRef, resolve_arn
+from kvs_notebook.formatting import MAX_LENGTH
+from kvs_notebook.live.media_logs import safe_line
 from kvs_notebook.signaling.client import SignalingClient, open_signaling
 from kvs_notebook.signaling.endpoints import get_ice_servers
 
 DNS_SUFFIXES = {"aws-cn": "amazonaws.com.cn"}
 """The domain of STUN servers in partitions that do not use amazonaws.com."""
+
+LARGEST_PORT = 65_535
+
+_ICE_URL = re.compile(
+    r"(?:stuns?(?!.*\?)|turns?):[A-Za-z0-9.-]+(?::(?P<port>[0-9]{1,5}))?(?:\?transport=(?:udp|tcp))?"  # RFC 7064, 7065
+)
+
+_logger = logging.getLogger(__name__)
 
 PageServers = list[Mapping[str, Any]]
 """ICE servers in the form that RTCPeerConnection takes, with their passwords as text.
@@ -65,10 +77,27 @@ class CallTarget:
             turn = zip(frame["uri"], frame["username"], frame["password"], strict=True)
             return [
                 *_stun_servers(self.connection),
-                *({"urls": uri, "username": user.reveal(), "credential": key.reveal()} for uri, user, key in turn),
+                *(
+                    {"urls": url, "username": user.reveal(), "credential": key.reveal()}
+                    for uri, user, key in turn
+                    for url in usable_urls([uri], self.channel_name)
+                ),
             ]
 
         return await asyncio.to_thread(read)
+
+
+def usable_urls(urls: Iterable[str], channel_name: str) -> list[str]:
+    """Return the URLs of ICE servers that peers can use; one that they would reject, with their whole call, is logged."""
+    usable = []
+    for url in urls:
+        found = _ICE_URL.fullmatch(url)
+        if found is not None and 1 <= int(found["port"] or 1) <= LARGEST_PORT:
+            usable.append(url)
+        else:
+            shown = safe_line(url, MAX_LENGTH)
+            _logger.warning("%s: an ICE server was ignored: %s", channel_name, shown)
+    return usable
 
 
 def _stun_servers(connection: Connection) -> PageServers:

@@ -9,8 +9,9 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from kvs_notebook.errors import KVSError
-from kvs_notebook.formatting import format_count, one_line
+from kvs_notebook.formatting import format_count
 from kvs_notebook.live.candidate_queue import CandidateQueue, candidate_init
+from kvs_notebook.live.media_logs import safe_line
 from kvs_notebook.live.page_messages import Description, PageCandidate, PageMessage, PageReport, PageState
 from kvs_notebook.live.session import Session
 from kvs_notebook.live.stages import CAMERA_CLOSED_SENTENCE, CAMERA_SENTENCES, Stage
@@ -80,7 +81,9 @@ class CameraSession(Session):
             except KVSError as error:
                 if not self.client.connected:
                     raise
-                _logger.warning("%s: a message to %s was not sent (%s)", self._name, one_line(viewer), one_line(error))
+                _logger.warning(
+                    "%s: a message to %s was not sent (%s)", self._name, safe_line(viewer), safe_line(error)
+                )
                 self._hang_up(viewer)
 
         self._queue(send_or_hang_up)

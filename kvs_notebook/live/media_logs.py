@@ -6,6 +6,7 @@ import logging
 import re
 
 from kvs_notebook.aws.log_redaction import MASK
+from kvs_notebook.formatting import MAX_LINE, one_line
 
 LOGGERS = (
     "aioice.ice",
@@ -22,15 +23,25 @@ _SECRETS = (
 )
 
 
+def safe_line(value: object, most: int = MAX_LINE) -> str:
+    """Return a text of a peer, a page or the service as one line of at most ``most`` characters, without secrets of a call."""
+    return one_line(mask_media_secrets(str(value)), most)
+
+
+def mask_media_secrets(text: str) -> str:
+    """Return a text, which may quote a description or a STUN message, without passwords and user names."""
+    for secret in _SECRETS:
+        text = secret.sub(rf"\1{MASK}", text)
+    return text
+
+
 class MediaSecretFilter(logging.Filter):
     """Mask passwords of calls and user names of TURN servers in what a logger writes."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Mask the secrets of a record; never drop one."""
         message = record.getMessage()
-        redacted = message
-        for secret in _SECRETS:
-            redacted = secret.sub(rf"\1{MASK}", redacted)
+        redacted = mask_media_secrets(message)
         if redacted != message:
             record.msg, record.args = redacted, None
         return True

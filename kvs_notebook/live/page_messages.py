@@ -179,6 +179,9 @@ def _rows(value: object) -> list[Mapping[str, Any]]:
 
 def number_or_none(value: object) -> float | None:
     """Return a finite number of a page, None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value
+    try:
+        return value if math.isfinite(value) else None
+    except OverflowError:  # an integer that no page has counted
+        return None

@@ -17,11 +17,15 @@ from aiortc import (
 from aiortc.sdp import candidate_from_sdp
 
 from kvs_notebook.aws.loopback import is_loopback
+from kvs_notebook.formatting import format_value
 from kvs_notebook.live import media_logs
-from kvs_notebook.live.call_target import CallTarget
+from kvs_notebook.live.call_target import LARGEST_PORT, CallTarget
 from kvs_notebook.signaling.messages import Candidate
 
 LOOPBACK = "127.0.0.1"
+
+MAX_CANDIDATES = 100
+"""Candidates of one peer that are used: it has a few for each of its addresses, and may send 20 a second for hours."""
 
 IceServers: TypeAlias = "Sequence[Mapping[str, Any]] | None"
 """ICE servers as ``{"urls", "username", "credential"}``; None if the peers are on this machine."""
@@ -57,6 +61,22 @@ class PeerConnection(RTCPeerConnection):
     def __init__(self, configuration: RTCConfiguration, ice_class: type[_IceConnection]) -> None:
         super().__init__(configuration)
         self._ice_class = ice_class
+        self._received_candidates = 0
+
+    async def add_candidate(self, message: Candidate) -> None:
+        """Use a received candidate.
+
+        Raises
+        ------
+        ValueError
+            If it is malformed, or is the first one of too many; further ones are ignored.
+        """
+        self._received_candidates += 1
+        if self._received_candidates > MAX_CANDIDATES + 1:
+            return
+        if self._received_candidates > MAX_CANDIDATES:
+            raise ValueError(f"over {MAX_CANDIDATES} candidates")
+        await self.addIceCandidate(parse_candidate(message))
 
     async def setLocalDescription(  # noqa: N802 - the name that aiortc and browsers use
         self,
@@ -98,6 +118,8 @@ def parse_candidate(message: Candidate) -> RTCIceCandidate | None:
         candidate = candidate_from_sdp(line)
     except (AssertionError, LookupError, ValueError) as error:
         raise ValueError(f"not a candidate ({type(error).__name__})") from error
+    if not 1 <= candidate.port <= LARGEST_PORT:  # a socket would raise it in a task of aioice
+        raise ValueError(f"not a candidate (port {format_value(candidate.port)})")
     candidate.sdpMid, candidate.sdpMLineIndex = message.sdp_mid, message.sdp_m_line_index
     if candidate.sdpMid is None and candidate.sdpMLineIndex is None:
         candidate.sdpMLineIndex = 0

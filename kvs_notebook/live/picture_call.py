@@ -15,15 +15,18 @@ from av import VideoFrame
 from PIL import Image
 
 from kvs_notebook.errors import NoVideo
-from kvs_notebook.formatting import one_line
 from kvs_notebook.live.call_target import CallTarget
-from kvs_notebook.live.peer_connection import IceServers, find_ice_servers, new_peer_connection, parse_candidate
+from kvs_notebook.live.media_logs import safe_line
+from kvs_notebook.live.peer_connection import IceServers, PeerConnection, find_ice_servers, new_peer_connection
 from kvs_notebook.live.stages import Stage, no_video
 from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.messages import Answer, Candidate, Message, Unknown
 
 CLOSING_SECONDS = 5.0
 """How long closing a call may take."""
+
+MOST_OF_REASON = 200
+"""Characters of a parser's error that a message shows: it may quote any part of a description."""
 
 _logger = logging.getLogger(__name__)
 
@@ -112,15 +115,15 @@ class PictureCall:
         try:
             await peer.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
         except Exception as error:  # aiortc raises whatever its parser meets
-            reason = f"answered with a description that cannot be used ({type(error).__name__}: {error})"
-            raise self._failure(reason) from error
+            why = safe_line(f"{type(error).__name__}: {error}", MOST_OF_REASON)
+            raise self._failure(f"answered with a description that cannot be used ({why})") from error
         (transceiver,) = peer.getTransceivers()
         if transceiver.currentDirection != "recvonly":
             raise self._failure("answered without video")
         return transceiver.receiver.track
 
     async def _first_picture(
-        self, peer: RTCPeerConnection, client: SignalingClient, track: MediaStreamTrack
+        self, peer: PeerConnection, client: SignalingClient, track: MediaStreamTrack
     ) -> Image.Image:
         """Return the first whole picture of a track, while candidates may still come."""
         ended = asyncio.get_running_loop().create_future()
@@ -155,7 +158,7 @@ class PictureCall:
         except MediaStreamError as error:
             raise self._disconnection() from error
 
-    async def _add_candidates(self, peer: RTCPeerConnection, client: SignalingClient) -> None:
+    async def _add_candidates(self, peer: PeerConnection, client: SignalingClient) -> None:
         async for message in client:
             if isinstance(message, Candidate):
                 await self._add(peer, message)
@@ -163,11 +166,11 @@ class PictureCall:
                 self._log_ignored(message)
         raise self._failure("was not heard: signaling has ended")
 
-    async def _add(self, peer: RTCPeerConnection, message: Candidate) -> None:
+    async def _add(self, peer: PeerConnection, message: Candidate) -> None:
         try:
-            await peer.addIceCandidate(parse_candidate(message))
+            await peer.add_candidate(message)
         except ValueError as error:  # the camera may have sent others that can be used
-            _logger.warning("%s: a candidate was ignored: %s", self._target.channel_name, one_line(error))
+            _logger.warning("%s: a candidate was ignored: %s", self._target.channel_name, safe_line(error))
 
     def _log_ignored(self, message: Message) -> None:
         _logger.info("%s: a message was ignored: %s", self._target.channel_name, type(message).__name__)
@@ -186,7 +189,7 @@ class PictureCall:
 
 
 @asynccontextmanager
-async def _receiving_peer(servers: IceServers) -> AsyncIterator[RTCPeerConnection]:
+async def _receiving_peer(servers: IceServers) -> AsyncIterator[PeerConnection]:
     """Yield a connection that offers to receive video, with all its candidates, and close it."""
     peer = new_peer_connection(servers)
     try:

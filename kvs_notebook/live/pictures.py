@@ -27,6 +27,7 @@ from kvs_notebook.live.call_target import CallTarget
 from kvs_notebook.live.cameras import Camera, Reach, close_connections, find_cameras
 from kvs_notebook.live.client_ids import client_ids
 from kvs_notebook.live.free_memory import return_free_memory
+from kvs_notebook.live.media_logs import safe_line
 from kvs_notebook.live.picture_call import PictureCall
 from kvs_notebook.live.stages import Stage
 
@@ -206,7 +207,7 @@ def picture_row(camera: Camera, shot: Shot) -> tuple[Any, ...]:
         shot.image,
         round(shot.seconds, 3),
         shot.stage,
-        None if shot.error is None else str(shot.error),
+        None if shot.error is None else safe_line(shot.error),
         camera.account_id,
         shot.channel_arn or camera.channel_arn,
     )

@@ -11,8 +11,9 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from kvs_notebook.errors import KVSError, NoVideo, to_kvs_error
-from kvs_notebook.formatting import one_line
+from kvs_notebook.formatting import MAX_LENGTH
 from kvs_notebook.live.call_target import CallTarget
+from kvs_notebook.live.media_logs import safe_line
 from kvs_notebook.live.page_messages import Beat, PageMessage, PageReport
 from kvs_notebook.live.stages import SIGNALING, Stage, no_video, service_lost_sentence
 from kvs_notebook.live.timeline import Timeline
@@ -180,7 +181,7 @@ class Session(ABC):
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, TakenOver):
-            _logger.warning("%s: %s", self._name, one_line(error))
+            _logger.warning("%s: %s", self._name, safe_line(error))
             self.end("taken_over", self.closed_sentence)
         elif error is not None:
             self.end("failed", _describe(error))
@@ -191,7 +192,7 @@ class Session(ABC):
 
     def enter(self, stage: Stage, reason: str = "") -> None:
         """Begin a stage, or change its sentence; tell the page."""
-        status = reason or self.sentences[stage]
+        status = safe_line(reason) or self.sentences[stage]
         if not self._timeline.enter(stage) and status == self.status:
             return
         self.status = status
@@ -268,7 +269,7 @@ class Session(ABC):
                 await self._receive(message)
 
     def _receive_refusal(self, error: KVSError) -> None:
-        _logger.warning("%s: %s was refused (%s)", self._name, error.operation, error.code)
+        _logger.warning("%s: %s was refused (%s)", self._name, error.operation, safe_line(error.code, MAX_LENGTH))
 
     @abstractmethod
     async def _receive(self, message: Message) -> None:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription, VideoStreamTrack
+from aiortc import RTCRtpSender, RTCSessionDescription, VideoStreamTrack
 from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE, MediaStreamError
 from av import VideoFrame
 
@@ -19,10 +19,11 @@ from kvs_notebook.aws.default_connection import current_connection
 from kvs_notebook.aws.quotas import MAX_VIEWERS
 from kvs_notebook.channels.reference import Channel, one_channel_ref
 from kvs_notebook.errors import InvalidInput, KVSError
-from kvs_notebook.formatting import format_count, format_value, one_line
+from kvs_notebook.formatting import format_count, format_value
 from kvs_notebook.live.call_target import CallTarget
 from kvs_notebook.live.codecs import check_codec
-from kvs_notebook.live.peer_connection import find_ice_servers, new_peer_connection, parse_candidate
+from kvs_notebook.live.media_logs import safe_line
+from kvs_notebook.live.peer_connection import PeerConnection, find_ice_servers, new_peer_connection
 from kvs_notebook.live.test_pattern import Pixels, TestPattern
 from kvs_notebook.signaling.messages import Candidate, Offer
 
@@ -177,10 +178,11 @@ class TestPictureTrack(VideoStreamTrack):
 class _Viewer:
     """The connection to one viewer."""
 
-    def __init__(self, peer: RTCPeerConnection, track: VideoStreamTrack, codec: str | None) -> None:
+    def __init__(self, peer: PeerConnection, track: VideoStreamTrack, codec: str | None) -> None:
         self.peer = peer
         self._track = track
-        self._early: list[Candidate] | None = []
+        self._described = asyncio.Event()
+        self._closed = False
         sender = peer.addTransceiver(track, direction="sendonly")
         if codec is not None:
             known = RTCRtpSender.getCapabilities("video").codecs
@@ -189,22 +191,21 @@ class _Viewer:
     async def answer(self, offer: Offer) -> str:
         """Return the answer to an offer, with all candidates of this side."""
         await self.peer.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
-        early, self._early = self._early, None
-        for candidate in early or ():
-            await self.add(candidate)
+        self._described.set()
         await self.peer.setLocalDescription()
         sdp: str = self.peer.localDescription.sdp
         return sdp
 
     async def add(self, candidate: Candidate) -> None:
         """Use a candidate of the viewer, once its offer is known."""
-        if self._early is not None:
-            self._early.append(candidate)
-        else:
-            await self.peer.addIceCandidate(parse_candidate(candidate))
+        await self._described.wait()
+        if not self._closed:
+            await self.peer.add_candidate(candidate)
 
     async def close(self) -> None:
         """Close the connection."""
+        self._closed = True
+        self._described.set()  # candidates that wait for it are not used
         self._track.stop()
         await self.peer.close()
 
@@ -287,7 +288,7 @@ class TestCamera:
         if client_id in self._viewers:
             self._drop(client_id)
         elif len(self._viewers) == MAX_VIEWERS:
-            self._drop(next(iter(self._viewers)))  # the service has let another one in, so one has left
+            self._drop(self._oldest())  # the service has let another one in, so one has left
         viewer = _Viewer(new_peer_connection(servers), TestPictureTrack(self._source), self._codec)
         self._viewers[client_id] = viewer
 
@@ -298,9 +299,20 @@ class TestCamera:
         viewer.peer.on("connectionstatechange", follow_state)
         self._start(self._answer(client_id, viewer, offer), client_id)
 
+    def _oldest(self) -> str:
+        """Return the viewer that has called first, of those that are not connected if there are some."""
+        connected = {*self.viewers}
+        return next((name for name in self._viewers if name not in connected), next(iter(self._viewers)))
+
     async def _answer(self, client_id: str, viewer: _Viewer, offer: Offer) -> None:
-        sdp = await viewer.answer(offer)
-        await self._client.send_answer(sdp, recipient_client_id=client_id)
+        """Answer an offer; one that cannot be answered keeps no place."""
+        try:
+            sdp = await viewer.answer(offer)
+            await self._client.send_answer(sdp, recipient_client_id=client_id)
+        except Exception:
+            if self._viewers.get(client_id) is viewer:
+                self._drop(client_id)
+            raise
 
     def _drop(self, client_id: str) -> None:
         self._start(self._viewers.pop(client_id).close(), client_id)
@@ -321,4 +333,4 @@ class TestCamera:
         task.add_done_callback(self._tasks.discard)
 
     def _log(self, what: str, *values: object) -> None:
-        _logger.warning("%s: " + what, self._target.channel_name, *map(one_line, values))  # noqa: G003 - the texts are of this module
+        _logger.warning("%s: " + what, self._target.channel_name, *map(safe_line, values))  # noqa: G003 - the texts are of this module

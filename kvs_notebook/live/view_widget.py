@@ -17,10 +17,10 @@ import pandas as pd
 import traitlets
 
 from kvs_notebook.errors import InvalidInput, NoVideo
-from kvs_notebook.formatting import one_line
 from kvs_notebook.live.call_target import CallTarget
 from kvs_notebook.live.camera_session import CameraSession
 from kvs_notebook.live.client_ids import client_ids
+from kvs_notebook.live.media_logs import safe_line
 from kvs_notebook.live.media_loop import CLOSING_SECONDS, media_loop
 from kvs_notebook.live.page_messages import Hello, Picture, Start, Stop, parse_page_message
 from kvs_notebook.live.session import Session, Timeouts
@@ -176,7 +176,7 @@ class LiveView(anywidget.AnyWidget):  # type: ignore[misc]
         try:
             message = parse_page_message(content, buffers)
         except InvalidInput as error:
-            _logger.warning("%s: ignored a message of the page (%s)", self._channel_name, one_line(error))
+            _logger.warning("%s: ignored a message of the page (%s)", self._channel_name, safe_line(error))
             return
         session = self._session
         match message:
