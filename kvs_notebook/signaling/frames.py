@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from kvs_notebook.aws.json_text import parse_json
 from kvs_notebook.aws.service_model import bounds
 from kvs_notebook.errors import InvalidInput
 from kvs_notebook.signaling.messages import Answer, Candidate, Message, Offer, ReconnectIceServer, Unknown
@@ -91,8 +92,8 @@ def decode_frame(frame: str | bytes) -> str:
 def parse_frame(text: str) -> dict[str, Any] | None:
     """Return the members of a frame, None if it is not a JSON object."""
     try:
-        members = json.loads(text)
-    except (ValueError, RecursionError):
+        members = parse_json(text)
+    except ValueError:
         return None
     return members if isinstance(members, dict) else None
 
@@ -118,13 +119,13 @@ def parse_message(members: Mapping[str, Any]) -> Message:
         return ReconnectIceServer()
     try:
         sender = None if sender is None else _text(sender)
-        content = json.loads(decode_payload(payload))
+        content = parse_json(decode_payload(payload))
         if message_type in SDP_TYPES:
             kind = Offer if message_type == "SDP_OFFER" else Answer
             return kind(_text(content["sdp"]), sender)
         if message_type == "ICE_CANDIDATE":
             return _parse_candidate(content, sender)
-    except (ValueError, TypeError, KeyError, RecursionError):  # malformed payload from the remote peer
+    except (ValueError, TypeError, KeyError):  # malformed payload from the remote peer
         pass
     return Unknown(message_type, payload, text_member(members, "senderClientId") or None)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 import ssl
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kvs_notebook.aws.connection import Connection
 from kvs_notebook.aws.error_translation import UNTRUSTED, from_code, is_certificate_error
+from kvs_notebook.aws.json_text import parse_json
 from kvs_notebook.aws.loopback import is_loopback
 from kvs_notebook.channels.reference import ChannelRef, resolve_arn
 from kvs_notebook.errors import EndpointUnreachable, KVSError, MissingExtra, Throttled
@@ -174,8 +174,8 @@ class WebSocketConnector:
 def _message_of(body: bytes) -> str:
     """Return the message in the body of a refusal: ``message`` of failed authentication, ``Message`` of the service."""
     try:
-        members = json.loads(body)
-    except (ValueError, RecursionError):
+        members = parse_json(body)
+    except ValueError:
         return ""
     if not isinstance(members, dict):
         return ""

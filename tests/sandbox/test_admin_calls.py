@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +17,6 @@ from hypothesis import strategies as st
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.sandbox.backend.context import LATEST_TIME
-from kvs_notebook.sandbox.backend.faults import Scope
 from kvs_notebook.sandbox.clock import ManualClock
 from kvs_notebook.sandbox.http.admin_api import AdminApi
 
@@ -92,8 +90,8 @@ def test_every_argument_of_every_operation_is_tried():
     tried = set()
     for operation, act in operations.items():
         for name, parameter in [*inspect.signature(act).parameters.items()][1:]:
-            names = [field.name for field in fields(Scope)] if parameter.kind is parameter.VAR_KEYWORD else [name]
-            tried |= {f"{operation} {each}" for each in names}
+            assert parameter.kind is parameter.KEYWORD_ONLY, f"{operation} {parameter}"
+            tried.add(f"{operation} {name}")
     assert tried == set(CALLS)
 
 
@@ -108,13 +106,34 @@ def test_extreme_admin_argument_leaves_later_requests_working(shared, client, ca
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-@given(arguments=st.dictionaries(st.text(max_size=8), st.none() | st.booleans() | st.floats() | st.text(max_size=8)))
+COMPLETE: dict[str, dict[str, Any]] = {
+    "settings": {},
+    "seed": {"count": 1, "account_id": "111122223333", "region": "us-east-1"},
+    "reset": {},
+    "advance": {"seconds": 1},
+    "send_notice": {"channel_name": "front-door", "message_type": "GO_AWAY"},
+    "requests": {},
+    "add_fault": {"operation": "TagResource", "kind": "error", "times": 1, "seconds": 0},
+    "clear_faults": {},
+    "deny": {"pattern": "kinesisvideo:Tag*"},
+    "clear_denials": {},
+}
+"""The arguments that each operation requires."""
+
+unknown = st.dictionaries(st.text(max_size=8), st.none() | st.floats() | st.text(max_size=8), min_size=1)
+
+
+@given(unknown=unknown, data=st.data())
 @settings(max_examples=6)
-def test_unknown_admin_arguments_are_rejected(shared, arguments):
-    for operation in ("advance", "seed", "deny", "add_fault", "reset"):
-        if arguments:
-            with pytest.raises(errors.InvalidInput):
-                shared._admin.call(operation, **{f"no_{name}": value for name, value in arguments.items()})
+def test_unknown_admin_arguments_are_rejected(shared, unknown, data):
+    for operation, required in COMPLETE.items():
+        known = {
+            name: required[name]
+            for name in data.draw(st.sets(st.sampled_from([*required])) if required else st.just(()))
+        }
+        for arguments in ({}, known, required):
+            with pytest.raises(errors.InvalidInput, match="arguments of"):
+                shared._admin.call(operation, **{f"no_{name}": value for name, value in unknown.items()}, **arguments)
 
 
 @pytest.mark.parametrize("clock", ["real", "stepped"])

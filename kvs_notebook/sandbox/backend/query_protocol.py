@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
+from kvs_notebook.formatting import printable
 from kvs_notebook.sandbox.backend.validation import ServiceError
 
 
@@ -15,8 +16,8 @@ def parse_form(body: bytes) -> dict[str, str]:
 
 
 def members_xml(members: Mapping[str, str]) -> str:
-    """Return the members of a structure, whose values are texts."""
-    return "".join(f"<{name}>{escape(value)}</{name}>" for name, value in members.items())
+    """Return the members of a structure, whose values are texts; XML has no place for control characters."""
+    return "".join(f"<{name}>{escape(printable(value))}</{name}>" for name, value in members.items())
 
 
 def response(operation: str, members: str, namespace: str) -> bytes:

@@ -15,7 +15,7 @@ from kvs_notebook.sandbox.backend.validation import ServiceError
 
 OPERATIONS = ("GetCallerIdentity", "AssumeRole")
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
-SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")
+SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 SHORTEST, DEFAULT, LONGEST = 900, 3600, 43_200
 """Duration of a session in seconds (STS's bounds)."""
 

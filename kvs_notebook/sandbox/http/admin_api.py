@@ -120,17 +120,24 @@ class AdminApi:
         return {"requests": self.request_log.requests()}
 
     def _add_fault(
-        self, *, operation: str, kind: str, times: int | None, seconds: float, **scope: str | None
+        self,
+        *,
+        operation: str,
+        kind: str,
+        times: int | None,
+        seconds: float,
+        account_id: str | None = None,
+        region: str | None = None,
     ) -> dict[str, Any]:
-        self.faults.add(operation, kind, times, seconds, Scope(**scope))
+        self.faults.add(operation, kind, times, seconds, Scope(account_id, region))
         return {}
 
     def _clear_faults(self) -> dict[str, Any]:
         self.faults.clear()
         return {}
 
-    def _deny(self, *, pattern: str, **scope: str | None) -> dict[str, Any]:
-        self.faults.deny(pattern, Scope(**scope))
+    def _deny(self, *, pattern: str, account_id: str | None = None, region: str | None = None) -> dict[str, Any]:
+        self.faults.deny(pattern, Scope(account_id, region))
         return {}
 
     def _clear_denials(self) -> dict[str, Any]:

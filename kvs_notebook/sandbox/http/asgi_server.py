@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import socket
@@ -11,7 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from email.utils import formatdate
-from functools import partial
+from functools import cache, partial
 from typing import Any, cast
 
 import uvicorn
@@ -44,7 +45,18 @@ LONGEST_HEAD = 65_536
 REQUEST_SECONDS = 20.0
 """How long a client may take to send a request, its body included, and for the TLS handshake; then it is cut off."""
 
+MOST_CONNECTIONS = 10_000
+"""Connections that are open at a time, on a machine that allows as many descriptors."""
+
+WARN_AGAIN_SECONDS = 60.0
+
+OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Errors of accept() after which asyncio waits a second, and logs an ERROR for each place in the queue, up to 2,048."""
+
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+_logger = logging.getLogger(__name__)
 
 
 class _HttpProtocol(HttpToolsProtocol):
@@ -56,16 +68,23 @@ class _HttpProtocol(HttpToolsProtocol):
     _head_size = 0  # of the request that is being received
     _unparsed = 0  # bytes since the parser has found something: it collects a name or value in memory until its end
     _head_is_too_large = _is_rejected = False
+    _is_turned_away = False
     _deadline: asyncio.TimerHandle | None = None
     _running: RequestResponseCycle | None = None  # the last request that was passed to the application
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if len(self.server_state.connections) >= most_connections():
+            self._is_turned_away = True
+            transport.abort()
+            return
         if is_ssl(transport):
             transport = cast("asyncio.Transport", TlsTransport(transport))
         super().connection_made(transport)
         self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._is_turned_away:
+            return
         self._end_deadline()
         super().connection_lost(exc)
         if self._running is not None and not self._running.response_complete:
@@ -170,6 +189,32 @@ def _is_news(record: logging.LogRecord) -> bool:
     return record.msg not in {REFUSED_WEBSOCKET, INVALID_TEXT}
 
 
+@cache
+def most_connections() -> int:
+    """Return how many connections may be open: half of the descriptors, since the process may be a notebook's kernel."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return MOST_CONNECTIONS
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, soft // 2)
+
+
+class _ExceptionHandler:
+    """The exception handler of the server's event loop: it warns once a minute if a connection cannot be accepted."""
+
+    def __init__(self) -> None:
+        self._warned_at = -WARN_AGAIN_SECONDS
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in OUT_OF_DESCRIPTORS:
+            loop.default_exception_handler(context)
+        elif loop.time() - self._warned_at >= WARN_AGAIN_SECONDS:
+            self._warned_at = loop.time()
+            _logger.warning("New connections to the sandbox wait: %s. Close files or connections.", error.strerror)
+
+
 _listeners: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
 
@@ -198,6 +243,7 @@ class AsgiServer:
     def start(self) -> None:
         """Start the thread and its event loop."""
         self.loop = asyncio.SelectorEventLoop()
+        self.loop.set_exception_handler(_ExceptionHandler())
         self._thread = threading.Thread(target=self._run, name="kvs-notebook-sandbox", daemon=True)
         self._thread.start()
 

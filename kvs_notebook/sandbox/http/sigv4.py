@@ -199,6 +199,8 @@ def _canonical(request: HttpRequest, claim: _Claim) -> str:
     names = claim.signed_headers.split(";")
     if "host" not in names or any(name not in request.headers for name in names):
         raise _incomplete("SignedHeaders must contain host, and only headers that were sent")
+    if len(names) != len({*names}):  # each repetition would copy the header's value: a request of 64 KB took 1 GB
+        raise _incomplete("SignedHeaders must name each header once")
     headers = "".join(f"{name}:{' '.join(request.headers[name].split())}\n" for name in names)
     encoded = sorted((quote(name, "-_.~"), quote(value, "-_.~")) for name, value in parse_query(claim.query))
     return "\n".join(

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from kvs_notebook.aws.json_text import parse_json
 from kvs_notebook.sandbox.backend.validation import ServiceError
 from kvs_notebook.sandbox.http.sigv4 import NUMBER, HttpRequest
 
@@ -140,8 +141,8 @@ def _check_host(host: str) -> None:
 def parse_body(body: bytes) -> Any:
     """Parse a JSON body; an empty one is an empty object."""
     try:
-        return json.loads(body or b"{}")
-    except (ValueError, RecursionError) as error:
+        return parse_json(body or b"{}")
+    except ValueError as error:
         return InvalidJson(f"The body is not JSON: {error}")
 
 

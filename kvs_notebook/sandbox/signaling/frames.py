@@ -8,6 +8,7 @@ import string
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from kvs_notebook.aws.json_text import parse_json
 from kvs_notebook.aws.quotas import MESSAGE_RATES
 from kvs_notebook.aws.service_model import bounds
 from kvs_notebook.formatting import format_value
@@ -54,8 +55,8 @@ def parse_frame(text: str | None) -> tuple[Mapping[str, Any], str | None]:
     if text is None:
         raise MalformedFrame("binary")
     try:
-        members = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        members = parse_json(text)
+    except ValueError as error:
         raise MalformedFrame(str(error)) from error
     if not isinstance(members, dict):
         raise MalformedFrame("not a JSON object")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree as ET
+
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 
 import kvs_notebook as kvs
 from kvs_notebook.sandbox.backend.context import Caller
+from kvs_notebook.sandbox.backend.query_protocol import error_response
+from kvs_notebook.sandbox.backend.validation import ServiceError
 from tests.connections import connect_session
+from tests.hostile_texts import HOSTILE
 
 ROLE = "arn:aws:iam::444455556666:role/fleet/Reader"
 
@@ -51,6 +58,7 @@ def test_url_signed_by_a_role_is_accepted(sandbox, sts):
     [
         {"RoleArn": "arn:aws:iam::444455556666:user/Reader"},
         {"RoleSessionName": "a b"},
+        {"RoleSessionName": "\N{LATIN SMALL LETTER E WITH ACUTE}" * 2},
         {"DurationSeconds": 43_201},
     ],
 )
@@ -83,3 +91,11 @@ def test_caller_is_an_iam_user_of_the_partition(connection):
     assert connection.identity().arn == "arn:aws:iam::111122223333:user/kvs-notebook-sandbox"
     assert connection.identity().user_id.startswith("AIDA111122223333")
     assert Caller("111122223333", "cn-north-1", "K").principal_arn.startswith("arn:aws-cn:iam::")
+
+
+@given(st.text(st.characters()), st.sampled_from([*HOSTILE.values()]))
+def test_error_of_any_text_is_well_formed_xml(code, message):
+    """A request names its role, and the error quotes it: botocore could not parse a control character."""
+    for text in (code, message):
+        error = ServiceError(code, f"not authorized on resource: {text}")
+        ET.fromstring(error_response(error, "https://sts.amazonaws.com/doc/2011-06-15/"))  # noqa: S314 - ours

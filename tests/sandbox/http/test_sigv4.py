@@ -245,3 +245,13 @@ def test_extreme_url_parameter_is_an_error_of_the_caller(parameter, value):
         f"{parameter}={value}" if part.startswith(f"{parameter}=") else part for part in request.query.split("&")
     )
     assert rejection(request._replace(query=query)).status < 500
+
+
+@given(st.lists(st.sampled_from(["host", "x-amz-date", "x"]), min_size=1, max_size=6))
+def test_each_signed_header_is_named_once(names):
+    """Each repetition would copy the header's value: a head of 64 KB would take 1 GB of memory."""
+    request = signed()
+    changed = re.sub("SignedHeaders=[^,]*", f"SignedHeaders={';'.join(names)}", request.headers["authorization"])
+    error = rejection(request._replace(headers={**request.headers, "x": "a", "authorization": changed}))
+    refused = len(names) != len(set(names)) or "host" not in names
+    assert error.code == ("IncompleteSignatureException" if refused else "InvalidSignatureException")
