@@ -165,8 +165,11 @@ class _WebSocketConnection:
 
     async def _deliver(self, message: dict[str, Any]) -> bool:
         """Pass a message to the server, which drops it silently if the connection is ending or this message ends it."""
+        while not self.writable.is_set():  # here, since the connection may be closed meanwhile
+            await self.writable.wait()
         if self._closed or self._protocol.transport.is_closing():
             return False
+        self._closed = message["type"] == "websocket.close"
         try:
             await self._send(message)
         except OSError:  # uvicorn raises it if the client has gone
