@@ -87,7 +87,7 @@ class PictureCall:
     @asynccontextmanager
     async def _signaling(self, arn: str) -> AsyncIterator[SignalingClient]:
         """Yield a connected client that receives no message for an earlier call with its client id."""
-        client = self._target.new_client(arn)
+        client = await asyncio.to_thread(self._target.new_client, arn)  # it may ask STS for the account
         async with AsyncExitStack() as opened:
             await client.open(retry_throttled=False)
             opened.push_async_callback(within_closing_time, client.close)

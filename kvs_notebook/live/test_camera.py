@@ -232,7 +232,7 @@ class TestCamera:
 
     async def __aenter__(self) -> Self:
         arn = await self._target.arn()
-        self._client = self._target.new_client(arn)
+        self._client = await asyncio.to_thread(self._target.new_client, arn)  # it may ask STS for the account
         await self._client.open()
         self._serving = asyncio.create_task(self._serve(arn))
         return self

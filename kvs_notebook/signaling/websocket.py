@@ -113,8 +113,9 @@ class WebSocketConnector:
 
         connect = _connect_class()
         url, endpoint, tls_context = await asyncio.to_thread(self._prepare)
+        problem: KVSError | None = None
         try:
-            return await connect(
+            socket = await connect(
                 url.reveal(),
                 ssl=tls_context,
                 proxy=None if is_loopback(endpoint) else True,
@@ -133,7 +134,13 @@ class WebSocketConnector:
                 f"{self.operation} was not sent: {error}. Run: pip install python-socks, or use another proxy."
             )
         except (OSError, TimeoutError, WebSocketException) as error:
-            problem = self._unreachable(endpoint, error)
+            reason = _reason(endpoint, error)
+            advice = UNTRUSTED if is_certificate_error(error) and not self._is_local() else None
+        else:
+            _end_keepalive_if_lost(socket)
+            return socket
+        if problem is None:  # its hint may try to connect to a sandbox
+            problem = await asyncio.to_thread(self._unreachable, reason, advice)
         raise problem  # outside of the handlers its traceback holds no frame with the signed URL
 
     def _prepare(self) -> tuple[Secret, str, ssl.SSLContext]:
@@ -146,14 +153,15 @@ class WebSocketConnector:
         url = presign_websocket_url(endpoint, self._arn, self._client_id, connection)
         return url, endpoint, connection.tls_context(endpoint)
 
-    def _unreachable(self, endpoint: str, error: Exception) -> EndpointUnreachable:
-        """Return the error of an endpoint that does not answer, or whose certificate is not trusted."""
-        reason, hint = f"{endpoint} did not answer ({type(error).__name__})", self._connection.unreachable_hint
-        if is_certificate_error(error):
-            reason = f"the certificate of {endpoint} is not trusted ({error})"
-            hint = UNTRUSTED if self._connection.config.local_service is None else hint
+    def _is_local(self) -> bool:
+        """Return whether a sandbox of this machine is the service."""
+        return self._connection.config.local_service is not None
+
+    def _unreachable(self, reason: str, advice: str | None) -> EndpointUnreachable:
+        """Return the error of an endpoint that cannot be used; without ``advice``, with that of the connection."""
         return EndpointUnreachable(
-            f"{self.operation} failed for {self.channel.label}: {reason}. {hint}", operation=self.operation
+            f"{self.operation} failed for {self.channel.label}: {reason}. {advice or self._connection.unreachable_hint}",
+            operation=self.operation,
         )
 
     def _refusal(self, error: InvalidStatus) -> KVSError:
@@ -169,6 +177,13 @@ class WebSocketConnector:
             subject=self.channel.label,
             next_steps=NEXT_STEPS[self.operation],
         )
+
+
+def _reason(endpoint: str, error: Exception) -> str:
+    """Return why an endpoint cannot be used: it does not answer, or its certificate is not trusted."""
+    if is_certificate_error(error):
+        return f"the certificate of {endpoint} is not trusted ({error})"
+    return f"{endpoint} did not answer ({type(error).__name__})"
 
 
 def _message_of(body: bytes) -> str:
@@ -199,6 +214,12 @@ def backoff_seconds(failures: int) -> float:
     """Return a random wait before the next attempt, up to a bound that doubles with each failure (full jitter)."""
     longest = min(FIRST_WAIT_SECONDS * 2**failures, LONGEST_WAIT_SECONDS)
     return random.uniform(0, longest)  # noqa: S311 - jitter, no secret
+
+
+def _end_keepalive_if_lost(socket: ClientConnection) -> None:
+    """End the pings of a connection that was lost during its handshake: the library starts them, and logs an ERROR later."""
+    if socket.state.name == "CLOSED" and socket.keepalive_task is not None:
+        socket.keepalive_task.cancel()
 
 
 async def close_websocket(socket: ClientConnection) -> None:

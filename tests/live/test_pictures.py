@@ -18,6 +18,7 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
+from kvs_notebook.live.call_target import CallTarget
 from kvs_notebook.live.client_ids import client_ids
 from kvs_notebook.live.test_pattern import read_frame_number
 from kvs_notebook.signaling.client import SignalingClient
@@ -175,6 +176,24 @@ def test_answer_to_earlier_call_is_not_used_for_next(channel):
             return await look(channel)
 
     assert read_frame_number(run(main)) is not None
+
+
+def test_signaling_is_created_off_the_event_loop(channel, monkeypatch):
+    """It asks STS if the account is not known: a hanging request would hold every other call, and the timeout of this one."""
+    new_client, on_a_loop = CallTarget.new_client, []
+
+    def watch(target, arn):
+        on_a_loop.append(asyncio._get_running_loop() is not None)
+        return new_client(target, arn)
+
+    async def main():
+        async with kvs.live.serve_test_camera(channel, size=SIZE, fps=FPS) as camera:
+            await look(channel)
+            await wait_until(lambda: not camera._viewers)
+
+    monkeypatch.setattr(CallTarget, "new_client", watch)
+    run(main)
+    assert on_a_loop == [True, False, False, False]  # serve_test_camera() checks its arguments where it is called
 
 
 # --- each way to fail

@@ -6,19 +6,23 @@ import asyncio
 import dataclasses
 import gc
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import pytest
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
+from websockets.protocol import State
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.secret import Secret
 from kvs_notebook.signaling import websocket
 from tests.signaling.event_loop import (
+    BOUND_SECONDS,
     break_connection,
     create_tablet,
     run_bounded,
@@ -26,6 +30,28 @@ from tests.signaling.event_loop import (
 )
 
 # --- refused
+
+
+def test_hint_that_takes_long_does_not_block_the_event_loop(channel, connection, monkeypatch):
+    """The hint of a sandbox tries to connect to it, for up to 2 s."""
+    answered, had_to_wait = threading.Event(), []
+
+    def hint() -> str:
+        had_to_wait.append(answered.wait(BOUND_SECONDS))
+        return "Start it again."
+
+    monkeypatch.setattr(websocket, "request_endpoint", lambda *_: "wss://127.0.0.1:9/v")
+    service = dataclasses.replace(connection.config.local_service, unreachable_hint=hint)
+    client = kvs.open_signaling(channel, client_id="tablet", connection=connection.replace(local_service=service))
+
+    async def main() -> None:
+        opening = asyncio.create_task(client.open())
+        asyncio.get_running_loop().call_later(0.05, answered.set)
+        with pytest.raises(errors.EndpointUnreachable, match="Start it again"):
+            await opening
+
+    run_bounded(main)
+    assert had_to_wait == [True]
 
 
 def test_unknown_channel_is_not_found(channel):
@@ -291,3 +317,41 @@ def test_close_while_reconnecting_closes_both_connections(sandbox, channel, monk
     run_bounded(main)
     gc.collect()
     assert not recwarn.list
+
+
+def test_connection_lost_during_its_handshake_sends_no_pings(channel, monkeypatch, caplog):
+    """The library would wait 30 s, then log an ERROR with a traceback."""
+    made = []
+
+    class LostSocket:
+        state = State.CLOSED
+
+        def __init__(self) -> None:
+            self.keepalive_task = asyncio.create_task(asyncio.sleep(BOUND_SECONDS))
+            self.transport = SimpleNamespace(abort=lambda: None)
+            self.close_code = None
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self) -> str:
+            raise StopAsyncIteration
+
+        async def close(self) -> None:
+            """Do nothing: it is closed."""
+
+    async def connect(*_: object, **__: object) -> LostSocket:
+        made.append(LostSocket())
+        return made[-1]
+
+    monkeypatch.setattr(websocket, "_connect_class", lambda: connect)
+    monkeypatch.setattr("kvs_notebook.signaling.supervisor.LONGEST_WAIT_SECONDS", 0)
+
+    async def main() -> None:
+        async with create_tablet(channel) as tablet:
+            with pytest.raises(errors.EndpointUnreachable, match="8 connections in a row"):
+                await anext(tablet)
+
+    run_bounded(main)
+    assert len(made) == 8
+    assert all(each.keepalive_task.cancelled() for each in made)
