@@ -19,7 +19,8 @@ from kvs_notebook.aws.session import SharedSession
 from kvs_notebook.aws.shared_clients import BoundClient, Caller, note_attempts_of_callers
 from kvs_notebook.aws.tls import check_ca_bundle, trusted_ca_path
 from kvs_notebook.aws.tracebacks import drop_frames
-from kvs_notebook.errors import InvalidInput, KVSError, NoCredentials
+from kvs_notebook.errors import InvalidInput, KVSError, NoCredentials, ServiceFault
+from kvs_notebook.formatting import one_line
 from kvs_notebook.version import __version__
 
 if TYPE_CHECKING:
@@ -30,6 +31,14 @@ def _watch_shared(client: Any) -> None:
     """Configure a client that accounts share, so that no account affects the counts and retries of another."""
     note_attempts_of_callers(client)
     lift_retry_quota(client)
+
+
+def _check_port(endpoint_url: str) -> None:
+    """Raise ValueError if the port of an endpoint is not one: each request would fail as if its reply were malformed."""
+    from urllib.parse import urlsplit
+
+    if urlsplit(endpoint_url).port == 0:
+        raise ValueError(f"Port of {endpoint_url} is 0")
 
 
 class ClientFactory:
@@ -88,8 +97,6 @@ class ClientFactory:
         prepare: Callable[[Any], None] | None,
     ) -> Any:
         """Create a client with a session's credentials; ``watch`` notes its attempts, and ``prepare`` is applied last."""
-        from botocore.exceptions import BotoCoreError
-
         config = self._config
         operation = f"Creating the {service_name} client"
         handled = sys.exception()
@@ -102,9 +109,10 @@ class ClientFactory:
                 verify=trusted_ca_path(config) if endpoint_url else None,
                 config=self._botocore_config(),
             )
+            _check_port(client.meta.endpoint_url)
         except BaseException as error:
             drop_frames(error, handled)
-            if isinstance(error, KVSError) or not isinstance(error, (BotoCoreError, ValueError, OSError, EOFError)):
+            if isinstance(error, KVSError) or not isinstance(error, Exception):
                 raise
             raise self._configuration_error(error, operation) from error
         response_guard.watch(client)
@@ -128,13 +136,18 @@ class ClientFactory:
             raise credential_error(error, operation="Loading credentials", config=self._config) from error
 
     def _configuration_error(self, error: Any, operation: str) -> KVSError:
-        """Return the error for a client that cannot be created because of a caller's value or the AWS configuration."""
+        """Return the error for a client that cannot be created because of a caller's value or the AWS configuration.
+
+        botocore raises whatever it meets if a setting has members, or none, where it expects a value.
+        """
         from botocore.exceptions import InvalidRegionError
 
         problem = from_botocore_error(error, operation=operation, config=self._config)
-        if type(problem) is not InvalidInput or self._config.endpoint_url or isinstance(error, InvalidRegionError):
+        is_of_caller = self._config.endpoint_url is not None or isinstance(error, InvalidRegionError)
+        if type(problem) is not ServiceFault and (type(problem) is not InvalidInput or is_of_caller):
             return problem
-        return NoCredentials(f"{operation} failed: {str(error).rstrip('.')}. {CORRECT_PROFILE}", operation=operation)
+        why = one_line(error).rstrip(".") or type(error).__name__
+        return NoCredentials(f"{operation} failed: {why}. {CORRECT_PROFILE}", operation=operation)
 
     def _given_endpoint(self, service_name: str) -> str | None:
         """Return the given endpoint; for services other than Kinesis Video only if on loopback, where one port serves all."""

@@ -16,7 +16,7 @@ from kvs_notebook.aws.regions import check_region
 from kvs_notebook.aws.session import SharedSession
 from kvs_notebook.aws.tracebacks import drop_frames
 from kvs_notebook.errors import InvalidInput, NoCredentials, NoRegion
-from kvs_notebook.formatting import format_value
+from kvs_notebook.formatting import format_value, one_line
 
 if TYPE_CHECKING:
     import boto3
@@ -145,8 +145,8 @@ def _open(profile: str | None, region: str | None, session: boto3.Session | None
     except Exception as error:  # a configuration may be wrong in any way: an invalid number, a file that is not text
         drop_frames(error, handled)
         raise NoCredentials(
-            f"The AWS configuration cannot be read: {str(error).rstrip('.')}. Correct the file or the variable that it comes "
-            "from, and call again."
+            f"The AWS configuration cannot be read: {one_line(error).rstrip('.')}. Correct the file or the variable that it "
+            "comes from, and call again."
         ) from error
 
 
@@ -156,7 +156,7 @@ def _profile_not_found(error: Exception, *, by_variable: bool) -> NoCredentials:
     variable = "; AWS_PROFILE names it" if by_variable else ""
     advice = "Pass one of them, or create it" if known else "Create it"
     return NoCredentials(
-        f"{error} ({found}{variable}). {advice} with aws configure sso; kvs.use_sandbox() needs no profile."
+        f"{one_line(error)} ({found}{variable}). {advice} with aws configure sso; kvs.use_sandbox() needs no profile."
     )
 
 

@@ -87,7 +87,10 @@ UNTRUSTED = (
 )
 """What to do if the certificate of an endpoint is not trusted."""
 
-CORRECT_PROFILE = "The AWS configuration cannot be used on this machine. Correct the profile and call again."
+CORRECT_PROFILE = (
+    "The AWS configuration cannot be used on this machine. Correct the profile, or the environment variable that begins with "
+    "AWS_, and call again."
+)
 INSTALL_CRT = "Run: pip install 'botocore[crt]', then restart the kernel."
 
 
@@ -140,7 +143,7 @@ def from_botocore_error(
     kind, advice = _kind_and_advice(error)
     if kind is EndpointUnreachable and config is not None and config.local_service is not None:
         advice = config.local_service.unreachable_hint()
-    why = str(error).strip().rstrip(".") or type(error).__name__
+    why = one_line(error).rstrip(".") or type(error).__name__  # it may quote a variable or a file
     return kind(f"{operation} failed: {why}. {advice}", operation=operation)
 
 

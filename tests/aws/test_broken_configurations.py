@@ -132,6 +132,12 @@ BROKEN = {
     "container with two lines of token": Broken(errors.NoCredentials, FULL_URI, variables={
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9/", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "a\nb"}),
     "endpoint of no URL": Broken(errors.NoCredentials, "Correct the profile", KEYS, variables={"AWS_ENDPOINT_URL": "nowhere"}),
+    "endpoint of no port": Broken(errors.NoCredentials, "variable that begins with AWS_", KEYS, variables={
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:99999"}),
+    "no S3 option": Broken(errors.NoCredentials, "Correct the profile", f"{KEYS}s3 =\n  addressing_style = x"),
+    "versions without a service": Broken(errors.NoCredentials, "Correct the profile", f"{KEYS}api_versions = x"),
+    "lines in a variable": Broken(errors.NoCredentials, "Correct the profile", KEYS, variables={"AWS_DEFAULTS_MODE": "a\nb"}),
+    "lines in a profile's name": Broken(errors.NoCredentials, "AWS_PROFILE names it", variables={"AWS_PROFILE": "a\nb"}),
     "unknown defaults": Broken(errors.NoCredentials, "Correct the profile", f"{KEYS}defaults_mode = best"),
     "unknown STS endpoints": Broken(errors.NoCredentials, "Correct the profile", f"{KEYS}sts_regional_endpoints = none"),
 }  # fmt: skip
