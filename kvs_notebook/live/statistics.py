@@ -9,6 +9,7 @@ import pandas as pd
 
 from kvs_notebook.dataframes.builders import rows_frame
 from kvs_notebook.dataframes.schemas import INTEGER, LIVE_STATISTICS, TEXT
+from kvs_notebook.live.media_logs import safe_line
 from kvs_notebook.live.page_messages import number_or_none
 
 MAX_INTEGER = 2**53
@@ -24,7 +25,7 @@ def statistics_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 def _value(value: object, dtype: str) -> str | float | None:
     if dtype == TEXT:
-        return value if isinstance(value, str) else None
+        return safe_line(value) if isinstance(value, str) else None
     number = number_or_none(value)
     if dtype == INTEGER:
         return None if number is None or abs(number) > MAX_INTEGER else round(number)
