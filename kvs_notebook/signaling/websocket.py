@@ -6,7 +6,8 @@ import asyncio
 import logging
 import random
 import ssl
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from kvs_notebook.aws.connection import Connection
@@ -199,15 +200,29 @@ def _message_of(body: bytes) -> str:
 
 
 @cache
-def _connect_class() -> type[connect]:
-    """Return the library's client, without its redirects: the signed URL is for the endpoint that was looked up."""
-    from websockets.asyncio.client import connect
+def _connect_class() -> Callable[..., connect]:
+    """Return the library's client, without its redirects: the signed URL is for the endpoint that was looked up.
+
+    It reads nothing from a server that does not read: pongs for it would fill the memory.
+    """
+    from websockets.asyncio.client import ClientConnection, connect
+
+    class BoundedConnection(ClientConnection):
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.paused and not self.transport.is_closing():
+                self.transport.pause_reading()
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            if not self.recv_messages.paused and not self.transport.is_closing():
+                self.transport.resume_reading()
 
     class ConnectWithoutRedirects(connect):
         def process_redirect(self, exc: Exception) -> Exception:
             return exc
 
-    return ConnectWithoutRedirects
+    return partial(ConnectWithoutRedirects, create_connection=BoundedConnection)
 
 
 def backoff_seconds(failures: int) -> float:

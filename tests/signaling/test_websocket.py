@@ -7,20 +7,23 @@ import dataclasses
 import gc
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import pytest
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State
+from websockets.utils import accept_key
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.secret import Secret
 from kvs_notebook.signaling import websocket
+from kvs_notebook.signaling.messages import Unknown
 from tests.signaling.event_loop import (
     BOUND_SECONDS,
     break_connection,
@@ -28,6 +31,8 @@ from tests.signaling.event_loop import (
     run_bounded,
     wait_until,
 )
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 # --- refused
 
@@ -355,3 +360,63 @@ def test_connection_lost_during_its_handshake_sends_no_pings(channel, monkeypatc
     run_bounded(main)
     assert len(made) == 8
     assert all(each.keepalive_task.cancelled() for each in made)
+
+
+@asynccontextmanager
+async def raw_server(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> AsyncIterator[None]:
+    """Serve each connection of a client after its handshake, without TLS."""
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = next(line.split()[1] for line in head.splitlines() if line.lower().startswith("sec-websocket-key"))
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: "
+            + accept_key(key).encode()
+            + b"\r\n\r\n"
+        )
+        await serve(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/v"
+    monkeypatch.setattr(websocket.WebSocketConnector, "_prepare", lambda _: (Secret(url), url, None))
+    try:
+        yield
+    finally:
+        server.close()
+
+
+CLOSE = bytes([0x80 | Opcode.CLOSE, 0x80 | 2])
+"""The beginning of a client's close frame, which has 8 bytes."""
+
+
+def test_pings_of_a_server_that_does_not_read_are_bounded(channel, monkeypatch):
+    pings = Frame(Opcode.PING, b"p" * 125).serialize(mask=False) * 500
+    client_has_paused = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.pause_reading()
+        pongs = asyncio.create_task(read_pongs(reader, writer))
+        for _ in range(400):  # 25 MB
+            if not client_has_paused.is_set():
+                writer.write(pings)
+                await writer.drain()
+        writer.write(Frame(Opcode.TEXT, b'{"messageType": "HELLO"}').serialize(mask=False))
+        await pongs
+
+    async def read_pongs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await client_has_paused.wait()
+        writer.transport.resume_reading()
+        while (await reader.read(100_000))[-8:-6] not in {CLOSE, b""}:
+            pass
+
+    async def main() -> None:
+        async with raw_server(monkeypatch, serve), create_tablet(channel) as tablet:
+            transport = tablet._supervisor._socket.transport
+            reading = asyncio.create_task(anext(tablet))
+            await wait_until(lambda: not transport.is_reading() or reading.done())
+            assert transport.get_write_buffer_size() < 1_000_000
+            client_has_paused.set()
+            assert await reading == Unknown("HELLO", "")
+
+    run_bounded(main)
