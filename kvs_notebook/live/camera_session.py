@@ -124,8 +124,17 @@ class CameraSession(Session):
                 _logger.info("%s: ignored a message (%s)", self._name, type(message).__name__)
 
     async def _pass_on_offer(self, viewer: str, sdp: str) -> None:
-        """Send the page an offer with valid ICE servers, then the candidates that arrived before the offer was sent."""
-        servers = await self._target.ice_servers(self._arn)
+        """Send the page an offer with valid ICE servers, then the candidates that arrived before the offer was sent.
+
+        If there are no servers, the camera fails, unless it has other viewers: their video goes on.
+        """
+        try:
+            servers = await self._target.ice_servers(self._arn)
+        except KVSError as error:
+            if not self._viewers:
+                raise
+            _logger.warning("%s: %s was not answered (%s)", self._name, safe_line(viewer), safe_line(error))
+            return
         self._send("offer", viewer=viewer, sdp=sdp, servers=servers)
         for candidate in self._from_viewers.release(viewer):
             self._send("candidate", viewer=viewer, candidate=candidate)

@@ -9,6 +9,7 @@ from typing import Any
 
 from kvs_notebook.errors import KVSError
 from kvs_notebook.live.candidate_queue import CandidateQueue, candidate_init
+from kvs_notebook.live.media_logs import safe_line
 from kvs_notebook.live.page_messages import Description, PageCandidate, PageMessage, PageReport
 from kvs_notebook.live.session import Session
 from kvs_notebook.live.stages import VIEWER_SENTENCES, Stage, no_video
@@ -92,7 +93,13 @@ class ViewerSession(Session):
             self._send("candidate", candidate=candidate)
 
     async def _call_again(self) -> None:
-        """Call with new ICE servers, as the service asks."""
-        servers = await self._target.ice_servers(self._arn, refresh=True)
+        """Call with new ICE servers, as the service asks; video that plays goes on if there are none."""
+        try:
+            servers = await self._target.ice_servers(self._arn, refresh=True)
+        except KVSError as error:
+            if self._timeline.stage != "playing":
+                raise
+            _logger.warning("%s: did not call again (%s)", self._name, safe_line(error))
+            return
         self.enter("waiting")
         self._send("ready", servers=servers)

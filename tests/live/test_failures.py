@@ -108,6 +108,34 @@ def test_denied_ice_servers_end_a_camera_at_the_first_call(sandbox, camera, view
     sandbox.clear_denials()
 
 
+FAULTS = ("denied", "error", "expired", "revoked", "reset")
+
+
+@pytest.mark.draw(2)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_refresh_of_ice_servers_that_fails_leaves_playing_video(sandbox, camera, viewer, fault, caplog):
+    """Credentials that expire in the middle of a call, for instance: the media do not need them."""
+    play(camera, viewer)
+    sandbox.advance(290)  # the servers of the first call are too old for a second one
+    sandbox.faults.add("GetIceServerConfig", fault, None)
+    sandbox.send_notice("front-door", "RECONNECT_ICE_SERVER")
+    loop, session = camera.view._loop, camera.view._session
+    loop.submit(session._start, session._pass_on_offer("late-viewer", "v=0 offer"))
+    loop.run(wait_until(lambda: len(logged_of_ice(caplog)) == 2), SECONDS)
+    sandbox.faults.clear()
+    assert (camera.view.state, viewer.view.state) == ("playing", "playing")
+    assert any(
+        each.startswith("front-door: late-viewer was not answered (GetIceServerConfig") for each in caplog.messages
+    )
+    assert any(each.startswith("front-door: did not call again (GetIceServerConfig") for each in caplog.messages)
+    sandbox.send_notice("front-door", "RECONNECT_ICE_SERVER")
+    assert viewer.wait("ready")["servers"]
+
+
+def logged_of_ice(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each for each in caplog.messages if "(GetIceServerConfig" in each]
+
+
 def test_unknown_channel_is_named(new_page):
     page = new_page(of="back-door")
     assert "back-door" in page.start().wait_state("failed")
