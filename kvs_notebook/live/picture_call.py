@@ -18,7 +18,7 @@ from kvs_notebook.errors import NoVideo
 from kvs_notebook.live.call_target import CallTarget
 from kvs_notebook.live.media_logs import safe_line
 from kvs_notebook.live.peer_connection import IceServers, PeerConnection, find_ice_servers, new_peer_connection
-from kvs_notebook.live.stages import Stage, no_video
+from kvs_notebook.live.stages import SIGNALING, Stage, no_video, service_lost
 from kvs_notebook.signaling.client import SignalingClient
 from kvs_notebook.signaling.messages import Answer, Candidate, Message, Unknown
 
@@ -51,6 +51,7 @@ class PictureCall:
         self.stage: Stage = "looking_up"
         self.channel_arn = target.channel.channel_arn
         self._target = target
+        self._lost_service = False
 
     async def picture(self, timeout: float) -> Image.Image:  # noqa: ASYNC109 - the caller's, told in the error
         """Return the first whole picture; the call is closed in every case.
@@ -69,7 +70,8 @@ class PictureCall:
         except TimeoutError as error:
             if not self._limit.expired():
                 raise
-            raise no_video(self.stage, self._target.channel_name, timeout) from error
+            lost = self._lost_service and self.stage in SIGNALING
+            raise (service_lost(self.stage, timeout) if lost else self._late(timeout)) from error
 
     async def _picture(self) -> Image.Image:
         self.channel_arn = arn = await self._target.arn()
@@ -91,9 +93,16 @@ class PictureCall:
         async with AsyncExitStack() as opened:
             await client.open(retry_throttled=False)
             opened.push_async_callback(within_closing_time, client.close)
+            opened.callback(self._note_connection, client)  # called before it is closed
             await client.ping()  # messages that waited for this client id arrive before the reply
             await _discard_received(client)
             yield client
+
+    def _note_connection(self, client: SignalingClient) -> None:
+        self._lost_service = not client.connected
+
+    def _late(self, seconds: float) -> NoVideo:
+        return no_video(self.stage, self._target.channel_name, seconds)
 
     async def _next_answer(self, client: SignalingClient) -> tuple[Answer, list[Candidate]]:
         """Return the answer, and the candidates that came before it."""
@@ -177,7 +186,7 @@ class PictureCall:
 
     def _disconnection(self) -> NoVideo:
         if self.stage == "negotiating":
-            return no_video(self.stage, self._target.channel_name, round(time.monotonic() - self._began, 1))
+            return self._late(round(time.monotonic() - self._began, 1))
         return self._failure("ended the call before its first picture")
 
     def _failure(self, what: str) -> NoVideo:

@@ -86,6 +86,13 @@ def service_lost_sentence(seconds: float) -> str:
     return f"The connection to the service ended, and did not come back {within}. Check the network, then start again."
 
 
+def service_lost(stage: Stage, seconds: float) -> NoVideo:
+    """Return the error of a call whose signaling did not connect again within a time; its ``stage`` is the last one."""
+    error = NoVideo(service_lost_sentence(seconds))
+    error.stage = stage
+    return error
+
+
 def no_video(stage: Stage, channel_name: str, seconds: float) -> NoVideo:
     """Return the error of a camera that sent no video within a time; its ``stage`` is the last one that was reached."""
     error = NoVideo(failure_sentence(stage, channel_name, seconds))

@@ -206,6 +206,13 @@ def test_absent_camera(sandbox, channel):
     assert clients_of(sandbox) == 0
 
 
+def test_camera_is_not_called_absent_while_service_is_unreachable(channel, monkeypatch):
+    monkeypatch.setattr(SignalingClient, "connected", False)
+    assert run(lambda: fails(channel, stage="waiting")) == (
+        "The connection to the service ended, and did not come back within 15 s. Check the network, then start again."
+    )
+
+
 def test_camera_that_never_answers(sandbox, channel):
     offered = asyncio.Event()
 
