@@ -137,10 +137,9 @@ class LiveView(anywidget.AnyWidget):  # type: ignore[misc]
         InvalidInput
             If no video is playing.
         NoVideo
-            If the page returns no picture within 5 s, for instance because ipykernel 6 processes its reply after the cell.
+            If the page returns no picture within 5 s, for instance because ipykernel 6 processes its reply after the cell, or one
+            that is not an image.
         """
-        from PIL import Image
-
         if self.state not in {"playing", "stalled"}:
             raise InvalidInput(
                 f"There is no picture of {self._channel_name}: it is {self.state}. Start it, and wait until it plays."
@@ -156,7 +155,23 @@ class LiveView(anywidget.AnyWidget):  # type: ignore[misc]
             )
             error.stage = self.state
             raise error from None
-        return Image.open(io.BytesIO(content))
+        return self._decode(content)
+
+    def _decode(self, content: bytes) -> Image:
+        """Return the image in a file of the page; raise NoVideo if it is not one."""
+        from PIL import Image
+
+        try:
+            image = Image.open(io.BytesIO(content), formats=["PNG"])
+            image.load()
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            problem = NoVideo(
+                f"The page returned a picture of {self._channel_name} that cannot be read ({type(error).__name__}). Reload the "
+                "page, start again, and take the picture again."
+            )
+            problem.stage = self.state
+            raise problem from error
+        return image
 
     def close(self) -> None:
         """Stop, and remove the widget from all pages."""

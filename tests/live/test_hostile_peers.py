@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from kvs_notebook.aws.error_translation import BY_CODE, from_code
 from kvs_notebook.aws.quotas import MAX_VIEWERS
@@ -29,6 +31,7 @@ from kvs_notebook.live.statistics import statistics_frame
 from kvs_notebook.live.test_camera import FrameSource, TestCamera
 from kvs_notebook.live.test_pattern import TestPattern
 from kvs_notebook.live.timeline import Timeline
+from kvs_notebook.live.view_widget import LiveView
 from kvs_notebook.live.viewer_session import ViewerSession
 from kvs_notebook.signaling.messages import Answer, Candidate, Offer, Unknown
 from tests.hostile_texts import HOSTILE
@@ -331,3 +334,16 @@ def test_any_statistics_of_a_page_are_a_frame(rows):
     frame = statistics_frame(parse_page_message({"kind": "stats", "call": "c", "rows": rows}).rows)
     assert all(is_safe_line(each) for name in frame for each in frame[name] if isinstance(each, str))
     assert len(frame) == min(len(rows), MAX_ROWS)
+
+
+@given(data=st.binary(max_size=60), cut=st.integers(0, 400), damage=st.tuples(st.integers(0, 200), st.integers(0, 255)))
+def test_any_picture_of_a_page_is_an_image_or_no_video(data, cut, damage):
+    png = io.BytesIO()
+    Image.effect_noise((20, 20), 50).save(png, "PNG")
+    at, value = damage
+    damaged = bytearray(png.getvalue()[:cut])
+    damaged[at : at + 1] = bytes([value])
+    view: Any = SimpleNamespace(_channel_name="front-door", state="playing")
+    for content in (data, bytes(damaged)):
+        with suppress(NoVideo):
+            assert LiveView._decode(view, content).size

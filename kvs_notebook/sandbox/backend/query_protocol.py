@@ -9,10 +9,13 @@ from xml.sax.saxutils import escape
 from kvs_notebook.formatting import printable
 from kvs_notebook.sandbox.backend.validation import ServiceError
 
+LONGEST_FORM = 65_536
+"""Bytes; parameters have a tenth of it. A form is parsed before the signature is verified, to find its operation."""
+
 
 def parse_form(body: bytes) -> dict[str, str]:
-    """Parse the form that a request consists of."""
-    return dict(parse_qsl(body.decode("latin-1")))
+    """Parse the form that a request consists of; one that is too long names no operation."""
+    return dict(parse_qsl(body.decode("latin-1"))) if len(body) <= LONGEST_FORM else {}
 
 
 def members_xml(members: Mapping[str, str]) -> str:
