@@ -25,6 +25,9 @@ from kvs_notebook.signaling.messages import Answer, Candidate, Message, Unknown
 CLOSING_SECONDS = 5.0
 """How long closing a call may take."""
 
+MOST_PIXELS = 50_000_000
+"""Of a picture: a camera of 8K sends 33 million. The largest that a codec allows would take 800 MB for each of several calls."""
+
 MOST_OF_REASON = 200
 """Characters of a parser's error that a message shows: it may quote any part of a description."""
 
@@ -162,6 +165,10 @@ class PictureCall:
             while True:
                 frame = await track.recv()
                 if isinstance(frame, VideoFrame) and not frame.is_corrupt:
+                    if frame.width * frame.height > MOST_PIXELS:
+                        raise self._failure(
+                            f"sent a picture of {frame.width:,} x {frame.height:,} pixels (maximum {MOST_PIXELS:,})"
+                        )
                     image: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]
                     return image
         except MediaStreamError as error:

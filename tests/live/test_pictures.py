@@ -305,6 +305,20 @@ def test_call_that_can_lead_to_no_picture_ends_at_once(sandbox, channel, script,
     run(main)
 
 
+def test_picture_above_the_limit_is_refused_before_it_is_converted(channel, monkeypatch):
+    monkeypatch.setattr("kvs_notebook.live.picture_call.MOST_PIXELS", SIZE[0] * SIZE[1] - 1)
+
+    async def main():
+        async with kvs.live.serve_test_camera(channel, size=SIZE, fps=FPS) as camera:
+            with pytest.raises(
+                errors.NoVideo, match=r"sent a picture of 160 x 96 pixels \(maximum 15,359\)\. Check the"
+            ):
+                await look(channel)
+            await wait_until(lambda: not camera._viewers)
+
+    run(main)
+
+
 def test_missing_channel(connection):
     with pytest.raises(errors.ChannelNotFound, match="front-door"):
         kvs.live.take_picture("front-door")
