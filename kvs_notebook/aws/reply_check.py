@@ -152,9 +152,9 @@ def check_channel_page(page: object) -> dict[str, Any]:
     _check_types(times, {int, float}, "CreationTime")
     if times and not 0 <= min(times) <= max(times) < LATEST_TIME:
         raise Malformed("has a time out of range in CreationTime")
-    settings = [info.get("SingleMasterConfiguration") for info in infos]
+    settings = _optional_column(infos, "SingleMasterConfiguration")
     _check_types(settings, {dict, type(None)}, "SingleMasterConfiguration")
-    ttls = [each.get("MessageTtlSeconds") for each in settings if each]
+    ttls = _optional_column([each for each in settings if each], "MessageTtlSeconds")
     _check_types(ttls, {int, type(None)}, "MessageTtlSeconds")
     if any(ttl and abs(ttl) > LARGEST_INTEGER for ttl in set(ttls)):
         raise Malformed("has a number out of range in MessageTtlSeconds")
@@ -193,6 +193,13 @@ def _column(structures: Sequence[Members], member: str) -> list[Any]:
         return list(map(itemgetter(member), structures))
     except KeyError as error:
         raise Malformed(f"has no {member}") from error
+
+
+def _optional_column(structures: Sequence[Members], member: str) -> list[Any]:
+    try:
+        return _column(structures, member)
+    except Malformed:
+        return [each.get(member) for each in structures]
 
 
 def _check_types(values: Sequence[Any], allowed: set[type], path: str) -> None:
@@ -262,15 +269,16 @@ def _check_arns(arns: Sequence[Any], names: Sequence[Any], subject: Subject) -> 
     try:
         found = _ARNS_OF_ONE_PLACE.fullmatch("\n".join(arns) + "\n")
         is_of_subject = found and found[2] == subject.region and found[3] == (subject.account_id or found[3])
-        if is_of_subject and _names_of(arns) == list(names):
+        if found and is_of_subject and _have_names(arns, found[1], names):
             return
     except (AttributeError, TypeError, IndexError):  # of plain botocore, which does not check the types of scalars
         pass
     raise Malformed(next(_differences(arns, names, subject), "is about channels of several accounts or partitions"))
 
 
-def _names_of(arns: Sequence[str]) -> list[str]:
-    return [arn.split("/", 2)[1] for arn in arns]
+def _have_names(arns: Sequence[str], prefix: str, names: Sequence[str]) -> bool:
+    """Return whether each ARN, all of which begin with a prefix, has the name that is beside it."""
+    return all(map(str.startswith, arns, [f"{prefix}{name}/" for name in names]))
 
 
 def _differences(arns: Sequence[Any], names: Sequence[Any], subject: Subject) -> Iterator[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -50,7 +52,7 @@ def _column(values: Sequence[Any], dtype: str) -> Any:
         return pd.DatetimeIndex(np.array(values, dtype="datetime64[ms]")).tz_localize("UTC")
     if dtype == DATE:
         return pd.DatetimeIndex(np.array(values, dtype="datetime64[ms]"))
-    if dtype == TEXT:
+    if dtype == TEXT and not isinstance(values, pa.Array):
         values = pa.array(values, pa.large_string())  # pandas' own storage, without a second conversion
     return pd.array(values, dtype=dtype)  # type: ignore[call-overload]
 
@@ -124,34 +126,68 @@ def _members(pages: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, list[Any
     members: dict[str, list[Any]] = {member: [] for member in (*CHANNEL_MEMBERS, "MessageTtlSeconds")}
     for page in pages:
         for member in CHANNEL_MEMBERS:
-            members[member] += [info.get(member) for info in page]
-        members["MessageTtlSeconds"] += [
-            (info.get("SingleMasterConfiguration") or {}).get("MessageTtlSeconds") for info in page
-        ]
+            members[member] += _values(page, member)
+        settings = [each or {} for each in _values(page, "SingleMasterConfiguration")]
+        members["MessageTtlSeconds"] += _values(settings, "MessageTtlSeconds")
     return members
+
+
+def _values(structures: Sequence[Mapping[str, Any]], member: str) -> list[Any]:
+    """Return a member of each structure, None if one lacks it: as a rule none does, and itemgetter takes a third of the time."""
+    try:
+        return list(map(itemgetter(member), structures))
+    except KeyError:
+        return [each.get(member) for each in structures]
 
 
 def _channels_frame(members: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     arns, names = members["ChannelARN"], list(members["ChannelName"])
-    prefixes = [arn.partition(":channel/")[0] if arn else None for arn in arns]
-    parts = {prefix: (prefix or ":::::").split(":") for prefix in set(prefixes)}  # few, whereas ARNs are many
+    place = _common_place(arns)
+    regions, account_ids = _places(arns) if place is None else (_repeated(part, len(arns)) for part in place)
     frame = columns_frame(
         {
             "channel_name": names,
-            "region": [parts[prefix][3] or None for prefix in prefixes],
+            "region": regions,
             "channel_status": members["ChannelStatus"],
             "message_ttl_seconds": members["MessageTtlSeconds"],
             "creation_time": _times(members["CreationTime"]),
-            "account_id": [parts[prefix][4] or None for prefix in prefixes],
+            "account_id": account_ids,
             "channel_type": members["ChannelType"],
             "version": members["Version"],
             "channel_arn": arns,
         },
         CHANNELS,
     )
-    if len(parts) <= 1 and None not in names and names == sorted(names):
+    if place is not None and None not in names and names == sorted(names):
         return frame
     return sort_rows(frame)
+
+
+_RESOURCE = ":channel/"
+
+
+def _common_place(arns: Sequence[str | None]) -> tuple[str, str] | None:
+    """Return the region and the account of ARNs, None if they have several, or none: those of a listing are checked at once."""
+    if not arns or None in arns:
+        return None
+    [prefix, *_] = str(arns[0]).split(_RESOURCE)
+    if not all(map(str.startswith, arns, repeat(prefix + _RESOURCE))):  # type: ignore[arg-type] # none is None
+        return None
+    match prefix.split(":"):
+        case ["arn", _, _, region, account_id] if region and account_id:
+            return region, account_id
+    return None
+
+
+def _places(arns: Sequence[str | None]) -> list[list[str | None]]:
+    """Return the region and the account of each ARN."""
+    prefixes = [arn.partition(_RESOURCE)[0] if arn else ":::::" for arn in arns]
+    parts = {prefix: prefix.split(":") for prefix in set(prefixes)}  # few, whereas ARNs are many
+    return [[parts[prefix][at] or None for prefix in prefixes] for at in (3, 4)]
+
+
+def _repeated(value: str, times: int) -> pa.Array:
+    return pa.repeat(pa.scalar(value, pa.large_string()), times)
 
 
 def tags_frame(tags_by_arn: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
