@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from importlib import import_module
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 THREADS = 8
 """Enough to use the quotas of one account and region: the largest is 300 calls a second, a process reaches about 500."""
+
+MOST_SUBMITTED = 1_000
+"""Items that wait for a thread: to submit 50,000 at once would keep Python, and with it a notebook's forms, busy for a second."""
 
 PROGRESS_AFTER_SECONDS = 1.0
 
@@ -41,12 +46,14 @@ def map_concurrent(
     from concurrent.futures import ThreadPoolExecutor
 
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="kvs-notebook")
-    futures = [pool.submit(work, item) for item in items]
+    rest = iter(items)
+    submitted = deque(pool.submit(work, item) for item in islice(rest, MOST_SUBMITTED))
     with progress_bar(len(items), description, unit, quiet=quiet) as bar:
         try:
             results = []
-            for future in futures:
-                results.append(future.result())
+            while submitted:
+                results.append(submitted.popleft().result())
+                submitted.extend(pool.submit(work, item) for item in islice(rest, 1))
                 bar.update()
         except BaseException:
             # An interrupt must not wait for the calls that are under way.

@@ -13,6 +13,7 @@ import pytest
 
 import kvs_notebook as kvs
 from kvs_notebook import errors
+from kvs_notebook.aws import concurrency
 from kvs_notebook.aws.concurrency import THREADS, HiddenBar, map_concurrent, progress_bar
 
 
@@ -27,6 +28,28 @@ def test_results_are_in_order_of_items():
         return item * 2
 
     assert map_concurrent(work, range(20), description="Doubling") == [item * 2 for item in range(20)]
+
+
+def test_few_items_wait_for_a_thread(monkeypatch):
+    monkeypatch.setattr(concurrency, "MOST_SUBMITTED", 20)
+    taken, taken_while_first_runs, others_ended = [], [], threading.Event()
+
+    class Items(list):
+        def __iter__(self):
+            for item in super().__iter__():
+                taken.append(item)
+                yield item
+
+    def work(item: int) -> int:
+        if item == 0:
+            assert others_ended.wait(10)
+            taken_while_first_runs.extend(taken)
+        if item == 19:
+            others_ended.set()
+        return -item
+
+    assert map_concurrent(work, Items(range(100)), description="x") == [-item for item in range(100)]
+    assert taken_while_first_runs == [*range(20)]
 
 
 def test_one_item_runs_in_calling_thread():
