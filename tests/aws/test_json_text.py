@@ -48,7 +48,7 @@ def test_other_json_is_parsed_as_it_is(value):
 
 
 @pytest.mark.parametrize("kind", BRACKETS)
-def test_no_depth_near_the_limit_of_python_is_an_error_of_another_kind(kind):
+def test_every_depth_near_the_limit_of_python_is_refused(kind):
     """What is parsed with the last free frames of the stack could not be shown or encoded with those that are left."""
     limit = sys.getrecursionlimit()
     for levels in range(limit - 150, limit + 20):

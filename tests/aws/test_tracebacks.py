@@ -179,6 +179,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "call": ("DescribeSignalingChannel", {"ChannelName": "gate"}),
     "require_changes": ("CreateSignalingChannel",),
     "check_arn": (ARN,),
+    "in_region": ("eu-west-1",),
     "service_time": (errors.KVSError("no"),),
     "stop": (errors.KVSError("no"),),
 }

@@ -279,7 +279,7 @@ def test_viewers_that_do_not_connect_displace_no_connected_one(order, strangers)
     st.sampled_from(["", ":0", ":443", ":70000", ":x"]),
     st.sampled_from(["", "?transport=udp", "?transport=tcp", "?transport=tls", "?x"]),
 )
-def test_any_url_of_an_ice_server_is_usable_or_left_out(scheme, host, port, transport):
+def test_each_url_of_an_ice_server_is_usable_or_ignored(scheme, host, port, transport):
     url = f"{scheme}:{host}{port}{transport}"
     with safe_logs() as lines:
         usable = usable_urls([url], "front-door")
@@ -337,7 +337,7 @@ def test_any_statistics_of_a_page_are_a_frame(rows):
 
 
 @given(data=st.binary(max_size=60), cut=st.integers(0, 400), damage=st.tuples(st.integers(0, 200), st.integers(0, 255)))
-def test_any_picture_of_a_page_is_an_image_or_no_video(data, cut, damage):
+def test_each_picture_of_a_page_is_image_or_no_video(data, cut, damage):
     png = io.BytesIO()
     Image.effect_noise((20, 20), 50).save(png, "PNG")
     at, value = damage

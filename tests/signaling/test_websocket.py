@@ -364,7 +364,8 @@ def test_connection_lost_during_its_handshake_sends_no_pings(channel, monkeypatc
 
 @asynccontextmanager
 async def raw_server(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> AsyncIterator[None]:
-    """Serve each connection of a client after its handshake, without TLS."""
+    """Serve each connection of a client after its handshake, without TLS, until the context ends."""
+    connections: set[asyncio.Task[None]] = set()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -376,14 +377,25 @@ async def raw_server(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> AsyncIter
         )
         await serve(reader, writer)
         writer.close()
+        await writer.wait_closed()
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(accept(reader, writer))
+        task.add_done_callback(lambda _: writer.transport.abort())
+        connections.add(task)
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
     url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/v"
     monkeypatch.setattr(websocket.WebSocketConnector, "_prepare", lambda _: (Secret(url), url, None))
     try:
         yield
     finally:
         server.close()
+        for each in connections:
+            each.cancel()
+        for outcome in await asyncio.gather(*connections, return_exceptions=True):
+            assert outcome is None or isinstance(outcome, OSError | asyncio.CancelledError), outcome
+        await asyncio.sleep(0)  # aborted transports are closed in the next step of the loop
 
 
 CLOSE = bytes([0x80 | Opcode.CLOSE, 0x80 | 2])
