@@ -99,7 +99,7 @@ class ViewerSession(Session):
         except KVSError as error:
             if self._timeline.stage != "playing":
                 raise
-            _logger.warning("%s: did not call again: %s", self._name, safe_line(error))
+            _logger.warning("%s: no new call was made: %s", self._name, safe_line(error))
             return
         self.enter("waiting")
         self._send("ready", servers=servers)
