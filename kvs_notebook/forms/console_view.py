@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
@@ -72,6 +73,7 @@ class Console(NotebookBox):
         with contextlib.suppress(KVSError):  # the listing shows it
             first.client()  # now: on the poller's thread, the first one would block the kernel for 0.1 s
         self._executor = ContextExecutor()
+        self._counts_lock = threading.Lock()
         self.status = StatusLine()
         self.activity = Activity()
         self.table = ChannelTable(self._executor, source=first, now=self._now, prefix=prefix)
@@ -202,25 +204,33 @@ class Console(NotebookBox):
 
     def _rendered(self) -> None:
         """Show what belongs to the rows of the table: their number and time, the columns, the selection."""
-        shown, total = len(self.table.shown), len(self.table.frame)
-        self.clear_filter.disabled = not self.table.is_filtered
-        count = f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
         read_at = self._listing.read_at
-        heading, at = f"Channels ({count})", f"as of {read_at:%H:%M:%S} UTC" if read_at else ""
-        if read_at is None:  # an empty table is no count
-            heading, at = "Channels", "not read" if self.table.is_stale else "reading..."
-        self.title.value = f'<h2>{escape_html(heading)}</h2> <span class="kvs-read-at">{at}</span>'
+        self._show_counts()
         if read_at is not None or self.table.is_stale:
             self.header.account.show_alias()  # the table comes first
         self.columns.show_choices()
         self._show_selection()
         self.panel.update(self.table.frame)
 
+    def _show_counts(self) -> None:
+        """Show how many channels there are; the threads that list and filter take turns, so that the last one is right."""
+        with self._counts_lock:
+            shown, total = len(self.table.shown), len(self.table.frame)
+            self.clear_filter.disabled = not self.table.is_filtered
+            count = f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
+            read_at = self._listing.read_at
+            heading, at = f"Channels ({count})", f"as of {read_at:%H:%M:%S} UTC" if read_at else ""
+            if read_at is None:  # an empty table is no count
+                heading, at = "Channels", "not read" if self.table.is_stale else "reading..."
+            self.title.value = f'<h2>{escape_html(heading)}</h2> <span class="kvs-read-at">{at}</span>'
+
     # --- the selection and the panel
 
     def _show_selection(self) -> None:
-        selected = self.table.selected
-        self.bar.show(len(selected), len(selected) - len(rows_of(self.table.shown, selected["channel_arn"])))
+        """Show how many channels are selected; as for _show_counts(), also the thread that selects."""
+        with self._counts_lock:
+            selected = self.table.selected
+            self.bar.show(len(selected), len(selected) - len(rows_of(self.table.shown, selected["channel_arn"])))
 
     def _selection_changed(self) -> None:
         self._show_selection()

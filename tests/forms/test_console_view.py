@@ -164,6 +164,25 @@ def test_bar_says_what_can_be_done_with_the_selection(console):
     assert enabled() == []
 
 
+def test_selection_of_two_threads_is_counted_whole(console, monkeypatch):
+    begun, overtaken, show = threading.Event(), threading.Event(), console.bar.show
+
+    def slow(count, hidden):
+        if count == 1:
+            begun.set()
+            overtaken.wait(0.3)  # another thread must not show a later selection meanwhile
+        show(count, hidden)
+        overtaken.set()
+
+    monkeypatch.setattr(console.bar, "show", slow)
+    first = threading.Thread(target=console.table.select, args=["parking-north"])
+    first.start()
+    assert begun.wait(20)
+    console.table.select("parking-north", "parking-south")
+    first.join(20)
+    assert "2 selected" in console.bar._count.value
+
+
 def test_form_without_a_selection_says_to_select(console):
     with pytest.raises(errors.InvalidInput, match="Select one in the table, then open TTL"):
         console.open_form("TTL")
