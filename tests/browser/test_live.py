@@ -273,7 +273,7 @@ def test_late_camera_go_away_and_refusals_are_seen(notebook, sandbox):
     shows(viewer, "Playing.")
 
 
-TAKE_PICTURE = "print([*kvs.live.take_picture('front-door').size])"
+TAKE_PICTURE = "print([*kvs.live.take_picture('front-door', timeout=60).size])"
 SERVE = "served = kvs.live.serve_test_camera('front-door', codec='H264')\n_ = await served.__aenter__()"
 
 
