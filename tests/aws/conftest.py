@@ -7,17 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 import kvs_notebook as kvs
-from tests.aws.fake_service import FakeService, fake_service
+from tests.aws.fake_service import FakeService, connected_service
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[FakeService, kvs.Connection]]:
     """Yield one service for the file, and a connection to it that knows its account."""
-    with fake_service() as service:
-        connection = service.connect()
-        connection.identity()
-        yield service, connection
-        connection.close_clients()
+    with connected_service() as made:
+        yield made
 
 
 @pytest.fixture

@@ -171,3 +171,13 @@ def fake_service() -> Iterator[FakeService]:
         finally:
             server.shutdown()
             thread.join(10)
+
+
+@contextlib.contextmanager
+def connected_service() -> Iterator[tuple[FakeService, Connection]]:
+    """Yield a service, and a connection to it that knows its account."""
+    with fake_service() as service:
+        connection = service.connect()
+        connection.identity()
+        yield service, connection
+        connection.close_clients()

@@ -12,7 +12,7 @@ import kvs_notebook as kvs
 from kvs_notebook import errors
 from kvs_notebook.aws.default_connection import set_current
 from kvs_notebook.dataframes.schemas import CHANNELS
-from tests.aws.fake_service import ARN, NAME, FakeService, fake_service
+from tests.aws.fake_service import ARN, NAME, FakeService, connected_service
 from tests.aws.test_reply_check import WITHOUT_CHANNELS, mutations
 from tests.forms.test_faults import FORMS, texts_of
 from tests.hostile_texts import is_shown_only
@@ -25,11 +25,8 @@ PARTS = 10
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[FakeService, kvs.Connection]]:
-    with fake_service() as service:
-        connection = service.connect()
-        connection.identity()
-        yield service, connection
-        connection.close_clients()
+    with connected_service() as made:
+        yield made
 
 
 @pytest.fixture

@@ -208,7 +208,7 @@ class FakeClient:
 
 
 def serve(received: list[Any], monkeypatch: pytest.MonkeyPatch, viewers: Any = ()) -> tuple[FakeClient, list[str]]:
-    """Let a test camera that has viewers receive messages; return its client, and the viewers that it has at the end."""
+    """Run a test camera with these viewers and received messages; return its client and the viewers that are left."""
 
     async def no_servers(*_: object) -> None:
         return None
